@@ -22,27 +22,26 @@ import (
 	"github.com/observability-first/scaffold/runtime/config"
 )
 
-// adminConfig is the listener for probes, scrapes and the person on call.
+// adminConfig configures the listener for probes, scrapes and debugging.
 type adminConfig struct {
-	Addr  string        `env:"ADMIN_ADDR" format:"address,off" help:"address of probes, metrics and pprof, as in :9464 inside a container; off answers probes beside the requests and nothing else"`
-	Token config.Secret `env:"ADMIN_TOKEN" help:"lets a peer that is not this machine read profiles and change levels"`
+	Addr  string        `env:"ADMIN_ADDR" format:"address,off" help:"address of probes, metrics and pprof, such as :9464 in a container; off serves only probes, on the request port"`
+	Token config.Secret `env:"ADMIN_TOKEN" help:"bearer token for profiles and changes of levels from other hosts"`
 }
 
-// adminOff as ADMIN_ADDR is for platforms that reach one port alone, such as
-// Cloud Run: no listener of its own, no /metrics, no profiles.
+// adminOff disables the admin listener, /metrics and profiles, for platforms such as Cloud Run
+// that reach only one port.
 const adminOff = "off"
 
 func (c adminConfig) off() bool { return c.Addr == adminOff }
 
-// Bounds of a change made on the admin listener: it ends by itself, because the
-// one who made it has gone back to bed.
+// Limits of a change on the admin listener. It reverts automatically.
 const (
 	changeFor  = 10 * time.Minute
 	longestFor = time.Hour
 )
 
-// Bounds of the connections of the admin listener. Scrapes come every minute at the
-// least (the default of Prometheus) and have to end before the next one.
+// Limits of the connections of the admin listener. Scrapes come at least every minute (the
+// default of Prometheus) and must end before the next one.
 const (
 	headerWithin  = 5 * time.Second
 	requestWithin = time.Minute
@@ -50,20 +49,20 @@ const (
 	adminHeader   = 16 << 10 // bytes
 )
 
-// adminServer serves probes and metrics to anyone who reaches it, and profiles,
-// log level and sampling to this machine or to whoever holds the token.
+// adminServer serves probes and metrics to every client, and profiles, log level and sampling to
+// this host and to clients with the token.
 type adminServer struct {
 	service  *Service
 	http     *http.Server
 	listener net.Listener
-	within   time.Duration // for a request and its response; profiles may take their seconds on top
-	profile  chan struct{} // holds a token while a CPU profile runs
+	within   time.Duration // for a request and its response; profiles get their duration in addition
+	profile  chan struct{} // has a token while a CPU profile runs
 
 	level, sampling temporary
 }
 
-// temporary is one setting that goes back by itself. A later change replaces
-// what an earlier one would have done.
+// temporary is a setting that reverts automatically. A later change replaces the revert of an
+// earlier one.
 type temporary struct {
 	mu      sync.Mutex
 	changes int
@@ -106,25 +105,24 @@ type endpoint struct {
 	handler       http.Handler
 }
 
-// endpoints lists what the admin listener serves, in the order of the index.
+// endpoints returns the endpoints of the admin listener in the order of the index.
 func (a *adminServer) endpoints() []endpoint {
 	s, guarded := a.service, func(f http.HandlerFunc) http.Handler { return a.guarded(f) }
 	return []endpoint{
 		{"GET /livez", "Liveness: 200 while the process runs.", s.health.Livez()},
-		{"GET /readyz", "Readiness: 200 when the instance accepts requests. Lists the checks with their errors.", s.health.Readyz()},
-		{"GET /startupz", "Startup: 200 once the instance has been ready.", s.health.Startupz()},
+		{"GET /readyz", "Readiness: 200 if the instance accepts requests. Lists the checks with their errors.", s.health.Readyz()},
+		{"GET /startupz", "Startup: 200 after the instance was ready once.", s.health.Startupz()},
 		{"GET /metrics", "Metrics in the Prometheus format.", s.telemetry.Handler()},
 		{"/debug/pprof/", "* Index of the profiles.", guarded(pprof.Index)},
-		{"GET /debug/pprof/profile", "* CPU profile, as in ?seconds=30.", a.guarded(a.alone(profilerpprof.Profile))},
-		{"GET /debug/pprof/trace", "* Execution trace, as in ?seconds=5.", a.guarded(a.alone(pprof.Trace))},
+		{"GET /debug/pprof/profile", "* CPU profile, such as ?seconds=30.", a.guarded(a.alone(profilerpprof.Profile))},
+		{"GET /debug/pprof/trace", "* Execution trace, such as ?seconds=5.", a.guarded(a.alone(pprof.Trace))},
 		{"GET /debug/pprof/cmdline", "* Command line.", guarded(pprof.Cmdline)},
 		{"/debug/pprof/symbol", "* Function names of program counters.", guarded(pprof.Symbol)},
-		{"PUT /loglevel", "* Change the log level for a time, as in ?level=debug&for=10m.", guarded(a.putLevel)},
-		{"PUT /sampling", "* Change the ratio of sampled traces for a time, as in ?ratio=1&for=10m.", guarded(a.putSampling)},
+		{"PUT /loglevel", "* Change the log level temporarily: ?level=debug&for=10m.", guarded(a.putLevel)},
+		{"PUT /sampling", "* Change the sampling ratio temporarily: ?ratio=1&for=10m.", guarded(a.putSampling)},
 	}
 }
 
-// index lists the endpoints as text.
 func (a *adminServer) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = fmt.Fprintf(w, "Admin listener of %s\n\n", a.service.Name())
@@ -152,10 +150,10 @@ func (a *adminServer) Listen(ctx context.Context) error {
 	return nil
 }
 
-// Addr is the bound address.
+// Addr returns the bound address.
 func (a *adminServer) Addr() net.Addr { return a.listener.Addr() }
 
-// Serve answers until Close.
+// Serve serves requests until Close.
 func (a *adminServer) Serve() error {
 	if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -163,7 +161,7 @@ func (a *adminServer) Serve() error {
 	return nil
 }
 
-// Close waits for a scrape under way and cuts what takes longer.
+// Close waits for a scrape in flight and closes connections that take longer.
 func (a *adminServer) Close(ctx context.Context) error {
 	if a.listener == nil {
 		return nil
@@ -176,8 +174,7 @@ func (a *adminServer) Close(ctx context.Context) error {
 	return nil
 }
 
-// bounded ends a request that takes too long, on the side of the client.
-// Timeouts of the server would end profiles, too.
+// bounded ends a request that takes too long. Timeouts of the server would also end profiles.
 func (a *adminServer) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := endBy(w, time.Now().Add(a.within)); err != nil {
@@ -194,8 +191,8 @@ func endBy(w http.ResponseWriter, deadline time.Time) error {
 	return errors.Join(c.SetReadDeadline(deadline), c.SetWriteDeadline(deadline))
 }
 
-// profiling is how long the profile or trace of a request lasts, where that is not
-// the default.
+// profiling returns the duration of a profile or trace that the request asks for, or 0 for the
+// default.
 func profiling(r *http.Request) time.Duration {
 	seconds, err := strconv.ParseFloat(r.URL.Query().Get("seconds"), 64)
 	if err != nil || !(seconds > 0) {
@@ -204,18 +201,18 @@ func profiling(r *http.Request) time.Duration {
 	return time.Duration(min(seconds, longestFor.Seconds()) * float64(time.Second))
 }
 
-// guarded lets through a bearer token, or a peer on this machine whose request
-// was not made by a foreign web page and was not forwarded. A request with a token
-// that is wrong is rejected wherever it comes from.
+// guarded accepts requests with the bearer token, and direct requests from this host that were
+// neither forwarded nor made by another site's web page. It rejects a wrong token from any
+// address.
 func (a *adminServer) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		authorization := r.Header.Values("Authorization")
 		switch {
 		case len(authorization) > 0 && !a.isToken(authorization):
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-			http.Error(w, "wrong token: send \"Authorization: Bearer\" with ADMIN_TOKEN", http.StatusUnauthorized)
+			http.Error(w, "wrong token; send \"Authorization: Bearer\" with ADMIN_TOKEN", http.StatusUnauthorized)
 		case len(authorization) == 0 && !fromThisMachine(r):
-			http.Error(w, "not from here: ask from this machine (kubectl port-forward, ssh) and past any proxy, or send \"Authorization: Bearer\" with ADMIN_TOKEN", http.StatusForbidden)
+			http.Error(w, "forbidden; send the request from this host (kubectl port-forward, ssh) without a proxy, or send \"Authorization: Bearer\" with ADMIN_TOKEN", http.StatusForbidden)
 		default:
 			if err := endBy(w, time.Now().Add(a.within+profiling(r))); err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -226,7 +223,6 @@ func (a *adminServer) guarded(next http.Handler) http.Handler {
 	})
 }
 
-// isToken compares the values of an Authorization header with the token.
 func (a *adminServer) isToken(values []string) bool {
 	want := a.service.settings.Admin.Token.Reveal()
 	scheme, got, _ := strings.Cut(values[0], " ")
@@ -234,8 +230,8 @@ func (a *adminServer) isToken(values []string) bool {
 		subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1
 }
 
-// fromThisMachine reports whether a loopback peer sent the request for itself. The
-// Host and Origin checks stop pages that point a name of theirs at this machine.
+// fromThisMachine reports whether a loopback peer sent the request for itself. The checks of Host
+// and Origin reject web pages that resolve their name to this host.
 func fromThisMachine(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !peer.Addr().Unmap().IsLoopback() || !isLocalHost(r.Host) || isForwarded(r.Header) {
@@ -249,8 +245,8 @@ func fromThisMachine(r *http.Request) bool {
 	return err == nil && isLocalHost(u.Host)
 }
 
-// isForwarded reports whether a proxy says that it sends the request for another
-// peer: by RFC 7239, RFC 9110 (Via) or a header of one of the common proxies.
+// isForwarded reports whether a proxy forwarded the request, according to RFC 7239, RFC 9110
+// (Via) or a header of a common proxy.
 func isForwarded(h http.Header) bool {
 	for name := range h {
 		switch name {
@@ -277,8 +273,7 @@ func isLocalHost(hostport string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// alone lets one CPU profile or trace run at a time: two would each measure the
-// other.
+// alone allows one CPU profile or trace at a time, since two would measure each other.
 func (a *adminServer) alone(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -286,12 +281,12 @@ func (a *adminServer) alone(next http.HandlerFunc) http.Handler {
 			defer func() { <-a.profile }()
 			next(w, r)
 		default:
-			http.Error(w, "a profile is being taken; try again when it is done", http.StatusConflict)
+			http.Error(w, "another profile is running; try again later", http.StatusConflict)
 		}
 	})
 }
 
-// putLevel changes the log level for a while: PUT /loglevel?level=debug&for=10m.
+// putLevel changes the log level temporarily: PUT /loglevel?level=debug&for=10m.
 func (a *adminServer) putLevel(w http.ResponseWriter, r *http.Request) {
 	var level slog.Level
 	errLevel := level.UnmarshalText([]byte(r.FormValue("level")))
@@ -309,8 +304,7 @@ func (a *adminServer) putLevel(w http.ResponseWriter, r *http.Request) {
 	a.changed(w, r, "log level", level.String(), last)
 }
 
-// putSampling changes the share of new traces that are sampled for a while:
-// PUT /sampling?ratio=1&for=10m.
+// putSampling changes the sampling ratio temporarily: PUT /sampling?ratio=1&for=10m.
 func (a *adminServer) putSampling(w http.ResponseWriter, r *http.Request) {
 	ratio, err := strconv.ParseFloat(r.FormValue("ratio"), 64)
 	if err != nil || !(ratio >= 0 && ratio <= 1) {
@@ -322,7 +316,7 @@ func (a *adminServer) putSampling(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !a.service.settings.Telemetry.ExportsTraces() {
-		http.Error(w, "no traces are exported; set OTEL_EXPORTER_OTLP_ENDPOINT", http.StatusConflict)
+		http.Error(w, "traces are not exported; set OTEL_EXPORTER_OTLP_ENDPOINT", http.StatusConflict)
 		return
 	}
 	changed := false
@@ -331,13 +325,12 @@ func (a *adminServer) putSampling(w http.ResponseWriter, r *http.Request) {
 		func() { changed = a.service.telemetry.SetRatio(ratio) },
 		func() { a.service.telemetry.SetRatio(configured) })
 	if !changed {
-		http.Error(w, "OTEL_TRACES_SAMPLER chose the sampler; unset it to change the ratio here", http.StatusConflict)
+		http.Error(w, "OTEL_TRACES_SAMPLER is set; unset it to change the ratio", http.StatusConflict)
 		return
 	}
 	a.changed(w, r, "sampling ratio", strconv.FormatFloat(ratio, 'g', -1, 64), last)
 }
 
-// duration reads how long a change lasts.
 func duration(r *http.Request) (time.Duration, error) {
 	text := r.FormValue("for")
 	if text == "" {
@@ -345,7 +338,7 @@ func duration(r *http.Request) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 || d > longestFor {
-		return 0, fmt.Errorf("for=%q: write a duration up to %s, as in 10m", text, longestFor)
+		return 0, fmt.Errorf("for=%q: write a duration up to %s, such as 10m", text, longestFor)
 	}
 	return d, nil
 }

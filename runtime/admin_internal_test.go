@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// adminPatience bounds a test that hangs.
+// adminPatience is the timeout of a blocked test.
 const adminPatience = 20 * time.Second
 
-// startAdmin serves an admin listener with short bounds.
+// startAdmin serves an admin listener with short timeouts.
 func startAdmin(t *testing.T) *adminServer {
 	t.Helper()
 	s, err := newService(Process{LookupEnv: func(string) (string, bool) { return "", false }, Stdout: io.Discard},
@@ -53,8 +53,8 @@ func dialAdmin(t *testing.T, a *adminServer) net.Conn {
 	return conn
 }
 
-// Clients that stop in the middle do not keep their connections: those that are
-// idle, that do not send a body, and that do not read.
+// Connections of clients that stop halfway are closed: idle ones, those that do not send a body,
+// and those that do not read.
 func TestAdminConnectionsEnd(t *testing.T) {
 	t.Parallel()
 	a := startAdmin(t)
@@ -92,7 +92,7 @@ func TestAdminConnectionsEnd(t *testing.T) {
 	})
 }
 
-// deadlines is a writer that notes the deadlines of its connection.
+// deadlines is a writer that records the deadlines of its connection.
 type deadlines struct {
 	http.ResponseWriter
 	read, write time.Time
@@ -101,8 +101,7 @@ type deadlines struct {
 func (d *deadlines) SetReadDeadline(at time.Time) error  { d.read = at; return nil }
 func (d *deadlines) SetWriteDeadline(at time.Time) error { d.write = at; return nil }
 
-// A profile may take its seconds on top of the bound of a request, for those who may
-// take one.
+// A profile extends the timeout of a request by its duration, if the client is authorized.
 func TestAdminProfileOutlastsTheBound(t *testing.T) {
 	t.Parallel()
 	a := startAdmin(t)
@@ -113,10 +112,10 @@ func TestAdminProfileOutlastsTheBound(t *testing.T) {
 	}{
 		"without seconds":           {"", "127.0.0.1:4000", a.within},
 		"with seconds":              {"?seconds=90", "127.0.0.1:4000", a.within + 90*time.Second},
-		"with a part of one":        {"?seconds=0.5", "127.0.0.1:4000", a.within + time.Second/2},
+		"with a fraction":           {"?seconds=0.5", "127.0.0.1:4000", a.within + time.Second/2},
 		"with more than an hour":    {"?seconds=1e99", "127.0.0.1:4000", a.within + time.Hour},
-		"with none that make sense": {"?seconds=NaN", "127.0.0.1:4000", a.within},
-		"from a peer that may not":  {"?seconds=90", "192.0.2.1:4000", a.within},
+		"with an invalid number":    {"?seconds=NaN", "127.0.0.1:4000", a.within},
+		"from an unauthorized peer": {"?seconds=90", "192.0.2.1:4000", a.within},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -22,7 +22,7 @@ func TestAdminIndexListsEachEndpoint(t *testing.T) {
 		t.Fatalf("status %d: %s", status, text)
 	}
 	if !strings.HasSuffix(text, "\n\n* Requires a request from this host, or the header Authorization: Bearer ADMIN_TOKEN.\n") {
-		t.Errorf("the index does not state who may send guarded requests:\n%s", text)
+		t.Errorf("the index lacks the requirement of guarded requests:\n%s", text)
 	}
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
@@ -33,7 +33,7 @@ func TestAdminIndexListsEachEndpoint(t *testing.T) {
 			t.Errorf("no description: %s", line)
 		}
 		if fields[0] != http.MethodGet {
-			continue // TestAdminGuard changes what these change
+			continue // TestAdminGuard changes these settings
 		}
 		if status, _ := getPlain(t, svc.AdminURL+fields[1]); status != http.StatusOK {
 			t.Errorf("GET %s: status %d, want 200", fields[1], status)
@@ -44,15 +44,15 @@ func TestAdminIndexListsEachEndpoint(t *testing.T) {
 	}
 }
 
-func TestTheSamplingRatioSaysWhyItDoesNotChange(t *testing.T) {
+func TestUnchangeableSamplingRatioHasAReason(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		env  []string
 		want string
 	}{
-		"without an exporter":     {[]string{"OTEL_EXPORTER_OTLP_ENDPOINT="}, "no traces are exported; set OTEL_EXPORTER_OTLP_ENDPOINT\n"},
-		"with a chosen sampler":   {nil, "OTEL_TRACES_SAMPLER chose the sampler; unset it to change the ratio here\n"},
-		"with scaffold's sampler": {[]string{"OTEL_TRACES_SAMPLER="}, ""},
+		"without an exporter":      {[]string{"OTEL_EXPORTER_OTLP_ENDPOINT="}, "traces are not exported; set OTEL_EXPORTER_OTLP_ENDPOINT\n"},
+		"with OTEL_TRACES_SAMPLER": {nil, "OTEL_TRACES_SAMPLER is set; unset it to change the ratio\n"},
+		"with scaffold's sampler":  {[]string{"OTEL_TRACES_SAMPLER="}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,33 +84,33 @@ func TestAdminGuard(t *testing.T) {
 		method, path, host, origin, token, header string
 		want                                      int
 	}{
-		"probes are open":                       {path: "/readyz", host: "10.1.2.3:9464", want: 200},
-		"metrics are open":                      {path: "/metrics", host: "orders.svc:9464", want: 200},
-		"profiles are for this machine":         {path: "/debug/pprof/", want: 200},
-		"a name that points here is foreign":    {path: "/debug/pprof/", host: "evil.example", want: 403},
-		"a page from elsewhere is foreign":      {path: "/debug/pprof/", origin: "https://evil.example", want: 403},
-		"a token opens from anywhere":           {path: "/debug/pprof/", host: "evil.example", token: "s3cret", want: 200},
-		"another token does not":                {path: "/debug/pprof/", host: "evil.example", token: "guess", want: 401},
-		"a wrong token is rejected from here":   {path: "/debug/pprof/", token: "guess", want: 401},
-		"so is an empty one":                    {path: "/debug/pprof/", header: "Authorization: Bearer ", want: 401},
-		"so is another scheme":                  {path: "/debug/pprof/", header: "Authorization: Basic czNjcmV0", want: 401},
-		"the scheme has no case":                {path: "/debug/pprof/", header: "Authorization: bearer s3cret", want: 200},
-		"Forwarded means a proxy":               {path: "/debug/pprof/", header: "Forwarded: for=192.0.2.60", want: 403},
-		"X-Forwarded-For means a proxy":         {path: "/debug/pprof/", header: "X-Forwarded-For: 192.0.2.60", want: 403},
-		"X-Forwarded-Host means a proxy":        {path: "/debug/pprof/", header: "x-forwarded-host: admin.example", want: 403},
-		"X-Forwarded-Proto means a proxy":       {path: "/debug/pprof/", header: "X-Forwarded-Proto: https", want: 403},
-		"X-Real-Ip means a proxy":               {path: "/debug/pprof/", header: "X-Real-IP: 127.0.0.1", want: 403},
-		"Via means a proxy":                     {path: "/debug/pprof/", header: "Via: 1.1 proxy", want: 403},
-		"an empty header means a proxy too":     {method: "PUT", path: "/loglevel?level=debug", header: "X-Forwarded-For: ", want: 403},
-		"a token passes through a proxy":        {path: "/debug/pprof/", token: "s3cret", header: "X-Forwarded-For: 192.0.2.60", want: 200},
-		"probes pass through a proxy":           {path: "/readyz", header: "X-Forwarded-For: 192.0.2.60", want: 200},
-		"the level can be changed":              {method: "PUT", path: "/loglevel?level=debug&for=1m", want: 200},
-		"the level is checked":                  {method: "PUT", path: "/loglevel?level=loud", want: 400},
-		"a change does not last for ever":       {method: "PUT", path: "/loglevel?level=debug&for=48h", want: 400},
-		"a level is not changed by reading":     {path: "/loglevel?level=debug", want: 405},
-		"a chosen sampler keeps its ratio":      {method: "PUT", path: "/sampling?ratio=1", want: 409},
-		"a ratio is checked":                    {method: "PUT", path: "/sampling?ratio=7", want: 400},
-		"a foreign page changes nothing either": {method: "PUT", path: "/loglevel?level=debug", origin: "http://evil.example", want: 403},
+		"probes are open":                                    {path: "/readyz", host: "10.1.2.3:9464", want: 200},
+		"metrics are open":                                   {path: "/metrics", host: "orders.svc:9464", want: 200},
+		"profiles are open to this host":                     {path: "/debug/pprof/", want: 200},
+		"another name of this host is rejected":              {path: "/debug/pprof/", host: "evil.example", want: 403},
+		"a page of another site is rejected":                 {path: "/debug/pprof/", origin: "https://evil.example", want: 403},
+		"the token is accepted from everywhere":              {path: "/debug/pprof/", host: "evil.example", token: "s3cret", want: 200},
+		"another token is rejected":                          {path: "/debug/pprof/", host: "evil.example", token: "guess", want: 401},
+		"a wrong token is rejected on this host":             {path: "/debug/pprof/", token: "guess", want: 401},
+		"an empty token is rejected":                         {path: "/debug/pprof/", header: "Authorization: Bearer ", want: 401},
+		"another scheme is rejected":                         {path: "/debug/pprof/", header: "Authorization: Basic czNjcmV0", want: 401},
+		"the scheme is case-insensitive":                     {path: "/debug/pprof/", header: "Authorization: bearer s3cret", want: 200},
+		"Forwarded means a proxy":                            {path: "/debug/pprof/", header: "Forwarded: for=192.0.2.60", want: 403},
+		"X-Forwarded-For means a proxy":                      {path: "/debug/pprof/", header: "X-Forwarded-For: 192.0.2.60", want: 403},
+		"X-Forwarded-Host means a proxy":                     {path: "/debug/pprof/", header: "x-forwarded-host: admin.example", want: 403},
+		"X-Forwarded-Proto means a proxy":                    {path: "/debug/pprof/", header: "X-Forwarded-Proto: https", want: 403},
+		"X-Real-Ip means a proxy":                            {path: "/debug/pprof/", header: "X-Real-IP: 127.0.0.1", want: 403},
+		"Via means a proxy":                                  {path: "/debug/pprof/", header: "Via: 1.1 proxy", want: 403},
+		"an empty header means a proxy":                      {method: "PUT", path: "/loglevel?level=debug", header: "X-Forwarded-For: ", want: 403},
+		"the token is accepted through a proxy":              {path: "/debug/pprof/", token: "s3cret", header: "X-Forwarded-For: 192.0.2.60", want: 200},
+		"probes are open through a proxy":                    {path: "/readyz", header: "X-Forwarded-For: 192.0.2.60", want: 200},
+		"the level can be changed":                           {method: "PUT", path: "/loglevel?level=debug&for=1m", want: 200},
+		"the level is checked":                               {method: "PUT", path: "/loglevel?level=loud", want: 400},
+		"the duration of a change is limited":                {method: "PUT", path: "/loglevel?level=debug&for=48h", want: 400},
+		"GET changes no level":                               {path: "/loglevel?level=debug", want: 405},
+		"the ratio of OTEL_TRACES_SAMPLER cannot be changed": {method: "PUT", path: "/sampling?ratio=1", want: 409},
+		"a ratio is checked":                                 {method: "PUT", path: "/sampling?ratio=7", want: 400},
+		"a page of another site changes no level":            {method: "PUT", path: "/loglevel?level=debug", origin: "http://evil.example", want: 403},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -157,15 +157,15 @@ func TestLevelChangeTakesEffect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, _ := io.ReadAll(res.Body)
+	body, _ := io.ReadAll(res.Body)
 	res.Body.Close()
-	if !strings.Contains(string(answer), "log level is INFO for 10m0s") {
-		t.Errorf("answer %q", answer)
+	if !strings.Contains(string(body), "log level is INFO for 10m0s") {
+		t.Errorf("body %q", body)
 	}
 	svc.WaitLog(func(l servicetest.Line) bool { return l["msg"] == "changed on the admin listener" })
 }
 
-// A change goes back by itself, and a later one is not cut short by an earlier.
+// A change reverts automatically, and an earlier change does not shorten a later one.
 func TestLevelChangeExpires(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, info, runtime.Defaults{}, func(ctx context.Context, svc *runtime.Service) error {
@@ -198,19 +198,19 @@ func TestLevelChangeExpires(t *testing.T) {
 	if n := looked(); n != 0 {
 		t.Fatalf("%d debug lines at the configured level", n)
 	}
-	put("1ns") // over before the next
+	put("1ns") // over before the next one
 	put("1h")
 	looked()
 	svc.WaitLog(func(l servicetest.Line) bool { return l["msg"] == "looked" }) // lines are written after the response
 	put("1ns")
-	deadline := time.Now().Add(servicetest.Patience)
+	deadline := time.Now().Add(servicetest.Timeout)
 	for before := looked(); ; {
 		now := looked()
 		if now == before {
-			return // nothing was added: the level went back
+			return // nothing was added: the level was reverted
 		}
 		if before = now; time.Now().After(deadline) {
-			t.Fatal("the level did not go back")
+			t.Fatal("the level was not reverted")
 		}
 	}
 }

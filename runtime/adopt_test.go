@@ -16,8 +16,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// The README shows these functions, without what follows main, run and orders in
-// their names; internal/testkit/archtest holds its text to them.
+// The README shows these functions, without the suffixes of main, run and orders.
+// internal/testkit/archtest compares the text.
 
 func ordersChi() http.Handler {
 	r := chi.NewRouter()
@@ -49,12 +49,11 @@ func runMux(ctx context.Context, svc *runtime.Service) error {
 
 func getOrder(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "an order") }
 
-// What the README shows and no test may call: it would take a fixed port, or
-// end the test.
+// Functions that a test cannot call: they use a fixed port or end the process.
 var _ = []any{mainBeforeChi, mainChi}
 
-// The adoption path: an existing handler, one line more, and a request shows
-// on metric, log line and span; the stop is clean.
+// An existing handler is adopted with one line: a request has a metric, a log line and a span,
+// and the shutdown succeeds.
 func TestAdoption(t *testing.T) {
 	t.Parallel()
 	for name, run := range map[string]func(context.Context, *runtime.Service) error{"chi": runChi, "net/http": runMux} {
@@ -72,7 +71,7 @@ func TestAdoption(t *testing.T) {
 			body, err := io.ReadAll(res.Body)
 			_ = res.Body.Close()
 			if err != nil || string(body) != "an order" {
-				t.Fatalf("the answer is %q, %v", body, err)
+				t.Fatalf("the response is %q, %v", body, err)
 			}
 			span := svc.WaitSpan(func(s servicetest.Span) bool { return s.Name == "GET /v1/orders/{id}" })
 			svc.WaitLog(func(l servicetest.Line) bool { return l["trace_id"] == span.TraceID })
@@ -80,7 +79,7 @@ func TestAdoption(t *testing.T) {
 				semconv.LabelRoute: "/v1/orders/{id}", semconv.LabelOutcome: semconv.OutcomeSuccess,
 			}, 1)
 			if status := svc.Stop(); status != 0 {
-				t.Errorf("the stop ends with status %d", status)
+				t.Errorf("the exit code is %d", status)
 			}
 		})
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// victim is a service whose author made every mistake: labels from the path, from
-// a header and from the host, and calls to hosts that came in with a request.
+// victim is a service with unbounded labels: from the path, from a header, from the host, and
+// from outgoing calls to hosts in a request.
 type victim struct {
 	telemetry *telemetry.Telemetry
 	handler   http.Handler
@@ -40,7 +40,7 @@ func newVictim(t *testing.T) *victim {
 	if v.waits, err = tel.Metrics().Histogram("wait_seconds", "Waits.", []float64{0.1, 1}, "upstream"); err != nil {
 		t.Fatal(err)
 	}
-	if v.client, err = httpclient.New(httpclient.Options{Telemetry: tel, Transport: answers{}}); err != nil {
+	if v.client, err = httpclient.New(httpclient.Options{Telemetry: tel, Transport: cannedResponse{}}); err != nil {
 		t.Fatal(err)
 	}
 	router := httpserver.NewRouter()
@@ -61,14 +61,14 @@ func (v *victim) visit(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// answers is a network on which every host answers.
-type answers struct{}
+// cannedResponse is a network on which every host responds.
+type cannedResponse struct{}
 
-func (answers) RoundTrip(r *http.Request) (*http.Response, error) {
+func (cannedResponse) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r, ProtoMajor: 1, ProtoMinor: 1}, nil
 }
 
-// sink is a response writer that keeps nothing.
+// sink is a response writer that discards everything.
 type sink struct{ header http.Header }
 
 func (s *sink) Header() http.Header             { return s.header }
@@ -76,8 +76,8 @@ func (*sink) WriteHeader(int)                   {}
 func (*sink) Write(b []byte) (int, error)       { return len(b), nil }
 func (*sink) WriteString(s string) (int, error) { return len(s), nil }
 
-// attack makes one request of each kind for each number: a path, a tenant, a host
-// and a method that were never seen before.
+// attack sends one request of each kind for each number: an unknown path, tenant, host and
+// method.
 func (v *victim) attack(t *testing.T, from, to int) {
 	t.Helper()
 	w := &sink{header: http.Header{}}
@@ -96,7 +96,6 @@ func (v *victim) attack(t *testing.T, from, to int) {
 	}
 }
 
-// call asks hosts that nobody declared.
 func (v *victim) call(t *testing.T, from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {
@@ -112,7 +111,7 @@ func (v *victim) call(t *testing.T, from, to int) {
 	}
 }
 
-// series counts what a scrape would show, by metric.
+// series counts the series of a scrape by metric.
 func (v *victim) series(t *testing.T) map[string]int {
 	t.Helper()
 	families, err := v.telemetry.Metrics().Gather()
@@ -133,14 +132,14 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// A million paths, methods, hosts and headers that were never seen before: the
-// series and the heap are what they were after the first thousands.
+// After a million unknown paths, methods, hosts and headers, series and heap are what they were
+// after the first thousands.
 func TestAMillionNewValuesStayFlat(t *testing.T) { //nolint:paralleltest // measures the heap of the process
 	const warm = 5000
 	attacks, calls := 1_000_000, 100_000
 	if raceEnabled {
 		attacks, calls = 50_000, 10_000
-		t.Logf("%d instead of a million, because the race detector looks on", attacks)
+		t.Logf("%d instead of a million because of the race detector", attacks)
 	}
 	v := newVictim(t)
 	v.attack(t, 0, warm)
@@ -155,7 +154,7 @@ func TestAMillionNewValuesStayFlat(t *testing.T) { //nolint:paralleltest // meas
 			t.Errorf("%s has %d series after %d attacks and %d after %d", name, before[name], warm, n, attacks)
 		}
 	}
-	const slack = 4 << 20 // pools and the garbage collector's own
+	const slack = 4 << 20 // pools and the garbage collector
 	if heapAfter > heapBefore+slack {
 		t.Errorf("the heap grew from %d to %d bytes", heapBefore, heapAfter)
 	}
@@ -164,9 +163,9 @@ func TestAMillionNewValuesStayFlat(t *testing.T) { //nolint:paralleltest // meas
 
 func (v *victim) expectOverflows(t *testing.T, attacks int, series map[string]int) {
 	t.Helper()
-	const ceiling = 1000
+	const labelLimit = 1000
 	for metric, most := range map[string]int{
-		"visits_total": ceiling + 1, "wait_seconds": ceiling + 1,
+		"visits_total": labelLimit + 1, "wait_seconds": labelLimit + 1,
 		semconv.HTTPServerRequests: 100, semconv.HTTPServerRequestDuration: 20, semconv.HTTPClientRequestDuration: 20,
 	} {
 		if got := series[metric]; got > most || got == 0 {
@@ -187,8 +186,8 @@ func (v *victim) expectOverflows(t *testing.T, attacks int, series map[string]in
 		}
 	}
 	for _, label := range []string{"visits_total page", "visits_total tenant", "wait_seconds upstream"} {
-		if got := counted[label]; got != attacks-ceiling {
-			t.Errorf("%s overflowed %d times, want %d", label, got, attacks-ceiling)
+		if got := counted[label]; got != attacks-labelLimit {
+			t.Errorf("%s overflowed %d times, want %d", label, got, attacks-labelLimit)
 		}
 	}
 }

@@ -22,14 +22,15 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// childVariable holds the plan of a process of this test binary that runs no tests.
+// childVariable is the environment variable with the plan of a process of this test binary that
+// runs no tests.
 const childVariable = "RUNTIME_TEST_CHILD"
 
-// childPlan is what such a process does until its standard input ends, which it does
-// with the parent.
+// childPlan is what a child process does until its standard input is closed, which happens when
+// the parent ends.
 type childPlan struct {
 	Role    string
-	Limited bool          // a whole service; else bare chi
+	Limited bool          // a complete service; otherwise bare chi
 	Clients int           // of roleCall
 	Lasts   time.Duration // of roleCall
 }
@@ -38,7 +39,7 @@ type childPlan struct {
 const (
 	roleSpin  = "spin"  // use one CPU
 	roleServe = "serve" // print the address and serve requests
-	roleCall  = "call"  // send requests without a network and print what became of them
+	roleCall  = "call"  // send requests without a network and print the results
 )
 
 func TestMain(m *testing.M) {
@@ -76,7 +77,7 @@ func runChild(text string) error {
 	return serveBare(parent)
 }
 
-// call sends requests straight to the handler.
+// call sends requests directly to the handler.
 func call(ctx context.Context, plan childPlan) error {
 	handler, err := http.Handler(computing(chi.NewRouter())), error(nil)
 	if plan.Limited {
@@ -99,7 +100,7 @@ func call(ctx context.Context, plan childPlan) error {
 	return json.NewEncoder(os.Stdout).Encode(got) //nolint:musttag // both ends are in this file
 }
 
-// statusWriter is a response writer that keeps the status alone.
+// statusWriter is a response writer that stores only the status.
 type statusWriter struct {
 	sink
 	code int
@@ -107,7 +108,7 @@ type statusWriter struct {
 
 func (s *statusWriter) WriteHeader(code int) { s.code = code }
 
-// limited is what a service puts around its router, with the defaults.
+// limited returns a handler with the middleware of a service with default settings.
 func limited() (http.Handler, error) {
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})
 	if err != nil {
@@ -154,7 +155,6 @@ func serveBare(parent context.Context) error {
 	return nil
 }
 
-// child is a running child.
 type child struct {
 	url, adminURL string // of roleServe
 	cmd           *exec.Cmd
@@ -162,8 +162,8 @@ type child struct {
 	stdout        *bufio.Reader
 }
 
-// startChild starts this test binary with the plan. A command is started as it is, and has to become
-// the test binary.
+// startChild starts this test binary with the plan. If cmd is given, it must execute the test
+// binary.
 func startChild(tb testing.TB, plan childPlan, cmd *exec.Cmd, env ...string) *child {
 	tb.Helper()
 	text, err := json.Marshal(plan) //nolint:musttag // both ends are in this file
@@ -202,7 +202,7 @@ func startChild(tb testing.TB, plan childPlan, cmd *exec.Cmd, env ...string) *ch
 	return p
 }
 
-// end has the child stop and returns the error of its exit.
+// end stops the child and returns the error of its exit.
 func (p *child) end() error {
 	_ = p.stdin.Close()
 	return p.cmd.Wait()

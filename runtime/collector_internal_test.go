@@ -10,24 +10,24 @@ import (
 	"testing/synctest"
 )
 
-// goal is where the next collection begins, by Go's formula.
+// goal returns the heap size at which the next collection begins, by Go's formula.
 func (h heapState) goal(percent int) uint64 {
 	p := uint64(percent)
-	return max(goHeapFloor*p/100, h.live+(h.live+h.other)*p/100)
+	return max(goMinHeap*p/100, h.live+(h.live+h.other)*p/100)
 }
 
-func TestTheHeapGrowsToItsFloor(t *testing.T) {
+func TestHeapGrowsToItsMinimum(t *testing.T) {
 	t.Parallel()
-	const limit, floor = 256 << 20, 32 << 20
+	const limit, minHeap = 256 << 20, 32 << 20
 	for name, tc := range map[string]struct {
 		state heapState
 		goal  uint64
 	}{
-		"before the first collection":    {heapState{live: 0, other: 100 << 10, limit: limit}, floor},
-		"a small service":                {heapState{live: 4 << 20, other: 500 << 10, limit: limit}, floor},
-		"much is alive":                  {heapState{live: 20 << 20, other: 1 << 20, limit: limit}, 41 << 20},
-		"more is alive than the floor":   {heapState{live: 60 << 20, other: 0, limit: limit}, 120 << 20},
-		"a large limit":                  {heapState{live: 4 << 20, other: 500 << 10, limit: 16 << 30}, maxHeapFloor},
+		"before the first collection":    {heapState{live: 0, other: 100 << 10, limit: limit}, minHeap},
+		"a small service":                {heapState{live: 4 << 20, other: 500 << 10, limit: limit}, minHeap},
+		"much is live":                   {heapState{live: 20 << 20, other: 1 << 20, limit: limit}, 41 << 20},
+		"more is live than the minimum":  {heapState{live: 60 << 20, other: 0, limit: limit}, 120 << 20},
+		"a large limit":                  {heapState{live: 4 << 20, other: 500 << 10, limit: 16 << 30}, maxMinHeap},
 		"a limit that Go hardly fits in": {heapState{live: 4 << 20, other: 0, limit: 16 << 20}, 8 << 20},
 		"no limit":                       {heapState{live: 4 << 20, other: 0, limit: math.MaxInt64}, 8 << 20},
 	} {

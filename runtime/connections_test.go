@@ -30,14 +30,14 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest/cgroup"
 )
 
-// keeper opens a connection, sends one request and keeps the connection.
+// keeper opens a connection, sends one request and keeps the connection open.
 func keeper(t *testing.T, addr string) (conn net.Conn, res *http.Response, err error) {
 	t.Helper()
 	conn, err = (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := conn.SetDeadline(time.Now().Add(servicetest.Patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(servicetest.Timeout)); err != nil {
 		return conn, nil, err
 	}
 	if _, err := io.WriteString(conn, "GET /orders/1 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
@@ -56,7 +56,6 @@ func keeper(t *testing.T, addr string) (conn net.Conn, res *http.Response, err e
 	return conn, res, nil
 }
 
-// metricOf reads a metric without labels of a child.
 func (p *child) metricOf(t *testing.T, name string) float64 {
 	t.Helper()
 	res, err := http.Get(p.adminURL + "/metrics")
@@ -74,7 +73,7 @@ func (p *child) metricOf(t *testing.T, name string) float64 {
 	return families[name].GetMetric()[0].GetGauge().GetValue()
 }
 
-// peakRSS is the most memory that the process had in use, as in VmHWM of Linux.
+// peakRSS returns the peak memory of the process: VmHWM of Linux.
 func (p *child) peakRSS(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
@@ -86,7 +85,7 @@ func (p *child) peakRSS(t *testing.T) string {
 	return string(bytes.TrimSpace(line))
 }
 
-// childBinary is this test binary without the race detector, which multiplies memory.
+// childBinary builds this test binary without the race detector, which multiplies memory.
 func childBinary(t *testing.T) string {
 	t.Helper()
 	if !raceEnabled {
@@ -99,9 +98,9 @@ func childBinary(t *testing.T) string {
 	return path
 }
 
-// 9,000 clients that keep their connections do not bring a service over the memory limit of
-// its container: from three quarters of the bound on, responses close their connections, and
-// the next client is answered.
+// 9,000 clients that keep their connections open do not exceed the memory limit of the container:
+// from three quarters of the limit, responses close their connections, and new clients get
+// responses.
 func TestIdleConnectionsStayWithinTheMemoryLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("TestIdleConnectionsStayWithinTheMemoryLimit: opens 9,000 connections")
@@ -151,10 +150,10 @@ func TestIdleConnectionsStayWithinTheMemoryLimit(t *testing.T) {
 	t.Logf("%d connections were kept and %d closed; at most %d of %d were open; peak: %d bytes of %d in the cgroup (%v), RSS %s",
 		kept.Load(), closed.Load(), most.Load(), bound, peak, container, err, p.peakRSS(t))
 	if kept.Load() < bound/2 || kept.Load() > bound || kept.Load()+closed.Load() != clients {
-		t.Errorf("of %d connections %d were kept and %d closed", clients, kept.Load(), closed.Load())
+		t.Errorf("of %d connections, %d were kept and %d closed", clients, kept.Load(), closed.Load())
 	}
 	if most.Load() < bound/2 || most.Load() > bound {
-		t.Errorf("%d connections were open, the bound is %d", most.Load(), bound)
+		t.Errorf("%d connections were open, the limit is %d", most.Load(), bound)
 	}
 	if peak >= container {
 		t.Errorf("the memory limit of %d bytes was reached", container)
@@ -168,18 +167,18 @@ func TestIdleConnectionsStayWithinTheMemoryLimit(t *testing.T) {
 	}
 }
 
-// Connections that send no request, or only requests that no handler answers, fill the bound
-// until the header timeout, and then the next client is answered. Without a byte of a request
-// net/http closes them at the header timeout itself.
+// Connections without a request, or only with requests that no handler serves, fill the limit
+// until the header timeout. Then the next client gets a response. net/http itself closes
+// connections without a byte of a request at the header timeout.
 func TestSilentConnectionsGiveTheirPlacesBack(t *testing.T) {
 	t.Parallel()
 	const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 	// GET http://a/ with the field "te: x"; net/http responds with 400 itself.
 	const invalid = "\x00\x00\x0c\x01\x05\x00\x00\x00\x01" + "\x82\x86\x84\x41\x01a" + "\x00\x02te\x01x"
 	for name, tc := range map[string]struct{ send, adminAddr string }{
-		"the preface of HTTP/2":               {preface, "127.0.0.1:0"},
-		"an invalid request over HTTP/2":      {preface + invalid, "127.0.0.1:0"},
-		"a probe on the port of the requests": {"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", "off"},
+		"the HTTP/2 preface":             {preface, "127.0.0.1:0"},
+		"an invalid request over HTTP/2": {preface + invalid, "127.0.0.1:0"},
+		"a probe on the request port":    {"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", "off"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -196,7 +195,7 @@ func TestSilentConnectionsGiveTheirPlacesBack(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			next := &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: servicetest.Patience}
+			next := &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: servicetest.Timeout}
 			if code := get(next, svc.URL+"/ordinary"); code != http.StatusOK {
 				t.Errorf("the next client got %d", code)
 			}
@@ -204,8 +203,7 @@ func TestSilentConnectionsGiveTheirPlacesBack(t *testing.T) {
 	}
 }
 
-// header is the head of a request with so many fields of different names, each with a value
-// of so many bytes.
+// header returns the start of a request with the given number of fields and length of values.
 func header(fields, value int) string {
 	var b strings.Builder
 	b.WriteString("POST /orders/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n")
@@ -215,13 +213,12 @@ func header(fields, value int) string {
 	return b.String()
 }
 
-// frame is one of HTTP/2 (RFC 9113, 4.1).
 func frame(kind, flags byte, stream int, payload string) string {
 	head := binary.BigEndian.AppendUint32(nil, uint32(len(payload))<<8|uint32(kind))
 	return string(binary.BigEndian.AppendUint32(append(head, flags), uint32(stream))) + payload
 }
 
-// literal is a field, not indexed and without Huffman code (RFC 7541, 6.2.2).
+// literal returns a literal field without indexing and Huffman code (RFC 7541, section 6.2.2).
 func literal(name, value string) string {
 	text := func(s string) string {
 		if len(s) < 127 {
@@ -232,8 +229,8 @@ func literal(name, value string) string {
 	return "\x00" + text(name) + text(value)
 }
 
-// streams is what a connection of HTTP/2 sends with as many requests as it may have. It opens a
-// window of so many bytes for each response.
+// streams returns the bytes of an HTTP/2 connection with the maximum number of requests. window
+// is the flow-control window of each response.
 func streams(window uint32, fields string) string {
 	const headers, data, settings, continuation, endStream, endHeaders = 1, 0, 4, 9, 1, 4
 	var b strings.Builder
@@ -250,7 +247,7 @@ func streams(window uint32, fields string) string {
 	return b.String()
 }
 
-// literals is so many fields of different names, each with a value of so many bytes.
+// literals returns the given number of fields with values of the given length.
 func literals(fields, value int) string {
 	var b strings.Builder
 	for i := range fields {
@@ -259,11 +256,10 @@ func literals(fields, value int) string {
 	return b.String()
 }
 
-// holders keep connections busy with what they send, and return when the service has ended
-// each of them.
+// holders keep connections open with unfinished requests until the service closes them.
 func holders(t *testing.T, addr string, connections int, send string) {
 	t.Helper()
-	request := []byte(send) // one copy: io.WriteString would make one for each connection
+	request := []byte(send) // shared by all connections
 	var all sync.WaitGroup
 	for range connections {
 		all.Go(func() {
@@ -280,9 +276,8 @@ func holders(t *testing.T, addr string, connections int, send string) {
 	all.Wait()
 }
 
-// Headers do not bring a service over the memory limit of its container: neither those with
-// very many fields, nor the largest ones that pass on as many connections as may be open, nor
-// 100 of each kind on each of 300 connections of HTTP/2.
+// Headers do not exceed the memory limit of the container: neither many fields, nor the largest
+// allowed headers on all connections, nor 100 of them on each of 300 HTTP/2 connections.
 func TestHeadersStayWithinTheMemoryLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("TestHeadersStayWithinTheMemoryLimit: fills the memory of a process")
@@ -297,12 +292,12 @@ func TestHeadersStayWithinTheMemoryLimit(t *testing.T) {
 		connections int
 		send        string
 	}{
-		"11,000 fields and a part of the body": {300, header(11_000, 0) + "\r\nx"},
-		"11,000 fields without an end":         {300, header(11_000, 0)},
-		"the largest header that passes":       {bound - 100, header(120, 120) + "\r\nx"},
-		"650 fields after another request":     {bound - 100, "GET /orders/1 HTTP/1.1\r\nHost: a\r\n\r\n" + header(650, 0)},
-		"the largest header without an end":    {bound - 100, header(120, 120)},
-		"streams of HTTP/2, which is off":      {300, streams(0, literals(430, 110))},
+		"11,000 fields and part of a body":    {300, header(11_000, 0) + "\r\nx"},
+		"11,000 fields without an end":        {300, header(11_000, 0)},
+		"the largest allowed header":          {bound - 100, header(120, 120) + "\r\nx"},
+		"650 fields after another request":    {bound - 100, "GET /orders/1 HTTP/1.1\r\nHost: a\r\n\r\n" + header(650, 0)},
+		"the largest header without an end":   {bound - 100, header(120, 120)},
+		"HTTP/2 streams, while HTTP/2 is off": {300, streams(0, literals(430, 110))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			limited := cgroup.NewMemory(t, container)

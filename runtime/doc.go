@@ -1,6 +1,5 @@
-// Package runtime runs one service: it starts what the service is made of in
-// order, keeps it observed and probed while it works, and stops it without
-// losing a request.
+// Package runtime runs a service: it starts the components of the service in order, serves and
+// observes requests, and shuts down without losing a request.
 //
 //	func main() { os.Exit(runtime.Main(runtime.Info{Name: "orders", Version: version}, defaults, run)) }
 //
@@ -9,29 +8,25 @@
 //		return svc.Run(ctx)
 //	}
 //
-// The life of a service:
+// The lifecycle of a service:
 //
 //	declare ──▶ start hooks ──▶ ready ──▶ draining ──▶ stopped
 //	(run)        in order        serving    one budget
 //
-// While run wires the service, constructors validate and declare; nothing
-// connects, binds or starts before [Service.Run]. That is why the same wiring
-// also answers questions about the service without running it: `orders
-// telemetry` prints its declared signals, `orders config` its variables,
-// `orders openapi` its API.
+// The run function declares handlers, hooks and metrics. Nothing connects, binds or starts before
+// [Service.Run]. So the binary can describe the service without running it: `orders telemetry`
+// prints its metrics, `orders config` its environment variables, and `orders openapi` its API.
 //
-// Stopping is one budget with phases (see [Service.Run]); a second signal skips
-// ahead. Telemetry is flushed within it, and the admin listener goes last, so
-// that probes and scrapes see the whole stop.
+// A shutdown has one time budget for all phases (see [Service.Run]); a second signal skips waits.
+// It includes the flush of telemetry. The admin listener closes last, so that probes and scrapes
+// work throughout.
 //
-// The leaves can be used without this package: telemetry, httpserver,
-// httpclient, health, config and postgres each take what they need as
-// arguments. This package composes them and no leaf imports it.
+// The packages telemetry, httpserver, httpclient, health, config and postgres can be used without
+// this package. It imports them, and none of them imports it.
 //
-// The package is named runtime because it is the runtime of a service. Where a
-// file needs Go's own, it imports that one as goruntime.
+// Files that need Go's own package runtime import it as goruntime.
 package runtime
 
-// GeneratedFor1 is named by code that was generated for major version 1 of this
-// library, so that a mismatch fails to compile instead of failing at night.
+// GeneratedFor1 is referenced by code generated for major version 1 of this library, so that a
+// mismatch is a compile error.
 const GeneratedFor1 = true

@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Phases of a stop, as the label of runtime_drain_phase_seconds.
+// Phases of a shutdown, as the label of runtime_drain_phase_seconds.
 const (
 	phaseAnnounce = "announce"
 	phaseDelay    = "delay"
@@ -25,16 +25,16 @@ const (
 	phaseClose    = "close"
 )
 
-// reserve is the part of the budget kept for flushing and closing, however long
-// requests and workers take: telemetry about a bad stop is worth most.
+// reserve is the part of the budget for flush and close, however long requests and workers take:
+// telemetry of a failed shutdown matters most.
 const reserve = 5 // a fifth
 
-// stopping is one stop under way.
+// stopping is a shutdown in progress.
 type stopping struct {
 	*running
 	span   trace.Span
 	ctx    context.Context // ends with the budget
-	work   context.Context // ends a reserve earlier, or at a second signal
+	work   context.Context // ends earlier by the reserve, or at a second signal
 	phases *prometheus.GaugeVec
 	errs   []error
 }
@@ -51,7 +51,7 @@ func (r *running) stop(ctx context.Context, signals <-chan os.Signal) error {
 	go func() {
 		select {
 		case sig := <-signals:
-			r.Logger().Warn("second signal: skipping the wait", "signal", sig.String())
+			r.Logger().Warn("second signal, skipping the wait", "signal", sig.String())
 			cancelWork()
 		case <-finished:
 		}
@@ -63,12 +63,11 @@ func (r *running) stop(ctx context.Context, signals <-chan os.Signal) error {
 	s.must(phaseDelay, s.delay)
 	s.must(phaseRequests, s.finishRequests)
 	s.must(phaseWorkers, s.finishWorkers)
-	// The flush takes the span along: it can still say that it begins, and the
-	// closing is told by log and metric alone (ADR 013).
+	// The flush exports the span, so its event must be before it. The close phase is only in log
+	// and metric (ADR 013).
 	s.span.AddEvent(phaseFlush)
 	s.span.End()
-	// Telemetry that could not be delivered is a warning in the log and a count
-	// in the metrics. The service did its work: the status stays 0.
+	// Telemetry that was not delivered is logged and counted. It does not change the exit code.
 	_ = s.phase(phaseFlush, s.flush)
 	s.must(phaseClose, s.closeAll)
 	if r.admin != nil {
@@ -77,15 +76,15 @@ func (r *running) stop(ctx context.Context, signals <-chan os.Signal) error {
 	return errors.Join(s.errs...)
 }
 
-// must runs a phase whose failure is one of the service.
+// must runs a phase whose error is an error of the service.
 func (s *stopping) must(name string, run func() error) {
 	if err := s.phase(name, run); err != nil {
-		s.errs = append(s.errs, fmt.Errorf("stop, %s: %w", name, err))
+		s.errs = append(s.errs, fmt.Errorf("shutdown, %s: %w", name, err))
 	}
 }
 
-// phase runs one phase and reports it as log line, metric and span event. After a failed start,
-// phases that succeed are logged at debug level, so that the error of the start stays the last line.
+// phase runs a phase and reports it as log line, metric and span event. After a failed start,
+// successful phases are logged at debug level, so that the error of the start is the last line.
 func (s *stopping) phase(name string, run func() error) error {
 	began := time.Now()
 	err := run()
@@ -114,8 +113,7 @@ func (s *stopping) announce() error {
 	return all(s.work, s.drains)
 }
 
-// all runs the hooks at the same time and returns when they do or the context
-// ends.
+// all runs the hooks concurrently. It returns when all have returned or the context ends.
 func all(ctx context.Context, hooks []hook) error {
 	return await(ctx, func() error {
 		errs := make([]error, len(hooks))
@@ -135,19 +133,19 @@ func named(h hook, err error) error {
 	return fmt.Errorf("%s: %w", h.name, err)
 }
 
-// moment is what a phase gets although the time for it is over: enough to say
-// that there was nothing to do.
+// moment is the minimum time of a phase, even if the budget is over. It suffices if there is
+// nothing to do.
 const moment = 50 * time.Millisecond
 
-// await returns what f does, or the context's error when it ends first. An f
-// that hangs is left behind: the process is about to exit.
+// await returns the result of f, or the context's error if it ends first. Then f is abandoned:
+// the process is about to exit.
 func await(ctx context.Context, f func() error) error {
 	_, err := awaitWith(ctx, moment, f)
 	return err
 }
 
-// awaitWith waits that long beyond the context's end, and says whether it left f
-// behind.
+// awaitWith waits until patience after the end of the context, and reports whether it abandoned
+// f.
 func awaitWith(ctx context.Context, patience time.Duration, f func() error) (left bool, err error) {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
@@ -164,7 +162,7 @@ func awaitWith(ctx context.Context, patience time.Duration, f func() error) (lef
 	}
 }
 
-// delay goes on serving until balancers have noticed.
+// delay keeps serving until load balancers have noticed.
 func (s *stopping) delay() error {
 	if s.server == nil || s.settings.Lifecycle.DrainDelay == 0 {
 		return nil
@@ -184,7 +182,7 @@ func (s *stopping) finishRequests() error {
 		return nil
 	})
 	if err != nil {
-		err = fmt.Errorf("work was still in flight: %w", err)
+		err = fmt.Errorf("work still in flight: %w", err)
 	}
 	if s.server == nil {
 		return err
@@ -203,14 +201,13 @@ func (s *stopping) finishWorkers() error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("workers still ran: %w", err)
+		return fmt.Errorf("workers still running: %w", err)
 	}
 	return nil
 }
 
-// flush gets the reserve of the budget, or half of what is left when that is less, so
-// that a backend that never responds does not hold up the exit, and closing gets its
-// share too.
+// flush gets the reserve of the budget, or half of the remaining time if that is less. So a
+// backend that does not respond cannot delay the exit, and close has time, too.
 func (s *stopping) flush() error {
 	share := s.settings.Lifecycle.StopTimeout / reserve
 	if deadline, ok := s.ctx.Deadline(); ok {

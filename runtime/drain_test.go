@@ -16,8 +16,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// Each phase of a stop is one log line and one value of the metric; those up to
-// the flush, which takes the span along, are events of the shutdown span (ADR 013).
+// Each phase of a shutdown is a log line and a value of the metric. Those before the flush, which
+// exports the shutdown span, are events of that span (ADR 013).
 func TestEveryPhaseIsTold(t *testing.T) {
 	t.Parallel()
 	var service *runtime.Service
@@ -75,32 +75,32 @@ func phaseSeconds(t *testing.T, svc *runtime.Service) map[string]float64 {
 	return seconds
 }
 
-func panics(context.Context) error { panic("no way to say goodbye") }
+func panics(context.Context) error { panic("hook panicked") }
 
 func hangs(context.Context) error { select {} }
 
-// late heeds its context and returns after it, with a reason of its own.
+// late respects its context and returns its own error after it.
 func late(ctx context.Context) error {
 	<-ctx.Done()
-	return errors.New("came too late")
+	return errors.New("returned late")
 }
 
-// Whatever a hook does, the stop goes on, ends within its budget, runs the other
-// hooks, and says which hook it was.
+// Whatever a hook does, the shutdown continues, ends within its budget, runs the other hooks, and
+// reports the hook.
 func TestHooksThatMisbehave(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		drain, stop func(context.Context) error
 		said        []string
 	}{
-		"OnDrain hangs":         {drain: hangs, said: []string{"stop, announce: ", "context deadline exceeded"}},
-		"OnDrain panics":        {drain: panics, said: []string{"stop, announce: bad: panic: no way to say goodbye"}},
-		"OnDrain returns late":  {drain: late, said: []string{"stop, announce: "}},
-		"OnDrain fails":         {drain: func(context.Context) error { return errors.New("no peers") }, said: []string{"stop, announce: bad: no peers"}},
-		"OnStop hangs":          {stop: hangs, said: []string{"stop, close: bad: context deadline exceeded"}},
-		"OnStop panics":         {stop: panics, said: []string{"stop, close: bad: panic: no way to say goodbye"}},
-		"OnStop returns late":   {stop: late, said: []string{"stop, close: bad: "}},
-		"both hang one another": {drain: hangs, stop: hangs, said: []string{"stop, announce: ", "stop, close: bad: "}},
+		"OnDrain hangs":        {drain: hangs, said: []string{"shutdown, announce: ", "context deadline exceeded"}},
+		"OnDrain panics":       {drain: panics, said: []string{"shutdown, announce: bad: panic: hook panicked"}},
+		"OnDrain returns late": {drain: late, said: []string{"shutdown, announce: "}},
+		"OnDrain fails":        {drain: func(context.Context) error { return errors.New("no peers") }, said: []string{"shutdown, announce: bad: no peers"}},
+		"OnStop hangs":         {stop: hangs, said: []string{"shutdown, close: bad: context deadline exceeded"}},
+		"OnStop panics":        {stop: panics, said: []string{"shutdown, close: bad: panic: hook panicked"}},
+		"OnStop returns late":  {stop: late, said: []string{"shutdown, close: bad: "}},
+		"both hang":            {drain: hangs, stop: hangs, said: []string{"shutdown, announce: ", "shutdown, close: bad: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -126,7 +126,7 @@ func TestHooksThatMisbehave(t *testing.T) {
 			}
 			for _, want := range tc.said {
 				if !strings.Contains(svc.Stderr(), want) {
-					t.Errorf("the end does not tell of %q:\n%s", want, svc.Stderr())
+					t.Errorf("stderr lacks %q:\n%s", want, svc.Stderr())
 				}
 			}
 			j.mu.Lock()
@@ -151,21 +151,21 @@ func TestSecondSignalSkipsAHangingHook(t *testing.T) {
 	}, "STOP_TIMEOUT=15m")
 	svc.Signal(os.Interrupt)
 	<-entered
-	if status := svc.Stop(); status != 1 || !strings.Contains(svc.Stderr(), "stop, announce") {
+	if status := svc.Stop(); status != 1 || !strings.Contains(svc.Stderr(), "shutdown, announce") {
 		t.Errorf("status %d: %s", status, svc.Stderr())
 	}
 }
 
-// A signal that arrives while hooks are starting ends the start: at once where
-// the hook heeds its context, after the reserve of the budget where it does not.
-func TestStoppedBeforeItHadStarted(t *testing.T) {
+// A signal during start hooks ends the start: immediately if the hook respects its context, after
+// the reserve of the budget if it does not.
+func TestStopDuringStartHooks(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		start func(context.Context) error
 		warns bool
 	}{
-		"a hook that heeds its context":   {start: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
-		"a hook that ignores its context": {start: hangs, warns: true},
+		"a hook that respects its context": {start: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
+		"a hook that ignores its context":  {start: hangs, warns: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,10 +193,10 @@ func TestStoppedBeforeItHadStarted(t *testing.T) {
 				if status != 0 {
 					t.Errorf("status %d: %s", status, errs.String())
 				}
-			case <-time.After(servicetest.Patience):
-				t.Fatal("the start cannot be stopped")
+			case <-time.After(servicetest.Timeout):
+				t.Fatal("the start was not stopped")
 			}
-			if got := strings.Contains(out.String(), "a start hook went on although it was told to stop"); got != tc.warns {
+			if got := strings.Contains(out.String(), "start hook did not stop"); got != tc.warns {
 				t.Errorf("warned: %t, want %t\n%s", got, tc.warns, out.String())
 			}
 			j.mu.Lock()
@@ -208,8 +208,8 @@ func TestStoppedBeforeItHadStarted(t *testing.T) {
 	}
 }
 
-// What a program declares wrongly is told before anything starts, all at once.
-func TestWrongDeclarationsAreTold(t *testing.T) {
+// Invalid declarations are reported before anything starts, all at once.
+func TestInvalidDeclarationsAreReported(t *testing.T) {
 	t.Parallel()
 	handler := http.NotFoundHandler()
 	for name, tc := range map[string]struct {
@@ -224,7 +224,7 @@ func TestWrongDeclarationsAreTold(t *testing.T) {
 		},
 		"no handler": {
 			wire: func(svc *runtime.Service) { svc.Handle(nil) }, status: 64,
-			said: []string{"Handle was given no handler"},
+			said: []string{"Handle: the handler is nil"},
 		},
 		"two handlers": {
 			wire: func(svc *runtime.Service) { svc.Handle(handler); svc.Handle(handler) }, status: 64,
@@ -235,7 +235,7 @@ func TestWrongDeclarationsAreTold(t *testing.T) {
 				svc.Check("postgres", func(context.Context) error { return nil })
 				svc.CheckCritical("postgres", func(context.Context) error { return nil })
 			}, status: 1,
-			said: []string{`health check "postgres" exists`},
+			said: []string{`health check "postgres" already exists`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -255,46 +255,46 @@ func TestWrongDeclarationsAreTold(t *testing.T) {
 			}
 			for _, want := range tc.said {
 				if !strings.Contains(errs.String(), want) {
-					t.Errorf("does not say %q:\n%s", want, errs.String())
+					t.Errorf("stderr lacks %q:\n%s", want, errs.String())
 				}
 			}
 		})
 	}
 }
 
-// The same out of the environment: zero where zero has no meaning, and less.
+// The same values as environment variables.
 func TestZeroAndNegativeDurations(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"STOP_TIMEOUT", "HEALTH_INTERVAL", "HEALTH_TIMEOUT", "METRICS_PUSH_INTERVAL", "PYROSCOPE_UPLOAD_INTERVAL", "HTTP_REQUEST_TIMEOUT"} {
 		for _, value := range []string{"0s", "-5s"} {
 			status, _, stderr := execute(t, nil, map[string]string{name: value}, simple)
 			if status != 64 || !strings.Contains(stderr, name) {
-				t.Errorf("%s=%s: status %d, said %s", name, value, status, stderr)
+				t.Errorf("%s=%s: status %d, stderr %s", name, value, status, stderr)
 			}
 		}
 	}
 	if status, _, stderr := execute(t, nil, map[string]string{"DRAIN_DELAY": "-5s"}, simple); status != 64 || !strings.Contains(stderr, "DRAIN_DELAY") {
-		t.Errorf("status %d, said %s", status, stderr)
+		t.Errorf("status %d, stderr %s", status, stderr)
 	}
 }
 
-// A drain delay that takes all of the time for requests is rejected before anything starts.
-func TestADrainDelayLeavesTimeForRequests(t *testing.T) {
+// A drain delay that leaves no time for requests is rejected before anything starts.
+func TestDrainDelayLeavesTimeForRequests(t *testing.T) {
 	t.Parallel()
 	for _, delay := range []string{"24s", "30s", "1m"} {
 		status, _, stderr := execute(t, nil, map[string]string{"DRAIN_DELAY": delay, "STOP_TIMEOUT": "30s"}, simple)
 		if status != 64 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "DRAIN_DELAY=") || !strings.Contains(stderr, "STOP_TIMEOUT=30s") {
-			t.Errorf("DRAIN_DELAY=%s: status %d, said %s", delay, status, stderr)
+			t.Errorf("DRAIN_DELAY=%s: status %d, stderr %s", delay, status, stderr)
 		}
 	}
 }
 
-// A backend that accepts connections and never responds gets its share of the stop
-// and no more, however much of the budget is left.
-func TestASilentCollectorGetsItsShareOfTheStop(t *testing.T) {
+// A backend that accepts connections and never responds delays the shutdown only by its part of
+// the budget.
+func TestHangingCollectorDelaysTheShutdownByAFifth(t *testing.T) {
 	t.Parallel()
 	url, _ := openHanging(t, overHTTP)
-	const budget = 15 * time.Second // a share of 3 s; half of what is left would be 7.5 s
+	const budget = 15 * time.Second // a fifth is 3 s; half of the remaining time would be 7.5 s
 	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, sending(overHTTP, url, url, budget)...)
 	load(t, svc.URL+"/orders", 10)
 	if status := svc.Stop(); status != 0 {
@@ -302,6 +302,6 @@ func TestASilentCollectorGetsItsShareOfTheStop(t *testing.T) {
 	}
 	line := svc.WaitLog(func(l servicetest.Line) bool { return l["phase"] == "flush" })
 	if took := line["duration_seconds"].(float64); took > 6 || line["error"] == nil {
-		t.Errorf("the flush took %v s of a budget of %s, want at most a fifth and a moment: %v", took, budget, line)
+		t.Errorf("the flush took %v s of a budget of %s, want at most a fifth: %v", took, budget, line)
 	}
 }

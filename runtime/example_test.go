@@ -9,8 +9,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
 
-// A service is one function that wires it. Here it is only asked what it is, as
-// `orders version` does; without arguments it would serve until told to stop.
+// A service is one function that wires it. This example passes an unknown command; without
+// arguments it would serve requests.
 func ExampleExecute() {
 	run := func(ctx context.Context, svc *runtime.Service) error {
 		router := httpserver.NewRouter()

@@ -33,11 +33,11 @@ func TestHangupChild(t *testing.T) {
 	}, info, runtime.Defaults{}, simple))
 }
 
-// A closed terminal drains a service as SIGTERM does, unless nohup said otherwise.
+// A closed terminal drains a service as SIGTERM does, except under nohup.
 func TestHangup(t *testing.T) {
 	t.Parallel()
-	// Children get the default back of a signal that is caught here. Under nohup they
-	// would ignore it otherwise.
+	// Signals that are caught here have their default action in children. Otherwise they would
+	// ignore them under nohup.
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	t.Cleanup(func() { signal.Stop(hangups) })
@@ -52,7 +52,7 @@ func TestHangup(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), servicetest.Patience)
+			ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "sh", "-c", tc.trap+`exec "$0" -test.run='^TestHangupChild$'`, os.Args[0])
 			cmd.Env = append(os.Environ(), hangupChild+"=1")

@@ -33,52 +33,49 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// Bounds of what telemetry may cost while every backend is broken. They are wide:
-// a request takes a millisecond and one try to deliver ten seconds, so what waits
-// for a backend is far beyond them, on however slow a machine.
+// Limits of the effect of telemetry while all backends are broken. A request takes a millisecond
+// and an attempt to deliver ten seconds, so anything that waits for a backend exceeds them, even
+// on a slow machine.
 const (
-	hurtRequest = 5 * time.Second  // a request; more is one that waited for a backend
-	hurtStart   = 8 * time.Second  // from nothing to ready
+	hurtRequest = 5 * time.Second  // a request; more means that it waited for a backend
+	hurtStart   = 8 * time.Second  // from the start until ready
 	hurtBudget  = 2 * time.Second  // STOP_TIMEOUT of these services
 	hurtExit    = 10 * time.Second // the budget, a second for log lines, and a slow machine
 )
 
-// brokenOff is how many pushes of metrics a stop may break off. Its own last push
-// makes good for them.
+// brokenOff is how many pushes of metrics a shutdown may interrupt. Its own last push replaces
+// them.
 const brokenOff = 1
 
-// slowAnswer is how long a slow backend takes: twice of what makes a request count
-// as slower than others.
-const slowAnswer = 2 * patientMore
+// slowResponse is the delay of a slow backend: twice the difference that counts as slower.
+const slowResponse = 2 * patientMore
 
-// Ways out of a service that a broken backend may be at the end of.
+// Export paths that a broken backend may serve.
 const (
 	overHTTP     = "http/protobuf"  // OTLP
 	overGRPC     = "grpc"           // OTLP
-	profilesOnly = "profiles alone" // while the collector is well
+	profilesOnly = "profiles alone" // while the collector works
 )
 
 // fault is a way in which a backend is broken.
 type fault struct {
-	// open returns the address to send to and how many spans, or uploads of
-	// profiles, arrived there.
+	// open returns the address of the backend and a function that returns how many spans or
+	// uploads arrived.
 	open func(t *testing.T, protocol string) (url string, arrived func() int)
-	// reasons of which at least one is counted for each signal that is lost; none
-	// when nothing is lost.
+	// reasons: at least one of them is counted for each lost signal; none if nothing is lost.
 	reasons []string
-	// lost are the signals that must show a drop.
+	// lost are the signals with drops.
 	lost []string
-	// first says that something must have arrived before the service stops.
+	// first reports whether data must have arrived before the service stops.
 	first bool
-	// takesProfiles says that the profile server answers 200, so that none of them
-	// may count as failed.
+	// takesProfiles reports whether the profile server responds with 200, so that no upload
+	// counts as failed.
 	takesProfiles bool
-	// otlpOnly says that a profile server cannot be broken like that.
+	// otlpOnly reports whether the fault does not apply to a profile server.
 	otlpOnly bool
-	// holds says that nothing sent comes back for as long as the exporter waits, so
-	// that the queues fill.
+	// holds reports whether exports get no response until their timeout, so that the queues fill.
 	holds bool
-	// budget of the stop; hurtBudget when 0.
+	// budget is the budget of the shutdown; hurtBudget if 0.
 	budget time.Duration
 }
 
@@ -92,25 +89,24 @@ func none() int { return 0 }
 
 func faults() map[string]fault {
 	return map[string]fault{
-		"absent":       {open: openAbsent, reasons: undone, lost: everything},
-		"unreachable":  {open: openUnreachable, reasons: undone, lost: everything, holds: true},
-		"hanging":      {open: openHanging, reasons: undone, lost: everything, holds: true},
-		"dying":        {open: openDying, reasons: undone, lost: everything},
-		"garbage":      {open: openGarbage, reasons: undone, lost: everything},
-		"overloaded":   {open: answering(faulty{code: http.StatusServiceUnavailable}), reasons: undone, lost: everything},
-		"refusing":     {open: answering(faulty{code: http.StatusBadRequest}), reasons: undone, lost: everything},
-		"slow":         {open: answering(faulty{delay: slowAnswer}), takesProfiles: true, budget: 20 * time.Second},
-		"partial":      {open: answering(faulty{rejects: 1}), reasons: []string{semconv.DropRejected}, lost: collected, takesProfiles: true, otlpOnly: true},
-		"lying":        {open: openLying, reasons: undone, lost: collected, takesProfiles: true},
-		"without end":  {open: openEndless, reasons: undone, lost: collected, takesProfiles: true},
-		"half-way":     {open: answering(faulty{dies: true}), reasons: undone, lost: []string{semconv.SignalTraces, semconv.SignalProfiles}, first: true},
-		"never better": {open: answering(faulty{code: http.StatusTooManyRequests}), reasons: undone, lost: everything},
+		"absent":      {open: openAbsent, reasons: undone, lost: everything},
+		"unreachable": {open: openUnreachable, reasons: undone, lost: everything, holds: true},
+		"hanging":     {open: openHanging, reasons: undone, lost: everything, holds: true},
+		"dying":       {open: openDying, reasons: undone, lost: everything},
+		"garbage":     {open: openGarbage, reasons: undone, lost: everything},
+		"overloaded":  {open: responding(faulty{code: http.StatusServiceUnavailable}), reasons: undone, lost: everything},
+		"rejecting":   {open: responding(faulty{code: http.StatusBadRequest}), reasons: undone, lost: everything},
+		"slow":        {open: responding(faulty{delay: slowResponse}), takesProfiles: true, budget: 20 * time.Second},
+		"partial":     {open: responding(faulty{rejects: 1}), reasons: []string{semconv.DropRejected}, lost: collected, takesProfiles: true, otlpOnly: true},
+		"invalid":     {open: openLying, reasons: undone, lost: collected, takesProfiles: true},
+		"endless":     {open: openEndless, reasons: undone, lost: collected, takesProfiles: true},
+		"half-way":    {open: responding(faulty{dies: true}), reasons: undone, lost: []string{semconv.SignalTraces, semconv.SignalProfiles}, first: true},
+		"too many":    {open: responding(faulty{code: http.StatusTooManyRequests}), reasons: undone, lost: everything},
 	}
 }
 
-// However a backend is broken: no request fails or waits, start and exit stay
-// inside their bounds, the status is 0, and everything that did not arrive is
-// counted.
+// With any broken backend, no request fails or waits, start and exit stay within their limits,
+// the exit code is 0, and everything that did not arrive is counted.
 func TestTelemetryCannotHurt(t *testing.T) {
 	t.Parallel()
 	for name, f := range faults() {
@@ -130,16 +126,16 @@ func (f fault) ways() []string {
 	return []string{overHTTP, overGRPC, profilesOnly}
 }
 
-// openCollector opens what is at the end of OTLP.
+// openCollector opens the OTLP backend.
 func (f fault) openCollector(t *testing.T, way string) (url string, arrived func() int) {
 	if way == profilesOnly {
-		return answering(faulty{})(t, overHTTP)
+		return responding(faulty{})(t, overHTTP)
 	}
 	return f.open(t, way)
 }
 
-// sending is the environment of a service that sends every signal as often as it
-// may; profiles only with an address for them.
+// sending returns the environment of a service that exports all signals as often as possible, and
+// profiles only with an address.
 func sending(way, collector, profiles string, budget time.Duration) []string {
 	protocol := way
 	if way == profilesOnly {
@@ -166,7 +162,7 @@ func hurt(t *testing.T, f fault, way string) {
 		return simple(ctx, svc)
 	}, sending(way, url, profiles, budget)...)
 	if took := time.Since(began); took > hurtStart {
-		t.Errorf("starting took %s, bound %s", took, hurtStart)
+		t.Errorf("starting took %s, limit %s", took, hurtStart)
 	}
 	const requests = 100
 	load(t, svc.URL+"/orders", requests)
@@ -175,7 +171,7 @@ func hurt(t *testing.T, f fault, way string) {
 	}
 	began = time.Now()
 	if status := svc.Stop(); status != 0 || svc.Stderr() != "" {
-		t.Errorf("status %d, and said %s", status, svc.Stderr())
+		t.Errorf("status %d, stderr %s", status, svc.Stderr())
 	}
 	if took := time.Since(began); took > hurtExit+f.budget {
 		t.Errorf("stopping took %s with a budget of %s", took, budget)
@@ -187,8 +183,8 @@ func hurt(t *testing.T, f fault, way string) {
 	f.check(t, drops, requests+1, arrived()) // one span of the shutdown
 }
 
-// unharmed wants what goes to a collector that is well to arrive, whatever becomes
-// of profiles. Only lines on the end of the others may come after that of the logs.
+// unharmed checks that data for a working collector arrives, whatever happens to profiles. Only
+// log lines about the end of other signals may come after the end of the logs.
 func unharmed(t *testing.T, drops map[string]map[string]int) {
 	t.Helper()
 	for _, signal := range collected {
@@ -196,13 +192,13 @@ func unharmed(t *testing.T, drops map[string]map[string]int) {
 			last := signal == semconv.SignalLogs && reason == semconv.DropShutdown
 			push := signal == semconv.SignalMetrics && reason == semconv.DropExportFailed && n <= brokenOff
 			if n > 0 && !last && !push {
-				t.Errorf("%d of %s count as dropped for %s with a collector that is well", n, signal, reason)
+				t.Errorf("%d of %s count as dropped for %s with a working collector", n, signal, reason)
 			}
 		}
 	}
 }
 
-// check holds what was counted against what was made and what arrived.
+// check compares the drops with the created and the received data.
 func (f fault) check(t *testing.T, drops map[string]map[string]int, spans, arrived int) {
 	t.Helper()
 	for _, signal := range f.lost {
@@ -215,7 +211,7 @@ func (f fault) check(t *testing.T, drops map[string]map[string]int, spans, arriv
 		}
 	}
 	if n := drops[semconv.SignalProfiles][semconv.DropExportFailed]; f.takesProfiles && n > 0 {
-		t.Errorf("%d profiles count as failed, and all were taken", n)
+		t.Errorf("%d profiles count as failed, but all were accepted", n)
 	}
 	lost := 0
 	for _, n := range drops[semconv.SignalTraces] {
@@ -225,26 +221,25 @@ func (f fault) check(t *testing.T, drops map[string]map[string]int, spans, arriv
 		t.Errorf("%d spans were made, %d arrived and %d count as dropped: %v", spans, arrived, lost, drops[semconv.SignalTraces])
 	}
 	if len(f.lost) == 0 && (lost > 0 || drops[semconv.SignalMetrics][semconv.DropExportFailed] > brokenOff) {
-		t.Errorf("nothing was to be lost, drops %v", drops)
+		t.Errorf("no drops expected, got %v", drops)
 	}
 }
 
-// eventually waits for a condition of the test's own.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(servicetest.Patience)
+	deadline := time.After(servicetest.Timeout)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("waited %s for: %s", servicetest.Patience, what)
+			t.Fatalf("waited %s for: %s", servicetest.Timeout, what)
 		}
 	}
 }
 
-// load asks one after the other, on connections that are kept.
+// load sends sequential requests on reused connections.
 func load(t *testing.T, url string, requests int) {
 	t.Helper()
 	client := &http.Client{Timeout: hurtRequest, Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
@@ -254,7 +249,7 @@ func load(t *testing.T, url string, requests int) {
 	}
 }
 
-// dropped reads the drops by signal and reason.
+// dropped returns the drops by signal and reason.
 func dropped(t *testing.T, svc *runtime.Service) map[string]map[string]int {
 	families, err := svc.Metrics().Gather()
 	if err != nil {
@@ -280,7 +275,7 @@ func dropped(t *testing.T, svc *runtime.Service) map[string]map[string]int {
 	return all
 }
 
-// Every pair of signal and reason is there at zero before anything was lost.
+// Every pair of signal and reason starts at zero.
 func TestDropsExistFromTheStart(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, info, runtime.Defaults{}, simple)
@@ -304,7 +299,7 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// openAbsent is a port where nobody listens.
+// openAbsent returns a port without a listener.
 func openAbsent(t *testing.T, _ string) (string, func() int) {
 	l := listen(t)
 	_ = l.Close()
@@ -315,13 +310,13 @@ func openUnreachable(t *testing.T, _ string) (string, func() int) {
 	return "http://" + unreachable(t), none
 }
 
-// openHanging is a backend whose kernel accepts and that never answers.
+// openHanging returns a backend whose kernel accepts connections and that never responds.
 func openHanging(t *testing.T, _ string) (string, func() int) {
 	return "http://" + listen(t).Addr().String(), none
 }
 
-// serveConns answers each connection by hand.
-func serveConns(t *testing.T, answer func(net.Conn)) string {
+// serveConns handles each connection with respond.
+func serveConns(t *testing.T, respond func(net.Conn)) string {
 	l := listen(t)
 	go func() {
 		for {
@@ -331,15 +326,15 @@ func serveConns(t *testing.T, answer func(net.Conn)) string {
 			}
 			go func() {
 				defer func() { _ = conn.Close() }()
-				answer(conn)
+				respond(conn)
 			}()
 		}
 	}()
 	return "http://" + l.Addr().String()
 }
 
-func serveHTTP(t *testing.T, answer http.HandlerFunc) string {
-	server := httptest.NewServer(answer)
+func serveHTTP(t *testing.T, respond http.HandlerFunc) string {
+	server := httptest.NewServer(respond)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
@@ -347,7 +342,7 @@ func serveHTTP(t *testing.T, answer http.HandlerFunc) string {
 	return server.URL
 }
 
-// openDying breaks off in the middle of the answer.
+// openDying returns a backend that closes connections during the response.
 func openDying(t *testing.T, _ string) (string, func() int) {
 	return serveConns(t, func(conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 64))
@@ -355,25 +350,25 @@ func openDying(t *testing.T, _ string) (string, func() int) {
 	}), none
 }
 
-// openGarbage answers what is no HTTP, of either version.
+// openGarbage returns a backend whose responses are not HTTP.
 func openGarbage(t *testing.T, _ string) (string, func() int) {
 	return serveConns(t, func(conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 64))
-		_, _ = io.WriteString(conn, "\x00\xff\x16\x03 all is well\r\n\r\n")
+		_, _ = io.WriteString(conn, "\x00\xff\x16\x03 ok\r\n\r\n")
 	}), none
 }
 
-// openLying says that all is well in words that mean nothing.
+// openLying returns a backend that responds with 200 and an invalid body.
 func openLying(t *testing.T, _ string) (string, func() int) {
 	return serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/x-protobuf")
-		_, _ = io.WriteString(w, "\xff\xff\xff all is well")
+		_, _ = io.WriteString(w, "\xff\xff\xff ok")
 	}), none
 }
 
-// openEndless answers with a body that never ends, as fast as a network may be: as
-// fast as it can would leave nothing of this machine to those who are measured.
+// openEndless returns a backend with endless response bodies, at the speed of a network. At full
+// speed it would use the CPU that the test measures.
 func openEndless(t *testing.T, _ string) (string, func() int) {
 	return serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -388,23 +383,23 @@ func openEndless(t *testing.T, _ string) (string, func() int) {
 	}), none
 }
 
-// faulty is how a backend answers that understands what it is sent.
+// faulty is the behaviour of a backend that parses requests.
 type faulty struct {
-	code    int // of HTTP; 0 takes what it is sent
+	code    int // HTTP status; 0 accepts the data
 	delay   time.Duration
 	rejects int64 // of each batch
-	dies    bool  // once it has taken spans or profiles
+	dies    bool  // after it has accepted spans or profiles
 }
 
-// backend is a collector and a profile server, by HTTP or by gRPC.
+// backend is a collector and a profile server over HTTP or gRPC.
 type backend struct {
 	faulty
 
-	spans   atomic.Int64 // taken and not rejected
+	spans   atomic.Int64 // accepted spans
 	uploads atomic.Int64 // of profiles
 }
 
-func answering(how faulty) func(t *testing.T, protocol string) (string, func() int) {
+func responding(how faulty) func(t *testing.T, protocol string) (string, func() int) {
 	return func(t *testing.T, protocol string) (string, func() int) {
 		b := &backend{faulty: how}
 		arrived := func() int { return int(b.spans.Load() + b.uploads.Load()) }
@@ -417,7 +412,7 @@ func answering(how faulty) func(t *testing.T, protocol string) (string, func() i
 
 func (b *backend) dead() bool { return b.dies && b.spans.Load()+b.uploads.Load() > 0 }
 
-// ServeHTTP answers by HTTP.
+// ServeHTTP implements [http.Handler].
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil || b.dead() {
@@ -428,13 +423,13 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(b.code)
 		return
 	}
-	answer, err := b.take(r.URL.Path, body)
+	reply, err := b.take(r.URL.Path, body)
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-protobuf")
-	_, _ = w.Write(answer)
+	_, _ = w.Write(reply)
 }
 
 func (b *backend) take(path string, body []byte) ([]byte, error) {
@@ -453,7 +448,7 @@ func (b *backend) take(path string, body []byte) ([]byte, error) {
 		b.uploads.Add(1)
 		return nil, nil
 	}
-	return nil, errors.New("no such signal")
+	return nil, errors.New("unknown signal")
 }
 
 func (b *backend) traces(req *collectortrace.ExportTraceServiceRequest) *collectortrace.ExportTraceServiceResponse {
@@ -485,7 +480,7 @@ func (b *backend) metrics() *collectormetrics.ExportMetricsServiceResponse {
 	return &collectormetrics.ExportMetricsServiceResponse{PartialSuccess: &collectormetrics.ExportMetricsPartialSuccess{RejectedDataPoints: b.rejects}}
 }
 
-// serveGRPC answers by gRPC; what breaks off is a connection, as with HTTP.
+// serveGRPC serves gRPC; a fault closes the connection, as with HTTP.
 func (b *backend) serveGRPC(t *testing.T) string {
 	l := listen(t)
 	server := grpc.NewServer(grpc.UnaryInterceptor(b.intercept))
@@ -510,7 +505,7 @@ func (b *backend) intercept(ctx context.Context, req any, _ *grpc.UnaryServerInf
 	case http.StatusTooManyRequests:
 		return nil, status.Error(codes.ResourceExhausted, "too many")
 	}
-	return nil, status.Error(codes.InvalidArgument, "refused")
+	return nil, status.Error(codes.InvalidArgument, "rejected")
 }
 
 type traceService struct {
@@ -540,8 +535,8 @@ func (s metricService) Export(context.Context, *collectormetrics.ExportMetricsSe
 	return s.b.metrics(), nil
 }
 
-// While every request fails, the floor and the late spans keep their limits, and
-// a late span has the ids that stand in its request's log line.
+// While every request fails, the minimum sampling rate and the limit of error and slow spans
+// apply, and such a span has the ids of its request's log line.
 func TestSamplingHoldsWhileEverythingFails(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
@@ -573,7 +568,7 @@ func TestSamplingHoldsWhileEverythingFails(t *testing.T) {
 		}
 		kinds[s.Attributes["scaffold.sampling"]]++
 		if !s.Failed {
-			t.Errorf("a span that does not say that its request failed: %+v", s)
+			t.Errorf("a span without the error status: %+v", s)
 		}
 		if logged[s.TraceID] {
 			inLog++
@@ -582,19 +577,18 @@ func TestSamplingHoldsWhileEverythingFails(t *testing.T) {
 	if inLog == 0 { // not all: identical errors are limited
 		t.Error("no span has the trace id of a log line")
 	}
-	if got := kinds["late"]; got < 1 || got > 10*seconds || got != int(counted) {
-		t.Errorf("%d late spans in %d seconds, %v counted", got, seconds, counted)
+	if got := kinds["error_slow"]; got < 1 || got > 10*seconds || got != int(counted) {
+		t.Errorf("%d error and slow spans in %d seconds, %v counted", got, seconds, counted)
 	}
-	if got := kinds["floor"]; got < 1 || got > seconds {
-		t.Errorf("%d spans of the floor in %d seconds", got, seconds)
+	if got := kinds["min_rate"]; got < 1 || got > seconds {
+		t.Errorf("%d spans of the minimum sampling rate in %d seconds", got, seconds)
 	}
-	if kinds["late"]+kinds["floor"] >= requests || len(kinds) != 2 {
+	if kinds["error_slow"]+kinds["min_rate"] >= requests || len(kinds) != 2 {
 		t.Errorf("%d requests made spans of these kinds: %v", requests, kinds)
 	}
 }
 
-// The memory for what a dead collector does not take has a bound: ten times the
-// spans need no more of it.
+// Memory for undelivered spans is limited: ten times the spans need no more of it.
 func TestMemoryStaysBoundedWithoutACollector(t *testing.T) { //nolint:paralleltest // measures the heap of the process
 	url, _ := openHanging(t, "")
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard, Config: telemetry.Config{
@@ -627,11 +621,11 @@ func TestMemoryStaysBoundedWithoutACollector(t *testing.T) { //nolint:parallelte
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := tel.Shutdown(ended); err == nil {
-		t.Error("a flush to a collector that hangs succeeded")
+		t.Error("a flush to a hanging collector succeeded")
 	}
 }
 
-// process is a service in this test whose standard output is a real pipe.
+// process is a service in this test whose standard output is a pipe.
 type process struct {
 	api, admin string
 	reader     *os.File
@@ -678,13 +672,11 @@ func (p *process) stop(t *testing.T) {
 	}
 }
 
-// A standard output that nobody reads holds up neither requests nor the exit;
-// the lines that found no place are counted.
+// A blocked standard output delays neither requests nor the exit; dropped lines are counted.
 func TestABlockedStdoutCannotHurt(t *testing.T) {
 	t.Parallel()
 	p := startOnPipe(t, map[string]string{"ACCESS_LOG": "all", "STOP_TIMEOUT": hurtBudget.String()})
-	// A pipe and the buffer behind it hold less than 1.2 MiB; an access line has
-	// more than 200 bytes.
+	// A pipe and its buffer hold less than 1.2 MiB; an access line has more than 200 bytes.
 	const requests = 8000
 	load(t, p.api+"/orders", requests)
 	metrics := scrape(t, p.admin)
@@ -709,7 +701,7 @@ func scrape(t *testing.T, admin string) string {
 	return string(body)
 }
 
-// With a reader that lives, every line is out when the process ends.
+// If the reader works, all lines are written when the process ends.
 func TestNoLineIsLostAtTheExit(t *testing.T) {
 	t.Parallel()
 	p := startOnPipe(t, map[string]string{"ACCESS_LOG": "all"})
@@ -722,7 +714,7 @@ func TestNoLineIsLostAtTheExit(t *testing.T) {
 	load(t, p.api+"/orders", requests)
 	p.stop(t)
 	all := <-read
-	if got := strings.Count(all, `"msg":"request answered"`); got != requests {
+	if got := strings.Count(all, `"msg":"request completed"`); got != requests {
 		t.Errorf("%d access lines for %d requests", got, requests)
 	}
 	if last := all[strings.LastIndex(strings.TrimSpace(all), "\n")+1:]; !strings.Contains(last, `"msg":"stopped"`) {
@@ -730,7 +722,7 @@ func TestNoLineIsLostAtTheExit(t *testing.T) {
 	}
 }
 
-// A reader that went away costs the lines and nothing else.
+// A closed standard output has no effect except lost lines.
 func TestAClosedStdoutCannotHurt(t *testing.T) {
 	t.Parallel()
 	p := startOnPipe(t, map[string]string{"ACCESS_LOG": "all"})
@@ -739,8 +731,8 @@ func TestAClosedStdoutCannotHurt(t *testing.T) {
 	p.stop(t)
 }
 
-// Whatever is unreachable is logged once a minute for each signal, however often it
-// is tried.
+// Each signal with an unreachable backend is logged once a minute, whatever the number of
+// attempts.
 func TestUnreachableBackendsAreLoggedOnceAMinute(t *testing.T) {
 	t.Parallel()
 	url, _ := openAbsent(t, overHTTP)
@@ -764,7 +756,7 @@ func TestUnreachableBackendsAreLoggedOnceAMinute(t *testing.T) {
 			t.Errorf("%d lines about %s, want 1", lines[signal], signal)
 		}
 	}
-	delete(lines, "unknown") // the SDK has one error handler a process, which other tests reach, too
+	delete(lines, "unknown") // the SDK has one error handler per process, which other tests use, too
 	if len(lines) != len(everything) {
 		t.Errorf("lines %v, want one for each of %v", lines, everything)
 	}

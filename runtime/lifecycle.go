@@ -15,32 +15,30 @@ import (
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
 
-// Run runs the service until ctx ends, the process is told to stop, or a part
-// of it fails; then it stops everything and returns every error that it met.
+// Run runs the service until ctx ends, a signal stops it, or a component fails. Then it shuts
+// everything down and returns all errors.
 //
-// Start: telemetry, both listeners (so that a taken port is told at once), the
-// start hooks in order, workers, requests; then the service is ready once its
-// checks succeed.
+// Start: telemetry, both listeners (so that an address in use is reported immediately), the start
+// hooks in order, workers, requests. The service is ready when its checks have succeeded.
 //
-// Stop, within one budget (STOP_TIMEOUT); each phase is one log line and one value
-// of runtime_drain_phase_seconds, and each before the flush, which takes the
-// shutdown span along, one event of that span:
+// A shutdown has one budget (STOP_TIMEOUT). Each phase is a log line and a value of
+// runtime_drain_phase_seconds. Each phase before the flush, which exports the shutdown span, is
+// also an event of that span:
 //
-//  1. announce: /readyz says 503, consumers stop fetching, OnDrain hooks run,
-//     answers ask their callers to close the connection;
-//  2. delay: DRAIN_DELAY, for balancers to notice;
-//  3. requests: the listener closes; requests and tracked work in flight end;
-//  4. workers: their context ends;
-//  5. flush: all signals at the same time, for a fifth of the budget at most;
-//     what does not get through is a warning and a count, and no failure;
-//  6. close: OnStop hooks in reverse.
+//  1. announce: /readyz responds with 503, consumers stop fetching, OnDrain hooks run, and
+//     responses ask clients to close the connection.
+//  2. delay: DRAIN_DELAY, until load balancers have noticed.
+//  3. requests: the listener closes; requests and tracked work in flight end.
+//  4. workers: their context ends.
+//  5. flush: all signals concurrently, for at most a fifth of the budget. Telemetry that is not
+//     delivered is a warning and counted, but no error.
+//  6. close: OnStop hooks run in reverse order.
 //
-// The admin listener closes last, and a stop without an error ends with the log
-// line "stopped". A second signal skips the waiting of the
-// phases that are left.
+// The admin listener closes last. A shutdown without an error ends with the log line "stopped". A
+// second signal skips the waits of the remaining phases.
 func (s *Service) Run(ctx context.Context) error {
 	if s.mode.verb != verbServe {
-		return s.answer(ctx)
+		return s.serveCommand(ctx)
 	}
 	if err := errors.Join(append(s.problems, s.loader.Check(), s.settings.Lifecycle.check())...); err != nil {
 		return usageError{err}
@@ -49,7 +47,6 @@ func (s *Service) Run(ctx context.Context) error {
 	return r.run(ctx)
 }
 
-// running is a service that was started.
 type running struct {
 	*Service
 	server *httpserver.Server
@@ -66,8 +63,7 @@ type running struct {
 func (r *running) run(ctx context.Context) error {
 	signals, release := r.process.notify()
 	defer release()
-	// The first signal ends ctx, also while hooks are starting; a second one is
-	// left for stop.
+	// The first signal ends ctx, also during start hooks; stop handles a second one.
 	ctx, stopRequested := context.WithCancelCause(ctx)
 	defer stopRequested(nil)
 	go func() {
@@ -83,12 +79,12 @@ func (r *running) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case err = <-r.failed:
-			r.Logger().Error("a part failed, stopping", "error", err)
+			r.Logger().Error("component failed, shutting down", "error", err)
 		}
 	}
 	if ctx.Err() != nil {
 		r.Logger().Info("stop requested", "reason", context.Cause(ctx).Error())
-		err = nil // what a start that was broken off says is no failure
+		err = nil // errors of an interrupted start do not count
 	}
 	if err = errors.Join(err, r.stop(ctx, signals)); err == nil {
 		r.Logger().Info("stopped")
@@ -129,7 +125,7 @@ func (r *running) start(ctx context.Context) error {
 		return err
 	}
 	if httpserver.FaultsCompiledIn {
-		r.Logger().Warn("this build fails on request, it is not for production", "tag", "scaffold_faults")
+		r.Logger().Warn("fault injection is enabled in this build; do not use it in production", "tag", "scaffold_faults")
 	}
 	r.started = true
 	r.Logger().InfoContext(ctx, "service started", r.startedAttrs()...)
@@ -138,27 +134,27 @@ func (r *running) start(ctx context.Context) error {
 	return nil
 }
 
-// explainSampling logs why a ratio that somebody set samples no trace.
+// explainSampling logs why a configured ratio samples no trace.
 func (r *running) explainSampling() {
-	set := func(v config.Variable) bool {
+	set := func(v config.EnvVar) bool {
 		return v.Name == "TRACE_RATIO" && (v.Origin == config.FromEnvironment || v.Origin == config.FromFile)
 	}
-	if slices.ContainsFunc(r.loader.Variables(), set) && !r.settings.Telemetry.ExportsTraces() {
-		r.Logger().Info("no request is sampled, since traces are not exported; set OTEL_EXPORTER_OTLP_ENDPOINT to a collector such as http://127.0.0.1:4318")
+	if slices.ContainsFunc(r.loader.EnvVars(), set) && !r.settings.Telemetry.ExportsTraces() {
+		r.Logger().Info("TRACE_RATIO has no effect without an exporter of traces; set OTEL_EXPORTER_OTLP_ENDPOINT to a collector such as http://127.0.0.1:4318")
 	}
 }
 
-// startHook runs one start hook. One that is told to stop and does not is left
-// behind after the reserve of the budget: the process must not need a SIGKILL.
+// startHook runs a start hook. A hook that does not return when ctx ends is abandoned after the
+// reserve of the budget, so that the process needs no SIGKILL.
 func (r *running) startHook(ctx context.Context, h hook) error {
 	left, err := awaitWith(ctx, r.settings.Lifecycle.StopTimeout/reserve, func() error { return guard(ctx, h) })
 	if left {
-		r.Logger().Warn("a start hook went on although it was told to stop", "hook", h.name)
+		r.Logger().Warn("start hook did not stop", "hook", h.name)
 	}
 	return err
 }
 
-// listen binds the addresses and tells every one that is taken.
+// listen binds the addresses and reports all that are in use.
 func (r *running) listen(ctx context.Context) error {
 	var err error
 	if r.handler != nil {
@@ -167,7 +163,7 @@ func (r *running) listen(ctx context.Context) error {
 		}
 	}
 	if r.settings.Admin.off() {
-		r.probeBesideRequests()
+		r.serveProbesOnRequestPort()
 	} else {
 		r.admin = newAdminServer(r.Service)
 		err = r.admin.Listen(ctx)
@@ -182,7 +178,7 @@ func (r *running) serve(name string, serve func() error) {
 	go func() { r.report(name, serve()) }()
 }
 
-// report tells the main loop that a part failed; nil is no failure.
+// report reports a failed component to the main loop. nil is no failure.
 func (r *running) report(part string, err error) {
 	if err != nil {
 		r.failed <- fmt.Errorf("%s: %w", part, err)
@@ -204,7 +200,6 @@ func (r *running) startedAttrs() []any {
 	)
 }
 
-// announceAddrs tells the process where the service listens.
 func (r *running) announceAddrs() {
 	if r.process.Started == nil {
 		return
@@ -219,7 +214,7 @@ func (r *running) announceAddrs() {
 	r.process.Started(http, admin)
 }
 
-// guard turns a panic of a hook into its error, with the stack.
+// guard turns a panic of a hook into an error with the stack.
 func guard(ctx context.Context, h hook) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

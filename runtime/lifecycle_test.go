@@ -23,7 +23,7 @@ import (
 
 var info = runtime.Info{Name: "orders", Version: "v1"}
 
-// execute runs a service to its end without the kit, for starts that fail.
+// execute runs a service until its end without servicetest, for starts that fail.
 func execute(t *testing.T, args []string, env map[string]string, run func(context.Context, *runtime.Service) error) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -42,7 +42,6 @@ func simple(ctx context.Context, svc *runtime.Service) error {
 	return svc.Run(ctx)
 }
 
-// journal notes what happened in which order.
 type journal struct {
 	mu      sync.Mutex
 	entries []string
@@ -97,8 +96,8 @@ func TestStartAndStopInOrder(t *testing.T) {
 	}
 }
 
-// Whoever sets TRACE_RATIO and sees no trace is told why.
-func TestARatioWithoutACollectorIsExplained(t *testing.T) {
+// If TRACE_RATIO is set but has no effect, the reason is logged.
+func TestRatioWithoutACollectorIsExplained(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		env  []string
@@ -114,7 +113,7 @@ func TestARatioWithoutACollectorIsExplained(t *testing.T) {
 			svc.Stop()
 			explains := func(l servicetest.Line) bool {
 				msg, _ := l["msg"].(string)
-				return strings.HasPrefix(msg, "no request is sampled, since traces are not exported")
+				return strings.HasPrefix(msg, "TRACE_RATIO has no effect without an exporter of traces")
 			}
 			if got := slices.ContainsFunc(svc.Logs(), explains); got != tc.want {
 				t.Errorf("explained: %t, want %t", got, tc.want)
@@ -123,7 +122,7 @@ func TestARatioWithoutACollectorIsExplained(t *testing.T) {
 	}
 }
 
-// Requests in flight are answered, and the probes tell that the end is near.
+// Requests in flight get responses, and the probes report the shutdown.
 func TestDrainUnderLoad(t *testing.T) {
 	t.Parallel()
 	release, entered := make(chan struct{}), make(chan struct{})
@@ -137,15 +136,15 @@ func TestDrainUnderLoad(t *testing.T) {
 		svc.Handle(router)
 		return svc.Run(ctx)
 	})
-	answered := make(chan int, 1)
+	status := make(chan int, 1)
 	go func() {
 		res, err := http.Get(svc.URL + "/slow")
 		if err != nil {
-			answered <- 0
+			status <- 0
 			return
 		}
 		res.Body.Close()
-		answered <- res.StatusCode
+		status <- res.StatusCode
 	}()
 	<-entered
 	svc.Signal(syscall.SIGTERM)
@@ -157,7 +156,7 @@ func TestDrainUnderLoad(t *testing.T) {
 		t.Errorf("readiness while draining: %v %v", res, err)
 	}
 	close(release)
-	if got := <-answered; got != http.StatusTeapot {
+	if got := <-status; got != http.StatusTeapot {
 		t.Errorf("the request in flight got %d", got)
 	}
 	if status := svc.Wait(); status != 0 {
@@ -179,9 +178,9 @@ func TestStopBudgetIsHard(t *testing.T) {
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("took %s with a budget of 1s", took)
 	}
-	for _, want := range []string{"workers still ran", "hanging: context deadline exceeded"} {
+	for _, want := range []string{"workers still running", "hanging: context deadline exceeded"} {
 		if !strings.Contains(svc.Stderr(), want) {
-			t.Errorf("the end does not tell of %q:\n%s", want, svc.Stderr())
+			t.Errorf("stderr lacks %q:\n%s", want, svc.Stderr())
 		}
 	}
 }
@@ -194,7 +193,7 @@ func TestSecondSignalSkipsTheWait(t *testing.T) {
 	svc.Signal(os.Interrupt)
 	select {
 	case <-svc.Done():
-	case <-time.After(servicetest.Patience):
+	case <-time.After(servicetest.Timeout):
 		t.Fatal("a second signal did not skip the delay")
 	}
 	if status := svc.Stop(); status != 0 {
@@ -202,13 +201,13 @@ func TestSecondSignalSkipsTheWait(t *testing.T) {
 	}
 }
 
-func TestFailingPartsStopTheService(t *testing.T) {
+func TestFailedComponentStopsTheService(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		work func(context.Context) error
 		want []string
 	}{
-		"a worker that fails":  {func(context.Context) error { return errors.New("queue is gone") }, []string{"worker mailer: queue is gone"}},
+		"a worker that fails":  {func(context.Context) error { return errors.New("queue closed") }, []string{"worker mailer: queue closed"}},
 		"a worker that panics": {func(context.Context) error { panic("nil map") }, []string{"worker mailer: panic: nil map", "lifecycle_test.go"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -221,7 +220,7 @@ func TestFailingPartsStopTheService(t *testing.T) {
 			if status != 1 {
 				t.Errorf("status %d, want 1", status)
 			}
-			for _, want := range append(tc.want, "stop, close: pool: pool was busy") {
+			for _, want := range append(tc.want, "shutdown, close: pool: pool was busy") {
 				if !strings.Contains(stderr, want) {
 					t.Errorf("%q is missing in\n%s", want, stderr)
 				}
@@ -242,14 +241,14 @@ func TestStartHookThatFails(t *testing.T) {
 		t.Errorf("status %d, %q", status, stderr)
 	}
 	if !slices.Equal(j.entries, []string{"stop pool"}) {
-		t.Errorf("a failed start cleaned up %v", j.entries)
+		t.Errorf("after a failed start, the hooks %v ran", j.entries)
 	}
 	if strings.Contains(stdout, "drain phase done") {
-		t.Errorf("the phases of the stop hide why the start failed:\n%s", stdout)
+		t.Errorf("the phases of the shutdown hide the error of the start:\n%s", stdout)
 	}
 }
 
-// A dependency that all replicas share gates the start and degrades afterwards.
+// A dependency that all replicas share delays the start and later only degrades the service.
 func TestSharedDependency(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -273,11 +272,11 @@ func TestSharedDependency(t *testing.T) {
 	}
 }
 
-func TestWrongConfigurationIsToldAtOnce(t *testing.T) {
+func TestInvalidConfigurationIsReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	var cfg struct {
 		Shop struct {
-			Currency string `env:"CURRENCY" required:"true" help:"as in EUR"`
+			Currency string `env:"CURRENCY" required:"true" help:"such as EUR"`
 			Limit    int    `env:"LIMIT" min:"1" default:"10"`
 		}
 	}
@@ -294,12 +293,12 @@ func TestWrongConfigurationIsToldAtOnce(t *testing.T) {
 	}
 	for _, variable := range []string{"DRAIN_DELAY", "ACCESS_LOG", "SHOP_LIMIT", "SHOP_CURRENCY"} {
 		if !strings.Contains(stderr, "orders: "+variable) {
-			t.Errorf("%s is not told of in\n%s", variable, stderr)
+			t.Errorf("%s is missing in\n%s", variable, stderr)
 		}
 	}
 }
 
-func TestTakenPortNamesTheVariable(t *testing.T) {
+func TestAddressInUseNamesTheEnvVar(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -333,26 +332,26 @@ func TestCommands(t *testing.T) {
 		args   []string
 		env    map[string]string
 		status int
-		stdout string // part of it
+		stdout string // part of the output
 		stderr string
 	}{
-		"help lists declared commands":     {[]string{"--help"}, map[string]string{"LOG_LEVEL": "loud"}, 0, "migrate     Bring the schema up to date.", ""},
-		"help has one line of usage":       {[]string{"--help"}, nil, 0, "requests until it is stopped.\n\nUsage:\n  orders [command]\n\nCommands:\n  config  ", ""},
-		"help of a command":                {[]string{"config", "--help"}, nil, 0, "\n\nUsage:\n  orders config [flags]\n\nFlags:\n  -h, --help ", ""},
-		"telemetry needs no configuration": {[]string{"telemetry"}, map[string]string{"LOG_LEVEL": "loud"}, 0, `"GET /orders"`, ""},
-		"config lists every variable":      {[]string{"config"}, map[string]string{"ADMIN_TOKEN": "s3cret"}, 0, "STOP_TIMEOUT", ""},
-		"version names the owner":          {[]string{"version"}, nil, 0, "owner team-orders", ""},
-		"a declared command runs":          {[]string{"migrate"}, nil, 0, "", ""},
-		"a command reports missing config": {[]string{"migrate"}, map[string]string{"LOG_LEVEL": "loud"}, 64, "", "orders: LOG_LEVEL="},
-		"missing config is the cause":      {[]string{"migrate"}, map[string]string{"LOG_LEVEL": "loud", "DATABASE": "broken"}, 64, "", "orders: LOG_LEVEL="},
-		"an unknown command is suggested":  {[]string{"migrat"}, nil, 64, "", "orders: unknown command \"migrat\"; did you mean migrate?\n"},
-		"unknown comes before config":      {[]string{"nonsense"}, map[string]string{"LOG_LEVEL": "loud"}, 64, "", "orders: unknown command \"nonsense\"; known commands: config, "},
-		"config reports wrong values":      {[]string{"config"}, map[string]string{"HTTP_ADDR": "8080", "LOG_LEVEL": "loud"}, 64, "\nLOG_LEVEL  ", "orders: HTTP_ADDR=\"8080\" (environment): not an address with a port; write :8080\norders: LOG_LEVEL=\"loud\" (environment): not a log level; write one (debug, info, warn or error)\n"},
-		"config groups its variables":      {[]string{"config"}, nil, 0, "\n\nOverload\nOVERLOAD_MODE  ", ""},
-		"one argument too many":            {[]string{"telemetry", "all"}, nil, 64, "", "orders: unexpected argument \"all\"; see orders telemetry --help\n"},
-		"a command takes no argument":      {[]string{"migrate", "all"}, nil, 64, "", "orders: unexpected argument \"all\"; see orders --help\n"},
-		"an unknown flag is told":          {[]string{"--port=1"}, nil, 64, "", "orders: unknown flag: --port\n"},
-		"openapi wants a document":         {[]string{"openapi"}, nil, 1, "", "orders: GET /openapi.json answers 404"},
+		"help lists declared commands":           {[]string{"--help"}, map[string]string{"LOG_LEVEL": "loud"}, 0, "migrate     Bring the schema up to date.", ""},
+		"help has one line of usage":             {[]string{"--help"}, nil, 0, "requests until it is stopped.\n\nUsage:\n  orders [command]\n\nCommands:\n  config  ", ""},
+		"help of a command":                      {[]string{"config", "--help"}, nil, 0, "\n\nUsage:\n  orders config [flags]\n\nFlags:\n  -h, --help ", ""},
+		"telemetry needs no configuration":       {[]string{"telemetry"}, map[string]string{"LOG_LEVEL": "loud"}, 0, `"GET /orders"`, ""},
+		"config lists all environment variables": {[]string{"config"}, map[string]string{"ADMIN_TOKEN": "s3cret"}, 0, "STOP_TIMEOUT", ""},
+		"version names the owner":                {[]string{"version"}, nil, 0, "owner team-orders", ""},
+		"a declared command runs":                {[]string{"migrate"}, nil, 0, "", ""},
+		"a command reports missing config":       {[]string{"migrate"}, map[string]string{"LOG_LEVEL": "loud"}, 64, "", "orders: LOG_LEVEL="},
+		"missing config is the cause":            {[]string{"migrate"}, map[string]string{"LOG_LEVEL": "loud", "DATABASE": "broken"}, 64, "", "orders: LOG_LEVEL="},
+		"an unknown command is suggested":        {[]string{"migrat"}, nil, 64, "", "orders: unknown command \"migrat\"; did you mean migrate?\n"},
+		"unknown comes before config":            {[]string{"nonsense"}, map[string]string{"LOG_LEVEL": "loud"}, 64, "", "orders: unknown command \"nonsense\"; known commands: config, "},
+		"config reports wrong values":            {[]string{"config"}, map[string]string{"HTTP_ADDR": "8080", "LOG_LEVEL": "loud"}, 64, "\nLOG_LEVEL  ", "orders: HTTP_ADDR=\"8080\" (environment): not an address with a port; write :8080\norders: LOG_LEVEL=\"loud\" (environment): not a log level; write one (debug, info, warn or error)\n"},
+		"config groups environment variables":    {[]string{"config"}, nil, 0, "\n\nOverload\nOVERLOAD_MODE  ", ""},
+		"one argument too many":                  {[]string{"telemetry", "all"}, nil, 64, "", "orders: unexpected argument \"all\"; see orders telemetry --help\n"},
+		"a command takes no argument":            {[]string{"migrate", "all"}, nil, 64, "", "orders: unexpected argument \"all\"; see orders --help\n"},
+		"an unknown flag is reported":            {[]string{"--port=1"}, nil, 64, "", "orders: unknown flag: --port\n"},
+		"openapi needs a document":               {[]string{"openapi"}, nil, 1, "", "orders: GET /openapi.json: status 404"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -364,8 +363,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// A reader looks for a variable below its group; PORT alone is in none.
-func TestVariablesWithoutAGroupComeLast(t *testing.T) {
+// Environment variables are grouped; only PORT has no group.
+func TestEnvVarsWithoutAGroupComeLast(t *testing.T) {
 	t.Parallel()
 	_, stdout, _ := execute(t, []string{"config"}, nil, simple)
 	_, other, found := strings.Cut(stdout, "\n\nOther\n")
@@ -374,24 +373,24 @@ func TestVariablesWithoutAGroupComeLast(t *testing.T) {
 	}
 }
 
-type nobodyReads struct{}
+type blockedWriter struct{}
 
-func (nobodyReads) Write([]byte) (int, error) { select {} }
+func (blockedWriter) Write([]byte) (int, error) { select {} }
 
-// A standard error that nobody reads does not keep a process that failed.
-func TestABlockedStderrDoesNotHoldUpTheExit(t *testing.T) {
+// A blocked standard error does not delay the exit of a failed process.
+func TestBlockedStderrDoesNotDelayTheExit(t *testing.T) {
 	t.Parallel()
 	exited := make(chan int, 1)
 	go func() {
-		exited <- runtime.Execute(context.WithoutCancel(t.Context()), runtime.Process{Stderr: nobodyReads{}, Stdout: io.Discard}, info,
-			runtime.Defaults{}, func(context.Context, *runtime.Service) error { return errors.New("no luck") })
+		exited <- runtime.Execute(context.WithoutCancel(t.Context()), runtime.Process{Stderr: blockedWriter{}, Stdout: io.Discard}, info,
+			runtime.Defaults{}, func(context.Context, *runtime.Service) error { return errors.New("start failed") })
 	}()
 	select {
 	case status := <-exited:
 		if status != 1 {
 			t.Errorf("status %d", status)
 		}
-	case <-time.After(servicetest.Patience):
+	case <-time.After(servicetest.Timeout):
 		t.Error("the process waits for its standard error")
 	}
 }

@@ -16,72 +16,68 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Exit statuses of a service. 64 is EX_USAGE of sysexits.h.
+// Exit codes of a service. 64 is EX_USAGE of sysexits.h.
 const (
 	exitDone  = 0
 	exitError = 1
 	exitUsage = 64
 )
 
-// Process is the world that a service runs in, given to it whole so that a test
-// can give it another.
+// Process is the environment of a service. Tests provide their own.
 type Process struct {
-	Args      []string                    // without the program's name
-	LookupEnv func(string) (string, bool) // nil finds nothing
+	Args      []string                    // without the name of the program
+	LookupEnv func(string) (string, bool) // if nil, no environment variable is set
 	Stdout    io.Writer
 	Stderr    io.Writer
-	// Signals tell the service to stop; nil means SIGINT, SIGTERM and SIGHUP of
-	// this process.
+	// Signals stop the service. If nil, these are SIGINT, SIGTERM and SIGHUP of the process.
 	Signals <-chan os.Signal
-	// Started is called once with the bound addresses, after the start hooks;
-	// it may be nil. http is nil for a service without a handler, admin with
-	// ADMIN_ADDR=off.
+	// Started is called once with the bound addresses after the start hooks, if it is not nil.
+	// http is nil for a service without a handler, and admin with ADMIN_ADDR=off.
 	Started func(http, admin net.Addr)
 }
 
-// Main runs the service in this process and returns its exit status: 0 when it
-// stopped as told, 1 when something failed, 64 when it was started wrongly.
+// Main runs the service and returns the exit code: 0 after a shutdown without errors, 1 after an
+// error, 64 for invalid usage or configuration.
 //
-// The binary answers:
+// The binary has these commands:
 //
-//	orders              serve until told to stop
-//	orders telemetry    declared metrics as JSON
-//	orders openapi      the API's OpenAPI document
-//	orders config       environment variables: types, defaults, values, meanings; status 64 for a wrong value
-//	orders version      version, revision, Go version, owner
-//	orders NAME         a command declared with Service.Command
+//	orders              serve requests until stopped
+//	orders telemetry    print the declared metrics as JSON
+//	orders openapi      print the OpenAPI document
+//	orders config       print the environment variables; exit code 64 for an invalid value
+//	orders version      print version, revision, Go version and owner
+//	orders NAME         run a command declared with Service.Command
 func Main(info Info, defaults Defaults, run func(context.Context, *Service) error) int {
 	return Execute(context.Background(), Process{
 		Args: os.Args[1:], LookupEnv: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr,
 	}, info, defaults, run)
 }
 
-// Execute is [Main] in a given world.
+// Execute is [Main] with an explicit [Process].
 func Execute(ctx context.Context, p Process, info Info, defaults Defaults, run func(context.Context, *Service) error) int {
 	if p.LookupEnv == nil {
 		p.LookupEnv = func(string) (string, bool) { return "", false }
 	}
 	root := newRoot(p, info, defaults, run)
-	root.SetArgs(append([]string{}, p.Args...)) // nil would mean the arguments of this process
+	root.SetArgs(append([]string{}, p.Args...)) // nil would mean os.Args
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
 	}
-	p.sayLast(info.Name, err)
+	p.printError(info.Name, err)
 	if _, wrong := errors.AsType[usageError](err); wrong {
 		return exitUsage
 	}
 	return exitError
 }
 
-// lastWords is how long an exit waits for a standard error that nobody reads.
-const lastWords = time.Second
+// stderrTimeout is how long an exit waits for a blocked standard error.
+const stderrTimeout = time.Second
 
-// sayLast tells what ends the process.
-func (p Process) sayLast(name string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+func (p Process) printError(name string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), stderrTimeout)
 	defer cancel()
 	_ = await(ctx, func() error {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
@@ -105,7 +101,7 @@ func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, 
 			return usageError{newUnknownCommand(cmd.Root(), verb)}
 		}
 		if problems := errors.Join(svc.problems...); err != nil && problems != nil && svc.mode.isCommand() {
-			return usageError{problems} // the cause, where wiring failed on an incomplete configuration
+			return usageError{problems} // the cause, if wiring failed because of an incomplete configuration
 		}
 		return err
 	}
@@ -137,7 +133,7 @@ func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, 
 		verbServe:     "Serve requests until stopped (the default).",
 		verbTelemetry: "Print the declared metrics as JSON.",
 		verbOpenAPI:   "Print the OpenAPI document of the API.",
-		verbConfig:    "Print every environment variable with its type, default, value and meaning.",
+		verbConfig:    "Print all environment variables with type, default, value and description.",
 	} {
 		root.AddCommand(&cobra.Command{
 			Use: verb, Short: help, Args: atMost(0),
@@ -161,8 +157,7 @@ func atMost(n int) cobra.PositionalArgs {
 	}
 }
 
-// usageTemplate is that of cobra with one line of usage. Cobra's own has two for a root that
-// runs by itself.
+// usageTemplate is cobra's with one usage line. Cobra's own has two for a runnable root command.
 const usageTemplate = `Usage:
   {{if .HasAvailableSubCommands}}{{.CommandPath}} [command]{{else}}{{.UseLine}}{{end}}
 {{if .HasAvailableSubCommands}}
@@ -179,12 +174,11 @@ func (s *Service) addCommands(root *cobra.Command) {
 	}
 }
 
-// unknownCommand is the error of Run for a command that the service does not declare.
 type unknownCommand struct{}
 
 func (unknownCommand) Error() string { return "unknown command" }
 
-// suggestionDistance is cobra's default for the edits between a command and its suggestion.
+// suggestionDistance is cobra's default edit distance between a command and its suggestion.
 const suggestionDistance = 2
 
 func newUnknownCommand(root *cobra.Command, name string) error {
@@ -199,10 +193,9 @@ func newUnknownCommand(root *cobra.Command, name string) error {
 	return fmt.Errorf("unknown command %q; known commands: %s", name, strings.Join(known, ", "))
 }
 
-// notify subscribes to the signals that stop the service. SIGHUP means that
-// the terminal was closed; under nohup it stays ignored. notify also takes SIGPIPE,
-// without looking at it: Go's default ends a process whose standard output was
-// closed, as happens when a log collector restarts.
+// notify subscribes to the signals that stop the service. SIGHUP means that the terminal was
+// closed; under nohup it stays ignored. notify also ignores SIGPIPE: by default, Go ends a
+// process whose standard output was closed, as happens when a log collector restarts.
 func (p Process) notify() (signals <-chan os.Signal, release func()) {
 	if p.Signals != nil {
 		return p.Signals, func() {}
@@ -217,7 +210,6 @@ func (p Process) notify() (signals <-chan os.Signal, release func()) {
 	return c, func() { signal.Stop(c); signal.Stop(pipe) }
 }
 
-// revision is the commit of the build, as the Go tool recorded it.
 func revision() string {
 	build, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -16,10 +16,9 @@ import (
 )
 
 const (
-	// matrixLasts is how long each side of a case is under load. There are 64 sides, and
-	// the whole matrix takes less than 45 s.
+	// matrixLasts is the duration of each of 64 measurements; all of them take less than 45 s.
 	matrixLasts = 400 * time.Millisecond
-	// matrixRounds of compute take some 0.2 ms.
+	// matrixRounds of compute take about 0.2 ms.
 	matrixRounds = 75_000
 	// matrixDeadline is the default of HTTP_REQUEST_TIMEOUT.
 	matrixDeadline = 30 * time.Second
@@ -27,7 +26,7 @@ const (
 
 var computed atomic.Uint64
 
-// compute uses the CPU for so many rounds of xorshift.
+// compute runs the given number of rounds of xorshift.
 func compute(rounds int) {
 	x := uint64(88172645463325252)
 	for range rounds {
@@ -38,7 +37,7 @@ func compute(rounds int) {
 	computed.Add(x)
 }
 
-// computing is the router with a route that computes and responds with JSON.
+// computing adds a route that computes and responds with JSON.
 func computing(router *chi.Mux) *chi.Mux {
 	router.Get("/orders/{id}", func(w http.ResponseWriter, r *http.Request) {
 		compute(matrixRounds)
@@ -48,14 +47,13 @@ func computing(router *chi.Mux) *chi.Mux {
 	return router
 }
 
-// driven is what became of the requests of a closed loop.
+// driven has the results of a closed loop.
 type driven struct {
 	Requests, Rejected int
 	P99                time.Duration
 }
 
-// drive has so many clients send one request after the other. A response other than 200
-// counts as rejected.
+// drive runs clients that send sequential requests. A response other than 200 counts as rejected.
 func drive(clients int, last time.Duration, client func() (request func() int)) driven {
 	var mu sync.Mutex
 	var got driven
@@ -87,9 +85,8 @@ func drive(clients int, last time.Duration, client func() (request func() int)) 
 	return got
 }
 
-// matrixCase is one load on a service.
 type matrixCase struct {
-	network    bool // over loopback, from this process; else in the process of the service
+	network    bool // over loopback, from this process; otherwise in the process of the service
 	clients    int
 	gomaxprocs int
 	limited    bool
@@ -122,7 +119,6 @@ func (c matrixCase) run(b *testing.B) driven {
 	return got
 }
 
-// get returns the status of the response, 0 without one.
 func get(transport http.RoundTripper, url string) int {
 	r, err := http.NewRequest(http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -137,9 +133,9 @@ func get(transport http.RoundTripper, url string) int {
 	return res.StatusCode
 }
 
-// BenchmarkRejectionsBesideBareChi puts 1 to 64 clients on a whole service and on bare
-// chi, on one and two CPUs, with and without other processes on all of them. As
-// long as bare chi meets the deadline, the service may reject nothing.
+// BenchmarkRejectionsBesideBareChi runs 1 to 64 clients against a complete service and against
+// bare chi, on one and two CPUs, with and without other load on all CPUs. If bare chi meets the
+// deadline, the service must not reject any request.
 func BenchmarkRejectionsBesideBareChi(b *testing.B) {
 	for _, burning := range []bool{false, true} {
 		for _, network := range []bool{false, true} {
@@ -178,7 +174,7 @@ func compare(b *testing.B, c matrixCase) {
 		all.Rejected += got.Rejected
 		all.P99 = max(all.P99, got.P99)
 	}
-	b.ReportMetric(0, "ns/op") // the length of the case says nothing
+	b.ReportMetric(0, "ns/op") // the length of the case is fixed
 	b.ReportMetric(float64(all.Requests), "requests")
 	b.ReportMetric(float64(all.Rejected), "rejected")
 	b.ReportMetric(all.P99.Seconds()*1e3, "p99-ms")

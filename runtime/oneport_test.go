@@ -15,7 +15,6 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// getPlain asks for a path and returns the status with the body.
 func getPlain(t *testing.T, url string) (code int, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
@@ -61,19 +60,19 @@ func TestOnePortAnswersProbesAndNoMore(t *testing.T) {
 		}
 	}
 	close(broken)
-	for deadline := time.Now().Add(servicetest.Patience); ; {
+	for deadline := time.Now().Add(servicetest.Timeout); ; {
 		code, body := getPlain(t, svc.URL+"/readyz")
 		if body != "" {
-			t.Fatalf("everybody is told %q", body)
+			t.Fatalf("the public body is %q", body)
 		}
 		if code == http.StatusServiceUnavailable {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the service stayed ready")
+			t.Fatal("the service is still ready")
 		}
 	}
-	// Probes leave no trace: the spans are those of the requests that were made.
+	// Probes have no spans.
 	svc.WaitSpan(func(s servicetest.Span) bool { return strings.HasPrefix(s.Name, "GET") })
 	svc.Stop()
 	for _, span := range svc.Spans() {
@@ -82,13 +81,13 @@ func TestOnePortAnswersProbesAndNoMore(t *testing.T) {
 		}
 	}
 	for _, line := range svc.Logs() {
-		if line["msg"] == "nobody can read the metrics: ADMIN_ADDR is off and they are not pushed" {
+		if line["msg"] == "metrics are not available: ADMIN_ADDR is off and metrics are not pushed" {
 			t.Errorf("a warning although the metrics are pushed: %v", line)
 		}
 	}
 }
 
-// Probes on the port of the requests list their methods when they respond 405.
+// Probes on the request port list their methods in a 405.
 func TestProbesOnOnePortSendAllow(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, "ADMIN_ADDR=off", "OTEL_METRICS_EXPORTER=otlp")
@@ -110,12 +109,11 @@ func TestOnePortWithoutPushedMetricsWarns(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, "ADMIN_ADDR=off")
 	svc.WaitLog(func(l servicetest.Line) bool {
-		return l["msg"] == "nobody can read the metrics: ADMIN_ADDR is off and they are not pushed"
+		return l["msg"] == "metrics are not available: ADMIN_ADDR is off and metrics are not pushed"
 	})
 }
 
-// freePort is one that nobody listened on a moment ago: platforms give a number,
-// and 0 is none.
+// freePort returns a port that was free a moment ago. Platforms set a number, and 0 is invalid.
 func freePort(t *testing.T) string {
 	t.Helper()
 	var lc net.ListenConfig
@@ -127,7 +125,7 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-func TestThePlatformGivesThePort(t *testing.T) {
+func TestPortOfThePlatform(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)
 	svc := servicetest.Start(t, info, runtime.Defaults{HTTPAddr: "127.0.0.1:1"}, simple, "HTTP_ADDR=", "PORT="+port)
@@ -136,7 +134,7 @@ func TestThePlatformGivesThePort(t *testing.T) {
 	}
 	svc = servicetest.Start(t, info, runtime.Defaults{}, simple, "HTTP_ADDR=127.0.0.1:0", "PORT="+port)
 	if _, got, _ := net.SplitHostPort(strings.TrimPrefix(svc.URL, "http://")); got == port {
-		t.Errorf("PORT won over HTTP_ADDR: %s", svc.URL)
+		t.Errorf("PORT overrides HTTP_ADDR: %s", svc.URL)
 	}
 	for _, wrong := range []string{"70000", "0", "http"} {
 		code, _, stderr := execute(t, nil, map[string]string{"PORT": wrong}, simple)

@@ -15,21 +15,20 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// Bounds of a comparison. What waits for an exporter waits half a second at least,
-// and what a loaded machine adds it adds to all sides, since they are asked in turns.
+// Parameters of the comparison. A request that waits for an exporter takes at least half a second
+// longer. Load on the machine affects all sides, since they get requests in turns.
 const (
-	patientMore  = 250 * time.Millisecond // of the slowest in a hundred
-	patientAsked = 120                    // requests to each side, and more
-	patientTries = 3                      // before a machine's bad moment counts
-	// patientFor is how long a service is asked at least: profiles are uploaded once
-	// a second.
+	patientMore  = 250 * time.Millisecond // difference of the p99
+	patientAsked = 120                    // minimum number of requests to each side
+	patientTries = 3                      // attempts, because the machine may be busy
+	// patientFor is the minimum time of requests to a service: profiles are uploaded once a
+	// second.
 	patientFor = 1200 * time.Millisecond
-	// patientBurst is more than a queue of 2048, the batch of 512 that is on its way
-	// and the next one take together.
+	// patientBurst exceeds a queue of 2048 plus the batch of 512 in flight and the next one.
 	patientBurst = 4000
 )
 
-// sender is a service that sends all its signals to backends of one kind.
+// sender is a service that exports all its signals to backends of one kind.
 type sender struct {
 	*servicetest.Service
 
@@ -39,15 +38,14 @@ type sender struct {
 	times []time.Duration
 }
 
-// The slowest request in a hundred is no slower with a backend that is broken
-// than with one that is well, asked in the same moments: a collector over either
-// protocol, and a profile server alone.
+// The p99 of requests is no higher with a broken backend than with a working one, measured at the
+// same time: for a collector over both protocols, and for a profile server alone.
 func TestEndToEndNoRequestIsSlowerForABrokenBackend(t *testing.T) {
 	t.Parallel()
 	client := &http.Client{Timeout: hurtRequest, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	well := map[string]*sender{}
-	for _, s := range startSending(t, fault{open: answering(faulty{})}) {
+	for _, s := range startSending(t, fault{open: responding(faulty{})}) {
 		well[s.way] = s
 	}
 	for name, f := range faults() {
@@ -55,7 +53,7 @@ func TestEndToEndNoRequestIsSlowerForABrokenBackend(t *testing.T) {
 			broken := startSending(t, f)
 			fill(t, client, broken)
 			for _, s := range slower(t, client, broken, well) {
-				t.Errorf("over %s p99 is %s with a backend that is well and %s with this one, in %d tries",
+				t.Errorf("over %s, p99 is %s with a working backend and %s with this one, in %d attempts",
 					s.way, well[s.way].p99(), s.p99(), patientTries)
 			}
 			checkFull(t, broken)
@@ -64,8 +62,8 @@ func TestEndToEndNoRequestIsSlowerForABrokenBackend(t *testing.T) {
 	}
 }
 
-// startSending starts a service for each way that the fault can be at the end of,
-// with nothing where the other ways lead.
+// startSending starts a service for each export path of the fault. The other paths have no
+// backend.
 func startSending(t *testing.T, f fault) []*sender {
 	t.Helper()
 	var all []*sender
@@ -83,8 +81,8 @@ func startSending(t *testing.T, f fault) []*sender {
 	return all
 }
 
-// bursting has requests that make one span and one line, and one that makes more
-// than find room.
+// bursting has a route with one span and one line per request, and one with more of them than the
+// queues hold.
 func bursting(ctx context.Context, svc *runtime.Service) error {
 	tracer := svc.Telemetry().TracerProvider().Tracer("test")
 	router := httpserver.NewRouter()
@@ -100,7 +98,7 @@ func bursting(ctx context.Context, svc *runtime.Service) error {
 	return svc.Run(ctx)
 }
 
-// fill leaves no room in the queues of those that get rid of nothing.
+// fill fills the queues of the services whose exports hang.
 func fill(t *testing.T, client *http.Client, broken []*sender) {
 	t.Helper()
 	for _, s := range broken {
@@ -110,7 +108,7 @@ func fill(t *testing.T, client *http.Client, broken []*sender) {
 	}
 }
 
-// checkFull wants what found no room counted, for each signal that has a queue.
+// checkFull checks that drops are counted for each signal that has a queue.
 func checkFull(t *testing.T, broken []*sender) {
 	t.Helper()
 	for _, s := range broken {
@@ -126,14 +124,14 @@ func checkFull(t *testing.T, broken []*sender) {
 	}
 }
 
-// slower returns those that are slower than who is well over the same way, in
-// every try.
+// slower returns the services that are slower than the one with a working backend on the same
+// path, in every attempt.
 func slower(t *testing.T, client *http.Client, broken []*sender, well map[string]*sender) []*sender {
 	t.Helper()
 	for range patientTries {
 		askInTurns(t, client, broken, well)
 		broken = slices.DeleteFunc(slices.Clone(broken), func(s *sender) bool {
-			t.Logf("over %s p99 %s with a backend that is well, %s with this one, of %d", s.way, well[s.way].p99(), s.p99(), len(s.times))
+			t.Logf("over %s, p99 is %s with a working backend, %s with this one, of %d", s.way, well[s.way].p99(), s.p99(), len(s.times))
 			return s.p99() <= well[s.way].p99()+patientMore
 		})
 		if len(broken) == 0 {
@@ -143,7 +141,7 @@ func slower(t *testing.T, client *http.Client, broken []*sender, well map[string
 	return broken
 }
 
-// askInTurns asks each of the broken, and right before it who is well.
+// askInTurns sends requests to each of the broken ones, each after one to the working one.
 func askInTurns(t *testing.T, client *http.Client, broken []*sender, well map[string]*sender) {
 	t.Helper()
 	for _, s := range broken {
@@ -162,7 +160,6 @@ func askInTurns(t *testing.T, client *http.Client, broken []*sender, well map[st
 	}
 }
 
-// p99 is the time that one request in a hundred exceeds.
 func (s *sender) p99() time.Duration { return s.times[len(s.times)*99/100] }
 
 func ask(t *testing.T, client *http.Client, url string) time.Duration {
@@ -180,7 +177,7 @@ func ask(t *testing.T, client *http.Client, url string) time.Duration {
 	return time.Since(began)
 }
 
-// stopAll lets all use up the time that they have for it at once.
+// stopAll stops all services concurrently, which may use all of their time.
 func stopAll(t *testing.T, senders []*sender) {
 	t.Helper()
 	for _, s := range senders {

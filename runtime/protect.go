@@ -9,16 +9,14 @@ import (
 	"github.com/observability-first/scaffold/runtime/overload"
 )
 
-// withoutObjective stands for the latency objective of a service that has none, as in
-// httpserver.
+// withoutObjective is the latency objective of a service without one, as in httpserver.
 const withoutObjective = 100 * time.Millisecond
 
-// protected puts the limiter in front of the service's handler. Probes and the
-// rest of the admin listener do not pass it: an overloaded service is not a dead
-// one.
+// protected adds the limiter to the service's handler. Requests to the admin listener are not
+// limited: an overloaded service must not fail its probes.
 func (s *Service) protected(h http.Handler) http.Handler {
 	limited := s.limiter.Wrap(h, func(w http.ResponseWriter, r *http.Request, err error) {
-		if _, refused := errors.AsType[overload.Reason](err); refused {
+		if _, rejected := errors.AsType[overload.Reason](err); rejected {
 			httpserver.MarkShed(r.Context())
 			w.Header().Set("Retry-After", overload.RetryAfter())
 		}
@@ -27,7 +25,6 @@ func (s *Service) protected(h http.Handler) http.Handler {
 	return guarded{limited, h}
 }
 
-// guarded is the limiter in front of a handler.
 type guarded struct {
 	http.Handler
 	next http.Handler
@@ -36,14 +33,13 @@ type guarded struct {
 // Unwrap lets httpserver find the router behind the limiter.
 func (g guarded) Unwrap() http.Handler { return g.next }
 
-// followMemoryLimit makes the container's memory the limit of the garbage
-// collector, which is also what the limiter holds requests against.
+// followMemoryLimit sets GOMEMLIMIT from the container's memory limit. The limiter uses it, too.
 func (s *Service) followMemoryLimit() {
 	limit, err := overload.SetMemoryLimit(s.settings.Overload.MemoryRatio)
 	switch {
 	case err == nil:
-		s.Logger().Info("memory limit follows the container", "bytes", limit)
+		s.Logger().Info("GOMEMLIMIT set from the container's memory limit", "bytes", limit)
 	case !errors.Is(err, overload.ErrNoMemoryLimit):
-		s.Logger().Warn("memory is not limited", "error", err)
+		s.Logger().Warn("GOMEMLIMIT not set", "error", err)
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// occupied is a service with one place, which is taken.
+// occupied is a service whose only slot is taken.
 func occupied(t *testing.T, handler func(http.HandlerFunc) http.Handler, options ...httpserver.Option) *servicetest.Service {
 	t.Helper()
 	release, entered := make(chan struct{}), make(chan struct{})
@@ -33,7 +33,7 @@ func occupied(t *testing.T, handler func(http.HandlerFunc) http.Handler, options
 	var first sync.WaitGroup
 	first.Go(func() {
 		if status, _, _ := fetch(t, svc.URL+"/orders/1"); status != http.StatusOK {
-			t.Errorf("the request that was let in got %d", status)
+			t.Errorf("the admitted request got %d", status)
 		}
 	})
 	t.Cleanup(first.Wait)
@@ -59,13 +59,13 @@ func fetch(t *testing.T, url string, header ...string) (int, http.Header, map[st
 	}
 	defer resp.Body.Close()
 	var body map[string]any
-	_ = json.NewDecoder(resp.Body).Decode(&body) // some answers have no body
+	_ = json.NewDecoder(resp.Body).Decode(&body) // some responses have no body
 	return resp.StatusCode, resp.Header, body
 }
 
-// A stream gives its place to the next request when it begins, although nobody
-// asked for one; and it outlives the deadline of requests.
-func TestAStreamIsNoRequestInFlight(t *testing.T) {
+// A stream releases its slot when it begins, even if it was not requested, and outlives the
+// request timeout.
+func TestStreamIsNotInFlight(t *testing.T) {
 	t.Parallel()
 	end := make(chan struct{})
 	router := httpserver.NewRouter()
@@ -94,13 +94,13 @@ func TestAStreamIsNoRequestInFlight(t *testing.T) {
 	defer stream.Body.Close()
 	defer close(end)
 	if status, _, _ := fetch(t, svc.URL+"/orders"); status != http.StatusOK {
-		t.Errorf("beside a stream the answer is %d", status)
+		t.Errorf("during a stream, the status is %d", status)
 	}
 }
 
-// A refusal is a problem that says when to come back; it is counted as shed on
-// the route it was meant for, whichever router that is, and probes never feel it.
-func TestARefusedRequestIsShedOnItsRoute(t *testing.T) {
+// A rejection has problem details and Retry-After. It is counted as shed on its route, for any
+// router, and does not affect probes.
+func TestRejectedRequestIsShedOnItsRoute(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		handler func(http.HandlerFunc) http.Handler
@@ -143,14 +143,14 @@ func TestARefusedRequestIsShedOnItsRoute(t *testing.T) {
 			})
 			for _, probe := range []string{"/livez", "/readyz", "/metrics"} {
 				if status, _, _ := fetch(t, svc.AdminURL+probe); status != http.StatusOK {
-					t.Errorf("%s answers %d while the service is full", probe, status)
+					t.Errorf("%s: status %d while the service is full", probe, status)
 				}
 			}
 		})
 	}
 }
 
-// The route is known also when the limiter hands a copy of the request on.
+// The route is known even if the limiter passes on a copy of the request.
 func TestARequestWithADeadlineKeepsItsRoute(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, info, runtime.Defaults{}, func(ctx context.Context, svc *runtime.Service) error {
@@ -168,7 +168,7 @@ func TestARequestWithADeadlineKeepsItsRoute(t *testing.T) {
 	}, 1)
 }
 
-func TestWrongLimitsAreAProblemOfTheConfiguration(t *testing.T) {
+func TestInvalidLimitsAreRejected(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ value, want string }{
 		"OVERLOAD_QUEUE_WAIT":        {"2m", "0s to 1m"},
@@ -177,7 +177,7 @@ func TestWrongLimitsAreAProblemOfTheConfiguration(t *testing.T) {
 		"OVERLOAD_MEMORY_SHED_RATIO": {"80", "0 to 1"},
 		"OVERLOAD_TRUSTED_PRIORITY":  {"internal", "true or false"},
 		"HTTP_REQUEST_TIMEOUT":       {"-1s", "1ms or more"},
-		"OVERLOAD_INITIAL_LIMIT":     {"2000", "4 to 1000"},
+		"OVERLOAD_INITIAL_LIMIT":     {"2000", "from OVERLOAD_MIN_LIMIT=4 to OVERLOAD_MAX_LIMIT=1000"},
 		"OVERLOAD_MEMORY_RATIO":      {"-0.1", "0 to 1"},
 		"OVERLOAD_MAX_LIMIT":         {"-5", "1 or more"},
 		"OVERLOAD_MODE":              {"perhaps", "enforce, observe or off"},
@@ -189,7 +189,7 @@ func TestWrongLimitsAreAProblemOfTheConfiguration(t *testing.T) {
 	}
 }
 
-// What a caller says about time and importance reaches the service behind ours.
+// Deadline and priority of a client are passed on to other services.
 func TestDeadlineAndPriorityPassThrough(t *testing.T) {
 	t.Parallel()
 	seen := make(chan http.Header, 1)
@@ -224,9 +224,9 @@ func TestDeadlineAndPriorityPassThrough(t *testing.T) {
 	h := <-seen
 	left, err := strconv.Atoi(h.Get(semconv.HeaderTimeout))
 	if err != nil || left <= 0 || left > 8000 {
-		t.Errorf("the service behind is told %q ms", h.Get(semconv.HeaderTimeout))
+		t.Errorf("the other service got a timeout of %q ms", h.Get(semconv.HeaderTimeout))
 	}
 	if got := h.Get(semconv.HeaderPriority); got != semconv.PriorityCritical {
-		t.Errorf("the service behind is told %q", got)
+		t.Errorf("the other service got the priority %q", got)
 	}
 }

@@ -2,5 +2,6 @@
 
 package runtime_test
 
-// raceEnabled says that the race detector makes everything some ten times slower.
+// raceEnabled reports whether the race detector is on, which makes everything about ten times
+// slower.
 const raceEnabled = false

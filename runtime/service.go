@@ -19,8 +19,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// Service is what a program's run function wires. Its methods declare; nothing
-// they are given runs before [Service.Run]. Wire from one goroutine.
+// Service is passed to the run function of a program. Its methods declare; declared functions do
+// not run before [Service.Run]. The methods are not safe for concurrent use before Run.
 type Service struct {
 	info     Info
 	defaults Defaults
@@ -28,7 +28,7 @@ type Service struct {
 	mode     mode
 	settings settings
 	loader   *config.Loader
-	problems []error // of the configuration; Load or Run returns them
+	problems []error // of the configuration; returned by Load or Run
 
 	telemetry *telemetry.Telemetry
 	observer  *httpserver.Observer
@@ -46,7 +46,7 @@ type Service struct {
 	drainPhases *prometheus.GaugeVec
 
 	draining chan struct{}
-	work     sync.WaitGroup // units that Track counts
+	work     sync.WaitGroup // units counted by Track
 }
 
 type hook struct {
@@ -61,19 +61,17 @@ type command struct {
 
 // mode is what this process was started for.
 type mode struct {
-	verb string // verbServe and its siblings, else the name of a declared command
+	verb string // verbServe etc., or the name of a declared command
 }
 
 const verbServe = "serve"
 
-// describes says whether the process only tells about the service: then a
-// missing variable is no problem.
+// describes reports whether the process only prints a description of the service. Then a missing
+// environment variable is no error.
 func (m mode) describes() bool {
 	return slices.Contains([]string{verbTelemetry, verbConfig, verbOpenAPI, verbHelp}, m.verb)
 }
 
-// isCommand reports whether the process was started for a command that the service has to
-// declare.
 func (m mode) isCommand() bool { return m.verb != verbServe && !m.describes() }
 
 func newService(p Process, info Info, defaults Defaults, verb string) (*Service, error) {
@@ -85,18 +83,17 @@ func newService(p Process, info Info, defaults Defaults, verb string) (*Service,
 	}
 	if err := s.loader.Load(&s.settings); err != nil {
 		s.problems = append(s.problems, err)
-		// Wiring goes on with the spec's values, so that the service's own
-		// configuration is checked in the same run.
+		// Wiring continues with the defaults, so that the service's own configuration is checked
+		// in the same run.
 		s.settings = defaults.settings()
 	}
-	s.settings.takePort(s.loader.Variables())
+	s.settings.takePort(s.loader.EnvVars())
 	if err := s.build(); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// build makes the parts that every service has.
 func (s *Service) build() error {
 	var err error
 	s.telemetry, err = telemetry.New(telemetry.Options{
@@ -118,13 +115,13 @@ func (s *Service) build() error {
 	}
 	s.limiter, err = overload.New(overload.Options{
 		Config: s.settings.Overload, Metrics: s.telemetry.Metrics(),
-		BodyLimit: s.settings.HTTP.BodyLimit, Timeout: httpserver.NoteTimeout, Relieve: s.observer.CutSlowReaders, Failed: httpserver.Failed,
+		BodyLimit: s.settings.HTTP.BodyLimit, Timeout: httpserver.RecordTimeout, Relieve: s.observer.CutSlowReaders, Failed: httpserver.Failed,
 		Objective: min(cmp.Or(s.defaults.slowAfter(), withoutObjective), s.settings.HTTP.RequestTimeout/2),
 	})
 	if err != nil {
 		return usageError{err}
 	}
-	s.drainPhases, err = s.telemetry.Metrics().Gauge(semconv.RuntimeDrainPhase, "Time that each phase of the stop took.", semconv.LabelPhase)
+	s.drainPhases, err = s.telemetry.Metrics().Gauge(semconv.RuntimeDrainPhase, "Duration of each phase of the shutdown.", semconv.LabelPhase)
 	if err != nil {
 		return err
 	}
@@ -134,11 +131,10 @@ func (s *Service) build() error {
 	return err
 }
 
-// Load fills cfg, a pointer to a struct with the tags of package config, from
-// the environment. The error holds every problem at once, those of the
-// runtime's own variables included; returning it from run ends the process with
-// status 64. It is nil in a process that runs a command: cfg may then be incomplete
-// while the service is wired, and Run returns the problems before the command runs.
+// Load loads cfg, a pointer to a struct with the tags of package config. The error has all
+// problems, including those of the runtime's own environment variables; return it from run to
+// exit with code 64. Load returns nil in a process that runs a command: then cfg may be
+// incomplete, and Run returns the problems before the command runs.
 func (s *Service) Load(cfg any) error {
 	err := s.loader.Load(cfg)
 	_, wrong := errors.AsType[*config.Error](err)
@@ -158,92 +154,89 @@ func (s *Service) Load(cfg any) error {
 	return nil
 }
 
-// Handle serves h on the service's port, observed. Call it once; compose
-// several handlers with a router. The options declare routes that a router
-// cannot list.
+// Handle serves h on the service's port and observes its requests. Call it once; combine several
+// handlers with a router. The options declare routes that a router cannot list.
 func (s *Service) Handle(h http.Handler, options ...httpserver.Option) {
 	if h == nil {
-		s.problems = append(s.problems, errors.New("Handle was given no handler; pass a router"))
+		s.problems = append(s.problems, errors.New("Handle: the handler is nil; pass a router"))
 	}
 	if s.handler != nil {
-		s.problems = append(s.problems, errors.New("Handle was called twice; compose the handlers with one router"))
+		s.problems = append(s.problems, errors.New("Handle was called twice; combine the handlers with one router"))
 	}
 	s.handler, s.routes = h, options
 }
 
-// Go runs a worker while the service serves. Its context ends after the last
-// request in flight was answered. A worker that returns an error or panics
-// stops the service; one that returns nil has done its work.
+// Go runs a worker while the service serves. Its context ends after the last request in flight.
+// An error or panic of a worker stops the service. A worker may return nil when it has finished.
 func (s *Service) Go(name string, work func(context.Context) error) {
 	s.workers = append(s.workers, hook{name, work})
 }
 
-// OnStart runs start before the service is ready, after the hooks that were
-// declared before it. An error stops the service.
+// OnStart registers a hook that runs before the service is ready, in the order of declaration. An
+// error stops the service.
 func (s *Service) OnStart(name string, start func(context.Context) error) {
 	s.starts = append(s.starts, hook{name, start})
 }
 
-// OnStop runs stop once nothing uses the service any more, in the reverse order
-// of declaration.
+// OnStop registers a hook that runs after all requests and workers have ended, in the reverse
+// order of declaration.
 func (s *Service) OnStop(name string, stop func(context.Context) error) {
 	s.stops = append(s.stops, hook{name, stop})
 }
 
-// OnDrain runs drain when the service begins to stop, while it still serves:
-// the place to say goodbye on long connections.
+// OnDrain registers a hook that runs when the shutdown begins, while the service still serves.
+// Use it to close long-lived connections.
 func (s *Service) OnDrain(name string, drain func(context.Context) error) {
 	s.drains = append(s.drains, hook{name, drain})
 }
 
-// Draining is closed when the service begins to stop: consumers stop fetching.
+// Draining returns a channel that is closed when the shutdown begins. Consumers then stop
+// fetching.
 func (s *Service) Draining() <-chan struct{} { return s.draining }
 
-// Track counts one unit of work in flight, a message for example, until the
-// returned function is called. A stop waits for it as it waits for requests.
+// Track counts a unit of work in flight, such as a message, until done is called. A shutdown
+// waits for it as for requests.
 func (s *Service) Track() (done func()) {
 	s.work.Add(1)
 	return sync.OnceFunc(s.work.Done)
 }
 
-// Check watches something that all replicas share, in the background. It gates
-// the start; after that a failure degrades the service and is shown, but does
-// not make it unready: an outage that empties the balancer helps nobody.
+// Check runs a check of a dependency that all replicas share in the background. The service is
+// not ready until it has succeeded once. Later failures degrade the service but do not make it
+// unready: if all replicas became unready, the outage would be worse.
 func (s *Service) Check(name string, check func(context.Context) error) {
 	s.health.Add(name, check)
 }
 
-// Waiting shows err on /readyz as the reason why the check of that name has not
-// succeeded yet. A start hook that waits for something calls it, since checks run only
-// after the hooks.
+// Waiting shows err on /readyz as the reason why the check with that name has not succeeded yet.
+// Start hooks that wait for a dependency call it, since checks run only after the hooks.
 func (s *Service) Waiting(check string, err error) { s.health.Waiting(check, err) }
 
-// CheckCritical watches something that this replica alone may lose, a disk or a
-// lease: while the check fails, the replica is not ready. Never use it for what
-// all replicas share.
+// CheckCritical runs a check of a resource of this replica, such as a disk or a lease. While it
+// fails, the replica is not ready. Do not use it for a dependency that all replicas share.
 func (s *Service) CheckCritical(name string, check func(context.Context) error) {
 	s.health.Add(name, check, health.Critical)
 }
 
-// Command declares a sub-command of the binary, as in `orders migrate`. It runs
-// instead of the service, with the wiring done and no start hook run.
+// Command declares a command of the binary, such as `orders migrate`. It runs instead of the
+// service, without start hooks.
 func (s *Service) Command(name, help string, run func(context.Context) error) {
 	s.commands = append(s.commands, command{hook{name, run}, help})
 }
 
-// Telemetry gives the four signals to what is wired.
+// Telemetry returns the telemetry of the service.
 func (s *Service) Telemetry() *telemetry.Telemetry { return s.telemetry }
 
-// Metrics is where the service declares metrics of its own.
+// Metrics returns the registry for the service's own metrics.
 func (s *Service) Metrics() *telemetry.Registry { return s.telemetry.Metrics() }
 
-// Logger writes the service's log lines.
+// Logger returns the logger of the service.
 func (s *Service) Logger() *slog.Logger { return s.telemetry.Logger() }
 
-// Name is the name that the service goes by on every signal.
+// Name returns the service name of all signals.
 func (s *Service) Name() string { return s.telemetry.Service() }
 
-// usageError is a mistake of whoever started the process: status 64, no stack.
+// usageError is an error of usage or configuration: exit code 64.
 type usageError struct{ err error }
 
 func (e usageError) Error() string { return e.err.Error() }

@@ -17,14 +17,14 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// user is the answer of test/bench's handler.
+// user is the response of test/bench's handler.
 type user struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Email string `json:"email"`
 }
 
-func answerUser(w http.ResponseWriter, r *http.Request) {
+func writeUser(w http.ResponseWriter, r *http.Request) {
 	body, err := json.Marshal(user{chi.URLParam(r, "id"), "Ada", "ada@example.com"})
 	if err != nil {
 		httpserver.WriteProblem(w, r, err)
@@ -34,10 +34,10 @@ func answerUser(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// wholeService is what a request passes in a service: observed, limited, routed.
+// wholeService returns a handler with the middleware of a service: observed, limited, routed.
 func wholeService(t *testing.T, env map[string]string) (*Service, http.Handler) {
 	t.Helper()
-	env["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9" // late spans are made, and go nowhere
+	env["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9" // error and slow spans are created, and are not delivered
 	p := Process{
 		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Stdout:    io.Discard, Stderr: t.Output(),
@@ -46,14 +46,14 @@ func wholeService(t *testing.T, env map[string]string) (*Service, http.Handler) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, behind(t, s, answerUser)
+	return s, behind(t, s, writeUser)
 }
 
-// behind is what a request passes in a service, with that handler at its end.
-func behind(t *testing.T, s *Service, answer http.HandlerFunc) http.Handler {
+// behind returns handle with the middleware of a service.
+func behind(t *testing.T, s *Service, handle http.HandlerFunc) http.Handler {
 	t.Helper()
 	router := httpserver.NewRouter()
-	router.Get("/users/{id}", answer)
+	router.Get("/users/{id}", handle)
 	h, err := s.observer.Wrap(s.protected(router))
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func behind(t *testing.T, s *Service, answer http.HandlerFunc) http.Handler {
 	return h
 }
 
-// full takes the only place and the only seat of the queue until the test ends.
+// full takes the only slot and the only place in the queue until the test ends.
 func full(t *testing.T, l *overload.Limiter, s *Service) {
 	t.Helper()
 	ctx, leave := context.WithCancel(t.Context())
@@ -76,7 +76,7 @@ func full(t *testing.T, l *overload.Limiter, s *Service) {
 	t.Cleanup(func() { leave(); <-left })
 	for deadline := time.Now().Add(10 * time.Second); gauge(t, s, semconv.RuntimeOverloadQueued) != 1; {
 		if time.Now().After(deadline) {
-			t.Fatal("nobody waits in the queue")
+			t.Fatal("no request waits in the queue")
 		}
 	}
 }
@@ -96,7 +96,6 @@ func gauge(t *testing.T, s *Service, name string) float64 {
 	return 0
 }
 
-// sink is a writer that keeps only the status.
 type sink struct {
 	header http.Header
 	status int
@@ -106,7 +105,7 @@ func (w *sink) Header() http.Header       { return w.header }
 func (*sink) Write(b []byte) (int, error) { return len(b), nil }
 func (w *sink) WriteHeader(status int)    { w.status = status }
 
-// onePlace is a limiter that full can fill.
+// onePlace returns the environment of a limiter that full can fill.
 func onePlace() map[string]string {
 	return map[string]string{
 		"OVERLOAD_MIN_LIMIT": "1", "OVERLOAD_INITIAL_LIMIT": "1", "OVERLOAD_MAX_LIMIT": "1",
@@ -134,10 +133,9 @@ func costOf(t *testing.T, h http.Handler, want int) testing.BenchmarkResult {
 	})
 }
 
-// A service that refuses must not spend on refusals what it saves: through the
-// whole service, with every refusal counted, logged within its limit and traced
-// within its limit, a refusal allocates about what an answer from memory does.
-func TestAllocationsOfARefusal(t *testing.T) { //nolint:paralleltest // counts allocations
+// Rejections must be cheap: through the complete service, with each rejection counted, logged and
+// traced within the limits, a rejection allocates about as much as a response from memory.
+func TestAllocationsOfARejection(t *testing.T) { //nolint:paralleltest // counts allocations
 	_, open := wholeService(t, map[string]string{})
 	served := costOf(t, open, http.StatusOK)
 	s, closed := wholeService(t, onePlace())
@@ -146,6 +144,6 @@ func TestAllocationsOfARefusal(t *testing.T) { //nolint:paralleltest // counts a
 	t.Logf("served: %d allocations, %d B, %s; shed: %d allocations, %d B, %s", served.AllocsPerOp(), served.AllocedBytesPerOp(),
 		time.Duration(served.NsPerOp()), shed.AllocsPerOp(), shed.AllocedBytesPerOp(), time.Duration(shed.NsPerOp()))
 	if shed.AllocsPerOp() > 2*served.AllocsPerOp() || shed.AllocedBytesPerOp() > 3*served.AllocedBytesPerOp()/2 {
-		t.Error("a refusal allocates more than twice as often as an answer, or half as much again in bytes")
+		t.Error("a rejection has more than twice the allocations of a response, or more than 1.5 times the bytes")
 	}
 }

@@ -17,8 +17,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// With everything switched on, each signal leaves the process: spans, log
-// records, the metrics that a scrape shows, and profiles.
+// With everything enabled, each signal is exported: spans, log records, metrics and profiles.
 func TestEverySignalArrives(t *testing.T) {
 	t.Parallel()
 	receiver := servicetest.NewReceiver(t)
@@ -34,7 +33,7 @@ func TestEverySignalArrives(t *testing.T) {
 	if status := svc.Stop(); status != 0 {
 		t.Fatalf("status %d: %s", status, svc.Stderr())
 	}
-	// A stop flushes, so all of it is there now.
+	// A shutdown flushes, so all signals have arrived.
 	i := slices.IndexFunc(receiver.Spans(), func(s servicetest.Span) bool { return s.Name == "GET /orders" })
 	if i < 0 {
 		t.Fatalf("spans %+v", receiver.Spans())
@@ -48,9 +47,9 @@ func TestEverySignalArrives(t *testing.T) {
 		}
 	}
 	if span.Attributes["pyroscope.profile.id"] != span.SpanID {
-		t.Errorf("the span %v does not lead to its profile", span.Attributes)
+		t.Errorf("the span %v has no link to its profile", span.Attributes)
 	}
-	if !slices.Contains(receiver.Logs(), "request answered") {
+	if !slices.Contains(receiver.Logs(), "request completed") {
 		t.Errorf("log records %v", receiver.Logs())
 	}
 	for _, want := range []string{semconv.HTTPServerRequests, semconv.HTTPServerRequestDuration, semconv.BuildInfo} {
@@ -63,7 +62,7 @@ func TestEverySignalArrives(t *testing.T) {
 	}
 }
 
-// collector is an OTLP collector that speaks gRPC.
+// collector is an OTLP collector over gRPC.
 type collector struct {
 	collectortrace.UnimplementedTraceServiceServer
 	mu    sync.Mutex

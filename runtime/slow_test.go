@@ -19,32 +19,31 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// page is a response that fills every buffer between a service and a client that does
-// not read, when it is asked for often enough.
+// page is a response that fills all buffers between a service and a client that does not read, if
+// requested several times.
 var page = strings.Repeat("x", 200<<10)
 
-// attacked is a service with a route that is read, one that takes a body, and one that
-// answers with a page.
+// attacked has a route that reads nothing, one that reads a body, and one that responds with a
+// page.
 func attacked(ctx context.Context, svc *runtime.Service) error {
 	router := httpserver.NewRouter()
 	router.Get("/ordinary", func(http.ResponseWriter, *http.Request) {})
 	router.Get("/page", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page) })
-	router.Get("/framework", func(w http.ResponseWriter, _ *http.Request) { // as frameworks do that encode straight to the client
+	router.Get("/framework", func(w http.ResponseWriter, _ *http.Request) { // as frameworks that encode directly to the client
 		if _, err := io.WriteString(w, page); err != nil {
 			panic(fmt.Sprintf("error marshaling response: %s", err))
 		}
 	})
 	router.Post("/orders", func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.ReadAll(r.Body); err != nil {
-			w.WriteHeader(http.StatusInternalServerError) // as a careless handler does
+			w.WriteHeader(http.StatusInternalServerError) // as a careless handler
 		}
 	})
 	svc.Handle(router)
 	return svc.Run(ctx)
 }
 
-// ordinary sends so many ordinary requests from 16 clients and returns those that were not
-// answered with 200.
+// ordinary sends ordinary requests from 16 clients and returns the number without status 200.
 func ordinary(t *testing.T, url string, requests int) (failed int64) {
 	t.Helper()
 	var left, bad atomic.Int64
@@ -76,8 +75,8 @@ func ordinary(t *testing.T, url string, requests int) (failed int64) {
 	return bad.Load()
 }
 
-// slowBody sends a head and then one byte each interval, until the service ends the
-// connection, and returns the status of the response and how long it took to be cut.
+// slowBody sends a header and then one byte per interval until the service closes the connection.
+// It returns the status of the response and the time until the close.
 func slowBody(t *testing.T, addr, head, drop string, every time.Duration) (status string, took time.Duration) {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
@@ -91,18 +90,18 @@ func slowBody(t *testing.T, addr, head, drop string, every time.Duration) (statu
 		t.Error(err)
 		return "", 0
 	}
-	answer := make(chan string, 1)
+	response := make(chan string, 1)
 	go func() {
 		r := bufio.NewReader(conn)
 		line, _ := r.ReadString('\n')
 		_, _ = io.Copy(io.Discard, r) // until it is closed
-		answer <- line
+		response <- line
 	}()
 	drip := time.NewTicker(every)
 	defer drip.Stop()
 	for {
 		select {
-		case line := <-answer:
+		case line := <-response:
 			return strings.TrimSpace(line), time.Since(began)
 		case <-drip.C:
 			_, _ = io.WriteString(conn, drop)
@@ -110,19 +109,19 @@ func slowBody(t *testing.T, addr, head, drop string, every time.Duration) (statu
 	}
 }
 
-// 300 connections that send one byte every 0.4 s take no place from anybody: all ordinary
-// requests are answered, and each attacker is cut within the request timeout and counted.
+// 300 connections that send one byte every 0.4 s occupy no slot: all ordinary requests succeed,
+// and each attacker is cut within the request timeout and counted.
 func TestSlowBodiesTakeNoPlaces(t *testing.T) {
 	t.Parallel()
 	for name, head := range map[string]string{
-		"small":              "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n",
-		"small and chunked":  "POST /orders HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
-		"large":              "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n",
-		"expecting to go on": "POST /orders HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
+		"small":             "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n",
+		"small and chunked": "POST /orders HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"large":             "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n",
+		"with Expect":       "POST /orders HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// A timeout far above the five seconds of a slow body tells which of them cut it.
+			// The timeout is far above the five seconds of a slow body, to distinguish them.
 			const attackers, timeout = 300, 2 * time.Minute
 			svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, "HTTP_REQUEST_TIMEOUT="+timeout.String())
 			addr := strings.TrimPrefix(svc.URL, "http://")
@@ -146,10 +145,10 @@ func TestSlowBodiesTakeNoPlaces(t *testing.T) {
 				t.Errorf("%d of 5,000 ordinary requests failed", failed)
 			}
 			attack.Wait()
-			if took := time.Duration(slowest.Load()); took > timeout/2 { // 5 s where the machine is idle
+			if took := time.Duration(slowest.Load()); took > timeout/2 { // 5 s on an idle machine
 				t.Errorf("an attacker was cut after %s, with a request timeout of %s", took, timeout)
 			}
-			// Large bodies beyond their permits are shed; every other attacker is too slow.
+			// Large bodies without a permit are shed; all other attackers are too slow.
 			svc.WaitMetric(semconv.HTTPServerSlowClients, map[string]string{semconv.LabelReason: semconv.SlowRequestBody}, float64(attackers-shed.Load()))
 			if n, ok := svc.Metric(semconv.HTTPServerRequests, map[string]string{semconv.LabelRoute: "/orders", semconv.LabelOutcome: semconv.OutcomeServerError}); !ok || n != 0 {
 				t.Errorf("%g attackers count as server_error (known: %t)", n, ok)
@@ -158,8 +157,8 @@ func TestSlowBodiesTakeNoPlaces(t *testing.T) {
 	}
 }
 
-// A body that arrives after the timeout which its client sent is the client's failure, and
-// not counted as a rejection of ours.
+// A body that arrives after the timeout of its client is a client error and does not count as
+// shed.
 func TestLateBodiesSpendNoErrorBudget(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked)
@@ -190,14 +189,14 @@ func TestLateBodiesSpendNoErrorBudget(t *testing.T) {
 	}
 }
 
-// raise makes a number at least v.
+// raise sets n to at least v.
 func raise(n *atomic.Int64, v int64) {
 	for old := n.Load(); v > old && !n.CompareAndSwap(old, v); old = n.Load() {
 	}
 }
 
-// A body that no handler wants is answered, and its connection is closed.
-func TestAnUnreadBodyIsAnsweredAndClosed(t *testing.T) {
+// A request whose body is not read gets a response, and its connection is closed.
+func TestUnreadBodyGetsAResponse(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"enforce", "off"} {
 		svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, "OVERLOAD_MODE="+mode)
@@ -209,8 +208,8 @@ func TestAnUnreadBodyIsAnsweredAndClosed(t *testing.T) {
 	}
 }
 
-// 80 connections that ask for 400 pages each and read none hold no place, and do not
-// keep the service from stopping in time and without an error.
+// 80 connections that request 400 pages each and read none occupy no slot, and do not delay or
+// fail the shutdown.
 func TestSlowReadersTakeNoPlacesAndDoNotHoldUpAStop(t *testing.T) {
 	t.Parallel()
 	const attackers, pipelined = 80, 400
@@ -227,8 +226,8 @@ func TestSlowReadersTakeNoPlacesAndDoNotHoldUpAStop(t *testing.T) {
 		t.Cleanup(func() { _ = conn.Close() })
 		go func() { _, _ = io.WriteString(conn, request) }()
 	}
-	svc.WaitMetric(semconv.HTTPServerActiveRequests, nil, attackers) // every one of them is blocked
-	svc.WaitMetric(semconv.RuntimeOverloadInFlight, nil, 0)          // and gave its place back
+	svc.WaitMetric(semconv.HTTPServerActiveRequests, nil, attackers) // all of them are blocked
+	svc.WaitMetric(semconv.RuntimeOverloadInFlight, nil, 0)          // and released their slots
 	if failed := ordinary(t, svc.URL, 60); failed != 0 {
 		t.Errorf("%d of 60 ordinary requests failed", failed)
 	}
@@ -236,12 +235,12 @@ func TestSlowReadersTakeNoPlacesAndDoNotHoldUpAStop(t *testing.T) {
 	if status := svc.Stop(); status != 0 {
 		t.Errorf("status %d: %s", status, svc.Stderr())
 	}
-	if took := time.Since(began); took > 20*time.Second { // 5 s where the machine is idle
-		t.Errorf("the stop took %s with a budget of 40s", took)
+	if took := time.Since(began); took > 20*time.Second { // 5 s on an idle machine
+		t.Errorf("the shutdown took %s with a budget of 40s", took)
 	}
 }
 
-// A framework that panics because its client is gone makes no failure of the service.
+// A framework that panics because its client has disconnected causes no server error.
 func TestAResetConnectionIsNoPanic(t *testing.T) {
 	t.Parallel()
 	const clients = 20
@@ -257,7 +256,7 @@ func TestAResetConnectionIsNoPanic(t *testing.T) {
 		if _, err := io.WriteString(conn, strings.Repeat("GET /framework HTTP/1.1\r\nHost: a\r\n\r\n", 50)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := conn.Read(make([]byte, 1)); err != nil { // the response is under way
+		if _, err := conn.Read(make([]byte, 1)); err != nil { // the response has begun
 			t.Fatal(err)
 		}
 		_ = conn.Close()
@@ -265,27 +264,26 @@ func TestAResetConnectionIsNoPanic(t *testing.T) {
 	svc.WaitMetric(semconv.HTTPServerActiveRequests, nil, 0)
 	of := map[string]string{semconv.LabelRoute: "/framework", semconv.LabelOutcome: semconv.OutcomeServerError}
 	if n, ok := svc.Metric(semconv.HTTPServerRequests, of); !ok || n != 0 {
-		t.Errorf("%g requests of clients that are gone are server_error", n)
+		t.Errorf("%g requests of disconnected clients are server_error", n)
 	}
 	of[semconv.LabelOutcome] = semconv.OutcomeClientError
 	if n, _ := svc.Metric(semconv.HTTPServerRequests, of); n == 0 {
-		t.Error("no request is a client_error: nothing was tested")
+		t.Error("no request is a client_error")
 	}
 	if n, _ := svc.Metric(semconv.HTTPServerPanics, nil); n != 0 {
 		t.Errorf("%g panics are counted", n)
 	}
 }
 
-// 200 callers that open a connection for each request go on after readiness has
-// failed. A balancer sends no request once the drain delay is over, and those before are all
-// answered.
+// 200 clients that open a connection per request continue after readiness has failed. A load
+// balancer sends no requests after the drain delay; all earlier ones get a response.
 func TestNoConnectionIsLostUntilTheDrainDelayIsOver(t *testing.T) {
 	t.Parallel()
 	const callers, delay = 200, time.Second
 	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, fmt.Sprintf("DRAIN_DELAY=%s", delay))
 	stop, underWay := make(chan struct{}), make(chan struct{})
-	var stopped atomic.Int64 // when the service was told to stop, in nanoseconds
-	var answered, lost, late atomic.Int64
+	var stopped atomic.Int64 // time of the signal in nanoseconds
+	var responded, lost, late atomic.Int64
 	var clients sync.WaitGroup
 	for range callers {
 		clients.Go(func() {
@@ -307,15 +305,15 @@ func TestNoConnectionIsLostUntilTheDrainDelayIsOver(t *testing.T) {
 				switch {
 				case err == nil && res.StatusCode == http.StatusOK:
 					_ = res.Body.Close()
-					if answered.Add(1) == 10*callers {
+					if responded.Add(1) == 10*callers {
 						close(underWay)
 					}
 				case at == 0 || began.UnixNano() < at+int64(delay):
 					lost.Add(1)
-					t.Logf("a request that began %s after the stop: %v", time.Duration(began.UnixNano()-at), err)
+					t.Logf("a request that began %s after the signal: %v", time.Duration(began.UnixNano()-at), err)
 				default:
 					late.Add(1)
-					return // refused, as a balancer would never see it
+					return // rejected; a load balancer would not send it
 				}
 			}
 		})
@@ -327,20 +325,19 @@ func TestNoConnectionIsLostUntilTheDrainDelayIsOver(t *testing.T) {
 	}
 	close(stop)
 	clients.Wait()
-	t.Logf("%d answered, %d refused after the delay", answered.Load(), late.Load())
+	t.Logf("%d succeeded, %d rejected after the delay", responded.Load(), late.Load())
 	if lost.Load() != 0 {
 		t.Errorf("%d requests that a balancer would have sent were lost", lost.Load())
 	}
 }
 
-// A handler that ignores its deadline is answered for, however late it is: its client still
-// waits, and has not been slow.
-func TestALateResponseReachesItsClient(t *testing.T) {
+// A handler that ignores its deadline can still respond: its client waits and was not slow.
+func TestLateResponseReachesItsClient(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
 	for path, body := range map[string]string{"/small": "x", "/large": page} {
 		router.Get(path, func(w http.ResponseWriter, _ *http.Request) {
-			time.Sleep(7 * time.Second) // beyond the request timeout and the time to write
+			time.Sleep(7 * time.Second) // beyond the request timeout and the write timeout
 			_, _ = io.WriteString(w, body)
 		})
 	}
@@ -368,8 +365,8 @@ func TestALateResponseReachesItsClient(t *testing.T) {
 	}
 }
 
-// A response that waits for its source is in flight: the client is not what is slow.
-func TestASlowSourceKeepsItsPlace(t *testing.T) {
+// A response that waits for its source is in flight: the client is not slow.
+func TestSlowSourceKeepsItsSlot(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
 	router := httpserver.NewRouter()
@@ -387,21 +384,21 @@ func TestASlowSourceKeepsItsPlace(t *testing.T) {
 		svc.Handle(router)
 		return svc.Run(ctx)
 	})
-	answered := make(chan error, 1)
+	responded := make(chan error, 1)
 	go func() {
 		res, err := http.Get(svc.URL + "/proxy")
 		if err == nil {
 			err = res.Body.Close()
 		}
-		answered <- err
+		responded <- err
 	}()
 	<-entered
-	time.Sleep(200 * time.Millisecond) // four times what a write may block
+	time.Sleep(200 * time.Millisecond) // four times blockedAfter
 	if n, _ := svc.Metric(semconv.RuntimeOverloadInFlight, nil); n != 1 {
 		t.Errorf("%g requests are in flight", n)
 	}
 	close(release)
-	if err := <-answered; err != nil {
+	if err := <-responded; err != nil {
 		t.Error(err)
 	}
 }

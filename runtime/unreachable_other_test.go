@@ -4,6 +4,6 @@ package runtime_test
 
 import "testing"
 
-// unreachable is an address that refuses: Windows gives no listener a queue that
-// is full.
+// unreachable returns an address that rejects connections: on Windows, a listener's queue cannot
+// be filled.
 func unreachable(*testing.T) string { return "127.0.0.1:1" }

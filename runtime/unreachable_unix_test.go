@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// unreachable is an address that answers no connection at all, as one behind a
-// firewall that drops: a listener whose queue is full.
+// unreachable returns an address that does not respond to connections, as behind a firewall that
+// drops packets: a listener with a full queue.
 func unreachable(t *testing.T) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -37,6 +37,6 @@ func unreachable(t *testing.T) string {
 		}
 		t.Cleanup(func() { _ = conn.Close() })
 	}
-	t.Fatalf("%s still answers", addr)
+	t.Fatalf("%s still accepts connections", addr)
 	return ""
 }

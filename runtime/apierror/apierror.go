@@ -1,8 +1,8 @@
-// Package apierror holds the errors that callers of an API may read.
+// Package apierror defines the errors of an API.
 //
-// An [Error] has a [Code], which decides the HTTP status, log level and span
-// status for the whole service, and a message for the caller. Every other error
-// is internal: it is logged, and its message is not sent to the caller.
+// An [Error] has a [Code], which determines HTTP status, log level and span status, and a message
+// for the client. All other errors are internal: they are logged, and their message is not sent
+// to the client.
 //
 //	return apierror.NotFound("order %s does not exist", id)
 //	return apierror.Unavailable("the payment provider does not respond").WithCause(err)
@@ -19,30 +19,30 @@ import (
 // Code is the kind of an error.
 type Code string
 
-// The kinds of error. Their HTTP statuses are those of RFC 9110, and their names
-// those of the gRPC codes where one exists.
+// Codes of errors. The HTTP statuses are those of RFC 9110, and the names are those of gRPC where
+// one exists.
 const (
-	CodeInvalid            Code = "invalid"             // 422: the request is understood and wrong
-	CodeMalformed          Code = "malformed"           // 400: the request cannot be read
-	CodeUnauthenticated    Code = "unauthenticated"     // 401: the caller did not authenticate
-	CodeForbidden          Code = "forbidden"           // 403: the caller may not do this
-	CodeNotFound           Code = "not_found"           // 404: it does not exist
+	CodeInvalid            Code = "invalid"             // 422: the request was parsed but is invalid
+	CodeMalformed          Code = "malformed"           // 400: the request does not parse
+	CodeUnauthenticated    Code = "unauthenticated"     // 401: the caller is not authenticated
+	CodeForbidden          Code = "forbidden"           // 403: the caller is not authorized
+	CodeNotFound           Code = "not_found"           // 404: the resource does not exist
 	CodeTimeout            Code = "request_timeout"     // 408: the request did not arrive in time
 	CodeConflict           Code = "conflict"            // 409: the request conflicts with the current state
-	CodePreconditionFailed Code = "precondition_failed" // 412: it changed since the caller read it
-	CodeTooLarge           Code = "too_large"           // 413: the body is over the limit
+	CodePreconditionFailed Code = "precondition_failed" // 412: the resource changed since the caller read it
+	CodeTooLarge           Code = "too_large"           // 413: the body exceeds the limit
 	CodeNotAllowed         Code = "method_not_allowed"  // 405: the path does not support the method
-	CodeUnsupported        Code = "unsupported"         // 406, 415: the media type is not supported
+	CodeUnsupported        Code = "unsupported"         // 406, 415: unsupported media type
 	CodePreconditionNeeded Code = "precondition_needed" // 428: the request needs If-Match
 	CodeExhausted          Code = "exhausted"           // 429: too many requests
-	CodeCanceled           Code = "canceled"            // 499: the caller closed the connection
+	CodeCanceled           Code = "canceled"            // 499: the client disconnected
 	CodeInternal           Code = "internal"            // 500: the service failed
 	CodeUnavailable        Code = "unavailable"         // 503: a dependency is down or the service is overloaded
-	CodeDeadlineExceeded   Code = "deadline_exceeded"   // 504: it took too long
+	CodeDeadlineExceeded   Code = "deadline_exceeded"   // 504: the response took too long
 )
 
-// Status returns the HTTP status of the code; 500 for an unknown code. It is a switch
-// and not a map because an overloaded service calls it for every rejected request.
+// Status returns the HTTP status of the code, or 500 for an unknown code. It is a switch and not
+// a map, because an overloaded service calls it for every rejected request.
 func (c Code) Status() int {
 	switch c {
 	case CodeInvalid:
@@ -81,25 +81,25 @@ func (c Code) Status() int {
 	return http.StatusInternalServerError
 }
 
-// statusClientClosedRequest is nginx's status for a caller that closed the connection. It
-// appears in metrics and logs only.
+// statusClientClosedRequest is nginx's status for a client that disconnected. It appears only in
+// metrics and logs.
 const statusClientClosedRequest = 499
 
-// Field is one thing that is wrong with a request.
+// Field is one invalid part of a request.
 type Field struct {
-	Location string `json:"location,omitempty"` // as in body.items[3].price
+	Location string `json:"location,omitempty"` // such as body.items[3].price
 	Message  string `json:"message"`
 }
 
-// Error is an error whose message the caller may read.
+// Error is an error with a message for the client.
 type Error struct {
 	Code    Code
 	Message string
-	Fields  []Field // every wrong field, for CodeInvalid
+	Fields  []Field // invalid fields, for CodeInvalid
 	cause   error
 }
 
-// Error returns the message and the cause. It is for logs; callers read Message.
+// Error returns the message and the cause. It is for logs; clients get Message.
 func (e *Error) Error() string {
 	if e.cause == nil {
 		return e.Message
@@ -110,25 +110,26 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// WithCause returns a copy of the error with a cause, which is logged and never sent to the caller.
+// WithCause returns a copy of the error with a cause, which is logged and never sent to the
+// client.
 func (e *Error) WithCause(cause error) *Error {
 	with := *e
 	with.cause = cause
 	return &with
 }
 
-// New returns an error with the code. The message is sent to the caller.
+// New returns an error with the code. The message is sent to the client.
 func New(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Invalid returns an error for a request that was parsed and is wrong, with its wrong fields.
+// Invalid returns a CodeInvalid error with the invalid fields.
 func Invalid(message string, fields ...Field) *Error {
 	return &Error{Code: CodeInvalid, Message: message, Fields: fields}
 }
 
-// Join returns one CodeInvalid error with the fields of all errors that have this code. If one
-// has another code, Join returns the first such error alone. It returns nil if all are nil.
+// Join returns one CodeInvalid error with the fields of all errors that have this code. If an
+// error has another code, Join returns the first such error alone. It returns nil if all are nil.
 func Join(errs ...error) error {
 	var all *Error
 	for _, err := range errs {
@@ -150,23 +151,23 @@ func Join(errs ...error) error {
 	return all
 }
 
-// NotFound returns an error for something that does not exist.
+// NotFound returns a CodeNotFound error.
 func NotFound(format string, args ...any) *Error { return New(CodeNotFound, format, args...) }
 
-// Conflict returns an error for a request that conflicts with the current state.
+// Conflict returns a CodeConflict error.
 func Conflict(format string, args ...any) *Error { return New(CodeConflict, format, args...) }
 
-// PreconditionFailed returns an error for something that changed since the caller read it.
+// PreconditionFailed returns a CodePreconditionFailed error.
 func PreconditionFailed(format string, args ...any) *Error {
 	return New(CodePreconditionFailed, format, args...)
 }
 
-// Unavailable returns an error for a dependency that does not respond.
+// Unavailable returns a CodeUnavailable error.
 func Unavailable(format string, args ...any) *Error { return New(CodeUnavailable, format, args...) }
 
-// From returns the [Error] in err's chain. A context that ended becomes
-// CodeCanceled or CodeDeadlineExceeded, a body over the limit CodeTooLarge;
-// any other error becomes CodeInternal with a message that reveals nothing. From(nil) is nil.
+// From returns the [Error] in err's chain. The error of an ended context becomes CodeCanceled or
+// CodeDeadlineExceeded, and [http.MaxBytesError] becomes CodeTooLarge. Any other error becomes
+// CodeInternal with a message without details. From(nil) is nil.
 func From(err error) *Error {
 	if err == nil {
 		return nil
@@ -175,7 +176,7 @@ func From(err error) *Error {
 		return e
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return New(CodeTooLarge, "the body is over the limit of %d bytes", tooLarge.Limit).WithCause(err)
+		return New(CodeTooLarge, "the body exceeds the limit of %d bytes", tooLarge.Limit).WithCause(err)
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -183,5 +184,5 @@ func From(err error) *Error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return New(CodeDeadlineExceeded, "the response took too long").WithCause(err)
 	}
-	return New(CodeInternal, "something went wrong on our side").WithCause(err)
+	return New(CodeInternal, "internal error").WithCause(err)
 }

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// ByteSize is a number of bytes. It is written as a whole number with a unit:
-// B, KB, MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024), in any
-// case; a number alone is bytes.
+// ByteSize is a number of bytes. Its text is a whole number with a unit: B, KB, MB, GB (powers of
+// 1000) or KiB, MiB, GiB (powers of 1024), in upper or lower case. A number without a unit is
+// bytes.
 type ByteSize int64
 
 type byteUnit struct {
@@ -17,8 +17,8 @@ type byteUnit struct {
 	bytes  int64
 }
 
-// byteUnits lists the largest unit first. Binary units come before decimal ones
-// of the same rank, since sizes in programs are usually binary.
+// byteUnits returns the largest unit first, and binary units before decimal ones of the same
+// rank.
 func byteUnits() []byteUnit {
 	return []byteUnit{
 		{"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"KB", 1e3}, {"B", 1},
@@ -27,7 +27,7 @@ func byteUnits() []byteUnit {
 
 var errByteSize = errors.New("not a size")
 
-// String gives the size in the largest unit that needs no fraction: 1MiB, 1500B.
+// String returns the size in the largest unit without a fraction: 1MiB, 1500B.
 func (b ByteSize) String() string {
 	for _, u := range byteUnits() {
 		if b != 0 && int64(b)%u.bytes == 0 {
@@ -37,11 +37,10 @@ func (b ByteSize) String() string {
 	return strconv.FormatInt(int64(b), 10) + "B"
 }
 
-// MarshalText gives what String gives.
+// MarshalText returns the same text as String.
 func (b ByteSize) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
 
-// UnmarshalText reads a size such as 1MiB. Negative sizes and sizes beyond an
-// int64 are refused.
+// UnmarshalText parses a size such as 1MiB. Negative sizes and sizes beyond an int64 are errors.
 func (b *ByteSize) UnmarshalText(text []byte) error {
 	number, factor := string(text), int64(1)
 	for _, u := range byteUnits() {

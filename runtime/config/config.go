@@ -6,10 +6,9 @@ import (
 	"slices"
 )
 
-// Source is where values come from.
+// Source is the source of values.
 type Source struct {
-	// Lookup finds a variable of the environment: os.LookupEnv in a process, a
-	// map in a test. Nil finds nothing.
+	// Lookup returns an environment variable, as os.LookupEnv does. If it is nil, nothing is set.
 	Lookup func(name string) (value string, found bool)
 }
 
@@ -21,31 +20,29 @@ func (s Source) lookup(name string) (string, bool) {
 	return value, found && value != ""
 }
 
-// Load fills the struct that dst points to. The error is an [*Error] that holds
-// every problem at once, keys of the file that dst does not know included; any
-// other error is a mistake in the struct itself. After an error the struct
-// holds what could be read.
+// Load sets the fields of the struct that dst points to. The error is an [*Error] with all
+// problems, including keys of the file that dst does not have. Any other error is a mistake in
+// the struct itself. After an error, the valid values are set.
 func Load(dst any, src Source) error {
 	l := NewLoader(src)
 	return join(l.Load(dst), l.Check())
 }
 
-// Loader fills several structs from one source: a runtime's own and those of
-// the service on top of it. It is not safe for concurrent use.
+// Loader loads several structs from one source, such as those of the runtime and of the service.
+// It is not safe for concurrent use.
 type Loader struct {
-	src       Source
-	file      file
-	wrong     []Problem // of the file, not told yet
-	opened    bool
-	variables []Variable
+	src     Source
+	file    file
+	wrong   []Problem // of the file, not reported yet
+	opened  bool
+	envVars []EnvVar
 }
 
-// NewLoader returns a Loader over the source. It reads nothing yet.
+// NewLoader returns a Loader for the source. It reads nothing yet.
 func NewLoader(src Source) *Loader { return &Loader{src: src} }
 
-// Load fills the struct that dst points to; see [Load] for its errors. Keys of
-// the file that dst does not know are left to other structs: [Loader.Check]
-// tells about the rest.
+// Load sets the fields of the struct that dst points to; see [Load] for its errors. It ignores
+// keys of the file that dst does not have; [Loader.Check] reports those that no struct has.
 func (l *Loader) Load(dst any) error {
 	list, err := fieldsOf(dst)
 	if err != nil {
@@ -54,60 +51,60 @@ func (l *Loader) Load(dst any) error {
 	l.open()
 	var found []Problem
 	for _, f := range list {
-		variable, problem := l.fill(f)
+		envVar, problem := l.fill(f)
 		if problem != nil {
 			found = append(found, *problem)
 		}
-		l.remember(variable)
+		l.remember(envVar)
 	}
 	return problems(found)
 }
 
-// Check tells what is wrong with the file: lines that cannot be read, and keys
-// that none of the structs loaded so far knows. Call it after the last Load.
+// Check returns the problems of the file: invalid lines, and keys that no loaded struct has. Call
+// it after the last Load.
 func (l *Loader) Check() error {
 	l.open()
-	known := []string{FileVariable}
-	for _, v := range l.variables {
+	known := []string{FileEnvVar}
+	for _, v := range l.envVars {
 		known = append(known, v.Name)
 	}
 	found := slices.Clone(l.wrong)
 	for _, e := range l.file.entries {
-		if e.key == FileVariable {
-			found = append(found, Problem{Variable: e.key, Where: e.where, Message: "a file names no further file; remove the line"})
+		if e.key == FileEnvVar {
+			found = append(found, Problem{EnvVar: e.key, Where: e.where, Message: "must not be set in a file; remove the line"})
 		} else if !slices.Contains(known, e.key) {
-			found = append(found, Problem{Variable: e.key, Where: e.where, Message: "nothing reads this key" + suggestion(e.key, known[1:])})
+			found = append(found, Problem{EnvVar: e.key, Where: e.where, Message: "unknown key" + suggestion(e.key, known[1:])})
 		}
 	}
 	return problems(found)
 }
 
-// Variables describes what the structs loaded so far can be told and were told,
-// in the order of their fields.
-func (l *Loader) Variables() []Variable { return slices.Clone(l.variables) }
+// EnvVars describes the environment variables of the structs loaded so far and their values, in
+// the order of the fields.
+func (l *Loader) EnvVars() []EnvVar { return slices.Clone(l.envVars) }
 
 func (l *Loader) open() {
 	if l.opened {
 		return
 	}
 	l.opened = true
-	if name, found := l.src.lookup(FileVariable); found {
+	if name, found := l.src.lookup(FileEnvVar); found {
 		l.file, l.wrong = readFile(name)
 	}
 }
 
-// remember keeps one line per name: two structs may read the same variable.
-func (l *Loader) remember(v Variable) {
-	same := func(other Variable) bool { return other.Name == v.Name }
-	if i := slices.IndexFunc(l.variables, same); i >= 0 {
-		l.variables[i] = v
+// remember stores one entry per name: two structs may have the same environment variable.
+func (l *Loader) remember(v EnvVar) {
+	same := func(other EnvVar) bool { return other.Name == v.Name }
+	if i := slices.IndexFunc(l.envVars, same); i >= 0 {
+		l.envVars[i] = v
 		return
 	}
-	l.variables = append(l.variables, v)
+	l.envVars = append(l.envVars, v)
 }
 
-// fill decides where the field's value comes from and sets it.
-func (l *Loader) fill(f field) (Variable, *Problem) {
+// fill sets the field from its source.
+func (l *Loader) fill(f field) (EnvVar, *Problem) {
 	v := f.describe()
 	text, where := "", ""
 	if value, found := l.src.lookup(f.name); found {
@@ -118,7 +115,7 @@ func (l *Loader) fill(f field) (Variable, *Problem) {
 	if where != "" {
 		if message := f.set(text); message != "" {
 			v.Value = f.rejected(text)
-			return v, &Problem{Variable: f.name, Value: v.Value, Where: where, Message: message}
+			return v, &Problem{EnvVar: f.name, Value: v.Value, Where: where, Message: message}
 		}
 		v.Value = f.print(f.value)
 		return v, nil
@@ -127,13 +124,13 @@ func (l *Loader) fill(f field) (Variable, *Problem) {
 		f.value.Set(f.preset)
 	}
 	if f.required && f.value.IsZero() {
-		return v, &Problem{Variable: f.name, Message: "required and not set; write " + f.wanted()}
+		return v, &Problem{EnvVar: f.name, Message: "required and not set; write " + f.wanted()}
 	}
 	return v, nil
 }
 
-// join merges configuration problems into one [*Error]. A mistake in a struct
-// stands alone: it must be mended before the problems mean anything.
+// join merges configuration problems into one [*Error]. A mistake in a struct is returned alone:
+// problems mean nothing until it is fixed.
 func join(errs ...error) error {
 	var found []Problem
 	for _, err := range errs {
@@ -146,50 +143,49 @@ func join(errs ...error) error {
 	return problems(found)
 }
 
-// Origin tells where a value came from.
+// Origin is the origin of a value.
 type Origin string
 
 const (
-	// FromEnvironment is a variable of the environment.
+	// FromEnvironment is an environment variable.
 	FromEnvironment Origin = "environment"
-	// FromFile is a line of the file that [FileVariable] names.
+	// FromFile is a line of the file that [FileEnvVar] names.
 	FromFile Origin = "file"
-	// FromDefault is the default tag, or what the struct held before.
+	// FromDefault is the default tag, or the value in the struct before the load.
 	FromDefault Origin = "default"
-	// Unset is a variable without value and without default.
+	// Unset means that there is neither a value nor a default.
 	Unset Origin = "unset"
 )
 
-// Variable describes one thing that a program can be told.
-type Variable struct {
+// EnvVar describes an environment variable.
+type EnvVar struct {
 	Name     string `json:"name"`
-	Group    string `json:"group,omitempty"`    // outermost struct field that holds it, as in HTTP
-	Type     string `json:"type"`               // as written for people: "whole number", "duration"
-	Default  string `json:"default,omitempty"`  // hidden when Secret
+	Group    string `json:"group,omitempty"`    // outermost struct field, such as HTTP
+	Type     string `json:"type"`               // for people: "whole number", "duration"
+	Default  string `json:"default,omitempty"`  // hidden if Secret
 	Help     string `json:"help,omitempty"`     // the help tag
-	Value    string `json:"value,omitempty"`    // the value in effect; hidden when Secret
-	Origin   Origin `json:"origin"`             // where Value came from
-	Secret   bool   `json:"secret,omitempty"`   // its value is never shown
-	Required bool   `json:"required,omitempty"` // there is no default
-	Allowed  string `json:"allowed,omitempty"`  // bounds or choices, as "1 to 65535"
+	Value    string `json:"value,omitempty"`    // current value; hidden if Secret
+	Origin   Origin `json:"origin"`             // origin of Value
+	Secret   bool   `json:"secret,omitempty"`   // the value is never shown
+	Required bool   `json:"required,omitempty"` // it has no default
+	Allowed  string `json:"allowed,omitempty"`  // bounds or choices, such as "1 to 65535"
 }
 
-// Describe lists the variables of the struct that dst points to, without any
-// source: each value is its default. Use [Loader.Variables] for values in
-// effect. The error is a mistake in the struct.
-func Describe(dst any) ([]Variable, error) {
+// Describe returns the environment variables of the struct that dst points to with their defaults
+// as values. Use [Loader.EnvVars] for the current values. The error is a mistake in the struct.
+func Describe(dst any) ([]EnvVar, error) {
 	list, err := fieldsOf(dst)
 	if err != nil {
 		return nil, err
 	}
-	variables := make([]Variable, len(list))
+	envVars := make([]EnvVar, len(list))
 	for i, f := range list {
-		variables[i] = f.describe()
+		envVars[i] = f.describe()
 	}
-	return variables, nil
+	return envVars, nil
 }
 
-// mistake is an error in the struct, which its programmer mends.
+// mistake returns an error in the struct, which the programmer must fix.
 func mistake(path, format string, args ...any) error {
 	return fmt.Errorf("config: field %s: %s", path, fmt.Sprintf(format, args...))
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/config"
 )
 
-// from is a source over a map.
+// from returns a source with the variables of a map.
 func from(env map[string]string) config.Source {
 	return config.Source{Lookup: func(name string) (string, bool) {
 		v, found := env[name]
@@ -22,7 +22,7 @@ func from(env map[string]string) config.Source {
 	}}
 }
 
-// withFile writes a configuration file and names it in the environment.
+// withFile writes a configuration file and sets its path in the environment.
 func withFile(t *testing.T, env map[string]string, text string) config.Source {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "service.env")
@@ -32,7 +32,7 @@ func withFile(t *testing.T, env map[string]string, text string) config.Source {
 	if env == nil {
 		env = map[string]string{}
 	}
-	env[config.FileVariable] = name
+	env[config.FileEnvVar] = name
 	return from(env)
 }
 
@@ -65,7 +65,7 @@ type everything struct {
 	Endpoint url.URL
 	Count    int64
 	Ignored  chan int `env:"-"`
-	hidden   int      //nolint:unused // what is unexported is left alone
+	hidden   int      //nolint:unused // unexported fields are ignored
 }
 
 func TestLoadReadsEachTypeByName(t *testing.T) {
@@ -106,11 +106,11 @@ func TestOriginOfAValue(t *testing.T) {
 		want   int
 		origin config.Origin
 	}{
-		{name: "the tag when nothing else speaks", want: 1, origin: config.FromDefault},
-		{name: "what the struct holds over the tag", preset: 2, want: 2, origin: config.FromDefault},
-		{name: "the file over what the struct holds", preset: 2, file: "PORT=3", want: 3, origin: config.FromFile},
-		{name: "the environment over the file", preset: 2, file: "PORT=3", env: map[string]string{"PORT": "4"}, want: 4, origin: config.FromEnvironment},
-		{name: "an empty variable is not set", file: "PORT=3", env: map[string]string{"PORT": ""}, want: 3, origin: config.FromFile},
+		{name: "the tag without any other value", want: 1, origin: config.FromDefault},
+		{name: "the struct's value overrides the tag", preset: 2, want: 2, origin: config.FromDefault},
+		{name: "the file overrides the struct's value", preset: 2, file: "PORT=3", want: 3, origin: config.FromFile},
+		{name: "the environment overrides the file", preset: 2, file: "PORT=3", env: map[string]string{"PORT": "4"}, want: 4, origin: config.FromEnvironment},
+		{name: "an empty environment variable is not set", file: "PORT=3", env: map[string]string{"PORT": ""}, want: 3, origin: config.FromFile},
 		{name: "an empty line of the file is not set", preset: 2, file: "PORT=", want: 2, origin: config.FromDefault},
 	}
 	for _, tt := range tests {
@@ -121,7 +121,7 @@ func TestOriginOfAValue(t *testing.T) {
 			if err := errors.Join(l.Load(&got), l.Check()); err != nil {
 				t.Fatal(err)
 			}
-			v := l.Variables()[0]
+			v := l.EnvVars()[0]
 			if got.Port != tt.want || v.Origin != tt.origin {
 				t.Errorf("got %d from %q, want %d from %q", got.Port, v.Origin, tt.want, tt.origin)
 			}
@@ -129,7 +129,7 @@ func TestOriginOfAValue(t *testing.T) {
 	}
 }
 
-func TestLoadTellsEveryProblemAtOnce(t *testing.T) {
+func TestLoadReportsAllProblems(t *testing.T) {
 	t.Parallel()
 	var dst everything
 	err := config.Load(&dst, withFile(t, map[string]string{
@@ -150,14 +150,14 @@ HTTP_BODY="big" (environment): not a size; write a size such as 64KiB or 10MB
 LEVEL="loud" (environment): not a log level; write one (debug or info)
 RATIO="NaN" (environment): not a number; write 0 to 1
 MODE="slow" (environment): not one of the choices; write fast or safe
-HOSTS="a,,b" (environment): holds an element that is not text; write elements with commas between them, each text
-BACKOFF="1s,soon" (environment): holds an element that is not a duration; write elements with commas between them, each a duration such as 200ms or 1m30s
+HOSTS="a,,b" (environment): has an element that is not text; write elements separated by commas, each text
+BACKOFF="1s,soon" (environment): has an element that is not a duration; write elements separated by commas, each a duration such as 200ms or 1m30s
 ENDPOINT="localhost:4318" (environment): not an absolute URL; write a URL such as http://127.0.0.1:4318
 COUNT="9999999999999999999999999999999999999999999999999999999999999999..." (environment): not a whole number; write a whole number such as 10
-FILE:5: no = in this line; write KEY=VALUE, or begin the line with # to make it a comment
-HTTP_TIMOUT (FILE:2): nothing reads this key; did you mean HTTP_TIMEOUT?
-POSTGRES_MAX_CONN (FILE:3): nothing reads this key; did you mean POSTGRES_MAX_CONNS?
-ZEBRA (FILE:4): nothing reads this key`
+FILE:5: missing "="; write KEY=VALUE, or start the line with # for a comment
+HTTP_TIMOUT (FILE:2): unknown key; did you mean HTTP_TIMEOUT?
+POSTGRES_MAX_CONN (FILE:3): unknown key; did you mean POSTGRES_MAX_CONNS?
+ZEBRA (FILE:4): unknown key`
 	got := fileName.ReplaceAllString(err.Error(), "FILE:")
 	if got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
@@ -186,7 +186,7 @@ func TestProblemsHideSecrets(t *testing.T) {
 	}
 }
 
-func TestTheFileItselfCanBeWrong(t *testing.T) {
+func TestInvalidFileIsReported(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	large := filepath.Join(dir, "large.env")
@@ -194,17 +194,17 @@ func TestTheFileItselfCanBeWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct{ file, want string }{
-		"a file that is not there": {filepath.Join(dir, "no.env"), "no such file or directory; write the path"},
+		"a missing file":           {filepath.Join(dir, "no.env"), "no such file or directory; write the path"},
 		"a directory":              {dir, "is a directory; write the path"},
 		"a file that is too large": {large, "larger than 1MiB"},
-		"a file that names a file": {withNested(t, dir), "a file names no further file"},
+		"a file that names a file": {withNested(t, dir), "must not be set in a file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var dst struct{}
-			err := config.Load(&dst, from(map[string]string{config.FileVariable: tt.file}))
-			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), config.FileVariable) {
-				t.Errorf("got %v, want %s and %q", err, config.FileVariable, tt.want)
+			err := config.Load(&dst, from(map[string]string{config.FileEnvVar: tt.file}))
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), config.FileEnvVar) {
+				t.Errorf("got %v, want %s and %q", err, config.FileEnvVar, tt.want)
 			}
 		})
 	}
@@ -228,15 +228,15 @@ func TestAFileMayBeAsLargeAsTheLimit(t *testing.T) {
 	}
 }
 
-func TestTheFileIsReadOnceAndByWhoeverComesFirst(t *testing.T) {
+func TestFileIsReadOnce(t *testing.T) {
 	t.Parallel()
 	src := withFile(t, nil, "CONFIG_FIL=x\nPORT=1\nno equals")
-	name, _ := src.Lookup(config.FileVariable)
+	name, _ := src.Lookup(config.FileEnvVar)
 	l := config.NewLoader(src)
 	err := l.Check()
-	want := "FILE:3: no = in this line; write KEY=VALUE, or begin the line with # to make it a comment\n" +
-		"CONFIG_FIL (FILE:1): nothing reads this key\n" + // a file names no file, so nothing is suggested
-		"PORT (FILE:2): nothing reads this key"
+	want := "FILE:3: missing \"=\"; write KEY=VALUE, or start the line with # for a comment\n" +
+		"CONFIG_FIL (FILE:1): unknown key\n" + // CONFIG_FILE is not suggested in a file
+		"PORT (FILE:2): unknown key"
 	if err == nil || fileName.ReplaceAllString(err.Error(), "FILE:") != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
@@ -249,13 +249,13 @@ func TestTheFileIsReadOnceAndByWhoeverComesFirst(t *testing.T) {
 	}
 }
 
-// What cannot be set from outside the package is left alone, not a panic.
-func TestUnexportedFieldsAreLeftAlone(t *testing.T) {
+// Fields that this package cannot set are ignored without a panic.
+func TestUnexportedFieldsAreIgnored(t *testing.T) {
 	t.Parallel()
 	type port int
 	var dst struct {
-		port                    // embedded, a type that could be read
-		url.URL `env:"ADDRESS"` // embedded, exported, read as one value
+		port                    // embedded, of a type that could be parsed
+		url.URL `env:"ADDRESS"` // embedded, exported, parsed as one value
 		name    string          // not embedded
 		Level   slog.Level
 	}
@@ -269,7 +269,7 @@ func TestUnexportedFieldsAreLeftAlone(t *testing.T) {
 	}
 }
 
-func TestBoundsAreAllowedThemselves(t *testing.T) {
+func TestBoundsAreInclusive(t *testing.T) {
 	t.Parallel()
 	type settings struct {
 		Count   int           `min:"1" max:"3"`
@@ -289,7 +289,7 @@ func TestBoundsAreAllowedThemselves(t *testing.T) {
 		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
 			t.Parallel()
 			var dst settings
-			// Unset numbers are below their bound, and nobody is told to set them.
+			// Unset numbers below their bound are not reported.
 			err := config.Load(&dst, from(map[string]string{tt.name: tt.value}))
 			want := tt.name + "=\"" + tt.value + "\" (environment): out of range; write " + tt.want
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || err.Error() != want) {
@@ -299,8 +299,8 @@ func TestBoundsAreAllowedThemselves(t *testing.T) {
 	}
 }
 
-// A value is shown as somebody would write it.
-func TestValuesReadLikeWhatWasWritten(t *testing.T) {
+// A value is shown as a user would write it.
+func TestValuesArePrintedAsWritten(t *testing.T) {
 	t.Parallel()
 	type settings struct {
 		Wait  time.Duration
@@ -324,7 +324,7 @@ func TestValuesReadLikeWhatWasWritten(t *testing.T) {
 			if err := l.Load(&dst); err != nil {
 				t.Fatal(err)
 			}
-			for _, v := range l.Variables() {
+			for _, v := range l.EnvVars() {
 				if v.Name == tt.name && v.Value != tt.want {
 					t.Errorf("got %q, want %q", v.Value, tt.want)
 				}
@@ -361,7 +361,7 @@ func TestFormatsOfStrings(t *testing.T) {
 	}
 }
 
-// textOnly can be read from text and does not write itself.
+// textOnly can be unmarshaled but not marshaled.
 type textOnly struct{ text string }
 
 func (o *textOnly) UnmarshalText(text []byte) error {
@@ -386,8 +386,8 @@ func TestEachElementOfAListIsOneOfTheChoices(t *testing.T) {
 	}
 }
 
-// An empty secret is told from one that is set.
-func TestASecretThatIsNotSetIsNotHidden(t *testing.T) {
+// An empty secret is shown as empty.
+func TestUnsetSecretIsShownAsEmpty(t *testing.T) {
 	t.Parallel()
 	var dst struct {
 		Token config.Secret `default:""`
@@ -416,43 +416,43 @@ func TestSeveralStructsShareOneFile(t *testing.T) {
 		t.Errorf("got %+v and %+v", first, second)
 	}
 	var list *config.Error
-	if err := l.Check(); !errors.As(err, &list) || len(list.Problems) != 1 || list.Problems[0].Variable != "TYPO" {
+	if err := l.Check(); !errors.As(err, &list) || len(list.Problems) != 1 || list.Problems[0].EnvVar != "TYPO" {
 		t.Errorf("got %v, want one problem about TYPO", err)
 	}
-	if got := len(l.Variables()); got != 2 {
+	if got := len(l.EnvVars()); got != 2 {
 		t.Errorf("got %d variables, want 2", got)
 	}
-	if err := l.Load(&first); err != nil || len(l.Variables()) != 2 {
-		t.Errorf("loading a struct again gave %v and %d variables, want none and 2", err, len(l.Variables()))
+	if err := l.Load(&first); err != nil || len(l.EnvVars()) != 2 {
+		t.Errorf("loading a struct again gave %v and %d variables, want none and 2", err, len(l.EnvVars()))
 	}
 }
 
-func TestMistakesInAStructAreNotTheUsersProblem(t *testing.T) {
+func TestMistakesInAStructAreNoProblems(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		dst  any
 		want string
 	}{
-		"no pointer":               {struct{}{}, "pass a pointer to a struct"},
-		"nil":                      {nil, "pass a pointer to a struct"},
-		"a pointer to no struct":   {new(int), "pass a pointer to a struct"},
-		"a type without text form": {&struct{ C chan int }{}, "field C: a chan int holds no variable"},
-		"a default that is no such": {&struct {
+		"no pointer":                {struct{}{}, "pass a pointer to a struct"},
+		"nil":                       {nil, "pass a pointer to a struct"},
+		"a pointer to another type": {new(int), "pass a pointer to a struct"},
+		"a type without text form":  {&struct{ C chan int }{}, "field C: unsupported type chan int"},
+		"an invalid default": {&struct {
 			N int `default:"x"`
 		}{}, `field N: the default tag "x" is not a whole number`},
-		"a default out of bounds": {&struct {
+		"a default out of range": {&struct {
 			N int `default:"0" min:"1"`
 		}{}, "field N: the default tag: out of range; write 1 or more"},
-		"a default not chosen": {&struct {
+		"a default that is not a choice": {&struct {
 			S string `default:"c" oneof:"a"`
 		}{}, "the default tag: not one of the choices; write a"},
 		"bounds on text": {&struct {
 			S string `min:"1"`
-		}{}, "field S: a string has no order, so no min tag"},
-		"a bound that is no such": {&struct {
+		}{}, "field S: the min tag does not apply to a string"},
+		"an invalid bound": {&struct {
 			N int `max:"x"`
 		}{}, `the max tag "x" is not a whole number`},
-		"a format that is no such": {&struct {
+		"an unknown format": {&struct {
 			S string `format:"path"`
 		}{}, `field S: the format tag "path"; write address or url, on a string`},
 		"a format of a number": {&struct {
@@ -471,13 +471,13 @@ func TestMistakesInAStructAreNotTheUsersProblem(t *testing.T) {
 				t.Errorf("got %v, want a plain error with %q", err, tt.want)
 			}
 			if _, again := config.Describe(tt.dst); again == nil {
-				t.Error("Describe found nothing wrong")
+				t.Error("Describe returned no error")
 			}
 		})
 	}
 }
 
-func TestDescribeTellsWhatCanBeWritten(t *testing.T) {
+func TestDescribe(t *testing.T) {
 	t.Parallel()
 	dst := everything{Postgres: pool{URL: "postgres://u:p@h/db"}, Hosts: []string{"a", "b"}}
 	dst.HTTP.Timeout = 5 * time.Minute
@@ -485,11 +485,11 @@ func TestDescribeTellsWhatCanBeWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]config.Variable{}
+	got := map[string]config.EnvVar{}
 	for _, v := range list {
 		got[v.Name] = v
 	}
-	for _, want := range []config.Variable{
+	for _, want := range []config.EnvVar{
 		{Name: "POSTGRES_URL", Group: "Postgres", Type: "secret", Default: "[hidden]", Value: "[hidden]", Help: "connection string", Origin: config.FromDefault, Secret: true, Required: true},
 		{Name: "POSTGRES_MAX_CONNS", Group: "Postgres", Type: "whole number", Default: "10", Value: "10", Origin: config.FromDefault, Allowed: "1 to 100"},
 		{Name: "HTTP_TIMEOUT", Group: "HTTP", Type: "duration", Default: "5m", Value: "5m", Origin: config.FromDefault, Allowed: "10ms or more"},

@@ -10,7 +10,7 @@ import (
 func ExampleLoad() {
 	var cfg struct {
 		Port    int           `env:"PORT" default:"8080" min:"1" max:"65535" help:"port for requests"`
-		Timeout time.Duration `default:"5s" help:"longest a request may take"`
+		Timeout time.Duration `default:"5s" help:"maximum time for a request"`
 		Token   config.Secret `required:"true" help:"bearer token of the payment service"`
 	}
 	env := map[string]string{"PORT": "80a"}
@@ -24,7 +24,7 @@ func ExampleLoad() {
 	// TOKEN: required and not set; write the secret (bearer token of the payment service)
 }
 
-func ExampleLoader_Variables() {
+func ExampleLoader_EnvVars() {
 	var cfg struct {
 		Port  int           `default:"8080" help:"port for requests"`
 		Token config.Secret `help:"bearer token of the payment service"`
@@ -37,7 +37,7 @@ func ExampleLoader_Variables() {
 	if err := l.Load(&cfg); err != nil {
 		fmt.Println(err)
 	}
-	for _, v := range l.Variables() {
+	for _, v := range l.EnvVars() {
 		fmt.Printf("%s=%s (%s): %s\n", v.Name, v.Value, v.Origin, v.Help)
 	}
 	// Output:

@@ -10,23 +10,23 @@ import (
 	"unicode"
 )
 
-// field is one variable of a struct.
+// field is an environment variable of a struct.
 type field struct {
-	name     string        // of the variable
-	group    string        // outermost struct field that holds it; "" in none
+	name     string        // of the environment variable
+	group    string        // outermost struct field; "" without one
 	path     string        // of the Go field
-	value    reflect.Value // where it goes
-	preset   reflect.Value // the default tag, parsed; invalid when there is none or the struct holds a value
+	value    reflect.Value // the field to set
+	preset   reflect.Value // the parsed default tag; invalid without one, or if the struct has a value
 	format   format
 	help     string
 	secret   bool
 	required bool
-	low      reflect.Value // smallest value allowed; invalid when there is none
+	low      reflect.Value // minimum; invalid without one
 	high     reflect.Value
 	choices  []string
 }
 
-// fieldsOf walks the struct that dst points to, depth first, in source order.
+// fieldsOf returns the fields of the struct that dst points to, depth first, in source order.
 func fieldsOf(dst any) ([]field, error) {
 	v := reflect.ValueOf(dst)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
@@ -48,8 +48,7 @@ func (w *walker) walk(s reflect.Value, prefix, path, group string) {
 		name, inline := tagged(sf)
 		at := strings.TrimPrefix(path+"."+sf.Name, ".")
 		format, known := formatOf(sf.Type)
-		// The exported fields of an embedded struct can be set even if its own
-		// type is unexported; nothing else that is unexported can.
+		// Of an unexported field, only the exported fields of an embedded struct can be set.
 		open := sf.IsExported() || sf.Anonymous && sf.Type.Kind() == reflect.Struct && !known
 		if name == "-" || !open {
 			continue
@@ -58,7 +57,7 @@ func (w *walker) walk(s reflect.Value, prefix, path, group string) {
 		case known:
 			w.add(sf, s.Field(i), format, prefix+name, at, group)
 		case sf.Type.Kind() != reflect.Struct:
-			w.mistakes = append(w.mistakes, mistake(at, "a %s holds no variable; use a type of the package comment, or tag it env:\"-\"", sf.Type))
+			w.mistakes = append(w.mistakes, mistake(at, "unsupported type %s; use a type of the package comment, or tag it env:\"-\"", sf.Type))
 		case sf.Anonymous && inline:
 			w.walk(s.Field(i), prefix, at, group)
 		case inline:
@@ -69,7 +68,7 @@ func (w *walker) walk(s reflect.Value, prefix, path, group string) {
 	}
 }
 
-// tagged reads the env tag: the name, and whether a struct adds no prefix.
+// tagged parses the env tag: the name, and whether a struct has no prefix.
 func tagged(sf reflect.StructField) (name string, inline bool) {
 	name, option, _ := strings.Cut(sf.Tag.Get("env"), ",")
 	if name == "" {
@@ -119,14 +118,14 @@ func (w *walker) add(sf reflect.StructField, value reflect.Value, format format,
 	w.fields = append(w.fields, f)
 }
 
-// tag parses the text of a tag as a value of the field's own type.
+// tag parses the text of a tag as a value of the field's type.
 func (f field) tag(sf reflect.StructField, key string, before error) (reflect.Value, error) {
 	text, found := sf.Tag.Lookup(key)
 	if !found {
 		return reflect.Value{}, before
 	}
 	if key != "default" && !ordered(sf.Type) {
-		return reflect.Value{}, errors.Join(before, mistake(f.path, "a %s has no order, so no %s tag", sf.Type, key))
+		return reflect.Value{}, errors.Join(before, mistake(f.path, "the %s tag does not apply to a %s", key, sf.Type))
 	}
 	v := reflect.New(sf.Type).Elem()
 	if err := f.format.parse(v, text); err != nil {
@@ -135,14 +134,14 @@ func (f field) tag(sf reflect.StructField, key string, before error) (reflect.Va
 	return v, before
 }
 
-// set parses the text into the field. A message that is not empty says what is
-// wrong and what to write; the field then keeps what it held.
+// set parses the text into the field. A message that is not empty describes the problem and what
+// to write; the field then keeps its value.
 func (f field) set(text string) (message string) {
 	v := reflect.New(f.value.Type()).Elem()
 	if err := f.format.parse(v, text); err != nil {
-		if f.format.mended != nil && f.rejected(text) == text {
-			if mended := f.format.mended(text); mended != "" {
-				return f.format.not + "; write " + mended
+		if f.format.corrected != nil && f.rejected(text) == text {
+			if corrected := f.format.corrected(text); corrected != "" {
+				return f.format.not + "; write " + corrected
 			}
 		}
 		return f.format.not + "; write " + f.wanted()
@@ -154,7 +153,6 @@ func (f field) set(text string) (message string) {
 	return ""
 }
 
-// check holds the value against bounds and choices.
 func (f field) check(v reflect.Value) (message string) {
 	low := f.low.IsValid() && compare(v, f.low) < 0
 	high := f.high.IsValid() && compare(v, f.high) > 0
@@ -179,7 +177,7 @@ func (f field) check(v reflect.Value) (message string) {
 	return ""
 }
 
-// allowed says which values the field takes, or "" when any of its type will do.
+// allowed describes the allowed values, or returns "" if all values of the type are.
 func (f field) allowed() string {
 	switch {
 	case len(f.choices) > 1:
@@ -197,7 +195,7 @@ func (f field) allowed() string {
 	return ""
 }
 
-// wanted says what to write, as precisely as is known.
+// wanted describes what to write, as precisely as possible.
 func (f field) wanted() string {
 	wanted := f.format.example
 	if allowed := f.allowed(); allowed != "" {
@@ -209,9 +207,8 @@ func (f field) wanted() string {
 	return wanted
 }
 
-// describe tells about the field before any source was asked.
-func (f field) describe() Variable {
-	v := Variable{
+func (f field) describe() EnvVar {
+	v := EnvVar{
 		Name: f.name, Group: f.group, Type: f.format.name, Help: f.help,
 		Secret: f.secret, Required: f.required, Allowed: f.allowed(), Origin: Unset,
 	}
@@ -226,7 +223,6 @@ func (f field) describe() Variable {
 	return v
 }
 
-// print gives a value as anybody may read it.
 func (f field) print(v reflect.Value) string {
 	text := f.format.print(v)
 	if f.secret && text != "" {
@@ -235,13 +231,13 @@ func (f field) print(v reflect.Value) string {
 	return text
 }
 
-// rejected is a bad text as a problem may repeat it.
+// rejected returns an invalid text in the form that a problem may show.
 func (f field) rejected(text string) string {
 	return shown(text, f.secret || f.format.veiled != nil && f.format.veiled(text))
 }
 
-// upperSnake turns a Go name into a variable's: MaxConns to MAX_CONNS, HTTPPort
-// to HTTP_PORT, URL to URL.
+// upperSnake converts a Go name to the name of an environment variable: MaxConns to MAX_CONNS,
+// HTTPPort to HTTP_PORT, URL to URL.
 func upperSnake(name string) string {
 	runes := []rune(name)
 	var b strings.Builder

@@ -9,20 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// FileVariable names the file that [Loader] reads beside the environment.
-const FileVariable = "CONFIG_FILE"
+// FileEnvVar names the file that [Loader] reads in addition to the environment.
+const FileEnvVar = "CONFIG_FILE"
 
-// fileLimit bounds what is read into memory: no configuration is larger, and a
-// path such as /dev/zero must not hang the start.
+// fileLimit is the maximum size of a file. A path such as /dev/zero must not block the start.
 const fileLimit = 1 << 20 // bytes
 
-// entry is one KEY=VALUE of a file.
 type entry struct {
 	key, value string
 	where      string // file:line
 }
 
-// file holds the entries in the order of their lines.
+// file has the entries in the order of their lines.
 type file struct {
 	name    string
 	entries []entry
@@ -37,11 +35,10 @@ func (f file) lookup(key string) (entry, bool) {
 	return entry{}, false
 }
 
-// readFile reads and parses the file. A file that is not there is a problem:
-// somebody named it on purpose.
+// readFile reads and parses the file. A missing file is a problem.
 func readFile(name string) (file, []Problem) {
 	bad := func(message string) (file, []Problem) {
-		return file{name: name}, []Problem{{Variable: FileVariable, Value: shown(name, false), Where: "environment", Message: message}}
+		return file{name: name}, []Problem{{EnvVar: FileEnvVar, Value: shown(name, false), Where: "environment", Message: message}}
 	}
 	opened, err := os.Open(name)
 	if err != nil {
@@ -49,7 +46,7 @@ func readFile(name string) (file, []Problem) {
 		if path := (*os.PathError)(nil); errors.As(err, &path) {
 			reason = path.Err
 		}
-		return bad(reason.Error() + "; write the path of a file of KEY=VALUE lines, or unset it")
+		return bad(reason.Error() + "; write the path of a file with KEY=VALUE lines, or unset it")
 	}
 	defer opened.Close() //nolint:errcheck // read only
 	text, err := io.ReadAll(io.LimitReader(opened, fileLimit+1))
@@ -57,17 +54,16 @@ func readFile(name string) (file, []Problem) {
 		return bad(err.Error() + "; write the path of a readable file, or unset it")
 	}
 	if len(text) > fileLimit {
-		return bad(fmt.Sprintf("larger than %s; this is hardly a file of KEY=VALUE lines", ByteSize(fileLimit)))
+		return bad(fmt.Sprintf("larger than %s; write the path of a file with KEY=VALUE lines", ByteSize(fileLimit)))
 	}
 	return parseFile(name, string(text))
 }
 
-// parseFile reads KEY=VALUE lines. Blank lines and lines that begin with # are
-// skipped, "export " in front of a key is allowed. A value goes to the end of
-// its line without surrounding blanks; in single quotes it is taken as it is,
-// in double quotes \n, \t, \" and \\ are read as in Go. A bare value with a
-// blank and a # is refused, since readers disagree on whether that begins a
-// comment. Problems never repeat a value: it may be a secret.
+// parseFile parses KEY=VALUE lines. It skips blank lines and lines that begin with #, and "export
+// " before a key. A value is the rest of the line without surrounding blanks. Text in single
+// quotes is literal; in double quotes, \n, \t, \" and \\ are escapes as in Go. An unquoted value
+// with a blank and a # is an error, since parsers disagree on whether a comment follows. Problems
+// never contain a value, which may be a secret.
 func parseFile(name, text string) (file, []Problem) {
 	parsed, wrong := file{name: name}, []Problem(nil)
 	lines := map[string]int{}
@@ -85,7 +81,7 @@ func parseFile(name, text string) (file, []Problem) {
 			message = fmt.Sprintf("already set on line %d; remove one of the two", first)
 		}
 		if message != "" {
-			wrong = append(wrong, Problem{Variable: key, Where: where, Message: message})
+			wrong = append(wrong, Problem{EnvVar: key, Where: where, Message: message})
 			continue
 		}
 		lines[key] = number
@@ -94,22 +90,22 @@ func parseFile(name, text string) (file, []Problem) {
 	return parsed, wrong
 }
 
-// parseLine splits one line. A message that is not empty says what is wrong.
+// parseLine splits a line. A message that is not empty describes the problem.
 func parseLine(line string) (key, value, message string) {
 	if rest, found := strings.CutPrefix(line, "export "); found {
 		line = rest
 	}
 	left, right, found := strings.Cut(line, "=")
 	if !found {
-		return "", "", "no = in this line; write KEY=VALUE, or begin the line with # to make it a comment"
+		return "", "", "missing \"=\"; write KEY=VALUE, or start the line with # for a comment"
 	}
 	key = strings.TrimSpace(left)
 	if !isName(key) {
-		return "", "", "what stands before = is no name; write letters, digits and _, not beginning with a digit"
+		return "", "", "invalid name before \"=\"; write letters, digits and _, not starting with a digit"
 	}
 	value, message = unquote(strings.TrimSpace(right))
 	if message == "" && (!utf8.ValidString(value) || strings.ContainsRune(value, 0)) {
-		message = "the value is not UTF-8 text; write text"
+		message = "the value is not UTF-8; write text"
 	}
 	return key, value, message
 }
@@ -121,7 +117,7 @@ func unquote(value string) (plain, message string) {
 	quote := value[:1]
 	if quote != `"` && quote != `'` {
 		if value[0] == '#' || strings.Contains(value, " #") || strings.Contains(value, "\t#") {
-			return "", "is the # a comment or part of the value? put the value in quotes, or the comment on a line of its own"
+			return "", "ambiguous \"#\"; quote the value, or move the comment to its own line"
 		}
 		return value, ""
 	}
@@ -137,19 +133,19 @@ func unquote(value string) (plain, message string) {
 
 func single(body string) (plain, message string) {
 	if strings.Contains(body, "'") {
-		return "", `a ' inside single quotes ends them; put the value in double quotes`
+		return "", `' is not allowed in single quotes; use double quotes`
 	}
 	return body, ""
 }
 
-// double undoes the escapes of a double-quoted value.
+// double resolves the escapes of a double-quoted value.
 func double(body string) (plain, message string) {
 	escapes := map[byte]byte{'n': '\n', 't': '\t', '"': '"', '\\': '\\'}
 	var b strings.Builder
 	for i := 0; i < len(body); i++ {
 		switch body[i] {
 		case '"':
-			return "", `a " inside double quotes ends them; write \"`
+			return "", `" in double quotes must be escaped; write \"`
 		case '\\':
 			i++
 			var next byte
@@ -157,7 +153,7 @@ func double(body string) (plain, message string) {
 				next = escapes[body[i]]
 			}
 			if next == 0 {
-				return "", `a \ is followed by something else than n, t, " or \; write \\ for one \`
+				return "", `unknown escape; write \\ for a backslash`
 			}
 			b.WriteByte(next)
 		default:
@@ -177,8 +173,8 @@ func isName(s string) bool {
 	return s != ""
 }
 
-// suggestion is `; did you mean X?`, or "" when no known name is near. Near is
-// at most a third of the letters changed and never more than three.
+// suggestion returns `; did you mean X?`, or "" if no known name is similar. At most a third of
+// the letters, and never more than three, may differ.
 func suggestion(name string, known []string) string {
 	best, nearest := "", min(3, max(1, len(name)/3))+1
 	for _, k := range known {
@@ -192,7 +188,7 @@ func suggestion(name string, known []string) string {
 	return "; did you mean " + best + "?"
 }
 
-// distance is Levenshtein's: insertions, deletions and substitutions.
+// distance returns the Levenshtein distance: insertions, deletions and substitutions.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -15,26 +15,25 @@ import (
 	"time"
 )
 
-// format reads and writes the values of one Go type.
+// format parses and prints the values of a Go type.
 type format struct {
-	name    string // for people: "duration"
-	not     string // what a bad text is: "not a duration"
-	example string // what to write: "a duration such as 200ms or 1m30s"
-	parse   func(v reflect.Value, text string) error
-	print   func(v reflect.Value) string
-	element func(v reflect.Value) string // prints one element of a list
-	list    bool
-	veiled  func(text string) bool   // a bad text that must not be repeated; nil for never
-	mended  func(text string) string // what a bad text probably means, or ""; nil for no idea
+	name      string // for people: "duration"
+	not       string // for an invalid text: "not a duration"
+	example   string // what to write: "a duration such as 200ms or 1m30s"
+	parse     func(v reflect.Value, text string) error
+	print     func(v reflect.Value) string
+	element   func(v reflect.Value) string // prints an element of a list
+	list      bool
+	veiled    func(text string) bool   // reports whether an invalid text must be hidden; nil for never
+	corrected func(text string) string // returns what an invalid text probably means, or ""; may be nil
 }
 
-// Named is a type that is read by UnmarshalText and has a name for people, as in
-// "connection string". Without it a value of the type is called a value.
+// Named is a type with an UnmarshalText method and a name for people, such as "connection
+// string". Values of other types are called "value".
 type Named interface{ ConfigName() string }
 
 var errValue = errors.New("not a value of this type")
 
-// formatOf finds the format of a type; false means it holds no variable.
 func formatOf(t reflect.Type) (format, bool) {
 	f, known := scalarFormat(t)
 	if !known && t.Kind() == reflect.Slice {
@@ -70,11 +69,11 @@ func scalarFormat(t reflect.Type) (format, bool) {
 	return kindFormat(t)
 }
 
-// kindFormat covers Go's own types and those declared from them.
+// kindFormat returns the format of basic types and types derived from them.
 func kindFormat(t reflect.Type) (format, bool) {
 	printed := func(v reflect.Value) string { return fmt.Sprint(v.Interface()) }
 	whole := format{name: "whole number", not: "not a whole number", example: "a whole number such as 10", print: printed}
-	switch t.Kind() { //nolint:exhaustive // the other kinds hold no variable
+	switch t.Kind() { //nolint:exhaustive // other kinds are unsupported
 	case reflect.String:
 		return format{name: "text", not: "not text", example: "text", print: printed, parse: func(v reflect.Value, text string) error {
 			v.SetString(text)
@@ -102,14 +101,14 @@ func kindFormat(t reflect.Type) (format, bool) {
 	return format{}, false
 }
 
-// parseBool takes what people write; strconv also takes t and F.
+// parseBool accepts common spellings; strconv also accepts t and F.
 func parseBool(v reflect.Value, text string) error {
 	b, err := strconv.ParseBool(strings.ToLower(text))
 	v.SetBool(b)
 	return err
 }
 
-// parseFloat refuses NaN and infinities: no bound can hold them.
+// parseFloat rejects NaN and infinities, which bounds cannot exclude.
 func parseFloat(v reflect.Value, text string) error {
 	n, err := strconv.ParseFloat(text, v.Type().Bits())
 	if err != nil || n-n != 0 {
@@ -143,9 +142,9 @@ func shortDuration(d time.Duration) string {
 	return s
 }
 
-// urlFormat takes absolute URLs only: a missing scheme is the usual mistake,
-// and "localhost:4318" parses as one. Passwords are not printed, nor is a bad
-// URL that may hold one.
+// urlFormat accepts only absolute URLs: a missing scheme is a common mistake, and
+// "localhost:4318" parses as a URL with a scheme. Passwords are not printed, and neither are
+// invalid URLs that may contain one.
 func urlFormat() format {
 	return format{
 		name: "URL", not: "not an absolute URL", example: "a URL such as http://127.0.0.1:4318",
@@ -167,18 +166,18 @@ func urlFormat() format {
 	}
 }
 
-// stringFormat is the format that the format tag of a string names: address or URL,
-// then words that are allowed beside it.
+// stringFormat returns the format in the format tag of a string: address or URL, then other
+// allowed words.
 func stringFormat(tag string) (f format, known bool) {
 	kind, words, _ := strings.Cut(tag, ",")
 	var valid func(text string) bool
 	switch kind {
 	case "address":
-		f = format{name: "address", not: "not an address with a port", example: "an address such as :8080 or 127.0.0.1:8080", mended: mendedAddress}
+		f = format{name: "address", not: "not an address with a port", example: "an address such as :8080 or 127.0.0.1:8080", corrected: correctedAddress}
 		valid = isAddress
 	case "url":
 		f = urlFormat()
-		f.mended = mendedURL
+		f.corrected = correctedURL
 		valid = isURL
 	default:
 		return format{}, false
@@ -202,11 +201,10 @@ func isAddress(text string) bool {
 		return false
 	}
 	_, err = strconv.ParseUint(port, 10, 16)
-	return err == nil || !errors.Is(err, strconv.ErrRange) && !strings.ContainsAny(port, "0123456789") // a name, as in http
+	return err == nil || !errors.Is(err, strconv.ErrRange) && !strings.ContainsAny(port, "0123456789") // a name, such as http
 }
 
-// mendedAddress adds the colon, which is left out most often.
-func mendedAddress(text string) string {
+func correctedAddress(text string) string {
 	if _, err := strconv.ParseUint(text, 10, 16); err != nil {
 		return ""
 	}
@@ -218,15 +216,14 @@ func isURL(text string) bool {
 	return err == nil && u.Scheme != "" && u.Host != ""
 }
 
-// mendedURL adds the scheme, which is left out most often.
-func mendedURL(text string) string {
+func correctedURL(text string) string {
 	if with := "http://" + text; !strings.Contains(text, "/") && isURL(with) {
 		return with
 	}
 	return ""
 }
 
-// textFormat asks the type itself.
+// textFormat uses the methods of the type.
 func textFormat(name, not, example string) format {
 	return format{
 		name: name, not: not, example: example,
@@ -248,11 +245,11 @@ func textFormat(name, not, example string) format {
 	}
 }
 
-// listFormat reads elements between commas; blanks around them do not count.
+// listFormat parses elements separated by commas, and ignores blanks around them.
 func listFormat(of format) format {
 	return format{
-		name: "list of " + of.name, not: "holds an element that is " + of.not,
-		example: "elements with commas between them, each " + of.example,
+		name: "list of " + of.name, not: "has an element that is " + of.not,
+		example: "elements separated by commas, each " + of.example,
 		list:    true, element: of.print, veiled: of.veiled,
 		parse: func(v reflect.Value, text string) error {
 			for part := range strings.SplitSeq(text, ",") {
@@ -278,7 +275,6 @@ func listFormat(of format) format {
 	}
 }
 
-// isSecret reports whether values of the field are hidden wherever they show.
 func isSecret(sf reflect.StructField) bool {
 	t := sf.Type
 	if t.Kind() == reflect.Slice {
@@ -287,7 +283,7 @@ func isSecret(sf reflect.StructField) bool {
 	return t == reflect.TypeFor[Secret]() || sf.Tag.Get("secret") == "true"
 }
 
-// ordered reports whether min and max mean something for the type.
+// ordered reports whether min and max apply to the type.
 func ordered(t reflect.Type) bool {
 	return t.Kind() >= reflect.Int && t.Kind() <= reflect.Float64
 }

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// Problem is one variable, or one line of the file, that is wrong.
+// Problem is an invalid environment variable or line of a file.
 type Problem struct {
-	Variable string // its name; empty when a line of the file names none
-	Value    string // as it was given, shortened; "[hidden]" for secrets; empty when not set
-	Where    string // "environment", or file:line
-	Message  string // what is wrong and what to write instead
+	EnvVar  string // empty if the line has no name
+	Value   string // as set, shortened; "[hidden]" for secrets; empty if not set
+	Where   string // "environment", or file:line
+	Message string // what is wrong and what to write
 }
 
-// Error gives the problem on one line:
+// Error returns the problem on one line:
 //
 //	HTTP_PORT="eighty" (environment): not a whole number; write one such as 10
 func (p Problem) Error() string {
 	var b strings.Builder
-	b.WriteString(p.Variable)
+	b.WriteString(p.EnvVar)
 	if p.Value != "" {
 		b.WriteString("=")
 		if p.Value == hidden {
@@ -41,10 +41,10 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// Error is every problem of one load, in the order of the struct's fields.
+// Error has all problems of a load, in the order of the struct's fields.
 type Error struct{ Problems []Problem }
 
-// Error gives each problem on a line of its own.
+// Error returns each problem on a separate line.
 func (e *Error) Error() string {
 	lines := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
@@ -53,7 +53,7 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// problems returns nil for none, so that an empty list is no error.
+// problems returns nil for an empty list, so that the error is nil.
 func problems(list []Problem) error {
 	if len(list) == 0 {
 		return nil
@@ -61,9 +61,10 @@ func problems(list []Problem) error {
 	return &Error{Problems: list}
 }
 
-// shown is a value as a problem may repeat it: secrets hidden, long ones cut.
+// shown returns a value in the form that a problem may show: secrets hidden, long values
+// shortened.
 func shown(value string, secret bool) string {
-	const most = 64 // runes; enough to recognise a value, short enough for one line
+	const most = 64 // runes
 	if secret && value != "" {
 		return hidden
 	}

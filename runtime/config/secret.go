@@ -2,16 +2,14 @@ package config
 
 import "log/slog"
 
-// hidden stands in for a secret wherever a person or a machine may read it.
+// hidden replaces a secret in all output.
 const hidden = "[hidden]"
 
-// Secret is a string that shows itself only when asked by [Secret.Reveal].
-// Printing, logging and marshalling it give "[hidden]", or nothing when it is
-// empty, so that a missing secret can be told from a present one.
+// Secret is a string that only [Secret.Reveal] returns. Printing, logging and marshaling write
+// "[hidden]", or nothing if it is empty.
 type Secret string
 
-// Reveal returns the secret itself. Call it where the secret is spent, not
-// where it is passed on.
+// Reveal returns the secret. Call it where the secret is used, not where it is passed on.
 func (s Secret) Reveal() string { return string(s) }
 
 // String hides the secret.
@@ -28,14 +26,14 @@ func (s Secret) GoString() string { return `config.Secret("` + s.String() + `")`
 // LogValue hides the secret from slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalText hides the secret from JSON, YAML and whatever else asks for text.
-// What was marshalled cannot be read back.
+// MarshalText hides the secret in JSON, YAML and other text formats. The result cannot be
+// unmarshaled.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // MarshalJSON hides the secret.
 func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String() + `"`), nil }
 
-// UnmarshalText takes the text as it is.
+// UnmarshalText stores the text unchanged.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = Secret(text)
 	return nil

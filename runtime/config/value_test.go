@@ -12,10 +12,10 @@ import (
 	"github.com/observability-first/scaffold/runtime/config"
 )
 
-// fileName is the path of a temporary file in front of a line number.
+// fileName matches the path of a temporary file before a line number.
 var fileName = regexp.MustCompile(`/\S+\.env:`)
 
-func TestSecretHidesItself(t *testing.T) {
+func TestSecretIsHidden(t *testing.T) {
 	t.Parallel()
 	const plain = "hunter2"
 	s := config.Secret(plain)

@@ -1,30 +1,31 @@
-// Package declared has the routes and metrics that a service declares. A service prints them with
-// its telemetry command; scaffold checks rules, dashboards and objectives against them.
+// Package declared has the routes and metrics that a service declares. The service's telemetry
+// command prints them, and scaffold checks rules, dashboards and objectives against them.
 package declared
 
 import "slices"
 
-// Signals is what one service declares: the output of `orders telemetry`. The form in JSON is public.
+// Signals are the declarations of a service: the output of `orders telemetry`. The JSON form is
+// public.
 type Signals struct {
 	Service string   `json:"service"`
-	Routes  []string `json:"routes"`  // as "GET /v1/orders/{id}", sorted
+	Routes  []string `json:"routes"`  // such as "GET /v1/orders/{id}", sorted
 	Metrics []Metric `json:"metrics"` // sorted by name
 }
 
-// Metric is one metric that rules and dashboards may query.
+// Metric is a metric that rules and dashboards may query.
 type Metric struct {
 	Name   string    `json:"name"`
 	Type   Type      `json:"type"`
-	Unit   string    `json:"unit,omitempty"` // seconds, bytes, ...; empty for plain counts
+	Unit   string    `json:"unit,omitempty"` // seconds, bytes, ...; empty for counts
 	Help   string    `json:"help"`
 	Labels []string  `json:"labels"`           // sorted
 	Bounds []float64 `json:"bounds,omitempty"` // upper bounds of a classic histogram, without +Inf
 }
 
-// Type is the kind of a metric, as the exposition format spells it.
+// Type is the type of a metric in the spelling of the exposition format.
 type Type string
 
-// The kinds of metric that a service may declare.
+// The types of metrics.
 const (
 	Counter   Type = "counter"
 	Gauge     Type = "gauge"
@@ -33,7 +34,7 @@ const (
 	Untyped   Type = "untyped"
 )
 
-// Find returns the metric of that name.
+// Find returns the metric with the given name.
 func (s Signals) Find(name string) (Metric, bool) {
 	i := slices.IndexFunc(s.Metrics, func(m Metric) bool { return m.Name == name })
 	if i < 0 {

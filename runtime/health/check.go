@@ -10,19 +10,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// startInterval is the longest wait between two runs of a check that has not
-// succeeded yet: a start should not take an interval longer than its slowest
-// dependency.
+// startInterval is the maximum wait between two runs of a check that has not succeeded yet, so
+// that a start takes hardly longer than its slowest dependency.
 const startInterval = 500 * time.Millisecond
 
-// pendingWarning is the least time between two log lines about a check that has not
-// succeeded yet.
+// pendingWarning is the minimum time between two log lines about a check that has not succeeded
+// yet.
 const pendingWarning = time.Minute
 
-// jitter is the share of an interval by which waits differ.
+// jitter is the fraction of an interval by which waits vary.
 const jitter = 0.1
 
-// state is what is believed about a check.
 type state string
 
 const (
@@ -31,24 +29,23 @@ const (
 	down    state = "down"
 )
 
-// check is one check and what it found. The Monitor's mutex guards everything
-// below the gauge.
+// check is a check and its result. The Monitor's mutex guards all fields below the gauge.
 type check struct {
 	name     string
 	critical bool
 	run      func(context.Context) error
 	gauge    prometheus.Gauge
 
-	current state // "" reads as pending
-	streak  int   // results in a row that contradict current
+	current state // "" means pending
+	streak  int   // consecutive results that contradict current
 	since   time.Time
 	lastErr error
 	last    time.Time
 	took    time.Duration
-	warned  time.Time // that it has not succeeded yet
+	warned  time.Time // last warning that it has not succeeded yet
 }
 
-// loop runs one check until the context ends, never twice at the same time.
+// loop runs a check until the context ends. Runs do not overlap.
 func (m *Monitor) loop(ctx context.Context, c *check) {
 	for ctx.Err() == nil {
 		m.once(ctx, c)
@@ -59,8 +56,8 @@ func (m *Monitor) loop(ctx context.Context, c *check) {
 	}
 }
 
-// once runs the check. One that outlives its timeout counts as failed then and
-// at each further interval until it returns.
+// once runs the check. If it exceeds its timeout, it counts as failed then and at each further
+// interval until it returns.
 func (m *Monitor) once(ctx context.Context, c *check) {
 	limited, cancel := context.WithTimeout(ctx, m.cfg.Timeout)
 	defer cancel()
@@ -79,14 +76,13 @@ func (m *Monitor) once(ctx context.Context, c *check) {
 			}
 			return
 		case <-timeout:
-			m.record(c, fmt.Errorf("no answer within %s", m.cfg.Timeout), time.Since(began))
+			m.record(c, fmt.Errorf("no result within %s", m.cfg.Timeout), time.Since(began))
 			timeout = time.After(m.cfg.Interval)
 		}
 	}
 }
 
-// guarded turns a panic of a check into a failure: a check must not end the
-// process that it watches.
+// guarded converts a panic of a check to an error, so that a check cannot end the process.
 func guarded(ctx context.Context, run func(context.Context) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -96,7 +92,7 @@ func guarded(ctx context.Context, run func(context.Context) error) (err error) {
 	return run(ctx)
 }
 
-// wait is the time until the next run.
+// wait returns the time until the next run.
 func (m *Monitor) wait(c *check) time.Duration {
 	m.mu.Lock()
 	base := m.cfg.Interval
@@ -115,7 +111,6 @@ func (c *check) state() state {
 	return c.current
 }
 
-// record takes in one result.
 func (m *Monitor) record(c *check, err error, took time.Duration) {
 	m.mu.Lock()
 	before, since := c.state(), c.since
@@ -131,15 +126,15 @@ func (m *Monitor) record(c *check, err error, took time.Duration) {
 
 	switch {
 	case after != before:
-		m.tell(c.name, before, after, time.Since(since), err)
+		m.logChange(c.name, before, after, time.Since(since), err)
 	case waiting:
-		m.logger.LogAttrs(context.Background(), slog.LevelWarn, "not ready: a health check has not succeeded yet",
+		m.logger.LogAttrs(context.Background(), slog.LevelWarn, "not ready, a health check has not succeeded yet",
 			slog.String("check", c.name), slog.Float64("pending_seconds", time.Since(since).Seconds()), slog.Any("error", err))
 	}
 }
 
-// settle moves the state once enough results in a row contradict it. A check
-// that never succeeded comes up with its first success.
+// settle changes the state after enough consecutive results. A check that never succeeded is up
+// after its first success.
 func (c *check) settle(success bool, cfg Config) {
 	if success == (c.state() == up) {
 		c.streak = 0
@@ -159,8 +154,7 @@ func (c *check) move(to state, value float64) {
 	c.gauge.Set(value)
 }
 
-// tell writes the one log line of a change.
-func (m *Monitor) tell(name string, before, after state, lasted time.Duration, err error) {
+func (m *Monitor) logChange(name string, before, after state, lasted time.Duration, err error) {
 	attrs := []slog.Attr{slog.String("check", name), slog.Float64(string(before)+"_seconds", lasted.Seconds())}
 	if after == down {
 		m.logger.LogAttrs(context.Background(), slog.LevelWarn, "health check is down", append(attrs, slog.Any("error", err))...)

@@ -1,16 +1,14 @@
-// Package health answers the three questions that an orchestrator asks of a
-// process: has it started, should it get requests, must it be restarted.
+// Package health provides the startup, readiness and liveness probes of a service.
 //
-// Checks run in the background; a probe only reads what they found last, so a
-// flood of probes costs nothing and a hanging dependency never hangs a probe.
+// Checks run in the background. A probe only reads their last results, so probes are cheap, and a
+// hanging dependency cannot block them.
 //
-// A dependency that all replicas share gates the start only. When it fails
-// later, taking every replica out of the load balancer would turn slow or
-// partial answers into none, and hide the outage from the metrics that page. So
-// a check that fails degrades: /readyz stays 200 and says so, and
-// runtime_health_check_up falls to 0. A [Critical] check, for what one replica
-// alone may lose (its disk, its lease), takes the replica out.
+// A dependency that all replicas share is required only for the start. If it fails later,
+// removing all replicas from the load balancer would turn slow or partial responses into none,
+// and hide the outage from the metrics that alerts use. Such a check degrades the service:
+// /readyz still responds with 200 and shows the error, and runtime_health_check_up is 0. A
+// [Critical] check, for a resource of one replica such as its disk or lease, makes the replica
+// unready.
 //
-// Liveness never touches a dependency: restarting a service does not mend its
-// database.
+// Liveness does not depend on checks: restarting a service does not repair its database.
 package health

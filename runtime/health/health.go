@@ -16,21 +16,19 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// Config is what the environment decides about health checks. The tags are
-// those of package config; a zero field means the tag's default.
+// Config is the configuration of health checks from environment variables. The tags are those of
+// package config. A zero field means the tag's default.
 type Config struct {
-	// Interval is the time between the end of a check and its next run. Each
-	// wait differs by up to a tenth, so that replicas that started together do
-	// not ask together.
-	Interval time.Duration `env:"INTERVAL" default:"5s" min:"100ms" help:"time between two runs of a check"`
-	// Timeout is the longest a check may take.
-	Timeout time.Duration `env:"TIMEOUT" default:"2s" min:"10ms" help:"longest time for one check"`
-	// Failures in a row take a check down, Successes in a row bring it up
-	// again: one lost packet is no outage, one lucky answer no recovery. Three
-	// is the default failureThreshold of a Kubernetes probe; two is the least
-	// that is more than luck.
-	Failures  int `env:"FAILURES" default:"3" min:"1" help:"failures in a row that take a check down"`
-	Successes int `env:"SUCCESSES" default:"2" min:"1" help:"successes in a row that bring it up again"`
+	// Interval is the time between the end of a check and its next run. It varies by up to a
+	// tenth, so that replicas that started together do not check at the same time.
+	Interval time.Duration `env:"INTERVAL" default:"5s" min:"100ms" help:"interval between runs of a check"`
+	// Timeout is the maximum duration of a check.
+	Timeout time.Duration `env:"TIMEOUT" default:"2s" min:"10ms" help:"maximum time for a check"`
+	// Failures is the number of consecutive failures after which a check is down, and Successes
+	// the number of consecutive successes after which it is up again. Three is the default
+	// failureThreshold of a Kubernetes probe.
+	Failures  int `env:"FAILURES" default:"3" min:"1" help:"consecutive failures after which a check is down"`
+	Successes int `env:"SUCCESSES" default:"2" min:"1" help:"consecutive successes after which a check is up again"`
 }
 
 func (c Config) withDefaults() Config {
@@ -41,31 +39,30 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// check finds what would make a check run without a pause, or never count.
+// check rejects negative values, which would disable intervals or thresholds.
 func (c Config) check() error {
 	if c.Interval < 0 || c.Timeout < 0 || c.Failures < 0 || c.Successes < 0 {
-		return fmt.Errorf("health: Config %+v holds a negative value; 0 means the default", c)
+		return fmt.Errorf("health: Config %+v has a negative value; 0 means the default", c)
 	}
 	return nil
 }
 
-// Options are what the program decides.
+// Options configure a [Monitor].
 type Options struct {
 	Config   Config
 	Registry *telemetry.Registry // required
-	Logger   *slog.Logger        // gets one line when a check changes; nil for none
+	Logger   *slog.Logger        // logs changes of checks; nil for none
 }
 
-// Option changes one check.
+// An Option modifies a check.
 type Option func(*check)
 
-// Critical makes the replica unready while the check is down. It is for what
-// this replica alone may lose; for what all replicas share it would empty the
-// load balancer in an outage, and must not be used.
+// Critical makes the replica unready while the check is down. Use it only for a resource of this
+// replica. For a dependency that all replicas share, it would remove all of them from the load
+// balancer.
 func Critical(c *check) { c.critical = true }
 
-// Monitor runs checks and remembers what they found. It is safe for concurrent
-// use.
+// Monitor runs checks and stores their results. It is safe for concurrent use.
 type Monitor struct {
 	cfg    Config
 	logger *slog.Logger
@@ -76,18 +73,18 @@ type Monitor struct {
 
 	mu       sync.Mutex
 	checks   []*check
-	mistakes []error // of Add, told by Start
+	mistakes []error // of Add, returned by Start
 	started  bool
-	passed   bool // started, and every check has succeeded once
+	passed   bool // started, and all checks have succeeded once
 	draining bool
 	cancel   context.CancelFunc
 	startedC chan struct{}
 
-	answers atomic.Pointer[answers]
+	responses atomic.Pointer[responses]
 }
 
-// New returns a Monitor without checks and declares its two metrics. It is not
-// ready until [Monitor.Start] is called and each check has succeeded.
+// New returns a Monitor without checks and registers its metrics. It is ready after
+// [Monitor.Start] when all checks have succeeded once.
 func New(opts Options) (*Monitor, error) {
 	if opts.Registry == nil {
 		return nil, errors.New("health: Options.Registry is nil; pass the service's Metrics()")
@@ -95,7 +92,7 @@ func New(opts Options) (*Monitor, error) {
 	if err := opts.Config.check(); err != nil {
 		return nil, err
 	}
-	ready, err := opts.Registry.Gauge(semconv.RuntimeReady, "1 while the service asks for requests: started, not draining, no critical check down.")
+	ready, err := opts.Registry.Gauge(semconv.RuntimeReady, "1 while the service is ready: started, not draining, no critical check down.")
 	if err != nil {
 		return nil, err
 	}
@@ -114,14 +111,13 @@ func New(opts Options) (*Monitor, error) {
 	return m, nil
 }
 
-// Add adds a check, before [Monitor.Start]. The function gets a context that
-// ends after the timeout and returns nil when all is well. Its error is logged
-// and shown by the probes: it must not hold secrets. A mistake, such as a name
-// that is taken, is told by Start.
+// Add adds a check. Call it before [Monitor.Start]. The context of run ends after the timeout.
+// The probes and the log show the error of run, so it must not contain secrets. Start returns the
+// errors of Add, such as a duplicate name.
 func (m *Monitor) Add(name string, run func(context.Context) error, options ...Option) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.refuse(name, run); err != nil {
+	if err := m.validate(name, run); err != nil {
 		m.mistakes = append(m.mistakes, err)
 		return
 	}
@@ -134,9 +130,8 @@ func (m *Monitor) Add(name string, run func(context.Context) error, options ...O
 	m.publish()
 }
 
-// Waiting shows err as the result of a check that has not run yet, while the start
-// waits for the same dependency. It does not change the state of the check, and does
-// nothing once the checks run.
+// Waiting shows err as the result of a check that has not run yet, while the start waits for the
+// same dependency. It does not change the state of the check, and has no effect after Start.
 func (m *Monitor) Waiting(name string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -151,27 +146,26 @@ func (m *Monitor) Waiting(name string, err error) {
 	m.publish()
 }
 
-func (m *Monitor) refuse(name string, run func(context.Context) error) error {
+func (m *Monitor) validate(name string, run func(context.Context) error) error {
 	if name == "" || run == nil {
-		return fmt.Errorf("health check %q: give it a name and a function", name)
+		return fmt.Errorf("health check %q needs a name and a function", name)
 	}
 	for _, c := range m.checks {
 		if c.name == name {
-			return fmt.Errorf("health check %q exists; give one of the two another name", name)
+			return fmt.Errorf("health check %q already exists; rename one of them", name)
 		}
 	}
 	return nil
 }
 
-// Start says that everything which must happen before the first request has
-// happened, and runs each check at once and then on its interval, until the
-// context ends or [Monitor.Stop]. It is called once, after the last Add. The
-// error is about the calls of Add.
+// Start marks the service as started. It runs each check immediately and then at its interval,
+// until the context ends or [Monitor.Stop] is called. Call it once, after all calls of Add, whose
+// errors it returns.
 func (m *Monitor) Start(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.started {
-		return errors.New("the health checks already run; start them once")
+		return errors.New("health checks are already running; call Start once")
 	}
 	if err := errors.Join(m.mistakes...); err != nil {
 		return err
@@ -185,8 +179,8 @@ func (m *Monitor) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the checks and waits for them, except for one that ignores its
-// context. The probes keep answering with what is known.
+// Stop stops the checks and waits for them, except for one that ignores its context. The probes
+// keep their last results.
 func (m *Monitor) Stop() {
 	m.mu.Lock()
 	cancel := m.cancel
@@ -197,8 +191,7 @@ func (m *Monitor) Stop() {
 	m.loops.Wait()
 }
 
-// Drain says that the process is going away: from now on it is alive and not
-// ready. There is no way back.
+// Drain makes the service unready, permanently. It stays live.
 func (m *Monitor) Drain() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -206,8 +199,8 @@ func (m *Monitor) Drain() {
 	m.publish()
 }
 
-// Ready reports whether /readyz answers 200.
-func (m *Monitor) Ready() bool { return m.answers.Load().ready.code == ok }
+// Ready reports whether /readyz responds with 200.
+func (m *Monitor) Ready() bool { return m.responses.Load().ready.code == ok }
 
-// Started is closed when /startupz answers 200 for the first time.
+// Started returns a channel that is closed when /startupz responds with 200 for the first time.
 func (m *Monitor) Started() <-chan struct{} { return m.startedC }

@@ -22,9 +22,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-var errRefused = errors.New("connection refused")
+var errConnRefused = errors.New("connection refused")
 
-// dependency is something that can go away.
 type dependency struct {
 	away  atomic.Bool
 	calls atomic.Int64
@@ -33,7 +32,7 @@ type dependency struct {
 func (d *dependency) check(context.Context) error {
 	d.calls.Add(1)
 	if d.away.Load() {
-		return errRefused
+		return errConnRefused
 	}
 	return nil
 }
@@ -66,7 +65,7 @@ func (f *fixture) start(t *testing.T) {
 	synctest.Wait()
 }
 
-// after lets that much time pass and everything due then happen.
+// after advances the virtual time and waits for everything due.
 func after(d time.Duration) {
 	time.Sleep(d) // virtual time
 	synctest.Wait()
@@ -78,12 +77,11 @@ func get(t *testing.T, h http.Handler) (int, health.Report) {
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 	var report health.Report
 	if err := json.Unmarshal(w.Body.Bytes(), &report); err != nil {
-		t.Fatalf("the answer %q: %v", w.Body, err)
+		t.Fatalf("the response %q: %v", w.Body, err)
 	}
 	return w.Code, report
 }
 
-// expect holds the three probes and the gauge against what they should say.
 func (f *fixture) expect(t *testing.T, startup, ready int, status string) {
 	t.Helper()
 	gotStartup, _ := get(t, f.Startupz())
@@ -99,7 +97,7 @@ func (f *fixture) expect(t *testing.T, startup, ready int, status string) {
 	}
 	f.expectMetric(t, semconv.RuntimeReady, want)
 	if f.Ready() != (ready == http.StatusOK) {
-		t.Errorf("Ready says %t while /readyz says %d", f.Ready(), ready)
+		t.Errorf("Ready is %t, but /readyz responds with %d", f.Ready(), ready)
 	}
 }
 
@@ -126,7 +124,7 @@ func (f *fixture) expectMetric(t *testing.T, series, want string) {
 
 const (
 	interval = 5 * time.Second
-	// round is one interval with its largest jitter.
+	// round is the longest interval, with jitter.
 	round = interval + interval/10
 )
 
@@ -136,14 +134,14 @@ func TestAStartThatWaitsShowsItsReason(t *testing.T) {
 		f := newFixture(t, health.Config{})
 		var db dependency
 		f.Add("postgres", db.check)
-		f.Waiting("postgres", errRefused)
-		f.Waiting("unknown", errRefused)
+		f.Waiting("postgres", errConnRefused)
+		f.Waiting("unknown", errConnRefused)
 		code, report := get(t, f.Readyz())
-		if code != 503 || report.Status != "starting" || len(report.Checks) != 1 || report.Checks[0].Status != "pending" || report.Checks[0].Error != errRefused.Error() {
+		if code != 503 || report.Status != "starting" || len(report.Checks) != 1 || report.Checks[0].Status != "pending" || report.Checks[0].Error != errConnRefused.Error() {
 			t.Errorf("got %d and %+v", code, report)
 		}
 		f.start(t)
-		f.Waiting("postgres", errRefused)
+		f.Waiting("postgres", errConnRefused)
 		if code, report := get(t, f.Readyz()); code != 200 || report.Checks[0].Error != "" {
 			t.Errorf("after the start: got %d and %+v", code, report)
 		}
@@ -162,8 +160,8 @@ func TestStartWaitsForHooksAndEveryCheck(t *testing.T) {
 		f.expect(t, 503, 503, "starting")
 		after(time.Minute + time.Second)
 		f.expect(t, 503, 503, "starting")
-		// One line at once and one a minute later: the process is well and not ready.
-		const waiting = `level=WARN msg="not ready: a health check has not succeeded yet" check=postgres pending_seconds=`
+		// One line immediately and one a minute later.
+		const waiting = `level=WARN msg="not ready, a health check has not succeeded yet" check=postgres pending_seconds=`
 		if n := strings.Count(f.log.String(), waiting); n != 2 || !strings.Contains(f.log.String(), `error="connection refused"`) {
 			t.Errorf("%d lines about the check that fails, want 2:\n%s", n, f.log.String())
 		}
@@ -205,9 +203,9 @@ func TestASharedDependencyDegrades(t *testing.T) {
 
 		db.away.Store(true)
 		after(2 * round)
-		f.expect(t, 200, 200, "ready") // two failures are no outage
+		f.expect(t, 200, 200, "ready") // two failures are not enough
 		_, report := get(t, f.Readyz())
-		if c := report.Checks[0]; c.Status != "up" || c.Error != errRefused.Error() {
+		if c := report.Checks[0]; c.Status != "up" || c.Error != errConnRefused.Error() {
 			t.Errorf("got %+v, want up with the last error", c)
 		}
 		after(round)
@@ -216,7 +214,7 @@ func TestASharedDependencyDegrades(t *testing.T) {
 
 		db.away.Store(false)
 		after(interval)
-		f.expect(t, 200, 200, "degraded") // one success is no recovery
+		f.expect(t, 200, 200, "degraded") // one success is not enough
 		after(round)
 		f.expect(t, 200, 200, "ready")
 		f.expectMetric(t, "runtime_health_check_up{check=postgres}", "1")
@@ -232,12 +230,12 @@ func TestASharedDependencyDegrades(t *testing.T) {
 			}
 		}
 		if lines := strings.Count(f.log.String(), "\n"); lines != 3 {
-			t.Errorf("got %d log lines, want one a change:\n%s", lines, f.log.String())
+			t.Errorf("got %d log lines, want one per change:\n%s", lines, f.log.String())
 		}
 	})
 }
 
-func TestACriticalCheckTakesTheReplicaOut(t *testing.T) {
+func TestCriticalCheckMakesTheReplicaUnready(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, health.Config{Failures: 1, Successes: 1})
@@ -255,7 +253,7 @@ func TestACriticalCheckTakesTheReplicaOut(t *testing.T) {
 	})
 }
 
-func TestDrainingIsAliveAndNotReady(t *testing.T) {
+func TestDrainingIsLiveAndNotReady(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, health.Config{})
@@ -289,7 +287,7 @@ func TestProbesNeverAskADependency(t *testing.T) {
 	})
 }
 
-func TestReplicasDoNotAskTogether(t *testing.T) {
+func TestIntervalsHaveJitter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, health.Config{})
@@ -334,11 +332,11 @@ func TestAHangingCheckFailsAndRunsOnce(t *testing.T) {
 		after(5 * round)
 		f.expect(t, 200, 200, "degraded")
 		_, report := get(t, f.Readyz())
-		if got := report.Checks[0].Error; got != "no answer within 2s" {
+		if got := report.Checks[0].Error; got != "no result within 2s" {
 			t.Errorf("got %q, want the timeout", got)
 		}
 		if most.Load() != 1 {
-			t.Errorf("got %d runs at the same time, want 1", most.Load())
+			t.Errorf("got %d concurrent runs, want 1", most.Load())
 		}
 		hang.Store(false)
 		close(release)
@@ -398,7 +396,7 @@ func TestProbesTakeGetAndHead(t *testing.T) {
 	}
 }
 
-func TestStartTellsEveryMistake(t *testing.T) {
+func TestStartReturnsAllErrorsOfAdd(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, health.Config{})
 	var db dependency
@@ -407,19 +405,19 @@ func TestStartTellsEveryMistake(t *testing.T) {
 	f.Add("", db.check)
 	f.Add("x", nil)
 	err := f.Start(t.Context())
-	want := `health check "postgres" exists; give one of the two another name
-health check "": give it a name and a function
-health check "x": give it a name and a function`
+	want := `health check "postgres" already exists; rename one of them
+health check "" needs a name and a function
+health check "x" needs a name and a function`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if _, err := health.New(health.Options{}); err == nil || !strings.Contains(err.Error(), "Metrics()") {
-		t.Errorf("got %v, want an error that says what to pass", err)
+		t.Errorf("got %v, want an error with the missing option", err)
 	}
 }
 
-// A negative interval would ask without a pause.
-func TestNegativeConfigurationIsRefused(t *testing.T) {
+// A negative interval would cause a busy loop.
+func TestNegativeConfigurationIsRejected(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []health.Config{{Interval: -1}, {Timeout: -time.Second}, {Failures: -1}, {Successes: -1}} {
 		_, err := health.New(health.Options{Config: cfg, Registry: telemetry.NewRegistry(telemetry.Classic)})
@@ -429,8 +427,7 @@ func TestNegativeConfigurationIsRefused(t *testing.T) {
 	}
 }
 
-// However long a dependency hangs and however often it is asked about: one check
-// runs at a time, and a probe answers at once.
+// With a hanging dependency, only one check runs at a time, and probes respond immediately.
 func TestProbesOfAHangingDependency(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -465,7 +462,7 @@ func TestStartAndStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, health.Config{})
-		f.Stop() // before the start there is nothing to stop
+		f.Stop() // has no effect before the start
 		var db dependency
 		f.Add("postgres", db.check)
 		f.start(t)

@@ -12,20 +12,19 @@ const (
 	unavailable = http.StatusServiceUnavailable
 )
 
-// errorLength is the most of a check's error that a probe shows, in runes: one
-// line of a terminal, enough to tell refused from timed out.
+// errorLength is the maximum number of runes of a check's error that a probe shows.
 const errorLength = 200
 
-// answer is one probe's response, rendered when a check reports and not when a
-// probe asks.
-type answer struct {
+// response is the response of a probe. It is rendered after each result of a check, and not for
+// each probe.
+type response struct {
 	code int
 	body []byte
 }
 
-type answers struct{ startup, ready answer }
+type responses struct{ startup, ready response }
 
-// Report is the body of a probe's answer.
+// Report is the body of a probe's response.
 type Report struct {
 	// Status is alive (/livez), started (/startupz), starting, ready, degraded,
 	// unready or draining.
@@ -33,18 +32,18 @@ type Report struct {
 	Checks []CheckReport `json:"checks,omitempty"`
 }
 
-// CheckReport is what one check found last.
+// CheckReport is the last result of a check.
 type CheckReport struct {
 	Name      string     `json:"name"`
 	Status    string     `json:"status"` // pending, up or down
 	Critical  bool       `json:"critical"`
-	Since     time.Time  `json:"since"`                      // when Status last changed
+	Since     time.Time  `json:"since"`                      // last change of Status
 	CheckedAt *time.Time `json:"checked_at,omitempty"`       // nil before the first result
-	Seconds   float64    `json:"duration_seconds,omitempty"` // how long the last run took
-	Error     string     `json:"error,omitempty"`            // of the last run, even while Status is still up
+	Seconds   float64    `json:"duration_seconds,omitempty"` // duration of the last run
+	Error     string     `json:"error,omitempty"`            // of the last run, even if Status is still up
 }
 
-// publish renders the probes' answers. The caller holds the mutex.
+// publish renders the responses of the probes. The caller holds the mutex.
 func (m *Monitor) publish() {
 	first := !m.passed && m.started && m.allPassed()
 	m.passed = m.passed || first
@@ -53,19 +52,19 @@ func (m *Monitor) publish() {
 	for _, c := range m.checks {
 		report.Checks = append(report.Checks, c.report())
 	}
-	next := &answers{ready: render(code, report)}
-	next.startup = answer{code: unavailable, body: next.ready.body}
+	next := &responses{ready: render(code, report)}
+	next.startup = response{code: unavailable, body: next.ready.body}
 	if m.passed {
 		next.startup = render(ok, Report{Status: "started", Checks: report.Checks})
 	}
-	m.answers.Store(next)
+	m.responses.Store(next)
 	if code == ok {
 		m.ready.Set(1)
 	} else {
 		m.ready.Set(0)
 	}
 	if first {
-		close(m.startedC) // after the answers: who waits for it asks them next
+		close(m.startedC) // after the responses, which receivers read next
 	}
 }
 
@@ -78,7 +77,7 @@ func (m *Monitor) allPassed() bool {
 	return true
 }
 
-// judge decides what /readyz says.
+// judge returns status code and status of /readyz.
 func (m *Monitor) judge() (code int, status string) {
 	switch {
 	case m.draining:
@@ -121,40 +120,40 @@ func shorten(text string) string {
 	return text
 }
 
-// render cannot fail: a Report holds nothing that JSON does not know.
-func render(code int, r Report) answer {
+// render does not fail: all fields of a Report can be encoded.
+func render(code int, r Report) response {
 	body, err := json.Marshal(r)
 	if err != nil {
 		body = []byte(`{"status":` + strconv.Quote(r.Status) + `}`)
 	}
-	return answer{code: code, body: append(body, '\n')}
+	return response{code: code, body: append(body, '\n')}
 }
 
-// Startupz answers /startupz: 200 once the process has started and each check
-// has succeeded once, and for ever after.
+// Startupz returns the handler of /startupz. It responds with 200 after the service has started
+// and all checks have succeeded once.
 func (m *Monitor) Startupz() http.Handler {
-	return probe(func() answer { return m.answers.Load().startup })
+	return probe(func() response { return m.responses.Load().startup })
 }
 
-// Readyz answers /readyz: 503 while starting, while draining and while a
-// [Critical] check is down; otherwise 200, as "degraded" while another check is
-// down.
+// Readyz returns the handler of /readyz. It responds with 503 during the start, while draining,
+// and while a [Critical] check is down, otherwise with 200. The status is "degraded" while
+// another check is down.
 func (m *Monitor) Readyz() http.Handler {
-	return probe(func() answer { return m.answers.Load().ready })
+	return probe(func() response { return m.responses.Load().ready })
 }
 
-// Livez answers /livez: 200 as long as the process can answer at all.
+// Livez returns the handler of /livez. It always responds with 200.
 func (m *Monitor) Livez() http.Handler {
 	alive := render(ok, Report{Status: "alive"})
-	return probe(func() answer { return alive })
+	return probe(func() response { return alive })
 }
 
-// probe serves GET and HEAD with an answer that must not be cached.
-func probe(current func() answer) http.Handler {
+// probe responds to GET and HEAD without caching.
+func probe(current func() response) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "a probe takes GET or HEAD", http.StatusMethodNotAllowed)
+			http.Error(w, "method not allowed; use GET or HEAD", http.StatusMethodNotAllowed)
 			return
 		}
 		a := current()
@@ -163,7 +162,7 @@ func probe(current func() answer) http.Handler {
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 		w.WriteHeader(a.code)
 		if r.Method == http.MethodGet {
-			_, _ = w.Write(a.body) // the prober may have left
+			_, _ = w.Write(a.body) // the client may have disconnected
 		}
 	})
 }

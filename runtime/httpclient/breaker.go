@@ -9,30 +9,28 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// ErrBreakerOpen says that a call was not made, since too many of those to the
-// same host had just failed.
-var ErrBreakerOpen = errors.New("httpclient: too many calls to this host have just failed; not called again for a while")
+// ErrBreakerOpen means that a call was not made because too many recent calls to the host failed.
+var ErrBreakerOpen = errors.New("httpclient: circuit breaker is open: too many recent calls to this host failed")
 
-// errPanicked stands for what a transport that panics does not return.
+// errPanicked is the error of a transport that panicked.
 var errPanicked = errors.New("httpclient: the transport panicked")
 
 const (
-	// breakerWindow is the time whose calls are judged, and breakerCalls how many
-	// of them make a judgement: of fewer, half may fail by chance.
+	// breakerWindow is the time whose calls are judged, and breakerCalls the minimum number of
+	// them: of fewer, half may fail by chance.
 	breakerWindow = 10 * time.Second
 	breakerCalls  = 20
-	// breakerTrials must succeed in a row for the breaker to close.
+	// breakerTrials is the number of consecutive successes after which the breaker closes.
 	breakerTrials = 3
 )
 
-// breaker refuses calls to one host while most of them fail. A nil breaker
-// refuses none.
+// breaker rejects calls to a host while most of them fail. A nil breaker rejects none.
 type breaker struct {
-	circuit circuitbreaker.CircuitBreaker[any]
-	refused prometheus.Counter
+	circuit  circuitbreaker.CircuitBreaker[any]
+	rejected prometheus.Counter
 }
 
-func newBreaker(cfg Config, open prometheus.Gauge, refused prometheus.Counter) *breaker {
+func newBreaker(cfg Config, open prometheus.Gauge, rejected prometheus.Counter) *breaker {
 	if cfg.BreakerRatio == 0 {
 		return nil
 	}
@@ -43,27 +41,26 @@ func newBreaker(cfg Config, open prometheus.Gauge, refused prometheus.Counter) *
 		OnOpen(func(circuitbreaker.StateChangedEvent) { open.Set(1) }).
 		OnClose(func(circuitbreaker.StateChangedEvent) { open.Set(0) }).
 		Build()
-	return &breaker{circuit: circuit, refused: refused}
+	return &breaker{circuit: circuit, rejected: rejected}
 }
 
-// trying says whether the host is left alone or tried again.
+// trying reports whether the breaker is open or half-open.
 func (b *breaker) trying() bool { return b != nil && !b.circuit.IsClosed() }
 
-// call makes one attempt, unless the breaker is open.
+// call makes an attempt unless the breaker is open.
 func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response, error) {
 	if b == nil {
 		return next.RoundTrip(r)
 	}
 	if !b.circuit.TryAcquirePermit() {
-		b.refused.Inc()
+		b.rejected.Inc()
 		closeBody(r)
 		return nil, ErrBreakerOpen
 	}
 	return b.attempt(r, next)
 }
 
-// attempt judges also an attempt that panics: a trial without an end would keep its
-// place for ever.
+// attempt also judges an attempt that panics: otherwise its trial would never end.
 func (b *breaker) attempt(r *http.Request, next http.RoundTripper) (resp *http.Response, err error) {
 	trial := b.trying()
 	err = errPanicked
@@ -71,16 +68,15 @@ func (b *breaker) attempt(r *http.Request, next http.RoundTripper) (resp *http.R
 	return next.RoundTrip(r)
 }
 
-// judge counts what came of an attempt, which was a trial when the breaker was not
-// closed as it began.
+// judge counts the result of an attempt. trial reports whether the breaker was not closed when
+// the attempt began.
 func (b *breaker) judge(trial bool, resp *http.Response, err error) {
 	switch {
 	case !trial && b.trying():
-		// It was sent before the breaker opened, and says nothing about the host of
-		// now. The trials do.
+		// It was sent before the breaker opened. Only trials say something about the current
+		// state of the host.
 	case !trial && err != nil && errorType(err) == errorCanceled:
-		// The caller went away: that says nothing about the host. (A trial
-		// has to end all the same.)
+		// A canceled call says nothing about the host, but a trial has to end.
 	case broken(resp, err):
 		b.circuit.RecordFailure()
 	default:
@@ -88,16 +84,15 @@ func (b *breaker) judge(trial bool, resp *http.Response, err error) {
 	}
 }
 
-// closeBody does what a RoundTripper does with every request, also one that it does
-// not send.
+// closeBody closes the body of a request that is not sent, as a RoundTripper must.
 func closeBody(r *http.Request) {
 	if r.Body != nil {
 		_ = r.Body.Close()
 	}
 }
 
-// broken says whether the host is in trouble. One that refuses load and says when
-// to come back is not: it protects itself, and answers what it can.
+// broken reports whether the host failed. A host that sheds load with Retry-After did not: it
+// protects itself and serves other requests.
 func broken(resp *http.Response, err error) bool {
 	if err != nil {
 		return true

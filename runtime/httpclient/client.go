@@ -15,31 +15,31 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// scope names the tracer.
+// scope is the name of the tracer.
 const scope = "github.com/observability-first/scaffold/runtime/httpclient"
 
-// Config is what the environment decides about a client. The tags are those of
-// package config; a zero field means the tag's default, but for BreakerRatio and
-// HedgeAfter, which zero switches off.
+// Config is the configuration of a client from environment variables. The tags are those of
+// package config. A zero field means the tag's default, except for BreakerRatio and HedgeAfter,
+// where zero disables the feature.
 type Config struct {
-	// Timeout bounds a call: every attempt, every wait between two, and reading
-	// the body. Streams need a client of their own with a longer one.
-	Timeout       time.Duration `env:"TIMEOUT" default:"10s" min:"1ms" help:"longest time for a call with its retries and its body"`
-	DialTimeout   time.Duration `env:"DIAL_TIMEOUT" default:"2s" min:"1ms" help:"longest time to connect"`
-	TLSTimeout    time.Duration `env:"TLS_TIMEOUT" default:"3s" min:"1ms" help:"longest time for the TLS handshake"`
-	HeaderTimeout time.Duration `env:"HEADER_TIMEOUT" default:"5s" min:"1ms" help:"longest wait for the header of the response, per attempt"`
-	// Attempts is the first one and its retries.
-	Attempts int `env:"ATTEMPTS" default:"3" min:"1" max:"10" help:"most attempts for one call; 1 never retries"`
-	// BreakerRatio of the calls to a host must fail, of at least 20 in ten seconds,
-	// for calls to be refused with ErrBreakerOpen for as long as BreakerOpen.
-	BreakerRatio float64       `env:"BREAKER_RATIO" default:"0.5" min:"0" max:"1" help:"share of failed calls to a host from which on it is left alone for a while; 0 never leaves it alone"`
-	BreakerOpen  time.Duration `env:"BREAKER_OPEN" default:"5s" min:"10ms" help:"how long such a host is left alone before it is tried again"`
-	// HedgeAfter is for calls that may be repeated and whose tail matters more than
-	// a few calls in vain: about the 95th percentile of their latency.
-	HedgeAfter time.Duration `env:"HEDGE_AFTER" min:"0s" help:"how long to wait for an answer before a call is sent a second time, when it may be repeated; 0 never does"`
-	// IdleConns are kept open per host. net/http's own default of 2 makes a busy
-	// service connect anew for most of its calls.
-	IdleConns int `env:"IDLE_CONNS" default:"32" min:"1" help:"idle connections kept per host"`
+	// Timeout limits a call: all attempts, the waits between them, and reading the body. For
+	// streams, use a separate client with a longer timeout.
+	Timeout       time.Duration `env:"TIMEOUT" default:"10s" min:"1ms" help:"maximum time for a call, including retries and the response body"`
+	DialTimeout   time.Duration `env:"DIAL_TIMEOUT" default:"2s" min:"1ms" help:"maximum time to connect"`
+	TLSTimeout    time.Duration `env:"TLS_TIMEOUT" default:"3s" min:"1ms" help:"maximum time for the TLS handshake"`
+	HeaderTimeout time.Duration `env:"HEADER_TIMEOUT" default:"5s" min:"1ms" help:"maximum wait for the response header, per attempt"`
+	// Attempts is the maximum number of attempts, including the first one.
+	Attempts int `env:"ATTEMPTS" default:"3" min:"1" max:"10" help:"maximum number of attempts for a call; 1 never retries"`
+	// BreakerRatio is the ratio of failed calls to a host, of at least 20 in ten seconds, above
+	// which calls return ErrBreakerOpen for BreakerOpen.
+	BreakerRatio float64       `env:"BREAKER_RATIO" default:"0.5" min:"0" max:"1" help:"ratio of failed calls to a host that opens its circuit breaker; 0 disables the breaker"`
+	BreakerOpen  time.Duration `env:"BREAKER_OPEN" default:"5s" min:"10ms" help:"time before an open circuit breaker tries the host again"`
+	// HedgeAfter is for idempotent calls whose tail latency matters more than a few extra calls.
+	// Set it to about the 95th percentile of their latency.
+	HedgeAfter time.Duration `env:"HEDGE_AFTER" min:"0s" help:"time without a response after which an idempotent call is sent a second time; 0 disables hedging"`
+	// IdleConns is the maximum number of idle connections per host. With net/http's default of 2,
+	// a busy service opens a connection for most calls.
+	IdleConns int `env:"IDLE_CONNS" default:"32" min:"1" help:"maximum number of idle connections per host"`
 }
 
 func (c Config) withDefaults() Config {
@@ -53,11 +53,11 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// check finds what would leave a call without an end, or panic with the first one.
+// check rejects values that would remove a limit, or panic at the first call.
 func (c Config) check() error {
 	shortest := min(c.Timeout, c.DialTimeout, c.TLSTimeout, c.HeaderTimeout, c.BreakerOpen, c.HedgeAfter)
 	if shortest < 0 || c.Attempts < 0 || c.IdleConns < 0 {
-		return fmt.Errorf("httpclient: Config %+v holds a negative value; 0 means the default", c)
+		return fmt.Errorf("httpclient: Config %+v has a negative value; 0 means the default", c)
 	}
 	if math.IsNaN(c.BreakerRatio) || c.BreakerRatio < 0 || c.BreakerRatio > 1 {
 		return fmt.Errorf("httpclient: Config.BreakerRatio is %g; write 0 to 1", c.BreakerRatio)
@@ -65,23 +65,21 @@ func (c Config) check() error {
 	return nil
 }
 
-// Options are what the program decides.
+// Options configure a client.
 type Options struct {
 	Config    Config
 	Telemetry *telemetry.Telemetry // required
 
-	// Hosts are the servers that get a series of their own, without port, as in
-	// payments.internal. Calls to others share the series _OVERFLOW. Without
-	// any, the first 16 hosts that are called get one: enough for the peers of
-	// a service, and an end for addresses that came in with a request.
+	// Hosts are the servers with a separate series, without port, such as payments.internal. All
+	// others share the series _OVERFLOW. If it is empty, the first 16 hosts get a series, so that
+	// addresses from requests cannot create more.
 	Hosts []string
 
-	// Transport makes the connections; one with the timeouts of Config when nil.
+	// Transport makes the connections. If nil, it is a transport with the timeouts of Config.
 	Transport http.RoundTripper
 }
 
-// New returns a client and declares its metrics. It connects to nothing.
-// Clients of one service share their series.
+// New returns a client and registers its metrics. Clients of a service share their series.
 func New(opts Options) (*http.Client, error) {
 	if opts.Telemetry == nil {
 		return nil, errors.New("httpclient: Options.Telemetry is nil; pass the service's Telemetry()")
@@ -112,8 +110,8 @@ func newClient(cfg Config, o *observer) *http.Client {
 	}}
 }
 
-// newTransport bounds each step of a connection. Proxies are those of the
-// environment, as everywhere in Go.
+// newTransport returns a transport with a timeout for each step of a connection. Proxies are
+// those of the environment variables.
 func newTransport(cfg Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: cfg.DialTimeout}
 	return &http.Transport{
@@ -124,11 +122,10 @@ func newTransport(cfg Config) *http.Transport {
 		ResponseHeaderTimeout: cfg.HeaderTimeout,
 		ExpectContinueTimeout: time.Second,
 		MaxIdleConnsPerHost:   cfg.IdleConns,
-		IdleConnTimeout:       90 * time.Second, // as http.DefaultTransport
+		IdleConnTimeout:       90 * time.Second, // as in http.DefaultTransport
 	}
 }
 
-// observer makes one attempt and observes it.
 type observer struct {
 	base       http.RoundTripper
 	tracer     trace.Tracer

@@ -30,7 +30,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// rig is a client whose spans and metrics can be read back.
+// rig is a client with recorded spans and metrics.
 type rig struct {
 	*http.Client
 
@@ -57,7 +57,6 @@ func newRig(t *testing.T, cfg Config, base http.RoundTripper, hosts ...string) *
 	return g
 }
 
-// call sends a request and reads the answer to its end.
 func (g *rig) call(t *testing.T, method, target string, body io.Reader, header ...string) (int, string, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, target, body)
@@ -76,7 +75,7 @@ func (g *rig) call(t *testing.T, method, target string, body io.Reader, header .
 	return resp.StatusCode, string(text), err
 }
 
-// series lists the counts of a metric as {label values} count, sorted.
+// series returns the counts of a metric as {label values} count, sorted.
 func (g *rig) series(t *testing.T, metric string) []string {
 	t.Helper()
 	families, err := g.metrics.Gather()
@@ -206,26 +205,26 @@ func TestFailuresAreClassified(t *testing.T) {
 	secure.Config.ErrorLog = discardLog()
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
-	refusing, err := net.Listen("tcp", "127.0.0.1:0")
+	closedListener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused := "http://" + refusing.Addr().String()
-	if err := refusing.Close(); err != nil {
+	rejected := "http://" + closedListener.Addr().String()
+	if err := closedListener.Close(); err != nil {
 		t.Fatal(err)
 	}
 	notFound := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(notFound.Close)
 
 	for name, tt := range map[string]struct{ target, status, want string }{
-		"nobody listens":                {refused, "", errorConnectRefused},
-		"a name that does not exist":    {"http://no-such-host.invalid", "", errorDNS},
-		"a certificate nobody knows":    {secure.URL, "", errorTLS},
-		"the connection breaks":         {cut.URL, "", errorReset},
-		"the body breaks":               {cut.URL + "/body", "200", errorReset},
-		"no header in time":             {slow.URL, "", errorTimeout},
-		"an answer that is a no":        {notFound.URL, "404", "404"},
-		"no TLS where it is called for": {strings.Replace(notFound.URL, "http:", "https:", 1), "", errorTLS},
+		"a closed port":              {rejected, "", errorConnectRefused},
+		"a name that does not exist": {"http://no-such-host.invalid", "", errorDNS},
+		"an unknown certificate":     {secure.URL, "", errorTLS},
+		"the connection breaks":      {cut.URL, "", errorReset},
+		"the body breaks":            {cut.URL + "/body", "200", errorReset},
+		"no header in time":          {slow.URL, "", errorTimeout},
+		"an error status":            {notFound.URL, "404", "404"},
+		"a server without TLS":       {strings.Replace(notFound.URL, "http:", "https:", 1), "", errorTLS},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -249,9 +248,9 @@ func TestFailuresAreClassified(t *testing.T) {
 	}
 }
 
-// script answers with one status after the other and keeps what it was sent.
+// script responds with one status after the other and records the requests.
 type script struct {
-	statuses []int // 0 refuses the connection
+	statuses []int // 0 rejects the connection
 	header   http.Header
 	bodies   []string
 	at       []time.Time
@@ -280,7 +279,7 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, Header: header, Body: io.NopCloser(strings.NewReader("answer"))}, nil
 }
 
-func TestWhatIsRetried(t *testing.T) {
+func TestRetries(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
@@ -289,16 +288,16 @@ func TestWhatIsRetried(t *testing.T) {
 		header   []string
 		statuses []int
 		tries    int
-		status   int // of the answer that the caller sees; 0 for an error
+		status   int // of the response; 0 for an error
 	}{
 		{name: "a GET after 503", method: "GET", statuses: []int{503, 200}, tries: 2, status: 200},
-		{name: "a GET after a refused connection", method: "GET", statuses: []int{0, 0, 200}, tries: 3, status: 200},
+		{name: "a GET after a rejected connection", method: "GET", statuses: []int{0, 0, 200}, tries: 3, status: 200},
 		{name: "no more than three times", method: "GET", statuses: []int{503}, tries: 3, status: 503},
-		{name: "an error to the end", method: "GET", statuses: []int{0}, tries: 3, status: 0},
+		{name: "an error in all attempts", method: "GET", statuses: []int{0}, tries: 3, status: 0},
 		{name: "429, 502 and 504 as well", method: "DELETE", statuses: []int{429, 502, 200}, tries: 3, status: 200},
 		{name: "a PUT with its body", method: "PUT", body: strings.NewReader("order"), statuses: []int{504, 200}, tries: 2, status: 200},
-		{name: "a POST with a key", method: "POST", body: strings.NewReader("order"), header: []string{"Idempotency-Key", "1"}, statuses: []int{503, 201}, tries: 2, status: 201},
-		{name: "not a POST without one", method: "POST", body: strings.NewReader("order"), statuses: []int{503, 201}, tries: 1, status: 503},
+		{name: "a POST with an Idempotency-Key", method: "POST", body: strings.NewReader("order"), header: []string{"Idempotency-Key", "1"}, statuses: []int{503, 201}, tries: 2, status: 201},
+		{name: "not a POST without an Idempotency-Key", method: "POST", body: strings.NewReader("order"), statuses: []int{503, 201}, tries: 1, status: 503},
 		{name: "not a PATCH", method: "PATCH", statuses: []int{503, 200}, tries: 1, status: 503},
 		{name: "not a body that cannot be sent again", method: "PUT", body: io.MultiReader(strings.NewReader("order")), statuses: []int{503, 200}, tries: 1, status: 503},
 		{name: "not a 500", method: "GET", statuses: []int{500, 200}, tries: 1, status: 500},
@@ -350,24 +349,24 @@ func TestWaitsBetweenAttempts(t *testing.T) {
 		tries      int
 		least      time.Duration
 	}{
-		{name: "full jitter without a wish", tries: 3},
-		{name: "a wish in seconds", retryAfter: "2", tries: 3, least: 2 * time.Second},
-		{name: "a wish as a date", retryAfter: in(3 * time.Second), tries: 3, least: time.Second},
+		{name: "full jitter without Retry-After", tries: 3},
+		{name: "Retry-After in seconds", retryAfter: "2", tries: 3, least: 2 * time.Second},
+		{name: "Retry-After as a date", retryAfter: in(3 * time.Second), tries: 3, least: time.Second},
 		{name: "a date that has passed", retryAfter: in(-time.Hour), tries: 3},
-		{name: "a wish nobody can read", retryAfter: "soon", tries: 3},
-		{name: "a wish that is too long", retryAfter: "3600", tries: 1},
-		{name: "a wish beyond all numbers", retryAfter: "99999999999999999999", tries: 1},
-		{name: "a wish beyond the deadline", retryAfter: "4", timeout: 3 * time.Second, tries: 1},
+		{name: "an invalid Retry-After", retryAfter: "soon", tries: 3},
+		{name: "a Retry-After that is too long", retryAfter: "3600", tries: 1},
+		{name: "a Retry-After that overflows", retryAfter: "99999999999999999999", tries: 1},
+		{name: "a Retry-After beyond the deadline", retryAfter: "4", timeout: 3 * time.Second, tries: 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { // its clock begins at 2000-01-01
+			synctest.Test(t, func(t *testing.T) { // the clock begins at 2000-01-01
 				s := &script{statuses: []int{503, 503, 503}, header: http.Header{"Retry-After": {tt.retryAfter}}}
 				g := newRig(t, Config{Timeout: tt.timeout}, s)
 				status, text, err := g.call(t, http.MethodGet, "http://payments.internal/", nil)
 				if err != nil || status != 503 || text != "answer" {
-					t.Errorf("got %d %q %v, want the last answer whole", status, text, err)
+					t.Errorf("got %d %q %v, want the complete last response", status, text, err)
 				}
 				if len(s.at) != tt.tries {
 					t.Fatalf("got %d tries, want %d", len(s.at), tt.tries)
@@ -383,7 +382,7 @@ func TestWaitsBetweenAttempts(t *testing.T) {
 	}
 }
 
-func TestTheBudgetKeepsRetriesToATenth(t *testing.T) {
+func TestBudgetLimitsRetriesToATenth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{statuses: []int{503}}
@@ -432,8 +431,8 @@ func TestHostsAreBounded(t *testing.T) {
 		hosts []string
 		own   int
 	}{
-		"declared hosts and one for the rest": {[]string{"h3", "H4"}, 2},
-		"the first sixteen when none is":      {nil, undeclaredHosts},
+		"declared hosts and one for the rest":      {[]string{"h3", "H4"}, 2},
+		"the first sixteen without declared hosts": {nil, undeclaredHosts},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -456,7 +455,7 @@ func TestHostsAreBounded(t *testing.T) {
 	}
 }
 
-func TestACallerWhoLeavesEndsTheCall(t *testing.T) {
+func TestCanceledCallEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{statuses: []int{503}, header: http.Header{"Retry-After": {"5"}}}
@@ -536,11 +535,11 @@ func TestMetricsPassTheLinter(t *testing.T) {
 func TestNewWantsTelemetry(t *testing.T) {
 	t.Parallel()
 	if _, err := New(Options{}); err == nil || !strings.Contains(err.Error(), "Telemetry()") {
-		t.Errorf("got %v, want an error that says what to pass", err)
+		t.Errorf("got %v, want an error with the missing option", err)
 	}
 }
 
-// FuzzRetryAfter holds the header of a stranger to its bounds.
+// FuzzRetryAfter checks the limits of the header's value.
 func FuzzRetryAfter(f *testing.F) {
 	for _, seed := range []string{"", "0", "120", "-1", "1.5", "Fri, 31 Dec 1999 23:59:59 GMT", "99999999999999999999", "Sat, 01 Jan 9999 00:00:00 GMT"} {
 		f.Add(seed)
@@ -553,12 +552,10 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-// discardLog keeps a server's complaints about our own bad handshakes out of
-// the test's output.
+// discardLog returns a logger that drops errors about failed handshakes.
 func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// A negative timeout would be none, and a ratio of 50 would panic with the first
-// call.
+// A negative timeout would be no timeout, and a ratio of 50 would panic at the first call.
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})

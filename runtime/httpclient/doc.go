@@ -1,29 +1,26 @@
-// Package httpclient calls other services over HTTP so that each call is seen,
-// bounded in time, and retried only where that is safe and affordable.
+// Package httpclient provides an HTTP client with tracing, metrics, timeouts, safe retries and a
+// circuit breaker.
 //
-// [New] returns an ordinary *http.Client. Every attempt is a client span that
-// carries the trace on, and one observation of
-// http_client_request_duration_seconds, which ends with the response body: read
-// it to the end and close it.
+// [New] returns an *http.Client. Every attempt is a client span that propagates the trace, and an
+// observation of http_client_request_duration_seconds. Both end with the response body: read it
+// to the end and close it.
 //
-// A call is retried after a failed connection and after 429, 502, 503 and 504,
-// if doing it twice is the same as once: GET, HEAD, OPTIONS, PUT, DELETE, or any
-// method with an Idempotency-Key header; and if its body can be sent again
-// ([http.Request.GetBody], which http.NewRequest sets for buffers and strings).
-// A budget per host keeps retries below a tenth of the calls, so that they
-// cannot finish off a service that is already down. Retry-After is honoured;
-// a wait that the context's deadline does not leave time for is not begun.
+// A call is retried after a failed connection and after 429, 502, 503 and 504 if it is idempotent
+// (GET, HEAD, OPTIONS, PUT, DELETE, or any method with an Idempotency-Key header) and its body
+// can be sent again ([http.Request.GetBody], which http.NewRequest sets for buffers and strings).
+// A budget per host limits retries to a tenth of the calls, so that they do not overload a
+// failing service. Retry-After is respected. There is no wait that exceeds the context's
+// deadline.
 //
-// The time that is left of the context's deadline or of the client's timeout goes
-// out with every attempt, as does the priority of the request that is being
-// answered (package overload), so that nobody works for a caller who is gone.
+// Each attempt sends the remaining time until the context's deadline or the client's timeout, and
+// the priority of the current request (package overload), so that the other service does not work
+// for a client that has given up.
 //
-// While half of the calls to a host fail, it is left alone: calls end with
-// [ErrBreakerOpen] at once. A host that refuses load with Retry-After has not
-// failed. With [Config] HedgeAfter, a call that may be repeated and is slow is
-// sent a second time; the first answer counts.
+// If half of the calls to a host fail, its circuit breaker opens and calls return
+// [ErrBreakerOpen] immediately. A response with Retry-After that sheds load is no failure. With
+// [Config] HedgeAfter, a slow idempotent call is sent a second time, and the first response is
+// used.
 //
-// The label error_type is one of dns, connect_refused, connect_timeout,
-// connect, tls, timeout, reset, canceled, _OTHER, or the status when it is 400
-// or more, so that "it is away" and "it said no" are different series.
+// The label error_type is dns, connect_refused, connect_timeout, connect, tls, timeout, reset,
+// canceled, _OTHER, or the status if it is 400 or more.
 package httpclient

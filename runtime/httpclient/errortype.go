@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// Values of the label error_type beside the statuses.
+// Values of the label error_type other than statuses.
 const (
 	errorCanceled       = "canceled"
 	errorDNS            = "dns"
@@ -25,8 +25,7 @@ const (
 	errorOther          = "_OTHER"
 )
 
-// errorType puts an error into one of a few words: an error's own text never
-// becomes a label.
+// errorType classifies an error. The text of an error is never a label value.
 func errorType(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return errorCanceled
@@ -67,8 +66,8 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// isTLS recognises a failed handshake. The timeout of a handshake has no type
-// of its own in net/http, only its text.
+// isTLS reports a failed handshake. net/http has no type for the timeout of a handshake, only its
+// text.
 func isTLS(err error) bool {
 	var (
 		record      tls.RecordHeaderError

@@ -15,7 +15,7 @@ func ExampleNew() {
 	payments := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		calls++
 		if calls == 1 {
-			w.WriteHeader(http.StatusServiceUnavailable) // a retry may do better
+			w.WriteHeader(http.StatusServiceUnavailable) // a retry may succeed
 			return
 		}
 		fmt.Fprint(w, "paid")

@@ -7,33 +7,30 @@ import (
 	"time"
 )
 
-// tried is what came of one attempt.
 type tried struct {
 	resp   *http.Response
 	err    error
 	cancel context.CancelFunc
 }
 
-// useful says whether it ends the race. No error does: the other attempt may still
-// be answered, and when it may not, it ends soon as well.
+// useful reports whether the result ends the race. An error does not: the other attempt may still
+// succeed, and otherwise ends soon.
 func (t tried) useful() bool { return t.err == nil && !transient(t.resp, nil) }
 
-// drop ends an attempt that nobody wants any more.
 func (t tried) drop() {
 	t.cancel()
 	discard(t.resp)
 }
 
-// hedged makes an attempt and, when it is not answered in time, another; the
-// first useful answer counts and the other is given up. The second one is paid
-// for from the budget of retries, so that a slow host is not called twice as
-// often.
+// hedged makes an attempt and, if there is no response in time, a second one. The first useful
+// response is returned and the other attempt canceled. The second attempt uses the retry budget,
+// so that a slow host does not get twice the calls.
 func (t *retrier) hedged(r *http.Request, p peer) (*http.Response, error) {
 	results := make(chan tried, 2)
 	start := func(r *http.Request) {
 		ctx, cancel := context.WithCancel(r.Context())
 		go func() {
-			resp, err := p.breaker.call(r.WithContext(ctx), t.next) //nolint:bodyclose // whoever settles or drops it closes it
+			resp, err := p.breaker.call(r.WithContext(ctx), t.next) //nolint:bodyclose // settle or drop closes it
 			results <- tried{resp, err, cancel}
 		}()
 	}
@@ -63,7 +60,7 @@ func (t *retrier) hedged(r *http.Request, p peer) (*http.Response, error) {
 	return first.settle()
 }
 
-// settle returns the answer; its context ends with its body.
+// settle returns the response. Its context ends with its body.
 func (t tried) settle() (*http.Response, error) {
 	if t.err != nil || t.resp.Body == nil {
 		t.cancel()
@@ -73,7 +70,7 @@ func (t tried) settle() (*http.Response, error) {
 	return t.resp, nil
 }
 
-// ownedBody is a body whose request has a context of its own.
+// ownedBody is a body whose request has its own context.
 type ownedBody struct {
 	io.ReadCloser
 

@@ -13,29 +13,28 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// undeclaredHosts is how many hosts get a series when none was declared.
+// undeclaredHosts is the number of hosts with a series if none is declared.
 const undeclaredHosts = 16
 
-// metrics are the client's series. The hosts bound them.
 type metrics struct {
 	duration   *prometheus.HistogramVec
 	retries    *prometheus.CounterVec
 	suppressed *prometheus.CounterVec
 	overflow   prometheus.Counter
 	open       *prometheus.GaugeVec
-	refused    *prometheus.CounterVec
+	rejected   *prometheus.CounterVec
 	hedges     *prometheus.CounterVec
 
 	config Config
 	mu     sync.Mutex
 	hosts  map[string]peer // by label value
-	room   int             // hosts that may still be added
+	room   int             // number of hosts that may be added
 }
 
 func newMetrics(reg *telemetry.Registry, cfg Config, hosts []string) (*metrics, error) {
 	m := &metrics{hosts: map[string]peer{}, config: cfg}
 	var err error
-	if m.duration, err = reg.Histogram(semconv.HTTPClientRequestDuration, "Time of one attempt of an outgoing request, to the end of the response body.",
+	if m.duration, err = reg.Histogram(semconv.HTTPClientRequestDuration, "Duration of an attempt of an outgoing request, until the end of the response body.",
 		semconv.DurationBuckets(), semconv.LabelMethod, semconv.LabelServerAddress, semconv.LabelStatus, semconv.LabelErrorType); err != nil {
 		return nil, err
 	}
@@ -45,16 +44,16 @@ func newMetrics(reg *telemetry.Registry, cfg Config, hosts []string) (*metrics, 
 	if m.suppressed, err = reg.Counter(semconv.HTTPClientRetriesSuppressed, "Retries of outgoing requests that the budget did not allow.", semconv.LabelServerAddress); err != nil {
 		return nil, err
 	}
-	if m.open, err = reg.Gauge(semconv.HTTPClientBreakerOpen, "1 while calls to a host are refused because too many failed.", semconv.LabelServerAddress); err != nil {
+	if m.open, err = reg.Gauge(semconv.HTTPClientBreakerOpen, "1 while the circuit breaker rejects calls to a host.", semconv.LabelServerAddress); err != nil {
 		return nil, err
 	}
-	if m.refused, err = reg.Counter(semconv.HTTPClientBreakerRefused, "Calls that were refused because too many to the host had failed.", semconv.LabelServerAddress); err != nil {
+	if m.rejected, err = reg.Counter(semconv.HTTPClientBreakerRejected, "Calls that an open circuit breaker rejected.", semconv.LabelServerAddress); err != nil {
 		return nil, err
 	}
-	if m.hedges, err = reg.Counter(semconv.HTTPClientHedges, "Attempts that were sent because the one before was not answered yet.", semconv.LabelServerAddress); err != nil {
+	if m.hedges, err = reg.Counter(semconv.HTTPClientHedges, "Attempts sent because the previous one had no response yet.", semconv.LabelServerAddress); err != nil {
 		return nil, err
 	}
-	overflow, err := reg.Counter(semconv.RuntimeCardinalityOverflow, "Observations that went into an overflow series because a label had too many values.",
+	overflow, err := reg.Counter(semconv.RuntimeCardinalityOverflow, "Observations in an overflow series, because a label exceeded its limit of values.",
 		semconv.LabelMetric, semconv.LabelLabel)
 	if err != nil {
 		return nil, err
@@ -70,28 +69,28 @@ func newMetrics(reg *telemetry.Registry, cfg Config, hosts []string) (*metrics, 
 	return m, nil
 }
 
-// add gives a host its series, at zero: a counter that is born with its first
-// failure hides it from rate.
+// add initializes the series of a host to zero: a counter that first appears with a value hides
+// it from rate.
 func (m *metrics) add(host string) {
 	p := peer{label: host, budget: newBudget()}
 	m.retries.WithLabelValues(host)
 	m.suppressed.WithLabelValues(host)
 	m.hedges.WithLabelValues(host)
-	open, refused := m.open.WithLabelValues(host), m.refused.WithLabelValues(host)
-	if host != semconv.OverflowValue { // hosts that have nothing in common must not pay for each other
-		p.breaker = newBreaker(m.config, open, refused)
+	open, rejected := m.open.WithLabelValues(host), m.rejected.WithLabelValues(host)
+	if host != semconv.OverflowValue { // unrelated hosts must not share a breaker
+		p.breaker = newBreaker(m.config, open, rejected)
 	}
 	m.hosts[host] = p
 }
 
-// peer is a host as the metrics know it.
+// peer has the metrics, budget and breaker of a host.
 type peer struct {
 	label   string
 	budget  *budget
-	breaker *breaker // nil refuses nothing
+	breaker *breaker // nil rejects nothing
 }
 
-// peer finds the series of a host, or the one that all others share.
+// peer returns the peer of a host, or the one that all other hosts share.
 func (m *metrics) peer(host string) peer {
 	host = strings.ToLower(host)
 	m.mu.Lock()
@@ -108,7 +107,7 @@ func (m *metrics) peer(host string) peer {
 	return p
 }
 
-// observe records one attempt. The exemplar leads from a slow bucket to a trace.
+// observe records an attempt, with an exemplar of its trace.
 func (m *metrics) observe(sc trace.SpanContext, took time.Duration, method, host, status, errorType string) {
 	if host == semconv.OverflowValue {
 		m.overflow.Inc()
@@ -121,7 +120,7 @@ func (m *metrics) observe(sc trace.SpanContext, took time.Duration, method, host
 	o.Observe(took.Seconds())
 }
 
-// methodLabel keeps invented methods out of the label.
+// methodLabel returns the label value of a method. Unknown methods share one.
 func methodLabel(method string) string {
 	known := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"}
 	if slices.Contains(known, method) {

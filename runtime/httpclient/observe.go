@@ -19,17 +19,17 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// resendKey carries the number of the attempt from the retrier to the observer.
+// resendKey is the context key of the number of the attempt.
 type resendKey struct{}
 
-// attempt is one try of a call, from its first byte to the end of its answer.
+// attempt is one attempt of a call, until the end of its response.
 type attempt struct {
 	metrics *metrics
 	span    trace.Span
 	began   time.Time
 	method  string
 	host    string
-	status  int // 0 when there was no answer
+	status  int // 0 without a response
 	once    sync.Once
 }
 
@@ -41,18 +41,18 @@ func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
 		a.finish(err)
 		return resp, err
 	}
-	a.answered(resp)
+	a.received(resp)
 	switch {
 	case resp.StatusCode == http.StatusSwitchingProtocols, resp.Body == nil, resp.Body == http.NoBody:
-		a.finish(nil) // an upgraded connection is not this request any more
+		a.finish(nil) // an upgraded connection is no longer this request
 	default:
 		resp.Body = &body{ReadCloser: resp.Body, attempt: a}
 	}
 	return resp, nil
 }
 
-// begin starts the span and writes it into the headers of a copy: a
-// RoundTripper may not change the request it was given.
+// begin starts the span and sets the headers of a copy: a RoundTripper must not modify the
+// request.
 func (o *observer) begin(r *http.Request) (*http.Request, *attempt) {
 	method := methodLabel(r.Method)
 	attributes := []attribute.KeyValue{
@@ -74,8 +74,7 @@ func (o *observer) begin(r *http.Request) (*http.Request, *attempt) {
 	}
 }
 
-// propagate tells the host how long its answer is waited for and how much it
-// matters, unless the program said so itself.
+// propagate sets the headers of deadline and priority, unless the program has set them.
 func propagate(ctx context.Context, h http.Header) {
 	if deadline, ok := ctx.Deadline(); ok && h.Get(semconv.HeaderTimeout) == "" {
 		left := max(1, time.Until(deadline).Milliseconds())
@@ -86,7 +85,7 @@ func propagate(ctx context.Context, h http.Header) {
 	}
 }
 
-func (a *attempt) answered(resp *http.Response) {
+func (a *attempt) received(resp *http.Response) {
 	a.status = resp.StatusCode
 	a.span.SetAttributes(
 		otelsemconv.HTTPResponseStatusCode(resp.StatusCode),
@@ -94,8 +93,8 @@ func (a *attempt) answered(resp *http.Response) {
 	)
 }
 
-// finish ends span and observation once: with the error that ended the
-// exchange, or nil at the end of the body.
+// finish ends span and observation once: with the error that ended the attempt, or nil at the end
+// of the body.
 func (a *attempt) finish(err error) {
 	a.once.Do(func() {
 		status, kind := "", ""
@@ -117,7 +116,7 @@ func (a *attempt) finish(err error) {
 	})
 }
 
-// description tells what a failed connection said. A status speaks for itself.
+// description returns the text of a connection error. A status needs no description.
 func description(err error) string {
 	if err == nil {
 		return ""
@@ -125,14 +124,13 @@ func description(err error) string {
 	return err.Error()
 }
 
-// body ends the attempt with the response.
 type body struct {
 	io.ReadCloser
 
 	attempt *attempt
 }
 
-// Read ends the attempt at the end of the body or with the error that cut it.
+// Read ends the attempt at the end of the body or with an error.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	switch {
@@ -144,14 +142,14 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the attempt: a caller may have read all it wants.
+// Close ends the attempt: the caller may not need the rest.
 func (b *body) Close() error {
 	err := b.ReadCloser.Close()
 	b.attempt.finish(nil)
 	return err
 }
 
-// bareURL leaves out user and query: they are where people put secrets.
+// bareURL removes user and query, which often contain secrets.
 func bareURL(u *url.URL) string {
 	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
 	return bare.String()
@@ -174,7 +172,7 @@ func protocolVersion(resp *http.Response) string {
 	return strconv.Itoa(resp.ProtoMajor) + "." + strconv.Itoa(resp.ProtoMinor)
 }
 
-// withResend tells the observer which attempt this is.
+// withResend returns a context with the number of the attempt.
 func withResend(ctx context.Context, resend int) context.Context {
 	if resend == 0 {
 		return ctx

@@ -33,7 +33,6 @@ func (h host) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// roundTrip is a transport.
 type roundTrip func(r *http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
@@ -42,8 +41,7 @@ func always(status int) host {
 	return func(*http.Request) (int, http.Header, error) { return status, nil, nil }
 }
 
-// What is left of the caller's time goes out, and so does the priority; a
-// program that says them itself is right.
+// The remaining time and the priority are sent, unless the program has set them.
 func TestDeadlineAndPriorityGoOut(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -57,7 +55,7 @@ func TestDeadlineAndPriorityGoOut(t *testing.T) {
 		{"the client's own timeout", 0, "", nil, "10000", ""},
 		{"the context's deadline", 300 * time.Millisecond, semconv.PriorityCritical, nil, "300", semconv.PriorityCritical},
 		{"less than a millisecond", time.Microsecond, semconv.PrioritySheddable, nil, "1", semconv.PrioritySheddable},
-		{"said by the program", time.Second, semconv.PriorityCritical,
+		{"set by the program", time.Second, semconv.PriorityCritical,
 			[]string{semconv.HeaderTimeout, "77", semconv.HeaderPriority, semconv.PriorityDefault}, "77", semconv.PriorityDefault},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -96,14 +94,14 @@ func TestDeadlineAndPriorityGoOut(t *testing.T) {
 					t.Errorf("priority %q, want %q", got, tc.want)
 				}
 				if len(tc.header) == 0 && len(r.Header) != 0 {
-					t.Errorf("the caller's own request was changed: %v", r.Header)
+					t.Errorf("the caller's request was modified: %v", r.Header)
 				}
 			})
 		})
 	}
 }
 
-// A host that fails is left alone, tried again, and trusted when it works.
+// A failing host is not called, tried again, and called when it works.
 func TestTheBreakerOpensAndCloses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -119,10 +117,10 @@ func TestTheBreakerOpensAndCloses(t *testing.T) {
 			}
 		}
 		if calls < breakerCalls || calls > breakerCalls+1 || calls+open != 100 {
-			t.Errorf("%d calls were made and %d refused, of 100", calls, open)
+			t.Errorf("%d calls were made and %d rejected, of 100", calls, open)
 		}
 		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 1, "payments")
-		wantSeries(t, g, semconv.HTTPClientBreakerRefused, float64(open), "payments")
+		wantSeries(t, g, semconv.HTTPClientBreakerRejected, float64(open), "payments")
 		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 0, "stock")
 
 		status = http.StatusOK
@@ -136,8 +134,8 @@ func TestTheBreakerOpensAndCloses(t *testing.T) {
 	})
 }
 
-// What was sent before the breaker opened says nothing about how the host is now,
-// and takes no place among the trials.
+// A call sent before the breaker opened says nothing about the current state of the host, and is
+// no trial.
 func TestOldCallsAreNoTrials(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -162,14 +160,14 @@ func TestOldCallsAreNoTrials(t *testing.T) {
 			if got, _, err := g.call(t, http.MethodGet, "http://payments/", nil); got != http.StatusOK {
 				t.Errorf("trial %d: %d, %v", trial, got, err)
 			}
-			time.Sleep(400 * time.Millisecond) // the old call ends before the last
+			time.Sleep(400 * time.Millisecond) // the old call ends before the last one
 		}
 		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 0, "payments")
 	})
 }
 
-// The loser of a race is given up by us: that is no failed trial, or a host whose
-// answers are slow would never be trusted again.
+// The slower attempt of a hedge is canceled, which would be a failed trial. Otherwise the breaker
+// of a slow host would never close.
 func TestTrialsAreNotHedged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -200,14 +198,14 @@ func TestTrialsAreNotHedged(t *testing.T) {
 	})
 }
 
-// A transport that panics gives its trial back: the breaker would refuse for ever.
+// A transport that panics ends its trial: otherwise the breaker would reject forever.
 func TestAPanicEndsItsTrial(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		status := http.StatusInternalServerError
 		g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, BreakerOpen: 5 * time.Second}, host(func(*http.Request) (int, http.Header, error) {
 			if status == 0 {
-				panic("no answer")
+				panic("no response")
 			}
 			return status, nil, nil
 		}), "payments")
@@ -232,15 +230,14 @@ func TestAPanicEndsItsTrial(t *testing.T) {
 	})
 }
 
-// A host that sheds load is not broken: leaving it alone would take away what it
-// can still do.
-func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
+// A host that sheds load has not failed: an open breaker would remove the capacity that it has.
+func TestRejectionsDoNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]host{
 		"shed": func(*http.Request) (int, http.Header, error) {
 			return http.StatusServiceUnavailable, http.Header{"Retry-After": {"1"}}, nil
 		},
-		"our own mistake": always(http.StatusBadRequest), "too often": always(http.StatusTooManyRequests),
+		"a bad request": always(http.StatusBadRequest), "too many requests": always(http.StatusTooManyRequests),
 	} {
 		g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5}, h)
 		for range 100 {
@@ -257,7 +254,7 @@ func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
 	}
 }
 
-// closer counts the bodies of requests that were opened and not closed.
+// closer counts request bodies that were opened and not closed.
 type closer struct {
 	io.Reader
 
@@ -269,7 +266,7 @@ func (c closer) Close() error {
 	return nil
 }
 
-// withBody is a request that can be sent again and whose bodies are counted.
+// withBody returns a request that can be sent again and whose bodies are counted.
 func withBody(t *testing.T, open *atomic.Int64) *http.Request {
 	t.Helper()
 	get := func() (io.ReadCloser, error) {
@@ -288,30 +285,29 @@ func withBody(t *testing.T, open *atomic.Int64) *http.Request {
 	return r
 }
 
-// A RoundTripper closes the body of the request, also when it refuses it: it may
-// be a file.
-func TestARefusedCallClosesItsBody(t *testing.T) {
+// A RoundTripper closes the body of the request even if it rejects it: the body may be a file.
+func TestRejectedCallClosesItsBody(t *testing.T) {
 	t.Parallel()
 	var open atomic.Int64
 	g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5}, host(func(r *http.Request) (int, http.Header, error) {
 		return http.StatusInternalServerError, nil, r.Body.Close()
 	}))
-	refused := 0
+	rejected := 0
 	for range 2 * breakerCalls {
 		resp, err := g.Do(withBody(t, &open))
 		if errors.Is(err, ErrBreakerOpen) {
-			refused++
+			rejected++
 			continue
 		}
 		_ = resp.Body.Close()
 	}
-	if refused == 0 || open.Load() != 0 {
-		t.Errorf("%d calls were refused, and %d bodies left open", refused, open.Load())
+	if rejected == 0 || open.Load() != 0 {
+		t.Errorf("%d calls were rejected, and %d bodies left open", rejected, open.Load())
 	}
 }
 
-// The second attempt is sent when the first is slow, wins, and the first is given
-// up; the budget bounds how often.
+// If the first attempt is slow, a second one is sent, wins, and the first is canceled. The budget
+// limits how often.
 func TestASlowCallIsHedged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -338,7 +334,7 @@ func TestASlowCallIsHedged(t *testing.T) {
 		}
 		synctest.Wait()
 		if calls.Load() != 2 || givenUp.Load() != 1 {
-			t.Errorf("%d calls, %d given up", calls.Load(), givenUp.Load())
+			t.Errorf("%d calls, %d canceled", calls.Load(), givenUp.Load())
 		}
 		wantSeries(t, g, semconv.HTTPClientHedges, 1, "payments")
 
@@ -371,7 +367,7 @@ func TestHedgesArePaidFromTheBudget(t *testing.T) {
 	})
 }
 
-// A hedge that the budget does not pay for is not sent, and opens no body either.
+// A hedge without budget is not sent and opens no body.
 func TestAHedgeThatIsNotPaidForOpensNoBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -396,11 +392,11 @@ func TestAHedgeThatIsNotPaidForOpensNoBody(t *testing.T) {
 	})
 }
 
-// An attempt that fails does not end the one that is still under way, however it
-// fails: refused by the breaker, or with an error that nobody knows.
+// A failed attempt does not end the other one, whether the breaker rejected it or an unknown
+// error occurred.
 func TestAFailedHedgeDoesNotEndTheCall(t *testing.T) {
 	t.Parallel()
-	t.Run("refused", func(t *testing.T) {
+	t.Run("rejected", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, HedgeAfter: 50 * time.Millisecond, Timeout: time.Minute},
@@ -439,8 +435,7 @@ func TestAFailedHedgeDoesNotEndTheCall(t *testing.T) {
 	})
 }
 
-// A connection that is to be upgraded is asked for once, and what becomes of it can
-// be written: a hedge would open a second one.
+// An upgrade is requested once, and its body is writable: a hedge would open a second connection.
 func TestUpgradesAreNotHedged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -483,5 +478,5 @@ func wantSeries(t *testing.T, g *rig, metric string, want float64, address strin
 			}
 		}
 	}
-	t.Errorf("there is no %s of %s", metric, address)
+	t.Errorf("no %s of %s", metric, address)
 }

@@ -11,33 +11,31 @@ import (
 	"time"
 )
 
-// The longest wait before a retry doubles from firstWait to longestWait, and the
-// wait itself is drawn evenly from zero up to that: "full jitter", which takes
-// the fewest calls in the AWS Architecture Blog's Exponential Backoff And Jitter
-// (2015).
+// The maximum wait before a retry doubles from firstWait to longestWait, and the wait is random
+// between zero and that: "full jitter", which needs the fewest calls in the AWS Architecture
+// Blog's Exponential Backoff And Jitter (2015).
 const (
 	firstWait   = 100 * time.Millisecond
 	longestWait = 2 * time.Second
-	// longestRetryAfter is the longest Retry-After that is waited for. A server
-	// that asks for more is down for this call.
+	// longestRetryAfter is the maximum Retry-After. A server that asks for more counts as
+	// unavailable for this call.
 	longestRetryAfter = 10 * time.Second
 )
 
-// Retries may be a tenth of the calls (Site Reliability Engineering, chapter
-// 21: with 10 % an outage costs 1.1 times the load instead of three times). A
-// burst of ten is allowed on top, the bucket of gRPC's retry throttling (A6),
-// so that an idle client can retry at all.
+// Retries are limited to a tenth of the calls (Site Reliability Engineering, chapter 21: with 10
+// %, an outage costs 1.1 times the load instead of three times), plus a burst of ten, the bucket
+// of gRPC's retry throttling (A6), so that an idle client can retry.
 const (
 	budgetRatio = 0.1
 	budgetBurst = 10
 )
 
-// drainLimit is how much of an answer is read before it is thrown away, so that
-// its connection can be used again; as much as net/http's server reads.
+// drainLimit is the number of bytes read of a discarded response, so that its connection can be
+// reused. net/http's server has the same limit.
 const drainLimit = 256 << 10 // bytes
 
-// budget is a bucket of retries. Each call adds a share of one, each retry
-// takes one.
+// budget is a token bucket of retries. Each call adds a fraction of a token, each retry takes
+// one.
 type budget struct {
 	mu     sync.Mutex
 	tokens float64
@@ -54,7 +52,7 @@ func (b *budget) earn() {
 func (b *budget) spend() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	// A tenth has no exact binary form: ten of them must still make one.
+	// 0.1 is inexact in binary; ten of them must make one token.
 	const slack = 1e-9
 	if b.tokens < 1-slack {
 		return false
@@ -63,7 +61,6 @@ func (b *budget) spend() bool {
 	return true
 }
 
-// retrier repeats what may be repeated.
 type retrier struct {
 	next       *observer
 	attempts   int
@@ -71,15 +68,14 @@ type retrier struct {
 	metrics    *metrics
 }
 
-// CloseIdleConnections passes on what http.Client.CloseIdleConnections asks.
+// CloseIdleConnections implements the method that http.Client.CloseIdleConnections calls.
 func (t *retrier) CloseIdleConnections() {
 	if c, ok := t.next.base.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
 
-// RoundTrip sends the request until it gets an answer worth returning, or may
-// not send it again.
+// RoundTrip sends the request until a response is final or a retry is not allowed.
 func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	p := t.metrics.peer(r.URL.Hostname())
 	p.budget.earn()
@@ -108,7 +104,7 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// attempt sends the request once, or twice when hedging finds it slow.
+// attempt sends the request once, or twice with hedging.
 func (t *retrier) attempt(r *http.Request, p peer) (*http.Response, error) {
 	if t.hedges(r, p) {
 		return t.hedged(r, p)
@@ -116,14 +112,14 @@ func (t *retrier) attempt(r *http.Request, p peer) (*http.Response, error) {
 	return p.breaker.call(r, t.next)
 }
 
-// hedges says whether a slow attempt may be joined by another. Trials of a host that
-// failed are few, and the one that loses a race would be a failed one; an upgraded
-// connection is not an answer that a second one could replace.
+// hedges reports whether a slow attempt may be hedged. Trials of an open breaker are not, because
+// the slower attempt would be a failed trial. Neither are upgrades, because a second response
+// cannot replace an upgraded connection.
 func (t *retrier) hedges(r *http.Request, p peer) bool {
 	return t.hedgeAfter > 0 && repeatable(r) && !p.breaker.trying() && r.Header.Get("Upgrade") == ""
 }
 
-// again returns the request for one attempt, with a fresh body after the first.
+// again returns the request for an attempt, with a new body after the first.
 func again(r *http.Request, resend int) (*http.Request, error) {
 	if resend == 0 {
 		return r, nil
@@ -139,8 +135,7 @@ func again(r *http.Request, resend int) (*http.Request, error) {
 	return try, nil
 }
 
-// repeatable reports whether sending the request twice is as good as once, and
-// possible.
+// repeatable reports whether the request is idempotent and its body can be sent again.
 func repeatable(r *http.Request) bool {
 	if r.Body != nil && r.Body != http.NoBody && r.GetBody == nil {
 		return false
@@ -152,12 +147,12 @@ func repeatable(r *http.Request) bool {
 	return r.Header.Get("Idempotency-Key") != ""
 }
 
-// transient reports whether another attempt may do better.
+// transient reports whether another attempt may succeed.
 func transient(resp *http.Response, err error) bool {
 	if err != nil {
 		kind := errorType(err)
-		// A wrong certificate stays wrong, a caller that left stays away, and
-		// what is unknown may be anything.
+		// TLS errors are permanent, canceled calls are not retried, and unknown errors may be
+		// anything.
 		return kind != errorCanceled && kind != errorTLS && kind != errorOther
 	}
 	switch resp.StatusCode {
@@ -167,8 +162,8 @@ func transient(resp *http.Response, err error) bool {
 	return false
 }
 
-// pause is the wait before the next attempt; false when the server asks for
-// too long a one, or the context ends before.
+// pause returns the wait before the next attempt. It returns false if the server asks for a
+// longer one, or the context ends before.
 func pause(ctx context.Context, resp *http.Response, resend int) (time.Duration, bool) {
 	limit := min(longestWait, firstWait<<min(resend, 16))
 	wait := rand.N(limit + 1)
@@ -188,8 +183,8 @@ func pause(ctx context.Context, resp *http.Response, resend int) (time.Duration,
 	return wait, true
 }
 
-// retryAfter reads the header: seconds, or a date (RFC 9110, 10.2.3). What
-// cannot be read is 0.
+// retryAfter parses the header: seconds, or a date (RFC 9110, section 10.2.3). Invalid values are
+// 0.
 func retryAfter(header string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second
@@ -202,12 +197,11 @@ func retryAfter(header string, now time.Time) time.Duration {
 	return 0
 }
 
-// discard ends an answer that nobody will see.
 func discard(resp *http.Response) {
 	if resp == nil || resp.Body == nil {
 		return
 	}
-	_, _ = io.CopyN(io.Discard, resp.Body, drainLimit) // its error is no reason not to try again
+	_, _ = io.CopyN(io.Discard, resp.Body, drainLimit) // an error does not matter here
 	_ = resp.Body.Close()
 }
 

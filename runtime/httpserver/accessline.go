@@ -8,8 +8,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Keys of the access line: the labels of the metrics, so that one filter works
-// on both, and what only a line can hold.
+// Keys of the access line. Those that are also labels of metrics have the same names.
 const (
 	keyMethod      = semconv.LabelMethod
 	keyRoute       = semconv.LabelRoute
@@ -25,11 +24,11 @@ const (
 	keyError       = "error"
 )
 
-// lineAttributes is the most that an access line has.
+// lineAttributes is the maximum number of attributes of an access line.
 const lineAttributes = 14
 
-// logAccess writes the access line where the configuration wants one.
-func (x *exchange) logAccess(s *series, e ending, took time.Duration, notable bool) {
+// logAccess writes the access line if the configuration asks for it.
+func (x *requestState) logAccess(s *series, e ending, took time.Duration, notable bool) {
 	switch x.observer.config.AccessLog {
 	case AccessOff:
 		return
@@ -66,7 +65,7 @@ func (x *exchange) logAccess(s *series, e ending, took time.Duration, notable bo
 	x.observer.telemetry.WriteLine(x, x.started.Add(took), level, msg, attributes)
 }
 
-// rejection is an error that says why and how important a request that was shed is.
+// rejection is the error of a request that was shed. Its LogValue has reason and priority.
 type rejection interface {
 	error
 	slog.LogValuer
@@ -79,5 +78,5 @@ func headline(outcome string) (slog.Level, string) {
 	case semconv.OutcomeShed:
 		return slog.LevelWarn, "request shed"
 	}
-	return slog.LevelInfo, "request answered"
+	return slog.LevelInfo, "request completed"
 }

@@ -15,25 +15,22 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// The gates on what observing costs. They are exact, and they hold without the
-// race detector only, which makes pools forget on purpose; `make test` runs them
-// apart.
+// These tests limit the cost of observing. The numbers are exact without the race detector, which
+// makes pools drop objects; `make test` runs them separately.
 
-// answering is a handler as services have them: it reads a parameter of the
-// path, sets a header and writes a body.
-func answering() *chi.Mux {
+// userRouter is a typical handler: it reads a path parameter, sets a header and writes a body.
+func userRouter() *chi.Mux {
 	router := chi.NewRouter()
-	router.Get("/users/{id}", answerUser)
+	router.Get("/users/{id}", writeUser)
 	return router
 }
 
-func answerUser(w http.ResponseWriter, r *http.Request) {
+func writeUser(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"id":"`+chi.URLParam(r, "id")+`"}`)
 }
 
-// quietWriter is a writer of HTTP/1 that keeps nothing, so that only the
-// handler is measured.
+// quietWriter is an HTTP/1 writer that discards everything, so that only the handler is measured.
 type quietWriter struct{ header http.Header }
 
 func (w *quietWriter) Header() http.Header             { return w.header }
@@ -41,7 +38,7 @@ func (*quietWriter) Write(b []byte) (int, error)       { return len(b), nil }
 func (*quietWriter) WriteString(s string) (int, error) { return len(s), nil }
 func (*quietWriter) WriteHeader(int)                   {}
 
-// cost is what one request allocates, on average.
+// cost is the average allocation of a request.
 type cost struct{ allocs, bytes int64 }
 
 func measure(t *testing.T, h http.Handler, header ...string) cost {
@@ -70,7 +67,7 @@ func measure(t *testing.T, h http.Handler, header ...string) cost {
 	return cost{result.AllocsPerOp(), result.AllocedBytesPerOp()}
 }
 
-// forgetful takes the spans of the real batch processor.
+// forgetful discards the spans of the batch processor.
 type forgetful struct{}
 
 // ExportSpans implements [sdktrace.SpanExporter].
@@ -110,7 +107,7 @@ func observing(t testing.TB, next http.Handler, sampling telemetry.Sampling) htt
 const unsampledParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 func TestAllocationsOfObserving(t *testing.T) {
-	bare := measure(t, answering())
+	bare := measure(t, userRouter())
 	for _, tc := range []struct {
 		name     string
 		sampling telemetry.Sampling
@@ -118,11 +115,11 @@ func TestAllocationsOfObserving(t *testing.T) {
 		most     cost // more than bare chi
 	}{
 		{"one request in a hundred is sampled", telemetry.Sampling{Ratio: 0.01}, nil, cost{1, 350}},
-		{"a caller that is trusted did not sample", telemetry.Sampling{Ratio: 1, TrustRemote: true}, []string{"traceparent", unsampledParent}, cost{1, 350}},
+		{"a trusted caller did not sample", telemetry.Sampling{Ratio: 1, TrustRemote: true}, []string{"traceparent", unsampledParent}, cost{1, 350}},
 		{"every request is sampled", telemetry.Sampling{Ratio: 1}, nil, cost{10, 4 << 10}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := measure(t, observing(t, answering(), tc.sampling), tc.header...)
+			got := measure(t, observing(t, userRouter(), tc.sampling), tc.header...)
 			more := cost{got.allocs - bare.allocs, got.bytes - bare.bytes}
 			t.Logf("bare chi %+v, observed %+v: %+d allocations, %+d bytes", bare, got, more.allocs, more.bytes)
 			if more.allocs > tc.most.allocs || more.bytes > tc.most.bytes {

@@ -35,8 +35,8 @@ func observed(b *testing.B, config telemetry.Config) http.Handler {
 	return handler
 }
 
-// BenchmarkServe compares one request on bare chi with the same observed, at
-// one trace in a hundred and at every one. Compare within one run.
+// BenchmarkServe compares a request on bare chi with an observed one, at sampling ratios of 1 %
+// and 100 %. Compare within one run.
 func BenchmarkServe(b *testing.B) {
 	for _, bc := range []struct {
 		name    string

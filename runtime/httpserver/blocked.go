@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// blockedAfter is how long a read from a client or a write to it may block until the
-// client counts as slow.
+// blockedAfter is how long a read from a client or a write to it may block until the client
+// counts as slow.
 const blockedAfter = 50 * time.Millisecond
 
-// blockedTimer notices that a read or a write blocks.
+// blockedTimer detects that a read or a write blocks.
 type blockedTimer struct {
 	mu      sync.Mutex
 	timer   *time.Timer
-	started time.Time // the read or write under way; zero without one
-	blocked bool      // it has blocked for blockedAfter
+	started time.Time // start of the current read or write; zero without one
+	blocked bool      // the current one has blocked for blockedAfter
 
-	done progress // by those that have ended
+	done progress // of completed reads or writes
 }
 
-// start begins to measure a read or write. When it has blocked for blockedAfter,
-// noteBlocked is called on a goroutine of its own; it calls block.
+// start starts the timer for a read or write. After blockedAfter, noteBlocked is called on
+// another goroutine; it calls block.
 func (t *blockedTimer) start(operation interface{ noteBlocked() }) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -32,7 +32,7 @@ func (t *blockedTimer) start(operation interface{ noteBlocked() }) {
 	t.timer.Reset(blockedAfter)
 }
 
-// block calls count and reports true, unless what blocked has ended in the meantime.
+// block calls count and returns true, unless the read or write has ended.
 func (t *blockedTimer) block(count func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -44,12 +44,12 @@ func (t *blockedTimer) block(count func()) bool {
 	return true
 }
 
-// stop ends the measurement, and reports whether block has called count.
+// stop stops the timer and reports whether block has called count.
 func (t *blockedTimer) stop() (blocked bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.timer.Stop()
-	if !t.started.IsZero() { // or another goroutine's read has ended in the meantime
+	if !t.started.IsZero() { // zero if another goroutine's read has ended meanwhile
 		t.done.spent += time.Since(t.started)
 	}
 	t.done.ended++
@@ -58,7 +58,8 @@ func (t *blockedTimer) stop() (blocked bool) {
 	return blocked
 }
 
-// total is what all reads or writes took, the one under way included, and how many have ended.
+// total returns the time spent in all reads or writes, including the current one, and the number
+// of completed ones.
 func (t *blockedTimer) total(now time.Time) progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()

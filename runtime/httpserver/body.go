@@ -14,37 +14,36 @@ import (
 )
 
 const (
-	// A request body has bodyGrace from the first read, and a second more for each
-	// bodyRate of bytes that arrived, up to the deadline of the request, or to an earlier one
-	// that the handler sets with http.ResponseController. Both are the defaults of Kestrel
-	// (ASP.NET Core, MinRequestBodyDataRate).
+	// A request body has bodyGrace from the first read plus a second for each bodyRate bytes
+	// received, up to the deadline of the request or an earlier one that the handler sets with
+	// http.ResponseController. Both are the defaults of Kestrel (ASP.NET Core,
+	// MinRequestBodyDataRate).
 	bodyGrace = 5 * time.Second
-	bodyRate  = 240 // bytes a second
+	bodyRate  = 240 // bytes per second
 
-	// lingering is how long the rest of a body that no handler read may take to
-	// arrive, so that a client that sends its whole request first gets the response: what
-	// net/http grants for the same reason (rstAvoidanceDelay).
+	// lingering is how long the rest of an unread body may take to arrive, so that a client that
+	// sends its whole request first gets the response. net/http has the same delay
+	// (rstAvoidanceDelay).
 	lingering = 500 * time.Millisecond
 )
 
-// requestBody counts what the handler reads, and rejects what is over the limit or
-// arrives too slowly. A nil one is the body of a request that has none.
+// requestBody counts the bytes that the handler reads, and rejects bodies that exceed the limit
+// or arrive too slowly. It is nil for a request without a body.
 type requestBody struct {
-	exchange *exchange
-	source   io.ReadCloser
-	bytes    atomic.Int64
-	bounded  bool      // net/http counts the rest of it
-	first    time.Time // when the first read began
-	timer    blockedTimer
-	arrived  atomic.Bool
-	failure  atomic.Pointer[error] // that the client caused
+	state   *requestState
+	source  io.ReadCloser
+	bytes   atomic.Int64
+	bounded bool      // net/http counts the rest
+	first   time.Time // start of the first read
+	timer   blockedTimer
+	arrived atomic.Bool
+	failure atomic.Pointer[error] // caused by the client
 
-	deadlines sync.Mutex // a handler may set one while it reads
-	readBy    time.Time  // when the next bytes have to have arrived; zero for a stream
-	own       time.Time  // the handler's; zero without one
+	deadlines sync.Mutex // a handler may set a deadline while it reads
+	readBy    time.Time  // deadline of the next bytes; zero for a stream
+	own       time.Time  // the handler's deadline; zero without one
 }
 
-// size is how much of the body was read.
 func (b *requestBody) size() int64 {
 	if b == nil {
 		return 0
@@ -52,7 +51,7 @@ func (b *requestBody) size() int64 {
 	return b.bytes.Load()
 }
 
-// waited is the time for which the request has waited for its body.
+// waited returns how long the request has waited for its body.
 func (b *requestBody) waited(now time.Time) time.Duration {
 	if b == nil {
 		return 0
@@ -60,7 +59,6 @@ func (b *requestBody) waited(now time.Time) time.Duration {
 	return b.timer.total(now).spent
 }
 
-// failed is the error of reading the body that the client caused, nil without one.
 func (b *requestBody) failed() error {
 	if b == nil || b.failure.Load() == nil {
 		return nil
@@ -68,20 +66,19 @@ func (b *requestBody) failed() error {
 	return *b.failure.Load()
 }
 
-// Read implements [io.Reader]. An error that the client caused is an [apierror.Error],
-// whatever the handler makes of it.
+// Read implements [io.Reader]. An error that the client caused is an [apierror.Error], even if
+// the handler does not return it.
 func (b *requestBody) Read(p []byte) (int, error) {
-	observer := b.exchange.observer
+	observer := b.state.observer
 	limit := observer.config.BodyLimit
 	if room := limit - b.bytes.Load(); int64(len(p)) > room && !b.bounded {
-		// Only net/http's own reader can make it close the connection of a sender
-		// that would go on and on, so the end of the room is left to it. It wants
-		// the writer as net/http made it.
+		// Only the reader of net/http can make net/http close the connection of a client that
+		// exceeds the limit. It needs net/http's own writer.
 		b.bounded = true
-		b.source = http.MaxBytesReader(b.exchange.recorder.ResponseWriter, b.source, room)
+		b.source = http.MaxBytesReader(b.state.recorder.ResponseWriter, b.source, room)
 	}
 	b.limitRead()
-	b.exchange.beginTransfer()
+	b.state.beginTransfer()
 	b.timer.start(b)
 	n, err := b.source.Read(p)
 	b.timer.stop()
@@ -98,14 +95,14 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, b.fail(err)
 }
 
-// noteBlocked runs while the read goes on.
+// noteBlocked is called during the read.
 func (b *requestBody) noteBlocked() {
-	b.timer.block(func() { b.exchange.observer.transfers.add(b.exchange) })
+	b.timer.block(func() { b.state.observer.transfers.add(b.state) })
 }
 
-// limitRead sets the time by which the next bytes have to arrive. Few reads move it.
+// limitRead sets the deadline of the next bytes. Few reads change it.
 func (b *requestBody) limitRead() {
-	x := b.exchange
+	x := b.state
 	if x.endless.Load() {
 		return
 	}
@@ -123,13 +120,13 @@ func (b *requestBody) limitRead() {
 		return
 	}
 	b.readBy = by
-	_ = b.endBy(by) // writers of tests have no deadlines; those of net/http do
+	_ = b.endBy(by) // writers in tests have no deadlines
 }
 
-// setDeadline sets the handler's own deadline, or none. It shortens the time of the body and
-// does not extend it, because frameworks set one for every request. A body that has arrived
-// needs none: net/http reads on to notice a client that leaves, and a deadline would end the
-// request as if it had.
+// setDeadline sets the handler's own deadline, or none. It shortens the time for the body and
+// does not extend it, because frameworks set a deadline for every request. It ignores a body that
+// has arrived: net/http keeps reading to detect that the client disconnects, and a deadline would
+// end the request.
 func (b *requestBody) setDeadline(own time.Time) error {
 	if b == nil || b.arrived.Load() {
 		return nil
@@ -140,7 +137,7 @@ func (b *requestBody) setDeadline(own time.Time) error {
 	return b.endBy(b.readBy)
 }
 
-// lift leaves the body of a stream no deadline but the handler's.
+// lift removes the deadline of a stream, except the handler's own.
 func (b *requestBody) lift() {
 	b.deadlines.Lock()
 	defer b.deadlines.Unlock()
@@ -148,19 +145,18 @@ func (b *requestBody) lift() {
 	_ = b.endBy(b.readBy)
 }
 
-// endBy ends reads at the given time, zero for never, or at the handler's own deadline if
-// that is earlier.
+// endBy sets the read deadline to the given time, zero for none, or to the handler's own deadline
+// if that is earlier.
 func (b *requestBody) endBy(by time.Time) error {
 	if !b.own.IsZero() && (by.IsZero() || b.own.Before(by)) {
 		by = b.own
 	}
-	return http.NewResponseController(b.exchange.recorder.ResponseWriter).SetReadDeadline(by)
+	return http.NewResponseController(b.state.recorder.ResponseWriter).SetReadDeadline(by)
 }
 
-// fail records an error of reading.
 func (b *requestBody) fail(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		b.exchange.observer.metrics.slow(semconv.SlowRequestBody)
+		b.state.observer.metrics.slow(semconv.SlowRequestBody)
 	}
 	err = bodyError(err)
 	if _, clients := errors.AsType[*apierror.Error](err); clients {
@@ -169,10 +165,9 @@ func (b *requestBody) fail(err error) error {
 	return err
 }
 
-// limitRest bounds the time that net/http waits for a body which the handler has not read
-// when it answers.
+// limitRest limits how long net/http waits for the unread rest of a body after the response.
 func (b *requestBody) limitRest() {
-	if b == nil || b.arrived.Load() || b.exchange.endless.Load() || b.exchange.recorder.duplex || b.exchange.request.ProtoMajor != 1 {
+	if b == nil || b.arrived.Load() || b.state.endless.Load() || b.state.recorder.duplex || b.state.request.ProtoMajor != 1 {
 		return
 	}
 	b.deadlines.Lock()
@@ -180,7 +175,7 @@ func (b *requestBody) limitRest() {
 	_ = b.endBy(time.Now().Add(lingering))
 }
 
-// withLimit names the whole limit where net/http knows the rest of it.
+// withLimit sets the whole limit in an error of net/http, which knows only the rest.
 func withLimit(err error, limit int64) error {
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return &http.MaxBytesError{Limit: limit}

@@ -19,17 +19,17 @@ func TestBodyErrorsOfTheClientAreNotInternal(t *testing.T) {
 		err  error
 		want int
 	}{
-		"a body that ends early":      {io.ErrUnexpectedEOF, http.StatusBadRequest},
-		"a broken chunk":              {errors.New("invalid byte in chunk length"), http.StatusBadRequest},
-		"a connection reset":          {&net.OpError{Op: "read", Err: errors.New("connection reset by peer")}, http.StatusBadRequest},
-		"a body over the limit":       {fmt.Errorf("read: %w", &http.MaxBytesError{Limit: 7}), http.StatusRequestEntityTooLarge},
-		"a body that does not arrive": {&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, http.StatusRequestTimeout},
-		"an API error is unchanged":   {apierror.Unavailable("no room"), http.StatusServiceUnavailable},
-		"a read after Close is ours":  {http.ErrBodyReadAfterClose, http.StatusInternalServerError},
-		"a connection that we closed": {&net.OpError{Op: "read", Err: net.ErrClosed}, http.StatusInternalServerError},
-		"the deadline of the request": {context.DeadlineExceeded, http.StatusGatewayTimeout},
-		"a request that was canceled": {context.Canceled, 499},
-		"an error that wraps io.EOF":  {fmt.Errorf("read: %w", io.EOF), http.StatusBadRequest},
+		"a body that ends early":            {io.ErrUnexpectedEOF, http.StatusBadRequest},
+		"a broken chunk":                    {errors.New("invalid byte in chunk length"), http.StatusBadRequest},
+		"a connection reset":                {&net.OpError{Op: "read", Err: errors.New("connection reset by peer")}, http.StatusBadRequest},
+		"a body over the limit":             {fmt.Errorf("read: %w", &http.MaxBytesError{Limit: 7}), http.StatusRequestEntityTooLarge},
+		"a body that does not arrive":       {&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, http.StatusRequestTimeout},
+		"an API error is unchanged":         {apierror.Unavailable("no room"), http.StatusServiceUnavailable},
+		"a read after Close":                {http.ErrBodyReadAfterClose, http.StatusInternalServerError},
+		"a connection closed by the server": {&net.OpError{Op: "read", Err: net.ErrClosed}, http.StatusInternalServerError},
+		"the deadline of the request":       {context.DeadlineExceeded, http.StatusGatewayTimeout},
+		"a request that was canceled":       {context.Canceled, 499},
+		"an error that wraps io.EOF":        {fmt.Errorf("read: %w", io.EOF), http.StatusBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,9 +43,9 @@ func TestBodyErrorsOfTheClientAreNotInternal(t *testing.T) {
 		})
 	}
 	if err := bodyError(io.EOF); err != io.EOF { //nolint:errorlint // readers compare it
-		t.Errorf("the end of a body became %v", err)
+		t.Errorf("io.EOF became %v", err)
 	}
 	if err := bodyError(nil); err != nil {
-		t.Errorf("no error became %v", err)
+		t.Errorf("nil became %v", err)
 	}
 }

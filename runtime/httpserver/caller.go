@@ -13,22 +13,20 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// maxCarried bounds each header that a caller sends along with a trace. It is
-// the length that W3C gives for baggage; a tracestate that obeys its own rules
-// and is longer could not be passed on by most.
+// maxCarried limits each header that a caller sends with a trace. It is the limit of W3C for
+// baggage; most systems do not propagate a longer tracestate.
 const maxCarried = 8 << 10
 
-// maxMembers bounds the members of baggage and of what describes them, the limit
-// that W3C began with. Without it, 8 KiB of commas cost thousands of allocations:
-// the parser makes an error for each member that is none.
+// maxMembers limits the members of baggage and their properties, as the first W3C draft did.
+// Without it, 8 KiB of commas cost thousands of allocations: the parser makes an error for each
+// empty member.
 const maxMembers = 180
 
-// callers reads what callers send along: the span that a request belongs to,
-// and baggage.
+// callers reads what callers send: the parent span and baggage.
 type callers struct {
 	propagator  propagation.TextMapPropagator
-	carriers    []string // canonical names of the headers that it reads
-	traceparent bool     // is one of them
+	carriers    []string // canonical names of the headers
+	traceparent bool     // carriers contains traceparent
 }
 
 func newCallers(p propagation.TextMapPropagator) callers {
@@ -40,9 +38,8 @@ func newCallers(p propagation.TextMapPropagator) callers {
 	return c
 }
 
-// extract returns the caller's span, not valid when there is none, and the
-// context with whatever else came along. The usual request has no such header or
-// traceparent alone, and costs no allocation.
+// extract returns the caller's span, which is invalid if there is none, and the context with
+// baggage. It does not allocate for requests without such headers or with traceparent only.
 func (c *callers) extract(ctx context.Context, h http.Header) (trace.SpanContext, context.Context) {
 	present := 0
 	for _, name := range c.carriers {
@@ -62,7 +59,7 @@ func (c *callers) extract(ctx context.Context, h http.Header) (trace.SpanContext
 	return trace.SpanContextFromContext(ctx), ctx
 }
 
-// boundedCarrier hides headers that are larger than anybody may ask us to parse.
+// boundedCarrier hides headers that are too large to parse.
 type boundedCarrier struct{ propagation.HeaderCarrier }
 
 // Get implements [propagation.TextMapCarrier].
@@ -92,8 +89,7 @@ const (
 	traceparentLength = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 )
 
-// parseTraceparent reads version 00, which is the only one there is. Anything
-// else is left to the propagator.
+// parseTraceparent parses version 00. Everything else is left to the propagator.
 func parseTraceparent(text string) (trace.SpanContext, bool) {
 	if len(text) != traceparentLength || text[:3] != "00-" || text[35] != '-' || text[52] != '-' {
 		return trace.SpanContext{}, false
@@ -122,9 +118,8 @@ func lowerHex(dst []byte, text string) bool {
 	return err == nil
 }
 
-// localParent returns a span of this process that is in the context already: of
-// an instrumentation above this one. If it is a server span as well, every
-// request has two, and that is said once.
+// localParent returns a local span in the context, of an instrumentation above this one. If that
+// is a server span, every request has two; localParent warns about it once.
 func (o *Observer) localParent(ctx context.Context) (trace.SpanContext, bool) {
 	span := trace.SpanFromContext(ctx)
 	sc := span.SpanContext()
@@ -133,7 +128,7 @@ func (o *Observer) localParent(ctx context.Context) (trace.SpanContext, bool) {
 	}
 	if above, ok := span.(interface{ SpanKind() trace.SpanKind }); ok && above.SpanKind() == trace.SpanKindServer {
 		o.doubled.Do(func() {
-			o.log.LogAttrs(ctx, slog.LevelWarn, "requests have two server spans: remove the instrumentation above httpserver",
+			o.log.LogAttrs(ctx, slog.LevelWarn, "requests have two server spans; remove the instrumentation above httpserver",
 				slog.String("span_name", nameOf(span)))
 		})
 	}

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// writeChunk is the most that is written at a time, so that a write blocks only as long
-// as a client reads nothing. A client that reads as much within cutAfter is never cut.
+// writeChunk is the maximum size of a write, so that a write blocks only while the client reads
+// nothing. A client that reads this much within cutAfter is never cut.
 const writeChunk = 64 << 10
 
-// http2Chunk is writeChunk over HTTP/2, where streams take turns: the most that one of them
-// sends in a turn, so that a write ends with each (SETTINGS_MAX_FRAME_SIZE, RFC 9113, 6.5.2).
+// http2Chunk is writeChunk over HTTP/2. Streams take turns, and this is the maximum that a stream
+// sends in one turn (SETTINGS_MAX_FRAME_SIZE, RFC 9113, section 6.5.2).
 const http2Chunk = 16 << 10
 
-// inChunks writes data in parts of writeChunk or http2Chunk. No data is one part.
+// inChunks writes data in chunks of writeChunk or http2Chunk. Empty data is one chunk.
 func inChunks[T string | []byte](r *recorder, data T, write func(T) (int, error)) (written int, err error) {
 	var second time.Time
 	chunk := writeChunk
-	if r.exchange.request.ProtoMajor == 2 {
+	if r.state.request.ProtoMajor == 2 {
 		chunk = http2Chunk
 	}
 	for {
@@ -33,21 +33,21 @@ func inChunks[T string | []byte](r *recorder, data T, write func(T) (int, error)
 	}
 }
 
-// nextPart notes that a part of a long write has ended and that another follows, and
-// returns when the second one began. However steadily the client reads, the request waits
-// for it and not for the service, and gives its place up.
+// nextPart is called between two chunks of a long write, and returns the start of the second
+// chunk. Even if the client reads steadily, the request waits for the client, so it releases its
+// slot.
 func (r *recorder) nextPart(second time.Time) time.Time {
 	if second.IsZero() {
 		return time.Now()
 	}
 	if time.Since(second) >= blockedAfter {
-		r.giveUpPlace()
+		r.releaseSlot()
 	}
 	return second
 }
 
-// readFile copies a file in parts of writeChunk. The kernel copies from an
-// [io.LimitedReader] directly on a file only.
+// readFile copies a file in chunks of writeChunk. The kernel copies from an [io.LimitedReader]
+// only if it reads a file directly.
 func (r http1Recorder) readFile(src io.Reader) (written int64, err error) {
 	limited, ok := src.(*io.LimitedReader)
 	if !ok {
@@ -71,8 +71,8 @@ func (r http1Recorder) readFile(src io.Reader) (written int64, err error) {
 	return written, nil
 }
 
-// isFile reports a source that the kernel copies from: a file, or a part of one as
-// [http.ServeContent] has it.
+// isFile reports whether the kernel can copy from src: a file, or a part of one as in
+// [http.ServeContent].
 func isFile(src io.Reader) bool {
 	if limited, ok := src.(*io.LimitedReader); ok {
 		src = limited.R

@@ -7,21 +7,20 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// An exchange is the context of its request. That saves the allocations of the
-// contexts for span, route and deadline, and chi, which finds its routing
-// context here, needs no copy of the request.
-var _ context.Context = (*exchange)(nil)
+// requestState is the context of its request. That saves the allocations of contexts for span,
+// route and deadline. chi finds its routing context here and does not copy the request.
+var _ context.Context = (*requestState)(nil)
 
-type exchangeKey struct{}
+type stateKey struct{}
 
 // Value implements [context.Context].
-func (x *exchange) Value(key any) any {
+func (x *requestState) Value(key any) any {
 	switch key {
 	case chi.RouteCtxKey:
 		if x.observer.learned.routing {
 			return x.route()
 		}
-	case exchangeKey{}:
+	case stateKey{}:
 		return x
 	case x.observer.learned.spanKey:
 		return x.span
@@ -32,9 +31,8 @@ func (x *exchange) Value(key any) any {
 	return x.base.Value(key)
 }
 
-// route is the routing context, made when it is first asked for: handlers other
-// than chi's need none.
-func (x *exchange) route() *chi.Context {
+// route returns the routing context. It is created on first use: only chi needs one.
+func (x *requestState) route() *chi.Context {
 	if routing := x.routing.Load(); routing != nil {
 		return routing
 	}
@@ -42,8 +40,8 @@ func (x *exchange) route() *chi.Context {
 	return x.routing.Load()
 }
 
-// Deadline implements [context.Context]. A stream has none of ours.
-func (x *exchange) Deadline() (time.Time, bool) {
+// Deadline implements [context.Context]. A stream has no deadline of the server.
+func (x *requestState) Deadline() (time.Time, bool) {
 	if x.endless.Load() {
 		return x.base.Deadline()
 	}
@@ -54,38 +52,36 @@ func (x *exchange) Deadline() (time.Time, bool) {
 	return own, true
 }
 
-// Done implements [context.Context]. Only a handler that asks for it pays for
-// the timer.
-func (x *exchange) Done() <-chan struct{} { return x.arm().Done() }
+// Done implements [context.Context]. The timer is created on first use.
+func (x *requestState) Done() <-chan struct{} { return x.arm().Done() }
 
 // Err implements [context.Context].
-func (x *exchange) Err() error {
+func (x *requestState) Err() error {
 	if d := x.armed.Load(); d != nil {
 		return d.Err()
 	}
 	if x.base.Err() == nil && !x.ended.Load() && !x.lateAt(time.Now()) {
 		return nil
 	}
-	// From now on the answer is the armed context's, so that it never changes.
+	// From now on the armed context has the error, so that it never changes.
 	return x.arm().Err()
 }
 
-func (x *exchange) lateAt(now time.Time) bool {
+func (x *requestState) lateAt(now time.Time) bool {
 	limit, limited := x.Deadline()
 	return limited && !now.Before(limit)
 }
 
-// causeAt is context.Cause with a clock that was read already.
-func (x *exchange) causeAt(now time.Time) error {
+// causeAt is context.Cause for the given time.
+func (x *requestState) causeAt(now time.Time) error {
 	if x.armed.Load() == nil && x.base.Err() == nil && !x.lateAt(now) {
 		return nil
 	}
 	return context.Cause(x)
 }
 
-// lift takes the deadline away: the response is a stream, whose length is no latency.
-// A deadline that passed already stays passed.
-func (x *exchange) lift() {
+// lift removes the deadline of a stream. A deadline that has passed stays passed.
+func (x *requestState) lift() {
 	x.arming.Lock()
 	defer x.arming.Unlock()
 	x.endless.Store(true)
@@ -94,14 +90,14 @@ func (x *exchange) lift() {
 	}
 }
 
-// deadline is the context that the handler waits for.
+// deadline is the context that a handler waits for.
 type deadline struct {
 	context.Context
 	cancel context.CancelFunc
-	limit  limit // without a timer when nothing is left to lift
+	limit  limit // without a timer if there is nothing to lift
 }
 
-func (x *exchange) arm() *deadline {
+func (x *requestState) arm() *deadline {
 	if d := x.armed.Load(); d != nil {
 		return d
 	}
@@ -118,7 +114,7 @@ func (x *exchange) arm() *deadline {
 	return d
 }
 
-func (x *exchange) newDeadline(now time.Time) *deadline {
+func (x *requestState) newDeadline(now time.Time) *deadline {
 	d := &deadline{}
 	at, limited := x.Deadline()
 	switch {
@@ -133,13 +129,13 @@ func (x *exchange) newDeadline(now time.Time) *deadline {
 	return d
 }
 
-// release ends the context: what a handler left running is told to stop.
-func (x *exchange) release() {
+// release ends the context and stops what the handler left running.
+func (x *requestState) release() {
 	x.arming.Lock()
 	defer x.arming.Unlock()
 	x.ended.Store(true)
 	if d := x.armed.Load(); d != nil {
 		d.cancel()
-		d.limit.lift() // a context that ended before does not stop its timer again
+		d.limit.lift() // a context that has ended does not stop its timer
 	}
 }

@@ -29,21 +29,20 @@ func newTestObserver(t testing.TB, c Config) *Observer {
 	return o
 }
 
-// within runs the handler with a limit of one second.
+// within runs the handler with a request timeout of one second.
 func within(t *testing.T, ctx context.Context, handle func(context.Context)) *httptest.ResponseRecorder {
 	t.Helper()
 	with := func(r *http.Request) { *r = *r.WithContext(ctx) }
-	return answerWithin(t, with, func(_ http.ResponseWriter, r *http.Request) { handle(r.Context()) })
+	return serveWithin(t, with, func(_ http.ResponseWriter, r *http.Request) { handle(r.Context()) })
 }
 
-// answerWithin is within for a handler that writes, asked by a request that was
-// changed first.
-func answerWithin(t *testing.T, change func(*http.Request), handle http.HandlerFunc) *httptest.ResponseRecorder {
+// serveWithin is within for a handler that writes. change modifies the request first.
+func serveWithin(t *testing.T, change func(*http.Request), handle http.HandlerFunc) *httptest.ResponseRecorder {
 	t.Helper()
-	return answerOf(t, newTestObserver(t, Config{RequestTimeout: time.Second}), change, handle)
+	return serve(t, newTestObserver(t, Config{RequestTimeout: time.Second}), change, handle)
 }
 
-func answerOf(t *testing.T, o *Observer, change func(*http.Request), handle http.Handler) *httptest.ResponseRecorder {
+func serve(t *testing.T, o *Observer, change func(*http.Request), handle http.Handler) *httptest.ResponseRecorder {
 	t.Helper()
 	h, err := o.Wrap(handle)
 	if err != nil {
@@ -61,10 +60,10 @@ func answerOf(t *testing.T, o *Observer, change func(*http.Request), handle http
 func TestDeadlineOfARequest(t *testing.T) {
 	t.Parallel()
 	for name, wait := range map[string]func(context.Context){
-		"somebody waits for it": func(ctx context.Context) { <-ctx.Done() },
-		"nobody asked for Done": func(context.Context) { time.Sleep(2 * time.Second) },
-		"a context below waits": func(ctx context.Context) { below, stop := context.WithCancel(ctx); defer stop(); <-below.Done() },
-		"a longer limit below is no up": func(ctx context.Context) {
+		"a handler waits for Done": func(ctx context.Context) { <-ctx.Done() },
+		"nothing calls Done":       func(context.Context) { time.Sleep(2 * time.Second) },
+		"a derived context waits":  func(ctx context.Context) { below, stop := context.WithCancel(ctx); defer stop(); <-below.Done() },
+		"a longer timeout below does not extend it": func(ctx context.Context) {
 			below, stop := context.WithTimeout(ctx, time.Hour)
 			defer stop()
 			<-below.Done()
@@ -88,33 +87,33 @@ func TestDeadlineOfARequest(t *testing.T) {
 					}
 				})
 				if rec.Code != http.StatusGatewayTimeout {
-					t.Errorf("silence is answered %d", rec.Code)
+					t.Errorf("without a response, the status is %d", rec.Code)
 				}
 			})
 		})
 	}
 }
 
-// Whoever only asks for a stream is held to the deadline like the others.
-func TestAskingForAStreamIsNotOne(t *testing.T) {
+// A request that asks for a stream still has the deadline.
+func TestStreamRequestHeaderKeepsTheDeadline(t *testing.T) {
 	t.Parallel()
 	for _, header := range [][2]string{{"Upgrade", "websocket"}, {"Accept", eventStream}, {"Content-Type", connectStream + "json"}} {
 		t.Run(header[0], func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				rec := answerWithin(t, func(r *http.Request) { r.Header.Set(header[0], header[1]) }, func(_ http.ResponseWriter, r *http.Request) {
+				rec := serveWithin(t, func(r *http.Request) { r.Header.Set(header[0], header[1]) }, func(_ http.ResponseWriter, r *http.Request) {
 					<-r.Context().Done()
 				})
 				if rec.Code != http.StatusGatewayTimeout {
-					t.Errorf("silence is answered %d", rec.Code)
+					t.Errorf("without a response, the status is %d", rec.Code)
 				}
 			})
 		})
 	}
 }
 
-// A stream has no deadline, whether its caller asked for one or not, and neither
-// have the contexts that the handler made before it began.
+// A stream has no deadline, whether its client asked for one or not, and neither have contexts
+// derived before it began.
 func TestAStreamOutlivesTheDeadline(t *testing.T) {
 	t.Parallel()
 	begin := func(status int, contentType string) func(http.ResponseWriter) {
@@ -135,7 +134,7 @@ func TestAStreamOutlivesTheDeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				answerWithin(t, nil, func(w http.ResponseWriter, r *http.Request) {
+				serveWithin(t, nil, func(w http.ResponseWriter, r *http.Request) {
 					before, stop := context.WithCancel(r.Context())
 					defer stop()
 					stream(w)
@@ -153,11 +152,11 @@ func TestAStreamOutlivesTheDeadline(t *testing.T) {
 	}
 }
 
-// A stream that begins too late does not bring an ended context back to life.
-func TestADeadlineThatPassedStaysPassed(t *testing.T) {
+// A stream that begins after the deadline does not revive the context.
+func TestPassedDeadlineStaysPassed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		answerWithin(t, nil, func(w http.ResponseWriter, r *http.Request) {
+		serveWithin(t, nil, func(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 			w.Header().Set("Content-Type", eventStream)
 			w.WriteHeader(http.StatusOK)
@@ -168,13 +167,13 @@ func TestADeadlineThatPassedStaysPassed(t *testing.T) {
 	})
 }
 
-// A caller that leaves ends a stream.
+// A stream ends when its client disconnects.
 func TestAStreamEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		caller, leave := context.WithCancel(t.Context())
 		with := func(r *http.Request) { *r = *r.WithContext(caller) }
-		answerWithin(t, with, func(w http.ResponseWriter, r *http.Request) {
+		serveWithin(t, with, func(w http.ResponseWriter, r *http.Request) {
 			below, stop := context.WithCancel(r.Context())
 			defer stop()
 			w.Header().Set("Content-Type", eventStream)
@@ -188,8 +187,8 @@ func TestAStreamEndsWithItsCaller(t *testing.T) {
 	})
 }
 
-// Whatever Err said once it says for ever, although the other limit passes too.
-func TestACallerThatLeftStaysGone(t *testing.T) {
+// Err never changes its value, even if the deadline passes later.
+func TestErrNeverChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("left")
@@ -206,7 +205,7 @@ func TestACallerThatLeftStaysGone(t *testing.T) {
 	})
 }
 
-func TestAnEarlierDeadlineAboveHolds(t *testing.T) {
+func TestEarlierParentDeadlineApplies(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		above, stop := context.WithTimeout(t.Context(), time.Millisecond)
@@ -220,7 +219,7 @@ func TestAnEarlierDeadlineAboveHolds(t *testing.T) {
 	})
 }
 
-// What a handler leaves running is told to stop, whether it asked before or after.
+// The context ends with the request, whether Done was called before or after.
 func TestTheContextEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
 	for name, ask := range map[string]func(context.Context){
@@ -242,23 +241,23 @@ func TestTheContextEndsWithTheRequest(t *testing.T) {
 	}
 }
 
-// Contexts below are told by their parent, not by a goroutine each.
-func TestContextsBelowCostNoGoroutine(t *testing.T) {
+// Derived contexts need no goroutine.
+func TestDerivedContextsNeedNoGoroutine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		within(t, t.Context(), func(ctx context.Context) {
 			below, stop := context.WithCancel(ctx)
 			defer stop()
-			// The standard library adopts a child when Done is the channel of the
-			// context that Value leads to; else it would start a goroutine.
-			if d := exchangeOf(below).armed.Load(); d == nil || d.Done() != ctx.Done() {
-				t.Error("Done is not that of the context that Value leads to")
+			// Package context adopts a child if Done is the channel of the context that Value
+			// returns. Otherwise it starts a goroutine.
+			if d := stateOf(below).armed.Load(); d == nil || d.Done() != ctx.Done() {
+				t.Error("Done is not the channel of the context that Value returns")
 			}
 		})
 	})
 }
 
-// The short way to read traceparent reads what the propagator reads.
+// parseTraceparent agrees with the propagator.
 func FuzzTraceparent(f *testing.F) {
 	for _, seed := range []string{
 		"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ff",
@@ -275,7 +274,7 @@ func FuzzTraceparent(f *testing.F) {
 			t.Errorf("%q is %+v, the propagator reads %+v", text, got, want)
 		}
 		if !ok && want.IsValid() && len(text) == traceparentLength && text[:2] == "00" {
-			t.Errorf("%q is refused, the propagator reads %+v", text, want)
+			t.Errorf("%q is rejected, the propagator reads %+v", text, want)
 		}
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// Any handler can be observed. The routes of a chi router are known; those of
-// http.ServeMux are declared.
+// Any handler can be observed. The routes of a chi router are known; those of an http.ServeMux
+// are declared.
 func ExampleObserver_Wrap() {
 	tel, err := telemetry.New(telemetry.Options{Service: "shop", Stdout: io.Discard})
 	if err != nil {
@@ -25,7 +25,7 @@ func ExampleObserver_Wrap() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /cart/{id}", func(w http.ResponseWriter, r *http.Request) {
-		httpserver.WriteProblem(w, r, apierror.Unavailable("the stock system does not answer").WithCause(errors.New("dial tcp: refused")))
+		httpserver.WriteProblem(w, r, apierror.Unavailable("the stock system is unavailable").WithCause(errors.New("dial tcp: refused")))
 	})
 	handler, err := observer.Wrap(mux, httpserver.Routes("GET /cart/{id}"))
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// exemplars are the trace ids that the histogram of one status shows now.
+// exemplars returns the trace ids of the current exemplars of a status.
 func (p *pass) exemplars(status string) []string {
 	p.t.Helper()
 	families, err := p.telemetry.Metrics().Gather()
@@ -36,9 +36,8 @@ func (p *pass) exemplars(status string) []string {
 	return ids
 }
 
-// everyStep serves two requests of each status at each step for as long as told,
-// looks at the exemplars after each, and counts how many different ones
-// there were.
+// everyStep serves two requests of each status at each step, checks the exemplars after each
+// step, and returns the number of different ones.
 func (p *pass) everyStep(step, length time.Duration, statuses ...string) map[string]int {
 	seen := map[string]map[string]bool{}
 	for end := time.Now().Add(length); time.Now().Before(end); time.Sleep(step) {
@@ -68,8 +67,7 @@ func statusPages() http.Handler {
 	return router
 }
 
-// A second of sampled requests gives each series one exemplar every 100 ms, and
-// the one series does not take the other's.
+// Each series gets one exemplar every 100 ms, independently of other series.
 func TestOneExemplarASeriesAndInterval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -83,15 +81,15 @@ func TestOneExemplarASeriesAndInterval(t *testing.T) {
 		if n := p.count(semconv.HTTPServerRequestDuration, nil); n != 400 {
 			t.Errorf("%v requests were measured, want all 400", n)
 		}
-		// Requests that are rarer than the interval have one each.
+		// Requests less frequent than the interval have one each.
 		if n := p.everyStep(time.Second, 5*time.Second, "200")["200"]; n != 5 {
-			t.Errorf("%d exemplars at 5 rare moments, want one at each", n)
+			t.Errorf("%d exemplars, want 5", n)
 		}
 	})
 }
 
-// A request that is not sampled has no trace to lead to.
-func TestNoExemplarOfWhatIsNotSampled(t *testing.T) {
+// A request that is not sampled has no exemplar.
+func TestUnsampledRequestHasNoExemplar(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPass(t, telemetry.Sampling{TrustRemote: true, Ratio: 1}, statusPages())

@@ -4,10 +4,9 @@ package httpserver
 
 import "net/http"
 
-// withFaults does nothing in a program that anybody may reach. Only a build with
-// the tag scaffold_faults, which `scaffold verify` makes for itself, can be told
-// by its callers to fail.
+// withFaults does nothing: only builds with the tag scaffold_faults, which `scaffold verify`
+// makes, inject faults.
 func withFaults(next http.Handler) http.Handler { return next }
 
-// FaultsCompiledIn says whether callers can make the server fail on purpose.
+// FaultsCompiledIn reports whether fault injection is compiled in.
 const FaultsCompiledIn = false

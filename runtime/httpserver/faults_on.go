@@ -12,19 +12,19 @@ import (
 	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
-// FaultsCompiledIn says whether callers can make the server fail on purpose.
+// FaultsCompiledIn reports whether fault injection is compiled in.
 const FaultsCompiledIn = true
 
-// faultHeader asks for a fault, as in "error", "shed", "panic", "delay=300ms" or "cpu=30ms".
+// faultHeader requests a fault: "error", "shed", "panic", "delay=300ms" or "cpu=30ms".
 const faultHeader = "Scaffold-Fault"
 
-// maxFault bounds what a caller can ask for.
+// maxFault limits the injected delay and CPU time.
 const maxFault = 10 * time.Second
 
-var errOnPurpose = errors.New("a fault that the caller asked for")
+var errOnPurpose = errors.New("injected fault")
 
-// withFaults lets a caller decide how a request ends. The handler runs in any case, with a
-// response that is discarded if another one is sent, so that the router has chosen the route.
+// withFaults injects the fault that the caller requests. The handler runs in any case, so that
+// the router chooses the route. Its response is discarded if the fault has its own.
 func withFaults(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		kind, value, _ := strings.Cut(r.Header.Get(faultHeader), "=")
@@ -41,21 +41,20 @@ func withFaults(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		case kind == "error":
 			next.ServeHTTP(discard{}, r)
-			WriteProblem(w, r, apierror.New(apierror.CodeInternal, "this request fails on purpose").WithCause(errOnPurpose))
+			WriteProblem(w, r, apierror.New(apierror.CodeInternal, "injected error").WithCause(errOnPurpose))
 		case kind == "shed":
 			next.ServeHTTP(discard{}, r)
 			MarkShed(r.Context())
-			WriteProblem(w, r, apierror.New(apierror.CodeUnavailable, "this request is shed on purpose"))
+			WriteProblem(w, r, apierror.New(apierror.CodeUnavailable, "injected load shedding"))
 		case kind == "panic":
 			next.ServeHTTP(discard{}, r)
 			panic(errOnPurpose)
 		default:
-			WriteProblem(w, r, apierror.New(apierror.CodeInvalid, "Scaffold-Fault is error, shed, panic, delay=300ms or cpu=30ms"))
+			WriteProblem(w, r, apierror.New(apierror.CodeInvalid, "invalid Scaffold-Fault; send error, shed, panic, delay=300ms or cpu=30ms"))
 		}
 	})
 }
 
-// wait returns after d, or when the request is canceled.
 func wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -65,7 +64,6 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// useCPU runs on a CPU until d has passed, or the request is canceled.
 func useCPU(ctx context.Context, d time.Duration) {
 	for began := time.Now(); time.Since(began) < d && ctx.Err() == nil; {
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
 
-// A CPU profile has the request: the process uses a CPU meanwhile.
+// The process uses a CPU during the request, so that a CPU profile shows it.
 func TestFaultsUseACPU(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()

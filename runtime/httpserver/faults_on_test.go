@@ -13,8 +13,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// What a caller asks for happens, and is counted on the route that it asked for.
-func TestFaultsHappenOnRequest(t *testing.T) {
+// The requested fault is injected and counted on the route of the request.
+func TestFaultsAreInjectedOnRequest(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
 	router.Get("/orders/{id}", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
@@ -42,10 +42,10 @@ func TestFaultsHappenOnRequest(t *testing.T) {
 		began := time.Now()
 		res, body := get(t, svc.URL+"/orders/1", "Scaffold-Fault", tc.ask)
 		if res.StatusCode != tc.status {
-			t.Errorf("%s answers %d: %s", tc.ask, res.StatusCode, body)
+			t.Errorf("%s: status %d: %s", tc.ask, res.StatusCode, body)
 		}
 		if took := time.Since(began); tc.slow && took < 50*time.Millisecond {
-			t.Errorf("%s answers after %s", tc.ask, took)
+			t.Errorf("%s: took %s", tc.ask, took)
 		}
 		svc.WaitMetric(semconv.HTTPServerRequests, labels, before+1)
 	}
@@ -54,7 +54,7 @@ func TestFaultsHappenOnRequest(t *testing.T) {
 	})
 }
 
-// What a caller asks for ends with the request.
+// A fault ends when the request is canceled.
 func TestFaultsEndWithTheirRequest(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
@@ -70,7 +70,7 @@ func TestFaultsEndWithTheirRequest(t *testing.T) {
 		began := time.Now()
 		if res, err := http.DefaultClient.Do(req); err == nil {
 			_ = res.Body.Close()
-			t.Errorf("%s: status %d before the caller left", ask, res.StatusCode)
+			t.Errorf("%s: status %d before the client disconnected", ask, res.StatusCode)
 		}
 		cancel()
 		svc.WaitMetric(semconv.HTTPServerRequests, map[string]string{semconv.LabelOutcome: semconv.OutcomeSuccess}, float64(i+1))

@@ -12,53 +12,52 @@ import (
 )
 
 const (
-	// maxHeader is the maximum size of a header in bytes: request line and fields, written as in
-	// HTTP/1. It is the default of Node.js.
+	// maxHeader is the maximum size of a header in bytes: request line and fields as in HTTP/1.
+	// It is the default of Node.js.
 	maxHeader = 16 << 10
-	// maxFields is the maximum number of fields in a header. Each field costs about 100 bytes of
-	// memory on top of its text. Apache and Envoy allow 100.
+	// maxFields is the maximum number of fields in a header. Each field takes about 100 bytes of
+	// memory in addition to its text. Apache and Envoy allow 100.
 	maxFields = 128
-	// maxHeaderOfNetHTTP is net/http's own limit. Over HTTP/2, a larger field ends the connection
-	// and with it the requests of all clients behind the same proxy. So it must exceed the 60 KiB
-	// that Envoy allows for a header.
+	// maxHeaderOfNetHTTP is the limit of net/http. Over HTTP/2, a larger field closes the
+	// connection, and with it the requests of all clients behind the same proxy. So the limit
+	// must exceed the 60 KiB that Envoy allows for a header.
 	maxHeaderOfNetHTTP = 64 << 10
-	// headerLogInterval is the least time between two log lines about headers.
+	// headerLogInterval is the minimum time between two log lines about headers.
 	headerLogInterval = time.Minute
 )
 
-// http2Preface begins a connection of HTTP/2 (RFC 9113, 3.4).
+// http2Preface begins an HTTP/2 connection (RFC 9113, section 3.4).
 const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-// headerTooLarge is the response where nothing has been parsed, in the form of net/http's.
+// headerTooLarge is the response before anything is parsed, in the form of net/http's.
 var headerTooLarge = fmt.Sprintf("HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"+
 	"431 Request Header Fields Too Large: at most %d bytes and %d fields", maxHeader, maxFields)
 
-// arrival counts the bytes and lines of an HTTP/1 header while it arrives. Without it, net/http
+// arrival counts the bytes and lines of an HTTP/1 header as they arrive. Without it, net/http
 // would buffer up to maxHeaderOfNetHTTP.
 type arrival struct {
-	preface      int  // bytes of http2Preface that have arrived; -1 if the connection began otherwise
+	preface      int  // bytes of http2Preface that have arrived; -1 if the connection began with other bytes
 	header       bool // the next byte belongs to a header
 	bytes, lines int  // of the header
 }
 
 func (a *arrival) http2() bool { return a.preface == len(http2Preface) }
 
-// begin notes that the next header begins.
 func (a *arrival) begin() {
 	if !a.http2() {
 		a.header, a.bytes, a.lines = true, 0, 0
 	}
 }
 
-// end notes that net/http has read a header.
+// end is called when net/http has read a header.
 func (a *arrival) end() {
 	if !a.http2() {
 		a.header = false
 	}
 }
 
-// add counts bytes that arrived. They may reach beyond the end of the header: only net/http
-// parses it, and calls end.
+// add counts received bytes. They may extend beyond the end of the header: only net/http parses
+// it, and calls end.
 func (a *arrival) add(p []byte) {
 	if a.preface >= 0 && !a.http2() {
 		a.addPreface(p)
@@ -78,8 +77,8 @@ func (a *arrival) addPreface(p []byte) {
 	a.header = !a.http2()
 }
 
-// tooLarge reports whether the header is already too large although its end has not arrived. Of
-// its lines, the request line and the empty last line are not fields.
+// tooLarge reports whether the incomplete header is already too large. The request line and the
+// empty last line are not fields.
 func (a *arrival) tooLarge() bool {
 	return a.header && (a.bytes >= maxHeader+len("\r\n") || a.lines > 1+maxFields)
 }
@@ -88,7 +87,7 @@ func (a *arrival) tooLarge() bool {
 func (c *connection) Read(p []byte) (int, error) {
 	if c.arrival.tooLarge() {
 		c.rejectHeader()
-		return 0, io.EOF // net/http closes the connection
+		return 0, io.EOF // makes net/http close the connection
 	}
 	n, err := c.TCPConn.Read(p)
 	if c.arrival.header {
@@ -97,8 +96,8 @@ func (c *connection) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// rejectHeader responds, and reads on for a moment. Closing a connection with unread bytes
-// resets it, and the client may lose the response.
+// rejectHeader responds and reads on for a moment. Closing a connection with unread bytes resets
+// it, and the client may lose the response.
 func (c *connection) rejectHeader() {
 	c.listener.rejected(semconv.MethodOther, c.RemoteAddr().String())
 	_ = c.SetDeadline(time.Now().Add(lingering))
@@ -108,7 +107,8 @@ func (c *connection) rejectHeader() {
 }
 
 // reject responds with a status and no body, and frees the header first. It is called before any
-// state for the request exists. A client that reads slowly cannot delay a response without a body.
+// state for the request exists. Without a body, a client that reads slowly cannot delay the
+// response.
 func reject(w http.ResponseWriter, r *http.Request, status int) {
 	// net/http keeps the request until the response is written. That may take as long as the
 	// garbage collector needs to free the headers of other requests.
@@ -138,7 +138,7 @@ func isTooLarge(r *http.Request) bool {
 		fields++
 	}
 	if r.Host != "" {
-		count("Host", r.Host) // net/http takes it out of Header
+		count("Host", r.Host) // net/http removes it from Header
 	}
 	for name, values := range r.Header {
 		for _, value := range values {

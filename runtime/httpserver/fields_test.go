@@ -16,7 +16,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// fieldsOf is a header of so many fields with different names.
+// fieldsOf returns n header fields with different names.
 func fieldsOf(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -25,7 +25,8 @@ func fieldsOf(n int) string {
 	return b.String()
 }
 
-// What is no preface of HTTP/2 is a header of HTTP/1, in whatever parts it arrives.
+// Everything that does not begin with the HTTP/2 preface is an HTTP/1 header, in any
+// segmentation.
 func TestArrival(t *testing.T) {
 	t.Parallel()
 	const first = "POST / HTTP/1.1\r\n"
@@ -33,14 +34,14 @@ func TestArrival(t *testing.T) {
 		text string
 		want bool
 	}{
-		"as many fields as may pass":           {first + fieldsOf(maxFields) + "\r", false},
-		"one too many":                         {first + fieldsOf(maxFields+1), true},
-		"lines that end with LF only":          {strings.ReplaceAll(first+fieldsOf(maxFields+1), "\r", ""), true},
-		"continued lines count":                {first + "a: b\r\n" + strings.Repeat(" c\r\n", maxFields), true},
-		"as many bytes as may pass":            {first + strings.Repeat("x", maxHeader-len(first)-2) + "\r\n\r", false},
-		"one byte too many":                    {first + strings.Repeat("x", maxHeader-len(first)-1) + "\r\n\r", true},
-		"HTTP/2":                               {http2Preface + strings.Repeat("\n", 2*maxHeader), false},
-		"what looks like the preface at first": {"PRI * HTTP/2.0\r\n" + fieldsOf(maxFields+1), true},
+		"the maximum number of fields": {first + fieldsOf(maxFields) + "\r", false},
+		"one field too many":           {first + fieldsOf(maxFields+1), true},
+		"lines that end with LF only":  {strings.ReplaceAll(first+fieldsOf(maxFields+1), "\r", ""), true},
+		"continued lines count":        {first + "a: b\r\n" + strings.Repeat(" c\r\n", maxFields), true},
+		"the maximum number of bytes":  {first + strings.Repeat("x", maxHeader-len(first)-2) + "\r\n\r", false},
+		"one byte too many":            {first + strings.Repeat("x", maxHeader-len(first)-1) + "\r\n\r", true},
+		"HTTP/2":                       {http2Preface + strings.Repeat("\n", 2*maxHeader), false},
+		"a partial preface":            {"PRI * HTTP/2.0\r\n" + fieldsOf(maxFields+1), true},
 	} {
 		for _, size := range []int{1, 7, 23, 4096} {
 			a := arrival{}
@@ -55,7 +56,7 @@ func TestArrival(t *testing.T) {
 	}
 }
 
-// listening is a server on loopback that ends with the test.
+// listening starts a server on loopback that ends with the test.
 func listening(t *testing.T, log io.Writer, h http.Handler) *Server {
 	t.Helper()
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: log})
@@ -78,7 +79,7 @@ func listening(t *testing.T, log io.Writer, h http.Handler) *Server {
 	return s
 }
 
-// The fields of each header are counted anew, and neither bodies nor HTTP/2 frames are.
+// The fields of each header are counted separately. Bodies and HTTP/2 frames are not counted.
 func TestTooManyFieldsAreRejected(t *testing.T) {
 	t.Parallel()
 	s := listening(t, io.Discard, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -145,7 +146,7 @@ func TestABodyAfterAPipelinedHeaderIsNoField(t *testing.T) {
 	}
 }
 
-// A header that net/http has in its buffer, behind another request, is bounded, too.
+// A header that follows another request in net/http's buffer is limited, too.
 func TestPipelinedHeadersAreBounded(t *testing.T) {
 	t.Parallel()
 	s := listening(t, io.Discard, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -168,8 +169,8 @@ func TestPipelinedHeadersAreBounded(t *testing.T) {
 	}
 }
 
-// One limit holds for both protocols. Over HTTP/2 a header above it leaves the connection and
-// its other requests alone, each 431 is counted, and a log line in a minute names the limit.
+// The same limit applies to both protocols. Over HTTP/2, a larger header does not close the
+// connection. Each 431 is counted, and one log line per minute names the limit.
 func TestHeaderLimit(t *testing.T) {
 	t.Parallel()
 	for version := 1; version <= 2; version++ {
@@ -195,7 +196,7 @@ func TestHeaderLimit(t *testing.T) {
 					return 0, err
 				}
 				req.Header, req.Host = header, host
-				req.Header["User-Agent"] = []string{""} // none is sent
+				req.Header["User-Agent"] = []string{""} // sends none
 				res, err := transport.RoundTrip(req)
 				if err != nil {
 					return 0, err
@@ -239,7 +240,7 @@ func TestHeaderLimit(t *testing.T) {
 				}
 			}
 			if close(end); <-slow != nil {
-				t.Error("a request that was in flight got no response")
+				t.Error("the request in flight got no response")
 			}
 			// The method of a header that is not parsed is unknown.
 			if got := ended(s, http.MethodGet, semconv.OutcomeClientError) + ended(s, semconv.MethodOther, semconv.OutcomeClientError); got != rejected {
@@ -249,14 +250,13 @@ func TestHeaderLimit(t *testing.T) {
 				t.Errorf("%d log lines name the limit, want 1:\n%s", n, &log)
 			}
 			if open := s.observer.metrics.connections.Load(); version == 2 && open != 1 {
-				t.Errorf("%d connections are open, want the first alone", open)
+				t.Errorf("%d connections are open, want 1", open)
 			}
 		})
 	}
 }
 
-// As many requests over HTTP/2 are in flight as connections may be open. Those of HTTP/1 have a
-// connection each.
+// The number of HTTP/2 requests in flight is limited to the number of allowed connections.
 func TestRequestsOverHTTP2AreBounded(t *testing.T) {
 	t.Parallel()
 	begun, end := make(chan bool, 1), make(chan struct{})
@@ -304,7 +304,7 @@ func TestRequestsOverHTTP2AreBounded(t *testing.T) {
 	}
 }
 
-// logged is a log that a test reads while a server writes it.
+// logged is a log that a test reads while a server writes to it.
 type logged struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -322,7 +322,7 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// Without TLS, HTTP/2 is for services that say so, or whose clients may speak nothing else.
+// HTTP/2 without TLS is for services that enable it or that have procedures.
 func TestHTTP2WithoutTLSIsOffByDefault(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

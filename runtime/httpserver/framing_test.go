@@ -15,12 +15,11 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// Requests whose length can be read in two ways hide no other request. In net/http
-// Transfer-Encoding overrides Content-Length, as RFC 9112 requires (section 6.3), and
-// other ambiguous requests are rejected. The connection is not closed after a request
-// with both headers, which section 6.1 requires: net/http removes Content-Length before
-// a handler runs.
-func TestRequestsOfTwoLengthsHideNoOther(t *testing.T) {
+// Requests with an ambiguous length do not smuggle another request. In net/http,
+// Transfer-Encoding overrides Content-Length, as RFC 9112 requires (section 6.3); other ambiguous
+// requests are rejected. The connection stays open after a request with both headers, although
+// section 6.1 requires closing it: net/http removes Content-Length before a handler runs.
+func TestAmbiguousLengthsSmuggleNoRequest(t *testing.T) {
 	t.Parallel()
 	const hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
 	post := func(version string, headers ...string) string {
@@ -30,11 +29,11 @@ func TestRequestsOfTwoLengthsHideNoOther(t *testing.T) {
 	for name, tc := range map[string]struct {
 		request string
 		status  int
-		body    string // as the handler reads it
-		closed  bool   // by the server, at once
-		hidden  int32  // requests that the server takes out of it
+		body    string // that the handler reads
+		closed  bool   // by the server, immediately
+		hidden  int32  // requests that the server extracts from it
 	}{
-		"a request inside of a chunk is body":             {request: post("1.1", "Content-Length: 4", "Transfer-Encoding: chunked") + chunk, status: 200, body: hidden},
+		"a request inside a chunk is body":                {request: post("1.1", "Content-Length: 4", "Transfer-Encoding: chunked") + chunk, status: 200, body: hidden},
 		"the same with the headers in the other order":    {request: post("1.1", "Transfer-Encoding: chunked", "Content-Length: 4") + chunk, status: 200, body: hidden},
 		"what follows the last chunk is the next request": {request: post("1.1", fmt.Sprintf("Content-Length: %d", 5+len(hidden)), "Transfer-Encoding: chunked") + "0\r\n\r\n" + hidden, status: 200, hidden: 1},
 		"HTTP/1.0 has no chunks":                          {request: post("1.0", fmt.Sprintf("Content-Length: %d", len(chunk)), "Transfer-Encoding: chunked") + chunk, status: 200, body: chunk, closed: true},
@@ -59,7 +58,7 @@ func TestRequestsOfTwoLengthsHideNoOther(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			if err := conn.SetDeadline(time.Now().Add(servicetest.Patience)); err != nil {
+			if err := conn.SetDeadline(time.Now().Add(servicetest.Timeout)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := io.WriteString(conn, tc.request+"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
@@ -80,7 +79,7 @@ func TestRequestsOfTwoLengthsHideNoOther(t *testing.T) {
 			}
 			_, _ = io.Copy(io.Discard, responses) // until the server closes
 			if got := taken.Load(); got != tc.hidden {
-				t.Errorf("%d requests were taken out of it, want %d", got, tc.hidden)
+				t.Errorf("%d hidden requests were served, want %d", got, tc.hidden)
 			}
 		})
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
-// Handle returns a handler that calls h and responds with its error as a problem (see
+// Handle returns a handler that calls h and responds to its error with problem details (see
 // [WriteProblem]). h either writes a response or returns an error.
 //
-// It rejects two kinds of requests itself: those with a query that does not parse, of which
-// [url.URL.Query] would drop a part, and those whose body has a content coding.
+// Handle itself rejects requests whose query does not parse, since [url.URL.Query] would drop
+// parts of it, and requests whose body has a content coding.
 func Handle(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := rejectUnreadable(w, r)
@@ -28,7 +28,7 @@ func Handle(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 func rejectUnreadable(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.RawQuery != "" {
 		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
-			return apierror.New(apierror.CodeMalformed, "the query string does not parse: %v", err)
+			return apierror.New(apierror.CodeMalformed, "the query string is invalid: %v", err)
 		}
 	}
 	if coding := strings.Join(r.Header["Content-Encoding"], ", "); coding != "" && !strings.EqualFold(coding, "identity") {

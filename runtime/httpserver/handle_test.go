@@ -20,14 +20,14 @@ func TestHandleRespondsWithTheError(t *testing.T) {
 		want           int
 		says           string
 	}{
-		"no error":                       {"/?a=1", "", nil, http.StatusNoContent, ""},
-		"an error of the client":         {"/", "", apierror.NotFound("no such order"), http.StatusNotFound, "no such order"},
-		"an error of ours":               {"/", "", errors.New("disk full"), http.StatusInternalServerError, "something went wrong on our side"},
-		"a query that does not parse":    {"/?a=%zz", "", nil, http.StatusBadRequest, `the query string does not parse: invalid URL escape`},
-		"a query with a semicolon":       {"/?a=1;b=2", "", nil, http.StatusBadRequest, "the query string does not parse"},
-		"a body with a content coding":   {"/", "gzip", nil, http.StatusUnsupportedMediaType, "send the body without one"},
-		"a body with the coding of none": {"/", "Identity", nil, http.StatusNoContent, ""},
-		"a long message":                 {"/", "", apierror.NotFound("%s", strings.Repeat("x", 80_000)), http.StatusNotFound, `xxx..."`},
+		"no error":                     {"/?a=1", "", nil, http.StatusNoContent, ""},
+		"a client error":               {"/", "", apierror.NotFound("no such order"), http.StatusNotFound, "no such order"},
+		"a server error":               {"/", "", errors.New("disk full"), http.StatusInternalServerError, "internal error"},
+		"a query that does not parse":  {"/?a=%zz", "", nil, http.StatusBadRequest, `the query string is invalid: invalid URL escape`},
+		"a query with a semicolon":     {"/?a=1;b=2", "", nil, http.StatusBadRequest, "the query string is invalid"},
+		"a body with a content coding": {"/", "gzip", nil, http.StatusUnsupportedMediaType, "send the body without one"},
+		"the coding identity":          {"/", "Identity", nil, http.StatusNoContent, ""},
+		"a long message":               {"/", "", apierror.NotFound("%s", strings.Repeat("x", 80_000)), http.StatusNotFound, `xxx..."`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,7 +50,7 @@ func TestHandleRespondsWithTheError(t *testing.T) {
 	}
 }
 
-// A header that occurs twice has more than one meaning: proxies and servers choose differently.
+// A repeated header is ambiguous: proxies and servers choose different values.
 func TestRepeatedHeadersAreRejected(t *testing.T) {
 	t.Parallel()
 	for name, values := range map[string][]string{
@@ -70,7 +70,7 @@ func TestRepeatedHeadersAreRejected(t *testing.T) {
 	}
 }
 
-func TestHandleTellsClientsWhenToComeBack(t *testing.T) {
+func TestHandleSetsRetryAfter(t *testing.T) {
 	t.Parallel()
 	rec := httptest.NewRecorder()
 	httpserver.Handle(func(http.ResponseWriter, *http.Request) error {

@@ -15,18 +15,17 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// maxHeader is the most that the server lets a caller send.
+// maxHeader is the server's limit.
 const maxHeader = 16 << 10
 
-// Bounds of what one header of 16 KiB may make a request cost. Baggage is the
-// dearest: up to 180 members of it are read, and each costs two or three.
+// Limits of the cost of a 16 KiB header. Baggage is the most expensive: up to 180 members are
+// parsed, with two or three allocations each.
 const (
 	hostileAllocs = 1_000
 	hostileBytes  = 64 << 10
 )
 
-// Nothing that a caller writes into a header panics, comes back, or is believed
-// when it is out of range.
+// No header value causes a panic, is echoed, or is accepted out of range.
 func FuzzHeaders(f *testing.F) {
 	f.Add("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "vendor=1", "user=ada", "call-7")
 	f.Add("ff-00-00-00", strings.Repeat("a=b,", 40), "k=%zz;p=1,=,;", "evil\r\nid")
@@ -52,15 +51,15 @@ func FuzzHeaders(f *testing.F) {
 			t.Errorf("the request id is %q", got)
 		}
 		if b := baggage.FromContext(inside.Context()); len(b.String()) > 3*(8<<10) || b.Len() > 180 {
-			t.Errorf("%d members of baggage in %d bytes are believed", b.Len(), len(b.String()))
+			t.Errorf("%d members of baggage in %d bytes are accepted", b.Len(), len(b.String()))
 		}
 		if n := len(sc.TraceState().String()); n > 8<<10 || sc.TraceState().Len() > 32 {
-			t.Errorf("a tracestate of %d bytes is believed", n)
+			t.Errorf("a tracestate of %d bytes is accepted", n)
 		}
 	})
 }
 
-// A header as large as the server lets through is no way to make it allocate.
+// The largest allowed header causes few allocations.
 func TestLargeHeadersAreCheap(t *testing.T) {
 	fill := func(part string) string { return strings.Repeat(part, maxHeader/len(part)) }
 	members := func(format string) string {

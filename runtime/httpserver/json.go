@@ -21,28 +21,27 @@ import (
 	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
-// maxJSONItems bounds the names and values in one JSON body. A decoder may need up to
-// 300 bytes of memory for a value of three bytes: 100 MB for a body of 1 MiB, but 3 MB
-// for 10,000 values.
+// maxJSONItems limits the names and values in a JSON body. A decoder needs up to 300 bytes of
+// memory for a value of three bytes: 100 MB for a body of 1 MiB, but 3 MB for 10,000 values.
 const maxJSONItems = 10_000
 
-// maxJSONName bounds one name in bytes. It is copied several times to report it: 12 MB
-// for one of 1 MiB.
+// maxJSONName limits the length of a name in bytes. It is copied several times to report it: 12
+// MB for a name of 1 MiB.
 const maxJSONName = 1000
 
-// ReadJSON decodes the body of the request into a T. What the client did wrong is an
-// [apierror.Error] that lists every wrong member of the body, with its first problem:
+// ReadJSON decodes the body of the request into a T. If the client is at fault, the error is an
+// [apierror.Error] that lists every invalid member of the body with its first problem:
 //
-//   - malformed JSON, invalid UTF-8, and a name that occurs more than once in an object
-//   - a member that T does not have; Name is not name
+//   - malformed JSON, invalid UTF-8, and duplicate names in an object
+//   - a member that T does not have; names are case-sensitive
 //   - a missing member of a struct, unless its field has the option omitempty or omitzero.
-//     Members of objects within the body may be missing
+//     Members of nested objects may be missing
 //   - null, unless the field is a pointer, slice, map or interface, or may be missing
-//   - a value that its field cannot hold
+//   - a value that does not fit its field
 //
-// A request without a body, or with one of another content type, is an error, too. A body may
-// hold 10,000 names and values. In a body of more than 10,000 bytes a name may have 1,000 bytes.
-// Decode larger documents from the Body of the request.
+// A missing body and an unsupported content type are errors, too. A body may have 10,000 names
+// and values. In a body of more than 10,000 bytes, a name may have 1,000 bytes. Decode larger
+// documents from the request's Body.
 func ReadJSON[T any](r *http.Request) (T, error) {
 	var value, none T
 	body, err := readBody(r)
@@ -67,7 +66,7 @@ func ReadJSON[T any](r *http.Request) (T, error) {
 
 const invalidBody = "the request body is not valid"
 
-// explain turns the error of decoding into one that lists everything that is wrong with the body.
+// explain returns an error that lists everything that is wrong with the body.
 func explain[T any](body []byte, err error) error {
 	if err := checkJSON(body); err != nil {
 		return err
@@ -75,12 +74,12 @@ func explain[T any](body []byte, err error) error {
 	var zero T
 	fields := append(missing(zeroMembers(reflect.ValueOf(&zero)), body), wrongMembers[T](body)...)
 	if len(fields) == 0 {
-		fields = append(fields, wrongField(err)) // the body is wrong as a whole
+		fields = append(fields, wrongField(err)) // the body as a whole is invalid
 	}
 	return apierror.Invalid(invalidBody, fields...).WithCause(err)
 }
 
-// WriteJSON responds with the value as JSON. After an error nothing was written.
+// WriteJSON responds with value as JSON. If it returns an error, it wrote nothing.
 func WriteJSON(w http.ResponseWriter, status int, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {
@@ -88,13 +87,13 @@ func WriteJSON(w http.ResponseWriter, status int, value any) error {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the server records a write that failed
+	_, _ = w.Write(body) // the server records failed writes
 	return nil
 }
 
 func readBody(r *http.Request) ([]byte, error) {
 	if types := r.Header["Content-Type"]; len(types) > 1 || !isJSON(r.Header.Get("Content-Type")) {
-		return nil, apierror.New(apierror.CodeUnsupported, "the content type is not supported; send application/json")
+		return nil, apierror.New(apierror.CodeUnsupported, "unsupported content type; send application/json")
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -106,21 +105,22 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// isJSON reports whether bodies of the content type are JSON. Clients that send JSON
-// without a content type are common.
+// isJSON reports whether a body of the content type is JSON. Many clients send JSON without a
+// content type.
 func isJSON(contentType string) bool {
 	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
 	return media == "" || media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
-// member is a member of the body that a struct requires.
+// member is a required member of the body.
 type member struct {
 	name     string
 	nullable bool
 }
 
-// zeroMembers are the required members of a struct whose fields are zero: the body may lack them.
+// zeroMembers returns the required members of a struct whose fields are zero. The body may lack
+// them.
 func zeroMembers(v reflect.Value) []member {
 	for v.Kind() == reflect.Pointer {
 		if v.IsNil() {
@@ -147,10 +147,10 @@ func zeroMembers(v reflect.Value) []member {
 	return out
 }
 
-// missing finds the required members that the body does not have.
+// missing returns the required members that the body lacks.
 func missing(required []member, body []byte) []apierror.Field {
 	if kind := jsontext.Value(body).Kind(); kind != jsontext.KindBeginObject && kind != jsontext.KindNull {
-		return nil // the body is wrong as a whole
+		return nil // the body as a whole is invalid
 	}
 	kinds := map[string]jsontext.Kind{}
 	for name, value := range members(body) {
@@ -169,8 +169,7 @@ func missing(required []member, body []byte) []apierror.Field {
 	return fields
 }
 
-// wrongMembers decodes each member of the body alone, since a decoder stops at the first
-// that is wrong.
+// wrongMembers decodes each member separately, since a decoder stops at the first invalid one.
 func wrongMembers[T any](body []byte) []apierror.Field {
 	var fields []apierror.Field
 	for name, value := range members(body) {
@@ -208,7 +207,7 @@ func members(text []byte) iter.Seq2[string, jsontext.Value] {
 	}
 }
 
-// wrongField describes an error of decoding without the names of Go types.
+// wrongField describes a decoding error without the names of Go types.
 func wrongField(err error) apierror.Field {
 	semantic, ok := errors.AsType[*json.SemanticError](err)
 	switch {
@@ -224,7 +223,7 @@ func wrongField(err error) apierror.Field {
 	return apierror.Field{Location: location(semantic.JSONPointer), Message: message}
 }
 
-// wantedKind describes the JSON value that a Go type takes. It is empty if that is not known.
+// wantedKind describes the JSON values that a Go type accepts, or returns "".
 func wantedKind(t reflect.Type) string {
 	if t == nil {
 		return ""
@@ -257,7 +256,7 @@ func wantedKind(t reflect.Type) string {
 	case reflect.Struct, reflect.Map:
 		return "an object"
 	case reflect.Slice, reflect.Array:
-		if t.Elem().Kind() != reflect.Uint8 { // bytes are base64
+		if t.Elem().Kind() != reflect.Uint8 { // []byte is base64
 			return "an array"
 		}
 	}
@@ -278,7 +277,7 @@ func kindName(kind jsontext.Kind) string {
 	return "value"
 }
 
-// checkJSON returns the first problem of a JSON text.
+// checkJSON returns the first error in a JSON text.
 func checkJSON(text []byte) error {
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(text))
 	for items, complete := 0, false; ; complete = decoder.StackDepth() == 0 {
@@ -297,7 +296,7 @@ func checkJSON(text []byte) error {
 			continue
 		case jsontext.KindString:
 			if decoder.InputOffset()-start > maxJSONName && isName(decoder) && len(token.String()) > maxJSONName {
-				return apierror.New(apierror.CodeTooLarge, "the request body holds a JSON name longer than %d bytes", maxJSONName)
+				return apierror.New(apierror.CodeTooLarge, "the request body has a JSON name longer than %d bytes", maxJSONName)
 			}
 		case jsontext.KindNumber:
 			if _, err := strconv.ParseFloat(token.String(), 64); err != nil {
@@ -305,12 +304,12 @@ func checkJSON(text []byte) error {
 			}
 		}
 		if items++; items > maxJSONItems {
-			return apierror.New(apierror.CodeTooLarge, "the request body holds more than %d JSON names and values", maxJSONItems)
+			return apierror.New(apierror.CodeTooLarge, "the request body has more than %d JSON names and values", maxJSONItems)
 		}
 	}
 }
 
-// isName reports whether the string that was just read is a name and not a value.
+// isName reports whether the last string read is a name and not a value.
 func isName(decoder *jsontext.Decoder) bool {
 	kind, length := decoder.StackIndex(decoder.StackDepth())
 	return kind == jsontext.KindBeginObject && length%2 == 1
@@ -321,7 +320,7 @@ var (
 	errNumberRange = errors.New("the number is out of range")
 )
 
-// malformedJSON is the error for malformed JSON text, with the field where it was found.
+// malformedJSON returns the error for malformed JSON, with its location.
 func malformedJSON(err error, decoder *jsontext.Decoder) error {
 	pointer, message := decoder.StackPointer(), err.Error()
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
@@ -339,7 +338,7 @@ func malformedJSON(err error, decoder *jsontext.Decoder) error {
 	return malformed.WithCause(err)
 }
 
-// location spells a JSON pointer as [apierror.Field] does: /items/3/price is
+// location converts a JSON pointer to the form of [apierror.Field]: /items/3/price becomes
 // body.items[3].price.
 func location(pointer jsontext.Pointer) string {
 	var b strings.Builder

@@ -24,7 +24,7 @@ func request(contentType, body string) *http.Request {
 	return r
 }
 
-// read decodes a body into any, which holds every JSON document.
+// read decodes a body into any, which accepts every JSON document.
 func read(contentType, body string) (any, *apierror.Error) {
 	value, err := httpserver.ReadJSON[any](request(contentType, body))
 	return value, apierror.From(err)
@@ -109,7 +109,7 @@ func TestReadJSONRejectsOtherBodies(t *testing.T) {
 	}
 }
 
-// lineItem is a body with every kind of member.
+// lineItem has every kind of member.
 type lineItem struct {
 	Name    string   `json:"name"`
 	Count   int32    `json:"count"`
@@ -118,7 +118,7 @@ type lineItem struct {
 	Parts   []string `json:"parts,omitempty"`
 	Nested  nested   `json:"nested,omitzero"`
 	Skipped string   `json:"-"`
-	// Rank may be missing although its zero value is not empty.
+	// Rank may be missing, although its zero value is not empty.
 	Rank int `json:"rank,omitempty"`
 	// Colour has no text for its zero value.
 	Colour colour    `json:"colour,omitempty"`
@@ -155,8 +155,8 @@ func TestReadJSONDecodesIntoAStruct(t *testing.T) {
 	}
 }
 
-// What a type takes is said only where it is known.
-func TestReadJSONGivesNoWrongAdvice(t *testing.T) {
+// The error describes the expected type only if it is known.
+func TestReadJSONNamesOnlyKnownTypes(t *testing.T) {
 	t.Parallel()
 	type odd struct {
 		Pair  [2]int    `json:"pair,omitzero"`
@@ -222,7 +222,7 @@ func TestReadJSONRequiresMembersOfAPointer(t *testing.T) {
 	}
 }
 
-// Whatever a client sends is a value or a problem of the client.
+// Every input is either decoded or a client error.
 func FuzzReadJSON(f *testing.F) {
 	f.Add("application/json", `{"name":"a","count":1,"gift":true,"price":1.5,"parts":["b"],"nested":{"size":1}}`)
 	f.Add("", `{"name":null,"Name":1e400,"nested":{"a":{}}}`)

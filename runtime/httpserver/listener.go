@@ -14,24 +14,24 @@ import (
 )
 
 const (
-	// connectionCost is the memory that an idle connection may take. One of a generated
-	// service takes 20 to 22 KiB; the rest is for handlers with deeper stacks and for the kernel.
-	// TestIdleConnectionsStayWithinTheMemoryLimit logs how much memory the process takes.
+	// connectionCost is the memory budget of an idle connection. One of a generated service takes
+	// 20 to 22 KiB; the rest is for handlers with deeper stacks and for the kernel.
+	// TestIdleConnectionsStayWithinTheMemoryLimit logs the memory that the process takes.
 	connectionCost = 32 << 10
-	// connectionShare is the part of the memory limit that connections may take.
+	// connectionShare divides the memory limit: connections may take a quarter of it.
 	connectionShare = 4
-	// mostConnections is the bound without a memory limit: above what one process
-	// may open on most machines.
+	// mostConnections is the limit without a memory limit. It is above what most systems allow a
+	// process to open.
 	mostConnections = 65_536
-	// crowdedShare is the part of the bound from which responses close their
-	// connections, so that idle ones leave room for new ones.
+	// crowdedShare is the fraction of the limit from which responses close their connections, so
+	// that idle connections leave room for new ones.
 	crowdedShare = 0.75
-	// acceptLast is how long a listener that closes still accepts connections whose
-	// handshake the kernel has completed.
+	// acceptLast is how long a closing listener still accepts connections whose handshake the
+	// kernel has completed.
 	acceptLast = 20 * time.Millisecond
 )
 
-// maxConnections is the number of connections that are open at a time.
+// maxConnections returns the maximum number of open connections.
 func (c Config) maxConnections() int {
 	derived := mostConnections
 	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
@@ -40,20 +40,20 @@ func (c Config) maxConnections() int {
 	return cmp.Or(c.MaxConnections, derived)
 }
 
-// listener bounds the number of open connections, and loses none when it closes. At
-// the bound, new ones wait in the kernel.
+// listener limits the number of open connections and loses none when it closes. At the limit, new
+// connections wait in the kernel.
 type listener struct {
 	*net.TCPListener
-	slots    chan struct{}             // one for each open connection, and one to accept the next
+	slots    chan struct{}             // one for each open connection and one for the next to accept
 	open     *atomic.Int64             // connections
-	patience time.Duration             // for the next request of a connection when crowded
-	rejected func(method, addr string) // is called for each header that is too large
+	patience time.Duration             // maximum wait for the next request of a connection when crowded
+	rejected func(method, addr string) // called for each header that is too large
 
 	fresh   atomic.Int64 // connections that have not sent a byte of a request
 	closing atomic.Bool
 	closed  chan struct{}
 	once    sync.Once
-	evict   sync.Mutex // held from the check for a crowd to the close of a connection
+	evict   sync.Mutex // held while a connection is checked and closed
 }
 
 // newListener returns a listener that counts its connections in open.
@@ -61,7 +61,7 @@ func newListener(l *net.TCPListener, most int, patience time.Duration, open *ato
 	return &listener{TCPListener: l, slots: make(chan struct{}, most), open: open, patience: patience, closed: make(chan struct{})}
 }
 
-// crowded reports whether connections should not be kept for another request.
+// crowded reports whether connections should close after their request.
 func (l *listener) crowded() bool { return float64(l.open.Load()) > crowdedShare*float64(cap(l.slots)) }
 
 // Accept implements [net.Listener].
@@ -84,8 +84,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	return nil, err
 }
 
-// acceptLate is AcceptTCP, which does not look for connections once the deadline of a
-// listener that closes has passed. The process may have had no CPU until then.
+// acceptLate is AcceptTCP for a closing listener. AcceptTCP returns no connection once the
+// deadline has passed, even if the process had no CPU until then.
 func (l *listener) acceptLate() (*net.TCPConn, error) {
 	c, err := l.AcceptTCP()
 	if !l.closing.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -105,19 +105,18 @@ func (l *listener) Close() error {
 	return err
 }
 
-// finish closes the listener once it has accepted every connection whose handshake is
-// complete.
+// finish closes the listener after accepting every connection whose handshake is complete.
 func (l *listener) finish() {
 	l.closing.Store(true)
 	_ = l.SetDeadline(time.Now().Add(acceptLast))
 	select {
 	case <-l.closed:
-	case <-time.After(10 * acceptLast): // at the bound nothing is accepted
+	case <-time.After(10 * acceptLast): // at the limit no connection is accepted
 		_ = l.Close()
 	}
 }
 
-// connection gives its slot back when it closes.
+// connection releases its slot when it closes.
 type connection struct {
 	*net.TCPConn
 	listener *listener
@@ -127,7 +126,7 @@ type connection struct {
 
 	silence sync.Mutex
 	silent  *time.Timer // nil during a request, and after one unless crowded
-	preface bool        // of HTTP/2 has been seen
+	preface bool        // the HTTP/2 preface has arrived
 }
 
 // Close implements [net.Conn].
@@ -141,8 +140,8 @@ func (c *connection) Close() error {
 	return err
 }
 
-// observeState counts connections whose first request has not arrived yet, and notes where
-// headers begin and end.
+// observeState counts connections whose first request has not arrived, and tracks where headers
+// begin and end.
 func observeState(conn net.Conn, state http.ConnState) {
 	c, ours := conn.(*connection)
 	if !ours {
@@ -168,9 +167,9 @@ func observeState(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// beginSilence measures how long the connection sends no request. net/http would keep it for
-// the idle timeout: after the preface of HTTP/2 alone, and after a response that does not ask
-// the client to close, such as one that net/http makes itself.
+// beginSilence measures how long the connection sends no request. net/http would keep it for the
+// idle timeout after a bare HTTP/2 preface, and after a response without "Connection: close",
+// such as those of net/http itself.
 func (c *connection) beginSilence() {
 	c.silence.Lock()
 	defer c.silence.Unlock()
@@ -188,7 +187,7 @@ func (c *connection) endSilence() {
 	}
 }
 
-// noteActive ends the silence, unless net/http reports nothing but the preface of HTTP/2.
+// noteActive ends the silence, unless net/http reports only the HTTP/2 preface.
 func (c *connection) noteActive() {
 	if c.arrival.http2() && !c.preface {
 		c.preface = true
@@ -197,8 +196,8 @@ func (c *connection) noteActive() {
 	c.endSilence()
 }
 
-// closeSilent closes a connection without a request when others need its place. One at a
-// time does so: each close may end the crowd.
+// closeSilent closes a connection without a request when others need its slot. Only one closes at
+// a time, because each close may end the crowding.
 func (c *connection) closeSilent() {
 	c.listener.evict.Lock()
 	defer c.listener.evict.Unlock()
@@ -207,8 +206,8 @@ func (c *connection) closeSilent() {
 	}
 }
 
-// mayClose reports whether to close a connection that is still silent, and otherwise
-// measures again.
+// mayClose reports whether to close a connection that is still silent. Otherwise it restarts the
+// timer.
 func (c *connection) mayClose() bool {
 	c.silence.Lock()
 	defer c.silence.Unlock()

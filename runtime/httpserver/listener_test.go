@@ -25,7 +25,7 @@ func listen(t *testing.T, most int) *listener {
 	return bounded
 }
 
-// connect opens connections, which wait in the kernel until they are accepted.
+// connect opens connections, which wait in the kernel until Accept.
 func connect(t *testing.T, l *listener, n int) {
 	t.Helper()
 	for range n {
@@ -47,9 +47,9 @@ func accept(t *testing.T, l *listener) net.Conn {
 	return c
 }
 
-// In a bubble of synctest, Wait returns once Accept waits for room. Without the bound it
-// would accept the connection that the kernel holds.
-func TestConnectionsBeyondTheBoundWait(t *testing.T) {
+// In synctest, Wait returns once Accept waits for a slot. Without the limit it would accept the
+// connection that waits in the kernel.
+func TestConnectionsBeyondTheLimitWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const most = 3
@@ -70,7 +70,7 @@ func TestConnectionsBeyondTheBoundWait(t *testing.T) {
 		synctest.Wait()
 		select {
 		case err := <-accepted:
-			t.Fatalf("Accept returned %v at the bound", err)
+			t.Fatalf("Accept returned %v at the limit", err)
 		default:
 		}
 		if err := first.Close(); err != nil {
@@ -86,7 +86,7 @@ func TestConnectionsBeyondTheBoundWait(t *testing.T) {
 }
 
 // net/http closes some connections twice.
-func TestAConnectionGivesItsSlotBackOnce(t *testing.T) {
+func TestConnectionReleasesItsSlotOnce(t *testing.T) {
 	t.Parallel()
 	l := listen(t, 2)
 	connect(t, l, 2)
@@ -114,7 +114,7 @@ func TestTheListenerIsCrowdedAboveThreeQuarters(t *testing.T) {
 	}
 }
 
-// Connections without a request are closed once the listener is crowded, and no others.
+// Only connections without a request are closed when the listener is crowded.
 func TestSilentConnectionsAreClosedWhenCrowded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestSilentConnectionsAreClosedWhenCrowded(t *testing.T) {
 		}
 		open(most / 2)
 		http1, http2, silent := all[0], all[1], all[2]
-		for _, c := range []*connection{http2, silent} { // the preface of HTTP/2 is no request
+		for _, c := range []*connection{http2, silent} { // the HTTP/2 preface is not a request
 			c.arrival.add([]byte(http2Preface))
 			observeState(c, http.StateActive)
 			observeState(c, http.StateIdle)
@@ -153,8 +153,8 @@ func TestSilentConnectionsAreClosedWhenCrowded(t *testing.T) {
 	})
 }
 
-// A connection that becomes idle while the listener is crowded keeps its place as long as
-// its client sends requests, and so does one that was idle before.
+// A connection that is idle while the listener is crowded stays open as long as its client sends
+// requests.
 func TestConnectionsInUseAreKeptWhenCrowded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -183,7 +183,7 @@ func TestConnectionsInUseAreKeptWhenCrowded(t *testing.T) {
 	})
 }
 
-func TestFinishAcceptsWhatTheKernelHolds(t *testing.T) {
+func TestFinishAcceptsConnectionsWaitingInTheKernel(t *testing.T) {
 	t.Parallel()
 	const waiting = 20
 	for name, finish := range map[string]func(*listener){
@@ -216,7 +216,7 @@ func TestFinishAcceptsWhatTheKernelHolds(t *testing.T) {
 	}
 }
 
-func TestFinishEndsAtTheBound(t *testing.T) {
+func TestFinishEndsAtTheLimit(t *testing.T) {
 	t.Parallel()
 	l := listen(t, 1)
 	connect(t, l, 2)
@@ -250,8 +250,8 @@ func TestAListenerMayBeClosedTwice(t *testing.T) {
 	}
 }
 
-// The memory limit belongs to the process, so this test runs alone.
-func TestTheBoundFollowsTheMemoryLimit(t *testing.T) { //nolint:paralleltest // see above
+// The memory limit is global to the process, so this test does not run in parallel.
+func TestConnectionLimitFollowsTheMemoryLimit(t *testing.T) { //nolint:paralleltest // see above
 	before := debug.SetMemoryLimit(-1)
 	t.Cleanup(func() { debug.SetMemoryLimit(before) })
 	for name, tc := range map[string]struct {

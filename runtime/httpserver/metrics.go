@@ -13,17 +13,16 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// metrics are the server's metric families.
 type metrics struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
-	// byRoute says whether durations tell routes apart and are exposed.
+	// byRoute reports whether durations are recorded by route.
 	byRoute bool
 	streams *prometheus.HistogramVec
 	panics  *prometheus.CounterVec
 	cut     *prometheus.CounterVec
 
-	active         atomic.Int64 // requests that are being answered
+	active         atomic.Int64 // requests in flight
 	connections    atomic.Int64 // open
 	maxConnections atomic.Int64 // 0 before Listen
 }
@@ -31,24 +30,23 @@ type metrics struct {
 // slow counts a client that was too slow.
 func (m *metrics) slow(reason string) { m.cut.WithLabelValues(reason).Inc() }
 
-// streamBounds are the bounds of the stream histogram, in seconds: a stream is
-// expected to last from a blink to a working day.
+// streamBounds are the bounds of the stream histogram in seconds, from 1 s to a working day.
 func streamBounds() []float64 { return []float64{1, 10, 60, 300, 900, 3600, 14400, 28800} }
 
 func newMetrics(r *telemetry.Registry, extra []float64, histograms string) (*metrics, error) {
 	m := &metrics{byRoute: histograms == HistogramsByRoute}
 	var errs [8]error
 	m.requests, errs[0] = r.Counter(semconv.HTTPServerRequests,
-		"Requests that were answered, by what they mean to availability.",
+		"Completed requests by outcome.",
 		semconv.LabelMethod, semconv.LabelRoute, semconv.LabelOutcome)
 	m.durations, errs[1] = m.newDurations(r, bounds(extra))
 	m.streams, errs[2] = r.Histogram(semconv.HTTPServerStreamDuration,
-		"Length of event streams and upgraded connections.", streamBounds(), semconv.LabelRoute)
+		"Duration of event streams and upgraded connections.", streamBounds(), semconv.LabelRoute)
 	m.panics, errs[3] = r.Counter(semconv.HTTPServerPanics,
 		"Handlers that panicked.", semconv.LabelRoute)
-	errs[4] = r.Register(gauge(semconv.HTTPServerActiveRequests, "Requests that are being answered.", &m.active))
+	errs[4] = r.Register(gauge(semconv.HTTPServerActiveRequests, "Requests in flight.", &m.active))
 	m.cut, errs[5] = r.Counter(semconv.HTTPServerSlowClients,
-		"Requests that were ended because their client was too slow.", semconv.LabelReason)
+		"Requests ended because the client was too slow.", semconv.LabelReason)
 	errs[6] = r.Register(gauge(semconv.HTTPServerOpenConnections, "Open connections.", &m.connections))
 	errs[7] = r.Register(gauge(semconv.HTTPServerOpenConnectionsMax, "Maximum number of open connections.", &m.maxConnections))
 	if err := errors.Join(errs[:]...); err != nil {
@@ -66,13 +64,13 @@ func (m *metrics) newDurations(r *telemetry.Registry, bounds []float64) (*promet
 	case m.byRoute:
 		return r.Histogram(semconv.HTTPServerRequestDuration, "Request duration, without streams.", bounds, names...)
 	case r.Histograms() == telemetry.Native:
-		return nil, fmt.Errorf("HTTP_HISTOGRAMS=%s needs histograms with buckets, and those of this service are native: set it to %s", HistogramsByService, HistogramsByRoute)
+		return nil, fmt.Errorf("HTTP_HISTOGRAMS=%s needs classic histograms, but this service has native ones; set it to %s", HistogramsByService, HistogramsByRoute)
 	}
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: semconv.HTTPServerRequestDuration, Buckets: bounds}, names), nil
 }
 
-// duration is the histogram of one kind of response. Known routes share it unless it
-// tells them apart.
+// duration returns the histogram of a kind of response. Without byRoute, all known routes share
+// it.
 func (m *metrics) duration(key routeKey, status int, outcome string) prometheus.Observer {
 	if !m.byRoute && key.route != semconv.RouteUnmatched {
 		return m.durations.WithLabelValues("", "", "", outcome)
@@ -80,16 +78,15 @@ func (m *metrics) duration(key routeKey, status int, outcome string) prometheus.
 	return m.durations.WithLabelValues(key.method, key.route, strconv.Itoa(status), outcome)
 }
 
-// gauge shows a number that others write.
 func gauge(name, help string, n *atomic.Int64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(n.Load()) })
 }
 
-// exemplarInterval is the least time between two exemplars of one series. A
-// scrape sees one exemplar a bucket at the most, and scrapes are seconds apart.
+// exemplarInterval is the minimum time between two exemplars of one series. A scrape reads at
+// most one exemplar per bucket, and scrapes are seconds apart.
 const exemplarInterval = 100 * time.Millisecond
 
-// throttle allows one event in an interval.
+// throttle allows one event per interval.
 type throttle struct{ last atomic.Int64 }
 
 func (t *throttle) take(now time.Time, interval time.Duration) bool {

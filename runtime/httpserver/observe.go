@@ -8,8 +8,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// observe writes metrics, span and access line from the same facts.
-func (x *exchange) observe(s *series, e ending, took time.Duration) {
+// observe writes metrics, span and access line from the same data.
+func (x *requestState) observe(s *series, e ending, took time.Duration) {
 	s.counter(e.outcome).Inc()
 	streaming := x.recorder.streams
 	if streaming {
@@ -24,7 +24,7 @@ func (x *exchange) observe(s *series, e ending, took time.Duration) {
 	x.logAccess(s, e, took, notable)
 }
 
-func (x *exchange) observeDuration(d *duration, took time.Duration) {
+func (x *requestState) observeDuration(d *duration, took time.Duration) {
 	if x.ids.flags.IsSampled() && d.exemplars.take(x.started.Add(took), exemplarInterval) {
 		d.exemplar.ObserveWithExemplar(took.Seconds(), prometheus.Labels{semconv.ExemplarTraceID: x.ids.traceID.String()})
 		return

@@ -15,10 +15,10 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// scope names this package as the instrumentation that made a span.
+// scope is the instrumentation scope of spans.
 const scope = "github.com/observability-first/scaffold/runtime/httpserver"
 
-// Observer is the observing pass. One serves a whole process; it is safe for
+// Observer is the middleware that observes requests. A process needs one. It is safe for
 // concurrent use.
 type Observer struct {
 	opts      Options
@@ -32,26 +32,26 @@ type Observer struct {
 	metrics   *metrics
 	table     *routeTable
 
-	never     chan struct{} // see below
+	never     chan struct{} // never closed; see below
 	routings  sync.Pool     // of *chi.Context
 	scratches sync.Pool     // of *scratch
 
 	slowReaders slowReaders
 	transfers   transfers
-	draining    atomic.Bool // responses ask the client to close
+	draining    atomic.Bool // responses ask clients to close the connection
 	full        func() bool // whether there are too many connections to keep; nil for never
-	stopping    atomic.Bool // a stop that ran out of time closes all connections
-	cut         atomic.Bool // a stop closes all connections because only transfers are left
+	stopping    atomic.Bool // a shutdown that timed out closes all connections
+	cut         atomic.Bool // a shutdown closes all connections because only transfers are left
 	doubled     sync.Once   // warned about a second instrumentation
 	unknown     sync.Once   // warned about a successful request without a route
 	crowded     sync.Once   // warned about too many routes of SetRoute
 	headers     throttle    // of warnings about headers that are too large
 }
 
-// NewObserver declares the server's metrics. It starts nothing.
+// NewObserver returns an Observer and registers its metrics.
 func NewObserver(opts Options) (*Observer, error) {
 	if opts.Telemetry == nil {
-		return nil, errors.New("Options.Telemetry is nil: make one with telemetry.New, it may export nothing")
+		return nil, errors.New("Options.Telemetry is nil; create one with telemetry.New")
 	}
 	opts.Config = opts.Config.withDefaults()
 	m, err := newMetrics(opts.Telemetry.Metrics(), opts.Bounds, opts.Config.Histograms)
@@ -80,18 +80,17 @@ func NewObserver(opts Options) (*Observer, error) {
 	return o, nil
 }
 
-// Wrap returns next with every request observed. The routes of a chi router are
-// declared from its own list; use [Routes] and [SetRoute] for handlers that have
-// none, and [Procedures] for those of connect-go. A handler in front of a router
-// shows it with a method Unwrap() http.Handler.
+// Wrap returns a handler that observes every request and calls next. It declares the routes of a
+// chi router. Use [Routes] and [SetRoute] for other routers, and [Procedures] for connect-go. A
+// handler in front of a router returns the router from a method Unwrap() http.Handler.
 //
-// A nil handler and one that Wrap returned already are errors.
+// Wrap returns an error for a nil handler and for a handler that it has already wrapped.
 func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, error) {
 	if next == nil {
-		return nil, errors.New("the handler is nil: pass a router, such as httpserver.NewRouter()")
+		return nil, errors.New("the handler is nil; pass a router, such as httpserver.NewRouter()")
 	}
 	if _, twice := next.(*observed); twice {
-		return nil, errors.New("the handler is observed already: wrap it once, or every request counts twice")
+		return nil, errors.New("the handler is already observed; wrap it only once")
 	}
 	router, mounts := routerOf(next), map[string]bool{}
 	if routes, ok := router.(chi.Routes); ok {
@@ -105,17 +104,17 @@ func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, err
 	return &observed{observer: o, next: withFaults(next), router: router, mounts: mounts, declared: o.table.declared()}, nil
 }
 
-// closes reports whether responses ask their clients to close the connection.
+// closes reports whether responses ask clients to close the connection.
 func (o *Observer) closes() bool { return o.draining.Load() || o.full != nil && o.full() }
 
-// atBound reports whether as many requests are in flight as connections may be open. Each one
-// over HTTP/1 has a connection; over HTTP/2 this bounds the memory of all.
+// atBound reports whether there are as many requests in flight as connections allowed. Over
+// HTTP/2 this limits the memory of all requests; over HTTP/1 each request has a connection.
 func (o *Observer) atBound() bool {
 	most := o.metrics.maxConnections.Load()
 	return most > 0 && o.metrics.active.Load() >= most
 }
 
-// Routes lists the known routes as "GET /v1/orders/{id}", sorted.
+// Routes returns the known routes, such as "GET /v1/orders/{id}", sorted.
 func (o *Observer) Routes() []string { return o.table.list() }
 
 // observed is a handler whose requests are observed.
@@ -123,8 +122,8 @@ type observed struct {
 	observer *Observer
 	next     http.Handler
 	router   http.Handler    // chi.Routes or *http.ServeMux; nil when next is neither
-	mounts   map[string]bool // patterns of the chi routers that are mounted in router
-	declared declaredRoutes  // what is known where router is nil
+	mounts   map[string]bool // patterns of chi routers mounted in router
+	declared declaredRoutes  // known routes if router is nil
 }
 
 // ServeHTTP implements [http.Handler].

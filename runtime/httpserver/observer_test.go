@@ -24,7 +24,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// serve runs the handler as a whole service.
+// serve runs the handler as a complete service.
 func serve(t *testing.T, h http.Handler, options []httpserver.Option, env ...string) *servicetest.Service {
 	t.Helper()
 	run := func(ctx context.Context, svc *runtime.Service) error {
@@ -81,7 +81,7 @@ func TestRoutesOfEveryRouter(t *testing.T) {
 	router.Mount("/ui", foreign)
 
 	svc := serve(t, router, nil)
-	// Every known route exists at zero before the first request.
+	// Every known route has series at zero before the first request.
 	for _, route := range [][2]string{{"GET", "/orders/{id}"}, {"POST", "/orders"}, {"GET", "/items/{item}"}} {
 		for _, outcome := range semconv.Outcomes() {
 			counted(t, svc, route[0], route[1], outcome, 0)
@@ -117,7 +117,7 @@ func TestServeMuxPatterns(t *testing.T) {
 	}
 }
 
-func TestRoutesThatAreNone(t *testing.T) {
+func TestInvalidRoutesAreRejected(t *testing.T) {
 	t.Parallel()
 	tel, err := telemetry.New(telemetry.Options{Service: "x", Stdout: io.Discard})
 	if err != nil {
@@ -162,7 +162,7 @@ func TestPanics(t *testing.T) {
 	}
 	if res, err := http.DefaultClient.Do(aborted); err == nil {
 		res.Body.Close()
-		t.Error("an aborted handler answered")
+		t.Error("an aborted handler has a response")
 	}
 	for _, route := range []string{"/before", "/after", "/abort"} {
 		counted(t, svc, "GET", route, semconv.OutcomeServerError, 1)
@@ -176,7 +176,7 @@ func TestPanics(t *testing.T) {
 		t.Errorf("the panic's span: %+v", span)
 	}
 	if res, _ := get(t, svc.URL+"/nothing"); res.StatusCode != http.StatusNotFound {
-		t.Error("the process did not live on")
+		t.Error("the server did not continue after panics")
 	}
 }
 
@@ -191,7 +191,7 @@ func TestDeadlineAndBodyLimit(t *testing.T) {
 	})
 	svc := serve(t, router, nil, "HTTP_REQUEST_TIMEOUT=50ms", "HTTP_BODY_LIMIT=10")
 	if res, body := get(t, svc.URL+"/slow"); res.StatusCode != http.StatusGatewayTimeout || !strings.Contains(body, "deadline_exceeded") {
-		t.Errorf("our deadline: %d %s", res.StatusCode, body)
+		t.Errorf("request timeout: %d %s", res.StatusCode, body)
 	}
 	counted(t, svc, "GET", "/slow", semconv.OutcomeServerError, 1)
 	if res, body := do(t, http.MethodPost, svc.URL+"/read", "more than ten bytes"); res.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(body, "limit of 10 bytes") {
@@ -217,7 +217,7 @@ func TestCallerThatLeaves(t *testing.T) {
 	go func() { <-entered; leave() }()
 	if res, err := http.DefaultClient.Do(req); err == nil {
 		res.Body.Close()
-		t.Fatal("the caller got an answer")
+		t.Fatal("the client got a response")
 	}
 	counted(t, svc, "GET", "/wait", semconv.OutcomeClientError, 1)
 	svc.WaitMetric(semconv.HTTPServerRequestDuration, map[string]string{semconv.LabelStatus: "499"}, 1)
@@ -239,10 +239,10 @@ func TestErrorsAreMappedOnce(t *testing.T) {
 	}
 	line := svc.WaitLog(func(l servicetest.Line) bool { return l["msg"] == "request failed" })
 	if line["error"] != "no stock system: dial 10.0.0.7" || line["request_id"] != "call-7" {
-		t.Errorf("the log line hides the cause: %v", line)
+		t.Errorf("the log line lacks the cause: %v", line)
 	}
 	if res, _ := get(t, svc.URL+"/fault", "X-Request-Id", "evil\tid{}"); res.Header.Get("X-Request-Id") == "evil\tid{}" {
-		t.Error("a hostile request id came back")
+		t.Error("an invalid request id was echoed")
 	}
 }
 
@@ -259,7 +259,7 @@ func TestShedIsCountedApart(t *testing.T) {
 	counted(t, svc, "GET", "/busy", semconv.OutcomeServerError, 0)
 }
 
-func TestTruncatedAnswer(t *testing.T) {
+func TestTruncatedResponse(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
 	router.Get("/short", func(w http.ResponseWriter, _ *http.Request) {
@@ -271,14 +271,13 @@ func TestTruncatedAnswer(t *testing.T) {
 	counted(t, svc, "GET", "/short", semconv.OutcomeServerError, 1)
 }
 
-// An event stream is counted and never a latency, and from its beginning it has
-// no deadline.
+// An event stream is counted, but is no latency and has no deadline.
 func TestEventStream(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
 	router.Get("/events", func(w http.ResponseWriter, r *http.Request) {
 		if _, limited := r.Context().Deadline(); !limited {
-			t.Error("to ask for a stream takes the deadline away")
+			t.Error("a request for a stream has no deadline")
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: 1\n\n")
@@ -337,7 +336,7 @@ func TestWriterKeepsItsInterfaces(t *testing.T) {
 	}
 }
 
-// A writer below that can nothing special does not pretend to.
+// A writer without optional interfaces gets none.
 func TestPlainWriterStaysPlain(t *testing.T) {
 	t.Parallel()
 	tel, err := telemetry.New(telemetry.Options{Service: "x", Stdout: io.Discard})
@@ -367,48 +366,48 @@ func TestPlainWriterStaysPlain(t *testing.T) {
 	}
 }
 
-// A failure that the sampler had not chosen is exported at the end, under the
-// ids that its log line names, below the caller's span.
-func TestLateSpanOfAFailure(t *testing.T) {
+// The span of a failed request that was not sampled is exported at its end, with the ids of its
+// log line, as a child of the caller's span.
+func TestErrorSlowSpanOfAFailure(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
 	router.Get("/fail", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 	router.Get("/fine", func(http.ResponseWriter, *http.Request) {})
 	svc := serve(t, router, nil, "OTEL_TRACES_SAMPLER=", "TRACE_RATIO=0")
-	// The floor samples one new trace a second; the second request of a second
-	// is the ratio's. Fail until one was not sampled.
+	// The minimum sampling rate samples one new trace a second. Fail until a request was not
+	// sampled.
 	parent := "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	var late servicetest.Span
-	for deadline := time.Now().Add(servicetest.Patience); !hasLate(svc.Spans(), &late); {
+	var errorSlow servicetest.Span
+	for deadline := time.Now().Add(servicetest.Timeout); !hasErrorSlow(svc.Spans(), &errorSlow); {
 		if time.Now().After(deadline) {
-			t.Fatal("no failure was exported late")
+			t.Fatal("no unsampled failure was exported")
 		}
 		get(t, svc.URL+"/fine")
 		get(t, svc.URL+"/fail", "traceparent", parent)
 	}
-	if late.TraceID != "0af7651916cd43dd8448eb211c80319c" || late.ParentID != "b7ad6b7169203331" || !late.Failed || late.Name != "GET /fail" {
-		t.Errorf("the late span %+v is not the request's", late)
+	if errorSlow.TraceID != "0af7651916cd43dd8448eb211c80319c" || errorSlow.ParentID != "b7ad6b7169203331" || !errorSlow.Failed || errorSlow.Name != "GET /fail" {
+		t.Errorf("the span %+v is not the request's", errorSlow)
 	}
 	svc.WaitLog(func(l servicetest.Line) bool {
-		return l["span_id"] == late.SpanID && l["trace_id"] == late.TraceID && l["msg"] == "request failed" && l["sampled"] == false
+		return l["span_id"] == errorSlow.SpanID && l["trace_id"] == errorSlow.TraceID && l["msg"] == "request failed" && l["sampled"] == false
 	})
 	if n, _ := svc.Metric(semconv.RuntimeErrorSlowSpans, nil); n < 1 {
-		t.Errorf("%v late spans are counted", n)
+		t.Errorf("%v error and slow spans are counted", n)
 	}
 }
 
-func hasLate(spans []servicetest.Span, late *servicetest.Span) bool {
+func hasErrorSlow(spans []servicetest.Span, errorSlow *servicetest.Span) bool {
 	for _, s := range spans {
-		if s.Attributes["scaffold.sampling"] == "late" {
-			*late = s
+		if s.Attributes["scaffold.sampling"] == "error_slow" {
+			*errorSlow = s
 			return true
 		}
 	}
 	return false
 }
 
-// While a server drains, each answer asks its caller to go elsewhere.
-func TestDrainingAnswersCloseTheConnection(t *testing.T) {
+// A draining server closes its connections after the response.
+func TestDrainingResponsesCloseTheConnection(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
 	router.Get("/", func(http.ResponseWriter, *http.Request) {})
@@ -419,10 +418,10 @@ func TestDrainingAnswersCloseTheConnection(t *testing.T) {
 	})
 	svc := serve(t, router, nil, "DRAIN_DELAY=10s")
 	if res, _ := get(t, svc.URL+"/"); res.Close {
-		t.Error("a serving server closes connections")
+		t.Error("a server that is not draining closes connections")
 	}
 	svc.Signal(stopSignal{})
-	deadline := time.Now().Add(servicetest.Patience)
+	deadline := time.Now().Add(servicetest.Timeout)
 	for {
 		res, _ := get(t, svc.URL+"/")
 		if res.Close {
@@ -433,16 +432,15 @@ func TestDrainingAnswersCloseTheConnection(t *testing.T) {
 		}
 	}
 	if connection := upgrade(t, svc.URL); connection != "Upgrade" {
-		t.Errorf("a draining server answers an upgrade with Connection: %s", connection)
+		t.Errorf("a draining server responds to an upgrade with Connection: %s", connection)
 	}
-	// The second signal skips the delay, and with it the wait for connections: the
-	// one of the upgrade may be cut while net/http still closes it, so the status of
-	// this stop tells nothing.
+	// The second signal skips the drain delay. net/http may still be closing the connection of
+	// the upgrade, so the exit code is not checked.
 	svc.Signal(stopSignal{})
 	_ = svc.Stop()
 }
 
-// upgrade returns the Connection header of the answer to an upgrade.
+// upgrade returns the Connection header of the response to an upgrade.
 func upgrade(t *testing.T, url string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
@@ -464,8 +462,8 @@ type stopSignal struct{}
 func (stopSignal) Signal()        {}
 func (stopSignal) String() string { return "stop" }
 
-// Frameworks set a read deadline before they read a body. One that has arrived already
-// is no reason to cancel the request when that deadline passes.
+// Frameworks set a read deadline before they read a body. The deadline does not cancel a request
+// whose body has arrived.
 func TestAReadDeadlineAfterTheBodyCancelsNothing(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()

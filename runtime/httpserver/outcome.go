@@ -11,46 +11,44 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// ending is how a request ended.
 type ending struct {
-	status    int    // as recorded; 499 for a caller that went away
+	status    int    // as recorded; 499 for a client that disconnected
 	outcome   string // semconv.Outcome...
-	errorType string // error.type of the span; empty when nothing failed
+	errorType string // error.type of the span; empty without an error
 }
 
-// facts are what the outcome is decided on.
 type facts struct {
-	status    int    // 0 when nothing was written
+	status    int    // 0 if nothing was written
 	panicked  bool   // the handler panicked
-	truncated bool   // fewer bytes went out than the header promised
-	shed      bool   // refused to protect the others
-	rpcCode   string // of a procedure whose status does not tell; empty for success
-	cause     error  // of the request's context; nil when it is alive
-	writeErr  error  // of writing the answer
+	truncated bool   // fewer bytes than Content-Length were written
+	shed      bool   // rejected to protect other requests
+	rpcCode   string // error code of a procedure whose status is always 200; empty for success
+	cause     error  // of the request's context; nil if it has not ended
+	writeErr  error  // of writing the response
 	bodyErr   error  // of reading the request, caused by the client
-	stopping  bool   // we cut the connections ourselves
-	cut       bool   // a stop cut the request as a transfer
-	late      bool   // the handler took so long that nothing could be written any more
-	impatient bool   // the client left us less time than the latency objective
+	stopping  bool   // the server closed the connections itself
+	cut       bool   // cut as a transfer during a shutdown
+	late      bool   // the handler took so long that nothing could be written
+	impatient bool   // the client left less time than the latency objective
 }
 
-// Outcome decides what a request means. In this order:
+// outcome returns the outcome of a request. The first rule that applies decides:
 //
-//   - a handler that panics is a server_error, whatever status went out;
-//   - a transfer that a stop cut is a client_error, recorded as 499;
-//   - a rejection or a 504 for a client whose deadline and body left us less time than
-//     the latency objective is a client_error;
-//   - a refused request is shed;
-//   - a caller that went away before the answer was complete is a client_error,
-//     recorded as 499, unless we cut the connection ourselves; so is one that blocked a
-//     write until its deadline;
-//   - a 5xx whose handler could not read the request is a client_error, recorded with
-//     the status of what the client did wrong;
-//   - an answer that is shorter than announced, a 5xx, or an answer that our own
-//     deadline prevented (504) is a server_error;
-//   - a 4xx is a client_error;
-//   - a procedure that ended with an error code is what the code says, and the
-//     rest is success.
+//   - A panic of the handler is a server_error, even if a status was sent.
+//   - A transfer cut during a shutdown is a client_error with status 499.
+//   - A rejection or a 504 is a client_error if the client's deadline and body left less time
+//     than the latency objective.
+//   - A rejected request is shed.
+//   - If the client disconnected before the response was complete, it is a client_error with
+//     status 499, unless the server closed the connection. So is a response whose client
+//     blocked a write until its deadline.
+//   - A 5xx is a client_error if the client caused a read error of the body. The status
+//     is the one of that error.
+//   - A response shorter than Content-Length, a 5xx, and a response that the server's own
+//     deadline prevented (504) is a server_error.
+//   - A 4xx is a client_error.
+//   - For a procedure that ended with an error code, the code decides.
+//   - Everything else is success.
 func (f facts) outcome() ending {
 	status := f.status
 	timedOut := status == 0 && errors.Is(f.cause, context.DeadlineExceeded)
@@ -89,9 +87,8 @@ func (f facts) outcome() ending {
 	return ending{status, semconv.OutcomeSuccess, ""}
 }
 
-// callerLeft is true when the caller closed the connection and that is why the
-// answer is missing, failed or could not be written. An answer that was complete
-// before the caller left stays what it was.
+// callerLeft reports whether the response is missing, failed or could not be written because the
+// client disconnected. A response that was complete before keeps its outcome.
 func (f facts) callerLeft() bool {
 	switch {
 	case errors.Is(f.writeErr, os.ErrDeadlineExceeded):
@@ -104,7 +101,7 @@ func (f facts) callerLeft() bool {
 	return errors.Is(f.cause, context.Canceled) && (f.status == 0 || f.status >= http.StatusInternalServerError || f.truncated)
 }
 
-// misused reports an error of writing that the handler caused.
+// misused reports a write error that the handler caused.
 func misused(err error) bool {
 	return errors.Is(err, http.ErrContentLength) || errors.Is(err, http.ErrBodyNotAllowed) || errors.Is(err, http.ErrHijacked)
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// pass is the observing pass around a handler, without a service around it.
+// pass is an Observer around a handler, without a service.
 type pass struct {
 	t         testing.TB
 	telemetry *telemetry.Telemetry
@@ -68,7 +68,7 @@ func (p *pass) get(path string, header ...string) *httptest.ResponseRecorder {
 	return p.serve(r)
 }
 
-// spans stops the telemetry and returns what was exported.
+// spans stops the telemetry and returns the exported spans.
 func (p *pass) spans() []sdktrace.ReadOnlySpan {
 	p.t.Helper()
 	p.flush()
@@ -77,7 +77,7 @@ func (p *pass) spans() []sdktrace.ReadOnlySpan {
 	return p.exporter.spans
 }
 
-// said is everything that was logged. Lines are written beside the requests.
+// said returns the log. Lines are written asynchronously.
 func (p *pass) said() string {
 	p.t.Helper()
 	p.flush()
@@ -91,7 +91,7 @@ func (p *pass) flush() {
 	}
 }
 
-// count adds up the samples of a metric whose labels have the given values.
+// count sums the samples of a metric with the given labels.
 func (p *pass) count(metric string, labels prometheus.Labels) float64 {
 	p.t.Helper()
 	families, err := p.telemetry.Metrics().Gather()
@@ -119,7 +119,7 @@ func hasLabels(m *dto.Metric, want prometheus.Labels) bool {
 	return found == len(want)
 }
 
-// spanKeeper keeps what is exported.
+// spanKeeper keeps exported spans.
 type spanKeeper struct {
 	mu    sync.Mutex
 	spans []sdktrace.ReadOnlySpan
@@ -164,8 +164,7 @@ func attribute(s sdktrace.ReadOnlySpan, key string) string {
 
 func silent(http.ResponseWriter, *http.Request) {}
 
-// A request that is not sampled has no span, and whoever looks for one finds
-// the ids that stand in its log line.
+// A request that is not sampled has a span without recording, with the ids of its log line.
 func TestUnsampledRequestsHaveIDs(t *testing.T) {
 	t.Parallel()
 	var inside trace.SpanContext
@@ -175,7 +174,7 @@ func TestUnsampledRequestsHaveIDs(t *testing.T) {
 		span := trace.SpanFromContext(r.Context())
 		inside = span.SpanContext()
 		if span.IsRecording() {
-			t.Error("a span that nobody keeps records")
+			t.Error("an unsampled span records")
 		}
 		header = http.Header{}
 		p.telemetry.Propagator().Inject(r.Context(), carrier(header))
@@ -204,7 +203,8 @@ func (c carrier) Get(key string) string { return http.Header(c).Get(key) }
 func (c carrier) Set(key, value string) { http.Header(c).Set(key, value) }
 func (c carrier) Keys() []string        { return nil }
 
-// A panic is an exception event on the span, sampled from the start or late.
+// A panic is an exception event on the span, whether it was sampled or exported because of the
+// error.
 func TestPanicsAreOnTheSpan(t *testing.T) {
 	t.Parallel()
 	for name, ratio := range map[string]float64{"sampled": 1, "late": 0} {
@@ -222,7 +222,7 @@ func TestPanicsAreOnTheSpan(t *testing.T) {
 			func() {
 				defer func() {
 					if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
-						t.Errorf("after the header the connection is not cut but %v", err)
+						t.Errorf("the connection is not closed after the header, but %v", err)
 					}
 				}()
 				p.get("/after", "traceparent", parent)
@@ -254,8 +254,8 @@ func TestPanicsAreOnTheSpan(t *testing.T) {
 	}
 }
 
-// An instrumentation above this one is found out, and named once.
-func TestDoubledServerSpansAreToldOnce(t *testing.T) {
+// Another instrumentation around this one is reported once.
+func TestSecondServerSpanIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	p := newPass(t, telemetry.Sampling{Ratio: 1}, http.HandlerFunc(silent))
 	tracer := p.telemetry.TracerProvider().Tracer("another")
@@ -265,28 +265,28 @@ func TestDoubledServerSpansAreToldOnce(t *testing.T) {
 		span.End()
 	}
 	if n := strings.Count(p.said(), "requests have two server spans"); n != 1 {
-		t.Errorf("told %d times:\n%s", n, p.said())
+		t.Errorf("warned %d times:\n%s", n, p.said())
 	}
 	for _, s := range p.spans() {
 		if s.Name() != "above" && !s.Parent().IsValid() {
-			t.Error("our span is not a child of the one above")
+			t.Error("the span is not a child of the outer one")
 		}
 	}
 }
 
-func TestASpanThatIsNoServersIsNotDoubled(t *testing.T) {
+func TestInternalSpanIsNotReported(t *testing.T) {
 	t.Parallel()
 	p := newPass(t, telemetry.Sampling{Ratio: 1}, http.HandlerFunc(silent))
 	ctx, span := p.telemetry.TracerProvider().Tracer("another").Start(t.Context(), "above", trace.WithSpanKind(trace.SpanKindInternal))
 	p.serve(httptest.NewRequest(http.MethodGet, "/", http.NoBody).WithContext(ctx))
 	span.End()
 	if said := p.said(); strings.Contains(said, "two server spans") {
-		t.Errorf("an internal span is taken for a server's:\n%s", said)
+		t.Errorf("an internal span is taken for a server span:\n%s", said)
 	}
 }
 
-// So is a second pass of our own, below a router, where nothing is sampled.
-func TestDoubledPassesAreToldOnce(t *testing.T) {
+// A second Observer below a router is reported once, too, even if nothing is sampled.
+func TestNestedObserversAreReportedOnce(t *testing.T) {
 	t.Parallel()
 	inner := newPass(t, telemetry.Sampling{TrustRemote: true}, http.HandlerFunc(silent))
 	mux := http.NewServeMux()
@@ -296,7 +296,7 @@ func TestDoubledPassesAreToldOnce(t *testing.T) {
 		outer.get("/", "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
 	}
 	if n := strings.Count(inner.said(), "requests have two server spans"); n != 1 {
-		t.Errorf("told %d times:\n%s", n, inner.said())
+		t.Errorf("warned %d times:\n%s", n, inner.said())
 	}
 }
 
@@ -333,10 +333,10 @@ func TestHandlersThatCannotBeObserved(t *testing.T) {
 		option  httpserver.Option
 		want    string
 	}{
-		"nil":            {nil, nil, "the handler is nil: pass a router, such as httpserver.NewRouter()"},
-		"observed twice": {p.handler, nil, "the handler is observed already: wrap it once, or every request counts twice"},
-		"a procedure that is none": {http.NotFoundHandler(), httpserver.Procedures("AddItem"),
-			`procedure "AddItem": write the path that is called, as in "/shop.v1.CartService/AddItem"`},
+		"nil":            {nil, nil, "the handler is nil; pass a router, such as httpserver.NewRouter()"},
+		"observed twice": {p.handler, nil, "the handler is already observed; wrap it only once"},
+		"an invalid procedure": {http.NotFoundHandler(), httpserver.Procedures("AddItem"),
+			`procedure "AddItem": write the path of the call, as in "/shop.v1.CartService/AddItem"`},
 	} {
 		var options []httpserver.Option
 		if tc.option != nil {
@@ -348,7 +348,7 @@ func TestHandlersThatCannotBeObserved(t *testing.T) {
 	}
 }
 
-// Exemplars are for sampled requests, and one an interval is enough.
+// Sampled requests have at most one exemplar per interval.
 func TestExemplarsAreRare(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -22,8 +22,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// pipes is a listener whose connections have no buffers, so that a test in a bubble of
-// synctest decides when a read or a write blocks, and for how long.
+// pipes is a listener whose connections have no buffers, so that a test in synctest decides when
+// and how long a read or write blocks.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -46,13 +46,14 @@ func (p *pipes) Close() error {
 
 func (*pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
-// serveOnPipes returns a server that ends with the test, and a function that connects to it.
+// serveOnPipes starts a server that ends with the test, and returns a function that connects to
+// it.
 func serveOnPipes(t *testing.T, h http.Handler) (s *Server, dial func() net.Conn) {
 	t.Helper()
 	return serveLogged(t, h, io.Discard)
 }
 
-// serveLogged is serveOnPipes with an access line of every request in log.
+// serveLogged is serveOnPipes with the access lines of all requests in log.
 func serveLogged(t *testing.T, h http.Handler, log io.Writer) (s *Server, dial func() net.Conn) {
 	t.Helper()
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: log})
@@ -77,14 +78,14 @@ func serveLogged(t *testing.T, h http.Handler, log io.Writer) (s *Server, dial f
 	}
 }
 
-// ended is the number of requests without a known route that ended with the outcome.
+// ended returns the number of requests without a known route that ended with the outcome.
 func ended(s *Server, method, outcome string) float64 {
 	return testutil.ToFloat64(s.observer.metrics.requests.WithLabelValues(method, semconv.RouteUnmatched, outcome))
 }
 
-// A client that reads all the time is not cut when memory is short, however long its
-// response takes. One write or one file is read in two seconds here. Its request does not
-// count as in flight for most of them, because the service has nothing to do.
+// A client that reads steadily is not cut when memory is short, however long its response takes.
+// Here, the client reads one write or file for two seconds. The request is not in flight for most
+// of that time, because the service has nothing to do.
 func TestSteadyReadersAreNotCut(t *testing.T) {
 	t.Parallel()
 	const size = 24 << 20
@@ -111,7 +112,7 @@ func TestSteadyReadersAreNotCut(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began, left := time.Now(), make(chan time.Duration, 1)
 				s, dial := serveOnPipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					w.(interface{ OnLeave(f func()) }).OnLeave(func() { left <- time.Since(began) })
+					w.(interface{ OnRelease(f func()) }).OnRelease(func() { left <- time.Since(began) })
 					respond(w, r)
 				}))
 				conn := dial()
@@ -135,19 +136,19 @@ func TestSteadyReadersAreNotCut(t *testing.T) {
 				select {
 				case after := <-left:
 					if after > 2*blockedAfter {
-						t.Errorf("the request gave its place up after %s", after)
+						t.Errorf("the request released its slot after %s", after)
 					}
 				default:
-					t.Error("the request kept its place")
+					t.Error("the request kept its slot")
 				}
 			})
 		})
 	}
 }
 
-// A write that fails at its deadline is the client's failure if it blocked writes, and the
-// service's if its handler took the time.
-func TestWhoMissesTheWriteDeadline(t *testing.T) {
+// A write that fails at its deadline is a client error if the client blocked writes, and a server
+// error if the handler took the time.
+func TestMissedWriteDeadlineIsAttributed(t *testing.T) {
 	t.Parallel()
 	const size = 2 << 20 // more than the window of a stream
 	for name, tc := range map[string]struct {
@@ -158,7 +159,7 @@ func TestWhoMissesTheWriteDeadline(t *testing.T) {
 	}{
 		"a handler that hangs between two writes": {func(write func()) {
 			write()
-			time.Sleep(36 * time.Second) // the request timeout and writeGrace are over
+			time.Sleep(36 * time.Second) // beyond the request timeout and writeGrace
 			write()
 		}, 0, semconv.OutcomeServerError, 0},
 		"a client that blocks the last write": {func(write func()) { write() }, time.Minute, semconv.OutcomeClientError, 1},
@@ -221,8 +222,8 @@ func stop(s *Server, budget time.Duration) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// A stop waits for a body that arrives all the time.
-func TestAStopWaitsForASteadyUpload(t *testing.T) {
+// A shutdown waits for a body that arrives steadily.
+func TestShutdownWaitsForASteadyUpload(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const chunk, chunks = 10 << 10, 800 // 1 MB/s for 8 s
@@ -242,7 +243,7 @@ func TestAStopWaitsForASteadyUpload(t *testing.T) {
 		}()
 		time.Sleep(time.Second)
 		if took, err := stop(s, time.Minute); err != nil || took < stillWait {
-			t.Errorf("the stop took %s and returned %v", took, err)
+			t.Errorf("the shutdown took %s and returned %v", took, err)
 		}
 		if err := <-received; err != nil {
 			t.Errorf("the upload ended with %v", err)
@@ -250,9 +251,9 @@ func TestAStopWaitsForASteadyUpload(t *testing.T) {
 	})
 }
 
-// A request whose read and write both wait for the client is one request: it does not
-// hide another one that works.
-func TestAStopWaitsForARequestBesideOneThatWaitsTwice(t *testing.T) {
+// A request whose read and write both wait for the client counts as one transfer, and does not
+// hide a request that is still working.
+func TestShutdownCountsATransferOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		worked := make(chan error, 1)
@@ -277,7 +278,7 @@ func TestAStopWaitsForARequestBesideOneThatWaitsTwice(t *testing.T) {
 		go func() { _, _ = io.Copy(io.Discard, work) }()
 		time.Sleep(time.Second)
 		if took, err := stop(s, time.Minute); err != nil {
-			t.Errorf("the stop took %s and returned %v", took, err)
+			t.Errorf("the shutdown took %s and returned %v", took, err)
 		}
 		if err := <-worked; err != nil {
 			t.Errorf("the request that worked was canceled: %v", err)
@@ -285,12 +286,13 @@ func TestAStopWaitsForARequestBesideOneThatWaitsTwice(t *testing.T) {
 	})
 }
 
-// A stop does not wait for clients that send or read nothing, and no count of them is left.
-func TestAStopCutsClientsThatDoNothing(t *testing.T) {
+// A shutdown does not wait for clients that send or read nothing, and leaves no transfer
+// registered.
+func TestShutdownCutsIdleTransfers(t *testing.T) {
 	t.Parallel()
 	for name, request := range map[string]string{
-		"a body that does not arrive":     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx",
-		"a response that nobody receives": "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+		"a body that does not arrive":              "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx",
+		"a response that the client does not read": "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -302,25 +304,25 @@ func TestAStopCutsClientsThatDoNothing(t *testing.T) {
 				}))
 				conn := dial()
 				_, _ = io.WriteString(conn, request)
-				// A body may reach its deadline first; then nobody receives the response.
+				// The body may reach its deadline first; then the response is not read.
 				if took, err := stop(s, time.Minute); err != nil || took > 2*stillWait+time.Second {
-					t.Errorf("the stop took %s and returned %v", took, err)
+					t.Errorf("the shutdown took %s and returned %v", took, err)
 				}
 				synctest.Wait()
 				if left, active := len(s.observer.transfers.progress()), s.observer.metrics.active.Load(); left != 0 || active != 0 {
-					t.Errorf("after the stop %d transfers are registered and %d requests active", left, active)
+					t.Errorf("after the shutdown %d transfers are registered and %d requests active", left, active)
 				}
 			})
 		})
 	}
 }
 
-// A request is registered once, and not once it is over: a read on another goroutine may
-// outlast its handler.
+// A request is registered once, and not after its end: a read on another goroutine may outlast
+// its handler.
 func TestARequestIsRegisteredOnce(t *testing.T) {
 	t.Parallel()
 	var all transfers
-	x := &exchange{}
+	x := &requestState{}
 	all.add(x)
 	all.add(x)
 	if got := len(all.progress()); got != 1 {
@@ -333,7 +335,7 @@ func TestARequestIsRegisteredOnce(t *testing.T) {
 	}
 }
 
-// What blocks counts once it has blocked for 50 ms, and what ends in time never does.
+// A read or write counts as blocked after 50 ms, and not if it ends earlier.
 func TestBlockedTimer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -344,7 +346,7 @@ func TestBlockedTimer(t *testing.T) {
 			o.stop()
 		}
 		if synctest.Wait(); o.calls != 0 {
-			t.Errorf("noteBlocked was called %d times for what ended in time", o.calls)
+			t.Errorf("noteBlocked was called %d times for an operation that ended in time", o.calls)
 		}
 		for range 2 {
 			o.timer.start(o)
@@ -357,14 +359,14 @@ func TestBlockedTimer(t *testing.T) {
 				t.Errorf("%d are blocked, want 0", o.blocked)
 			}
 		}
-		// A timer that fires too late to be stopped does not count for what began since.
+		// A timer that fires too late does not count for the next operation.
 		o.timer.start(o)
 		o.noteBlocked()
 		during := o.blocked
 		o.stop()
 		o.noteBlocked()
 		if during != 0 || o.blocked != 0 {
-			t.Errorf("%d, then %d are blocked by a timer that fired too late", during, o.blocked)
+			t.Errorf("%d, then %d are blocked by a late timer", during, o.blocked)
 		}
 	})
 }
@@ -385,7 +387,7 @@ func (o *operation) noteBlocked() {
 	o.timer.block(func() { o.blocked++ })
 }
 
-// copied is a writer of HTTP/1 that notes what its ReadFrom gets.
+// copied is an HTTP/1 writer that records the sources of ReadFrom.
 type copied struct {
 	http.ResponseWriter
 	sources []io.Reader
@@ -398,8 +400,7 @@ func (c *copied) ReadFrom(src io.Reader) (int64, error) {
 func (*copied) Flush()                                       {}
 func (*copied) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, http.ErrNotSupported }
 
-// The kernel copies a part of a file from an io.LimitedReader directly on the file, and
-// from nothing else.
+// The kernel copies from an io.LimitedReader only if it reads a file directly.
 func TestTheKernelCopiesFiles(t *testing.T) {
 	t.Parallel()
 	const size = 3*writeChunk + 1
@@ -425,7 +426,7 @@ func TestTheKernelCopiesFiles(t *testing.T) {
 	}
 }
 
-// A handler's own read deadline ends its body, unless the server's is earlier.
+// A handler's own read deadline ends the read, unless the server's is earlier.
 func TestReadDeadlinesOfHandlers(t *testing.T) {
 	t.Parallel()
 	const server = bodyGrace
@@ -433,14 +434,14 @@ func TestReadDeadlinesOfHandlers(t *testing.T) {
 		set  func(http.ResponseWriter)
 		want time.Duration
 	}{
-		"none":                     {func(http.ResponseWriter) {}, server},
-		"before the server's":      {func(w http.ResponseWriter) { readWithin(t, w, 500*time.Millisecond) }, 500 * time.Millisecond},
-		"after the server's":       {func(w http.ResponseWriter) { readWithin(t, w, time.Hour) }, server},
-		"moved":                    {func(w http.ResponseWriter) { readWithin(t, w, time.Second); readWithin(t, w, 2*time.Second) }, 2 * time.Second},
-		"removed":                  {func(w http.ResponseWriter) { readWithin(t, w, time.Second); readWithin(t, w, 0) }, server},
-		"while it reads":           {func(w http.ResponseWriter) { time.AfterFunc(time.Second, func() { readWithin(t, w, time.Second) }) }, 2 * time.Second},
-		"of a stream":              {func(w http.ResponseWriter) { readWithin(t, w, 9*time.Second); beginStream(w) }, 9 * time.Second},
-		"of a stream that goes on": {func(w http.ResponseWriter) { beginStream(w); readWithin(t, w, 9*time.Second) }, 9 * time.Second},
+		"none":                 {func(http.ResponseWriter) {}, server},
+		"before the server's":  {func(w http.ResponseWriter) { readWithin(t, w, 500*time.Millisecond) }, 500 * time.Millisecond},
+		"after the server's":   {func(w http.ResponseWriter) { readWithin(t, w, time.Hour) }, server},
+		"moved":                {func(w http.ResponseWriter) { readWithin(t, w, time.Second); readWithin(t, w, 2*time.Second) }, 2 * time.Second},
+		"removed":              {func(w http.ResponseWriter) { readWithin(t, w, time.Second); readWithin(t, w, 0) }, server},
+		"while it reads":       {func(w http.ResponseWriter) { time.AfterFunc(time.Second, func() { readWithin(t, w, time.Second) }) }, 2 * time.Second},
+		"of a stream":          {func(w http.ResponseWriter) { readWithin(t, w, 9*time.Second); beginStream(w) }, 9 * time.Second},
+		"after a stream began": {func(w http.ResponseWriter) { beginStream(w); readWithin(t, w, 9*time.Second) }, 9 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -465,7 +466,7 @@ func TestReadDeadlinesOfHandlers(t *testing.T) {
 	}
 }
 
-// readWithin sets a read deadline as a handler does, none for 0.
+// readWithin sets a read deadline as a handler does; 0 sets none.
 func readWithin(t *testing.T, w http.ResponseWriter, d time.Duration) {
 	t.Helper()
 	var by time.Time
@@ -477,7 +478,7 @@ func readWithin(t *testing.T, w http.ResponseWriter, d time.Duration) {
 	}
 }
 
-// beginStream begins a response during which the handler reads on.
+// beginStream begins a response while the handler continues to read.
 func beginStream(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).EnableFullDuplex()
 	w.Header().Set("Content-Type", eventStream)

@@ -13,8 +13,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
-// Problem is an error as the caller reads it: problem details of RFC 9457, with
-// the code that programs should branch on and the id to name to support.
+// Problem is the response body of an error: RFC 9457 problem details, with the code that programs
+// branch on and the id that a client gives to support.
 type Problem struct {
 	Title     string           `json:"title"`
 	Status    int              `json:"status"`
@@ -26,8 +26,8 @@ type Problem struct {
 	MoreErrors int `json:"more_errors,omitempty"`
 }
 
-// A body of 1 MiB can hold 70,000 wrong fields, or one name or number of 1 MiB. Their
-// list in the response is bounded; 20 are more than a person reads.
+// Limits of the list of errors in a response. A body of 1 MiB can have 70,000 invalid fields, or
+// a name or number of 1 MiB.
 const (
 	maxErrors   = 20
 	maxLocation = 200 // bytes
@@ -37,8 +37,8 @@ const (
 // ProblemType is the media type of a Problem.
 const ProblemType = "application/problem+json"
 
-// NewProblem returns the problem details of an error, in words for the caller, and records the
-// error for the log line and the span of the request.
+// NewProblem returns the problem details of an error, and records the error for the access line
+// and the span of the request. Internal causes are not part of it.
 func NewProblem(ctx context.Context, err error) *Problem {
 	e := apierror.From(err)
 	p := &Problem{
@@ -48,14 +48,14 @@ func NewProblem(ctx context.Context, err error) *Problem {
 		Code:   e.Code,
 	}
 	p.list(e.Fields)
-	if x := exchangeOf(ctx); x != nil {
+	if x := stateOf(ctx); x != nil {
 		p.RequestID = x.id[0]
 		x.failure.Store(&err)
 	}
 	return p
 }
 
-// list sets the errors, as many and as long as a response may hold.
+// list sets the errors, limited in number and length.
 func (p *Problem) list(fields []apierror.Field) {
 	shown := min(len(fields), maxErrors)
 	p.MoreErrors = len(fields) - shown
@@ -64,7 +64,6 @@ func (p *Problem) list(fields []apierror.Field) {
 	}
 }
 
-// clip shortens a text to a number of bytes.
 func clip(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -72,28 +71,28 @@ func clip(text string, limit int) string {
 	return strings.ToValidUTF8(text[:limit], "") + "..."
 }
 
-// NewRouter returns a chi router whose own responses, for paths and methods that
-// it does not know, are problems too. Routes for GET also serve HEAD (RFC 9110,
-// section 9.1), unless they have a handler for it.
+// NewRouter returns a chi router that responds with problem details to unknown paths and methods.
+// Routes for GET also serve HEAD (RFC 9110, section 9.1), unless HEAD has its own handler.
 func NewRouter() *chi.Mux {
 	router := chi.NewRouter()
 	router.Use(serveHead(router))
 	router.NotFound(notFound)
 	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		methods := allowed(router, r)
-		if len(methods) == 0 { // chi comes here with every method that it does not know
+		if len(methods) == 0 { // chi calls this handler for every method that it does not know
 			notFound(w, r)
 			return
 		}
-		// RFC 9110, section 15.5.6. chi shows what it found to its own handler alone.
+		// RFC 9110, section 15.5.6, requires Allow. chi gives the methods it found to its own
+		// handler only.
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		WriteProblem(w, r, apierror.New(apierror.CodeNotAllowed, "%s is not served at this path", r.Method))
+		WriteProblem(w, r, apierror.New(apierror.CodeNotAllowed, "method %s is not allowed for this path", r.Method))
 	})
 	return router
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) {
-	WriteProblem(w, r, apierror.NotFound("nothing is served at this path"))
+	WriteProblem(w, r, apierror.NotFound("no such path"))
 }
 
 // WriteProblem responds with the problem details of an error, and records it as [NewProblem] does.
@@ -103,17 +102,17 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 
 func (p *Problem) write(w http.ResponseWriter) {
 	body, encodeErr := json.Marshal(p)
-	if encodeErr != nil { // a Problem holds only strings and numbers
+	if encodeErr != nil { // does not happen: a Problem has only strings and numbers
 		panic(encodeErr)
 	}
 	w.Header().Set("Content-Type", ProblemType)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Del("Content-Length")
 	if p.Status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
-		// Drawn, so that clients do not all come back in the same second.
+		// A random delay, so that clients do not all retry in the same second.
 		w.Header().Set("Retry-After", strconv.Itoa(1+rand.IntN(3)))
 	}
 	w.WriteHeader(p.Status)
-	// The server records a write that failed.
+	// The server records failed writes.
 	_, _ = w.Write(append(body, '\n'))
 }

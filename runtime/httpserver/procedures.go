@@ -18,18 +18,16 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Procedures declares procedures of connect-go, as in
-// "/shop.v1.CartService/AddItem", by the path under which they are called. A
-// router knows only the prefix of their service; each is a route of its own from
-// here on, with POST or, written before the path, another method.
+// Procedures declares procedures of connect-go by their path, such as
+// "/shop.v1.CartService/AddItem". A router knows only the prefix of the service; each declared
+// procedure is a separate route. The method is POST, unless one precedes the path.
 //
-// A call of such a procedure means what its error code says wherever the status
-// is 200 all the same: in gRPC, gRPC-Web and the streams of connect.
+// The outcome of a call depends on its error code where the HTTP status is always 200: in gRPC,
+// gRPC-Web and the streams of connect.
 func Procedures(paths ...string) Option { return declareAll(procedure, paths) }
 
-// Streams declares procedures that take or give a stream, as Procedures declares
-// the others. gRPC does not say on the wire which call is one. A stream has no
-// deadline of ours, is no latency, and takes no place among the requests in flight.
+// Streams declares procedures with a request or response stream, which gRPC requests do not
+// reveal. Streams have no deadline and no latency, and do not count as requests in flight.
 func Streams(paths ...string) Option { return declareAll(streamProcedure, paths) }
 
 func declareAll(kind kind, paths []string) Option {
@@ -41,7 +39,7 @@ func declareAll(kind kind, paths []string) Option {
 				method, path = http.MethodPost, p
 			}
 			if !isKnown(method) || !isProcedure(path) {
-				problems = append(problems, fmt.Errorf("procedure %q: write the path that is called, as in %q", p, "/shop.v1.CartService/AddItem"))
+				problems = append(problems, fmt.Errorf("procedure %q: write the path of the call, as in %q", p, "/shop.v1.CartService/AddItem"))
 				continue
 			}
 			t.declareProcedure(method, path, kind)
@@ -55,7 +53,7 @@ func isProcedure(path string) bool {
 	return matched && err == nil
 }
 
-// rpcCodes are the codes of gRPC in their order, as connect spells them.
+// rpcCodes returns the codes of gRPC in their order, in the spelling of connect.
 func rpcCodes() []string {
 	return []string{
 		"", "canceled", "unknown", "invalid_argument", "deadline_exceeded", "not_found", "already_exists", "permission_denied",
@@ -64,8 +62,8 @@ func rpcCodes() []string {
 	}
 }
 
-// rpcOutcome says what an error code means. Which codes are the server's fault is
-// what the convention says of RPC server spans.
+// rpcOutcome returns the outcome of an error code. Server errors are those that the semantic
+// conventions define for RPC server spans.
 func rpcOutcome(code string) string {
 	switch code {
 	case "unknown", "deadline_exceeded", "unimplemented", "internal", "unavailable", "data_loss":
@@ -76,9 +74,8 @@ func rpcOutcome(code string) string {
 
 const grpcStatus = "Grpc-Status"
 
-// rpcCode is the code with which a procedure ended, or "" for success and for
-// what is no procedure.
-func (x *exchange) rpcCode(s *series) string {
+// rpcCode returns the error code of a procedure, or "" for success and for other requests.
+func (x *requestState) rpcCode(s *series) string {
 	if s.kind < procedure {
 		return ""
 	}
@@ -94,7 +91,6 @@ func (x *exchange) rpcCode(s *series) string {
 	return ""
 }
 
-// codeOf spells gRPC's number.
 func codeOf(status string) string {
 	codes := rpcCodes()
 	n, err := strconv.Atoi(strings.TrimSpace(status))
@@ -104,36 +100,35 @@ func codeOf(status string) string {
 	return codes[n]
 }
 
-// Flags of the frame that ends a call.
+// Flags in the head of a frame.
 const (
 	endOfConnect = 0x02
 	endOfGRPCWeb = 0x80
 	isCompressed = 0x01
 )
 
-// maxEnd bounds what is kept of the frame that ends a call: a code, a message
-// and some metadata.
+// maxEnd limits the part of the last frame that is kept: a code, a message and some metadata.
 const maxEnd = 8 << 10
 
-// frames follows the frames of an answer as they are written, each five bytes of
-// head and a message, and keeps the one that tells how the call ended.
+// frames parses the frames of a response as they are written: five bytes of head and a message.
+// It keeps the frame that ends the call.
 type frames struct {
 	endFlag byte
 	head    [5]byte
-	have    int   // bytes of the head
-	left    int64 // bytes of the message
+	have    int   // received bytes of the head
+	left    int64 // remaining bytes of the message
 
 	ended bool // the frame that ends the call has begun
 	end   []byte
 }
 
-// framesOf returns frames for an answer of such a media type, else nil.
+// framesOf returns a parser for a response of the media type, or nil.
 func framesOf(contentType string) *frames {
 	switch {
 	case strings.HasPrefix(contentType, connectStream):
 		return &frames{endFlag: endOfConnect}
 	case strings.HasPrefix(contentType, "application/grpc-web-text"):
-		return nil // base64 around the frames; only its headers are read
+		return nil // frames in base64; only the headers are read
 	case strings.HasPrefix(contentType, "application/grpc-web"):
 		return &frames{endFlag: endOfGRPCWeb}
 	}
@@ -159,8 +154,7 @@ func (f *frames) write(b []byte) {
 	}
 }
 
-// code reads the error code of the last frame. What cannot be read counts as
-// unknown: a caller cannot read it either.
+// code returns the error code of the last frame. An unreadable frame counts as unknown.
 func (f *frames) code() string {
 	message := f.end
 	if f.head[0]&isCompressed != 0 {
@@ -196,7 +190,7 @@ func gunzip(b []byte) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, maxEnd))
 }
 
-// grpcWebCode reads trailers that are written as a header.
+// grpcWebCode reads the code from trailers in the form of a header.
 func grpcWebCode(trailers []byte) string {
 	for line := range bytes.Lines(trailers) {
 		key, value, _ := strings.Cut(string(line), ":")

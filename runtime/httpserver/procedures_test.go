@@ -20,7 +20,7 @@ import (
 
 const addItem = "/shop.v1.CartService/AddItem"
 
-// frame is one message of connect's streams and of gRPC-Web.
+// frame returns a message of connect streams and gRPC-Web.
 func frame(flags byte, message string) string {
 	head := [5]byte{flags}
 	binary.BigEndian.PutUint32(head[1:], uint32(len(message)))
@@ -40,8 +40,8 @@ func zipped(t *testing.T, text string) string {
 	return b.String()
 }
 
-// The answers are those of the protocols, byte by byte.
-func TestProceduresMeanWhatTheirCodeSays(t *testing.T) {
+// The responses are those of the protocols, byte by byte.
+func TestProcedureOutcomeFollowsTheErrorCode(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		contentType string
@@ -51,20 +51,20 @@ func TestProceduresMeanWhatTheirCodeSays(t *testing.T) {
 		outcome     string
 		code        string
 	}{
-		"connect, a success":                  {"application/json", 200, "", `{}`, semconv.OutcomeSuccess, ""},
-		"connect, not found":                  {"application/json", 404, "", `{"code":"not_found"}`, semconv.OutcomeClientError, ""},
-		"connect, internal":                   {"application/json", 500, "", `{"code":"internal"}`, semconv.OutcomeServerError, "500"},
-		"connect stream, a success":           {"application/connect+json", 200, "", frame(0, "{}") + frame(2, "{}"), semconv.OutcomeSuccess, ""},
-		"connect stream, unavailable":         {"application/connect+json", 200, "", frame(0, "{}") + frame(2, `{"error":{"code":"unavailable"}}`), semconv.OutcomeServerError, "unavailable"},
-		"connect stream, permission denied":   {"application/connect+proto", 200, "", frame(2, `{"error":{"code":"permission_denied"}}`), semconv.OutcomeClientError, "permission_denied"},
-		"connect stream, compressed":          {"application/connect+proto", 200, "", frame(3, zipped(t, `{"error":{"code":"data_loss"}}`)), semconv.OutcomeServerError, "data_loss"},
-		"connect stream, an end that is none": {"application/connect+proto", 200, "", frame(2, `boom`), semconv.OutcomeServerError, "unknown"},
-		"connect stream, a code of its own":   {"application/connect+proto", 200, "", frame(2, `{"error":{"code":"`+strings.Repeat("x", 99)+`"}}`), semconv.OutcomeServerError, "unknown"},
-		"gRPC-Web, a success":                 {"application/grpc-web+proto", 200, "", frame(0, "x") + frame(0x80, "grpc-status: 0\r\n"), semconv.OutcomeSuccess, ""},
-		"gRPC-Web, internal":                  {"application/grpc-web", 200, "", frame(0, "x") + frame(0x80, "Grpc-Message: no\r\ngrpc-status: 13\r\n"), semconv.OutcomeServerError, "internal"},
-		"gRPC-Web, in the header":             {"application/grpc-web", 200, "5", "", semconv.OutcomeClientError, "not_found"},
-		"gRPC, in the trailer":                {"application/grpc", 200, "14", frame(0, "x"), semconv.OutcomeServerError, "unavailable"},
-		"gRPC, a number that is none":         {"application/grpc", 200, "99", "", semconv.OutcomeServerError, "unknown"},
+		"connect, a success":                {"application/json", 200, "", `{}`, semconv.OutcomeSuccess, ""},
+		"connect, not found":                {"application/json", 404, "", `{"code":"not_found"}`, semconv.OutcomeClientError, ""},
+		"connect, internal":                 {"application/json", 500, "", `{"code":"internal"}`, semconv.OutcomeServerError, "500"},
+		"connect stream, a success":         {"application/connect+json", 200, "", frame(0, "{}") + frame(2, "{}"), semconv.OutcomeSuccess, ""},
+		"connect stream, unavailable":       {"application/connect+json", 200, "", frame(0, "{}") + frame(2, `{"error":{"code":"unavailable"}}`), semconv.OutcomeServerError, "unavailable"},
+		"connect stream, permission denied": {"application/connect+proto", 200, "", frame(2, `{"error":{"code":"permission_denied"}}`), semconv.OutcomeClientError, "permission_denied"},
+		"connect stream, compressed":        {"application/connect+proto", 200, "", frame(3, zipped(t, `{"error":{"code":"data_loss"}}`)), semconv.OutcomeServerError, "data_loss"},
+		"connect stream, an invalid end":    {"application/connect+proto", 200, "", frame(2, `boom`), semconv.OutcomeServerError, "unknown"},
+		"connect stream, an unknown code":   {"application/connect+proto", 200, "", frame(2, `{"error":{"code":"`+strings.Repeat("x", 99)+`"}}`), semconv.OutcomeServerError, "unknown"},
+		"gRPC-Web, a success":               {"application/grpc-web+proto", 200, "", frame(0, "x") + frame(0x80, "grpc-status: 0\r\n"), semconv.OutcomeSuccess, ""},
+		"gRPC-Web, internal":                {"application/grpc-web", 200, "", frame(0, "x") + frame(0x80, "Grpc-Message: no\r\ngrpc-status: 13\r\n"), semconv.OutcomeServerError, "internal"},
+		"gRPC-Web, in the header":           {"application/grpc-web", 200, "5", "", semconv.OutcomeClientError, "not_found"},
+		"gRPC, in the trailer":              {"application/grpc", 200, "14", frame(0, "x"), semconv.OutcomeServerError, "unavailable"},
+		"gRPC, an unknown number":           {"application/grpc", 200, "99", "", semconv.OutcomeServerError, "unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,7 +74,7 @@ func TestProceduresMeanWhatTheirCodeSays(t *testing.T) {
 					w.Header().Set("Grpc-Status", tc.header)
 				}
 				w.WriteHeader(tc.status)
-				for _, b := range []byte(tc.body) { // frames do not care for how they are cut
+				for _, b := range []byte(tc.body) { // in frames cut at every byte
 					_, _ = w.Write([]byte{b})
 				}
 				if tc.header != "" {
@@ -100,8 +100,7 @@ func TestProceduresMeanWhatTheirCodeSays(t *testing.T) {
 	}
 }
 
-// A mounted service has a route for each declared procedure and one for all that a
-// caller makes up.
+// A mounted service has a route for each declared procedure and one for all other paths.
 func TestProceduresBelowChi(t *testing.T) {
 	t.Parallel()
 	router := chi.NewRouter()
@@ -116,12 +115,12 @@ func TestProceduresBelowChi(t *testing.T) {
 		}
 	}
 	if n := p.count(semconv.HTTPServerRequests, prometheus.Labels{semconv.LabelRoute: "/shop.v1.CartService/*"}); n != 1 {
-		t.Errorf("%v calls of nothing count for the mount", n)
+		t.Errorf("%v calls of unknown procedures count for the mount", n)
 	}
 }
 
-// A stream of a declared procedure may last; to ask for one elsewhere is no way
-// around the deadline.
+// A stream of a declared procedure has no deadline. A request header for a stream elsewhere does
+// not remove it.
 func TestStreamsOfProceduresHaveNoDeadline(t *testing.T) {
 	t.Parallel()
 	p := newPass(t, telemetry.Sampling{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -136,13 +135,13 @@ func TestStreamsOfProceduresHaveNoDeadline(t *testing.T) {
 	}
 }
 
-// gRPC does not say which call is a stream, so the program does: such a call has no
-// deadline, is no latency, and gives back its place before it is worked on.
+// A call of a declared stream has no deadline and no latency, and releases its slot before the
+// handler runs.
 func TestDeclaredStreams(t *testing.T) {
 	t.Parallel()
 	left := 0
 	p := newPass(t, telemetry.Sampling{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.(interface{ OnLeave(f func()) }).OnLeave(func() { left++ })
+		w.(interface{ OnRelease(f func()) }).OnRelease(func() { left++ })
 		if _, limited := r.Context().Deadline(); limited {
 			t.Error("a stream has a deadline")
 		}
@@ -160,12 +159,11 @@ func TestDeclaredStreams(t *testing.T) {
 		t.Errorf("%v streams are latencies", n)
 	}
 	if left != 1 {
-		t.Errorf("the place was given back %d times", left)
+		t.Errorf("the slot was released %d times", left)
 	}
 }
 
-// Whatever a handler writes as frames, following them neither panics nor keeps
-// more than the end of a call.
+// Any bytes that a handler writes as frames are passed on unchanged and counted once.
 func FuzzFrames(f *testing.F) {
 	f.Add("application/connect+json", frame(0, "a")+frame(2, `{"error":{"code":"unavailable"}}`))
 	f.Add("application/connect+json", frame(3, "\x1f\x8b"))
@@ -182,7 +180,7 @@ func FuzzFrames(f *testing.F) {
 		before := p.count(semconv.HTTPServerRequests, prometheus.Labels{semconv.LabelRoute: addItem})
 		rec := p.serve(httptest.NewRequest(http.MethodPost, addItem, http.NoBody))
 		if rec.Body.String() != text {
-			t.Errorf("%q became %q on its way", text, rec.Body)
+			t.Errorf("%q became %q", text, rec.Body)
 		}
 		if after := p.count(semconv.HTTPServerRequests, prometheus.Labels{semconv.LabelRoute: addItem}); after != before+1 {
 			t.Errorf("the call counts %v times", after-before)

@@ -23,8 +23,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// abilities lists the optional interfaces of a writer, and what a
-// ResponseController can do with it.
+// abilities lists the optional interfaces of a writer, and what a ResponseController supports.
 func abilities(w http.ResponseWriter) []string {
 	var list []string
 	add := func(name string, ok bool) {
@@ -50,12 +49,12 @@ func abilities(w http.ResponseWriter) []string {
 	return list
 }
 
-// The observed writer can what the one below it can, over every protocol.
+// The observed writer supports what the wrapped one does, for every protocol.
 func TestWritersKeepTheirAbilities(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		http2 bool
-		want  string // a floor, so that the comparison is not one of nothing with nothing
+		want  string // minimum, so that the comparison is not of empty lists
 	}{
 		"HTTP/1": {false, "Hijacker"},
 		"HTTP/2": {true, "Pusher"},
@@ -81,7 +80,7 @@ func TestWritersKeepTheirAbilities(t *testing.T) {
 			}
 			below := get(note)
 			if above := get(newPass(t, telemetry.Sampling{}, note).handler); !slices.Equal(above, below) || !slices.Contains(below, tc.want) {
-				t.Errorf("the writer can %v, the one below it %v", above, below)
+				t.Errorf("the writer supports %v, the wrapped one %v", above, below)
 			}
 		})
 	}
@@ -91,12 +90,12 @@ func TestWritersKeepTheirAbilities(t *testing.T) {
 		var above []string
 		newPass(t, telemetry.Sampling{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { above = abilities(w) })).get("/")
 		if !slices.Equal(above, below) || !slices.Contains(below, "Flusher") {
-			t.Errorf("the writer can %v, the one below it %v", above, below)
+			t.Errorf("the writer supports %v, the wrapped one %v", above, below)
 		}
 	})
 }
 
-// A file goes out by way of ReadFrom, with its type and its bytes counted.
+// A file is written through ReadFrom, with its content type and size.
 func TestFilesAreCounted(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "page.html")
@@ -116,8 +115,8 @@ func TestFilesAreCounted(t *testing.T) {
 	}
 }
 
-// A WebSocket is upgraded over the hijacked connection, talks, outlives the
-// request's limit, and is measured as a stream and never as a latency.
+// A WebSocket works over the hijacked connection, outlives the request timeout, and counts as a
+// stream, not as a latency.
 func TestWebSocket(t *testing.T) {
 	t.Parallel()
 	p := newPass(t, telemetry.Sampling{Ratio: 1}, http.HandlerFunc(echoWebSocket), httpserver.Routes("GET /echo"))
@@ -138,9 +137,9 @@ func TestWebSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	// The key and its answer are the example of RFC 6455, section 1.3.
+	// Key and response are the example of RFC 6455, section 1.3.
 	if res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
-		t.Fatalf("the upgrade is answered %s %v", res.Status, res.Header)
+		t.Fatalf("the response to the upgrade is %s %v", res.Status, res.Header)
 	}
 	for _, text := range []string{"hello", "again"} {
 		masked := []byte{0x81, 0x80 | byte(len(text)), 1, 2, 3, 4}
@@ -150,9 +149,9 @@ func TestWebSocket(t *testing.T) {
 		if _, err := conn.Write(masked); err != nil {
 			t.Fatal(err)
 		}
-		answer := make([]byte, 2+len(text))
-		if _, err := io.ReadFull(r, answer); err != nil || !bytes.Equal(answer, append([]byte{0x81, byte(len(text))}, text...)) {
-			t.Fatalf("the echo of %q is %q: %v", text, answer, err)
+		echo := make([]byte, 2+len(text))
+		if _, err := io.ReadFull(r, echo); err != nil || !bytes.Equal(echo, append([]byte{0x81, byte(len(text))}, text...)) {
+			t.Fatalf("the echo of %q is %q: %v", text, echo, err)
 		}
 	}
 	conn.Close()
@@ -169,7 +168,7 @@ func TestWebSocket(t *testing.T) {
 	}
 }
 
-// echoWebSocket speaks as much of RFC 6455 as the test does: short text frames.
+// echoWebSocket implements what the test needs of RFC 6455: short text frames.
 func echoWebSocket(w http.ResponseWriter, r *http.Request) {
 	accept := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	conn, buf, err := http.NewResponseController(w).Hijack()

@@ -14,9 +14,9 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// A reverse proxy panics with http.ErrAbortHandler when its client is gone, or when the
-// server behind it is. Only the latter is a failure.
-func TestAReverseProxyThatAborts(t *testing.T) {
+// A reverse proxy panics with http.ErrAbortHandler when its client or its backend disconnects.
+// Only the latter is an error.
+func TestReverseProxyAborts(t *testing.T) {
 	t.Parallel()
 	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat("x", 1<<20))
@@ -70,7 +70,7 @@ func TestAReverseProxyThatAborts(t *testing.T) {
 	}
 }
 
-// A framework's panic about a response that it wrote wrongly is one of the service.
+// A panic of a framework about a response that it wrote incorrectly is a server error.
 func TestAPanicAboutAMisusedWriter(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()

@@ -7,15 +7,14 @@ import (
 	"unicode"
 )
 
-// requestIDHeader carries the id that a caller may name to support.
+// requestIDHeader has an id that a client can give to support.
 const requestIDHeader = "X-Request-Id"
 
-// maxRequestID bounds what a caller may put into every log line.
+// maxRequestID limits what a caller can put into every log line.
 const maxRequestID = 64
 
-// setRequestID takes the caller's id if it is harmless, else the trace id: one id
-// less to look for.
-func (x *exchange) setRequestID(r *http.Request) {
+// setRequestID uses the caller's id if it is valid, else the trace id.
+func (x *requestState) setRequestID(r *http.Request) {
 	x.id[0] = first(r.Header, requestIDHeader)
 	x.callersID = harmless(x.id[0])
 	if !x.callersID {
@@ -35,7 +34,7 @@ func harmless(id string) bool {
 
 // RequestID returns the id of the request that the context belongs to, or "".
 func RequestID(ctx context.Context) string {
-	if x := exchangeOf(ctx); x != nil {
+	if x := stateOf(ctx); x != nil {
 		return x.id[0]
 	}
 	return ""

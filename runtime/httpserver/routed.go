@@ -7,27 +7,26 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// routed collects what all known routes have counted together, so that rules for the
-// service as a whole cost the same for any number of routes. It adds up when it is
-// scraped: a request pays nothing for it.
+// routed sums the metrics of all known routes, so that rules for the whole service cost the same
+// for any number of routes. It sums during a scrape; requests do no extra work.
 type routed struct {
 	table     *routeTable
 	requests  *prometheus.Desc
-	durations *prometheus.Desc // nil: histograms are native and have no buckets to add
+	durations *prometheus.Desc // nil for native histograms, which have no buckets to add
 	bounds    []float64
 }
 
 func newRouted(table *routeTable, bounds []float64, native bool) *routed {
 	c := &routed{table: table, bounds: bounds, requests: prometheus.NewDesc(semconv.HTTPServerRoutedRequests,
-		"Requests on known routes, by what they mean to availability: the sum over all routes.", []string{semconv.LabelOutcome}, nil)}
+		"Completed requests on all known routes, by outcome.", []string{semconv.LabelOutcome}, nil)}
 	if !native {
 		c.durations = prometheus.NewDesc(semconv.HTTPServerRoutedRequestDuration,
-			"Request duration on known routes, without streams.", []string{semconv.LabelOutcome}, nil)
+			"Request duration on all known routes, without streams.", []string{semconv.LabelOutcome}, nil)
 	}
 	return c
 }
 
-// Describe sends the descriptions of what is collected.
+// Describe implements [prometheus.Collector].
 func (c *routed) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.requests
 	if c.durations != nil {
@@ -35,13 +34,13 @@ func (c *routed) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect sends one counter for each outcome, and a histogram for each that has
-// one; that of successes exists from the start.
+// Collect sends a counter for each outcome and a histogram for each outcome that has one. The
+// histogram of successes always exists.
 func (c *routed) Collect(ch chan<- prometheus.Metric) {
 	outcomes := semconv.Outcomes()
 	counts := make([]float64, len(outcomes))
 	histograms := map[string]*dto.Histogram{semconv.OutcomeSuccess: {}}
-	added := map[prometheus.Observer]bool{} // routes may share one
+	added := map[prometheus.Observer]bool{} // routes may share a histogram
 	for key, s := range *c.table.routes.Load() {
 		if key.route == semconv.RouteUnmatched {
 			continue
@@ -68,7 +67,7 @@ func (c *routed) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// buckets has every bound, also where nothing was observed yet.
+// buckets returns the count of every bound, including 0.
 func (c *routed) buckets(h *dto.Histogram) map[float64]uint64 {
 	out := make(map[float64]uint64, len(c.bounds))
 	for _, bound := range c.bounds {
@@ -82,11 +81,11 @@ func (c *routed) buckets(h *dto.Histogram) map[float64]uint64 {
 
 func read(m prometheus.Metric) *dto.Metric {
 	var out dto.Metric
-	_ = m.Write(&out) // metrics of this package cannot fail
+	_ = m.Write(&out) // metrics of this package do not fail
 	return &out
 }
 
-// sum adds two histograms of the same bounds, of which the first may be nil or empty.
+// sum adds h to to. Both have the same bounds; to may be nil or empty.
 func sum(to, h *dto.Histogram) *dto.Histogram {
 	if len(to.GetBucket()) == 0 {
 		return h

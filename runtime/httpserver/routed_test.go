@@ -18,7 +18,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// varied are routes with responses of every outcome but one.
+// varied has routes with responses of every outcome but one.
 func varied() http.Handler {
 	r := chi.NewRouter()
 	r.Get("/ok", func(http.ResponseWriter, *http.Request) {})
@@ -29,8 +29,7 @@ func varied() http.Handler {
 	return r
 }
 
-// TestRoutedEqualsTheSumOverKnownRoutes holds the series that rules read to those that
-// people read.
+// The series of the whole service equal the sum of those of the routes.
 func TestRoutedEqualsTheSumOverKnownRoutes(t *testing.T) {
 	t.Parallel()
 	svc := serve(t, varied(), nil)
@@ -48,14 +47,14 @@ func TestRoutedEqualsTheSumOverKnownRoutes(t *testing.T) {
 		all, _ := svc.Metric(semconv.HTTPServerRequests, of)
 		unmatched, _ := svc.Metric(semconv.HTTPServerRequests, map[string]string{semconv.LabelOutcome: outcome, semconv.LabelRoute: semconv.RouteUnmatched})
 		if all-unmatched != want {
-			t.Errorf("%s: known routes have %v requests, their sum says %v", outcome, all-unmatched, want)
+			t.Errorf("%s: known routes have %v requests, the sum is %v", outcome, all-unmatched, want)
 		}
 	}
 	equalHistograms(t, families(t, svc), semconv.OutcomeSuccess)
 	equalHistograms(t, families(t, svc), semconv.OutcomeServerError)
 }
 
-// families are what a scrape of the service finds.
+// families returns the metrics of a scrape.
 func families(t *testing.T, svc *servicetest.Service) map[string]*dto.MetricFamily {
 	t.Helper()
 	_, page := get(t, svc.AdminURL+"/metrics")
@@ -75,7 +74,7 @@ func equalHistograms(t *testing.T, families map[string]*dto.MetricFamily, outcom
 	}
 }
 
-// bucketsOf adds up the buckets of one outcome on known routes.
+// bucketsOf sums the buckets of one outcome on known routes.
 func bucketsOf(families map[string]*dto.MetricFamily, name, outcome string) []uint64 {
 	var sum []uint64
 	for _, m := range families[name].GetMetric() {
@@ -110,12 +109,12 @@ func TestOneHistogramForTheService(t *testing.T) {
 	svc.WaitMetric(semconv.HTTPServerRoutedRequestDuration, map[string]string{semconv.LabelOutcome: semconv.OutcomeSuccess}, 2)
 	svc.WaitMetric(semconv.HTTPServerRoutedRequestDuration, map[string]string{semconv.LabelOutcome: semconv.OutcomeClientError}, 1)
 	if n, found := svc.Metric(semconv.HTTPServerRequestDuration, nil); found {
-		t.Errorf("there are histograms of routes with %v requests", n)
+		t.Errorf("histograms by route have %v requests", n)
 	}
 }
 
-// TestSeriesOfARoute holds what README.md says a route costs: counters of four outcomes,
-// and a histogram for each status that it responds with.
+// README.md states the series of a route: counters of four outcomes, and a histogram for each
+// status.
 func TestSeriesOfARoute(t *testing.T) {
 	t.Parallel()
 	for histograms, want := range map[string]int{httpserver.HistogramsByRoute: 4 + 18, httpserver.HistogramsByService: 4} {

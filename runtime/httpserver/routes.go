@@ -14,13 +14,13 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// routeTable holds the series of every known route. Reading takes no lock.
+// routeTable has the series of every known route. Reads take no lock.
 type routeTable struct {
 	metrics *metrics
 
 	mu     sync.Mutex // for writers
 	routes atomic.Pointer[map[routeKey]*series]
-	// procedures says whether any is declared, so that a path is looked up only then.
+	// procedures reports whether any procedure is declared. Without one, paths are not looked up.
 	procedures atomic.Bool
 
 	noted     []routeKey      // of Routes; guarded by mu
@@ -30,15 +30,14 @@ type routeTable struct {
 
 type routeKey struct{ method, route string }
 
-// kind is what is known of a route beforehand. Of two declarations the later kind
-// holds.
+// kind is what was declared about a route. The last declaration applies.
 type kind uint8
 
 const (
-	seen kind = iota // not declared, but found while serving
+	seen kind = iota // not declared, found while serving
 	plain
-	procedure       // the route is a path, called by RPC
-	streamProcedure // the same, and takes or gives a stream
+	procedure       // called by RPC; the route is the path
+	streamProcedure // a procedure with a request or response stream
 )
 
 func newRouteTable(m *metrics) *routeTable {
@@ -47,12 +46,11 @@ func newRouteTable(m *metrics) *routeTable {
 	return t
 }
 
-// declare makes the counters of one route exist at zero.
 func (t *routeTable) declare(method, route string) {
 	t.add(routeKey{method, route}, plain)
 }
 
-// note keeps a declared route to be matched.
+// note adds a declared route to those that requests are matched against.
 func (t *routeTable) note(key routeKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,7 +67,6 @@ func (t *routeTable) hasProcedures() bool {
 	return false
 }
 
-// declareProcedure declares a route that is one path.
 func (t *routeTable) declareProcedure(method, path string, kind kind) {
 	t.add(routeKey{method, path}, kind)
 	t.procedures.Store(true)
@@ -90,8 +87,7 @@ func (t *routeTable) add(key routeKey, kind kind) *series {
 	return s
 }
 
-// list returns the known routes as "GET /v1/orders", sorted, without the
-// unmatched one.
+// list returns the known routes, such as "GET /v1/orders", sorted, without the unmatched route.
 func (t *routeTable) list() []string {
 	var out []string
 	for key := range *t.routes.Load() {
@@ -114,8 +110,7 @@ func (t *routeTable) procedure(r *http.Request) *series {
 	return nil
 }
 
-// walk declares every route that a chi router lists, and notes the patterns of the
-// routers that are mounted in it.
+// walk declares every route of a chi router, and adds the patterns of mounted routers to mounts.
 func (t *routeTable) walk(router chi.Routes, prefix string, mounts map[string]bool) {
 	for _, route := range router.Routes() {
 		full := strings.ReplaceAll(prefix+route.Pattern, "/*/", "/")
@@ -135,18 +130,18 @@ func (t *routeTable) walk(router chi.Routes, prefix string, mounts map[string]bo
 	}
 }
 
-// anyMethod is chi's name for a handler registered without a method.
+// anyMethod is chi's name for a handler registered for all methods.
 const anyMethod = "*"
 
-// isMount reports whether the route is a handler of another kind mounted below a
-// path. It cannot list its methods, so its series exist from its first request on.
+// isMount reports whether the route is a mounted handler of another kind. Its methods are
+// unknown, so its series exist from its first request.
 func isMount(route chi.Route) bool {
 	_, isAny := route.Handlers[anyMethod]
 	return isAny && strings.HasSuffix(route.Pattern, anyMethod)
 }
 
-// serves leaves out the methods that no page, client or probe sends to a
-// handler that was registered for all of them.
+// serves reports whether to declare the method. It excludes methods that clients do not send to a
+// handler registered for all methods.
 func serves(route chi.Route, method string) bool {
 	if _, isAny := route.Handlers[anyMethod]; !isAny {
 		return true
@@ -154,7 +149,7 @@ func serves(route chi.Route, method string) bool {
 	return method != http.MethodConnect && method != http.MethodTrace && method != http.MethodOptions
 }
 
-// normalize drops the slash at the end, as chi does when it reports a pattern.
+// normalize removes the trailing slash, as chi does in patterns.
 func normalize(route string) string {
 	if route == "/" {
 		return route
@@ -162,7 +157,7 @@ func normalize(route string) string {
 	return strings.TrimSuffix(route, "/")
 }
 
-// fromPattern takes method and host off a pattern of http.ServeMux.
+// fromPattern removes method and host from a pattern of http.ServeMux.
 func fromPattern(pattern string) string {
 	i := strings.IndexByte(pattern, '/')
 	if i < 0 {
@@ -171,8 +166,8 @@ func fromPattern(pattern string) string {
 	return normalize(strings.TrimSuffix(pattern[i:], "{$}"))
 }
 
-// series are the metric children of one route and method. They are resolved
-// once, so that a request hashes no label.
+// series are the metrics of one route and method. They are resolved once, so that a request
+// hashes no label.
 type series struct {
 	key      routeKey
 	kind     kind
@@ -184,7 +179,6 @@ type series struct {
 	durations atomic.Pointer[[]*duration]
 }
 
-// duration is the histogram child of one status and outcome.
 type duration struct {
 	status    int
 	outcome   string
@@ -217,7 +211,6 @@ func spanName(key routeKey) string {
 	return method + " " + key.route
 }
 
-// counter returns the counter of an outcome that facts.outcome gave.
 func (s *series) counter(outcome string) prometheus.Counter {
 	switch outcome {
 	case semconv.OutcomeSuccess:
@@ -230,8 +223,8 @@ func (s *series) counter(outcome string) prometheus.Counter {
 	return s.counters[3]
 }
 
-// duration returns the histogram of a status and outcome. A route has two or
-// three of them, which are found faster in a list than in a map.
+// duration returns the histogram of a status and outcome. A route has two or three, which a list
+// finds faster than a map.
 func (s *series) duration(status int, outcome string) *duration {
 	if d := findDuration(*s.durations.Load(), status, outcome); d != nil {
 		return d

@@ -12,21 +12,20 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// maxSetRoutes bounds the undeclared routes of SetRoute. It is half of the values
-// that telemetry gives a label, so that paths that are set by mistake never take the
-// place of declared routes.
+// maxSetRoutes limits the undeclared routes of SetRoute. It is half of the label limit of package
+// telemetry, so that paths that are set by mistake never displace declared routes.
 const maxSetRoutes = 500
 
-// SetRoute records the route of the request that ctx belongs to, as in
-// "/orders/:id", for routers that the observing pass cannot see: those of gin, echo
-// and gorilla/mux, and an http.ServeMux behind middleware. Call it in the first
-// middleware, on the handler's goroutine. It takes patterns of http.ServeMux too.
+// SetRoute records the route of the request that ctx belongs to, such as "/orders/:id". Use it
+// for routers that the [Observer] cannot see: gin, echo, gorilla/mux, and an http.ServeMux behind
+// middleware. Call it in the first middleware, on the handler's goroutine. It also accepts
+// patterns of http.ServeMux.
 //
-// Set patterns and never paths. Routes that were not declared with [Routes] have no
-// series before their first request, and those beyond the first 500 are unmatched.
-// An empty route and contexts of other origin are ignored.
+// Set the router's pattern, never the path. Routes that were not declared with [Routes] have no
+// series before their first request. After 500 of them, further ones count as unmatched. SetRoute
+// ignores an empty route and a context without a request of this package.
 func SetRoute(ctx context.Context, route string) {
-	x := exchangeOf(ctx)
+	x := stateOf(ctx)
 	if x == nil {
 		return
 	}
@@ -35,8 +34,7 @@ func SetRoute(ctx context.Context, route string) {
 	}
 }
 
-// setSeries returns the series of a route that the program set, or nil when there
-// are too many.
+// setSeries returns the series of a route that the program set, or nil if there are too many.
 func (o *Observer) setSeries(method, route string) *series {
 	if s := o.table.lookup(method, route); s != nil {
 		return s
@@ -45,15 +43,14 @@ func (o *Observer) setSeries(method, route string) *series {
 		return o.table.add(routeKey{method, route}, seen)
 	}
 	o.crowded.Do(func() {
-		o.log.LogAttrs(context.Background(), slog.LevelWarn, "too many routes were set, further ones are unmatched",
+		o.log.LogAttrs(context.Background(), slog.LevelWarn, "too many routes set; further routes are unmatched",
 			slog.Int("limit", maxSetRoutes), slog.String(keyRoute, route),
-			slog.String("advice", "set the router's pattern and not the path; declare all routes with httpserver.Routes"))
+			slog.String("advice", "set the router's pattern instead of the path; declare all routes with httpserver.Routes"))
 	})
 	return nil
 }
 
-// admit reports whether an undeclared route has room. One route has as many series
-// as there are methods.
+// admit reports whether there is room for an undeclared route. A route has one series per method.
 func (t *routeTable) admit(route string) bool {
 	if t.setIsFull.Load() {
 		return false
@@ -71,8 +68,8 @@ func (t *routeTable) admit(route string) bool {
 	return true
 }
 
-// routerOf returns the router that h is or, by its method Unwrap, is in front of. It
-// is nil for a handler of another kind.
+// routerOf returns the router that h is, or that h returns from its method Unwrap. It returns nil
+// for other handlers.
 func routerOf(h http.Handler) http.Handler {
 	for {
 		switch h.(type) {
@@ -87,14 +84,14 @@ func routerOf(h http.Handler) http.Handler {
 	}
 }
 
-// series returns the series for a request that has its response: of the route that the
-// router recorded, or of the one that it would have chosen where a middleware or the
-// limiter responded before it. The latter is looked up only then.
+// series returns the series of a request after its response: those of the route that the router
+// recorded. If a middleware or the limiter responded first, it looks up the route that the router
+// would have chosen.
 //
-// Routes that were not declared are added when they are first seen: routers record
-// patterns, whose number the program bounds. What is not found below a mounted
-// handler stays unmatched, or scans would dilute the error ratio of its prefix.
-func (x *exchange) series(h *observed) *series {
+// Undeclared routes are added when first seen, since the program limits the number of patterns.
+// Requests that a mounted handler does not find stay unmatched. Otherwise scans would dilute the
+// error ratio of its prefix.
+func (x *requestState) series(h *observed) *series {
 	t, method := x.observer.table, methodLabel(x.request.Method)
 	if s := t.procedure(x.request); s != nil {
 		return s
@@ -116,19 +113,19 @@ func (x *exchange) series(h *observed) *series {
 	return s
 }
 
-// recorded is the pattern that the router recorded: of chi in its context, of
-// http.ServeMux in the request. It is a prefix, as in "/admin/*", when the router
-// that is mounted there did not get the request or found nothing.
-func (x *exchange) recorded() string {
+// recorded returns the pattern that the router recorded: chi in its context, http.ServeMux in the
+// request. It is a prefix, such as "/admin/*", if the router mounted there did not get the
+// request or found no route.
+func (x *requestState) recorded() string {
 	if routing := x.routing.Load(); routing != nil && len(routing.RoutePatterns) > 0 {
 		return normalize(routing.RoutePattern())
 	}
 	return fromPattern(x.request.Pattern)
 }
 
-// resolve returns the pattern that the router would choose, or the recorded one when
-// it finds none below that: a middleware may have changed the path.
-func (x *exchange) resolve(h *observed, recorded string) string {
+// resolve returns the pattern that the router would choose. If the router finds none, it returns
+// the recorded one: a middleware may have changed the path.
+func (x *requestState) resolve(h *observed, recorded string) string {
 	var route string
 	switch router := h.router.(type) {
 	case chi.Routes:
@@ -145,15 +142,15 @@ func (x *exchange) resolve(h *observed, recorded string) string {
 	return route
 }
 
-// declaredRoutes match requests against the routes of [Routes], for handlers whose
-// router cannot be seen.
+// declaredRoutes match requests against the routes of [Routes], for handlers without a known
+// router.
 type declaredRoutes struct {
-	router *chi.Mux          // that handles nothing
-	names  map[string]string // routes as they were declared, by chi's pattern
+	router *chi.Mux          // has no handlers
+	names  map[string]string // declared routes by chi pattern
 }
 
-// declared returns the routes that were declared so far. A pattern that means nothing
-// to chi has its series and is left out here: only its router can match it.
+// declared returns the routes declared so far. It omits patterns that chi cannot parse. Those
+// have series, but only their router can match them.
 func (t *routeTable) declared() declaredRoutes {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -165,14 +162,14 @@ func (t *routeTable) declared() declaredRoutes {
 }
 
 func (d declaredRoutes) add(key routeKey) {
-	defer func() { _ = recover() }() // chi panics at what it cannot read
+	defer func() { _ = recover() }() // chi panics if it cannot parse a pattern
 	pattern := chiPattern(key.route)
 	d.router.Method(key.method, pattern, http.NotFoundHandler())
 	d.names[pattern] = key.route
 }
 
-// chiPattern spells the parameters of the common routers as chi does: ":id" of gin and
-// echo, "*path" of gin, "{path...}" of http.ServeMux.
+// chiPattern converts parameters to chi's syntax: ":id" of gin and echo, "*path" of gin,
+// "{path...}" of http.ServeMux.
 func chiPattern(route string) string {
 	segments := strings.Split(route, "/")
 	for i, s := range segments {
@@ -186,7 +183,7 @@ func chiPattern(route string) string {
 	return strings.Join(segments, "/")
 }
 
-// match finds the pattern of a request in a chi router and those mounted in it.
+// match returns the pattern of a request in a chi router and the routers mounted in it.
 func (o *Observer) match(router chi.Routes, r *http.Request) string {
 	path := requestPath(r)
 	routing := o.routings.Get().(*chi.Context)
@@ -200,7 +197,7 @@ func (o *Observer) match(router chi.Routes, r *http.Request) string {
 	return ""
 }
 
-// requestPath is the path as chi matches it: escaped where it was sent escaped.
+// requestPath returns the path that chi matches: escaped if it was sent escaped.
 func requestPath(r *http.Request) string {
 	if r.URL.RawPath != "" {
 		return r.URL.RawPath
@@ -208,8 +205,8 @@ func requestPath(r *http.Request) string {
 	return r.URL.Path
 }
 
-// routePath is the path that a router has to match: what is left below a mount, or
-// after a middleware of chi's changed it, and else the request's.
+// routePath returns the path that a router has to match: the rest below a mount, the path that a
+// chi middleware set, or the request's path.
 func routePath(r *http.Request) string {
 	if routing := chi.RouteContext(r.Context()); routing != nil && routing.RoutePath != "" {
 		return routing.RoutePath
@@ -217,9 +214,9 @@ func routePath(r *http.Request) string {
 	return requestPath(r)
 }
 
-// serveHead makes the router look for a route for GET where it has none for HEAD.
-// The request stays one for HEAD, so net/http leaves the body out. (GetHead of chi's
-// middleware asks the outermost router also where this one is mounted.)
+// serveHead routes HEAD requests to the handler for GET if there is none for HEAD. The request
+// keeps its method, so net/http omits the body. (chi's middleware GetHead asks the outermost
+// router even if this one is mounted.)
 func serveHead(router *chi.Mux) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -231,8 +228,8 @@ func serveHead(router *chi.Mux) func(http.Handler) http.Handler {
 	}
 }
 
-// allowed lists the methods that are served at the request's path. Routers that are
-// mounted in this one inherit its handler, so the whole path is matched first.
+// allowed lists the methods that are served at the request's path. Mounted routers inherit its
+// handler, so the whole path is matched first.
 func allowed(router *chi.Mux, r *http.Request) []string {
 	for _, path := range []string{requestPath(r), routePath(r)} {
 		if methods := matching(router, path); len(methods) > 0 {
@@ -253,7 +250,7 @@ func matching(router *chi.Mux, path string) []string {
 	return found
 }
 
-// getFor is the method whose handler serves requests of the given one, too, or "".
+// getFor returns the method whose handler also serves the given method, or "".
 func getFor(method string) string {
 	if method == http.MethodHead {
 		return http.MethodGet
@@ -261,8 +258,8 @@ func getFor(method string) string {
 	return ""
 }
 
-// lookup returns the series of a known route, or nil. A route for GET is known for
-// HEAD, too, and has series for it from the first request on.
+// lookup returns the series of a known route, or nil. A route for GET also serves HEAD, and has
+// series for HEAD from the first request.
 func (t *routeTable) lookup(method, route string) *series {
 	known := *t.routes.Load()
 	if s, ok := known[routeKey{method, route}]; ok {
@@ -278,8 +275,7 @@ func (s *series) isUndeclared() bool { return s == nil || s.kind == seen }
 
 func isWildcard(route string) bool { return strings.HasSuffix(route, "/*") }
 
-// notFound reports whether the response is 404 or 405.
-func (x *exchange) notFound() bool {
+func (x *requestState) notFound() bool {
 	return x.recorder.status == http.StatusNotFound || x.recorder.status == http.StatusMethodNotAllowed
 }
 
@@ -291,7 +287,7 @@ func methods() []string {
 	}
 }
 
-// methodLabel is the method as it is counted, so that a client cannot invent series.
+// methodLabel returns the label value of a method. A client cannot create series.
 func methodLabel(method string) string {
 	if isKnown(method) {
 		return method
@@ -299,15 +295,15 @@ func methodLabel(method string) string {
 	return semconv.MethodOther
 }
 
-// warnUnmatched warns about the first request that succeeds without a route: rules
-// exclude those, so a service whose routes are unknown would never alert. Responses
-// to OPTIONS come from CORS middleware, which serves no route.
-func (x *exchange) warnUnmatched(s *series, e ending) {
+// warnUnmatched warns about the first successful request without a route. Rules exclude unmatched
+// requests, so a service with unknown routes would never alert. Responses to OPTIONS are
+// excluded: they come from CORS middleware.
+func (x *requestState) warnUnmatched(s *series, e ending) {
 	if s.key.route != semconv.RouteUnmatched || e.outcome != semconv.OutcomeSuccess || s.key.method == http.MethodOptions {
 		return
 	}
 	x.observer.unknown.Do(func() {
-		x.observer.log.LogAttrs(x, slog.LevelWarn, "a successful request is unmatched, so objectives do not count it",
+		x.observer.log.LogAttrs(x, slog.LevelWarn, "successful request without a route is not counted by objectives",
 			slog.String(keyMethod, s.key.method), slog.String(keyPath, x.request.URL.Path),
 			slog.String("advice", "call httpserver.SetRoute with the router's pattern in a middleware, or declare the route with httpserver.Routes"))
 	})

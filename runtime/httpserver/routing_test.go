@@ -22,12 +22,12 @@ func respond(status int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
 }
 
-// denied is a middleware that responds by itself.
+// denied is a middleware that responds itself.
 func denied(status int) func(http.Handler) http.Handler {
 	return func(http.Handler) http.Handler { return respond(status) }
 }
 
-// rewriting replaces the path in place, as middleware of mounted handlers does.
+// rewriting replaces the path in place, as some middleware does.
 func rewriting(path string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -37,7 +37,7 @@ func rewriting(path string) func(http.Handler) http.Handler {
 	}
 }
 
-// copying passes a copy of the request on, as middleware that adds to the context does.
+// copying passes on a copy of the request, as middleware that adds to the context does.
 func copying(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.WithContext(r.Context())) })
 }
@@ -46,7 +46,7 @@ func declare(patterns ...string) []httpserver.Option {
 	return []httpserver.Option{httpserver.Routes(patterns...)}
 }
 
-// admin is a router with a middleware, to be mounted.
+// admin is a router with middleware, to be mounted.
 func admin(middleware ...func(http.Handler) http.Handler) *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(middleware...)
@@ -67,8 +67,8 @@ func muxOf(pattern string, h http.Handler) *http.ServeMux {
 	return mux
 }
 
-// What middleware responds counts for the route that the router would have chosen,
-// or for the prefix of the mounted handler.
+// A response of middleware counts for the route that the router would have chosen, or for the
+// prefix of the mounted handler.
 func TestRouteOfMiddlewareResponses(t *testing.T) {
 	t.Parallel()
 	const unavailable = http.StatusServiceUnavailable
@@ -94,7 +94,7 @@ func TestRouteOfMiddlewareResponses(t *testing.T) {
 		"middleware of a mounted router":                 {handler: mounted("/admin", admin(denied(unavailable))), path: "/admin/users/7", route: "/admin/users/{id}"},
 		"the same at the mount point":                    {handler: mounted("/admin", admin(denied(unavailable))), path: "/admin", route: "/admin"},
 		"the same with an escaped path":                  {handler: mounted("/admin", admin(denied(unavailable))), path: "/admin/users/a%2Fb", route: "/admin/users/{id}"},
-		"the same twice mounted":                         {handler: deep, path: "/api/admin/users/7", route: "/api/admin/users/{id}"},
+		"the same mounted twice":                         {handler: deep, path: "/api/admin/users/7", route: "/api/admin/users/{id}"},
 		"an unknown path below a mounted router":         {handler: mounted("/admin", admin(denied(unavailable))), path: "/admin/nope", route: "/admin/*"},
 		"an unknown path below a twice mounted router":   {handler: deep, path: "/api/admin/nope", route: "/api/admin/*"},
 		"an unknown method below a mounted router":       {handler: mounted("/admin", admin(denied(unavailable))), method: "DELETE", path: "/admin/users/7", route: "/admin/*"},
@@ -134,7 +134,7 @@ func TestRouteOfMiddlewareResponses(t *testing.T) {
 	}
 }
 
-// wantOnly fails unless one request was counted, with these labels.
+// wantOnly fails unless exactly one request with these labels was counted.
 func (p *pass) wantOnly(labels prometheus.Labels) {
 	p.t.Helper()
 	if n, all := p.count(semconv.HTTPServerRequests, labels), p.count(semconv.HTTPServerRequests, nil); n != 1 || all != 1 {
@@ -159,9 +159,9 @@ func (p *pass) counted() string {
 	return strings.Join(list, "\n")
 }
 
-// Ordinary requests of a mounted handler and those that middleware responds to are
-// counted under the same names, in either order.
-func TestAPrefixDoesNotHideRoutes(t *testing.T) {
+// Requests that a mounted handler serves and those that middleware responds to have the same
+// labels, in either order.
+func TestPrefixDoesNotHideRoutes(t *testing.T) {
 	t.Parallel()
 	deny := false
 	p := newPass(t, telemetry.Sampling{}, mounted("/admin", admin(func(next http.Handler) http.Handler {
@@ -194,13 +194,13 @@ func TestSetRoute(t *testing.T) {
 		options []httpserver.Option
 		route   string
 	}{
-		"a route is counted":                   {handler: setting("/orders/:id"), route: "/orders/:id"},
-		"a declared route is counted":          {handler: setting("/orders/:id"), options: declare("GET /orders/:id"), route: "/orders/:id"},
-		"method and host of a pattern are cut": {handler: setting("GET example.com/orders/{id}"), route: "/orders/{id}"},
-		"a copy of the request will do":        {handler: copying(setting("/orders/:id")), route: "/orders/:id"},
-		"it is closer than the mount":          {handler: mounted("/", setting("/orders/:id")), route: "/orders/:id"},
-		"no route is unmatched":                {handler: setting(""), route: semconv.RouteUnmatched},
-		"a route without a slash is unmatched": {handler: setting("orders"), route: semconv.RouteUnmatched},
+		"a route is counted":                       {handler: setting("/orders/:id"), route: "/orders/:id"},
+		"a declared route is counted":              {handler: setting("/orders/:id"), options: declare("GET /orders/:id"), route: "/orders/:id"},
+		"method and host of a pattern are removed": {handler: setting("GET example.com/orders/{id}"), route: "/orders/{id}"},
+		"a copy of the request is counted":         {handler: copying(setting("/orders/:id")), route: "/orders/:id"},
+		"a set route overrides the mount":          {handler: mounted("/", setting("/orders/:id")), route: "/orders/:id"},
+		"no route is unmatched":                    {handler: setting(""), route: semconv.RouteUnmatched},
+		"a route without a slash is unmatched":     {handler: setting("orders"), route: semconv.RouteUnmatched},
 		"ServeMux behind middleware": {handler: copying(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			muxOf("GET /orders/{id}", respond(http.StatusOK)).ServeHTTP(w, r)
 			httpserver.SetRoute(r.Context(), r.Pattern)
@@ -213,11 +213,11 @@ func TestSetRoute(t *testing.T) {
 			p.wantOnly(prometheus.Labels{semconv.LabelRoute: tc.route})
 		})
 	}
-	httpserver.SetRoute(t.Context(), "/orders/:id") // not a request's context: nothing happens
+	httpserver.SetRoute(t.Context(), "/orders/:id") // a context without a request: no effect
 }
 
-// A program that sets paths for routes ends with a bounded number of series and one
-// warning, and declared routes keep their place.
+// Paths that are set as routes create a limited number of series and one warning. Declared routes
+// keep their series.
 func TestSetRouteIsBounded(t *testing.T) {
 	t.Parallel()
 	p := newPass(t, telemetry.Sampling{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -245,8 +245,7 @@ func TestSetRouteIsBounded(t *testing.T) {
 	}
 }
 
-// A service whose router the observing pass cannot see is noticed by the first
-// successful request.
+// The first successful request without a route is reported.
 func TestSuccessfulUnmatchedRequestIsWarnedAboutOnce(t *testing.T) {
 	t.Parallel()
 	p := newPass(t, telemetry.Sampling{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -260,7 +259,7 @@ func TestSuccessfulUnmatchedRequestIsWarnedAboutOnce(t *testing.T) {
 		p.serve(httptest.NewRequest(http.MethodPost, "/orders/7", http.NoBody))
 	}
 	said := p.said()
-	if n := strings.Count(said, "a successful request is unmatched"); n != 1 {
+	if n := strings.Count(said, "successful request without a route"); n != 1 {
 		t.Errorf("%d lines, want 1:\n%s", n, said)
 	}
 	for _, part := range []string{`"level":"WARN"`, `"http_request_method":"POST"`, `"url_path":"/orders/7"`, "httpserver.SetRoute"} {
@@ -270,7 +269,7 @@ func TestSuccessfulUnmatchedRequestIsWarnedAboutOnce(t *testing.T) {
 	}
 }
 
-// A response to a method that is not served lists those that are.
+// A response to an unsupported method lists the supported ones.
 func TestMethodNotAllowed(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
@@ -291,7 +290,7 @@ func TestMethodNotAllowed(t *testing.T) {
 	p := newPass(t, telemetry.Sampling{}, router)
 	for name, tc := range map[string]struct{ method, path, allow string }{
 		"a route":                    {http.MethodDelete, "/orders", "GET, HEAD, POST"},
-		"a path that is not served":  {"BREW", "/teapots", ""},
+		"an unknown path":            {"BREW", "/teapots", ""},
 		"a route without GET":        {http.MethodGet, "/orders/7", "DELETE"},
 		"HEAD without GET":           {http.MethodHead, "/orders/7", "DELETE"},
 		"an unknown method":          {"BREW", "/orders", "GET, HEAD, POST"},
@@ -317,8 +316,8 @@ func TestMethodNotAllowed(t *testing.T) {
 	}
 }
 
-// A route for GET serves HEAD, without a body on the wire, and counts it for the same
-// route. A handler for HEAD goes before it.
+// A route for GET serves HEAD without a body and counts it for the same route. A handler for HEAD
+// has precedence.
 func TestHeadOfAGetRoute(t *testing.T) {
 	t.Parallel()
 	special := func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Special", "yes") }
@@ -355,8 +354,8 @@ func TestHeadOfAGetRoute(t *testing.T) {
 	counted(t, svc, http.MethodHead, semconv.RouteUnmatched, semconv.OutcomeClientError, 1)
 }
 
-// A stream has no end, and a client of HEAD waits for none: its handler is told to
-// return when the stream begins, and the connection serves the next request.
+// A HEAD request for a stream ends when the stream begins: its context is canceled, and the
+// connection serves the next request.
 func TestHeadOfAStreamEnds(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
@@ -374,7 +373,7 @@ func TestHeadOfAStreamEnds(t *testing.T) {
 	}
 	select {
 	case <-returned:
-	case <-time.After(servicetest.Patience):
+	case <-time.After(servicetest.Timeout):
 		t.Fatal("the handler waits for a client that has its response")
 	}
 	counted(t, svc, http.MethodHead, "/events", semconv.OutcomeSuccess, 1)

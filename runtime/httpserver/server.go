@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Server takes requests on one listener. Make it with [New], then call Listen,
-// Serve and, to stop, Drain and Shutdown, in this order.
+// Server serves requests on one listener. Create it with [New], then call Listen and Serve. To
+// stop it, call Drain and Shutdown.
 type Server struct {
 	observer *Observer
 	http     *http.Server
@@ -19,26 +19,25 @@ type Server struct {
 }
 
 const (
-	// maxStreams bounds the requests of one HTTP/2 connection: as few as RFC 9113, 6.5.2,
-	// recommends, since each may hold a response that its client does not read.
+	// maxStreams limits the concurrent requests of an HTTP/2 connection to the minimum that RFC
+	// 9113, section 6.5.2, recommends: each may hold a response that its client does not read.
 	maxStreams = 100
-	// writeGrace is the time to write a response that is made at the last moment, such
-	// as the one that says that there was no time, and the time that an HTTP/2 connection
-	// may take no byte. There net/http ends a response by a frame, which has to be written.
+	// writeGrace is the time to write a response that begins at the deadline, such as the 504. It
+	// is also how long an HTTP/2 connection may accept no byte: net/http ends an HTTP/2 response
+	// with a frame, which has to be written.
 	writeGrace = 5 * time.Second
-	// freshWait is how long a stop waits for the first request of a connection.
+	// freshWait is how long a shutdown waits for the first request of a connection.
 	freshWait = time.Second
-	// stillWait is how long a stop waits when no transfer that is left moves a byte: what a
-	// body has to arrive.
+	// stillWait is how long a shutdown waits while no remaining transfer makes progress. It is
+	// the time that a body has to arrive.
 	stillWait = bodyGrace
-	// stopPoll is the time between two looks at the connections without a request.
+	// stopPoll is the interval at which connections without a request are checked.
 	stopPoll = 20 * time.Millisecond
-	// stopLook is the time between two looks at the requests in flight. Each is judged by
-	// what it did in this time.
+	// stopLook is the interval at which requests in flight are checked.
 	stopLook = 500 * time.Millisecond
 )
 
-// New returns a server that answers every request with next, observed.
+// New returns a server that observes every request and serves it with next.
 func New(o *Observer, next http.Handler, options ...Option) (*Server, error) {
 	handler, err := o.Wrap(next, options...)
 	if err != nil {
@@ -46,8 +45,8 @@ func New(o *Observer, next http.Handler, options ...Option) (*Server, error) {
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	// Few proxies speak it to a service, and 100 requests on each connection are 100 times as
-	// much memory for an attacker to hold.
+	// Few proxies use HTTP/2 without TLS, and 100 requests per connection let an attacker hold
+	// 100 times as much memory.
 	protocols.SetUnencryptedHTTP2(o.config.H2C || o.table.hasProcedures())
 	return &Server{
 		observer: o,
@@ -66,10 +65,9 @@ func New(o *Observer, next http.Handler, options ...Option) (*Server, error) {
 	}, nil
 }
 
-// Beside answers the path with h, past the handler and all that observes it: no
-// metric, span, log line or deadline. It is for probes where a platform reaches
-// one port alone. Call it before Serve.
-func (s *Server) Beside(path string, h http.Handler) {
+// HandleUnobserved serves path with h, without metrics, spans, log lines or a deadline. It is for
+// probes on platforms that reach only one port. Call it before Serve.
+func (s *Server) HandleUnobserved(path string, h http.Handler) {
 	next := s.http.Handler
 	s.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == path {
@@ -80,8 +78,7 @@ func (s *Server) Beside(path string, h http.Handler) {
 	})
 }
 
-// Listen binds the address. The error of a taken port names the variable to
-// change.
+// Listen binds the address of the configuration.
 func (s *Server) Listen(ctx context.Context) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", s.observer.config.Addr)
@@ -96,7 +93,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	return nil
 }
 
-// Addr is the bound address, nil before Listen.
+// Addr returns the bound address, or nil before Listen.
 func (s *Server) Addr() net.Addr {
 	if s.listener == nil {
 		return nil
@@ -104,7 +101,7 @@ func (s *Server) Addr() net.Addr {
 	return s.listener.Addr()
 }
 
-// Serve answers requests until Shutdown or Close.
+// Serve serves requests until Shutdown. It returns nil after a shutdown.
 func (s *Server) Serve() error {
 	err := s.http.Serve(s.listener)
 	if errors.Is(err, http.ErrServerClosed) || s.observer.draining.Load() && errors.Is(err, net.ErrClosed) {
@@ -113,15 +110,14 @@ func (s *Server) Serve() error {
 	return err
 }
 
-// Drain makes every answer from now on ask its caller to close the connection.
-// The header does it and not SetKeepAlivesEnabled(false), which would cut idle
-// connections at once, while balancers still believe in them.
+// Drain adds "Connection: close" to all further responses. SetKeepAlivesEnabled(false) would
+// close idle connections at once, while load balancers still use them.
 func (s *Server) Drain() { s.observer.draining.Store(true) }
 
-// Shutdown closes the listener and waits for requests in flight, the first ones of
-// connections that the kernel has accepted included. When the context ends first, their
-// connections are cut, and they count as our failures. Transfers are cut earlier, and are no
-// failure of ours: see cutTransfers.
+// Shutdown closes the listener and waits for requests in flight, including the first ones on
+// connections that the kernel has accepted. When the context ends, it closes their connections,
+// and they count as server errors. Requests that only wait for their clients are cut earlier and
+// count as client errors.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
 	if s.listener != nil {
@@ -136,20 +132,20 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	cut() // Shutdown also ends with the error of a listener that is closed already
+	cut() // Shutdown also returns the error of a closed listener
 	if <-onlyTransfers {
 		s.observer.cut.Store(true)
 		if n := s.observer.metrics.active.Load(); n > 0 {
-			s.observer.log.Warn("transfers were cut by the stop", "transfers", n)
+			s.observer.log.Warn("transfers cut during shutdown", "transfers", n)
 		}
 		return s.http.Close()
 	}
 	s.observer.stopping.Store(true)
-	return errors.Join(fmt.Errorf("requests were still in flight: %w", err), s.http.Close())
+	return errors.Join(fmt.Errorf("requests still in flight: %w", err), s.http.Close())
 }
 
-// awaitFresh waits until each connection has sent its first request: net/http drops
-// one that it reads once it shuts down.
+// awaitFresh waits until each connection has sent its first request: net/http drops a request
+// that it reads after the shutdown began.
 func (s *Server) awaitFresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, freshWait)
 	defer cancel()
@@ -164,10 +160,9 @@ func (s *Server) awaitFresh(ctx context.Context) {
 	}
 }
 
-// cutTransfers ends a stop whose requests in flight are all transfers: they receive a body
-// or send a response. It does so when half of the time of the stop is over, however they move,
-// and when none has moved for stillWait. It reports whether only transfers were left when the
-// stop ended.
+// cutTransfers ends a shutdown if all requests in flight are transfers: they receive a body or
+// send a response. It does so after half of the time for the shutdown, or if no transfer made
+// progress for stillWait. It reports whether only transfers were left at the end.
 func (s *Server) cutTransfers(ctx context.Context, cut context.CancelFunc) (onlyTransfers bool) {
 	w := stopPoller{observer: s.observer, at: time.Now()}
 	still, half := stillWait, time.Time{}
@@ -177,7 +172,7 @@ func (s *Server) cutTransfers(ctx context.Context, cut context.CancelFunc) (only
 	}
 	looks := time.NewTicker(max(min(stopLook, still/4), time.Millisecond))
 	defer looks.Stop()
-	last := w.at // when something moved, or another request was in flight
+	last := w.at // last time that a transfer made progress or another request was in flight
 	for {
 		select {
 		case <-ctx.Done():

@@ -13,9 +13,9 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// A connection that was accepted before a stop and sends its first request during it is
-// answered: net/http would drop it.
-func TestAStopAnswersConnectionsThatHaveSentNothingYet(t *testing.T) {
+// A connection that was accepted before a shutdown and sends its first request during it gets a
+// response: net/http would drop it.
+func TestShutdownServesTheFirstRequestOfAConnection(t *testing.T) {
 	t.Parallel()
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})
 	if err != nil {
@@ -42,14 +42,14 @@ func TestAStopAnswersConnectionsThatHaveSentNothingYet(t *testing.T) {
 	}
 	defer conn.Close()
 	go func() { stopped <- server.Shutdown(context.WithoutCancel(t.Context())) }()
-	for deadline := time.Now().Add(20 * time.Second); ; { // until the listener has closed
+	for deadline := time.Now().Add(20 * time.Second); ; { // until the listener is closed
 		late, err := dial()
 		if err != nil {
 			break
 		}
 		_ = late.Close()
 		if time.Now().After(deadline) {
-			t.Fatal("the listener stays open")
+			t.Fatal("the listener is still open")
 		}
 	}
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {

@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// cutAfter is how long a write of up to writeChunk must have blocked to be ended when
-// memory is short. A lost packet is sent again within a second.
+// cutAfter is how long a write of up to writeChunk must have blocked to be cut when memory is
+// short. A lost packet is retransmitted within a second.
 const cutAfter = time.Second
 
-// slowReaders are the responses that their clients do not read: a write of each is
-// blocked.
+// slowReaders are the responses with a blocked write.
 type slowReaders struct {
 	mu      sync.Mutex
 	blocked map[*recorder]time.Time // since when
@@ -32,9 +31,8 @@ func (s *slowReaders) remove(r *recorder) {
 	delete(s.blocked, r)
 }
 
-// CutSlowReaders ends the responses of which their clients have not read 64 KiB within a
-// second. It frees the memory that they hold, where otherwise requests of other clients
-// would be rejected.
+// CutSlowReaders ends the responses whose clients have not read 64 KiB within a second. It frees
+// their memory, so that requests of other clients need not be rejected.
 func (o *Observer) CutSlowReaders() {
 	s, now := &o.slowReaders, time.Now()
 	s.mu.Lock()

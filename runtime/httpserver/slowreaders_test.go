@@ -16,8 +16,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// A response that its client does not read is ended when memory is short, long before
-// the time to write it is over.
+// A response that its client does not read is ended when memory is short, long before the write
+// timeout.
 func TestSlowReadersAreCutWhenMemoryIsShort(t *testing.T) {
 	t.Parallel()
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})
@@ -30,7 +30,7 @@ func TestSlowReadersAreCutWhenMemoryIsShort(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	server, err := httpserver.New(observer, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, err := io.WriteString(w, strings.Repeat("x", 64<<20)) // more than the buffers of the kernel hold
+		_, err := io.WriteString(w, strings.Repeat("x", 64<<20)) // more than the buffers of the kernel
 		ended <- err
 	}))
 	if err != nil {
@@ -49,7 +49,7 @@ func TestSlowReadersAreCutWhenMemoryIsShort(t *testing.T) {
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	timeout := time.After(20 * time.Second) // the time to write is 35 s
+	timeout := time.After(20 * time.Second) // the write timeout is 35 s
 	for poll := time.NewTicker(50 * time.Millisecond); ; {
 		select {
 		case err := <-ended:
@@ -65,8 +65,8 @@ func TestSlowReadersAreCutWhenMemoryIsShort(t *testing.T) {
 	}
 }
 
-// A client that reads nothing of an HTTP/2 connection is cut. net/http ends a stream by a
-// frame of its own, which cannot leave once the kernel takes no more bytes.
+// A client that does not read an HTTP/2 connection is cut. net/http ends a stream with a frame,
+// which it cannot send once the kernel accepts no more bytes.
 func TestHTTP2ConnectionsThatAreNotReadAreCut(t *testing.T) {
 	t.Parallel()
 	ended := make(chan error, 1)
@@ -82,8 +82,8 @@ func TestHTTP2ConnectionsThatAreNotReadAreCut(t *testing.T) {
 	}
 	defer conn.Close()
 	const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-	const settings = "\x00\x00\x06\x04\x00\x00\x00\x00\x00" + "\x00\x04\x7f\xff\xff\xff" // a stream has the largest window
-	const window = "\x00\x00\x04\x08\x00\x00\x00\x00\x00" + "\x7f\xff\x00\x00"           // and so has the connection
+	const settings = "\x00\x00\x06\x04\x00\x00\x00\x00\x00" + "\x00\x04\x7f\xff\xff\xff" // maximum window of a stream
+	const window = "\x00\x00\x04\x08\x00\x00\x00\x00\x00" + "\x7f\xff\x00\x00"           // maximum window of the connection
 	const headers = "\x00\x00\x06\x01\x05\x00\x00\x00\x01" + "\x82\x86\x84\x41\x01a"     // GET http://a/
 	if _, err := io.WriteString(conn, preface+settings+window+headers); err != nil {
 		t.Fatal(err)
@@ -91,9 +91,9 @@ func TestHTTP2ConnectionsThatAreNotReadAreCut(t *testing.T) {
 	select {
 	case err := <-ended:
 		if err == nil {
-			t.Error("the response was written although nobody read it")
+			t.Error("the response was written although the client did not read it")
 		}
-	case <-time.After(time.Minute): // 5 s after the kernel took the last byte
+	case <-time.After(time.Minute): // 5 s after the kernel accepted the last byte
 		t.Fatal("the response is still being written")
 	}
 	counted(t, svc, "GET", "/", semconv.OutcomeClientError, 1)

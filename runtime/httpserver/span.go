@@ -17,28 +17,28 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// idSpan is the span of a request that is not sampled. It records nothing. It carries the ids
-// for log lines and for the headers of outgoing requests.
+// idSpan is the span of an unsampled request. It records nothing and has the ids for log lines
+// and the headers of outgoing requests.
 type idSpan struct {
 	*silentSpan
 	traceID trace.TraceID
 	spanID  trace.SpanID
-	state   *trace.TraceState // nil for an empty one
+	state   *trace.TraceState // nil if empty
 	flags   trace.TraceFlags
 }
 
-// silentSpan holds what all idSpans of an observer share, so that an idSpan stays small. The
-// methods of its Span do nothing.
+// silentSpan is what all idSpans of an observer share, so that an idSpan stays small. The methods
+// of its Span do nothing.
 type silentSpan struct {
 	trace.Span
 	observer *Observer
 }
 
 func (o *Observer) newIDSpan(ids trace.SpanContext) idSpan {
-	return idSpan{&o.silent, ids.TraceID(), ids.SpanID(), stateOf(ids), ids.TraceFlags()}
+	return idSpan{&o.silent, ids.TraceID(), ids.SpanID(), traceStateOf(ids), ids.TraceFlags()}
 }
 
-func stateOf(ids trace.SpanContext) *trace.TraceState {
+func traceStateOf(ids trace.SpanContext) *trace.TraceState {
 	if ids.TraceState().Len() == 0 {
 		return nil
 	}
@@ -55,16 +55,15 @@ func (s *idSpan) SpanContext() trace.SpanContext {
 	return trace.NewSpanContext(ids)
 }
 
-// SpanKind makes this span look like the SDK's server span to an observer further down the
-// chain of handlers, which then does not observe the request a second time.
+// SpanKind makes another observer in the chain of handlers recognize a server span, so that it
+// does not observe the request again.
 func (*idSpan) SpanKind() trace.SpanKind { return trace.SpanKindServer }
 
 // TracerProvider implements [trace.Span].
 func (s *idSpan) TracerProvider() trace.TracerProvider { return s.observer.telemetry.TracerProvider() }
 
-// beginTrace decides whether the request is sampled before anything is spent on
-// a span, and starts one only then.
-func (x *exchange) beginTrace(r *http.Request) {
+// beginTrace makes the sampling decision and starts a span only if the request is sampled.
+func (x *requestState) beginTrace(r *http.Request) {
 	o := x.observer
 	x.base = r.Context()
 	parent, local := o.localParent(x.base)
@@ -83,7 +82,7 @@ func (x *exchange) beginTrace(r *http.Request) {
 	}
 }
 
-func (x *exchange) startSpan(d telemetry.Decision, name string) {
+func (x *requestState) startSpan(d telemetry.Decision, name string) {
 	o := x.observer
 	scratch := o.scratches.Get().(*scratch)
 	defer o.scratches.Put(scratch)
@@ -91,7 +90,7 @@ func (x *exchange) startSpan(d telemetry.Decision, name string) {
 	x.base, x.span = o.telemetry.StartSpan(x.withParent(), o.tracer, d, name, scratch.start[:]...)
 }
 
-// scratch is what a span wants as slices and copies at once.
+// scratch has the slices for starting and ending a span.
 type scratch struct {
 	start      [2]trace.SpanStartOption // kind and time
 	attributes []attribute.KeyValue
@@ -101,17 +100,17 @@ func newScratch() *scratch {
 	return &scratch{start: [2]trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}}
 }
 
-// withParent is the context in which our span is the caller's child.
-func (x *exchange) withParent() context.Context {
+// withParent returns the context with the caller's span as parent.
+func (x *requestState) withParent() context.Context {
 	if !x.parentID.IsValid() || trace.SpanContextFromContext(x.base).SpanID() == x.parentID {
 		return x.base
 	}
 	return trace.ContextWithSpanContext(x.base, x.ids.SpanContext().WithSpanID(x.parentID).WithRemote(true))
 }
 
-// endSpan ends the span of a sampled request, and exports one late for a
-// notable request that was not.
-func (x *exchange) endSpan(s *series, e ending, took time.Duration, notable bool) {
+// endSpan ends the span of a sampled request. For a notable request that was not sampled, it
+// exports one.
+func (x *requestState) endSpan(s *series, e ending, took time.Duration, notable bool) {
 	ended := x.started.Add(took)
 	if x.span.IsRecording() {
 		x.span.SetName(s.spanName)
@@ -122,20 +121,20 @@ func (x *exchange) endSpan(s *series, e ending, took time.Duration, notable bool
 	if !notable {
 		return
 	}
-	x.observer.telemetry.ExportLate(x.ids.SpanContext(), func() telemetry.LateSpan {
-		return telemetry.LateSpan{
+	x.observer.telemetry.ExportErrorSlow(x.ids.SpanContext(), func() telemetry.ErrorSlowSpan {
+		return telemetry.ErrorSlowSpan{
 			Parent: x.withParent(), Name: s.spanName, Kind: trace.SpanKindServer, Start: x.started, End: ended,
 			Describe: func(span trace.Span) { x.describe(span, s, e) },
 		}
 	})
 }
 
-// describe sets everything at once, now that route and status are known.
-func (x *exchange) describe(span trace.Span, s *series, e ending) {
+// describe sets all attributes after the request, when route and status are known.
+func (x *requestState) describe(span trace.Span, s *series, e ending) {
 	scratch := x.observer.scratches.Get().(*scratch)
 	scratch.attributes = x.appendAttributes(scratch.attributes[:0], s, e)
 	span.SetAttributes(scratch.attributes...)
-	clear(scratch.attributes) // pins no text of the request
+	clear(scratch.attributes) // keeps no text of the request in memory
 	x.observer.scratches.Put(scratch)
 	if e.outcome != semconv.OutcomeServerError && e.outcome != semconv.OutcomeShed {
 		return
@@ -150,7 +149,7 @@ func (x *exchange) describe(span trace.Span, s *series, e ending) {
 	}
 }
 
-// record adds the panic as the convention wants exceptions.
+// record adds the panic as an exception event of the semantic conventions.
 func (p *panicked) record(span trace.Span) {
 	span.AddEvent(otelsemconv.ExceptionEventName, trace.WithAttributes(
 		otelsemconv.ExceptionType(fmt.Sprintf("%T", p.value)),
@@ -159,11 +158,11 @@ func (p *panicked) record(span trace.Span) {
 	))
 }
 
-// appendAttributes follows the convention for HTTP server spans. The query is
-// left out: it is where people put tokens. What would be the same on nearly every
-// span is left out too: the SDK looks for doubles among up to eight attributes
-// without a map, and that is a tenth of what a sampled request costs.
-func (x *exchange) appendAttributes(list []attribute.KeyValue, s *series, e ending) []attribute.KeyValue {
+// appendAttributes appends the attributes of the semantic conventions for HTTP server spans. It
+// omits the query, which often has tokens. It also omits attributes with the same value on nearly
+// every span: the SDK checks up to eight attributes for duplicates without a map, which saves a
+// tenth of the cost of a sampled request.
+func (x *requestState) appendAttributes(list []attribute.KeyValue, s *series, e ending) []attribute.KeyValue {
 	r := x.request
 	list = append(list,
 		otelsemconv.HTTPRequestMethodKey.String(s.key.method),
@@ -177,7 +176,7 @@ func (x *exchange) appendAttributes(list []attribute.KeyValue, s *series, e endi
 		list = append(list, otelsemconv.NetworkProtocolVersion(version))
 	}
 	if x.callersID {
-		list = append(list, attribute.String(keyID, x.id[0])) // else it is the trace id
+		list = append(list, attribute.String(keyID, x.id[0])) // otherwise it is the trace id
 	}
 	if size := x.body.size(); size > 0 {
 		list = append(list, otelsemconv.HTTPRequestBodySize(int(size)))
@@ -209,7 +208,6 @@ func scheme(r *http.Request) string {
 
 func peer(r *http.Request) string { return host(r.RemoteAddr) }
 
-// host is the address without its port.
 func host(addr string) string {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

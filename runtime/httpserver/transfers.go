@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// States of exchange.registered.
+// States of requestState.registered.
 const (
 	unregistered int32 = iota
 	registered
 	over // the request has ended
 )
 
-// errCut is the error of a request in flight when a stop cuts transfers.
-var errCut = errors.New("cut by the stop")
+// errCut is the error of a transfer cut during a shutdown.
+var errCut = errors.New("cut during shutdown")
 
-// transfers holds requests with a read or write that blocked, or that began during a stop.
+// transfers has the requests with a read or write that blocked or that began during a shutdown.
 type transfers struct {
 	mu       sync.Mutex
-	requests map[*exchange]struct{}
+	requests map[*requestState]struct{}
 }
 
 // add registers a request. A read on another goroutine may outlast its handler.
-func (t *transfers) add(x *exchange) {
+func (t *transfers) add(x *requestState) {
 	if x.registered.Load() != unregistered {
 		return
 	}
@@ -33,13 +33,13 @@ func (t *transfers) add(x *exchange) {
 		return
 	}
 	if t.requests == nil {
-		t.requests = map[*exchange]struct{}{}
+		t.requests = map[*requestState]struct{}{}
 	}
 	t.requests[x] = struct{}{}
 }
 
-// remove notes that a request has ended. One that was not registered takes no lock.
-func (t *transfers) remove(x *exchange) {
+// remove removes a request that has ended. It takes no lock if the request was not registered.
+func (t *transfers) remove(x *requestState) {
 	if x.registered.Swap(over) != registered {
 		return
 	}
@@ -48,11 +48,11 @@ func (t *transfers) remove(x *exchange) {
 	delete(t.requests, x)
 }
 
-// progress returns how far each request is, without streams: a stop waits for them.
-func (t *transfers) progress() map[*exchange]progress {
+// progress returns the progress of each request except streams.
+func (t *transfers) progress() map[*requestState]progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := make(map[*exchange]progress, len(t.requests))
+	all := make(map[*requestState]progress, len(t.requests))
 	for x := range t.requests {
 		if !x.endless.Load() {
 			all[x] = x.progress()
@@ -61,13 +61,13 @@ func (t *transfers) progress() map[*exchange]progress {
 	return all
 }
 
-// progress is what a request has read from its client and written to it.
+// progress is the time and number of reads from a client and writes to it.
 type progress struct {
-	spent time.Duration // in reads and writes, the ones under way included
-	ended int           // reads and writes
+	spent time.Duration // in reads and writes, including current ones
+	ended int           // completed reads and writes
 }
 
-func (x *exchange) progress() progress {
+func (x *requestState) progress() progress {
 	var read, written progress
 	now := time.Now()
 	if x.body != nil {
@@ -79,16 +79,16 @@ func (x *exchange) progress() progress {
 	return progress{read.spent + written.spent, read.ended + written.ended}
 }
 
-// stopPoller polls the requests in flight during a stop.
+// stopPoller polls the requests in flight during a shutdown.
 type stopPoller struct {
 	observer *Observer
-	at       time.Time // of the last look
-	before   map[*exchange]progress
+	at       time.Time // last poll
+	before   map[*requestState]progress
 }
 
-// look reports whether every request in flight is a transfer: it has spent at least half of
-// the time since the last look on reads and writes. It also reports whether a read or a write
-// of any of them has ended since.
+// look reports whether every request in flight is a transfer: it has spent at least half of the
+// time since the last poll in reads and writes. It also reports whether any of their reads or
+// writes has completed since.
 func (w *stopPoller) look() (onlyTransfers, moved bool) {
 	now, all := time.Now(), w.observer.transfers.progress()
 	transfers := int64(0)

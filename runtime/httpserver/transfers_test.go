@@ -19,8 +19,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// A stop cuts what is still being transferred when half of its budget is over, whether it
-// moves in small or large steps. It counts as a client error, and its log line names the stop.
+// A shutdown cuts remaining transfers after half of its budget, in steps of any size. They count
+// as client errors, and their log lines name the shutdown.
 func TestAStopCutsTransfersAtHalfOfItsBudget(t *testing.T) {
 	t.Parallel()
 	const budget = 20 * time.Second
@@ -49,14 +49,14 @@ func TestAStopCutsTransfersAtHalfOfItsBudget(t *testing.T) {
 				time.Sleep(time.Second)
 				took, err := stop(s, budget)
 				if err != nil || took < budget/2 || took > budget/2+2*stopLook {
-					t.Errorf("the stop took %s and returned %v", took, err)
+					t.Errorf("the shutdown took %s and returned %v", took, err)
 				}
 				synctest.Wait()
 				if got := ended(s, http.MethodGet, semconv.OutcomeClientError) + ended(s, http.MethodPost, semconv.OutcomeClientError); got != 1 {
 					t.Errorf("%g requests ended as client_error, want 1", got)
 				}
 				lines := log.String()
-				for _, want := range []string{`"msg":"transfers were cut by the stop","transfers":1`, `"http_response_status_code":499,`, `"error":"cut by the stop"`} {
+				for _, want := range []string{`"msg":"transfers cut during shutdown","transfers":1`, `"http_response_status_code":499,`, `"error":"cut during shutdown"`} {
 					if !strings.Contains(lines, want) {
 						t.Errorf("the log has no %s:\n%s", want, lines)
 					}
@@ -66,10 +66,10 @@ func TestAStopCutsTransfersAtHalfOfItsBudget(t *testing.T) {
 	}
 }
 
-// endClients lets clients of a stopped server notice that their connections are closed.
+// endClients lets clients of a stopped server detect that their connections are closed.
 func endClients() { time.Sleep(time.Minute) }
 
-// upload sends size bytes of a body at a time.
+// upload sends a body, size bytes at a time.
 func upload(conn net.Conn, size int, every time.Duration) {
 	go func() { _, _ = io.Copy(io.Discard, conn) }()
 	_, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000000\r\n\r\n")
@@ -79,7 +79,7 @@ func upload(conn net.Conn, size int, every time.Duration) {
 	}
 }
 
-// download reads size bytes of a response at a time.
+// download reads a response, size bytes at a time.
 func download(conn net.Conn, size int, every time.Duration) {
 	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	for err == nil {
@@ -88,9 +88,9 @@ func download(conn net.Conn, size int, every time.Duration) {
 	}
 }
 
-// A handler that works between its reads and writes is no transfer: a stop waits for it to
-// the end of its budget, also when clients transfer all the time.
-func TestAStopWaitsForWorkBetweenWrites(t *testing.T) {
+// A handler that works between its reads and writes is no transfer: a shutdown waits for it until
+// the end of its budget, even if clients transfer all the time.
+func TestShutdownWaitsForWorkBetweenWrites(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		defer endClients()
@@ -112,16 +112,16 @@ func TestAStopWaitsForWorkBetweenWrites(t *testing.T) {
 		time.Sleep(time.Second)
 		took, err := stop(s, budget)
 		if err != nil || took < budget/2+time.Second || took > budget*3/4+2*stopLook {
-			t.Errorf("the stop took %s and returned %v", took, err)
+			t.Errorf("the shutdown took %s and returned %v", took, err)
 		}
 		if err := <-worked; err != nil {
-			t.Errorf("the request that worked ended with %v", err)
+			t.Errorf("the working request ended with %v", err)
 		}
 	})
 }
 
-// A stream is no transfer, also when it waits for messages of its client: a stop waits for it.
-func TestAStopWaitsForAStreamThatReads(t *testing.T) {
+// A stream is no transfer, even if it waits for messages of its client: a shutdown waits for it.
+func TestShutdownWaitsForAStreamThatReads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		defer endClients()
@@ -141,13 +141,13 @@ func TestAStopWaitsForAStreamThatReads(t *testing.T) {
 		time.Sleep(time.Second)
 		took, err := stop(s, 40*time.Second)
 		if cut := <-ended; cut != nil {
-			t.Errorf("the stop took %s, returned %v and ended the stream with %v", took, err, cut)
+			t.Errorf("the shutdown took %s, returned %v and ended the stream with %v", took, err, cut)
 		}
 	})
 }
 
-// A handler that works when the budget is over fails the stop.
-func TestAStopFailsForWorkThatDoesNotEnd(t *testing.T) {
+// A handler that still works at the end of the budget fails the shutdown.
+func TestShutdownFailsForWorkThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		defer endClients()
@@ -162,7 +162,7 @@ func TestAStopFailsForWorkThatDoesNotEnd(t *testing.T) {
 		go download(dial(), 1, time.Second)
 		time.Sleep(time.Second)
 		if took, err := stop(s, 20*time.Second); err == nil || took < 20*time.Second {
-			t.Errorf("the stop took %s and returned %v", took, err)
+			t.Errorf("the shutdown took %s and returned %v", took, err)
 		}
 	})
 }
@@ -176,9 +176,9 @@ func (c steadyConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// 100 streams share a connection that is read at 500 kB/s, so each one moves slowly. The stop
-// waits for all of them, because they end within half of its budget.
-func TestAStopWaitsForStreamsOfOneConnection(t *testing.T) {
+// 100 streams share a connection with 500 kB/s, so each one moves slowly. The shutdown waits for
+// all of them, because they end within half of its budget.
+func TestShutdownWaitsForStreamsOfOneConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		defer endClients()
@@ -215,7 +215,7 @@ func TestAStopWaitsForStreamsOfOneConnection(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		took, err := stop(s, budget)
 		if err != nil || took > budget/2 {
-			t.Errorf("the stop took %s and returned %v", took, err)
+			t.Errorf("the shutdown took %s and returned %v", took, err)
 		}
 		clients.Wait()
 		if whole.Load() != streams {
@@ -224,7 +224,7 @@ func TestAStopWaitsForStreamsOfOneConnection(t *testing.T) {
 	})
 }
 
-// gone is a writer whose client is gone.
+// gone is a writer whose client has disconnected.
 type gone struct {
 	http.ResponseWriter
 	statuses []int
@@ -233,8 +233,8 @@ type gone struct {
 func (g *gone) Write([]byte) (int, error) { return 0, net.ErrClosed }
 func (g *gone) WriteHeader(status int)    { g.statuses = append(g.statuses, status) }
 
-// A framework that responds again because its write failed causes no log line of net/http,
-// which logs each second status.
+// A framework that responds again after a failed write causes no log line of net/http, which logs
+// each superfluous status.
 func TestNoSecondStatusAfterAFailedWrite(t *testing.T) {
 	t.Parallel()
 	s, _ := serveOnPipes(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -12,18 +12,18 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// learned records which undocumented behaviour the libraries have. Each saves allocations of
-// every request; without it a fallback is used.
+// learned records which undocumented behaviour the libraries have. Each saves allocations per
+// request; each has a fallback.
 type learned struct {
-	spanKey   any  // key under which the trace API asks a context for its span; nil if it asks for none
-	afterFunc bool // package context calls AfterFunc of a parent that has it
-	routing   bool // chi records the route in a routing context that it finds in the request's
+	spanKey   any  // key of the span in a context; nil if the trace API uses none
+	afterFunc bool // package context calls AfterFunc of a parent
+	routing   bool // chi records the route in a routing context that it finds in the request's context
 }
 
 func learn() learned { return learned{findSpanKey(), callsAfterFunc(), recordsRouting()} }
 
-// findSpanKey finds the key, so that an exchange can answer for it. Without one the context
-// of a request is one that the trace API made.
+// findSpanKey returns the key of the span, so that a requestState can return its span for it.
+// Without a key, the trace API creates the context of a request.
 func findSpanKey() any {
 	spy := &keySpy{Context: context.Background()}
 	trace.SpanFromContext(spy)
@@ -41,7 +41,7 @@ func (s *keySpy) Value(key any) any {
 	return nil
 }
 
-// callsAfterFunc says whether below needs no goroutine.
+// callsAfterFunc reports whether a context from below needs no goroutine.
 func callsAfterFunc() bool {
 	l := &limit{Context: context.Background(), at: time.Now().Add(time.Hour), done: make(chan struct{})}
 	_, cancel := context.WithCancel(l)
@@ -49,9 +49,9 @@ func callsAfterFunc() bool {
 	return l.timer != nil
 }
 
-// below returns a context that ends with the limit. A channel that is not a context's own is
-// what makes the library call AfterFunc instead of receiving from it, so that all requests can
-// have the same one, which is never closed. Without that call the limit has a channel of its own.
+// below returns a context that ends with the limit. Package context calls AfterFunc instead of
+// receiving from Done if the channel is not one of its own. All limits can therefore share a
+// channel that is never closed. Without AfterFunc, each limit has its own channel.
 func (o *Observer) below(l *limit) (context.Context, context.CancelFunc) {
 	if o.learned.afterFunc {
 		l.done = o.never
@@ -66,11 +66,11 @@ func (o *Observer) below(l *limit) (context.Context, context.CancelFunc) {
 	}
 }
 
-// limit ends with the context that the request came with, or at a time that a
-// stream can lift. A deadline of the library cannot be moved, and whatever is
-// derived from ours must end with the error of one.
+// limit ends with the context of the incoming request, or at a deadline that a stream can lift. A
+// deadline of package context cannot be moved, and derived contexts must end with
+// DeadlineExceeded.
 //
-// It is the parent of the armed context and of nothing else.
+// It is the parent of the armed context only.
 type limit struct {
 	context.Context
 	at     time.Time
@@ -79,7 +79,7 @@ type limit struct {
 	done   chan struct{}
 }
 
-// lift forgets the time. What is over already stays over.
+// lift removes the deadline. A limit that has ended stays ended.
 func (l *limit) lift() {
 	if l.timer != nil {
 		l.timer.Stop()
@@ -113,7 +113,7 @@ func (l *limit) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
-// recordsRouting says whether chi records the route for us.
+// recordsRouting reports whether chi records the route in a given routing context.
 func recordsRouting() bool {
 	routing, router := chi.NewRouteContext(), chi.NewRouter()
 	router.Get("/{name}", func(http.ResponseWriter, *http.Request) {})
@@ -122,11 +122,10 @@ func recordsRouting() bool {
 	return routing.RoutePattern() == "/{name}"
 }
 
-// beginRouting gives chi a routing context of ours, which can be read after it
-// returned. Contexts are reused as chi reuses them, and only where it would:
-// a handler between us and the router may outlive the request. Where chi does not record the
-// route for us, [exchange.resolve] matches it again.
-func (x *exchange) beginRouting(router http.Handler) {
+// beginRouting gives chi a routing context that can be read after chi returns. Contexts are
+// pooled only where chi would do so, since a handler in front of the router may outlive the
+// request. If chi does not record the route, [requestState.resolve] finds it.
+func (x *requestState) beginRouting(router http.Handler) {
 	routes, ok := router.(chi.Routes)
 	if !ok || !x.observer.learned.routing {
 		return
@@ -138,7 +137,7 @@ func (x *exchange) beginRouting(router http.Handler) {
 	x.pooled = true
 }
 
-func (x *exchange) endRouting() {
+func (x *requestState) endRouting() {
 	if x.pooled && x.panic == nil {
 		x.observer.routings.Put(x.routing.Load())
 	}

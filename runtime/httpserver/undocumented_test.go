@@ -12,16 +12,16 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// An update of a library that fails this test costs allocations or a goroutine for each
-// request; no request fails.
-func TestLibrariesDoWhatTheyDoNotDocument(t *testing.T) {
+// If this test fails after an update of a library, each request costs more allocations or a
+// goroutine. No request fails.
+func TestUndocumentedBehaviourOfLibraries(t *testing.T) {
 	t.Parallel()
 	if got := learn(); got.spanKey == nil || !got.afterFunc || !got.routing {
 		t.Errorf("learned %+v", got)
 	}
 }
 
-// unlearned is an observer of libraries that do nothing that they do not document.
+// unlearned is an observer without undocumented behaviour of the libraries.
 func unlearned(t *testing.T) *Observer {
 	t.Helper()
 	o := newTestObserver(t, Config{RequestTimeout: time.Second})
@@ -31,8 +31,8 @@ func unlearned(t *testing.T) *Observer {
 
 func TestTheSpanIsFoundWithoutItsKey(t *testing.T) {
 	t.Parallel()
-	answerOf(t, unlearned(t), nil, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if sc := trace.SpanContextFromContext(r.Context()); !sc.IsValid() || !sc.Equal(exchangeOf(r.Context()).ids.SpanContext()) {
+	serve(t, unlearned(t), nil, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if sc := trace.SpanContextFromContext(r.Context()); !sc.IsValid() || !sc.Equal(stateOf(r.Context()).ids.SpanContext()) {
 			t.Errorf("the context has the span %v", sc)
 		}
 	}))
@@ -44,10 +44,10 @@ func TestContextsEndWithoutAfterFunc(t *testing.T) {
 		during func(w http.ResponseWriter, leave func())
 		want   error
 	}{
-		"at the deadline":      {func(http.ResponseWriter, func()) {}, context.DeadlineExceeded},
-		"with the caller":      {func(_ http.ResponseWriter, leave func()) { leave() }, context.Canceled},
-		"never while it lasts": {func(w http.ResponseWriter, _ func()) { startStream(w) }, nil},
-		"with the caller of a stream": {func(w http.ResponseWriter, leave func()) {
+		"at the deadline":             {func(http.ResponseWriter, func()) {}, context.DeadlineExceeded},
+		"when the client disconnects": {func(_ http.ResponseWriter, leave func()) { leave() }, context.Canceled},
+		"never while it lasts":        {func(w http.ResponseWriter, _ func()) { startStream(w) }, nil},
+		"when the client of a stream disconnects": {func(w http.ResponseWriter, leave func()) {
 			startStream(w)
 			leave()
 		}, context.Canceled},
@@ -59,7 +59,7 @@ func TestContextsEndWithoutAfterFunc(t *testing.T) {
 				defer leave()
 				with := func(r *http.Request) { *r = *r.WithContext(caller) }
 				var kept context.Context
-				answerOf(t, unlearned(t), with, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				serve(t, unlearned(t), with, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					kept = r.Context() //nolint:fatcontext // looked at after the request
 					below, stop := context.WithCancel(r.Context())
 					defer stop()
@@ -85,14 +85,14 @@ func startStream(w http.ResponseWriter) {
 func TestRoutesAreFoundWithoutARoutingContext(t *testing.T) {
 	t.Parallel()
 	o, router := unlearned(t), chi.NewRouter()
-	var x *exchange
+	var x *requestState
 	router.Get("/v1/orders/{id}", func(_ http.ResponseWriter, r *http.Request) {
-		x = exchangeOf(r.Context())
+		x = stateOf(r.Context())
 		if id := chi.URLParam(r, "id"); id != "7" {
 			t.Errorf("the parameter is %q", id)
 		}
 	})
-	answerOf(t, o, func(r *http.Request) { r.URL.Path = "/v1/orders/7" }, router)
+	serve(t, o, func(r *http.Request) { r.URL.Path = "/v1/orders/7" }, router)
 	if x == nil {
 		t.Fatal("the handler was not called")
 	}

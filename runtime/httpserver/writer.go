@@ -15,42 +15,39 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// recorder notes what goes out. It has the optional interfaces of the writer
-// below it and no others: a handler that asks for a Flusher or a Hijacker gets
-// the answer that the connection gives.
+// recorder records what is written. It has exactly the optional interfaces of the wrapped writer,
+// so that a handler sees whether it can flush or hijack.
 type recorder struct {
 	http.ResponseWriter
-	bytes    int64
-	err      error   // the first failed write
-	frames   *frames // of a procedure whose status does not tell
-	exchange *exchange
-	begun    time.Duration // from the start of the request to the header
-	onLeave  func()        // see OnLeave
+	bytes     int64
+	err       error   // first failed write
+	frames    *frames // of a procedure whose status is always 200
+	state     *requestState
+	begun     time.Duration // time from the start of the request to the header
+	onRelease func()        // see OnRelease
 
 	slow     atomic.Pointer[slowWrite] // nil until a write may block
 	status   int32                     // 0 until the header is written
 	left     atomic.Bool
 	hijacked bool
-	streams  bool // the answer is a stream, whose length is not a latency
+	streams  bool // the response is a stream, whose duration is no latency
 	watching bool // a write that may block has begun
-	duplex   bool // the handler reads on while it writes
+	duplex   bool // the handler reads while it writes
 	claimed  bool // see Claim
-	late     bool // the deadline of a write had passed before the client could block it
+	late     bool // the write deadline had passed before the client could block the write
 }
 
-// slowWrite is what writes that may block need.
 type slowWrite struct {
 	timer   blockedTimer
 	writeBy time.Duration // deadline of writes to a stream, since the start of the request
 }
 
-// writeBuffer is what net/http keeps of a response before it writes to the connection
+// writeBuffer is the size of net/http's buffer in front of the connection
 // (bufferBeforeChunkingSize).
 const writeBuffer = 2048
 
-// wrap returns the recorder in the form that fits the writer: connections of
-// HTTP/1 can be hijacked and take files without copying; those of HTTP/2 cannot,
-// but may push.
+// wrap returns the recorder with the optional interfaces of the writer: HTTP/1 connections can be
+// hijacked and copy files in the kernel, HTTP/2 connections can push.
 func wrap(rec *recorder) http.ResponseWriter {
 	_, hijacks := rec.ResponseWriter.(http.Hijacker)
 	_, reads := rec.ResponseWriter.(io.ReaderFrom)
@@ -67,25 +64,25 @@ func wrap(rec *recorder) http.ResponseWriter {
 	return rec
 }
 
-// Unwrap serves http.ResponseController.
+// Unwrap is for [http.ResponseController].
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // WriteHeader implements [http.ResponseWriter].
 func (r *recorder) WriteHeader(status int) {
 	if r.status != 0 && r.err != nil {
-		return // net/http would log a second status, which no client gets
+		return // net/http would log a superfluous status
 	}
-	// 1xx are announcements; the answer is still to come. 101 is the answer.
+	// 1xx are informational, except 101, which is the response.
 	if r.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		r.status = int32(status) //nolint:gosec // three digits
-		// An upgrade has a Connection header of its own, without which it is none.
-		if status != http.StatusSwitchingProtocols && r.exchange.observer.closes() {
+		// An upgrade needs its own Connection header.
+		if status != http.StatusSwitchingProtocols && r.state.observer.closes() {
 			r.Header().Set("Connection", "close")
 		}
-		r.exchange.body.limitRest()
+		r.state.body.limitRest()
 		r.begin()
 		contentType := first(r.Header(), "Content-Type")
-		if table := r.exchange.observer.table; table.procedure(r.exchange.request) != nil {
+		if table := r.state.observer.table; table.procedure(r.state.request) != nil {
 			r.frames = framesOf(contentType)
 		}
 		if status == http.StatusSwitchingProtocols || strings.HasPrefix(contentType, eventStream) || strings.HasPrefix(contentType, connectStream) {
@@ -134,8 +131,8 @@ func (r *recorder) ensureHeader() {
 	}
 }
 
-// watch prepares a write of n bytes. One that may reach the connection is watched:
-// while it blocks, the request waits for its client and not for us.
+// watch is called before a write of n bytes. If the write may reach the connection, it starts a
+// timer: while the write blocks, the request waits for its client.
 func (r *recorder) watch(n int64) {
 	if r.streams {
 		r.limitWrite()
@@ -145,7 +142,7 @@ func (r *recorder) watch(n int64) {
 		return
 	}
 	r.watching = true
-	r.exchange.beginTransfer()
+	r.state.beginTransfer()
 	r.slowly().timer.start(r)
 }
 
@@ -158,41 +155,40 @@ func (r *recorder) slowly() *slowWrite {
 	return slow
 }
 
-// begin gives a response that comes after the deadline of the request the time to be
-// written: the handler ignored the deadline, and the client still waits.
+// begin extends the write deadline of a response that begins after the deadline of the request:
+// the handler ignored the deadline, and the client still waits.
 func (r *recorder) begin() {
-	x := r.exchange
+	x := r.state
 	r.begun = time.Since(x.started)
 	if r.begun > x.observer.config.RequestTimeout && x.request.ProtoMajor == 1 {
 		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(writeGrace))
 	}
 }
 
-// endWrite ends the watch over a write, also over one that a panic ended. It reports whether
-// the write has blocked.
+// endWrite stops the timer of a write, also after a panic. It reports whether the write has
+// blocked.
 func (r *recorder) endWrite() (blocked bool) {
 	if !r.watching {
 		return false
 	}
 	r.watching = false
 	if blocked = r.slow.Load().timer.stop(); blocked {
-		r.exchange.observer.slowReaders.remove(r)
+		r.state.observer.slowReaders.remove(r)
 	}
 	return blocked
 }
 
-// noteBlocked runs while the write goes on.
+// noteBlocked is called during the write.
 func (r *recorder) noteBlocked() {
 	blocked := r.slow.Load().timer.block(func() {
-		r.exchange.observer.slowReaders.add(r)
-		r.exchange.observer.transfers.add(r.exchange)
+		r.state.observer.slowReaders.add(r)
+		r.state.observer.transfers.add(r.state)
 	})
 	if blocked {
-		r.giveUpPlace()
+		r.releaseSlot()
 	}
 }
 
-// written notes what a write did.
 func (r *recorder) written(n int64, err error) {
 	blocked := r.endWrite()
 	r.bytes += n
@@ -203,27 +199,27 @@ func (r *recorder) written(n int64, err error) {
 	switch {
 	case !r.missedDeadline(err):
 	case blocked || r.streams || r.slowly().timer.total(time.Now()).spent >= writeGrace:
-		r.exchange.observer.metrics.slow(semconv.SlowResponse)
+		r.state.observer.metrics.slow(semconv.SlowResponse)
 	default:
 		r.late = true
 	}
 }
 
-// missedDeadline reports whether a write failed because of its deadline. Over HTTP/2 net/http
-// resets the stream then, and the error says nothing else.
+// missedDeadline reports whether a write failed because of its deadline. Over HTTP/2, net/http
+// resets the stream, and the error does not show the reason.
 func (r *recorder) missedDeadline(err error) bool {
-	x := r.exchange
+	x := r.state
 	return errors.Is(err, os.ErrDeadlineExceeded) ||
 		x.request.ProtoMajor != 1 && !r.streams && time.Since(x.started) > x.observer.config.writeTimeout()
 }
 
-// limitWrite gives the next write to a stream as much time as a request has. Over HTTP/2
-// a deadline would end a stream that is merely silent.
+// limitWrite gives each write to a stream the request timeout. Over HTTP/2, a deadline would end
+// an idle stream.
 func (r *recorder) limitWrite() {
-	if r.exchange.request.ProtoMajor != 1 || r.hijacked {
+	if r.state.request.ProtoMajor != 1 || r.hijacked {
 		return
 	}
-	x := r.exchange
+	x := r.state
 	slow, by := r.slowly(), time.Since(x.started)+x.observer.config.RequestTimeout
 	if by-slow.writeBy < min(time.Second, x.observer.config.RequestTimeout/4) {
 		return
@@ -232,18 +228,18 @@ func (r *recorder) limitWrite() {
 	_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(x.started.Add(by))
 }
 
-// liftDeadlines takes the server's deadlines from a stream.
+// liftDeadlines removes the server's deadlines from a stream.
 func (r *recorder) liftDeadlines() {
 	control := http.NewResponseController(r.ResponseWriter)
 	_ = control.SetWriteDeadline(time.Time{})
-	if r.exchange.body == nil {
+	if r.state.body == nil {
 		_ = control.SetReadDeadline(time.Time{})
 		return
 	}
-	r.exchange.body.lift()
+	r.state.body.lift()
 }
 
-// truncated says whether fewer bytes went out than Content-Length announced.
+// truncated reports whether fewer bytes than Content-Length were written.
 func (r *recorder) truncated(method string) bool {
 	if r.hijacked || method == http.MethodHead || r.status == http.StatusNoContent || r.status == http.StatusNotModified {
 		return false
@@ -261,50 +257,49 @@ func (r *recorder) beginStream() {
 		return
 	}
 	r.streams = true
-	r.exchange.lift()
-	if r.exchange.request.Method == http.MethodHead {
-		r.exchange.arm().cancel() // the client has its response, and waits for no stream
+	r.state.lift()
+	if r.state.request.Method == http.MethodHead {
+		r.state.arm().cancel() // the client has its response and waits for no stream
 	}
-	if !r.hijacked { // net/http has lifted them
+	if !r.hijacked { // net/http has removed them from a hijacked connection
 		r.liftDeadlines()
 	}
-	r.giveUpPlace()
+	r.releaseSlot()
 }
 
-// OnLeave has f called, once, when the response no longer depends on the service: it
-// turns out to be a stream (an upgraded connection, server-sent events, a stream of
-// connect), or its client does not read it. For a procedure that is declared to be a
-// stream, f is called at once. It serves those who count requests in flight, and calls f
-// from another goroutine where a write blocks.
-func (r *recorder) OnLeave(f func()) {
-	r.onLeave = f
+// OnRelease registers f, which is called once when the response no longer depends on the service:
+// it is a stream (an upgraded connection, server-sent events, a connect stream), or its client
+// does not read it. For a procedure declared as a stream, f is called at once. It is for limiters
+// of requests in flight. If a write blocks, f is called on another goroutine.
+func (r *recorder) OnRelease(f func()) {
+	r.onRelease = f
 	if r.streams {
-		r.giveUpPlace()
+		r.releaseSlot()
 	}
 }
 
-// Claim reports true to the first limiter that asks. Each request has one OnLeave.
+// Claim returns true for the first limiter that calls it. A request has one OnRelease.
 func (r *recorder) Claim() bool {
 	first := !r.claimed
 	r.claimed = true
 	return first
 }
 
-// Keep prevents the call of OnLeave, and reports false when it was made or is being
-// made.
+// Keep prevents the call of the function registered with OnRelease. It returns false if the
+// function was or is being called.
 func (r *recorder) Keep() bool { return r.left.CompareAndSwap(false, true) }
 
-// giveUpPlace makes the call of OnLeave, unless Keep prevents it.
-func (r *recorder) giveUpPlace() {
-	if r.onLeave != nil && r.left.CompareAndSwap(false, true) {
-		r.onLeave()
+// releaseSlot calls the function registered with OnRelease, unless Keep prevents it.
+func (r *recorder) releaseSlot() {
+	if r.onRelease != nil && r.left.CompareAndSwap(false, true) {
+		r.onRelease()
 	}
 }
 
-// Streams says whether the answer is a stream.
+// Streams reports whether the response is a stream.
 func (r *recorder) Streams() bool { return r.streams }
 
-// Begun says whether the answer is on its way, and cannot be replaced.
+// Begun reports whether the response has begun and cannot be replaced.
 func (r *recorder) Begun() bool { return r.status != 0 }
 
 type flushRecorder struct{ *recorder }
@@ -314,8 +309,7 @@ func (r flushRecorder) Flush() {
 	_ = r.FlushError()
 }
 
-// FlushError is what http.ResponseController asks for, to learn that the caller
-// is gone.
+// FlushError is called by [http.ResponseController].
 func (r flushRecorder) FlushError() error {
 	r.ensureHeader()
 	r.watch(writeBuffer + 1)
@@ -326,8 +320,8 @@ func (r flushRecorder) FlushError() error {
 
 type http2Recorder struct{ flushRecorder }
 
-// SetReadDeadline is what [http.ResponseController] calls.
-func (r http2Recorder) SetReadDeadline(by time.Time) error { return r.exchange.body.setDeadline(by) }
+// SetReadDeadline is called by [http.ResponseController].
+func (r http2Recorder) SetReadDeadline(by time.Time) error { return r.state.body.setDeadline(by) }
 
 // Push implements [http.Pusher].
 func (r http2Recorder) Push(target string, opts *http.PushOptions) error {
@@ -349,25 +343,25 @@ func (r http1Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buf, err
 }
 
-// SetReadDeadline is what [http.ResponseController] calls.
-func (r http1Recorder) SetReadDeadline(by time.Time) error { return r.exchange.body.setDeadline(by) }
+// SetReadDeadline is called by [http.ResponseController].
+func (r http1Recorder) SetReadDeadline(by time.Time) error { return r.state.body.setDeadline(by) }
 
-// ReadFrom implements [io.ReaderFrom], which lets the kernel copy files.
+// ReadFrom implements [io.ReaderFrom], so that the kernel can copy files.
 func (r http1Recorder) ReadFrom(src io.Reader) (int64, error) {
 	r.ensureHeader()
-	if r.frames != nil || !isFile(src) { // each write is watched, and not what src does
+	if r.frames != nil || !isFile(src) { // timed by write, without the time of src
 		return io.Copy(struct{ io.Writer }{r.recorder}, src)
 	}
 	return r.readFile(src)
 }
 
-// EnableFullDuplex is what [http.ResponseController] calls.
+// EnableFullDuplex is called by [http.ResponseController].
 func (r http1Recorder) EnableFullDuplex() error {
 	r.duplex = true
 	return http.NewResponseController(r.ResponseWriter).EnableFullDuplex()
 }
 
-// Media types of answers that are streams by definition.
+// Media types of streams.
 const (
 	eventStream   = "text/event-stream"
 	connectStream = "application/connect+"

@@ -17,27 +17,27 @@ import (
 )
 
 const (
-	// smallBody is the size up to which a request body is read before its request
-	// takes a place: larger than nearly all JSON that a client writes.
+	// smallBody is the maximum size of a body that is read before its request takes a slot.
+	// Nearly all JSON bodies are smaller.
 	smallBody = 64 << 10
-	// firstBuffer is what a small body gets at first. It grows as bytes arrive, so that
-	// a client has to send what it makes the service keep.
+	// firstBuffer is the initial buffer of a small body. It grows as bytes arrive, so that a
+	// client must send what the service buffers.
 	firstBuffer = 4 << 10
-	// bodyBudget bounds the memory of all small bodies together, and the announced
-	// size of the large ones that are received at a time. Twice this is an eighth of
-	// the 256 MiB that a generated manifest allows.
+	// bodyBudget limits the memory of all small bodies, and the announced size of the large ones
+	// that are received concurrently. Twice this is an eighth of the 256 MiB in generated
+	// manifests.
 	bodyBudget = 16 << 20
-	// defaultBodyLimit is that of HTTP_BODY_LIMIT.
+	// defaultBodyLimit is the default of HTTP_BODY_LIMIT.
 	defaultBodyLimit = 1 << 20
-	// bodyWait is the maximum time that a large body waits for a permit: what a body
-	// that is received has to arrive, so that neither holds up a stop for longer.
+	// bodyWait is the maximum time that a large body waits for a permit. It equals the time that
+	// a body has to arrive, so that neither delays a shutdown for longer.
 	bodyWait = 5 * time.Second
 )
 
-// bodies keeps clients that send slowly from holding places: a request counts as in
-// flight only once its body has arrived.
+// bodies keeps slow clients from occupying slots: a request counts as in flight only after its
+// body has arrived.
 type bodies struct {
-	limit     int64        // size of the largest one
+	limit     int64        // maximum size of a body
 	buffered  atomic.Int64 // bytes of small bodies
 	receiving *semaphore.Weighted
 }
@@ -46,21 +46,21 @@ func newBodies(limit int64) *bodies {
 	return &bodies{limit: cmp.Or(limit, defaultBodyLimit), receiving: semaphore.NewWeighted(bodyBudget)}
 }
 
-// errNoBuffer means that small bodies use all memory that they may use.
+// errNoBuffer means that small bodies use all memory allowed for them.
 var errNoBuffer = errors.New("no memory for another small body")
 
-// errLate is for a client whose body arrived after the deadline of the request.
-var errLate = apierror.New(apierror.CodeTimeout, "the request body arrived after the deadline of the request; send it sooner, or with a longer timeout")
+// errLate is the error for a body that arrived after the deadline of the request.
+var errLate = apierror.New(apierror.CodeTimeout, "the request body arrived after the request's deadline; send it faster or with a longer timeout")
 
-// body is the rest of a request body, behind the bytes that were read of it.
+// body is the rest of a request body, preceded by the bytes already read.
 type body struct {
 	io.Reader
 	io.Closer
 }
 
-// buffer reads a small body into memory, and returns the bytes that it reserved. It is
-// not complete when the body turns out to be large or no memory is left; the request
-// then has a body of what was read and of the rest.
+// buffer reads a small body into memory and returns the number of reserved bytes. It is
+// incomplete if the body turns out to be large or no memory is left. Then the request gets a body
+// of the bytes read and the rest.
 func (b *bodies) buffer(r *http.Request) (reserved int64, complete bool, err error) {
 	var data []byte
 	for err == nil {
@@ -82,7 +82,7 @@ func (b *bodies) buffer(r *http.Request) (reserved int64, complete bool, err err
 		data = data[:len(data)+n]
 	}
 	switch {
-	case err == io.EOF: // not one that wraps it, as in io.ReadAll
+	case err == io.EOF: // not an error that wraps it
 		r.Body = body{bytes.NewReader(data), r.Body}
 		return reserved, true, nil
 	case err == nil || errors.Is(err, errNoBuffer):
@@ -92,8 +92,8 @@ func (b *bodies) buffer(r *http.Request) (reserved int64, complete bool, err err
 	return reserved, false, err
 }
 
-// grownBuffer is the next size of a buffer for a body of that announced length. The last
-// one has room for the end of the body, which may be a read of its own.
+// grownBuffer returns the next size of a buffer for a body of the announced length. The last one
+// has room for the end of the body, which may need another read.
 func grownBuffer(size int, length int64) int {
 	grown := max(firstBuffer, 2*size)
 	if int64(size) <= length && length <= int64(grown) {
@@ -102,9 +102,9 @@ func grownBuffer(size int, length int64) int {
 	return grown
 }
 
-// isSmall reports whether the body may be read before its handler runs. A body without
-// a length over HTTP/2 may be one half of a conversation, and a client that sent Expect
-// wants to know the handler's opinion first.
+// isSmall reports whether the body may be read before its handler runs. Over HTTP/2, a body
+// without a length may be a bidirectional stream. A client that sends Expect waits for the
+// handler's decision.
 func isSmall(r *http.Request) bool {
 	if len(r.Header["Expect"]) > 0 {
 		return false
@@ -112,38 +112,36 @@ func isSmall(r *http.Request) bool {
 	return r.ContentLength > 0 && r.ContentLength <= smallBody || r.ContentLength < 0 && r.ProtoMajor == 1
 }
 
-// unreadable is an error of reading a body, for the client. Whatever it is, the client
-// sent the body, so that it is no failure of the service.
+// unreadable returns the error for a body that could not be read. It is always a client error.
 func unreadable(err error) error {
 	if e := apierror.From(err); e.Code != apierror.CodeInternal {
 		return e
 	}
-	return apierror.New(apierror.CodeMalformed, "the request body cannot be read; send all of it").WithCause(err)
+	return apierror.New(apierror.CodeMalformed, "the request body is incomplete or malformed").WithCause(err)
 }
 
 func hasBody(r *http.Request) bool {
 	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
 }
 
-// arrival is a large body that arrives while its handler runs. The request holds a body
-// permit until the last byte, and is in flight except while the handler waits for
-// the body.
+// arrival is a large body that arrives while its handler runs. The request has a body permit
+// until the last byte. It is in flight except while the handler waits for the body.
 type arrival struct {
 	io.ReadCloser
 	limiter *Limiter
 	weight  int64
-	length  int64 // that was announced; -1 when none was
+	length  int64 // announced length; -1 without one
 
-	mu       sync.Mutex // handlers may read in other goroutines
+	mu       sync.Mutex // handlers may read on other goroutines
 	received int64
-	released bool // the body permit was given back
-	reads    int  // that wait for the client; the place was given back by the first
-	away     bool // the place was given back for good
+	released bool // the body permit was released
+	reads    int  // reads that wait for the client; the first one released the slot
+	detached bool // the slot was released for good
 	ended    bool
 	permit   Permit
 }
 
-// receive takes a permit for a large body, waiting for bodyWait at most.
+// receive acquires a permit for a large body and waits up to bodyWait.
 func (l *Limiter) receive(ctx context.Context, r *http.Request, p Priority) (*arrival, error) {
 	if r.ContentLength > l.bodies.limit {
 		return nil, unreadable(&http.MaxBytesError{Limit: l.bodies.limit})
@@ -170,9 +168,9 @@ func (l *Limiter) receive(ctx context.Context, r *http.Request, p Priority) (*ar
 	case errors.Is(ctx.Err(), context.Canceled):
 		return nil, ctx.Err()
 	case ctx.Err() != nil:
-		return nil, l.refused(p, ReasonDeadline)
+		return nil, l.rejected(p, ReasonDeadline)
 	}
-	return nil, l.refused(p, ReasonBodies)
+	return nil, l.rejected(p, ReasonBodies)
 }
 
 // Read implements [io.Reader].
@@ -192,12 +190,12 @@ func (a *arrival) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pause gives the place back while the handler waits for its client, and reports whether
-// the read has to be ended with resumeLocked.
+// pause releases the slot while the handler waits for its client, and reports whether the read
+// has to call resumeLocked.
 func (a *arrival) pause() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.released || a.away || a.ended {
+	if a.released || a.detached || a.ended {
 		return false
 	}
 	a.reads++
@@ -207,16 +205,15 @@ func (a *arrival) pause() bool {
 	return true
 }
 
-// resumeLocked makes the request one in flight again once no read waits. It is not rejected,
-// because its work has begun.
+// resumeLocked makes the request in flight again once no read waits. It is not rejected, because
+// its work has begun.
 func (a *arrival) resumeLocked() {
 	a.reads--
-	if a.reads == 0 && !a.away && !a.ended {
+	if a.reads == 0 && !a.detached && !a.ended {
 		a.permit = a.limiter.enter()
 	}
 }
 
-// release gives the body permit back.
 func (a *arrival) release() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -230,29 +227,29 @@ func (a *arrival) releaseLocked() {
 	}
 }
 
-// goAway gives the place back for good, and the body permit: the response has begun, and
-// may last long.
-func (a *arrival) goAway() {
+// releaseSlot releases the slot for good, and the body permit: the response has begun and may
+// last long.
+func (a *arrival) releaseSlot() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.ended || a.away {
+	if a.ended || a.detached {
 		return
 	}
-	a.away = true
+	a.detached = true
 	if a.reads > 0 {
 		a.limiter.enter()
 	}
-	a.limiter.goAway()
+	a.limiter.releaseSlot()
 	a.releaseLocked()
 }
 
-// end is called when the handler has returned. It returns the permit of a request in flight.
+// end is called after the handler has returned. It returns the permit of a request in flight.
 func (a *arrival) end() (Permit, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ended = true
-	if a.away {
+	if a.detached {
 		a.limiter.back()
 	}
-	return a.permit, !a.away && a.reads == 0
+	return a.permit, !a.detached && a.reads == 0
 }

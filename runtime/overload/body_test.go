@@ -21,22 +21,21 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// inFlightNow reads what the limiter counts.
 func inFlightNow(l *Limiter) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.inFlight
 }
 
-// post is a request with a body of that announced length; -1 announces none.
+// post returns a request with a body of the announced length; -1 announces none.
 func post(body io.Reader, length int64) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/", io.NopCloser(body))
 	r.ContentLength = length
 	return r
 }
 
-// A body takes a place only once it has arrived, whatever its size; the handler reads
-// all of it, and everything is given back.
+// A request takes a slot only after its body has arrived, whatever its size. The handler reads
+// all of it, and all resources are released.
 func TestABodyTakesAPlaceOnceItHasArrived(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -44,13 +43,13 @@ func TestABodyTakesAPlaceOnceItHasArrived(t *testing.T) {
 		length int64
 		proto  int
 	}{
-		"small":                        {1000, 1000, 1},
-		"as large as a small one is":   {smallBody, smallBody, 1},
-		"large":                        {smallBody + 1, smallBody + 1, 1},
-		"small and chunked":            {1000, -1, 1},
-		"large and chunked":            {3 * smallBody, -1, 1},
-		"of unknown length, by HTTP/2": {1000, -1, 2},
-		"larger than the budget":       {bodyBudget + 1, bodyBudget + 1, 1},
+		"small":                            {1000, 1000, 1},
+		"the maximum size of a small body": {smallBody, smallBody, 1},
+		"large":                            {smallBody + 1, smallBody + 1, 1},
+		"small and chunked":                {1000, -1, 1},
+		"large and chunked":                {3 * smallBody, -1, 1},
+		"of unknown length, by HTTP/2":     {1000, -1, 2},
+		"larger than the budget":           {bodyBudget + 1, bodyBudget + 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,26 +86,26 @@ func TestABodyTakesAPlaceOnceItHasArrived(t *testing.T) {
 				t.Errorf("%d bytes are still reserved", n)
 			}
 			if !l.bodies.receiving.TryAcquire(bodyBudget) {
-				t.Error("a body permit was not given back")
+				t.Error("a body permit was not released")
 			}
 		})
 	}
 }
 
-// A body that breaks off is answered before it takes a place; the handler is not asked.
+// A body that breaks off is rejected before it takes a slot, without a call of the handler.
 func TestABrokenBodyIsRejectedWithoutAPlace(t *testing.T) {
 	t.Parallel()
 	l := full(t, Config{})
 	w := httptest.NewRecorder()
 	broken := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(errors.New("connection reset")))
-	l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was asked") }), nil).
+	l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") }), nil).
 		ServeHTTP(w, post(broken, 1000))
 	if w.Code != http.StatusBadRequest {
 		t.Errorf("status %d", w.Code)
 	}
 }
 
-// An error that wraps io.EOF is an error, and not the end of the body.
+// An error that wraps io.EOF is an error, not the end of the body.
 func TestAnErrorThatWrapsEOFIsNotTheEnd(t *testing.T) {
 	t.Parallel()
 	l := simLimiter(t, Config{})
@@ -119,7 +118,7 @@ func TestAnErrorThatWrapsEOFIsNotTheEnd(t *testing.T) {
 	}
 }
 
-// ModeObserve admits every request, also one whose body arrives after its deadline.
+// ModeObserve admits every request, even if its body arrives after its deadline.
 func TestObserveAdmitsARequestWithALateBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -140,8 +139,8 @@ func TestObserveAdmitsARequestWithALateBody(t *testing.T) {
 	})
 }
 
-// A request whose body arrives after its deadline is not rejected to protect the others, and
-// the limiter learns nothing from it. The handler is called for a large body only.
+// A request whose body arrives after its deadline does not count as shed, and the limiter does
+// not learn from it. The handler is called only for a large body.
 func TestABodyAfterTheDeadlineIsLate(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -181,15 +180,15 @@ func TestABodyAfterTheDeadlineIsLate(t *testing.T) {
 				}
 				wantShed(t, l, Default, ReasonDeadline, 0)
 				if l.rule.window.count != 0 {
-					t.Error("the limiter learns from the request")
+					t.Error("the limiter learned from the request")
 				}
 			})
 		})
 	}
 }
 
-// Small bodies that find no memory count as large ones, and large ones that find no
-// permit are rejected; in ModeObserve they are only counted.
+// Small bodies without memory count as large ones, and large ones without a permit are rejected;
+// ModeObserve only counts them.
 func TestBodiesBeyondTheirBudgetAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []Mode{ModeEnforce, ModeObserve} {
@@ -221,14 +220,14 @@ func TestBodiesBeyondTheirBudgetAreRejected(t *testing.T) {
 				t.Errorf("%s: %g are counted", mode, n)
 			}
 			if l.bodies.buffered.Load() != bodyBudget || !l.bodies.receiving.TryAcquire(5000) || inFlightNow(l) != 0 {
-				t.Errorf("%s: something was not given back", mode)
+				t.Errorf("%s: a resource was not released", mode)
 			}
 		})
 	}
 }
 
-// A handler that answers without reading gives the permit back, and so does one that
-// answers with a stream.
+// A handler that responds without reading releases the permit, and so does one that responds with
+// a stream.
 func TestAHandlerThatReadsNoBodyGivesItsPermitBack(t *testing.T) {
 	t.Parallel()
 	for _, contentType := range []string{"text/plain", "text/event-stream"} {
@@ -238,12 +237,12 @@ func TestAHandlerThatReadsNoBodyGivesItsPermitBack(t *testing.T) {
 			w.WriteHeader(http.StatusTeapot)
 		}), nil).ServeHTTP(httptest.NewRecorder(), post(strings.NewReader("x"), 1<<20))
 		if !l.bodies.receiving.TryAcquire(bodyBudget) || inFlightNow(l) != 0 {
-			t.Errorf("%s: something was not given back", contentType)
+			t.Errorf("%s: a resource was not released", contentType)
 		}
 	}
 }
 
-// Whether its body was read or not, a request whose handler works is in flight.
+// A request whose handler works is in flight, whether it reads the body or not.
 func TestAHandlerThatReadsNoBodyIsInFlight(t *testing.T) {
 	t.Parallel()
 	l := simLimiter(t, Config{})
@@ -260,22 +259,22 @@ func TestAHandlerThatReadsNoBodyIsInFlight(t *testing.T) {
 	}), nil).ServeHTTP(httptest.NewRecorder(), post(strings.NewReader(strings.Repeat("x", 100_000)), 100_000))
 }
 
-// A body that announces more than the server reads is rejected before it takes a
-// permit, and one that finds none waits no longer than a slow body may take.
+// A body that announces more than the limit is rejected before it takes a permit. A body without
+// a permit waits no longer than a slow body may take.
 func TestALargeBodyIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := simLimiter(t, Config{})
-		var refused error
-		h := l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was asked") }),
+		var rejected error
+		h := l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") }),
 			func(w http.ResponseWriter, r *http.Request, err error) {
-				refused = err
-				refusePlainly(w, r, err)
+				rejected = err
+				rejectPlainly(w, r, err)
 			})
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, post(strings.NewReader(""), defaultBodyLimit+1))
-		if _, ok := refused.(*apierror.Error); !ok || w.Code != http.StatusRequestEntityTooLarge { //nolint:errorlint // as Refuse documents it
-			t.Errorf("status %d, the error is %T", w.Code, refused)
+		if _, ok := rejected.(*apierror.Error); !ok || w.Code != http.StatusRequestEntityTooLarge { //nolint:errorlint // as Reject documents it
+			t.Errorf("status %d, the error is %T", w.Code, rejected)
 		}
 		l.bodies.receiving.TryAcquire(bodyBudget)
 		began := time.Now()
@@ -289,7 +288,7 @@ func TestALargeBodyIsBounded(t *testing.T) {
 	})
 }
 
-// A request whose deadline is over while it waits for a body permit is rejected for that.
+// A request whose deadline passes while it waits for a body permit is rejected for the deadline.
 func TestADeadlineEndsTheWaitForABodyPermit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -304,8 +303,7 @@ func TestADeadlineEndsTheWaitForABodyPermit(t *testing.T) {
 	})
 }
 
-// A stream, or a response that its client does not read, holds no place and still
-// uses memory.
+// A stream, or a response that its client does not read, has no slot but uses memory.
 func TestRequestsThatWentAwayCountForMemory(t *testing.T) {
 	t.Parallel()
 	l := simLimiter(t, Config{InitialLimit: 4, MemoryShedRatio: 0.8})
@@ -313,23 +311,23 @@ func TestRequestsThatWentAwayCountForMemory(t *testing.T) {
 	h := l.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.WriteHeader(http.StatusOK)
-		if inFlightNow(l) != 0 || l.away != 1 {
-			t.Errorf("%d in flight, %d away", l.inFlight, l.away)
+		if inFlightNow(l) != 0 || l.detached != 1 {
+			t.Errorf("%d in flight, %d detached", l.inFlight, l.detached)
 		}
-		l.away = 4
+		l.detached = 4
 		if _, err := l.Acquire(t.Context(), Default); !errors.Is(err, ReasonMemory) {
-			t.Errorf("with four requests away: %v", err)
+			t.Errorf("with four detached requests: %v", err)
 		}
-		l.away = 1
+		l.detached = 1
 	}), nil)
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody))
-	if inFlightNow(l) != 0 || l.away != 0 {
-		t.Errorf("%d in flight, %d away at the end", l.inFlight, l.away)
+	if inFlightNow(l) != 0 || l.detached != 0 {
+		t.Errorf("%d in flight, %d detached at the end", l.inFlight, l.detached)
 	}
 }
 
-// Over HTTP/2 a stream may end long after its last byte: the permit is back once as many
-// bytes have arrived as were announced, whatever the handler does then.
+// Over HTTP/2 a stream may end long after its last byte: the permit is released when the
+// announced number of bytes has arrived, whatever the handler does then.
 func TestABodyThatHasArrivedHoldsNoPermit(t *testing.T) {
 	t.Parallel()
 	l := simLimiter(t, Config{})
@@ -340,14 +338,14 @@ func TestABodyThatHasArrivedHoldsNoPermit(t *testing.T) {
 			t.Error(err)
 		}
 		if !l.bodies.receiving.TryAcquire(bodyBudget) {
-			t.Fatal("the permit is still held")
+			t.Fatal("the permit is not released")
 		}
 		l.bodies.receiving.Release(bodyBudget)
 	}), nil).ServeHTTP(httptest.NewRecorder(), r)
 }
 
-// A response that is a stream may last for hours. It holds no body permit, whether the
-// body has arrived or not.
+// A streaming response may last for hours. It has no body permit, whether the body has arrived or
+// not.
 func TestAStreamHoldsNoBodyPermit(t *testing.T) {
 	t.Parallel()
 	l := simLimiter(t, Config{})
@@ -357,19 +355,19 @@ func TestAStreamHoldsNoBodyPermit(t *testing.T) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.WriteHeader(http.StatusOK)
 		if !l.bodies.receiving.TryAcquire(bodyBudget) {
-			t.Fatal("the permit is still held")
+			t.Fatal("the permit is not released")
 		}
 		l.bodies.receiving.Release(bodyBudget)
 		if got, err := io.ReadAll(r.Body); string(got) != "{}" || err != nil {
 			t.Errorf("the handler reads %q and %v", got, err)
 		}
 	}), nil).ServeHTTP(httptest.NewRecorder(), r)
-	if inFlightNow(l) != 0 || l.away != 0 {
-		t.Errorf("%d in flight, %d away at the end", l.inFlight, l.away)
+	if inFlightNow(l) != 0 || l.detached != 0 {
+		t.Errorf("%d in flight, %d detached at the end", l.inFlight, l.detached)
 	}
 }
 
-// stepwise is a body each of whose reads waits for a step.
+// stepwise is a body of which each read waits for a step.
 type stepwise struct{ begun, steps chan struct{} }
 
 func (b stepwise) Read([]byte) (int, error) {
@@ -378,7 +376,7 @@ func (b stepwise) Read([]byte) (int, error) {
 	return 1, nil
 }
 
-// Reads in parallel give one place back, and take it again once the last of them has ended.
+// Concurrent reads release the slot once, and take it again after the last of them.
 func TestParallelReadsGiveOnePlaceBack(t *testing.T) {
 	t.Parallel()
 	l := simLimiter(t, Config{})
@@ -407,8 +405,8 @@ func TestParallelReadsGiveOnePlaceBack(t *testing.T) {
 	}
 }
 
-// A small body of announced length takes one byte more than that, to see its end in the
-// same buffer, also where the last byte and the end are two reads, as over HTTP/2.
+// A small body of announced length reserves one byte more, to read its end into the same buffer,
+// even if the last byte and the end are two reads, as over HTTP/2.
 func TestASmallBodyTakesWhatItAnnounces(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int64{1, 1000, firstBuffer, 2 * firstBuffer, 3 * firstBuffer, smallBody} {
@@ -420,8 +418,7 @@ func TestASmallBodyTakesWhatItAnnounces(t *testing.T) {
 	}
 }
 
-// Clients that wait for less time than any request takes do not make the limiter think
-// that the service is slow.
+// Clients with timeouts shorter than any request takes do not make the service look slow.
 func TestImpatientClientsDoNotLowerTheLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -451,7 +448,7 @@ func TestImpatientClientsDoNotLowerTheLimit(t *testing.T) {
 	})
 }
 
-// A middleware in front may make a body longer than its Content-Length says.
+// Middleware in front may make a body longer than its Content-Length.
 func TestABodyMayBeLongerThanAnnounced(t *testing.T) {
 	t.Parallel()
 	l := simLimiter(t, Config{})
@@ -462,7 +459,7 @@ func TestABodyMayBeLongerThanAnnounced(t *testing.T) {
 	}), nil).ServeHTTP(httptest.NewRecorder(), post(iotest.HalfReader(strings.NewReader(strings.Repeat("x", 10_000))), 100))
 }
 
-// Two limiters in front of one handler each give their places back.
+// Two limiters in front of one handler both release their slots.
 func TestTwoLimitersGiveTheirPlacesBack(t *testing.T) {
 	t.Parallel()
 	outer, inner := simLimiter(t, Config{}), simLimiter(t, Config{})
@@ -481,8 +478,8 @@ type reporter struct {
 	claimed, left bool
 }
 
-func (*reporter) OnLeave(func()) {}
-func (*reporter) Streams() bool  { return false }
-func (*reporter) Begun() bool    { return false }
-func (r *reporter) Claim() bool  { first := !r.claimed; r.claimed = true; return first }
-func (r *reporter) Keep() bool   { first := !r.left; r.left = true; return first }
+func (*reporter) OnRelease(func()) {}
+func (*reporter) Streams() bool    { return false }
+func (*reporter) Begun() bool      { return false }
+func (r *reporter) Claim() bool    { first := !r.claimed; r.claimed = true; return first }
+func (r *reporter) Keep() bool     { first := !r.left; r.left = true; return first }

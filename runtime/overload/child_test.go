@@ -25,7 +25,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// childVariable holds the plan of a process that is a server and no test.
+// childVariable is the environment variable with the plan of a process that runs as a server.
 const childVariable = "OVERLOAD_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -39,31 +39,30 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// childPlan is what a server under load is like.
+// childPlan describes a server under load.
 type childPlan struct {
 	Limiter Config
-	Workers int           // places of a pool that every request needs; 0 for none
-	Takes   time.Duration // that a request sleeps
-	Spins   int           // rounds that it computes
-	Holds   int           // bytes that it keeps while it does
-	Full    bool          // every request is refused
-	Grown   int           // what the limit has grown to; its initial value when 0
+	Workers int           // size of a pool that every request needs; 0 for none
+	Takes   time.Duration // sleep of a request
+	Spins   int           // rounds of computation of a request
+	Holds   int           // bytes held by a request
+	Full    bool          // every request is rejected
+	Grown   int           // current limit; its initial value if 0
 }
 
-// childReport is what the server saw.
+// childReport has the measurements of the server.
 type childReport struct {
 	Served, Shed   int64
-	ServedAge      float64 // mean seconds between the client's clock and the first instruction, of the served
+	ServedAge      float64 // mean seconds between the client's clock and the handler, of served requests
 	CPU, CPUBefore float64 // seconds, at the end and at the start
-	SchedulerP50   float64 // seconds that a goroutine which could run waited
+	SchedulerP50   float64 // seconds that a runnable goroutine waited
 	SchedulerP99   float64
 	Limit          int
 	MemoryShed     int64
 	MemLimit       int64
 }
 
-// sentHeader is when the client sent a request, in nanoseconds of the clock that
-// both share.
+// sentHeader has the time when the client sent a request, in nanoseconds of the shared clock.
 const sentHeader = "X-Test-Sent"
 
 type child struct {
@@ -78,7 +77,7 @@ type child struct {
 	limit   int64
 }
 
-// beChild serves until standard input ends, which it does with the parent.
+// beChild serves until standard input is closed, which happens when the parent ends.
 func beChild(text string) error {
 	c := &child{}
 	if err := json.Unmarshal([]byte(text), &c.plan); err != nil { //nolint:musttag // both ends are in this file
@@ -118,7 +117,7 @@ func (c *child) handler() http.Handler {
 		if errors.Is(err, ReasonMemory) {
 			c.memory.Add(1)
 		}
-		refusePlainly(w, r, err)
+		rejectPlainly(w, r, err)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent, _ := strconv.ParseInt(r.Header.Get(sentHeader), 10, 64)
@@ -151,7 +150,7 @@ func (c *child) work(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "done\n")
 }
 
-// spin computes, and can be preempted.
+// spin computes and can be preempted.
 func spin(rounds int) uint64 {
 	x := uint64(88172645463325252)
 	for range rounds {
@@ -200,7 +199,6 @@ func quantile(before, after *metrics.Float64Histogram, q float64) float64 {
 	return 0
 }
 
-// process is a running child.
 type process struct {
 	url    string
 	cmd    *exec.Cmd
@@ -213,8 +211,8 @@ func startChild(t *testing.T, plan childPlan, env ...string) *process {
 	return startCommand(t, exec.CommandContext(t.Context(), childBinary(t)), plan, env...)
 }
 
-// childBinary is this package's test binary without the race detector, which
-// multiplies memory and processor time.
+// childBinary builds this package's test binary without the race detector, which multiplies
+// memory and CPU time.
 func childBinary(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "child")
@@ -248,13 +246,13 @@ func startCommand(t *testing.T, cmd *exec.Cmd, plan childPlan, env ...string) *p
 	})
 	addr, err := p.stdout.ReadString('\n')
 	if err != nil {
-		t.Fatalf("the child said nothing: %v", err)
+		t.Fatalf("the child wrote nothing: %v", err)
 	}
 	p.url = "http://" + addr[:len(addr)-1] + "/"
 	return p
 }
 
-// end tells the child to stop and returns what it saw; false when it was killed.
+// end stops the child and returns its report. It returns false if the child was killed.
 func (p *process) end(t *testing.T) (childReport, bool) {
 	t.Helper()
 	_ = p.stdin.Close()
@@ -267,22 +265,22 @@ func (p *process) end(t *testing.T) (childReport, bool) {
 	return r, true
 }
 
-// answers are what an open-loop client got.
-type answers struct {
+// responses are the results of an open-loop client.
+type responses struct {
 	sent, good, late, shed, failed int
 }
 
-func (a answers) String() string {
+func (a responses) String() string {
 	return fmt.Sprintf("sent %d good %d late %d shed %d failed %d", a.sent, a.good, a.late, a.shed, a.failed)
 }
 
-// offer sends requests at a rate, whatever becomes of those before. Its clients
-// leave when they have waited as long as they do, and say so when told.
-func offer(ctx context.Context, url string, rate float64, last, patience time.Duration, told bool) answers {
+// offer sends requests at a rate, independently of earlier responses. Clients disconnect after
+// patience, and send it as a timeout if sendsTimeout is true.
+func offer(ctx context.Context, url string, rate float64, last, patience time.Duration, sendsTimeout bool) responses {
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, DialContext: (&net.Dialer{Timeout: patience}).DialContext}
 	defer transport.CloseIdleConnections()
 	var mu sync.Mutex
-	var a answers
+	var a responses
 	var requests sync.WaitGroup
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
@@ -292,7 +290,7 @@ func offer(ctx context.Context, url string, rate float64, last, patience time.Du
 		for float64(a.sent) < rate*time.Since(began).Seconds() {
 			a.sent++
 			requests.Go(func() {
-				status, took := ask(ctx, transport, url, patience, told)
+				status, took := ask(ctx, transport, url, patience, sendsTimeout)
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
@@ -312,7 +310,7 @@ func offer(ctx context.Context, url string, rate float64, last, patience time.Du
 	return a
 }
 
-func ask(ctx context.Context, transport *http.Transport, url string, patience time.Duration, told bool) (status int, took time.Duration) {
+func ask(ctx context.Context, transport *http.Transport, url string, patience time.Duration, sendsTimeout bool) (status int, took time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -321,7 +319,7 @@ func ask(ctx context.Context, transport *http.Transport, url string, patience ti
 	}
 	began := time.Now()
 	r.Header.Set(sentHeader, strconv.FormatInt(began.UnixNano(), 10))
-	if told {
+	if sendsTimeout {
 		r.Header.Set("X-Envoy-Expected-Rq-Timeout-Ms", strconv.FormatInt(patience.Milliseconds(), 10))
 	}
 	resp, err := transport.RoundTrip(r)

@@ -13,17 +13,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// closedLoop is a number of clients that each send one request after the other to
-// a server of so many CPUs, which other processes take away now and then.
+// closedLoop is a number of clients that each send one request after the other to a server with
+// that many CPUs, which other processes use now and then.
 type closedLoop struct {
 	clients int
 	cpus    int
-	takes   time.Duration // CPU time of a request
+	takes   time.Duration // CPU time per request
 	timeout time.Duration // deadline of a request
-	stolen  time.Duration // longest time that another process keeps a CPU
+	stolen  time.Duration // longest time that another process uses a CPU
 }
 
-// run returns the rejections, and the longest time that a request took.
+// run returns the number of rejections and the longest duration of a request.
 func (c closedLoop) run(t *testing.T, l *Limiter) (rejected int64, longest time.Duration) {
 	t.Helper()
 	requests := int64(20_000)
@@ -70,8 +70,8 @@ func (c closedLoop) run(t *testing.T, l *Limiter) (rejected int64, longest time.
 	return bad.Load(), longest
 }
 
-// As long as every request meets its deadline without a limit, none is rejected
-// with one: whatever the number of clients, and whoever else uses the CPU.
+// If every request meets its deadline without a limit, none is rejected with one, for any number
+// of clients and any other use of the CPU.
 func TestNoRequestIsRejectedThatWouldMeetItsDeadline(t *testing.T) {
 	t.Parallel()
 	for _, clients := range []int{1, 2, 8, 64, 500} {
@@ -99,8 +99,8 @@ func TestNoRequestIsRejectedThatWouldMeetItsDeadline(t *testing.T) {
 	}
 }
 
-// After a stall longer than any request may wait, the clients that come back at once are taken for
-// an overload. That ends within two minutes.
+// After a stall longer than any request may wait, clients that retry immediately look like
+// overload. That ends within two minutes.
 func TestAStallIsNotTakenForOverloadForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -118,8 +118,8 @@ func TestAStallIsNotTakenForOverloadForEver(t *testing.T) {
 	})
 }
 
-// ModeObserve admits every request at once, and counts under overload what would have
-// been rejected, and nothing below capacity.
+// ModeObserve admits every request immediately. Under overload it counts what would have been
+// rejected, and nothing below capacity.
 func TestObserveRejectsNothing(t *testing.T) {
 	t.Parallel()
 	for _, load := range []float64{0.7, 3} {
@@ -144,23 +144,23 @@ func TestObserveRejectsNothing(t *testing.T) {
 	}
 }
 
-// A client that sends a short timeout is rejected while others wait longer and are
-// served. That neither begins an overload nor prolongs one: the others are not rejected.
+// A client with a short timeout is rejected while others wait longer and are served. That neither
+// begins nor prolongs an overload: the others are not rejected.
 func TestImpatientClientsCauseNoOverload(t *testing.T) {
 	t.Parallel()
 	for _, overloaded := range []bool{false, true} {
 		for _, timeout := range []time.Duration{22 * time.Millisecond, 100 * time.Millisecond, 140 * time.Millisecond} {
 			t.Run(fmt.Sprintf("overloaded=%t,timeout=%s", overloaded, timeout), func(t *testing.T) {
 				t.Parallel()
-				harmsNobody(t, overloaded, func(t *testing.T, l *Limiter) func() int { return impatientClient(t, l, timeout) })
+				expectNoHarm(t, overloaded, func(t *testing.T, l *Limiter) func() int { return impatientClient(t, l, timeout) })
 			})
 		}
 	}
 }
 
-// harmsNobody checks that no request of 300 clients is rejected while one other client sends
-// requests. Its stop returns how many of its own were rejected or left.
-func harmsNobody[N int | int64](t *testing.T, overloaded bool, client func(*testing.T, *Limiter) (stop func() N)) {
+// expectNoHarm checks that no request of 300 clients is rejected while another client sends
+// requests. stop returns how many of its own were rejected or left the queue.
+func expectNoHarm[N int | int64](t *testing.T, overloaded bool, client func(*testing.T, *Limiter) (stop func() N)) {
 	t.Helper()
 	if overloaded && raceEnabled {
 		t.Skip("half a minute of requests takes too long with the race detector")
@@ -186,29 +186,28 @@ func harmsNobody[N int | int64](t *testing.T, overloaded bool, client func(*test
 	})
 }
 
-// A client that resets its requests before those of others that wait have been begun says
-// nothing about the load. That neither begins an overload nor prolongs one: the others are
-// not rejected.
+// A client that resets its requests before those of others have been admitted says nothing about
+// the load. That neither begins nor prolongs an overload: the others are not rejected.
 func TestClientsThatLeaveEarlyCauseNoOverload(t *testing.T) {
 	t.Parallel()
 	for _, overloaded := range []bool{false, true} {
 		for _, after := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond} {
 			t.Run(fmt.Sprintf("overloaded=%t,after=%s", overloaded, after), func(t *testing.T) {
 				t.Parallel()
-				harmsNobody(t, overloaded, func(t *testing.T, l *Limiter) func() int64 { return leavingClient(t, l, after) })
+				expectNoHarm(t, overloaded, func(t *testing.T, l *Limiter) func() int64 { return leavingClient(t, l, after) })
 			})
 		}
 	}
 }
 
 // A client that resets its requests while they are in flight, and so has waited as long as the
-// others do, begins no overload as long as it has less than half of all requests.
+// others, begins no overload if it has less than half of all requests.
 func TestAClientThatLeavesDuringTheWorkCausesNoOverload(t *testing.T) {
 	t.Parallel()
 	for _, pause := range []time.Duration{3 * time.Millisecond, time.Millisecond} { // 10 and 31 % of the capacity
 		t.Run(pause.String(), func(t *testing.T) {
 			t.Parallel()
-			harmsNobody(t, false, func(t *testing.T, l *Limiter) func() int64 {
+			expectNoHarm(t, false, func(t *testing.T, l *Limiter) func() int64 {
 				t.Helper()
 				var requests sync.WaitGroup
 				var left atomic.Int64
@@ -235,7 +234,7 @@ func TestAClientThatLeavesDuringTheWorkCausesNoOverload(t *testing.T) {
 	}
 }
 
-// Clients that left in an incident begin no overload in a short queue of the next day.
+// Clients that left the queue in an incident begin no overload in a short queue on the next day.
 func TestClientsThatLeftLongAgoCauseNoOverload(t *testing.T) {
 	t.Parallel()
 	for pause, want := range map[time.Duration]bool{time.Second: true, 9 * time.Hour: false} {
@@ -256,7 +255,7 @@ func TestClientsThatLeftLongAgoCauseNoOverload(t *testing.T) {
 	}
 }
 
-// A stall in which no request is begun is no overload either: the requests of a client that
+// A stall in which no request is admitted is no overload either: the requests of a client that
 // resets them early are younger than those of the others, which are still waiting.
 func TestClientsThatLeaveEarlyInAStallCauseNoOverload(t *testing.T) {
 	t.Parallel()
@@ -288,7 +287,7 @@ func TestClientsThatLeaveEarlyInAStallCauseNoOverload(t *testing.T) {
 			}
 			others.Wait()
 			if n := rejected.Load(); n != 0 {
-				t.Errorf("%d requests of other clients were rejected beside one that leaves after %s", n, after)
+				t.Errorf("%d requests of other clients were rejected next to one that leaves after %s", n, after)
 			}
 			if stop() == 0 {
 				t.Error("no request of the one client left")
@@ -297,9 +296,9 @@ func TestClientsThatLeaveEarlyInAStallCauseNoOverload(t *testing.T) {
 	}
 }
 
-// Bursts of requests that are reset before the latency objective are no overload: they say that
-// their client is impatient, and not that the queue is too long. A pool of 8 connections serves
-// each request in 5 ms; 100 requests of another client are always there.
+// Bursts of requests that are reset before the latency objective are no overload: their client is
+// impatient, and the queue is not too long. A pool of 8 connections serves each request in 5 ms;
+// another client always has 100 requests waiting.
 func TestBurstsThatAreResetCauseNoOverload(t *testing.T) {
 	t.Parallel()
 	for _, after := range []time.Duration{40 * time.Millisecond, 150 * time.Millisecond} {
@@ -335,7 +334,7 @@ func TestBurstsThatAreResetCauseNoOverload(t *testing.T) {
 					}
 				})
 			}
-			for range 100 { // a client whose requests wait, and none of which is reset
+			for range 100 { // a client whose requests wait and are not reset
 				clients.Go(func() {
 					for ctx.Err() == nil {
 						request(t.Context())
@@ -362,7 +361,7 @@ func TestBurstsThatAreResetCauseNoOverload(t *testing.T) {
 	}
 }
 
-// One long wait suppresses what impatient clients show for two windows, and not for ever.
+// One long wait suppresses the effect of impatient clients for two windows, not forever.
 func TestAnOldLongWaitHidesNoOverload(t *testing.T) {
 	t.Parallel()
 	const patience, burst = 500 * time.Millisecond, longestBurst
@@ -378,9 +377,8 @@ func TestAnOldLongWaitHidesNoOverload(t *testing.T) {
 	}
 }
 
-// Clients may call their own requests sheddable, which starve beside others. That they leave,
-// that their timeout is over and that others take their places in the queue begins no
-// overload: the others are not rejected.
+// Clients may declare their requests sheddable, which starve next to others. If they disconnect,
+// time out or lose their place in the queue, no overload begins: the others are not rejected.
 func TestSheddableRequestsCauseNoOverload(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -390,7 +388,7 @@ func TestSheddableRequestsCauseNoOverload(t *testing.T) {
 		pause   time.Duration // before the next request
 	}{
 		"clients leave":     {100, time.Minute, 150 * time.Millisecond, time.Millisecond},
-		"timeouts are over": {100, 300 * time.Millisecond, time.Minute, time.Millisecond},
+		"requests time out": {100, 300 * time.Millisecond, time.Minute, time.Millisecond},
 		"the queue is full": {1200, time.Minute, time.Minute, 50 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -429,8 +427,8 @@ func TestSheddableRequestsCauseNoOverload(t *testing.T) {
 	}
 }
 
-// leavingClient sends a request every millisecond and resets it after that time. It returns
-// a function that stops it and returns the number of its requests that left the queue.
+// leavingClient sends a request every millisecond and resets it after that time. It returns a
+// function that stops it and returns the number of its requests that left the queue.
 func leavingClient(t *testing.T, l *Limiter, after time.Duration) (stop func() int64) {
 	t.Helper()
 	var requests sync.WaitGroup
@@ -459,8 +457,8 @@ func leavingClient(t *testing.T, l *Limiter, after time.Duration) (stop func() i
 	}
 }
 
-// impatientClient sends one request after the other with that timeout. It returns a
-// function that stops it and returns the number of its requests that were rejected.
+// impatientClient sends one request after the other with that timeout. It returns a function that
+// stops it and returns the number of rejected requests.
 func impatientClient(t *testing.T, l *Limiter, timeout time.Duration) (stop func() (rejected int)) {
 	t.Helper()
 	var client sync.WaitGroup

@@ -7,15 +7,14 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// longestTimeout is the longest time a caller can ask for; the server's own
-// timeout is far below. It keeps arithmetic on hostile values away from overflow.
+// longestTimeout caps the timeout of a client, so that arithmetic does not overflow. The server's
+// own timeout is far below.
 const longestTimeout = 24 * time.Hour
 
-// Timeout is how long the caller waits, by its headers: the shortest that is
-// well-formed of [semconv.HeaderGRPCTimeout], [semconv.HeaderConnectTimeout] and
-// [semconv.HeaderTimeout]. Anything else, and zero, which Envoy writes for "for
-// ever", is no timeout. Nothing has to be trusted: a caller can only shorten the
-// time that it gets.
+// Timeout returns the timeout that the client sent: the shortest valid one of
+// [semconv.HeaderGRPCTimeout], [semconv.HeaderConnectTimeout] and [semconv.HeaderTimeout]. Zero,
+// which Envoy sends for no timeout, and invalid values are ignored. A client can only shorten the
+// time that it gets, so the headers need no trust.
 func Timeout(h http.Header) (time.Duration, bool) {
 	shortest := time.Duration(0)
 	consider := func(d time.Duration, ok bool) {
@@ -35,7 +34,7 @@ func Timeout(h http.Header) (time.Duration, bool) {
 	return shortest, shortest > 0
 }
 
-// single returns a header that was sent once: two different deadlines are none.
+// single returns a header that was sent once. A header with several values is ignored.
 func single(h http.Header, canonical string) (string, bool) {
 	values := h[canonical]
 	if len(values) != 1 {
@@ -44,13 +43,13 @@ func single(h http.Header, canonical string) (string, bool) {
 	return values[0], true
 }
 
-// milliseconds reads up to ten digits, which is what Connect allows.
+// milliseconds parses up to ten digits, the limit of Connect.
 func milliseconds(text string) (time.Duration, bool) {
 	n, ok := digits(text, 10)
 	return capped(n, time.Millisecond), ok
 }
 
-// parseGRPC reads up to eight digits and a unit, as gRPC's protocol has it.
+// parseGRPC parses up to eight digits and a unit, as in gRPC.
 func parseGRPC(text string) (time.Duration, bool) {
 	if text == "" {
 		return 0, false
@@ -77,8 +76,8 @@ func parseGRPC(text string) (time.Duration, bool) {
 	return capped(n, unit), ok
 }
 
-// digits reads a whole number of at most that many ASCII digits: strconv would
-// also take a sign, and allocate for what is wrong.
+// digits parses a whole number of at most that many ASCII digits. strconv would also accept a
+// sign, and allocate an error.
 func digits(text string, most int) (int64, bool) {
 	if text == "" || len(text) > most {
 		return 0, false

@@ -28,12 +28,11 @@ func TestTimeout(t *testing.T) {
 		}
 	}
 	if got, ok := Timeout(http.Header{envoy: {"5", "6"}}); ok {
-		t.Errorf("a header that was sent twice is %s", got)
+		t.Errorf("a repeated header is %s", got)
 	}
 }
 
-// Whatever comes in, the answer is none or a time in range, and reading it
-// allocates nothing.
+// The result is none or a time in range, for any input, without an allocation.
 func FuzzTimeout(f *testing.F) {
 	for _, seed := range []string{"", "0", "250", "250m", "99999999H", "9999999999", "-1", "1e9", "\xff", "٣"} {
 		f.Add(seed, seed, seed)
@@ -50,8 +49,7 @@ func FuzzTimeout(f *testing.F) {
 	})
 }
 
-// Only the three texts mean something, and nobody who is not trusted is
-// important.
+// Only the three texts are priorities, and a caller that is not trusted never gets a higher one.
 func FuzzParsePriority(f *testing.F) {
 	for _, seed := range []string{"", "critical", "default", "sheddable", "Critical", "critical,critical", "\x00"} {
 		f.Add(seed)
@@ -62,7 +60,7 @@ func FuzzParsePriority(f *testing.F) {
 			t.Errorf("%q is %s", text, trusted)
 		}
 		if not > Default || not > trusted {
-			t.Errorf("%q raises a caller that is not trusted to %s", text, not)
+			t.Errorf("%q raises an untrusted caller to %s", text, not)
 		}
 	})
 }

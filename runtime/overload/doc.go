@@ -1,20 +1,15 @@
-// Package overload keeps a server fast for those whom it can serve, by refusing
-// the others early.
+// Package overload keeps a server responsive under overload by rejecting requests early.
 //
-// A [Limiter] decides how many requests are worked on at a time. It learns the
-// number from how long they take (see rule.go), lets short bursts wait in a
-// bounded queue, begins nothing whose caller will have given up, and refuses
-// the least important first:
+// A [Limiter] limits the number of requests in flight. It learns the limit from their
+// latency, queues short bursts, rejects requests that would miss their deadline, and rejects the
+// least important ones first:
 //
 //	critical ▶ default ▶ sheddable     (see [Priority])
 //
-// [Limiter.Wrap] is the middleware, [Limiter.Acquire] the same for work that
-// does not arrive by HTTP, [Config] what the environment decides, and
-// [SetMemoryLimit] makes Go's memory limit that of the container, which the
-// limiter holds requests against.
+// [Limiter.Wrap] is HTTP middleware, and [Limiter.Acquire] is for other work. [SetMemoryLimit]
+// sets Go's memory limit from the container's. The limiter rejects requests when memory is short.
 //
-// The root package wires this into every service. Whoever has a server of their
-// own wraps their handler:
+// Package runtime adds a limiter to every service. Other servers wrap their handler:
 //
 //	handler = limiter.Wrap(handler, nil)
 package overload

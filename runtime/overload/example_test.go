@@ -10,8 +10,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// A limiter in front of any handler. It tells the handler how important the
-// request is and how long its caller waits.
+// A limiter in front of any handler. The context has the priority of the request and the client's
+// deadline.
 func ExampleLimiter_Wrap() {
 	limiter, err := overload.New(overload.Options{
 		Config:  overload.Config{TrustedPriority: true},
@@ -35,7 +35,7 @@ func ExampleLimiter_Wrap() {
 	// Output: 200 critical true
 }
 
-// The same for work that does not arrive by HTTP.
+// A limiter for work other than HTTP requests.
 func ExampleLimiter_Acquire() {
 	limiter, err := overload.New(overload.Options{
 		Config: overload.Config{}, Metrics: telemetry.NewRegistry(telemetry.Classic),
@@ -47,7 +47,7 @@ func ExampleLimiter_Acquire() {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	permit, err := limiter.Acquire(r.Context(), overload.Sheddable)
 	if err != nil {
-		fmt.Println("refused:", err) // an overload.Reason
+		fmt.Println("rejected:", err) // an overload.Reason
 		return
 	}
 	defer permit.Release(false)

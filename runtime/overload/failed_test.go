@@ -14,19 +14,19 @@ import (
 
 type failedKey struct{}
 
-// failing is a limiter in front of a handler that works for 20 ms; while broken,
-// nine of ten requests fail at once instead.
-func failing(t *testing.T, told bool) (limiter *Limiter, offer func(seconds int, broken bool)) {
+// failing returns a limiter in front of a handler that works for 20 ms; while broken, nine of ten
+// requests fail immediately.
+func failing(t *testing.T, failedSet bool) (limiter *Limiter, offer func(seconds int, broken bool)) {
 	t.Helper()
 	opts := Options{Config: Config{}, Metrics: telemetry.NewRegistry(telemetry.Classic)}
-	if told {
+	if failedSet {
 		opts.Failed = func(ctx context.Context) bool { return *ctx.Value(failedKey{}).(*bool) }
 	}
 	limiter, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	limiter.sched = scheduler{} // it is the machine's, not the model's
+	limiter.sched = scheduler{} // that of the machine does not apply to the model
 	var breaks func() bool
 	h := limiter.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if breaks() {
@@ -56,28 +56,28 @@ func failing(t *testing.T, told bool) (limiter *Limiter, offer func(seconds int,
 	}
 }
 
-// A dependency that is refused at once does not make the service look fast: what
-// a request takes without a queue stays what it is for those that are worked on.
+// A dependency that fails immediately does not make the service look fast: the latency without a
+// queue is that of successful requests.
 func TestFastFailuresAreNoLatency(t *testing.T) {
 	t.Parallel()
-	for _, told := range []bool{false, true} {
+	for _, failedSet := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			limiter, offer := failing(t, told)
+			limiter, offer := failing(t, failedSet)
 			offer(10, false)
 			before := limiter.rule.unqueued
 			offer(30, true)
 			after := limiter.rule.unqueued
 			if before < 0.019 || before > 0.021 {
-				t.Fatalf("a request is taken to last %g s, want 0.020", before)
+				t.Fatalf("the latency is %g s, want 0.020", before)
 			}
-			if stayed := after > 0.9*before; stayed != told {
-				t.Errorf("told of failures: %t; a request is taken to last %g s, and after the failures %g s", told, before, after)
+			if stayed := after > 0.9*before; stayed != failedSet {
+				t.Errorf("Failed set: %t; the latency is %g s, and %g s after the failures", failedSet, before, after)
 			}
 		})
 	}
 }
 
-// A handler that panics gives its place back, and teaches nothing.
+// A handler that panics releases its slot, and the limiter does not learn from it.
 func TestAPanicTeachesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestAPanicTeachesNothing(t *testing.T) {
 	})
 }
 
-// A probe that sees nothing but failures ends, and the limit comes back.
+// A probe with only failures ends, and the limit is restored.
 func TestAProbeEndsWhileEverythingFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,33 +14,33 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// The model of every scenario, in virtual time, so that the answer does not
-// depend on the machine: open-loop Poisson arrivals, a pool of workers behind a
-// queue without end, lognormal service times, callers that wait that long, and a
-// handler that does not notice that its caller gave up.
+// The model of every scenario runs in virtual time, so that the result does not depend on the
+// machine: open-loop Poisson arrivals, a pool of workers behind an unbounded queue, lognormal
+// service times, clients with a timeout, and a handler that does not detect that its client has
+// disconnected.
 const (
 	simWorkers  = 16
 	simMean     = 10 * time.Millisecond
 	simPatience = 100 * time.Millisecond
-	simCapacity = float64(simWorkers) / 0.010 // requests a second
+	simCapacity = float64(simWorkers) / 0.010 // requests per second
 )
 
-// scenario is what is offered over time. Loads and slowness are multiples of the
-// first capacity and the first service time.
+// scenario is the load over time. Loads and slowness are multiples of the initial capacity and
+// service time.
 type scenario struct {
-	name     string
-	load     func(t time.Duration) float64
-	slow     func(t time.Duration) float64 // 1 when nil
-	warm     time.Duration                 // not counted
-	span     time.Duration                 // counted
-	capacity float64                       // in the counted span; 1 when 0
-	patience time.Duration                 // simPatience when 0
-	told     bool                          // clients say how long they wait
-	leaves   bool                          // clients that have waited so long leave
-	unseen   time.Duration                 // longest time until the server sees that a client left
-	timeout  time.Duration                 // deadline of every request, as of HTTP_REQUEST_TIMEOUT; none when 0
-	priority func(*rand.Rand) Priority     // Default when nil
-	config   Config
+	name         string
+	load         func(t time.Duration) float64
+	slow         func(t time.Duration) float64 // 1 if nil
+	warm         time.Duration                 // not counted
+	span         time.Duration                 // counted
+	capacity     float64                       // in the counted span; 1 if 0
+	patience     time.Duration                 // simPatience if 0
+	sendsTimeout bool                          // clients send their timeout
+	leaves       bool                          // clients disconnect after their timeout
+	unseen       time.Duration                 // longest delay until the server detects that a client disconnected
+	timeout      time.Duration                 // deadline of every request, as HTTP_REQUEST_TIMEOUT; none if 0
+	priority     func(*rand.Rand) Priority     // Default if nil
+	config       Config
 }
 
 type tally struct {
@@ -48,10 +48,10 @@ type tally struct {
 }
 
 type result struct {
-	goodput float64 // answers in time, as a share of the capacity
-	shed    float64 // share of what was offered
+	goodput float64 // responses in time, relative to the capacity
+	shed    float64 // ratio of the offered requests
 	p50     time.Duration
-	p99     time.Duration // of those that were admitted, their wait included
+	p99     time.Duration // of admitted requests, including their wait
 	limit   float64
 	by      [priorities]tally
 }
@@ -71,11 +71,10 @@ func simLimiter(t *testing.T, cfg Config) *Limiter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.sched = scheduler{} // it is the machine's, not the model's
+	l.sched = scheduler{} // that of the machine does not apply to the model
 	return l
 }
 
-// simulation is one run of a scenario.
 type simulation struct {
 	scenario
 
@@ -106,8 +105,8 @@ func simulate(t *testing.T, sc scenario, seed uint64) result {
 	if sc.patience == 0 {
 		sc.patience = simPatience
 	}
-	if sc.config.QueueWait == 0 && sc.timeout == 0 && !sc.told {
-		sc.config.QueueWait = simPatience / 2 // the limiter is told nothing else
+	if sc.config.QueueWait == 0 && sc.timeout == 0 && !sc.sendsTimeout {
+		sc.config.QueueWait = simPatience / 2 // the limiter has no other deadline
 	}
 	var out result
 	synctest.Test(t, func(t *testing.T) {
@@ -158,7 +157,7 @@ func (s *simulation) request(takes, unseen time.Duration, p Priority) {
 	began := time.Now()
 	ctx := context.Background()
 	var cancel context.CancelFunc
-	if s.told {
+	if s.sendsTimeout {
 		ctx, cancel = context.WithTimeout(ctx, s.patience)
 		defer cancel()
 	}
@@ -177,7 +176,7 @@ func (s *simulation) request(takes, unseen time.Duration, p Priority) {
 		s.work <- j
 		<-j.done
 		left := ctx.Err() != nil
-		permit.release(left, left && !s.leaves) // as Wrap does: that a client leaves is no missed deadline
+		permit.release(left, left && !s.leaves) // as Wrap does: a disconnected client is no missed deadline
 	}
 	s.note(began, p, err)
 }
@@ -216,8 +215,8 @@ func (s *simulation) summary() result {
 	return r
 }
 
-// seeds are five; the worst of them counts. `make simulations` runs them. With the race detector
-// there is one.
+// seeds returns five seeds, of which the worst result counts. `make simulations` runs them. With
+// the race detector there is one.
 func seeds() []uint64 {
 	if testing.Short() || raceEnabled {
 		return []uint64{7}
@@ -225,7 +224,7 @@ func seeds() []uint64 {
 	return []uint64{1, 7, 42, 1001, 20261125}
 }
 
-// eachSeed runs a scenario once a seed.
+// eachSeed runs a scenario once per seed.
 func eachSeed(t *testing.T, sc scenario, check func(t *testing.T, r result)) {
 	t.Helper()
 	runSeeds(t, seeds(), sc, check)
@@ -265,8 +264,8 @@ func wantP99(t *testing.T, r result) {
 	}
 }
 
-// Whatever is offered, what can be done is done, and in time. Callers say
-// nothing about their patience, so that only the rule can find out.
+// Under any load, the service completes as much as it can, in time. Clients send no timeout, so
+// that only the rule can learn it.
 func TestGoodputUnderOverload(t *testing.T) {
 	t.Parallel()
 	for _, load := range []float64{1.5, 2, 5, 10} {
@@ -279,9 +278,9 @@ func TestGoodputUnderOverload(t *testing.T) {
 	}
 }
 
-// Behind httpserver every request has a deadline of 30 s, whatever its client's
-// patience. Then the queue has to fill, or clients to leave, before waits become brief; the goodput
-// that this costs at first is not counted.
+// Behind httpserver every request has a deadline of 30 s, whatever its client's timeout. The
+// queue has to fill, or clients have to disconnect, before waits become brief; the goodput lost
+// until then is not counted.
 func TestGoodputUnderOverloadWithTheDefaults(t *testing.T) {
 	t.Parallel()
 	for _, leaves := range []bool{true, false} {
@@ -294,9 +293,8 @@ func TestGoodputUnderOverloadWithTheDefaults(t *testing.T) {
 	}
 }
 
-// The server sees a closed connection a little later than the client closed it, and not after the same time for
-// each. The longest wait of a request that was begun is then longer than the waits of most
-// clients that left.
+// The server detects a closed connection a little later, and after different times. The longest
+// wait of an admitted request is then longer than the waits of most clients that disconnected.
 func TestGoodputUnderOverloadWhereClientsAreSeenToLeaveLate(t *testing.T) {
 	t.Parallel()
 	for _, unseen := range []time.Duration{time.Millisecond, 20 * time.Millisecond, simPatience} {
@@ -309,23 +307,23 @@ func TestGoodputUnderOverloadWhereClientsAreSeenToLeaveLate(t *testing.T) {
 	}
 }
 
-// Clients that send a timeout, as Envoy does for all of them, are as impatient as they say.
-// That their requests are rejected counts towards an overload all the same.
+// Clients that send a timeout, as Envoy does, disconnect after it. The rejection of their
+// requests still counts towards an overload.
 func TestGoodputUnderOverloadOfClientsThatSendATimeout(t *testing.T) {
 	t.Parallel()
 	for _, load := range []float64{1.5, 5} {
 		eachSeed(t, scenario{
-			name: fmt.Sprintf("load=%g", load), load: steady(load), told: true, warm: 5 * time.Second, span: 6 * time.Second,
+			name: fmt.Sprintf("load=%g", load), load: steady(load), sendsTimeout: true, warm: 5 * time.Second, span: 6 * time.Second,
 		}, wantGoodput)
 	}
 }
 
-// A service that can do it refuses nobody, from the first request on.
+// A service below its capacity rejects no request, from the first one.
 func TestNothingIsShedBelowCapacity(t *testing.T) {
 	t.Parallel()
-	for _, told := range []bool{false, true} {
+	for _, sendsTimeout := range []bool{false, true} {
 		eachSeed(t, scenario{
-			name: fmt.Sprintf("told=%t", told), load: steady(0.7), span: 30 * time.Second, told: told,
+			name: fmt.Sprintf("sendsTimeout=%t", sendsTimeout), load: steady(0.7), span: 30 * time.Second, sendsTimeout: sendsTimeout,
 		}, func(t *testing.T, r result) {
 			if r.shed != 0 {
 				t.Errorf("%.3f %% were shed", 100*r.shed)
@@ -334,7 +332,7 @@ func TestNothingIsShedBelowCapacity(t *testing.T) {
 	}
 }
 
-// Half of the workers' speed is gone for good at 5 s, while the load stays.
+// Half of the workers' speed is lost at 5 s, while the load stays.
 func TestGoodputAfterCapacityHalves(t *testing.T) {
 	t.Parallel()
 	eachSeed(t, scenario{
@@ -350,8 +348,8 @@ func TestGoodputAfterCapacityHalves(t *testing.T) {
 	})
 }
 
-// The published gradient2 learns a long overload as normal and lets latency
-// creep; here the last ten seconds of two minutes are like the first.
+// The published gradient2 learns a long overload as normal, and latency grows. Here the last ten
+// seconds of two minutes are like the first.
 func TestLongOverloadIsNotLearnedAsNormal(t *testing.T) {
 	t.Parallel()
 	runSeeds(t, seeds()[:1], scenario{
@@ -362,15 +360,15 @@ func TestLongOverloadIsNotLearnedAsNormal(t *testing.T) {
 	})
 }
 
-// A service that became four times slower is a service with a quarter of the
-// capacity, not an overloaded one: a baseline that is a minimum would starve it. So
-// would a floor below what it can do, if nothing was found out at the floor.
+// A service that became four times slower has a quarter of the capacity and is not overloaded: a
+// minimum as the baseline would starve it. So would a minimum limit below its capacity, if the
+// limiter learned nothing there.
 func TestGoodputAfterCapacityQuarters(t *testing.T) {
 	t.Parallel()
-	for _, floor := range []int{4, simWorkers * 3 / 4} {
+	for _, minLimit := range []int{4, simWorkers * 3 / 4} {
 		eachSeed(t, scenario{
-			name: fmt.Sprintf("floor=%d", floor), load: steady(0.9), capacity: 0.25, warm: 25 * time.Second, span: 10 * time.Second,
-			patience: 400 * time.Millisecond, config: Config{MinLimit: floor},
+			name: fmt.Sprintf("minimum=%d", minLimit), load: steady(0.9), capacity: 0.25, warm: 25 * time.Second, span: 10 * time.Second,
+			patience: 400 * time.Millisecond, config: Config{MinLimit: minLimit},
 			slow: func(at time.Duration) float64 {
 				if at > 5*time.Second {
 					return 4
@@ -381,7 +379,7 @@ func TestGoodputAfterCapacityQuarters(t *testing.T) {
 	}
 }
 
-// Five seconds after a step to twice the capacity the answer is what it will be.
+// Five seconds after a step to twice the capacity, the goodput is settled.
 func TestAStepIsSettledInFiveSeconds(t *testing.T) {
 	t.Parallel()
 	eachSeed(t, scenario{
@@ -398,8 +396,8 @@ func TestAStepIsSettledInFiveSeconds(t *testing.T) {
 	})
 }
 
-// bursts offers 0.4 of the capacity, and three times the capacity for a while
-// every five seconds: over all, the capacity would do.
+// bursts offers 0.4 of the capacity, and three times the capacity for a while every five seconds.
+// On average, the capacity is sufficient.
 func bursts(length time.Duration) func(time.Duration) float64 {
 	return func(at time.Duration) float64 {
 		if at%(5*time.Second) < length {
@@ -409,9 +407,9 @@ func bursts(length time.Duration) func(time.Duration) float64 {
 	}
 }
 
-// What waits is served when the burst is over. How much can wait depends on how
-// long its callers do: a burst of a second outlasts callers of 100 ms whatever
-// the queue, so that there it must do no harm.
+// Queued requests are served after the burst. How many can wait depends on the timeout of the
+// clients: a burst of a second outlasts timeouts of 100 ms with any queue, where the queue must
+// do no harm.
 func TestTheQueueCarriesBursts(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -419,13 +417,13 @@ func TestTheQueueCarriesBursts(t *testing.T) {
 		length   time.Duration
 		patience time.Duration
 		wait     time.Duration
-		most     float64 // of what is shed without a queue
+		most     float64 // relative to what is shed without a queue
 	}{
 		{"30ms", 30 * time.Millisecond, simPatience, 50 * time.Millisecond, 0.1},
 		{"1s, impatient callers", time.Second, simPatience, 50 * time.Millisecond, 1.01},
 		{"1s, patient callers", time.Second, 5 * time.Second, 2 * time.Second, 0.2},
 	} {
-		sc := scenario{load: bursts(tc.length), warm: 5 * time.Second, span: 10 * time.Second, patience: tc.patience, told: true}
+		sc := scenario{load: bursts(tc.length), warm: 5 * time.Second, span: 10 * time.Second, patience: tc.patience, sendsTimeout: true}
 		sc.config = Config{Queue: 10000, QueueWait: tc.wait}
 		without := sc
 		without.config = Config{Queue: 1, QueueWait: time.Millisecond}
@@ -445,7 +443,7 @@ func TestTheQueueCarriesBursts(t *testing.T) {
 	}
 }
 
-// At twice the capacity the important lose nothing, and the unimportant pay.
+// At twice the capacity, critical requests are not rejected; sheddable ones are.
 func TestTheImportantLoseNothing(t *testing.T) {
 	t.Parallel()
 	eachSeed(t, scenario{
@@ -470,19 +468,19 @@ func TestTheImportantLoseNothing(t *testing.T) {
 			t.Errorf("%.2f %% of the critical were shed", 100*lost(Critical))
 		}
 		if lost(Critical) >= lost(Default) || lost(Default) >= lost(Sheddable) {
-			t.Errorf("refused are %v, least important first", r.by)
+			t.Errorf("rejected are %v, least important first", r.by)
 		}
 	})
 }
 
-// A service all of whose requests time out looks steady. Its limit must not
-// grow: that would be the memory of a service that answers nobody.
+// A service all of whose requests time out looks steady. Its limit must not grow: that would use
+// memory without any success.
 func TestSteadyTimeoutsDoNotRaiseTheLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := simLimiter(t, Config{})
 		var requests sync.WaitGroup
-		for range 60_000 { // a minute at 1000/s
+		for range 60_000 { // a minute at 1000 requests per second
 			time.Sleep(time.Millisecond)
 			requests.Go(func() {
 				ctx, cancel := context.WithTimeout(context.Background(), simPatience)
@@ -496,7 +494,7 @@ func TestSteadyTimeoutsDoNotRaiseTheLimit(t *testing.T) {
 		}
 		requests.Wait()
 		if limit := l.rule.allowed(); limit > 64 {
-			t.Errorf("the limit rose to %d while nobody was answered", limit)
+			t.Errorf("the limit rose to %d while no request succeeded", limit)
 		}
 	})
 }

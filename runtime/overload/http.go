@@ -13,36 +13,38 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Refuse answers a request that was not let in. The error is an
-// [apierror.Error] caused by a [Reason], one for a body that is too large or could not be read, the
-// context's when the client left while the request waited, or
-// [context.DeadlineExceeded] when the handler did not respond until the client's deadline.
-type Refuse func(w http.ResponseWriter, r *http.Request, err error)
+// Reject writes the response to a rejected request. The error is one of:
+//
+//   - an [apierror.Error] caused by a [Reason]
+//   - an [apierror.Error] for a body that is too large or could not be read
+//   - the context's error if the client disconnected while the request was queued
+//   - [context.DeadlineExceeded] if the handler did not respond before the client's deadline
+type Reject func(w http.ResponseWriter, r *http.Request, err error)
 
-// Wrap returns next behind the limiter. Requests say with [semconv.HeaderPriority]
-// how important they are and with the headers of [Timeout] how long they are
-// waited for; both end up in the context, and so in what the handler calls.
+// Wrap returns a handler that limits the requests to next. Clients send the priority of a request
+// in [semconv.HeaderPriority] and its timeout in the headers of [Timeout]. The request's context
+// has both.
 //
-// A request that is answered with a stream, whether it asked for one or not, is
-// let in like the others, and leaves its place when the stream begins: its length is
-// no latency. A request whose client does not read the response leaves it, too.
-// Writers that report both, such as those of httpserver, are asked. Any other is
-// wrapped, for one allocation; then only streams are noticed.
+// A request whose response is a stream is admitted like others and releases its slot when the
+// stream begins, since its duration is no latency. So does a request whose client does not read
+// the response. The writers of httpserver report both. Other writers are wrapped, with one
+// allocation, and report only streams.
 //
-// Slow clients hold no place. A body of up to 64 KiB is read before its request takes
-// one, within 16 MiB for all such bodies. A larger one, or one of unknown size over
-// HTTP/2, takes a body permit (16 MiB of announced size at a time) until its last byte
-// has arrived or the request leaves its place. Both rely on the read deadlines of the server; httpserver sets them.
+// Slow clients hold no slot. A body of up to 64 KiB is read before its request takes a slot,
+// within 16 MiB for all such bodies. A larger body, or one of unknown size over HTTP/2, needs a
+// body permit (for 16 MiB of announced size in total) until its last byte has arrived or the
+// request releases its slot. Both rely on the read deadlines of the server, which httpserver
+// sets.
 //
-// Without refuse, refusals are plain 503 answers with Retry-After.
-func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
+// If reject is nil, Wrap responds to rejected requests with a plain 503 and Retry-After.
+func (l *Limiter) Wrap(next http.Handler, reject Reject) http.Handler {
 	if l.config.Mode == ModeOff {
 		return next
 	}
-	if refuse == nil {
-		refuse = refusePlainly
+	if reject == nil {
+		reject = rejectPlainly
 	}
-	g := &guard{limiter: l, next: next, refuse: refuse, leave: l.goAway}
+	g := &guard{limiter: l, next: next, respond: reject, leave: l.releaseSlot}
 	for p := Sheddable; p <= Critical; p++ {
 		for r := ReasonLimit; r <= ReasonBodies; r++ {
 			g.errs[p.index()][r.index()] = apierror.Unavailable("%s; try again later", r).WithCause(newRejection(p, r))
@@ -51,67 +53,67 @@ func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
 	return g
 }
 
-// guard is the limiter in front of a handler.
+// guard is the handler that Wrap returns.
 type guard struct {
 	limiter *Limiter
 	next    http.Handler
-	refuse  Refuse
-	leave   func()                     // gives back a place whose request goes on
-	errs    [priorities][reasons]error // by priority and reason, made once because rejecting must be cheap
+	respond Reject
+	leave   func()                     // releases the slot of a request that continues
+	errs    [priorities][reasons]error // by priority and reason, preallocated because rejecting must be cheap
 }
 
-// ServeHTTP implements [http.Handler]. A request without headers for it passes
-// without an allocation where the writer tells of streams.
+// ServeHTTP implements [http.Handler]. A request without the headers of the limiter causes no
+// allocation if the writer implements response.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	priority := Default
 	if text, sent := single(r.Header, semconv.HeaderPriority); sent {
 		priority = ParsePriority(text, g.limiter.config.TrustedPriority)
 	}
-	w, answer := watched(w)
+	w, response := watched(w)
 	if timeout, sent := Timeout(r.Header); sent && !isStream(r) {
 		g.limiter.timeout(r.Context(), timeout)
-		g.serveWithin(timeout, w, answer, r, priority)
+		g.serveWithin(timeout, w, response, r, priority)
 		return
 	}
-	g.serve(r.Context(), false, w, answer, r, priority)
+	g.serve(r.Context(), false, w, response, r, priority)
 }
 
-// serve passes the request on when it is let in.
-func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
-	if !hasBody(r) || answer.Streams() {
-		g.serveArrived(ctx, other, w, answer, r, p)
+// serve serves the request if it is admitted.
+func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, response response, r *http.Request, p Priority) {
+	if !hasBody(r) || response.Streams() {
+		g.serveArrived(ctx, other, w, response, r, p)
 		return
 	}
 	if isSmall(r) {
 		reserved, complete, err := g.limiter.bodies.buffer(r)
 		defer g.limiter.bodies.buffered.Add(-reserved)
 		if err != nil {
-			g.refuse(w, r, unreadable(err))
+			g.respond(w, r, unreadable(err))
 			return
 		}
 		if g.limiter.config.Mode == ModeEnforce && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			g.refuse(w, r, errLate)
+			g.respond(w, r, errLate)
 			return
 		}
 		if complete {
-			g.serveArrived(ctx, other, w, answer, r, p)
+			g.serveArrived(ctx, other, w, response, r, p)
 			return
 		}
 	}
-	g.serveArriving(ctx, other, w, answer, r, p)
+	g.serveArriving(ctx, other, w, response, r, p)
 }
 
-// serveArrived passes on a request that waits for nothing from its client.
-func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
+// serveArrived serves a request without a body or whose body has arrived.
+func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWriter, response response, r *http.Request, p Priority) {
 	permit, err := g.limiter.Acquire(ctx, p)
 	if err != nil {
 		g.reject(w, r, p, err)
 		return
 	}
-	answer.OnLeave(g.leave)
+	response.OnRelease(g.leave)
 	returned := false
 	defer func() {
-		if answer.Keep() {
+		if response.Keep() {
 			g.settle(ctx, permit, returned)
 		} else {
 			g.limiter.back()
@@ -121,9 +123,9 @@ func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWri
 	returned = true
 }
 
-// serveArriving passes on a request whose body is still to come. It holds a body permit
-// until then, and its place while the handler does not wait for the body.
-func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
+// serveArriving serves a request whose body is still arriving. It has a body permit until the end
+// of the body, and a slot while the handler does not wait for the body.
+func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWriter, response response, r *http.Request, p Priority) {
 	body, err := g.limiter.receive(ctx, r, p)
 	if err != nil {
 		g.reject(w, r, p, err)
@@ -137,7 +139,7 @@ func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWr
 	}
 	body.permit = permit
 	r.Body = body
-	answer.OnLeave(body.goAway)
+	response.OnRelease(body.releaseSlot)
 	returned := false
 	defer func() {
 		if permit, holds := body.end(); holds {
@@ -148,21 +150,21 @@ func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWr
 	returned = true
 }
 
-// reject responds to a request that got no permit. For a [Reason] it passes the error that
-// Wrap made in advance; any other error, such as that of a client that left, passes unchanged.
+// reject responds to a request without a permit. For a [Reason] it passes the preallocated error,
+// otherwise err unchanged.
 func (g *guard) reject(w http.ResponseWriter, r *http.Request, p Priority, err error) {
 	if reason, rejected := err.(Reason); rejected { //nolint:errorlint // Acquire wraps nothing
 		err = g.errs[p.index()][reason.index()]
 	}
-	g.refuse(w, r, err)
+	g.respond(w, r, err)
 }
 
-// settle gives the permit back. The limit does not learn from a failed request, because its
-// time is not that of the work. A missed deadline is different, because it is what an overload
-// looks like. It does not lower the limit if the permit was given only after the deadline, as
-// for a body that arrived too late, or if the deadline was shorter than the latency objective.
+// settle releases the permit. The limit does not learn from a failed request, whose time is not
+// that of the work. It does learn from a missed deadline, which is what overload looks like,
+// unless the permit was acquired after the deadline, as for a late body, or the deadline was
+// shorter than the latency objective.
 func (g *guard) settle(ctx context.Context, permit Permit, returned bool) {
-	err := ctx.Err() // reads the clock
+	err := ctx.Err() // read once, because it reads the clock
 	if errors.Is(err, context.DeadlineExceeded) {
 		deadline, _ := ctx.Deadline()
 		if permit.admitted.After(deadline) {
@@ -179,7 +181,7 @@ func (g *guard) settle(ctx context.Context, permit Permit, returned bool) {
 	permit.release(err != nil, false)
 }
 
-// work runs the handler, with the context when that is not the request's own.
+// work runs the handler, with ctx if it is not the request's own context.
 func (g *guard) work(ctx context.Context, other bool, w http.ResponseWriter, r *http.Request, p Priority) {
 	if p != Default {
 		ctx, other = WithPriority(ctx, p), true
@@ -189,37 +191,36 @@ func (g *guard) work(ctx context.Context, other bool, w http.ResponseWriter, r *
 		return
 	}
 	inner := r.WithContext(ctx)
-	// http.ServeMux says in the request that it was given which route it chose.
+	// http.ServeMux records the route in the request that it gets.
 	defer func() { r.Pattern = inner.Pattern }()
 	g.next.ServeHTTP(w, inner)
 }
 
-// serveWithin serves with the caller's deadline. A handler that gave up at it
-// without a word is answered for: an empty 200 would be a lie.
-func (g *guard) serveWithin(timeout time.Duration, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
+// serveWithin serves with the client's deadline. If the handler returns after the deadline
+// without a response, it responds with an error instead of an empty 200.
+func (g *guard) serveWithin(timeout time.Duration, w http.ResponseWriter, response response, r *http.Request, p Priority) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	g.serve(ctx, true, w, answer, r, p)
-	if !answer.Begun() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		g.refuse(w, r, context.DeadlineExceeded)
+	g.serve(ctx, true, w, response, r, p)
+	if !response.Begun() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		g.respond(w, r, context.DeadlineExceeded)
 	}
 }
 
-// isStream says whether the caller asks for an answer that lasts. Proxies write
-// how long they wait for any answer into every request, and do not mean the length of
-// a stream.
+// isStream reports whether the client asks for a stream. Proxies send a timeout with every
+// request, which does not apply to streams.
 func isStream(r *http.Request) bool {
 	return len(r.Header["Upgrade"]) > 0 || r.Header.Get("Accept") == "text/event-stream" ||
 		strings.HasPrefix(r.Header.Get("Content-Type"), "application/connect+")
 }
 
-// RetryAfter is a value for the header of a refusal: one to three seconds, drawn
-// by lot, so that those who were refused together do not come back together.
+// RetryAfter returns a value for the Retry-After header: one to three seconds at random, so that
+// rejected clients do not retry at the same time.
 func RetryAfter() string { return strconv.Itoa(1 + rand.IntN(3)) }
 
-func refusePlainly(w http.ResponseWriter, _ *http.Request, err error) {
+func rejectPlainly(w http.ResponseWriter, _ *http.Request, err error) {
 	e := apierror.From(err)
-	if _, refused := errors.AsType[Reason](err); refused {
+	if _, rejected := errors.AsType[Reason](err); rejected {
 		w.Header().Set("Retry-After", RetryAfter())
 	}
 	http.Error(w, e.Message, e.Code.Status())

@@ -16,8 +16,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// fill takes every place of a limiter that has one, and one more in the queue
-// when asked.
+// full returns a limiter whose only slot is taken.
 func full(t *testing.T, cfg Config) *Limiter {
 	t.Helper()
 	cfg.MinLimit, cfg.InitialLimit, cfg.MaxLimit = 1, 1, 1
@@ -38,7 +37,7 @@ func get(h http.Handler, header ...string) *httptest.ResponseRecorder {
 	return w
 }
 
-func TestARefusalSaysWhenToComeBack(t *testing.T) {
+func TestRejectionHasRetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		called := false
@@ -52,19 +51,18 @@ func TestARefusalSaysWhenToComeBack(t *testing.T) {
 			t.Errorf("Retry-After: %q", s)
 		}
 		if waited := time.Since(began); waited != untoldPatience {
-			t.Errorf("it waited %s, not as long as it may", waited)
+			t.Errorf("it waited %s, not the maximum time", waited)
 		}
 	})
 }
 
-// Work that cannot be done before the caller gives up is not begun, and not
-// waited for either.
+// A request that cannot complete before the client's deadline is neither admitted nor queued.
 func TestNothingIsBegunThatCannotEndInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := full(t, Config{QueueWait: time.Second})
 		l.rule.fastest = 0.030
-		h := l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the work was begun") }), nil)
+		h := l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") }), nil)
 		for _, tc := range []struct {
 			timeout string
 			waits   time.Duration
@@ -84,8 +82,7 @@ func TestNothingIsBegunThatCannotEndInTime(t *testing.T) {
 	})
 }
 
-// The handler's context ends when the caller gives up, or when we do, whichever
-// is first.
+// The handler's context ends at the client's deadline or the server's, whichever is first.
 func TestTheDeadlineOfTheCallerIsHonoured(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -99,7 +96,7 @@ func TestTheDeadlineOfTheCallerIsHonoured(t *testing.T) {
 		{"grpc", []string{semconv.HeaderGRPCTimeout, "3S"}, 30 * time.Second, 3 * time.Second},
 		{"connect", []string{semconv.HeaderConnectTimeout, "1500"}, 30 * time.Second, 1500 * time.Millisecond},
 		{"the shortest of several", []string{semconv.HeaderTimeout, "900", semconv.HeaderGRPCTimeout, "300m"}, 30 * time.Second, 300 * time.Millisecond},
-		{"longer than ours", []string{semconv.HeaderTimeout, "9999999999"}, time.Second, time.Second},
+		{"longer than the request timeout", []string{semconv.HeaderTimeout, "9999999999"}, time.Second, time.Second},
 		{"nonsense", []string{semconv.HeaderTimeout, "-1"}, time.Second, time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -136,7 +133,7 @@ func TestAHandlerThatGivesUpInSilenceIsAnsweredFor(t *testing.T) {
 			<-r.Context().Done()
 		}), nil)
 		if w := get(h, semconv.HeaderTimeout, "40"); w.Code != http.StatusAccepted || w.Body.Len() != 0 {
-			t.Errorf("an answer that was begun became %d %q", w.Code, w.Body)
+			t.Errorf("a response that had begun became %d %q", w.Code, w.Body)
 		}
 	})
 }
@@ -161,11 +158,11 @@ func TestPriorityReachesTheHandlerOnlyFromThoseWhoAreTrusted(t *testing.T) {
 	}
 }
 
-// A stream that lasts for hours must not keep others out, and who only asks for
-// one must not get past the limit.
+// A stream that lasts for hours must not block others. A request that only asks for a stream must
+// not bypass the limit.
 func TestAStreamLeavesItsPlace(t *testing.T) {
 	t.Parallel()
-	answer := func(contentType string, status int) func(http.ResponseWriter) {
+	streamed := func(contentType string, status int) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", contentType)
 			w.WriteHeader(status)
@@ -185,21 +182,21 @@ func TestAStreamLeavesItsPlace(t *testing.T) {
 		name   string
 		header []string
 		begin  func(http.ResponseWriter)
-		beside int // the answer to another request while the handler runs
+		other  int // status of another request while the handler runs
 	}{
-		{"an upgrade", []string{"Upgrade", "websocket"}, answer("", http.StatusSwitchingProtocols), http.StatusOK},
-		{"an event stream", []string{"Accept", "text/event-stream"}, answer("text/event-stream", http.StatusOK), http.StatusOK},
+		{"an upgrade", []string{"Upgrade", "websocket"}, streamed("", http.StatusSwitchingProtocols), http.StatusOK},
+		{"an event stream", []string{"Accept", "text/event-stream"}, streamed("text/event-stream", http.StatusOK), http.StatusOK},
 		{"an event stream without a status", []string{"Accept", "text/event-stream"}, write("text/event-stream"), http.StatusOK},
 		{"an event stream that begins empty", []string{"Accept", "text/event-stream"}, flush, http.StatusOK},
-		{"a stream of messages", []string{"Content-Type", "application/connect+proto"}, answer("application/connect+proto", http.StatusOK), http.StatusOK},
+		{"a stream of messages", []string{"Content-Type", "application/connect+proto"}, streamed("application/connect+proto", http.StatusOK), http.StatusOK},
 		{"an upgrade that is ignored", []string{"Upgrade", "x"}, write("application/json"), http.StatusServiceUnavailable},
-		{"an event stream that was refused", []string{"Accept", "text/event-stream"}, answer("application/problem+json", http.StatusNotFound), http.StatusServiceUnavailable},
-		{"a stream nobody asked for", nil, answer("text/event-stream", http.StatusOK), http.StatusOK},
+		{"an event stream that was rejected", []string{"Accept", "text/event-stream"}, streamed("application/problem+json", http.StatusNotFound), http.StatusServiceUnavailable},
+		{"a stream that was not requested", nil, streamed("text/event-stream", http.StatusOK), http.StatusOK},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			l := simLimiter(t, Config{MinLimit: 1, InitialLimit: 1, MaxLimit: 1})
-			beside, nested := 0, false
+			other, nested := 0, false
 			var h http.Handler
 			h = l.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				if nested {
@@ -207,14 +204,14 @@ func TestAStreamLeavesItsPlace(t *testing.T) {
 				}
 				nested = true
 				tc.begin(w)
-				beside = get(h).Code
+				other = get(h).Code
 			}), nil)
 			get(h, tc.header...)
-			if beside != tc.beside {
-				t.Errorf("beside it the answer is %d, want %d", beside, tc.beside)
+			if other != tc.other {
+				t.Errorf("another request has status %d, want %d", other, tc.other)
 			}
 			if l.inFlight != 0 {
-				t.Errorf("%d places are not given back", l.inFlight)
+				t.Errorf("%d slots are not released", l.inFlight)
 			}
 		})
 	}
@@ -233,11 +230,11 @@ func TestAPanicGivesThePlaceBack(t *testing.T) {
 		get(h)
 	}()
 	if l.inFlight != 0 {
-		t.Errorf("%d places are not given back", l.inFlight)
+		t.Errorf("%d slots are not released", l.inFlight)
 	}
 }
 
-// A caller that leaves the queue was not refused: it is not counted as shed.
+// A request whose client leaves the queue was not rejected: it is not counted as shed.
 func TestACallerThatLeavesIsNotShed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -253,7 +250,7 @@ func TestACallerThatLeavesIsNotShed(t *testing.T) {
 		cancel()
 		left.Wait()
 		if l.queue.length != 0 {
-			t.Errorf("%d still wait", l.queue.length)
+			t.Errorf("%d requests still wait", l.queue.length)
 		}
 		for r := ReasonLimit; r <= ReasonBodies; r++ {
 			wantShed(t, l, Default, r, 0)
@@ -267,7 +264,7 @@ func TestSwitchedOffItIsNotThere(t *testing.T) {
 	l.config.Mode = ModeOff
 	next := http.NotFoundHandler()
 	if got := get(l.Wrap(next, nil)); got.Code != http.StatusNotFound {
-		t.Errorf("the answer is %d", got.Code)
+		t.Errorf("the status is %d", got.Code)
 	}
 	permit, err := l.Acquire(t.Context(), Default)
 	if err != nil {
@@ -277,7 +274,7 @@ func TestSwitchedOffItIsNotThere(t *testing.T) {
 	permit.Forget()
 }
 
-// abilities are the optional interfaces of a writer.
+// abilities lists the optional interfaces of a writer.
 func abilities(w http.ResponseWriter) (all []string) {
 	for name, has := range map[string]bool{
 		"Flusher": is[http.Flusher](w), "Hijacker": is[http.Hijacker](w), "ReaderFrom": is[io.ReaderFrom](w), "Pusher": is[http.Pusher](w),
@@ -295,8 +292,7 @@ func is[T any](w http.ResponseWriter) bool {
 	return ok
 }
 
-// A handler is given the abilities of the writer below, and no others, whatever
-// its caller sends.
+// The writer has exactly the optional interfaces of the wrapped one, whatever the client sends.
 func TestTheWriterKeepsItsAbilities(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
@@ -307,7 +303,7 @@ func TestTheWriterKeepsItsAbilities(t *testing.T) {
 				_, _ = io.Copy(w, strings.NewReader("x"))
 			}), nil)
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if header != nil { // HTTP/2 has no Upgrade on the wire
+				if header != nil { // HTTP/2 has no Upgrade header
 					r.Header.Set(header[0], header[1])
 				}
 				below = abilities(w)
@@ -326,13 +322,13 @@ func TestTheWriterKeepsItsAbilities(t *testing.T) {
 				t.Errorf("%v: %q %v", header, text, err)
 			}
 			if len(below) < 2 || !slices.Equal(inside, below) {
-				t.Errorf("HTTP/2 %t, %v: the writer has %v, below it are %v", http2, header, inside, below)
+				t.Errorf("HTTP/2 %t, %v: the writer has %v, the wrapped one %v", http2, header, inside, below)
 			}
 		}
 	}
 }
 
-// The writer still streams: optional interfaces are reached.
+// The writer still streams: optional interfaces are available.
 func TestTheCallersDeadlineKeepsTheWriterWhole(t *testing.T) {
 	t.Parallel()
 	l := simLimiter(t, Config{})
@@ -359,8 +355,8 @@ func TestTheCallersDeadlineKeepsTheWriterWhole(t *testing.T) {
 	}
 }
 
-// Clients that leave the service less time than its latency objective do not lower the
-// limit, and how early they reset requests is no latency.
+// Clients that leave less time than the latency objective do not lower the limit, and the time
+// until they reset requests is no latency.
 func TestImpatientClientsDoNotTeachTheLimiter(t *testing.T) {
 	t.Parallel()
 	for name, impatient := range map[string]func(*http.Request) (*http.Request, context.CancelFunc){
@@ -415,7 +411,7 @@ func TestImpatientClientsDoNotTeachTheLimiter(t *testing.T) {
 				}
 				clients.Wait()
 				if lowest < float64(l.config.InitialLimit)/2 || l.rule.unqueued < 0.019 {
-					t.Errorf("the limit fell to %.0f, and a request is taken to last %.3f s", lowest, l.rule.unqueued)
+					t.Errorf("the limit fell to %.0f, and the latency is %.3f s", lowest, l.rule.unqueued)
 				}
 			})
 		})

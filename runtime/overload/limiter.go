@@ -11,38 +11,36 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// Options are what the program decides.
+// Options configure a [Limiter].
 type Options struct {
 	Config  Config
 	Metrics *telemetry.Registry // required
-	// Memory is the share of the memory limit that is in use; read from Go when
-	// nil. It is called a hundred times a second at the most.
+	// Memory returns the ratio of the memory limit in use. If nil, it is read from Go's runtime.
+	// It is called at most a hundred times a second.
 	Memory func() float64
-	// BodyLimit is the size in bytes of the largest body that the server reads; 1 MiB
-	// when 0. A request that announces more is rejected before it takes a body permit.
+	// BodyLimit is the maximum size of a body in bytes; 0 means 1 MiB. A request that announces
+	// more is rejected before it takes a body permit.
 	BodyLimit int64
-	// Relieve is called once a second while requests that are not sheddable are rejected
-	// for memory, after the first second; it may free what slow clients hold. Memory in use alone does not cause
-	// a call. It is nil when there is nothing to free.
+	// Relieve frees memory that slow clients hold, if it is not nil. It is called once a second,
+	// after the first second in which requests that are not sheddable are rejected for memory.
 	Relieve func()
-	// Timeout is told the timeout that a client sent with a request; nil for nobody.
+	// Timeout is called with the timeout that a client sent, if it is not nil.
 	Timeout func(context.Context, time.Duration)
-	// Objective is the latency objective. That requests miss deadlines which leave them less
-	// time does not lower the limit; 0 lets every deadline do so.
+	// Objective is the latency objective. Missed deadlines do not lower the limit if the client
+	// left less time than this.
 	Objective time.Duration
-	// Failed says whether the request of that context has been answered with a
-	// failure of ours; nil when nobody knows. What failed says nothing about how
-	// fast the service works: a dependency that is refused at once would look like
-	// a service that became fast.
+	// Failed reports whether the response to the request of the context is a server error. It may
+	// be nil. The limiter does not learn from failed requests: if a dependency fails immediately,
+	// the service would look fast.
 	Failed func(context.Context) bool
 }
 
-// Limiter decides who is worked on. It is safe for concurrent use.
+// Limiter limits the requests in flight. It is safe for concurrent use.
 type Limiter struct {
 	config    Config
 	failed    func(context.Context) bool
 	shed      shedCounters
-	wouldShed shedCounters // in ModeObserve
+	wouldShed shedCounters // for ModeObserve
 
 	mu       sync.Mutex
 	memory   memory
@@ -50,14 +48,14 @@ type Limiter struct {
 	rule     rule
 	queue    queue
 	inFlight int
-	away     int // requests that are served and hold no place
+	detached int // requests that are served without a slot
 
 	bodies    *bodies
 	objective time.Duration
 	timeout   func(context.Context, time.Duration)
 }
 
-// New returns a limiter and declares its metrics. It starts nothing.
+// New returns a Limiter and registers its metrics.
 func New(opts Options) (*Limiter, error) {
 	if opts.Metrics == nil {
 		return nil, errors.New("overload: Options.Metrics is nil; pass the service's Metrics()")
@@ -78,10 +76,10 @@ func New(opts Options) (*Limiter, error) {
 	}
 	l := &Limiter{config: cfg, failed: failed, rule: newRule(cfg), memory: newMemory(cfg, opts.Memory, opts.Relieve), sched: newScheduler(cfg), bodies: newBodies(opts.BodyLimit), objective: opts.Objective, timeout: opts.Timeout}
 	var err error
-	if l.shed, err = declareShed(opts.Metrics, semconv.RuntimeOverloadShed, "Requests that were rejected to protect the others."); err != nil {
+	if l.shed, err = declareShed(opts.Metrics, semconv.RuntimeOverloadShed, "Requests rejected to protect other requests."); err != nil {
 		return nil, err
 	}
-	l.wouldShed, err = declareShed(opts.Metrics, semconv.RuntimeOverloadWouldShed, "Requests that would have been rejected if OVERLOAD_MODE were enforce.")
+	l.wouldShed, err = declareShed(opts.Metrics, semconv.RuntimeOverloadWouldShed, "Requests that OVERLOAD_MODE=enforce would have rejected.")
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +89,7 @@ func New(opts Options) (*Limiter, error) {
 	return l, nil
 }
 
-// Permit is a request that is being worked on. Give it back with Release.
+// Permit is the permission to work on a request. Return it with Release or Forget.
 type Permit struct {
 	limiter  *Limiter
 	came     time.Time
@@ -99,9 +97,9 @@ type Permit struct {
 	priority Priority
 }
 
-// Acquire lets one request in, now or after a wait in the queue, or says why
-// not: a [Reason], or the context's error when its caller left while it waited.
-// The context's deadline is that of the request.
+// Acquire admits a request, possibly after a wait in the queue. The deadline of the request is
+// that of the context. The error is a [Reason], or the context's error if it was canceled during
+// the wait.
 func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
 	switch l.config.Mode {
 	case ModeOff:
@@ -117,7 +115,7 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
 			l.memory.reject(now, p)
 		}
 		l.mu.Unlock()
-		return Permit{}, l.refused(p, reason)
+		return Permit{}, l.rejected(p, reason)
 	}
 	if l.inFlight < l.rule.allowed() && l.queue.empty() {
 		l.admit()
@@ -132,7 +130,7 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
 	w, reason := l.enqueue(now, deadline, p)
 	l.mu.Unlock()
 	if reason != admitted {
-		return Permit{}, l.refused(p, reason)
+		return Permit{}, l.rejected(p, reason)
 	}
 	return l.await(ctx, w)
 }
@@ -142,17 +140,16 @@ func (l *Limiter) earlyRejection(now, deadline time.Time, p Priority) Reason {
 	switch {
 	case !deadline.IsZero() && !now.Before(deadline):
 		return ReasonDeadline
-	case l.memory.short(now, p) && l.inFlight+l.away >= l.config.InitialLimit:
-		// Below the initial limit every request is admitted: it is not the number of
-		// requests that uses the memory, and a process that leaks must not reject for
-		// ever instead of being restarted.
+	case l.memory.short(now, p) && l.inFlight+l.detached >= l.config.InitialLimit:
+		// Below the initial limit every request is admitted: the memory is not used by requests,
+		// and a process that leaks must be restarted instead of rejecting requests forever.
 		return ReasonMemory
 	}
 	return admitted
 }
 
-// observe admits a request and counts it when it would have been rejected. What is in
-// flight above the limit is what the queue would hold.
+// observe admits a request and counts it if it would have been rejected. Requests in flight above
+// the limit count as queued.
 func (l *Limiter) observe(ctx context.Context, p Priority) Permit {
 	deadline, _ := ctx.Deadline()
 	now := time.Now()
@@ -179,7 +176,7 @@ func (l *Limiter) admit() {
 	l.rule.begun(l.inFlight)
 }
 
-// enter admits a request whose work has begun already.
+// enter admits a request whose work has already begun.
 func (l *Limiter) enter() Permit {
 	now := time.Now()
 	l.mu.Lock()
@@ -188,32 +185,31 @@ func (l *Limiter) enter() Permit {
 	return Permit{l, now, now, Default}
 }
 
-// goAway gives a place back whose request goes on: it streams, or its client does not
+// releaseSlot releases the slot of a request that continues: it streams, or its client does not
 // read. It still uses memory.
-func (l *Limiter) goAway() {
+func (l *Limiter) releaseSlot() {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
-	l.away++
+	l.detached++
 	l.rule.forgotten(now)
 	l.dispatch(now)
 }
 
-// back ends a request that went away.
+// back ends a request without a slot.
 func (l *Limiter) back() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.away--
+	l.detached--
 }
 
-// Release says that the work is over. Late means that its deadline passed
-// before: how long it took then says how patient the caller was, not how fast
-// the service is.
+// Release returns the permit. late reports that the deadline passed before: the duration then
+// depends on the client and says nothing about the speed of the service.
 func (p Permit) Release(late bool) { p.release(late, late) }
 
-// release is Release for a request whose client may have left: then how long it took says
-// something only if a request can take that long.
+// release is Release for a request whose client may have disconnected. Its duration counts only
+// if a request can take that long.
 func (p Permit) release(left, late bool) {
 	l := p.limiter
 	if l == nil {
@@ -224,7 +220,7 @@ func (p Permit) release(left, late bool) {
 	l.inFlight--
 	l.ended(now, p, left)
 	if left && now.Sub(p.admitted).Seconds() < tolerance*l.rule.unqueued {
-		l.rule.forgotten(now) // no request is done in so little time: its client is impatient
+		l.rule.forgotten(now) // no request completes in so little time: the client is impatient
 	} else {
 		l.rule.ended(p.admitted, now, late, l.inFlight)
 	}
@@ -232,9 +228,9 @@ func (p Permit) release(left, late bool) {
 	l.mu.Unlock()
 }
 
-// Forget gives the permit back without learning from it: for a failure, which may be
-// over before any work was done, and while the handler waits for its client to send the
-// body, whose time is no latency.
+// Forget returns the permit without learning from it. It is for a failure, which may have
+// happened before any work, and while the handler waits for its client to send the body, which is
+// no latency.
 func (p Permit) Forget() {
 	l := p.limiter
 	if l == nil {
@@ -248,8 +244,7 @@ func (p Permit) Forget() {
 	l.mu.Unlock()
 }
 
-// refused counts a refusal.
-func (l *Limiter) refused(p Priority, r Reason) error {
+func (l *Limiter) rejected(p Priority, r Reason) error {
 	l.shed[p.index()][r.index()].Inc()
 	return r
 }

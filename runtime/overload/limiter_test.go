@@ -28,7 +28,7 @@ func wantShed(t *testing.T, l *Limiter, p Priority, r Reason, want float64) {
 	}
 }
 
-// A counter that is born with its first refusal hides it from rate.
+// A counter that first appears with a value hides it from rate.
 func TestEverySeriesExistsFromTheStart(t *testing.T) {
 	t.Parallel()
 	reg := telemetry.NewRegistry(telemetry.Classic)
@@ -37,22 +37,22 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 	}
 	var want strings.Builder
 	want.WriteString(`
-# HELP runtime_overload_at_min_limit 1 while the limit is as low as it may get.
+# HELP runtime_overload_at_min_limit 1 while the limit is at its minimum, else 0.
 # TYPE runtime_overload_at_min_limit gauge
 runtime_overload_at_min_limit 0
-# HELP runtime_overload_in_flight Requests that are worked on.
+# HELP runtime_overload_in_flight Requests in flight.
 # TYPE runtime_overload_in_flight gauge
 runtime_overload_in_flight 0
-# HELP runtime_overload_limit Requests that may be worked on at a time.
+# HELP runtime_overload_limit Limit of requests in flight.
 # TYPE runtime_overload_limit gauge
 runtime_overload_limit 64
-# HELP runtime_overload_queued Requests that wait to be begun.
+# HELP runtime_overload_queued Requests in the queue.
 # TYPE runtime_overload_queued gauge
 runtime_overload_queued 0
 `)
 	for _, counter := range []struct{ name, help string }{
-		{semconv.RuntimeOverloadShed, "Requests that were rejected to protect the others."},
-		{semconv.RuntimeOverloadWouldShed, "Requests that would have been rejected if OVERLOAD_MODE were enforce."},
+		{semconv.RuntimeOverloadShed, "Requests rejected to protect other requests."},
+		{semconv.RuntimeOverloadWouldShed, "Requests that OVERLOAD_MODE=enforce would have rejected."},
 	} {
 		fmt.Fprintf(&want, "# HELP %s %s\n# TYPE %[1]s counter\n", counter.name, counter.help)
 		for _, p := range []string{semconv.PriorityCritical, semconv.PriorityDefault, semconv.PrioritySheddable} {
@@ -94,7 +94,7 @@ func TestGaugesShowWhatHappens(t *testing.T) {
 		time.Sleep(time.Second)
 		for _, name := range []string{semconv.RuntimeOverloadInFlight, semconv.RuntimeOverloadQueued} {
 			if got := gauge(t, reg, name); got != 0 {
-				t.Errorf("%s is %g when all is done", name, got)
+				t.Errorf("%s is %g at the end", name, got)
 			}
 		}
 	})
@@ -111,11 +111,11 @@ func gauge(t *testing.T, reg *telemetry.Registry, name string) float64 {
 			return f.GetMetric()[0].GetGauge().GetValue()
 		}
 	}
-	t.Fatalf("there is no %s", name)
+	t.Fatalf("no metric %s", name)
 	return 0
 }
 
-// The more important is begun first and takes the place of the less important.
+// More important requests are admitted first and replace less important ones in the queue.
 func TestTheQueueKeepsTheOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestTheQueueKeepsTheOrder(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
-					order = append(order, name+" refused")
+					order = append(order, name+" rejected")
 					return
 				}
 				order = append(order, name)
@@ -139,13 +139,13 @@ func TestTheQueueKeepsTheOrder(t *testing.T) {
 		arrive("sheddable 1", Sheddable)
 		arrive("sheddable 2", Sheddable)
 		arrive("default 1", Default)
-		arrive("sheddable 3", Sheddable) // no room, nothing below it
-		arrive("critical", Critical)     // takes the place of sheddable 2
-		arrive("default 2", Default)     // takes the place of sheddable 1
+		arrive("sheddable 3", Sheddable) // no room, and none less important
+		arrive("critical", Critical)     // replaces sheddable 2
+		arrive("default 2", Default)     // replaces sheddable 1
 		arrive("default 3", Default)     // no room
 		Permit{limiter: l, admitted: time.Now()}.Release(false)
 		synctest.Wait()
-		want := "sheddable 3 refused, sheddable 2 refused, sheddable 1 refused, default 3 refused, critical, default 1, default 2"
+		want := "sheddable 3 rejected, sheddable 2 rejected, sheddable 1 rejected, default 3 rejected, critical, default 1, default 2"
 		if got := strings.Join(order, ", "); got != want {
 			t.Errorf("the order is\n%s, want\n%s", got, want)
 		}
@@ -154,8 +154,8 @@ func TestTheQueueKeepsTheOrder(t *testing.T) {
 	})
 }
 
-// Callers leave, deadlines pass, the more important take places and work ends, often
-// in the same instant: no place and no waiter may be left behind.
+// Clients disconnect, deadlines pass, requests replace others and work ends, often at the same
+// instant: no slot and no waiter may leak.
 func TestNothingIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			callers.Go(func() {
 				for range 300 {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(4))*time.Millisecond)
-					leaves := time.AfterFunc(time.Duration(1+random.IntN(7))*time.Millisecond, cancel) // of zero, it crashes Go 1.26 with -race
+					leaves := time.AfterFunc(time.Duration(1+random.IntN(7))*time.Millisecond, cancel) // zero crashes Go 1.26 with -race
 					if permit, err := l.Acquire(ctx, Priority(random.IntN(priorities)-1)); err == nil {
 						time.Sleep(time.Duration(random.IntN(3)) * time.Millisecond)
 						if random.IntN(4) == 0 {
@@ -183,7 +183,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		}
 		callers.Wait()
 		if l.inFlight != 0 || l.queue.length != 0 || l.queue.first() != nil {
-			t.Errorf("%d are in flight and %d wait when all is done", l.inFlight, l.queue.length)
+			t.Errorf("%d are in flight and %d wait at the end", l.inFlight, l.queue.length)
 		}
 	})
 }
@@ -191,8 +191,8 @@ func TestNothingIsLeftBehind(t *testing.T) {
 func TestShortOfMemoryTheUnimportantGoFirst(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		used    float64
-		refused []Priority
+		used     float64
+		rejected []Priority
 	}{
 		{0.69, nil}, {0.71, []Priority{Sheddable}}, {0.81, []Priority{Sheddable, Default}}, {0.91, []Priority{Sheddable, Default, Critical}},
 	} {
@@ -203,14 +203,14 @@ func TestShortOfMemoryTheUnimportantGoFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.rule.limit = 10 // as it has become
+		l.rule.limit = 10 // the current limit
 		if _, err := l.Acquire(t.Context(), Sheddable); err != nil {
 			t.Errorf("at %.2f below the initial limit: %v", tc.used, err)
 		}
 		for p := Sheddable; p <= Critical; p++ {
 			_, err := l.Acquire(t.Context(), p)
 			want := 0.0
-			for _, r := range tc.refused {
+			for _, r := range tc.rejected {
 				if r == p {
 					want = 1
 				}
@@ -223,7 +223,7 @@ func TestShortOfMemoryTheUnimportantGoFirst(t *testing.T) {
 	}
 }
 
-// Below the initial limit it is not requests that use the memory.
+// Below the initial limit, requests do not use the memory.
 func TestShortOfMemoryNothingIsRejectedBelowTheInitialLimit(t *testing.T) {
 	t.Parallel()
 	l, err := New(Options{
@@ -243,8 +243,8 @@ func TestShortOfMemoryNothingIsRejectedBelowTheInitialLimit(t *testing.T) {
 	}
 }
 
-// What slow clients hold is freed once requests were rejected for memory for a second, and
-// not because memory is short for requests that are not there, or few are in flight.
+// Memory that slow clients hold is freed after requests were rejected for memory for a second,
+// and not before.
 func TestMemoryIsFreedOnceRequestsAreRejectedForIt(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -274,7 +274,7 @@ func TestMemoryIsFreedOnceRequestsAreRejectedForIt(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				l.away = 1 // a response that its client does not read
+				l.detached = 1 // a response that its client does not read
 				for range 50 {
 					if permit, err := l.Acquire(t.Context(), tc.priority); err == nil {
 						permit.Release(false)
@@ -290,24 +290,24 @@ func TestMemoryIsFreedOnceRequestsAreRejectedForIt(t *testing.T) {
 	}
 }
 
-// Wherever shedding begins, a process that uses no memory refuses nobody, and the
-// unimportant go before the others.
-func TestALowMemoryShareRefusesNobodyWithoutNeed(t *testing.T) {
+// With any MemoryShedRatio, a process that uses no memory rejects no request, and less important
+// requests are rejected first.
+func TestLowShedRatioRejectsNothingWithoutNeed(t *testing.T) {
 	t.Parallel()
 	for _, start := range []float64{0.01, 0.1, 1.0 / 3, 0.5, 1} {
 		m := newMemory(Config{MemoryShedRatio: start}, func() float64 { return 0 }, func() {})
 		for p := Sheddable; p <= Critical; p++ {
 			if m.short(time.Now(), p) {
-				t.Errorf("from %g on: a %s request was refused with nothing in use", start, p)
+				t.Errorf("from %g on: a %s request was rejected with no memory in use", start, p)
 			}
 		}
 		if m.from[0] > m.from[1] || m.from[1] > m.from[2] || m.from[1] != start {
-			t.Errorf("from %g on: the priorities are refused from %v", start, m.from)
+			t.Errorf("from %g on: the priorities are rejected from %v", start, m.from)
 		}
 	}
 }
 
-// Memory is looked at now and then, not for every request.
+// Memory is checked at intervals, not for every request.
 func TestMemoryIsLookedAtNowAndThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -326,7 +326,7 @@ func TestMemoryIsLookedAtNowAndThen(t *testing.T) {
 			}
 		}
 		if looks < 99 || looks > 101 {
-			t.Errorf("%d looks in a second, want a hundred", looks)
+			t.Errorf("%d checks in a second, want a hundred", looks)
 		}
 	})
 }
@@ -338,16 +338,16 @@ func TestConfigIsChecked(t *testing.T) {
 		config Config
 		want   string
 	}{
-		"OVERLOAD_MIN_LIMIT=9 is above OVERLOAD_MAX_LIMIT=5": {Config{MinLimit: 9, InitialLimit: 9, MaxLimit: 5}, "lower the one"},
-		"OVERLOAD_INITIAL_LIMIT=500":                         {Config{InitialLimit: 500, MaxLimit: 100}, "write 4 to 100"},
+		"OVERLOAD_MIN_LIMIT=9 is above OVERLOAD_MAX_LIMIT=5": {Config{MinLimit: 9, InitialLimit: 9, MaxLimit: 5}, "lower OVERLOAD_MIN_LIMIT"},
+		"OVERLOAD_INITIAL_LIMIT=500":                         {Config{InitialLimit: 500, MaxLimit: 100}, "from OVERLOAD_MIN_LIMIT=4 to OVERLOAD_MAX_LIMIT=100"},
 		"OVERLOAD_MIN_LIMIT=-1":                              {Config{MinLimit: -1}, "1 or more"},
 		"OVERLOAD_QUEUE=-1":                                  {Config{Queue: -1}, "1 or more"},
 		"OVERLOAD_QUEUE_WAIT=-1s":                            {Config{QueueWait: -time.Second}, "0s or more"},
-		"OVERLOAD_MEMORY_SHED_RATIO=80":                      {Config{MemoryShedRatio: 80}, "0 to 1"}, // would refuse the critical first
+		"OVERLOAD_MEMORY_SHED_RATIO=80":                      {Config{MemoryShedRatio: 80}, "0 to 1"}, // would reject critical requests first
 		"OVERLOAD_MEMORY_SHED_RATIO=-1":                      {Config{MemoryShedRatio: -1}, "0 to 1"},
 		"OVERLOAD_MEMORY_SHED_RATIO=NaN":                     {Config{MemoryShedRatio: math.NaN()}, "0 to 1"},
 		"OVERLOAD_MEMORY_RATIO=1.5":                          {Config{MemoryRatio: 1.5}, "0 to 1"},
-		"OVERLOAD_MAX_LIMIT=9223372036854775807":             {Config{InitialLimit: math.MaxInt, MaxLimit: math.MaxInt}, "or less"}, // would refuse everybody
+		"OVERLOAD_MAX_LIMIT=9223372036854775807":             {Config{InitialLimit: math.MaxInt, MaxLimit: math.MaxInt}, "or less"}, // would reject every request
 	} {
 		_, err := New(Options{Config: tc.config, Metrics: reg})
 		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), tc.want) {
@@ -358,21 +358,20 @@ func TestConfigIsChecked(t *testing.T) {
 		t.Errorf("without metrics: %v", err)
 	}
 	if _, err := New(Options{Config: Config{MinLimit: 2000}, Metrics: telemetry.NewRegistry(telemetry.Classic)}); err != nil {
-		t.Errorf("a floor alone moves the others: %v", err)
+		t.Errorf("a minimum limit alone is invalid: %v", err)
 	}
 }
 
-// telling is a writer that tells of what is written to it, as httpserver's do.
+// telling is a writer that reports what is written, as those of httpserver do.
 type telling struct{ http.ResponseWriter }
 
-func (telling) OnLeave(func()) {}
-func (telling) Keep() bool     { return true }
-func (telling) Claim() bool    { return true }
-func (telling) Streams() bool  { return false }
-func (telling) Begun() bool    { return true }
+func (telling) OnRelease(func()) {}
+func (telling) Keep() bool       { return true }
+func (telling) Claim() bool      { return true }
+func (telling) Streams() bool    { return false }
+func (telling) Begun() bool      { return true }
 
-// A clock that is too coarse for a fast handler, or a test in virtual time, sees
-// requests that take no time. They must not end in a limit that is no number.
+// With a coarse clock, or in virtual time, requests take no time. The limit must not become NaN.
 func TestRequestsThatTakeNoTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -394,20 +393,19 @@ func TestRequestsThatTakeNoTime(t *testing.T) {
 	})
 }
 
-// A priority that does not exist is the default, as it is in a header, and leaves the
-// limiter unlocked.
+// An invalid priority is treated as the default and leaves the limiter unlocked.
 func TestAPriorityThatDoesNotExist(t *testing.T) {
 	t.Parallel()
 	l := full(t, Config{MemoryShedRatio: 0.8, QueueWait: time.Millisecond})
 	for i, p := range []Priority{-128, Sheddable - 1, Critical + 1, 127} {
 		if _, err := l.Acquire(t.Context(), p); !errors.Is(err, ReasonLimit) {
-			t.Errorf("priority %d gets %v", p, err)
+			t.Errorf("priority %d: %v", p, err)
 		}
 		wantShed(t, l, Default, ReasonLimit, float64(i+1))
 	}
 }
 
-// What a request that is let in at once costs: no allocation at all.
+// A request that is admitted immediately causes no allocation.
 func TestTheLimiterAllocatesNothing(t *testing.T) {
 	l := simLimiter(t, Config{MemoryShedRatio: 0.8})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -449,7 +447,7 @@ func BenchmarkAcquire(b *testing.B) {
 	}
 }
 
-func BenchmarkRefuse(b *testing.B) {
+func BenchmarkReject(b *testing.B) {
 	l, err := New(Options{Config: Config{}, Metrics: telemetry.NewRegistry(telemetry.Classic)})
 	if err != nil {
 		b.Fatal(err)
@@ -459,7 +457,7 @@ func BenchmarkRefuse(b *testing.B) {
 	defer cancel()
 	for b.Loop() {
 		if _, err := l.Acquire(ctx, Default); err == nil {
-			b.Fatal("let in")
+			b.Fatal("admitted")
 		}
 	}
 }

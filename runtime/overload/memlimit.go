@@ -9,20 +9,19 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// ErrNoMemoryLimit says that the process may use what memory there is, or has a
-// GOMEMLIMIT already: there was nothing to set.
-var ErrNoMemoryLimit = errors.New("the process has no memory limit to follow")
+// ErrNoMemoryLimit means that the process has no cgroup limit, or that GOMEMLIMIT is already set.
+var ErrNoMemoryLimit = errors.New("no memory limit to follow")
 
-// leastMemoryLimit is less than any Go service needs; below it a limit is a
-// mistake, and Go would do nothing but collect garbage.
+// leastMemoryLimit is less than any Go service needs. With a smaller limit, Go would only collect
+// garbage.
 const leastMemoryLimit = 16 << 20 // bytes
 
-// SetMemoryLimit makes a share of the memory of this process' cgroup Go's memory
-// limit, so that garbage is collected before the kernel kills. The rest is for
-// what Go does not count: the binary itself, C, files in memory. A limit that was
-// set, by GOMEMLIMIT or in code, stays. Returned is the limit in bytes.
+// SetMemoryLimit sets Go's memory limit to a ratio of the memory of the process's cgroup, so that
+// Go collects garbage before the kernel kills the process. The rest is for memory that Go does
+// not count: the binary, C, mapped files. It does not change a limit that was set by GOMEMLIMIT
+// or in code. It returns the limit in bytes.
 //
-// The limit is of the whole process: call it once, from its main.
+// The limit is global to the process: call SetMemoryLimit once, from main.
 func SetMemoryLimit(ratio float64) (int64, error) {
 	return setMemoryLimit(ratio, memlimit.FromCgroup)
 }
@@ -36,13 +35,13 @@ func setMemoryLimit(ratio float64, read func() (uint64, error)) (int64, error) {
 	case errors.Is(err, memlimit.ErrNoLimit), errors.Is(err, memlimit.ErrNoCgroup), errors.Is(err, memlimit.ErrCgroupsNotSupported):
 		return 0, ErrNoMemoryLimit
 	case err != nil:
-		return 0, fmt.Errorf("memory limit of the cgroup: %w; set GOMEMLIMIT yourself", err)
+		return 0, fmt.Errorf("memory limit of the cgroup: %w; set GOMEMLIMIT", err)
 	case whole > 1<<53:
-		return 0, ErrNoMemoryLimit // cgroup v1 writes "none" as a huge number
+		return 0, ErrNoMemoryLimit // cgroup v1 reports no limit as a huge number
 	}
 	limit := int64(ratio * float64(whole))
 	if limit < leastMemoryLimit {
-		return 0, fmt.Errorf("the cgroup allows %d bytes, of which OVERLOAD_MEMORY_RATIO=%g is too little for Go; allow more or set GOMEMLIMIT yourself", whole, ratio)
+		return 0, fmt.Errorf("the cgroup allows %d bytes, and OVERLOAD_MEMORY_RATIO=%g of that is too little for Go; raise the memory limit or set GOMEMLIMIT", whole, ratio)
 	}
 	debug.SetMemoryLimit(limit)
 	return limit, nil

@@ -10,7 +10,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// The memory limit is the process', so this test runs alone.
+// The memory limit is global to the process, so this test does not run in parallel.
 func TestSetMemoryLimit(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	t.Cleanup(func() { debug.SetMemoryLimit(before) })
@@ -25,7 +25,7 @@ func TestSetMemoryLimit(t *testing.T) {
 		want  int64
 		err   string
 	}{
-		{"the share of the cgroup", 0.9, math.MaxInt64, cgroup(1000<<20, nil), 900 << 20, ""},
+		{"a ratio of the cgroup", 0.9, math.MaxInt64, cgroup(1000<<20, nil), 900 << 20, ""},
 		{"GOMEMLIMIT wins", 0.9, 77 << 20, cgroup(1000<<20, nil), 77 << 20, "no memory limit to follow"},
 		{"switched off", 0, math.MaxInt64, cgroup(1000<<20, nil), math.MaxInt64, "no memory limit to follow"},
 		{"no limit", 0.9, math.MaxInt64, cgroup(0, memlimit.ErrNoLimit), math.MaxInt64, "no memory limit to follow"},

@@ -8,30 +8,29 @@ import (
 )
 
 const (
-	// memoryEvery is how often memory is looked at: between two looks, a service
-	// that answers 10,000 requests a second begins a hundred.
+	// memoryEvery is the interval at which memory is checked. A service with 10,000 requests a
+	// second begins a hundred in between.
 	memoryEvery = 10 * time.Millisecond
-	// freeEvery is how often a service that rejects requests for memory frees what slow
-	// clients hold and collects garbage. Only the collector knows what is alive, and a
-	// service that rejects every request allocates nothing and never collects: it would
-	// reject for ever.
+	// freeEvery is the interval at which a service that rejects requests for memory frees what
+	// slow clients hold and collects garbage. A service that rejects every request allocates
+	// nothing, never collects, and would reject forever.
 	freeEvery = time.Second
 )
 
-// memory is how much of the memory limit is in use. The limiter's lock guards it.
+// memory tracks how much of the memory limit is in use. It is guarded by the limiter's lock.
 type memory struct {
 	share     func() float64
 	relieve   func()
-	from      [priorities]float64 // share from which that priority is rejected
+	from      [priorities]float64 // ratio from which requests of that priority are rejected
 	looked    time.Time
 	used      float64
-	rejecting time.Time // since when requests are rejected, or when memory was last freed
-	rejected  time.Time // when one last was
+	rejecting time.Time // start of the rejections, or time of the last release of memory
+	rejected  time.Time // time of the last rejection
 }
 
-// newMemory spreads the refusal: half-way to the limit from where it begins, the
-// important are refused too, and the unimportant are as far below, but no lower than
-// half-way to nothing.
+// newMemory derives a threshold for each priority from MemoryShedRatio, which is that of default
+// requests. Critical requests are rejected from half-way between it and the limit, sheddable ones
+// from as far below it, but not below half of it.
 func newMemory(c Config, share func() float64, relieve func()) memory {
 	if share == nil {
 		share = newMemoryInUse()
@@ -55,8 +54,8 @@ func (m *memory) short(now time.Time, p Priority) bool {
 	return m.used >= m.from[p.index()]
 }
 
-// reject notes that a request of that priority was rejected for memory, and frees memory
-// when it is time. Sheddable requests do not count: any client may call its own so.
+// reject records a rejection for memory, and frees memory if it is time. Sheddable requests do
+// not count: any client may declare its requests sheddable.
 func (m *memory) reject(now time.Time, p Priority) {
 	if p == Sheddable {
 		return
@@ -75,11 +74,10 @@ func (m *memory) reject(now time.Time, p Priority) {
 	}()
 }
 
-// newMemoryInUse returns a function that tells the share of GOMEMLIMIT that is
-// in use by what is alive: objects that the last collection left, and stacks.
-// Garbage is not counted, since Go lets it grow up to the limit by design; but
-// when all memory together is over the limit, the collector does not keep up, and
-// that counts. It is 0 without a limit. It allocates nothing and is not safe for
+// newMemoryInUse returns a function that returns the ratio of GOMEMLIMIT in use by live objects
+// of the last collection and by stacks. Garbage does not count, since Go lets it grow up to the
+// limit. If all memory together exceeds the limit, the collector does not keep up, and all of it
+// counts. The ratio is 0 without a limit. The function does not allocate and is not safe for
 // concurrent use.
 func newMemoryInUse() func() float64 {
 	const live, stacks, limit, total, released = 0, 1, 2, 3, 4

@@ -7,7 +7,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// shedCounters are rejections by priority and reason, found without hashing.
+// shedCounters are counters of rejections by priority and reason, indexed without hashing.
 type shedCounters [priorities][reasons]prometheus.Counter
 
 func declareShed(reg *telemetry.Registry, name, help string) (shedCounters, error) {
@@ -24,17 +24,16 @@ func declareShed(reg *telemetry.Registry, name, help string) (shedCounters, erro
 	return shed, nil
 }
 
-// declareGauges makes the state of the limiter readable. Gauges are read when
-// a scrape asks for them, so that requests do not pay for them.
+// declareGauges registers the gauges of the limiter. They are computed during a scrape.
 func (l *Limiter) declareGauges(reg *telemetry.Registry) error {
 	for _, g := range []struct {
 		name, help string
 		read       func() float64
 	}{
-		{semconv.RuntimeOverloadLimit, "Requests that may be worked on at a time.", func() float64 { return float64(int(l.rule.limit)) }},
-		{semconv.RuntimeOverloadInFlight, "Requests that are worked on.", func() float64 { return float64(l.inFlight) }},
-		{semconv.RuntimeOverloadQueued, "Requests that wait to be begun.", func() float64 { return float64(l.queue.length) }},
-		{semconv.RuntimeOverloadAtMinLimit, "1 while the limit is as low as it may get.", l.atFloor},
+		{semconv.RuntimeOverloadLimit, "Limit of requests in flight.", func() float64 { return float64(int(l.rule.limit)) }},
+		{semconv.RuntimeOverloadInFlight, "Requests in flight.", func() float64 { return float64(l.inFlight) }},
+		{semconv.RuntimeOverloadQueued, "Requests in the queue.", func() float64 { return float64(l.queue.length) }},
+		{semconv.RuntimeOverloadAtMinLimit, "1 while the limit is at its minimum, else 0.", l.atMinLimit},
 	} {
 		read := func() float64 {
 			l.mu.Lock()
@@ -48,7 +47,7 @@ func (l *Limiter) declareGauges(reg *telemetry.Registry) error {
 	return nil
 }
 
-func (l *Limiter) atFloor() float64 {
+func (l *Limiter) atMinLimit() float64 {
 	if l.config.Mode == ModeEnforce && int(l.rule.limit) <= l.config.MinLimit && l.config.MinLimit < l.config.InitialLimit {
 		return 1
 	}

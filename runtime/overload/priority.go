@@ -6,22 +6,21 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Priority says who is refused first. Of two requests that wait, the more
-// important one is begun first, always; within a priority, the older one.
+// Priority is the importance of a request. Queued requests of a higher priority are always
+// admitted first; within a priority, the oldest first.
 type Priority int8
 
-// The priorities, least important first.
+// Priorities, least important first.
 const (
-	Sheddable Priority = iota - 1 // nobody waits for it: prefetch, batch, retry of the same
-	Default                       // somebody waits for it
+	Sheddable Priority = iota - 1 // nobody waits for the response: prefetch, batch, repeated retries
+	Default                       // a user or service waits for the response
 	Critical                      // others cannot work without it: checkout, sign-in
 )
 
 const priorities = 3
 
-// index is the place in a table of all priorities. What is no priority is the
-// default, as in a header: a table that ends in a panic would leave the limiter
-// locked.
+// index returns the index in a table of all priorities. An invalid priority is treated as the
+// default: a panic would leave the limiter locked.
 func (p Priority) index() int {
 	if p < Sheddable || p > Critical {
 		p = Default
@@ -29,7 +28,7 @@ func (p Priority) index() int {
 	return int(p) + 1
 }
 
-// String gives the text that stands in headers and labels.
+// String returns the value used in headers and labels.
 func (p Priority) String() string {
 	switch p {
 	case Critical:
@@ -41,9 +40,8 @@ func (p Priority) String() string {
 	return semconv.PriorityDefault
 }
 
-// ParsePriority reads a header. Whatever is no priority is the default. A caller
-// that is not trusted can lower its priority and not raise it: one that everybody
-// may raise means nothing.
+// ParsePriority parses a header value. An invalid value means Default. A caller that is not
+// trusted can lower its priority, but not raise it.
 func ParsePriority(text string, trusted bool) Priority {
 	switch text {
 	case semconv.PriorityCritical:
@@ -56,13 +54,13 @@ func ParsePriority(text string, trusted bool) Priority {
 	return Default
 }
 
-// PriorityOf is the priority of the request that the context belongs to.
+// PriorityOf returns the priority of the request of ctx.
 func PriorityOf(ctx context.Context) Priority {
 	text, _ := ctx.Value(semconv.ContextPriority).(string)
 	return ParsePriority(text, true)
 }
 
-// WithPriority returns a context whose outgoing calls carry the priority.
+// WithPriority returns a context whose outgoing calls have the priority.
 func WithPriority(ctx context.Context, p Priority) context.Context {
 	return context.WithValue(ctx, semconv.ContextPriority, p.String())
 }

@@ -3,42 +3,40 @@ package overload
 import "time"
 
 const (
-	// probeEvery is how often a full server asks how long a request takes without
-	// a queue, and probeRest how much longer than a probe the time between two is.
-	// A probe takes away half of the limit, so one time in twenty costs a fortieth
-	// at the most; usually what it takes away was a queue, and it costs nothing.
+	// probeEvery is how often a full server probes the latency without a queue. A probe halves
+	// the limit. It takes a twentieth of the time at most, so it costs at most a fortieth of the
+	// capacity; usually it only shortens a queue and costs nothing.
 	probeEvery = 5 * time.Second
 	probeRest  = 20
-	// probeSoon is the time to the next one while they still find something.
+	// probeSoon is the time to the next probe while probes still find something.
 	probeSoon = time.Second
-	// unmoved is the share of the latency that is left at half the limit from
-	// which on the limit is not what makes requests slow: the service is.
+	// unmoved is the ratio of the latency at half the limit to the latency before from which the
+	// service is slow and not the limit too high.
 	unmoved = 0.85
-	// probePatience is how many latencies a probe may take to see requests that
-	// were begun under the lower limit; and at least a second.
+	// probePatience is how many latencies a probe waits for requests admitted under the lower
+	// limit, and at least a second.
 	probePatience = 20
-	// probeSpan is how many latencies a probe lasts at least: the requests that
-	// end first are the short ones.
+	// probeSpan is the minimum length of a probe in latencies: short requests end first.
 	probeSpan = 2
 )
 
-// probe halves the limit for a moment to see what that does to latency: a queue
-// halves it as well, a slow service does not care.
+// probe halves the limit for a moment to measure the effect on latency: it halves the latency
+// that a queue causes, but not that of a slow service.
 type probe struct {
 	next   time.Time
-	began  time.Time // zero when no probe is running
-	settle time.Time // since when no more are in flight than the limit allows
+	began  time.Time // zero if no probe is running
+	settle time.Time // when the requests in flight fell to the limit
 	limit  int
-	before float64 // seconds that a request took
+	before float64 // latency before the probe in seconds
 }
 
 func (p *probe) running() bool { return !p.began.IsZero() }
 
-// rest puts the next probe off: there is no queue to look behind.
+// rest postpones the next probe: there is no queue.
 func (p *probe) rest(now time.Time) { p.next = now.Add(probeSoon) }
 
-// consider begins a probe when it is time. It may go below the lowest limit, for a
-// moment: at that limit too it must be found out whether a queue is what is slow.
+// consider begins a probe when it is time. It may go below the minimum limit for a moment, to
+// find a queue at that limit, too.
 func (p *probe) consider(now time.Time, limit, mean float64, w *window) {
 	if p.next.IsZero() {
 		p.rest(now)
@@ -50,7 +48,7 @@ func (p *probe) consider(now time.Time, limit, mean float64, w *window) {
 	*w = window{}
 }
 
-// counts says whether a request was begun under the lower limit.
+// counts reports whether a request was admitted under the lower limit.
 func (p *probe) counts(admitted, now time.Time, inFlight int) bool {
 	if p.settle.IsZero() && inFlight <= p.limit {
 		p.settle = now
@@ -58,12 +56,11 @@ func (p *probe) counts(admitted, now time.Time, inFlight int) bool {
 	return !p.settle.IsZero() && !admitted.Before(p.settle)
 }
 
-// overdue says that the probe has waited too long.
 func (p *probe) overdue(now time.Time) bool {
 	return now.Sub(p.began) > max(time.Second, p.latencies(probePatience))
 }
 
-// lasted says that not only short requests had the time to end.
+// lasted reports whether requests of average length had time to end.
 func (p *probe) lasted(now time.Time) bool { return now.Sub(p.settle) >= p.latencies(probeSpan) }
 
 func (p *probe) latencies(n float64) time.Duration {
@@ -94,8 +91,8 @@ func (r *rule) probed(admitted, now time.Time, late bool, inFlight int) {
 	}
 }
 
-// forgotten notes that a request ended that nothing is learned from. A probe that
-// sees only such requests must end as well, or its limit would stay.
+// forgotten records the end of a request that the rule does not learn from. A probe with only
+// such requests must end, too, or its limit would stay.
 func (r *rule) forgotten(now time.Time) {
 	if r.probe.running() && r.probe.overdue(now) {
 		r.probe.end(now, false)
@@ -103,9 +100,9 @@ func (r *rule) forgotten(now time.Time) {
 	}
 }
 
-// learn takes from a probe how long requests take without a queue, and reports whether
-// another one should follow soon: when that is news, or when half the limit explains
-// only a part of the latency, as one window of few requests may show by chance.
+// learn updates the latency without a queue after a probe. It reports whether another probe
+// should follow soon: if the latency changed, or if half the limit explains only part of the
+// latency, which may be chance in a window of few requests.
 func (r *rule) learn(w window) (found bool) {
 	mean, old := w.mean(), r.unqueued
 	if w.mostlyLate() {

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// A pool of eight connections behind a real server, at three times what it can
-// do: with the limiter the pool's capacity is goodput, without it nearly nothing
-// is.
+// A pool of eight connections behind a real server, at three times its capacity: with the limiter
+// the goodput is the pool's capacity, without it almost nothing.
 func TestARealServerHoldsItsGoodput(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("TestARealServerHoldsItsGoodput: loads a real process for six seconds; make test runs it without the race detector")
@@ -41,10 +40,9 @@ func TestARealServerHoldsItsGoodput(t *testing.T) {
 	}
 }
 
-// Computing on one core is the hard case: a request waits for the processor
-// before a line of ours runs, and a limit on what is worked on never sees it. How
-// long goroutines wait for a processor does. What else was tried is in
-// docs/adr/011-overload.md.
+// One core is the hard case: a request waits for the CPU before the handler runs, and a limit on
+// requests in flight does not see it. The wait of goroutines for a CPU shows it.
+// docs/adr/011-overload.md describes alternatives.
 func TestOneCore(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("TestOneCore: loads a real process for a quarter of a minute; make test runs it without the race detector")
@@ -57,7 +55,7 @@ func TestOneCore(t *testing.T) {
 	)
 	goodput := func(capacity float64, mode Mode, load float64) float64 {
 		p := startChild(t, childPlan{Spins: spins, Limiter: Config{Mode: mode}}, "GOMAXPROCS=1")
-		for began := time.Now(); time.Since(began) < time.Second; { // a service that was well before
+		for began := time.Now(); time.Since(began) < time.Second; { // warm up
 			offer(t.Context(), p.url, 1000, time.Millisecond, time.Second, false)
 		}
 		offer(t.Context(), p.url, load*capacity, settled, patience, false)
@@ -71,12 +69,11 @@ func TestOneCore(t *testing.T) {
 			mode, load, 100*share, a, 1e3*r.ServedAge, 1e3*r.SchedulerP99, r.Limit)
 		return share
 	}
-	// Whoever else computes on this machine takes the one core away from either
-	// side, and from the measure of the capacity: what is claimed has to be seen in
-	// one of three tries.
+	// Other processes on this machine use the core, too, and change the measured capacity: one of
+	// three attempts has to succeed.
 	helps := func(load float64) bool {
 		capacity := capacityOf(t, childPlan{Spins: spins})
-		t.Logf("one request after the other: %.0f/s", capacity)
+		t.Logf("sequential requests: %.0f/s", capacity)
 		return goodput(capacity, ModeEnforce, load) >= 2*goodput(capacity, ModeOff, load)
 	}
 	for _, load := range []float64{2, 4} {
@@ -89,26 +86,26 @@ func TestOneCore(t *testing.T) {
 	}
 }
 
-// capacityOf is what a server answers when it has one caller.
+// capacityOf returns the requests per second of a server with one client.
 func capacityOf(t *testing.T, plan childPlan) float64 {
 	t.Helper()
 	p := startChild(t, plan, "GOMAXPROCS=1")
-	answered, began := 0, time.Now()
+	succeeded, began := 0, time.Now()
 	for time.Since(began) < time.Second {
-		answered += offer(t.Context(), p.url, 1000, time.Millisecond, time.Second, false).good
+		succeeded += offer(t.Context(), p.url, 1000, time.Millisecond, time.Second, false).good
 	}
-	rate := float64(answered) / time.Since(began).Seconds()
-	if _, ok := p.end(t); !ok || answered == 0 {
-		t.Fatal("the server answers nobody")
+	rate := float64(succeeded) / time.Since(began).Seconds()
+	if _, ok := p.end(t); !ok || succeeded == 0 {
+		t.Fatal("no request succeeded")
 	}
 	return rate
 }
 
-// A refusal must cost so much less than an answer that refusing helps. Compared
-// is the processor time of the same process for the same number of requests.
-func TestARefusalCostsAFifthOfAnAnswer(t *testing.T) {
+// A rejection must cost much less than a response. The test compares the CPU time of the same
+// process for the same number of requests.
+func TestRejectionCostsAFifthOfAResponse(t *testing.T) {
 	if testing.Short() || raceEnabled {
-		t.Skip("TestARefusalCostsAFifthOfAnAnswer: loads a real process for a few seconds; make test runs it without the race detector")
+		t.Skip("TestRejectionCostsAFifthOfAResponse: loads a real process for a few seconds; make test runs it without the race detector")
 	}
 	const requests = 400
 	cost := func(full bool) float64 {
@@ -124,9 +121,9 @@ func TestARefusalCostsAFifthOfAnAnswer(t *testing.T) {
 		}
 		return (r.CPU - r.CPUBefore) / requests
 	}
-	answer, refusal := cost(false), cost(true)
-	t.Logf("an answer takes %.0f us, a refusal %.0f us: 1/%.1f", 1e6*answer, 1e6*refusal, answer/refusal)
-	if refusal > answer/5 {
-		t.Errorf("a refusal costs %.2f of an answer", refusal/answer)
+	response, rejection := cost(false), cost(true)
+	t.Logf("a response takes %.0f us, a rejection %.0f us: 1/%.1f", 1e6*response, 1e6*rejection, response/rejection)
+	if rejection > response/5 {
+		t.Errorf("a rejection costs %.2f of a response", rejection/response)
 	}
 }

@@ -9,42 +9,41 @@ import (
 )
 
 const (
-	// patienceShare is the part of the time until its deadline that a request may
-	// spend in the queue. The other half is for its own work.
+	// patienceShare divides the time until its deadline that a request may spend in the queue.
+	// The other half is for its own work.
 	patienceShare = 2
-	// untoldPatience is the maximum time in the queue where a request has no
-	// deadline and no OVERLOAD_QUEUE_WAIT is set.
+	// untoldPatience is the maximum time in the queue without a deadline and without
+	// OVERLOAD_QUEUE_WAIT.
 	untoldPatience = time.Second
-	// briefWait is the maximum time in the queue of an overloaded service: the target
-	// of CoDel (RFC 8289, 4.3). It keeps workers busy and adds latency for nothing
-	// beyond that.
+	// briefWait is the maximum time in the queue of an overloaded service: the target of CoDel
+	// (RFC 8289, section 4.3). It keeps workers busy; a longer wait only adds latency.
 	briefWait = 5 * time.Millisecond
-	// calmAgain is the time without a queue after which a service is no longer
-	// overloaded, and the time without a rejection after which the next one begins a new
-	// run of them: the interval of CoDel (RFC 8289, 4.3).
+	// calmAgain is the time without a queue after which a service is no longer overloaded, and
+	// the time without a rejection after which the next one begins a new run of rejections: the
+	// interval of CoDel (RFC 8289, section 4.3).
 	calmAgain = 100 * time.Millisecond
 
-	// longestBurst is how long requests may be rejected before the service is
-	// overloaded: a second, or OVERLOAD_QUEUE_WAIT if that is less.
+	// longestBurst is how long requests may be rejected before the service is overloaded.
+	// OVERLOAD_QUEUE_WAIT applies if it is shorter.
 	longestBurst = time.Second
-	// firstSpell is how long a service is taken for overloaded at first, and
-	// longestSpell at most. Clients that come back at once look like a load that does
-	// not end, so that only an attempt with longer waits can tell. For the time of
-	// probation after a spell, requests may wait a probationShare of it: an attempt
-	// that fails costs a few per cent of the goodput.
+	// firstSpell is how long a service first counts as overloaded, and longestSpell the maximum.
+	// Clients that retry immediately look like a permanent load, so only an attempt with longer
+	// waits shows whether the load has fallen. After a spell, requests may wait for a
+	// probationShare of it: a failed attempt costs a few per cent of the goodput.
 	firstSpell     = time.Second
 	longestSpell   = time.Minute
 	probation      = time.Second
 	probationShare = 64
 
-	// leftSamples is the number of requests within leftWindow from which on clients that
-	// leave may begin an overload: once they are more than lateShare of them. These
-	// clients show that the queue is too long.
+	// leftSamples is the number of requests within leftWindow from which clients that disconnect
+	// may begin an overload: if they are more than lateShare of the requests, the queue is too
+	// long.
 	leftWindow  = time.Second
 	leftSamples = 50
 
-	// endSamples is the number of requests begun from the queue that are judged together by
-	// whether their clients left. Of 200, a client that sends two fifths of them has more than half once in 500 times.
+	// endSamples is the number of requests from the queue that are judged together by whether
+	// their clients disconnected. A client that sends two fifths of the requests has more than
+	// half of 200 once in 500 times.
 	endSamples = 200
 )
 
@@ -52,44 +51,44 @@ const (
 type waiter struct {
 	priority Priority
 	came     time.Time
-	until    time.Time // when it has waited long enough
+	until    time.Time // end of its maximum wait
 	place    *list.Element
-	decision chan Permit // closed when it is rejected
-	reason   Reason      // of its rejection; until then, the one for when it has waited long enough
+	decision chan Permit // closed on rejection
+	reason   Reason      // of its rejection; until then, the reason for a rejection at the end of its wait
 }
 
-// queue holds the requests that wait, by priority, oldest first.
+// queue has the waiting requests by priority, oldest first.
 type queue struct {
 	waiting  [priorities]list.List
 	length   int
 	overload overloaded
 }
 
-// overloaded is the judgement that more arrives than can be done in time. It begins
-// once requests have been rejected for longer than a burst lasts or enough clients have
-// left, and not when a queue has merely existed for some time: as many clients as the
-// queue holds, each with one request at a time, fill it for ever and miss no deadline.
+// overloaded is the state in which more requests arrive than can be served in time. It begins
+// when requests have been rejected for longer than a burst lasts, or when enough clients have
+// disconnected. A long queue alone is no overload: as many clients as the queue holds, each with
+// one request at a time, keep it full and miss no deadline.
 //
-// Sheddable requests do not count: they starve where others use all of the capacity, and
-// any client may call its own requests so.
+// Sheddable requests do not count: they starve if others use all of the capacity, and any client
+// may declare its requests sheddable.
 type overloaded struct {
-	until time.Time     // end of the spell; zero when not overloaded
-	ended time.Time     // when the last spell ended
-	spell time.Duration // length of the last one
-	busy  time.Time     // when a request last wanted to wait
+	until time.Time     // end of the spell; zero if not overloaded
+	ended time.Time     // end of the last spell
+	spell time.Duration // length of the last spell
+	busy  time.Time     // last time that a request had to wait
 
-	rejecting time.Time // since when requests are rejected
-	rejected  time.Time // when one last was
+	rejecting time.Time // start of the current run of rejections
+	rejected  time.Time // last rejection
 
-	counted     time.Time     // since when begun and left are counted
-	begun, left int           // requests begun from the queue, and those whose clients left it
-	longest     time.Duration // maximum time in the queue of those begun
-	before      time.Duration // the same in the window before
+	counted     time.Time     // start of the window for begun and left
+	begun, left int           // requests admitted from the queue, and those whose clients left it
+	longest     time.Duration // maximum time in the queue of admitted requests
+	before      time.Duration // longest of the previous window
 
-	done, abandoned int // requests begun from the queue that ended, and those of which the client had left because of the wait
+	done, abandoned int // completed requests from the queue, and those whose clients disconnected because of the wait
 }
 
-// maxWait is the maximum time in the queue of a request of that patience.
+// maxWait returns the maximum time in the queue of a request with the given patience.
 func (o *overloaded) maxWait(now time.Time, patience time.Duration) time.Duration {
 	switch {
 	case o.active(now):
@@ -112,8 +111,8 @@ func (o *overloaded) active(now time.Time) bool {
 	return !o.until.IsZero()
 }
 
-// visit notes that a request wants to wait. After a long time without a queue, earlier
-// requests say nothing about the load.
+// visit records that a request has to wait. After a long time without a queue, it resets the
+// state.
 func (o *overloaded) visit(now time.Time) {
 	o.active(now)
 	if now.Sub(o.busy) > longestSpell {
@@ -122,7 +121,7 @@ func (o *overloaded) visit(now time.Time) {
 	o.busy = now
 }
 
-// reject notes that a request was rejected. patience is its maximum time in the queue.
+// reject records a rejection. patience is the maximum time in the queue of the request.
 func (o *overloaded) reject(now time.Time, patience, burst time.Duration) {
 	o.count(now)
 	if o.impatient(now, patience, burst) {
@@ -137,10 +136,10 @@ func (o *overloaded) reject(now time.Time, patience, burst time.Duration) {
 	}
 }
 
-// impatient reports whether a request that waited this long, and was not begun, is no sign of
-// overload. It is none if the wait is shorter than the longest recent wait of a request that
-// was begun: with more patience, this request would have been begun too. On probation there
-// is no such wait yet; the limit is twice the maximum time in the queue.
+// impatient reports whether a request that left the queue after waited is no sign of overload. It
+// is none if the wait is shorter than the longest recent wait of an admitted request: with more
+// patience, the request would have been admitted, too. On probation there is no such wait yet;
+// the limit is twice the maximum time in the queue.
 func (o *overloaded) impatient(now time.Time, waited, burst time.Duration) bool {
 	if o.onProbation(now) {
 		return waited < min(burst, 2*o.spell/probationShare)
@@ -148,7 +147,7 @@ func (o *overloaded) impatient(now time.Time, waited, burst time.Duration) bool 
 	return waited < max(o.longest, o.before)
 }
 
-// begin starts a spell, twice as long as one that ended a short time before.
+// begin starts a spell. It is twice as long as the last one if that ended recently.
 func (o *overloaded) begin(now time.Time) {
 	if !o.until.IsZero() {
 		return
@@ -160,14 +159,14 @@ func (o *overloaded) begin(now time.Time) {
 	o.until = now.Add(o.spell)
 }
 
-// start notes that the request of a client that came at that time is begun.
+// start records that a queued request that arrived at came is admitted.
 func (o *overloaded) start(now, came time.Time) {
 	o.count(now)
 	o.begun++
 	o.longest = max(o.longest, now.Sub(came))
 }
 
-// leave notes that a client left the queue after it had waited this long.
+// leave records that a client left the queue after it had waited this long.
 func (o *overloaded) leave(now time.Time, waited, burst time.Duration) {
 	o.count(now)
 	if o.impatient(now, waited, burst) {
@@ -179,9 +178,9 @@ func (o *overloaded) leave(now time.Time, waited, burst time.Duration) {
 	}
 }
 
-// end notes the end of a request that was begun from the queue, and whether its client had left
-// because of the wait. It decides once for endSamples requests: one client alone must not begin an
-// overload, so that half of them have to be abandoned.
+// end records the end of a request that was admitted from the queue, and whether its client had
+// disconnected because of the wait. It decides once per endSamples requests. Half of them have to
+// be abandoned, since one client alone must not begin an overload.
 func (o *overloaded) end(now time.Time, abandoned bool) {
 	o.done++
 	if abandoned {
@@ -196,8 +195,8 @@ func (o *overloaded) end(now time.Time, abandoned bool) {
 	o.done, o.abandoned = 0, 0
 }
 
-// count begins a new window once the last one is over. A wait from before the last window
-// is forgotten.
+// count begins a new window if the last one is over. A wait from before the last window is
+// dropped.
 func (o *overloaded) count(now time.Time) {
 	passed := now.Sub(o.counted)
 	if passed <= leftWindow {
@@ -223,7 +222,7 @@ func (q *queue) remove(w *waiter) {
 	q.length--
 }
 
-// first is the oldest of the most important.
+// first returns the oldest request of the highest priority.
 func (q *queue) first() *waiter {
 	for i := priorities - 1; i >= 0; i-- {
 		if e := q.waiting[i].Front(); e != nil {
@@ -233,7 +232,7 @@ func (q *queue) first() *waiter {
 	return nil
 }
 
-// lesser is the youngest of the least important below that priority.
+// lesser returns the youngest request of the lowest priority below p.
 func (q *queue) lesser(p Priority) *waiter {
 	for i := range p.index() {
 		if e := q.waiting[i].Back(); e != nil {
@@ -245,15 +244,16 @@ func (q *queue) lesser(p Priority) *waiter {
 
 // outwaits reports whether the oldest request of that priority has waited more than twice as
 // long. If it has, a request that left or was rejected after this wait was impatient, and is no
-// sign of overload. This also covers a stall, in which no request is begun and impatient knows
-// no longest wait. The factor is two because clients that arrived together leave in any order.
+// sign of overload. This also covers a stall, in which no request is admitted and impatient has
+// no longest wait. The factor is two because clients that arrived together disconnect in any
+// order.
 func (q *queue) outwaits(now time.Time, p Priority, waited time.Duration) bool {
 	e := q.waiting[p.index()].Front()
 	return e != nil && now.Sub(e.Value.(*waiter).came) > 2*waited
 }
 
-// enqueue gives a request a place in the queue, at the cost of a less important
-// one when there is no room, or gives the reason of its rejection.
+// enqueue adds a request to the queue. If the queue is full, it replaces a less important request
+// or returns the reason of the rejection.
 func (l *Limiter) enqueue(now, deadline time.Time, p Priority) (*waiter, Reason) {
 	l.queue.overload.visit(now)
 	patience := l.patience(now, deadline)
@@ -281,7 +281,7 @@ func (l *Limiter) enqueue(now, deadline time.Time, p Priority) (*waiter, Reason)
 	return w, admitted
 }
 
-// patience is the maximum time in the queue of a request.
+// patience returns the maximum time in the queue of a request.
 func (l *Limiter) patience(now, deadline time.Time) time.Duration {
 	switch {
 	case l.config.QueueWait > 0:
@@ -292,8 +292,8 @@ func (l *Limiter) patience(now, deadline time.Time) time.Duration {
 	return deadline.Sub(now) / patienceShare
 }
 
-// room is the number of requests that may wait: as many as are begun within the
-// patience of the next one.
+// room returns the number of requests that may wait: as many as are admitted within the patience
+// of the next one.
 func (l *Limiter) room(now time.Time, patience time.Duration) int {
 	patience = l.queue.overload.maxWait(now, patience)
 	capacity, known := l.rule.capacity()
@@ -303,7 +303,7 @@ func (l *Limiter) room(now time.Time, patience time.Duration) int {
 	return max(1, int(min(patience.Seconds()*capacity, float64(l.config.Queue))))
 }
 
-// dispatch begins as many of those who wait as there is room for.
+// dispatch admits queued requests up to the limit.
 func (l *Limiter) dispatch(now time.Time) {
 	for l.inFlight < l.rule.allowed() {
 		w := l.queue.first()
@@ -322,14 +322,14 @@ func (l *Limiter) dispatch(now time.Time) {
 	}
 }
 
-// unserved notes that a request of that priority and patience is rejected.
+// unserved records that a request of that priority and patience is rejected.
 func (l *Limiter) unserved(now time.Time, p Priority, patience time.Duration) {
 	if p != Sheddable && !l.queue.outwaits(now, p, patience) {
 		l.queue.overload.reject(now, patience, l.burst())
 	}
 }
 
-// left notes that a client left the queue. One that leaves within the latency objective is
+// left records that a client left the queue. A client that leaves within the latency objective is
 // impatient, and no sign that the queue is too long.
 func (l *Limiter) left(now time.Time, w *waiter) {
 	waited := now.Sub(w.came)
@@ -338,10 +338,10 @@ func (l *Limiter) left(now time.Time, w *waiter) {
 	}
 }
 
-// ended notes the end of a request. Its client had left because of the wait if the request waited
-// longer in the queue than it was in flight. If all clients have the same timeout, only this shows an
-// overload: a request that is begun waited about as long as those of the clients that left the
-// queue, so that impatient ignores all of these.
+// ended records the end of a request. Its client had disconnected because of the wait if the
+// request waited longer in the queue than it was in flight. If all clients have the same timeout,
+// only this shows an overload: an admitted request waited about as long as those of the clients
+// that left the queue, so impatient ignores all of these.
 func (l *Limiter) ended(now time.Time, p Permit, left bool) {
 	waited, inFlight := p.admitted.Sub(p.came), now.Sub(p.admitted)
 	if waited > 0 && p.priority != Sheddable {
@@ -349,7 +349,6 @@ func (l *Limiter) ended(now time.Time, p Permit, left bool) {
 	}
 }
 
-// burst is how long requests may be rejected before the service is overloaded.
 func (l *Limiter) burst() time.Duration {
 	return min(longestBurst, cmp.Or(l.config.QueueWait, longestBurst))
 }
@@ -360,7 +359,6 @@ func (l *Limiter) turnAway(w *waiter, r Reason) {
 	close(w.decision)
 }
 
-// await waits for the decision on a request in the queue.
 func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	timer := time.NewTimer(time.Until(w.until))
 	defer timer.Stop()
@@ -371,7 +369,7 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	case <-timer.C:
 	}
 	l.mu.Lock()
-	if w.place == nil { // decided in the meantime
+	if w.place == nil { // decided meanwhile
 		l.mu.Unlock()
 		permit, ok := <-w.decision
 		return l.decided(w, permit, ok)
@@ -387,12 +385,12 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	if left {
 		return Permit{}, ctx.Err()
 	}
-	return Permit{}, l.refused(w.priority, w.reason)
+	return Permit{}, l.rejected(w.priority, w.reason)
 }
 
 func (l *Limiter) decided(w *waiter, permit Permit, ok bool) (Permit, error) {
 	if !ok {
-		return Permit{}, l.refused(w.priority, w.reason)
+		return Permit{}, l.rejected(w.priority, w.reason)
 	}
 	return permit, nil
 }

@@ -6,25 +6,24 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Reason is why a request was refused. It is an error.
+// Reason is why a request was rejected. It is an error.
 type Reason uint8
 
-// The reasons.
+// Reasons to reject a request.
 const (
 	admitted        Reason = iota
-	ReasonLimit            // it waited for its turn as long as it may
-	ReasonQueueFull        // so many wait that it was not worth waiting
-	ReasonDeadline         // its caller would have given up before the answer
+	ReasonLimit            // the request waited for its maximum time in the queue
+	ReasonQueueFull        // the queue is full
+	ReasonDeadline         // the response would miss the client's deadline
 	ReasonMemory           // the process is short of memory
 	ReasonBodies           // too many large bodies are being received
 )
 
 const reasons = int(ReasonBodies)
 
-// index is the place in a table of all reasons.
 func (r Reason) index() int { return int(r) - 1 }
 
-// Label is the reason as a label has it.
+// Label returns the value of the label reason.
 func (r Reason) Label() string {
 	switch r {
 	case ReasonQueueFull:
@@ -40,21 +39,21 @@ func (r Reason) Label() string {
 	return semconv.ShedLimit
 }
 
-// Error says it to the caller.
+// Error implements error. The text is for the client.
 func (r Reason) Error() string {
 	switch r {
 	case ReasonDeadline:
-		return "the answer would come after the caller's deadline"
+		return "the response would miss the client's deadline"
 	case ReasonMemory:
 		return "the service is short of memory"
 	case ReasonBodies:
-		return "the service receives as many large request bodies as it can"
+		return "the service is receiving too many large request bodies"
 	case ReasonLimit, ReasonQueueFull, admitted:
 	}
-	return "the service has more to do than it can"
+	return "the service is overloaded"
 }
 
-// rejection is a reason with what the access line says of it.
+// rejection is a reason with its attributes for the access line.
 type rejection struct {
 	Reason
 	attributes slog.Value

@@ -2,88 +2,85 @@ package overload
 
 import "time"
 
-// Constants of the rule. What is called measured was found in the simulation of
+// Constants of the rule. Those marked as measured were found in the simulation of
 // goodput_test.go.
 const (
-	// tolerance is how much longer than without a queue requests may take. Netflix'
-	// gradient2 has 1.5, and its neighbours lose goodput (measured).
+	// tolerance is the allowed ratio of the latency to that without a queue. Netflix's gradient2
+	// uses 1.5; other values lose goodput (measured).
 	tolerance = 1.5
-	// smoothing is the share of a new limit in the next one, as in gradient2.
+	// smoothing is the weight of a new limit, as in gradient2.
 	smoothing = 0.2
-	// steepest is the least gradient of one window, as in gradient2: with the
-	// smoothing, a limit falls by a tenth a window at most.
+	// steepest is the minimum gradient of a window, as in gradient2: with the smoothing, a limit
+	// falls by at most a tenth per window.
 	steepest = 0.5
-	// hurry is the same where the gradient is the steepest: a slow service has few
-	// windows a second, and would need many seconds to leave the initial limit.
+	// hurry is the smoothing at the minimum gradient: a slow service has few windows per second,
+	// and would take long to leave the initial limit.
 	hurry = 0.5
-	// headroom is added to every new limit, as gradient2's queue. It is what lets
-	// a limit grow at all.
+	// headroom is added to every new limit, as the queue of gradient2. It lets a limit grow.
 	headroom = 4.0
-	// calm is the latency, over the one without a queue, below which a limit that
-	// is used up may grow by a tenth a window: nothing says that it is near.
+	// calm is the ratio of the latency to that without a queue below which a limit that is used
+	// up may grow by a tenth per window.
 	calm = 1.2
 
-	// A window is long enough to hold what is judged: a tenth of a second and 30
-	// requests, so that the mean of a skewed latency is known to a tenth.
+	// A window has at least a tenth of a second and 30 requests, so that the error of a mean of
+	// skewed latencies is about a tenth.
 	windowLength  = 100 * time.Millisecond
 	windowSamples = 30
 
-	// tick is the least time, in seconds, that a request takes: a coarse clock sees
-	// none, and the gradient divides by it.
+	// tick is the minimum duration of a request in seconds. A coarse clock measures zero, and the
+	// gradient divides by it.
 	tick = 1e-9
 
-	// drift is the weight of one window in the latency without a queue, while
-	// there is none: five seconds to follow a service that became slower.
+	// drift is the weight of a window in the latency without a queue while there is none. It
+	// takes five seconds to follow a service that became slower.
 	drift = 1.0 / 50
 
-	// rateWeight is the weight of one window in the rate at which requests end, where it
-	// lowers that rate.
+	// rateWeight is the weight of a window in the rate of completed requests if it lowers that
+	// rate.
 	rateWeight = 0.1
 
-	// lateShare is the share of requests that end past their deadline above which
-	// the limit does not grow: steady timeouts look like a steady latency.
+	// lateShare is the ratio of requests that miss their deadline above which the limit does not
+	// grow: steady timeouts look like a steady latency.
 	lateShare = 0.1
 )
 
-// rule turns finished requests into a limit. It is the published gradient2 rule
-// (the latency of late against the latency of long, with a tolerance) with one
-// change: under overload the long average is not taken from what is measured
-// then. In gradient2 it is, so that a long overload is learned as normal and the
-// limit creeps up without end; with a minimum instead, a service that became
-// slower for good is starved for good. Here, while the limit is used up, the
-// latency without a queue is asked for: see probe.
+// rule computes the limit from completed requests. It is the published gradient2 rule (the ratio
+// of long-term to recent latency, with a tolerance) with one change: the long-term latency is not
+// measured under overload. In gradient2 it is, so that a long overload is learned as normal and
+// the limit grows without end. With a minimum instead, a service that became slower for good
+// would be starved. Here, while the limit is used up, probes measure the latency without a queue:
+// see probe.
 //
 // A rule is not safe for concurrent use.
 type rule struct {
 	low, high float64
 	limit     float64
 
-	unqueued float64 // seconds that a request takes without a queue; 0 when unknown
-	fastest  float64 // seconds that the fastest of the last window took
-	recent   float64 // seconds that the mean one took
-	rate     float64 // requests that ended, a second, in the better ones of some ten windows
-	windows  int     // that were judged
+	unqueued float64 // latency without a queue in seconds; 0 if unknown
+	fastest  float64 // fastest request of the last window in seconds
+	recent   float64 // mean latency of the last window in seconds
+	rate     float64 // completed requests per second, in the better ones of about ten windows
+	windows  int     // number of windows so far
 
 	window window
 	probe  probe
 }
 
-// window is the requests that ended in a stretch of time.
+// window has the requests that ended in an interval.
 type window struct {
 	began   time.Time
 	count   int
 	late    int
 	sum     float64 // seconds
 	fastest float64 // seconds
-	busiest int     // most in flight
-	full    bool    // somebody had to wait or was refused
+	busiest int     // maximum in flight
+	full    bool    // a request had to wait or was rejected
 }
 
 func newRule(c Config) rule {
 	return rule{low: float64(c.MinLimit), high: float64(c.MaxLimit), limit: float64(c.InitialLimit)}
 }
 
-// allowed is how many may be in flight now.
 func (r *rule) allowed() int {
 	if r.probe.running() {
 		return r.probe.limit
@@ -91,10 +88,9 @@ func (r *rule) allowed() int {
 	return int(r.limit)
 }
 
-// capacity is the number of requests a second that can be done: as many as have ended
-// of late, or as would end if the limit were used up. The first is too low while few
-// arrive, and the second after the limit was lowered. It is not known before some windows
-// were judged: one may hold a stall.
+// capacity returns the requests per second that can be completed: the recent rate, or the rate if
+// the limit were used up. The first is too low while few requests arrive, the second after the
+// limit was lowered. It is unknown before some windows, since one may have a stall.
 func (r *rule) capacity() (perSecond float64, known bool) {
 	if r.windows < 1/rateWeight {
 		return 0, false
@@ -102,14 +98,14 @@ func (r *rule) capacity() (perSecond float64, known bool) {
 	return max(r.rate, float64(r.allowed())/r.recent), true
 }
 
-// begun notes how many are in flight after one was admitted.
+// begun records the requests in flight after an admission.
 func (r *rule) begun(inFlight int) { r.window.busiest = max(r.window.busiest, inFlight) }
 
-// crowded notes that somebody could not be admitted at once.
+// crowded records that a request could not be admitted immediately.
 func (r *rule) crowded() { r.window.full = true }
 
-// ended learns from a request that was admitted at that time and is over. Late
-// means that its deadline had passed. inFlight does not hold it any more.
+// ended learns from a request that was admitted at that time and has ended. late reports that its
+// deadline had passed. inFlight excludes it.
 func (r *rule) ended(admitted, now time.Time, late bool, inFlight int) {
 	if r.probe.running() {
 		r.probed(admitted, now, late, inFlight)
@@ -147,7 +143,7 @@ func (w *window) mean() float64 { return w.sum / float64(w.count) }
 
 func (w *window) mostlyLate() bool { return float64(w.late) > lateShare*float64(w.count) }
 
-// turn moves the limit after a window.
+// turn updates the limit after a window.
 func (r *rule) turn(w window, now time.Time) {
 	mean := w.mean()
 	r.recent, r.fastest = mean, w.fastest
@@ -158,9 +154,9 @@ func (r *rule) turn(w window, now time.Time) {
 	case r.unqueued == 0:
 		r.unqueued = mean
 	case w.full || w.mostlyLate():
-		// What is measured now holds a queue, or the patience of callers.
+		// The latency now includes a queue or the timeouts of clients.
 	case mean < r.unqueued/2:
-		r.unqueued = mean // became fast at once, as after a cold start
+		r.unqueued = mean // became fast, as after a cold start
 	default:
 		r.unqueued += (mean - r.unqueued) * drift
 	}
@@ -175,8 +171,8 @@ func (r *rule) turn(w window, now time.Time) {
 	}
 }
 
-// move applies gradient2 to a limit that is in use; of one that is not, latency
-// says nothing.
+// move applies gradient2 to a limit that is used up. Otherwise latency says nothing about the
+// limit.
 func (r *rule) move(w window, mean float64) {
 	gradient, weight := max(steepest, min(1, tolerance*r.unqueued/mean)), smoothing
 	grow := headroom

@@ -6,35 +6,33 @@ import (
 )
 
 const (
-	// schedulerEvery is the time between two readings of the scheduler.
+	// schedulerEvery is the interval at which the scheduler is checked.
 	schedulerEvery = 10 * time.Millisecond
-	// schedulerSamples is how many waits make a judgement. Go records one in eight.
+	// schedulerSamples is the minimum number of waits to judge. Go records one in eight.
 	schedulerSamples = 8
-	// schedulerStale is the age at which fewer waits than that are forgotten.
+	// schedulerStale is the age at which fewer waits are dropped.
 	schedulerStale = 200 * time.Millisecond
-	// schedulerShare is the share of goroutines that waited less. Half of what runs
-	// in a server never waits, since it was woken by what ran before it; those that
-	// were woken by the network are in the upper tenth.
+	// schedulerShare is the quantile of the waits. Half of the goroutines in a server never wait,
+	// since another goroutine woke them; those woken by the network are in the upper tenth.
 	schedulerShare = 0.9
-	// schedulerLate is the wait from which requests yield. A yield costs some 200 ns,
-	// and may wake a thread that finds nothing to do; a service whose goroutines run at
-	// once has no use for it.
+	// schedulerLate is the wait from which requests yield. A yield costs about 200 ns, and may
+	// wake a thread that finds nothing to do.
 	schedulerLate = time.Millisecond
 )
 
-// scheduler reports how long goroutines that could run wait for a CPU. The limiter's
-// lock guards it.
+// scheduler reports how long runnable goroutines wait for a CPU. It is guarded by the limiter's
+// lock.
 //
-// A handler that computes for a few milliseconds is not interrupted: Go preempts
-// after 10 ms. On a saturated CPU one request then runs from its first line to its
-// last before the next one is read, so that never more than one is in flight, and the
-// queue is the scheduler's, where no limit sees it. A request that yields once it has
-// been admitted lets the others arrive and be counted; then the queue is the limiter's.
+// A handler that computes for a few milliseconds is not interrupted: Go preempts after 10 ms. On
+// a saturated CPU one request then runs to its end before the next one is read, so that never
+// more than one is in flight, and the queue is the scheduler's, where no limit sees it. A request
+// that yields after its admission lets the others arrive and be counted; then the queue is the
+// limiter's.
 type scheduler struct {
-	read   func() *metrics.Float64Histogram // nil: not looked at
+	read   func() *metrics.Float64Histogram // nil if it is not checked
 	looked time.Time
-	since  time.Time // of counts
-	counts []uint64  // as they were at since
+	since  time.Time // start of the interval of counts
+	counts []uint64  // counts at since
 	wait   time.Duration
 }
 
@@ -49,7 +47,7 @@ func newScheduler(c Config) scheduler {
 	}}
 }
 
-// late reports whether goroutines have waited long of late.
+// late reports whether goroutines have recently waited long.
 func (s *scheduler) late(now time.Time) bool {
 	if s.read == nil {
 		return false
@@ -61,7 +59,7 @@ func (s *scheduler) late(now time.Time) bool {
 	return s.wait > schedulerLate
 }
 
-// look takes the quantile of the waits since the last judgement.
+// look computes the quantile of the waits since the last judgement.
 func (s *scheduler) look(now time.Time) {
 	h := s.read()
 	if s.counts == nil {

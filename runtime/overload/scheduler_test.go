@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Half of what runs never waits, so that it is the upper tenth which counts; waits
-// that are old say nothing.
+// Half of the goroutines never wait, so the upper tenth counts. Old waits are ignored.
 func TestSchedulerWaits(t *testing.T) {
 	t.Parallel()
 	h := &metrics.Float64Histogram{Counts: make([]uint64, 3), Buckets: []float64{math.Inf(-1), 0.001, 0.060, 1}}
@@ -19,7 +18,7 @@ func TestSchedulerWaits(t *testing.T) {
 		return s.late(now)
 	}
 	if late() {
-		t.Error("late before anything was seen")
+		t.Error("late without any sample")
 	}
 	h.Counts[0], h.Counts[2] = 60, 40
 	if !late() {
@@ -27,11 +26,11 @@ func TestSchedulerWaits(t *testing.T) {
 	}
 	h.Counts[0] += 100
 	if late() {
-		t.Error("late although no goroutine waits any more")
+		t.Error("late although no goroutine waits")
 	}
 	h.Counts[0], h.Counts[2] = h.Counts[0]+5, h.Counts[2]+5
 	now = now.Add(time.Minute)
 	if late() {
-		t.Error("late because of waits that are a minute old")
+		t.Error("late because of a minute-old wait")
 	}
 }

@@ -8,56 +8,54 @@ import (
 	"strings"
 )
 
-// answer is a writer that tells of what is written to it.
-type answer interface {
-	// OnLeave has f called, once, when the response no longer depends on the service:
-	// it turns out to be a stream, or its client does not read it.
-	OnLeave(f func())
-	// Keep prevents that call, and reports false when it was made or is being made.
+// response is a writer that reports what is written.
+type response interface {
+	// OnRelease registers f, which is called once when the response no longer depends on the
+	// service: it is a stream, or its client does not read it.
+	OnRelease(f func())
+	// Keep prevents that call. It returns false if the call was or is being made.
 	Keep() bool
-	// Claim reports false when another limiter asks this writer already.
+	// Claim returns false if another limiter already uses this writer.
 	Claim() bool
-	Streams() bool // whether the response is a stream
-	Begun() bool   // whether the header is on its way
+	Streams() bool // reports whether the response is a stream
+	Begun() bool   // reports whether the header was written
 }
 
-// watched returns the writer as it is when it tells of itself, else behind one that
-// does.
-func watched(w http.ResponseWriter) (http.ResponseWriter, answer) {
-	if a, tells := w.(answer); tells && a.Claim() {
+// watched returns the writer if it implements response, else a watcher around it.
+func watched(w http.ResponseWriter) (http.ResponseWriter, response) {
+	if a, ok := w.(response); ok && a.Claim() {
 		return w, a
 	}
 	a := &watcher{ResponseWriter: w}
 	return a.as(), a
 }
 
-// watcher knows when an answer is begun and whether it is a stream. It asks the
-// answer and not the request: a header must not lead past the limit.
+// watcher records whether a response has begun and whether it is a stream. The response decides
+// and not the request: a request header must not bypass the limit.
 type watcher struct {
 	http.ResponseWriter
 
-	begun   bool
-	streams bool
-	onLeave func()
+	begun     bool
+	streams   bool
+	onRelease func()
 }
 
-// OnLeave implements [answer].
-func (w *watcher) OnLeave(f func()) { w.onLeave = f }
+// OnRelease implements [response].
+func (w *watcher) OnRelease(f func()) { w.onRelease = f }
 
-// Claim implements [answer].
+// Claim implements [response].
 func (*watcher) Claim() bool { return false }
 
-// Keep implements [answer].
+// Keep implements [response].
 func (w *watcher) Keep() bool { return !w.streams }
 
-// Streams implements [answer].
+// Streams implements [response].
 func (w *watcher) Streams() bool { return w.streams }
 
-// Begun implements [answer].
+// Begun implements [response].
 func (w *watcher) Begun() bool { return w.begun }
 
-// as returns the watcher with the optional interfaces of the writer below and no
-// others.
+// as returns the watcher with the optional interfaces of the wrapped writer.
 func (w *watcher) as() http.ResponseWriter {
 	_, flushes := w.ResponseWriter.(http.Flusher)
 	_, hijacks := w.ResponseWriter.(http.Hijacker)
@@ -76,24 +74,24 @@ func (w *watcher) as() http.ResponseWriter {
 
 func (w *watcher) begin(status int) {
 	if status < http.StatusOK && status != http.StatusSwitchingProtocols {
-		return // an announcement
+		return // an informational response
 	}
 	if w.begun {
 		return
 	}
 	w.begun = true
 	w.streams = status == http.StatusSwitchingProtocols || lasts(w.Header().Get("Content-Type"))
-	if w.streams && w.onLeave != nil {
-		w.onLeave()
+	if w.streams && w.onRelease != nil {
+		w.onRelease()
 	}
 }
 
-// lasts says whether an answer of this type is a stream.
+// lasts reports whether a response of this type is a stream.
 func lasts(contentType string) bool {
 	return strings.HasPrefix(contentType, "text/event-stream") || strings.HasPrefix(contentType, "application/connect+")
 }
 
-// Unwrap is what [http.ResponseController] asks for.
+// Unwrap is for [http.ResponseController].
 func (w *watcher) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader implements [http.ResponseWriter].
@@ -113,7 +111,7 @@ type flushWatcher struct{ *watcher }
 // Flush implements [http.Flusher].
 func (w flushWatcher) Flush() { _ = w.FlushError() }
 
-// FlushError is what [http.ResponseController] prefers.
+// FlushError is called by [http.ResponseController].
 func (w flushWatcher) FlushError() error {
 	w.begin(http.StatusOK)
 	return http.NewResponseController(w.ResponseWriter).Flush()
@@ -130,7 +128,7 @@ func (w http1Watcher) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buf, err
 }
 
-// ReadFrom implements [io.ReaderFrom], which lets the kernel copy files.
+// ReadFrom implements [io.ReaderFrom], so that the kernel can copy files.
 func (w http1Watcher) ReadFrom(src io.Reader) (int64, error) {
 	w.begin(http.StatusOK)
 	return w.ResponseWriter.(io.ReaderFrom).ReadFrom(src)

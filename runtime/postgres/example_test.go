@@ -12,7 +12,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// service stands in for *runtime.Service.
+// service replaces *runtime.Service.
 type service struct{ telemetry *telemetry.Telemetry }
 
 func (s service) Telemetry() *telemetry.Telemetry                   { return s.telemetry }
@@ -22,8 +22,7 @@ func (service) Waiting(string, error)                               {}
 func (service) Check(string, func(context.Context) error)           {}
 func (service) Command(string, string, func(context.Context) error) {}
 
-// A service declares its database before it has one: New needs no
-// configuration to say which metrics there will be.
+// New registers the metrics without a configuration or a connection.
 func ExampleNew() {
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})
 	if err != nil {
@@ -49,8 +48,8 @@ func ExampleNew() {
 	// histogram db_client_operation_duration_seconds [db_operation_name db_system_name error_type]
 }
 
-// Moving money needs two statements that happen together or not at all. Two
-// transfers that clash are tried again.
+// A transfer needs two statements that both succeed or both fail. Conflicting transfers are
+// retried.
 func ExampleDB_InTx() {
 	transfer := func(ctx context.Context, db *postgres.DB, from, to string, cents int64) error {
 		return db.InTx(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(tx pgx.Tx) error {

@@ -20,16 +20,15 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// patience bounds what would otherwise hang. Nothing that works comes near it.
+// patience is the timeout of a blocked test.
 const patience = time.Minute
 
-// database is a new database on the shared server.
+// database returns a new database on the shared server.
 func database(t *testing.T) URL {
 	t.Helper()
 	return URL(postgrestest.Database(t))
 }
 
-// lines is a log that several goroutines write.
 type lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -47,7 +46,6 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// host is a service as a DB sees it.
 type host struct {
 	telemetry *telemetry.Telemetry
 	log       lines
@@ -77,7 +75,7 @@ func (h *host) Check(name string, check func(context.Context) error)        { h.
 func (h *host) Waiting(check string, err error)                             { h.waiting = check + ": " + err.Error() }
 func (h *host) Command(name, _ string, run func(ctx context.Context) error) { h.commands[name] = run }
 
-// start runs what Run would run, and stops it with the test.
+// start runs the start hooks, and the stop hooks after the test.
 func (h *host) start(t testing.TB) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -99,7 +97,7 @@ func (h *host) start(t testing.TB) error {
 	return nil
 }
 
-// rig is a started DB whose spans and metrics can be read back.
+// rig is a started DB with recorded spans and metrics.
 type rig struct {
 	*DB
 
@@ -146,8 +144,7 @@ func (g *rig) number(t testing.TB, sql string) int {
 	return n
 }
 
-// series lists a metric as {label values} value, sorted; a histogram's value is
-// its count.
+// series returns a metric as {label values} value, sorted; the value of a histogram is its count.
 func (g *rig) series(t testing.TB, metric string) []string {
 	t.Helper()
 	families, err := g.host.telemetry.Metrics().Gather()
@@ -174,7 +171,7 @@ func (g *rig) series(t testing.TB, metric string) []string {
 	return list
 }
 
-// eventually waits for a condition that other goroutines bring about.
+// eventually waits for a condition of other goroutines.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(patience)
@@ -187,7 +184,7 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// countUp counts up in a transaction that conflicts with its like.
+// countUp increments a counter in a transaction that conflicts with others.
 func countUp(ctx context.Context, db *DB) error {
 	return db.InTx(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(tx pgx.Tx) error {
 		var n int

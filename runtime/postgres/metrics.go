@@ -9,14 +9,14 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// collector reads the pool at each scrape. Before the pool is open, and for a
-// service that only describes itself, everything but the maximum is zero.
+// collector collects the state of the pool. Before the pool is open, all values but the maximum
+// are zero.
 type collector struct {
 	pool     func() *pgxpool.Pool // nil before the start
 	max      float64
 	name     string
-	pending  atomic.Int64 // callers that wait for a connection
-	timeouts atomic.Int64 // callers that gave up
+	pending  atomic.Int64 // calls that wait for a connection
+	timeouts atomic.Int64 // calls that timed out
 
 	count, limit, waiting, waits, waitTime, gaveUp *prometheus.Desc
 }
@@ -28,11 +28,11 @@ func newCollector(name string, limit int32, pool func() *pgxpool.Pool) *collecto
 	return &collector{
 		pool: pool, max: float64(limit), name: name,
 		count:    desc(semconv.DBClientConnectionCount, "Connections of the pool by state.", semconv.LabelPoolState),
-		limit:    desc(semconv.DBClientConnectionMax, "Largest number of connections of the pool."),
-		waiting:  desc(semconv.DBClientConnectionPendingRequests, "Callers that are waiting for a connection."),
-		waits:    desc(semconv.DBClientConnectionWaits, "Callers that had to wait because no connection was idle."),
-		waitTime: desc(semconv.DBClientConnectionWaitTime, "Time that callers waited because no connection was idle."),
-		gaveUp:   desc(semconv.DBClientConnectionTimeouts, "Callers that gave up waiting for a connection."),
+		limit:    desc(semconv.DBClientConnectionMax, "Maximum number of connections of the pool."),
+		waiting:  desc(semconv.DBClientConnectionPendingRequests, "Requests that wait for a connection."),
+		waits:    desc(semconv.DBClientConnectionWaits, "Requests that had to wait because no connection was idle."),
+		waitTime: desc(semconv.DBClientConnectionWaitTime, "Time that requests waited because no connection was idle."),
+		gaveUp:   desc(semconv.DBClientConnectionTimeouts, "Requests that got no connection in time."),
 	}
 }
 

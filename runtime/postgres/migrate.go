@@ -12,16 +12,15 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// lockWait is how long a migration waits for another replica's to end, asking
-// once a second: 5 minutes, goose's own default.
+// lockWait is how long a migration waits for that of another replica, with an attempt per second:
+// 5 minutes, goose's default.
 const lockWait = 300 // seconds
 
-// Migrate brings the schema up to date with the migrations that New was given.
-// Replicas that start together take turns behind an advisory lock. It uses a
-// connection of its own, without the timeouts of queries.
+// Migrate applies the pending migrations passed to New. Concurrent calls of several replicas take
+// turns with an advisory lock. It uses its own connection, without the timeouts of queries.
 func (db *DB) Migrate(ctx context.Context) error {
 	if db.migrations == nil {
-		return errors.New("migrate: this service has no migrations; give postgres.New a file system with files such as 0001_orders.sql")
+		return errors.New("migrate: this service has no migrations; pass postgres.New a file system with files such as 0001_orders.sql")
 	}
 	if db.cfg.URL == "" {
 		return errNoURL
@@ -55,7 +54,6 @@ func (db *DB) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// report writes one line for each migration that was applied.
 func (db *DB) report(ctx context.Context, results []*goose.MigrationResult) {
 	for _, r := range results {
 		db.logger.LogAttrs(ctx, slog.LevelInfo, "migration applied",

@@ -15,7 +15,7 @@ func migrations(files map[string]string) fstest.MapFS {
 	return fsys
 }
 
-func TestMigrateBringsTheSchemaUpToDate(t *testing.T) {
+func TestMigrateAppliesPendingMigrations(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	files := map[string]string{"0001_words.sql": "CREATE TABLE words (word text);"}
@@ -24,10 +24,10 @@ func TestMigrateBringsTheSchemaUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if log := first.host.log.String(); strings.Count(log, `"migration applied"`) != 1 || !strings.Contains(log, "0001_words.sql") {
-		t.Errorf("got log %s, want one line that names the migration", log)
+		t.Errorf("got log %s, want one line with the migration", log)
 	}
 	if err := first.Migrate(t.Context()); err != nil {
-		t.Errorf("a second time gave %v", err)
+		t.Errorf("a second call: %v", err)
 	}
 	for _, want := range []string{`"msg":"schema is up to date","applied":1,"schema_version":1`, `"msg":"schema is up to date","applied":0,"schema_version":1`} {
 		if log := first.host.log.String(); strings.Count(log, want) != 1 {
@@ -82,13 +82,13 @@ func TestMigrateWithoutMigrations(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	if err := declare(t, Config{URL: url}, fstest.MapFS{}).Migrate(t.Context()); err != nil {
-		t.Errorf("an empty folder gave %v", err)
+		t.Errorf("an empty directory: %v", err)
 	}
 	g := declare(t, Config{URL: url, Migrate: true}, nil)
 	if _, known := g.host.commands["migrate"]; known {
 		t.Error("there is a command migrate without migrations")
 	}
 	if err := g.host.start(t); err == nil || !strings.Contains(err.Error(), "0001_orders.sql") {
-		t.Errorf("got %v, want an error that shows what to give", err)
+		t.Errorf("got %v, want an error with an example", err)
 	}
 }

@@ -14,15 +14,14 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// operationBatch and operationCopy name what is not one statement.
+// operationBatch and operationCopy are the operations that are not one statement.
 const (
 	operationBatch = "BATCH"
 	operationCopy  = "COPY"
 )
 
-// operation is the verb of a statement, behind its comments, or _OTHER. The list
-// is closed: a statement is the program's own text, but one built from input
-// must not make series.
+// operation returns the verb of a statement after comments, or _OTHER. The list is closed, so
+// that a statement built from input cannot create series.
 func operation(sql string) string {
 	verb := otelpgx.SQLOperationName(context.Background(), sql)
 	if end := strings.IndexFunc(verb, func(r rune) bool { return r < 'A' || r > 'Z' }); end >= 0 {
@@ -38,9 +37,8 @@ func operation(sql string) string {
 	return semconv.MethodOther
 }
 
-// errorType puts an error into one of a few words, by the class of its SQLSTATE
-// (PostgreSQL manual, appendix A). It is "" for none: that a query found no row
-// is an answer.
+// errorType classifies an error by the class of its SQLSTATE (PostgreSQL manual, appendix A). It
+// is "" for no error; a query without rows is no error.
 func errorType(err error) string {
 	if err == nil || errors.Is(err, pgx.ErrNoRows) {
 		return ""
@@ -66,7 +64,7 @@ func errorType(err error) string {
 	return semconv.MethodOther
 }
 
-// broken reports a connection that was not made or did not hold.
+// broken reports a connection that failed or was closed.
 func broken(err error) bool {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
@@ -77,8 +75,8 @@ func broken(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// lost reports a connection that broke, or that the server ended because it
-// stops (class 57 of SQLSTATE: operator intervention).
+// lost reports a connection that failed, or that the server closed during its shutdown (class 57
+// of SQLSTATE: operator intervention).
 func lost(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if ok {
@@ -87,15 +85,15 @@ func lost(err error) bool {
 	return broken(err) && !pgconn.Timeout(err) && !errors.Is(err, context.DeadlineExceeded)
 }
 
-// repeatable reports whether the server asks for the transaction to be tried
-// again: serialization_failure or deadlock_detected.
+// repeatable reports whether the transaction can be retried: serialization_failure or
+// deadlock_detected.
 func repeatable(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
-// unstorable reports text with a character that the encoding of the database does
-// not have: character_not_in_repertoire or untranslatable_character.
+// unstorable reports text with a character that the encoding of the database lacks:
+// character_not_in_repertoire or untranslatable_character.
 func unstorable(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == "22021" || pg.Code == "22P05")

@@ -40,8 +40,8 @@ func TestOperation(t *testing.T) {
 	}
 }
 
-// FuzzOperation holds the label to its closed list whatever the statement is: a
-// word is on the list exactly when it is its own operation.
+// FuzzOperation checks that the label is on the closed list for any statement: a word is on the
+// list exactly if it is its own operation.
 func FuzzOperation(f *testing.F) {
 	for _, seed := range []string{"SELECT 1", "--", "/*/", "/* */x", "İnsert", "\x00select"} {
 		f.Add(seed)
@@ -76,9 +76,9 @@ func TestErrorType(t *testing.T) {
 	}
 }
 
-// Text that the database cannot store came with the request; otherwise callers
-// could spend the error budget.
-func TestTextThatCannotBeStoredIsTheCallersError(t *testing.T) {
+// Text that the database cannot store is a client error; otherwise clients could spend the error
+// budget.
+func TestTextThatCannotBeStoredIsAClientError(t *testing.T) {
 	t.Parallel()
 	g := open(t, Config{URL: database(t)})
 	g.exec(t, "CREATE TABLE words (word text, document jsonb)")

@@ -19,31 +19,29 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// Host is the service that the database belongs to; *runtime.Service is one.
+// Host is the service of a database, such as *runtime.Service.
 type Host interface {
-	// Telemetry gives the four signals.
+	// Telemetry returns the telemetry of the service.
 	Telemetry() *telemetry.Telemetry
-	// OnStart runs start before the service is ready.
+	// OnStart registers a hook that runs before the service is ready.
 	OnStart(name string, start func(context.Context) error)
-	// OnStop runs stop after the last request.
+	// OnStop registers a hook that runs after the last request.
 	OnStop(name string, stop func(context.Context) error)
-	// Check watches something that all replicas share.
+	// Check registers a health check of a dependency that all replicas share.
 	Check(name string, check func(context.Context) error)
-	// Waiting shows the error as the reason why the check of that name has not succeeded
-	// yet, while a start hook waits.
+	// Waiting sets the error that /readyz shows for a check that has not succeeded yet, while a
+	// start hook waits.
 	Waiting(check string, err error)
-	// Command declares a sub-command of the service's binary.
+	// Command declares a command of the service's binary.
 	Command(name, help string, run func(ctx context.Context) error)
 }
 
 var errNoURL = errors.New("postgres: no connection string; set POSTGRES_URL to one such as postgres://orders:secret@db:5432/orders")
 
-// retryInterval is the time between two attempts to reach the database during a
-// start.
+// retryInterval is the time between two attempts to connect during a start.
 const retryInterval = 250 * time.Millisecond
 
-// DB is the service's database. It is safe for concurrent use once the service
-// has started.
+// DB is the database of a service. It is safe for concurrent use after the service has started.
 type DB struct {
 	cfg        Config
 	poolConfig *pgxpool.Config
@@ -55,16 +53,16 @@ type DB struct {
 
 	waiting func(error) // shows what a start waits for
 
-	service string      // name on every signal; that of the binary unless OTEL_SERVICE_NAME differs
-	current atomic.Bool // each migration was found applied once
+	service string      // service name of all signals; that of the binary unless OTEL_SERVICE_NAME is set
+	current atomic.Bool // all migrations were found applied once
 }
 
-// New declares a database of the host: its metrics, its health check, the
-// command migrate when there are migrations, and the hooks that open and close
-// it. The service is not ready before each migration was applied, by itself or
-// by another process. Nothing connects before the host starts. Migrations are files such as
-// 0001_orders.sql in the format of goose, in the root of the file system; nil
-// means none. A service has one DB.
+// New declares the database of a host: metrics, a health check, hooks that open and close the
+// pool, and the command migrate if there are migrations. The service is not ready before all
+// migrations are applied, by this or another process. Nothing connects before the host starts.
+//
+// Migrations are files such as 0001_orders.sql in the format of goose, in the root of the file
+// system; nil means none. A service has one DB.
 func New(host Host, cfg Config, migrations fs.FS) (*DB, error) {
 	tel := host.Telemetry()
 	db := &DB{cfg: cfg.withDefaults(), migrations: migrations, logger: tel.Logger(), service: tel.Service()}
@@ -88,7 +86,7 @@ func New(host Host, cfg Config, migrations fs.FS) (*DB, error) {
 
 func (db *DB) declare(reg *telemetry.Registry) error {
 	var err error
-	db.duration, err = reg.Histogram(semconv.DBClientOperationDuration, "Time of one database statement, its rows included.",
+	db.duration, err = reg.Histogram(semconv.DBClientOperationDuration, "Duration of a database statement, including its rows.",
 		semconv.DatabaseBuckets(), semconv.LabelDBSystem, semconv.LabelDBOperation, semconv.LabelErrorType)
 	if err != nil {
 		return err
@@ -96,12 +94,12 @@ func (db *DB) declare(reg *telemetry.Registry) error {
 	name := cmp.Or(db.poolConfig.ConnConfig.Database, semconv.DBSystemPostgreSQL)
 	db.collector = newCollector(name, db.cfg.MaxConns, db.pool.Load)
 	if err := reg.Register(db.collector); err != nil {
-		return fmt.Errorf("postgres: %w; a service has one postgres.New", err)
+		return fmt.Errorf("postgres: %w; call postgres.New once per service", err)
 	}
 	return nil
 }
 
-// start opens the pool, waits for the database and migrates when asked.
+// start opens the pool, waits for the database, and migrates if configured.
 func (db *DB) start(ctx context.Context) error {
 	if db.cfg.URL == "" {
 		return errNoURL
@@ -120,7 +118,8 @@ func (db *DB) start(ctx context.Context) error {
 	return nil
 }
 
-// await waits until the database answers, but not for one that rejects this service for good.
+// await waits until the database is available. It returns at once if the database rejects the
+// service permanently.
 func (db *DB) await(ctx context.Context) error {
 	deadline := time.Now().Add(db.cfg.StartTimeout)
 	for first := true; ; first = false {
@@ -135,7 +134,7 @@ func (db *DB) await(ctx context.Context) error {
 			return fmt.Errorf("postgres: %w", err)
 		}
 		if !time.Now().Add(retryInterval).Before(deadline) {
-			return fmt.Errorf("postgres: no connection within %s (POSTGRES_START_TIMEOUT): %w; check POSTGRES_URL, or start the database", db.cfg.StartTimeout, err)
+			return fmt.Errorf("postgres: no connection within %s (POSTGRES_START_TIMEOUT): %w; check POSTGRES_URL or start the database", db.cfg.StartTimeout, err)
 		}
 		db.waiting(err)
 		if first {
@@ -149,27 +148,27 @@ func (db *DB) await(ctx context.Context) error {
 	}
 }
 
-// SQLSTATEs for which there is no connection.
+// SQLSTATEs without a connection.
 const (
 	tooManyConnections = "53300"
 	noDatabase         = "3D000"
 )
 
-// refused reports an answer that waiting does not change: a wrong password or
-// user (class 28), or a database that does not exist.
+// refused reports a permanent rejection: a wrong password or user (class 28), or a missing
+// database.
 func refused(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == noDatabase || len(pg.Code) == 5 && pg.Code[:2] == "28")
 }
 
-// where names the database without its password.
+// where returns the address of the database without its password.
 func (db *DB) where() string {
 	c := db.poolConfig.ConnConfig
 	return fmt.Sprintf("%s:%d/%s", c.Host, c.Port, c.Database)
 }
 
-// stop closes the pool. It waits for connections in use, since their statements
-// are what the drain waited for, but not beyond the context.
+// stop closes the pool. It waits for connections in use until the context ends, because the
+// shutdown waits for their statements.
 func (db *DB) stop(ctx context.Context) error {
 	pool := db.pool.Load()
 	if pool == nil {
@@ -184,6 +183,6 @@ func (db *DB) stop(ctx context.Context) error {
 	case <-closed:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("postgres: %d connections are still in use", pool.Stat().AcquiredConns())
+		return fmt.Errorf("postgres: %d connections still in use", pool.Stat().AcquiredConns())
 	}
 }

@@ -58,7 +58,7 @@ func TestNewDeclaresAndConnectsToNothing(t *testing.T) {
 	if err := g.host.commands["migrate"](t.Context()); !errors.Is(err, errNoURL) {
 		t.Errorf("migrate without URL gave %v", err)
 	}
-	if _, err := New(g.host, Config{}, nil); err == nil || !strings.Contains(err.Error(), "one postgres.New") {
+	if _, err := New(g.host, Config{}, nil); err == nil || !strings.Contains(err.Error(), "once per service") {
 		t.Errorf("a second New gave %v", err)
 	}
 }
@@ -73,7 +73,7 @@ func TestTheURLIsCheckedAndHidden(t *testing.T) {
 		return cfg.Postgres, err
 	}
 	_, err := load()
-	want := `POSTGRES_URL=[hidden] (environment): not a connection string; write one (connection string, as in postgres://orders:secret@db:5432/orders)
+	want := `POSTGRES_URL=[hidden] (environment): not a connection string; write one (connection string, such as postgres://orders:secret@db:5432/orders)
 POSTGRES_MAX_CONNS="0" (environment): out of range; write 1 to 10000`
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
@@ -85,10 +85,10 @@ POSTGRES_MAX_CONNS="0" (environment): out of range; write 1 to 10000`
 		t.Fatal(err)
 	}
 	if cfg != (Config{URL: URL(env["POSTGRES_URL"])}).withDefaults() {
-		t.Errorf("the tags give %+v, want what withDefaults gives", cfg)
+		t.Errorf("the tags give %+v, want the same as withDefaults", cfg)
 	}
 	if text := fmt.Sprintf("%v %+v %#v %s %q", cfg, cfg, cfg, cfg.URL, cfg.URL); strings.Contains(text, password) {
-		t.Errorf("the password shows: %s", text)
+		t.Errorf("the password is visible: %s", text)
 	}
 	_, err = New(newHost(t), Config{URL: URL("postgres://u:" + password + "@h:no/db")}, nil)
 	if err == nil || strings.Contains(err.Error(), password) {
@@ -148,7 +148,7 @@ func TestAStatementIsASpanAndAnObservation(t *testing.T) {
 	}
 }
 
-// isPrepare: otelpgx names the preparation of a statement after it.
+// isPrepare reports whether otelpgx created the span for the preparation of a statement.
 func isPrepare(name string) bool { return strings.Contains(name, "prepare") }
 
 func TestBatchesAndCopies(t *testing.T) {
@@ -182,10 +182,10 @@ func TestBatchesAndCopies(t *testing.T) {
 
 func TestAnExhaustedPoolFailsFast(t *testing.T) {
 	t.Parallel()
-	g := open(t, Config{URL: database(t), MaxConns: 1, AcquireTimeout: time.Second}) // a start may take a part of it
+	g := open(t, Config{URL: database(t), MaxConns: 1, AcquireTimeout: time.Second}) // the start may use a part of it
 	ctx, parent := g.tracer.Start(t.Context(), "request")
 	err := g.InTx(ctx, pgx.TxOptions{}, func(pgx.Tx) error {
-		_, err := g.Exec(ctx, "SELECT 1") // waits for the connection that its own caller holds
+		_, err := g.Exec(ctx, "SELECT 1") // waits for the connection that its caller holds
 		if e := apierror.From(err); e.Code != apierror.CodeUnavailable || e.Code.Status() != http.StatusServiceUnavailable {
 			t.Errorf("got %v (%s), want unavailable", err, e.Code)
 		}
@@ -196,7 +196,7 @@ func TestAnExhaustedPoolFailsFast(t *testing.T) {
 		left, cancel := context.WithCancel(ctx)
 		cancel()
 		if _, err := g.Exec(left, "SELECT 1"); !errors.Is(err, context.Canceled) || apierror.From(err).Code != apierror.CodeCanceled {
-			t.Errorf("a caller who left got %v, want canceled", err)
+			t.Errorf("a canceled call got %v, want canceled", err)
 		}
 		for series, want := range map[string]string{
 			semconv.DBClientConnectionMax: " 1", semconv.DBClientConnectionTimeouts: " 1", semconv.DBClientConnectionPendingRequests: " 0",
@@ -216,7 +216,7 @@ func TestAnExhaustedPoolFailsFast(t *testing.T) {
 	parent.End()
 	for _, s := range g.spans.Ended() {
 		if s.Name() == "request" && !slices.ContainsFunc(s.Events(), func(e sdkEvent) bool { return e.Name == "waited for a database connection" }) {
-			t.Errorf("the request's span tells nothing of the wait: %v", s.Events())
+			t.Errorf("the request's span lacks the wait: %v", s.Events())
 		}
 	}
 }
@@ -244,7 +244,7 @@ func TestAWaitingCallerIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if pending() {
-		t.Error("nobody waits any more, and one is pending")
+		t.Error("a request is pending after all have ended")
 	}
 	// The first connection of the pool was a wait, too.
 	for _, series := range []string{semconv.DBClientConnectionWaits, semconv.DBClientConnectionWaitTime} {
@@ -278,7 +278,7 @@ func TestQueriesAreBounded(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatGoesAwayComesBack(t *testing.T) {
+func TestDatabaseReconnects(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t)
 	g := open(t, Config{URL: URL(server.URL), MaxConns: 4, AcquireTimeout: 200 * time.Millisecond, QueryTimeout: 500 * time.Millisecond})
@@ -297,11 +297,11 @@ func TestADatabaseThatGoesAwayComesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		var load sync.WaitGroup
-		for range 20 { // far more than there are connections
+		for range 20 { // far more than connections
 			load.Go(func() {
 				_, err := g.Exec(ctx, "SELECT 1")
 				if err == nil || ctx.Err() != nil || apierror.From(err).Code.Status() < http.StatusInternalServerError {
-					t.Errorf("%s: got %v, want a server error before the caller's own deadline", name, err)
+					t.Errorf("%s: got %v, want a server error before the deadline of the context", name, err)
 				}
 			})
 		}
@@ -328,7 +328,7 @@ func TestAStartWaitsForTheDatabase(t *testing.T) {
 	g := declare(t, Config{URL: URL(server.URL), StartTimeout: patience, AcquireTimeout: 100 * time.Millisecond}, nil)
 	started := make(chan error, 1)
 	go func() { started <- g.host.start(t) }()
-	eventually(t, "the line that says what is waited for", func() bool { return strings.Contains(g.host.log.String(), "waiting for the database") })
+	eventually(t, "the log line of the wait", func() bool { return strings.Contains(g.host.log.String(), "waiting for the database") })
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -340,13 +340,13 @@ func TestAStartWaitsForTheDatabase(t *testing.T) {
 	}
 }
 
-func TestAStartGivesUp(t *testing.T) {
+func TestStartTimesOut(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		url  func(*testing.T) URL
 		want []string
 	}{
-		"when nobody listens": {
+		"when the port is closed": {
 			func(t *testing.T) URL { return URL("postgres://u:hunter2@/orders?host=" + t.TempDir()) },
 			[]string{"no connection within 50ms", ":5432/orders: ", "check POSTGRES_URL"},
 		},
@@ -379,13 +379,13 @@ func TestAStartGivesUp(t *testing.T) {
 				}
 			}
 			if err != nil && strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("the password shows: %v", err)
+				t.Errorf("the password is visible: %v", err)
 			}
 		})
 	}
 }
 
-// The text of pgx around it fills /readyz.
+// The text of pgx would fill /readyz.
 func TestAFailedLookupIsNamedAlone(t *testing.T) {
 	t.Parallel()
 	db := declare(t, Config{URL: "postgres://u:hunter2@nowhere.test/orders"}, nil).DB
@@ -413,7 +413,7 @@ func TestAStartCanBeInterrupted(t *testing.T) {
 	g.Pool().Close()
 }
 
-func TestAStopDoesNotWaitForEver(t *testing.T) {
+func TestStopHasADeadline(t *testing.T) {
 	t.Parallel()
 	g := open(t, Config{URL: database(t)})
 	tx, err := g.BeginTx(t.Context(), pgx.TxOptions{})
@@ -422,7 +422,7 @@ func TestAStopDoesNotWaitForEver(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := g.stop(ctx); err == nil || !strings.Contains(err.Error(), "1 connections are still in use") {
+	if err := g.stop(ctx); err == nil || !strings.Contains(err.Error(), "1 connections still in use") {
 		t.Errorf("got %v, want the connection that is in use", err)
 	}
 	if err := tx.Rollback(t.Context()); err != nil {
@@ -439,15 +439,15 @@ func TestMetricsPassTheLinter(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range found {
-		if strings.HasPrefix(p.Metric, "db_") && p.Metric != semconv.DBClientConnectionCount { // the one listed exception
+		if strings.HasPrefix(p.Metric, "db_") && p.Metric != semconv.DBClientConnectionCount { // the only exception
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
 	}
 }
 
-// A statement whose client leaves ends on its connection if it is short: each new
-// connection costs the server a process. One that is long is ended.
-func TestAClientThatLeavesCostsNoConnection(t *testing.T) {
+// A short statement of a client that disconnects completes on its connection, since each new
+// connection costs the server a process. A long statement is canceled.
+func TestCanceledStatementKeepsItsConnection(t *testing.T) {
 	t.Parallel()
 	g := open(t, Config{URL: database(t), MaxConns: 1})
 	leave := func(statement string) (time.Duration, error) {
@@ -459,7 +459,7 @@ func TestAClientThatLeavesCostsNoConnection(t *testing.T) {
 		return time.Since(began), err
 	}
 	before := g.Pool().Stat().NewConnsCount()
-	early := 0 // clients that left before their statement began
+	early := 0 // clients that disconnected before their statement began
 	for left := 0; left < 20; {
 		_, err := leave("SELECT pg_sleep(0.02)")
 		if err == nil {
@@ -469,15 +469,15 @@ func TestAClientThatLeavesCostsNoConnection(t *testing.T) {
 		}
 	}
 	if opened := g.Pool().Stat().NewConnsCount() - before; opened != 0 {
-		t.Errorf("20 clients that left cost %d new connections", opened)
+		t.Errorf("20 disconnected clients caused %d new connections", opened)
 	}
 	if took, err := leave("SELECT pg_sleep(60)"); !errors.Is(err, context.Canceled) || took > 30*time.Second {
 		t.Errorf("a long statement ended after %s: %v", took, err)
 	}
 }
 
-// What is wrong with the connections of a service is in its log and on /readyz.
-func TestNoConnectionSaysWhy(t *testing.T) {
+// The reason of a connection failure is in the log and on /readyz.
+func TestConnectionErrorsHaveAReason(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t)
 	admin, err := pgx.Connect(t.Context(), server.URL)
@@ -516,5 +516,5 @@ func TestNoConnectionSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = g.Ping(t.Context()) // loses the connection
-	says("the database does not answer: no connection to ")
+	says("the database is unavailable: no connection to ")
 }

@@ -14,16 +14,16 @@ import (
 	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
-var errNotStarted = errors.New("postgres: used before the service started; query from a handler or a worker, not from run")
+var errNotStarted = errors.New("postgres: used before the service started; use it in a handler or a worker, not in run")
 
-// Ping asks the database for a sign of life.
+// Ping checks the connection to the database.
 func (db *DB) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, db.cfg.QueryTimeout)
 	defer cancel()
 	return db.do(ctx, func(ctx context.Context, pool *pgxpool.Pool) error { return pool.Ping(ctx) })
 }
 
-// Exec runs a statement that returns no rows.
+// Exec executes a statement that returns no rows.
 func (db *DB) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
 	err = db.do(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
 		tag, err = pool.Exec(ctx, sql, args...)
@@ -32,8 +32,7 @@ func (db *DB) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.Com
 	return tag, err
 }
 
-// Query runs a statement that returns rows. Close them; the connection is in
-// use until then.
+// Query executes a statement that returns rows. The connection is in use until they are closed.
 func (db *DB) Query(ctx context.Context, sql string, args ...any) (rows pgx.Rows, err error) {
 	err = db.do(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
 		rows, err = pool.Query(ctx, sql, args...) //nolint:sqlclosecheck // the caller closes them
@@ -45,14 +44,14 @@ func (db *DB) Query(ctx context.Context, sql string, args ...any) (rows pgx.Rows
 	return watchedRows{rows, func(err error) error { return db.explain(ctx, err) }}, nil
 }
 
-// QueryRow runs a statement that returns one row. Scan it: the connection is in
-// use until then. Without a row, Scan returns [pgx.ErrNoRows].
+// QueryRow executes a statement that returns a row. The connection is in use until Scan. Without
+// a row, Scan returns [pgx.ErrNoRows].
 func (db *DB) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	rows, err := db.Query(ctx, sql, args...)
 	return row{rows, err}
 }
 
-// row reads the first of its rows.
+// row is the first of its rows.
 type row struct {
 	rows pgx.Rows
 	err  error
@@ -74,7 +73,7 @@ func (r row) Scan(dest ...any) error {
 	return r.rows.Err()
 }
 
-// BeginTx begins a transaction. [DB.InTx] is safer: it ends it, too.
+// BeginTx begins a transaction. [DB.InTx] also ends it.
 func (db *DB) BeginTx(ctx context.Context, opts pgx.TxOptions) (tx pgx.Tx, err error) {
 	err = db.do(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
 		tx, err = pool.BeginTx(ctx, opts)
@@ -95,7 +94,7 @@ func (db *DB) SendBatch(ctx context.Context, batch *pgx.Batch) (results pgx.Batc
 	return results
 }
 
-// CopyFrom writes rows in bulk and returns how many.
+// CopyFrom inserts rows in bulk and returns their number.
 func (db *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, source pgx.CopyFromSource) (n int64, err error) {
 	err = db.do(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
 		n, err = pool.CopyFrom(ctx, table, columns, source)
@@ -104,11 +103,11 @@ func (db *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []stri
 	return n, err
 }
 
-// Pool is the pool of pgx, for what DB does not offer; nil before the start.
+// Pool returns the pool of pgx, or nil before the start.
 func (db *DB) Pool() *pgxpool.Pool { return db.pool.Load() }
 
-// do runs one call on the pool. A call that got no connection, or lost it,
-// although its own caller still waits becomes an error that callers may read.
+// do runs a call on the pool. If the call got no connection or lost it, and its own context has
+// not ended, the error is an API error.
 func (db *DB) do(ctx context.Context, run func(context.Context, *pgxpool.Pool) error) error {
 	pool := db.pool.Load()
 	if pool == nil {
@@ -125,19 +124,19 @@ func (db *DB) do(ctx context.Context, run func(context.Context, *pgxpool.Pool) e
 	return db.unavailable(pool.Stat().AcquiredConns(), acquired.err)
 }
 
-// unavailable is the error for a call that got no connection while that many were in use.
-// Its cause says precisely why.
+// unavailable returns the error of a call that got no connection while inUse were in use. Its
+// cause has the details.
 func (db *DB) unavailable(inUse int32, err error) error {
-	const noneFree, noAnswer = "no database connection is available; try again later", "the database does not answer"
+	const noneFree, unreachable = "no database connection is available; try again later", "the database is unavailable"
 	pg, rejected := errors.AsType[*pgconn.PgError](err)
 	switch {
 	case rejected && pg.Code == tooManyConnections:
 		return apierror.Unavailable(noneFree).WithCause(fmt.Errorf("the database rejects more connections: %w", pg))
 	case rejected && pg.Code == noDatabase:
-		return apierror.Unavailable(noAnswer).WithCause(
+		return apierror.Unavailable(unreachable).WithCause(
 			fmt.Errorf("the server has no database %q; create it with %s, or correct POSTGRES_URL: %w", db.poolConfig.ConnConfig.Database, db.createCommand(), pg))
 	case refused(err):
-		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w; check POSTGRES_URL", db.where(), pg))
+		return apierror.Unavailable(unreachable).WithCause(fmt.Errorf("no connection to %s: %w; check POSTGRES_URL", db.where(), pg))
 	case !errors.Is(err, context.DeadlineExceeded):
 		// The text of pgx around these does not fit on /readyz.
 		if dial, ok := errors.AsType[*net.OpError](err); ok {
@@ -145,34 +144,33 @@ func (db *DB) unavailable(inUse int32, err error) error {
 		} else if lookup, ok := errors.AsType[*net.DNSError](err); ok {
 			err = lookup
 		}
-		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w", db.where(), err))
+		return apierror.Unavailable(unreachable).WithCause(fmt.Errorf("no connection to %s: %w", db.where(), err))
 	case inUse >= db.cfg.MaxConns:
 		return apierror.Unavailable(noneFree).WithCause(
 			fmt.Errorf("all %d connections are in use and none became free within %s; see POSTGRES_MAX_CONNS: %w", inUse, db.cfg.AcquireTimeout, err))
 	}
-	return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s within %s: %w", db.where(), db.cfg.AcquireTimeout, err))
+	return apierror.Unavailable(unreachable).WithCause(fmt.Errorf("no connection to %s within %s: %w", db.where(), db.cfg.AcquireTimeout, err))
 }
 
-// createCommand is the command line that creates the database, with PostgreSQL's own client.
+// createCommand returns the command line that creates the database with PostgreSQL's own client.
 func (db *DB) createCommand() string {
 	c := db.poolConfig.ConnConfig
 	return fmt.Sprintf("createdb -h %s -p %d -U %s %s", c.Host, c.Port, c.User, c.Database)
 }
 
-// explain turns a lost connection, a schema whose migrations are pending, and text that
-// the database cannot store into API errors. Other errors, API errors, and
-// errors of a caller that no longer waits are returned unchanged.
+// explain converts a lost connection, pending migrations, and text that the database cannot store
+// to API errors. It returns other errors unchanged, and all errors after the context ended.
 func (db *DB) explain(ctx context.Context, err error) error {
 	if _, known := errors.AsType[*apierror.Error](err); err == nil || known || ctx.Err() != nil {
 		return err
 	}
 	switch {
 	case lost(err):
-		return apierror.Unavailable("the database does not answer").WithCause(fmt.Errorf("the connection to %s was lost: %w", db.where(), err))
+		return apierror.Unavailable("the database is unavailable").WithCause(fmt.Errorf("the connection to %s was lost: %w", db.where(), err))
 	case db.migrations != nil && !db.current.Load() && undefined(err):
 		return apierror.Unavailable("the database schema is not up to date").WithCause(err)
 	case unstorable(err):
-		return apierror.Invalid("the request holds a character that cannot be stored; send valid UTF-8 without NUL").WithCause(err)
+		return apierror.Invalid("the request has a character that cannot be stored; send valid UTF-8 without NUL").WithCause(err)
 	}
 	return err
 }
@@ -186,7 +184,6 @@ type watchedRows struct {
 // Err implements [pgx.Rows].
 func (r watchedRows) Err() error { return r.explain(r.Rows.Err()) }
 
-// failedBatch is the results of a batch that was never sent.
 type failedBatch struct{ err error }
 
 func (b failedBatch) Exec() (pgconn.CommandTag, error) { return pgconn.CommandTag{}, b.err }

@@ -17,8 +17,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 )
 
-// A service on an empty database says on /readyz what is missing, and is ready
-// once another process has migrated.
+// A service with an empty database lists the pending migrations on /readyz, and is ready after
+// another process has applied them.
 func TestAServiceIsReadyOnceItsSchemaIs(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{
@@ -55,7 +55,7 @@ func TestAServiceIsReadyOnceItsSchemaIs(t *testing.T) {
 	}
 }
 
-// waitFor asks /readyz until it answers with the status and the text.
+// waitFor polls /readyz until it responds with the status and the text.
 func waitFor(t *testing.T, address string, status int, text string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -67,7 +67,7 @@ func waitFor(t *testing.T, address string, status int, text string) {
 		}
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
-			t.Fatalf("%v; /readyz answered last: %s", err, last)
+			t.Fatalf("%v; the last response of /readyz: %s", err, last)
 		}
 		body, err := io.ReadAll(res.Body)
 		if err != nil {

@@ -16,20 +16,19 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// insufficientPrivilege is PostgreSQL's SQLSTATE for a right that is missing.
+// insufficientPrivilege is the SQLSTATE of a missing privilege.
 const insufficientPrivilege = "42501"
 
-// undefined reports a statement that names a table or column that does not exist.
+// undefined reports a statement with a table or column that does not exist.
 func undefined(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == "42P01" || pg.Code == "42703")
 }
 
-// namedMigrations is how many pending migrations a message names: with the file
-// names that people give them, what a probe shows of an error.
+// namedMigrations is the number of pending migrations in a message. With typical file names, a
+// probe shows the whole message.
 const namedMigrations = 3
 
-// pendingError says which migrations the database lacks and how to apply them.
 type pendingError struct {
 	service string
 	files   []string
@@ -47,9 +46,9 @@ func (e pendingError) Error() string {
 	return fmt.Sprintf("%s pending; run %q or set POSTGRES_MIGRATE=true: %s%s", count, e.service+" migrate", strings.Join(named, ", "), more)
 }
 
-// check is the health check. Until each migration was found applied once, it
-// also fails while some are pending; another process may apply them. After that
-// it only pings: all replicas share the schema, so that it gates the start alone.
+// check is the health check. Until all migrations were found applied once, it fails while some
+// are pending; another process may apply them. After that it only pings: all replicas share the
+// schema, so it only delays the start.
 func (db *DB) check(ctx context.Context) error {
 	if err := db.Ping(ctx); err != nil {
 		return err
@@ -68,8 +67,8 @@ func (db *DB) check(ctx context.Context) error {
 	return pendingError{db.service, files}
 }
 
-// pending lists the files of the migrations that the database lacks. What it has
-// beyond them is of a newer version, which ran before a rollback.
+// pending lists the files of migrations that are not applied. Additional ones in the database are
+// of a newer version, before a rollback.
 func (db *DB) pending(ctx context.Context) ([]string, error) {
 	sources, err := db.sources()
 	if err != nil || len(sources) == 0 {
@@ -88,7 +87,6 @@ func (db *DB) pending(ctx context.Context) ([]string, error) {
 	return files, nil
 }
 
-// sources lists the migrations of this binary.
 func (db *DB) sources() ([]*goose.Source, error) {
 	if db.migrations == nil {
 		return nil, nil
@@ -102,8 +100,7 @@ func (db *DB) sources() ([]*goose.Source, error) {
 	return provider.ListSources(), nil
 }
 
-// provider is goose with the migrations of this binary on a database; nil when
-// there are none.
+// provider returns goose with the migrations of this binary, or nil if there are none.
 func (db *DB) provider(plain *sql.DB, options ...goose.ProviderOption) (*goose.Provider, error) {
 	options = append(options, goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))
 	provider, err := goose.NewProvider(goose.DialectPostgres, plain, db.migrations, options...)
@@ -116,10 +113,9 @@ func (db *DB) provider(plain *sql.DB, options ...goose.ProviderOption) (*goose.P
 	return provider, nil
 }
 
-// applied reads goose's table of applied versions. Goose's own HasPending and
-// GetVersions would create that table, which a check must not and a role that
-// only reads cannot. The statements go below the tracer, as a ping does: they
-// are no traffic of the service.
+// applied reads goose's table of applied versions. HasPending and GetVersions of goose would
+// create that table, which a check must not do and a read-only role cannot do. The statements
+// bypass the tracer, as a ping does, because they are no traffic of the service.
 func (db *DB) applied(ctx context.Context) (versions map[int64]bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, db.cfg.QueryTimeout)
 	defer cancel()
@@ -130,7 +126,7 @@ func (db *DB) applied(ctx context.Context) (versions map[int64]bool, err error) 
 		})
 	})
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == insufficientPrivilege {
-		return nil, fmt.Errorf("the role may not see which migrations are applied: %w; run GRANT SELECT ON %s TO %s",
+		return nil, fmt.Errorf("the role cannot read the applied migrations: %w; run GRANT SELECT ON %s TO %s",
 			err, goose.DefaultTablename, db.poolConfig.ConnConfig.User)
 	}
 	return versions, err
@@ -138,8 +134,7 @@ func (db *DB) applied(ctx context.Context) (versions map[int64]bool, err error) 
 
 func appliedOn(ctx context.Context, conn *pgconn.PgConn) (map[int64]bool, error) {
 	versions := map[int64]bool{}
-	// Reading a table that does not exist would put an error into the server's
-	// log with each check.
+	// Reading a missing table would log an error on the server with each check.
 	exists, err := column(ctx, conn, "SELECT 1 WHERE to_regclass('"+goose.DefaultTablename+"') IS NOT NULL")
 	if err != nil || len(exists) == 0 {
 		return versions, err
@@ -158,7 +153,7 @@ func appliedOn(ctx context.Context, conn *pgconn.PgConn) (map[int64]bool, error)
 	return versions, nil
 }
 
-// column runs a statement with one column of text.
+// column runs a query with one text column.
 func column(ctx context.Context, conn *pgconn.PgConn, query string) ([]string, error) {
 	results, err := conn.Exec(ctx, query).ReadAll()
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// twoMigrations is a schema of two steps.
 func twoMigrations() map[string]string {
 	return map[string]string{
 		"0001_words.sql": "CREATE TABLE words (word text);",
@@ -18,7 +17,7 @@ func twoMigrations() map[string]string {
 	}
 }
 
-func TestPendingMigrationsGateTheStart(t *testing.T) {
+func TestPendingMigrationsDelayTheStart(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	g := declare(t, Config{URL: url}, migrations(twoMigrations()))
@@ -57,7 +56,7 @@ func TestPendingMigrationsGateTheStart(t *testing.T) {
 	}
 	g.exec(t, "DROP TABLE goose_db_version")
 	if err := check(t.Context()); err != nil {
-		t.Errorf("the schema gates the start alone, the check gave %v afterwards", err)
+		t.Errorf("after the start, the check gave %v", err)
 	}
 }
 
@@ -68,14 +67,14 @@ func TestTheSchemaCheckIsNoTraffic(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := g.host.checks["postgres"](t.Context()); err == nil {
-		t.Fatal("nothing is pending")
+		t.Fatal("no migration is pending")
 	}
 	if got := g.series(t, semconv.DBClientOperationDuration); len(got) != 0 || len(g.spans.Ended()) != 0 {
 		t.Errorf("the check counts as statements %q and %d spans, want none", got, len(g.spans.Ended()))
 	}
 }
 
-// A binary that is rolled back meets the schema of its successor.
+// After a rollback, the schema is newer than the binary.
 func TestANewerSchemaIsReady(t *testing.T) {
 	t.Parallel()
 	url := database(t)
@@ -95,8 +94,8 @@ func TestANewerSchemaIsReady(t *testing.T) {
 	}
 }
 
-// A migration with a lower number than one that is applied comes from a branch
-// that was merged late. It is as missing as any other.
+// A migration with a lower number than an applied one comes from a branch that was merged later.
+// It is pending, too.
 func TestAMigrationMergedLateIsPending(t *testing.T) {
 	t.Parallel()
 	url := database(t)
@@ -115,8 +114,8 @@ func TestAMigrationMergedLateIsPending(t *testing.T) {
 	}
 }
 
-// The role of the service may be another than the one that migrates.
-func TestARoleThatOnlyReads(t *testing.T) {
+// The role of the service may differ from the one that migrates.
+func TestReadOnlyRole(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	owner := declare(t, Config{URL: url, Migrate: true}, migrations(twoMigrations()))
@@ -159,8 +158,7 @@ func TestManyPendingMigrationsAreNotAllNamed(t *testing.T) {
 	}
 }
 
-// A request that arrives while migrations are pending is told that the service is not
-// ready, and not that it failed.
+// A request while migrations are pending gets unavailable and not an internal error.
 func TestAStatementBeforeTheMigrationsIsUnavailable(t *testing.T) {
 	t.Parallel()
 	g := declare(t, Config{URL: database(t)}, migrations(twoMigrations()))

@@ -18,19 +18,18 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// notableWait is the shortest wait for a connection that a trace tells about.
+// notableWait is the minimum wait for a connection that is recorded in a trace.
 const notableWait = 10 * time.Millisecond
 
-// tracers are what pgx calls around each statement: otelpgx for the spans, and
-// ours for durations and deadlines. otelpgx' own metrics are left out; they
-// would be a second set under other names.
+// tracers returns the tracers for pgx: otelpgx for spans, and tracer for durations and deadlines.
+// The metrics of otelpgx are off; they would be a second set with other names.
 func (db *DB) tracers(provider trace.TracerProvider, conn *pgx.ConnConfig) pgx.QueryTracer {
 	spans := otelpgx.NewTracer(
 		otelpgx.WithTracerProvider(provider),
 		otelpgx.WithMeterProvider(noop.NewMeterProvider()),
 		otelpgx.WithSpanNameFunc(operation),
 		otelpgx.WithDisableAcquireTracer(),
-		// otelpgx would copy the connection's whole configuration for each query.
+		// otelpgx would copy the configuration of the connection for each query.
 		otelpgx.WithDisableConnectionDetailsInAttributes(),
 		otelpgx.WithTracerAttributes(
 			otelsemconv.ServerAddress(conn.Host), otelsemconv.ServerPort(int(conn.Port)), otelsemconv.DBNamespace(conn.Database)),
@@ -38,17 +37,17 @@ func (db *DB) tracers(provider trace.TracerProvider, conn *pgx.ConnConfig) pgx.Q
 	return multitracer.New(spans, &tracer{db: db})
 }
 
-// tracer measures statements and bounds them in time: pgx uses the context that
-// it returns for the rest of the call, rows included.
+// tracer measures statements and sets their deadline: pgx uses the context that it returns for
+// the rest of the call, including rows.
 type tracer struct{ db *DB }
 
-// call is one statement, batch or copy on its way.
+// call is a statement, batch or copy in progress.
 type call struct {
 	began     time.Time
 	operation string
 	cancel    context.CancelFunc
-	err       error // of a statement within a batch
-	ended     bool  // pgx ends a batch that failed twice
+	err       error // of a statement in a batch
+	ended     bool  // pgx ends a failed batch twice
 }
 
 type callKey struct{}
@@ -118,7 +117,7 @@ func (t *tracer) TraceCopyFromEnd(ctx context.Context, _ *pgx.Conn, data pgx.Tra
 	t.end(ctx, data.Err)
 }
 
-// acquisition is one caller on its way to a connection.
+// acquisition is a call that waits for a connection.
 type acquisition struct {
 	began  time.Time
 	cancel context.CancelFunc
@@ -126,8 +125,8 @@ type acquisition struct {
 
 type acquisitionKey struct{}
 
-// outcome takes the error of an acquisition back to the DB's method, which can
-// then tell "no connection" from "the statement failed".
+// outcome returns the error of an acquisition to the DB's method, which can then distinguish a
+// missing connection from a failed statement.
 type outcome struct{ err error }
 
 type outcomeKey struct{}
@@ -162,8 +161,8 @@ func (t *tracer) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, data pgxp
 
 type untimedKey struct{}
 
-// WithoutQueryTimeout lets the statements under the returned context take as
-// long as the context allows: reports, maintenance, LISTEN.
+// WithoutQueryTimeout removes the query timeout from statements with the returned context. Use it
+// for reports, maintenance and LISTEN.
 func WithoutQueryTimeout(ctx context.Context) context.Context {
 	return context.WithValue(ctx, untimedKey{}, true)
 }

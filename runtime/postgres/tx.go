@@ -10,19 +10,17 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A transaction that lost to another one is tried again up to maxTries times in
-// all. Waits double from firstWait and are drawn evenly from zero up to that, so
-// that the losers do not meet again. Five tries wait 150 ms at most, which a
-// request can bear; a transaction that loses five times needs another design.
+// A transaction with a conflict is tried up to maxTries times. The maximum wait doubles from
+// firstWait, and the wait is random up to that, so that the same transactions do not conflict
+// again. Five tries wait at most 150 ms.
 const (
 	maxTries  = 5
 	firstWait = 10 * time.Millisecond
 )
 
-// InTx runs fn in a transaction: it commits when fn returns nil, and rolls back
-// when fn returns an error or panics. When the server asks for another try (a
-// serialization failure or a deadlock), fn runs again in a new transaction, so
-// it must not do anything else that lasts. The zero TxOptions mean the server's
+// InTx runs fn in a transaction. It commits if fn returns nil, and rolls back if fn returns an
+// error or panics. After a serialization failure or a deadlock, it runs fn again in a new
+// transaction, so fn must have no other side effects. The zero TxOptions mean the server's
 // default isolation.
 func (db *DB) InTx(ctx context.Context, opts pgx.TxOptions, fn func(pgx.Tx) error) error {
 	for try := 1; ; try++ {
@@ -30,7 +28,7 @@ func (db *DB) InTx(ctx context.Context, opts pgx.TxOptions, fn func(pgx.Tx) erro
 		if try == maxTries || !repeatable(err) {
 			return err
 		}
-		trace.SpanFromContext(ctx).AddEvent("transaction is tried again")
+		trace.SpanFromContext(ctx).AddEvent("transaction retried")
 		select {
 		case <-ctx.Done():
 			return err
@@ -45,8 +43,8 @@ func (db *DB) once(ctx context.Context, opts pgx.TxOptions, fn func(pgx.Tx) erro
 		return err
 	}
 	defer func() {
-		// After a commit this does nothing. The caller may have left, and the
-		// connection is worth keeping.
+		// This has no effect after a commit. The context may have ended, and the connection
+		// should stay usable.
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), db.cfg.AcquireTimeout)
 		defer cancel()
 		if failed := tx.Rollback(limited); failed != nil && !errors.Is(failed, pgx.ErrTxClosed) && err != nil {

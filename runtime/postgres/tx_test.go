@@ -14,7 +14,7 @@ var errRule = errors.New("an order needs an item")
 
 func TestATransactionIsAllOrNothing(t *testing.T) {
 	t.Parallel()
-	g := open(t, Config{URL: database(t), MaxConns: 1}) // a connection that is not given back is missed at once
+	g := open(t, Config{URL: database(t), MaxConns: 1}) // a connection that is not released is noticed immediately
 	g.exec(t, "CREATE TABLE words (word text)")
 	insert := func(tx pgx.Tx) error {
 		_, err := tx.Exec(t.Context(), "INSERT INTO words VALUES ('one')")
@@ -39,7 +39,7 @@ func TestATransactionIsAllOrNothing(t *testing.T) {
 	left, cancel := context.WithCancel(t.Context())
 	err = g.InTx(left, pgx.TxOptions{}, func(tx pgx.Tx) error { cancel(); return insert(tx) })
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("a caller who left got %v, want canceled", err)
+		t.Errorf("a canceled call got %v, want canceled", err)
 	}
 	if got, want := g.number(t, "SELECT count(*)::int FROM words"), 1; got != want {
 		t.Errorf("got %d rows, want %d", got, want)
@@ -101,6 +101,6 @@ func TestTriesEnd(t *testing.T) {
 	tries = 0
 	_ = g.InTx(ctx, pgx.TxOptions{}, func(pgx.Tx) error { tries++; cancel(); return &pgconn.PgError{Code: "40001"} })
 	if tries > 2 {
-		t.Errorf("got %d tries for a caller who left", tries)
+		t.Errorf("got %d tries for a canceled call", tries)
 	}
 }

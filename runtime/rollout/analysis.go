@@ -12,26 +12,26 @@ import (
 	"time"
 )
 
-// Analysis is what a new version is compared with: the file that scaffold
-// compiles from the objectives of a service.
+// Analysis is the input of a rollout analysis: the file that scaffold compiles from the
+// objectives of a service.
 //
-// In its queries, [Runner] replaces $environment, $version and, for each of Labels,
-// ${NAME} with their values, escaped for a string in double quotes, $window with the
-// time since the analysis began, as in 90s, and $instances with the query of that name.
+// [Runner] replaces placeholders in the queries: $environment, $version and ${NAME} for each of
+// Labels with their values, escaped for a string in double quotes, $window with the time since
+// the analysis began, such as 90s, and $instances with the query Instances.
 type Analysis struct {
 	Service string `json:"service"`
-	// Labels keep instances of one environment apart, such as cluster. A rollout is to
-	// one value of each.
+	// Labels distinguish the parts of an environment, such as cluster. A rollout is to one value
+	// of each.
 	Labels []string `json:"labels,omitempty"`
-	// Instances returns a series for each instance of the version.
+	// Instances is a query that returns a series for each instance of the version.
 	Instances  string      `json:"instances"`
 	Objectives []Objective `json:"objectives"`
 	// Skipped lists the objectives that are not analyzed, with the reason.
 	Skipped []string `json:"skipped,omitempty"`
 }
 
-// Objective is one objective of an [Analysis]. Each of its queries returns one
-// number, or nothing where there is no data.
+// Objective is an objective of an [Analysis]. Each query returns one number, or nothing if there
+// is no data.
 type Objective struct {
 	Name      string  `json:"name"`
 	Objective string  `json:"objective"` // percent, for messages
@@ -40,13 +40,13 @@ type Objective struct {
 	// MinBadEvents is the number of bad events below which the analysis does not fail.
 	MinBadEvents float64 `json:"minBadEvents"`
 	Total        string  `json:"total"`
-	Bad          string  `json:"bad,omitempty"`  // the events that spend the error budget, or
-	Good         string  `json:"good,omitempty"` // those that do not
-	// Idle returns a number where Total has no data because no event has happened.
+	Bad          string  `json:"bad,omitempty"`  // events that spend the error budget, or
+	Good         string  `json:"good,omitempty"` // events that do not
+	// Idle returns a number if Total has no data because no event has happened.
 	Idle string `json:"idle,omitempty"`
 }
 
-// Read reads an analysis. An unknown key is an error.
+// Read parses an analysis. An unknown key is an error.
 func Read(r io.Reader) (Analysis, error) {
 	var a Analysis
 	dec := json.NewDecoder(r)
@@ -74,8 +74,8 @@ func (a Analysis) check() error {
 	return nil
 }
 
-// ParseLabels parses the values of Labels from pairs separated by commas, as in
-// cluster=eu-1,region=eu. It wants one pair for each label, and no others.
+// ParseLabels parses the values of Labels from comma-separated pairs, such as
+// cluster=eu-1,region=eu. It requires one pair for each label and accepts no others.
 func (a Analysis) ParseLabels(text string) (map[string]string, error) {
 	values := map[string]string{}
 	for pair := range strings.SplitSeq(text, ",") {
@@ -96,12 +96,11 @@ func (a Analysis) ParseLabels(text string) (map[string]string, error) {
 	return values, nil
 }
 
-// fill replaces the placeholders of a query.
 func (r Runner) fill(query string, window time.Duration) string {
 	query = strings.ReplaceAll(query, "$instances", r.Analysis.Instances)
 	values := []string{
 		"$environment", inQuotes(r.Environment), "$version", inQuotes(r.Version),
-		// PromQL has no fractions of a unit, and no empty range.
+		// PromQL has no fractions of a unit and no empty range.
 		"$window", strconv.Itoa(max(1, int(window/time.Second))) + "s",
 	}
 	for _, name := range r.Analysis.Labels {

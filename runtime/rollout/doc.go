@@ -1,13 +1,11 @@
-// Package rollout analyzes a new version of a service after its rollout: it
-// queries Prometheus for what the instances of that version did since, and
-// compares that with the objectives of the service.
+// Package rollout analyzes a new version of a service after its rollout. It queries Prometheus
+// for the requests of the new version's instances, and compares them with the objectives of the
+// service.
 //
-// The analysis failed when the ratio of bad events is above the threshold of a
-// page and there are enough of them: then the version should be rolled back. It
-// passed when there were enough events and it did not fail. Everything else is
-// inconclusive: no data, too few events, a Prometheus that cannot be reached,
-// rejects the query, warns that its result is incomplete, or returns no number.
-// No traffic is split: all of it reaches the new version.
+// The analysis fails if the ratio of bad events exceeds the threshold of a page and there are
+// enough bad events: then roll the version back. It passes if there are enough events and it does
+// not fail. Otherwise it is inconclusive: no data, too few events, or an error or a warning of
+// Prometheus. No traffic is split: all requests reach the new version.
 //
-// Command rollout-analysis is the same for pipelines.
+// Command rollout-analysis runs the analysis in pipelines.
 package rollout

@@ -13,17 +13,16 @@ import (
 	"time"
 )
 
-// maxResponse bounds what is read of a response: one sample needs a few hundred
-// bytes, and an error page of a proxy is cut.
+// maxResponse is the number of bytes read of a response. A sample needs a few hundred.
 const maxResponse = 1 << 20
 
-// queryTimeout bounds one query. Prometheus itself gives up after two minutes.
+// queryTimeout limits a query. Prometheus's own default is two minutes.
 const queryTimeout = 30 * time.Second
 
 // Prometheus queries the HTTP API of Prometheus, or of a compatible store.
 type Prometheus struct {
-	// URL is the address without /api/v1/query, as in
-	// http://prometheus.monitoring:9090 or https://mimir.acme.com/prometheus.
+	// URL is the address without /api/v1/query, such as http://prometheus.monitoring:9090 or
+	// https://mimir.acme.com/prometheus.
 	URL string
 	// Token is sent as a bearer token unless it is empty. No error contains it.
 	Token string
@@ -36,12 +35,11 @@ type NoDataError struct{ Query string }
 
 func (e *NoDataError) Error() string { return "no data for " + e.Query }
 
-// rejectedError is a response that a retry does not change.
+// rejectedError is a permanent error.
 type rejectedError struct{ reason string }
 
 func (e *rejectedError) Error() string { return e.reason }
 
-// response is what the API sends.
 type response struct {
 	Status    string   `json:"status"`
 	Error     string   `json:"error"`
@@ -53,13 +51,13 @@ type response struct {
 	} `json:"data"`
 }
 
-// sample is one of a vector: its value is a pair of time and text.
+// sample is a sample of a vector: its value is a pair of time and text.
 type sample struct {
 	Value [2]json.RawMessage `json:"value"`
 }
 
-// Number evaluates a query that returns one number. Warnings say why the result may
-// be incomplete. A query that matches nothing is a [NoDataError].
+// Number evaluates a query that returns one number. Warnings are reasons why the result may be
+// incomplete. A query without a result is a [NoDataError].
 func (p Prometheus) Number(ctx context.Context, query string) (n float64, warnings []string, err error) {
 	r, err := p.query(ctx, query)
 	if err != nil {
@@ -76,7 +74,7 @@ func (p Prometheus) Number(ctx context.Context, query string) (n float64, warnin
 	return n, r.Warnings, nil
 }
 
-// text returns the one value of the response.
+// text returns the value of the response.
 func (r response) text(query string) (string, error) {
 	value := [2]json.RawMessage{}
 	switch r.Data.ResultType {
@@ -106,8 +104,7 @@ func (r response) text(query string) (string, error) {
 	return text, nil
 }
 
-// query sends the query by POST, because some are longer than the URLs that proxies
-// accept.
+// query sends the query by POST, because it may be too long for a URL.
 func (p Prometheus) query(ctx context.Context, query string) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
@@ -144,8 +141,7 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// parse parses a response. Prometheus sends JSON with its errors, too; a proxy in
-// front of it may send anything.
+// parse parses a response. Prometheus sends JSON with its errors; a proxy may send anything.
 func parse(status int, text []byte) (response, error) {
 	var r response
 	err := json.Unmarshal(text, &r)
@@ -167,7 +163,7 @@ func parse(status int, text []byte) (response, error) {
 	return response{}, fmt.Errorf("prometheus responded with %d: %s", status, reason)
 }
 
-// beginning returns enough of a response to recognise it, on one line.
+// beginning returns the beginning of a response on one line.
 func beginning(text []byte) string {
 	const enough = 200
 	words := strings.Join(strings.Fields(string(text)), " ")

@@ -37,15 +37,15 @@ const none = `{"status":"success","data":{"resultType":"vector","result":[]}}`
 type recorded map[string]string
 
 // with returns the responses of a good version, except for those given.
-func with(answers recorded) recorded {
+func with(responses recorded) recorded {
 	all := recorded{"count": one("3"), "requests": one("2000"), "failed": one("2"), "answers": one("1990"), "fast": one("1978"), "idle": none}
-	for word, answer := range answers {
+	for word, response := range responses {
 		if word == "*" {
 			for other := range all {
-				all[other] = answer
+				all[other] = response
 			}
 		}
-		all[word] = answer
+		all[word] = response
 	}
 	return all
 }
@@ -74,17 +74,17 @@ func (p *prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.queries = append(p.queries, query)
 	p.tokens[r.Header.Get("Authorization")] = true
 	word := query[:strings.IndexAny(query+"[", "([{")]
-	answer, ok := p.looks[min(p.at, len(p.looks))-1][word]
+	response, ok := p.looks[min(p.at, len(p.looks))-1][word]
 	if !ok {
 		http.Error(w, "unexpected "+query, http.StatusTeapot)
 		return
 	}
 	status := http.StatusOK
-	if _, err := fmt.Sscanf(answer, "%d ", &status); err == nil {
-		_, answer, _ = strings.Cut(answer, " ")
+	if _, err := fmt.Sscanf(response, "%d ", &status); err == nil {
+		_, response, _ = strings.Cut(response, " ")
 	}
 	w.WriteHeader(status)
-	io.WriteString(w, answer)
+	io.WriteString(w, response)
 }
 
 // clock advances when the runner waits.
@@ -119,49 +119,49 @@ func TestResults(t *testing.T) {
 		reason string
 		took   time.Duration
 	}{
-		"good":                         {[]recorded{with(nil)}, rollout.Passed, "availability: 2 of 2000 events bad", whole},
-		"failing from the start":       {[]recorded{with(recorded{"requests": one("100"), "failed": one("10")}), with(recorded{"requests": one("200"), "failed": one("20")})}, rollout.Failed, "20 of 200 events bad, 100.0 times what the objective of 99.9 % allows", time.Minute},
-		"failing at the end":           {append(repeat(19, with(nil)), with(recorded{"failed": one("60")})), rollout.Failed, "60 of 2000", whole},
-		"slow":                         {append(repeat(19, with(nil)), with(recorded{"fast": one("1590")})), rollout.Failed, "latency: 400 of 1990", whole},
-		"a cold start that is over":    {[]recorded{with(recorded{"requests": one("100"), "failed": one("10")}), with(recorded{"requests": one("2000"), "failed": one("10")})}, rollout.Passed, "10 of 2000", whole},
-		"at the threshold":             {[]recorded{with(recorded{"requests": one("10000"), "failed": one("144")})}, rollout.Passed, "", whole},
-		"four bad events":              {[]recorded{with(recorded{"requests": one("60"), "failed": one("4")})}, rollout.Passed, "", whole},
-		"an estimate of five":          {append(repeat(19, with(nil)), with(recorded{"requests": one("60"), "failed": one("4.6")})), rollout.Failed, "", whole},
-		"all of a few requests":        {[]recorded{with(recorded{"requests": one("3"), "failed": one("3")}), with(recorded{"requests": one("6"), "failed": one("6")})}, rollout.Failed, "6 of 6", time.Minute},
-		"too few requests":             {[]recorded{with(recorded{"requests": one("49"), "failed": one("0"), "answers": one("49"), "fast": one("49")})}, rollout.Inconclusive, "fewer than 50 events", whole},
-		"no requests":                  {[]recorded{with(recorded{"requests": one("0"), "failed": one("0"), "answers": one("0"), "fast": one("0")})}, rollout.Inconclusive, "no requests reached the new version (3 instances)", whole},
-		"one objective without many":   {[]recorded{with(recorded{"answers": one("0"), "fast": one("0")})}, rollout.Passed, "latency: 0 of 0 events bad, fewer than 50 events", whole},
-		"empty":                        {[]recorded{with(recorded{"*": none})}, rollout.Inconclusive, "no instance of version v2 found in prod", whole},
-		"no failures to be seen":       {[]recorded{with(recorded{"failed": none})}, rollout.Inconclusive, "availability: no data for failed", whole},
-		"a bucket that is missing":     {[]recorded{with(recorded{"fast": none})}, rollout.Inconclusive, "latency: no data for fast", whole},
-		"a histogram that is not born": {[]recorded{with(recorded{"answers": none, "idle": one("2000")})}, rollout.Passed, "latency: 0 of 0", whole},
-		"a histogram that is absent":   {[]recorded{with(recorded{"answers": none})}, rollout.Inconclusive, "latency: no data for idle", whole},
-		"more good than there were":    {[]recorded{with(recorded{"fast": one("1991")})}, rollout.Passed, "latency: 0 of 1990", whole},
-		"no instance, but numbers":     {[]recorded{with(recorded{"count": none})}, rollout.Inconclusive, "no instance", whole},
-		"gone at the end":              {append(repeat(19, with(nil)), with(recorded{"*": none})), rollout.Inconclusive, "no instance", whole},
-		"401":                          {[]recorded{with(recorded{"*": `401 {"status":"error"}`})}, rollout.Inconclusive, "401: PROMETHEUS_TOKEN is missing", 30 * time.Second},
-		"403 of a proxy":               {[]recorded{with(recorded{"*": `403 <html>no</html>`})}, rollout.Inconclusive, "403: PROMETHEUS_TOKEN is missing", 30 * time.Second},
-		"400":                          {[]recorded{with(recorded{"failed": `400 {"status":"error","errorType":"bad_data","error":"parse error"}`})}, rollout.Inconclusive, "400: parse error", 30 * time.Second},
-		"429":                          {[]recorded{with(recorded{"*": `429 too many outstanding requests`})}, rollout.Inconclusive, "429: too many", retried},
-		"429 that ends":                {append(repeat(20, with(recorded{"*": `429 slow down`})), with(nil)), rollout.Passed, "", whole + 30*time.Second},
-		"500":                          {[]recorded{with(recorded{"*": `500 {"status":"error","errorType":"internal","error":"expanding series"}`})}, rollout.Inconclusive, "500: expanding series", retried},
-		"500 of one query":             {[]recorded{with(recorded{"failed": `500 x`})}, rollout.Inconclusive, "500", retried},
-		"503 for a while":              {append(repeat(5, with(recorded{"*": `503 starting`})), with(nil)), rollout.Passed, "", whole},
-		"200 and an error":             {[]recorded{with(recorded{"failed": `{"status":"error","error":"query timed out"}`})}, rollout.Inconclusive, "query timed out", retried},
-		"garbage":                      {[]recorded{with(recorded{"*": `<html>Sign in</html>`})}, rollout.Inconclusive, "not from the API of prometheus: <html>Sign in", retried},
-		"nothing at all":               {[]recorded{with(recorded{"*": ``})}, rollout.Inconclusive, "not from the API of prometheus: (empty)", retried},
-		"half an answer":               {[]recorded{with(recorded{"failed": one("1")[:40]})}, rollout.Inconclusive, "not from the API", retried},
-		"another type":                 {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"matrix","result":[]}}`})}, rollout.Inconclusive, `type "matrix"`, retried},
-		"two series":                   {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]},{"metric":{},"value":[1,"2"]}]}}`})}, rollout.Inconclusive, "2 series", retried},
-		"no number":                    {[]recorded{with(recorded{"failed": one("many")})}, rollout.Inconclusive, `"many", which is not a number`, retried},
-		"a number and no text":         {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,2]}]}}`})}, rollout.Inconclusive, "not a string", retried},
-		"NaN":                          {[]recorded{with(recorded{"failed": one("NaN")})}, rollout.Inconclusive, "NaN", retried},
-		"infinite":                     {[]recorded{with(recorded{"requests": one("+Inf")})}, rollout.Inconclusive, "+Inf", retried},
-		"good, but only a part":        {[]recorded{with(recorded{"requests": warned("2000")})}, rollout.Inconclusive, "incomplete result: store b is away", whole},
-		"bad, though only a part":      {append(repeat(19, with(nil)), with(recorded{"failed": warned("60")})), rollout.Failed, "60 of 2000", whole},
-		"a scalar":                     {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}`})}, rollout.Passed, "", whole},
-		"numbers that go down":         {[]recorded{with(recorded{"requests": one("400"), "failed": one("40")}), with(recorded{"requests": one("300"), "failed": one("30")})}, rollout.Failed, "30 of 300", whole},
-		"failing, then unreachable":    {append(repeat(1, with(recorded{"requests": one("100"), "failed": one("10")})), with(recorded{"*": `500 x`})), rollout.Inconclusive, "500", retried},
+		"good":                                 {[]recorded{with(nil)}, rollout.Passed, "availability: 2 of 2000 events bad", whole},
+		"failing from the start":               {[]recorded{with(recorded{"requests": one("100"), "failed": one("10")}), with(recorded{"requests": one("200"), "failed": one("20")})}, rollout.Failed, "20 of 200 events bad, 100.0 times what the objective of 99.9 % allows", time.Minute},
+		"failing at the end":                   {append(repeat(19, with(nil)), with(recorded{"failed": one("60")})), rollout.Failed, "60 of 2000", whole},
+		"slow":                                 {append(repeat(19, with(nil)), with(recorded{"fast": one("1590")})), rollout.Failed, "latency: 400 of 1990", whole},
+		"a cold start that is over":            {[]recorded{with(recorded{"requests": one("100"), "failed": one("10")}), with(recorded{"requests": one("2000"), "failed": one("10")})}, rollout.Passed, "10 of 2000", whole},
+		"at the threshold":                     {[]recorded{with(recorded{"requests": one("10000"), "failed": one("144")})}, rollout.Passed, "", whole},
+		"four bad events":                      {[]recorded{with(recorded{"requests": one("60"), "failed": one("4")})}, rollout.Passed, "", whole},
+		"an estimate of five":                  {append(repeat(19, with(nil)), with(recorded{"requests": one("60"), "failed": one("4.6")})), rollout.Failed, "", whole},
+		"all of a few requests":                {[]recorded{with(recorded{"requests": one("3"), "failed": one("3")}), with(recorded{"requests": one("6"), "failed": one("6")})}, rollout.Failed, "6 of 6", time.Minute},
+		"too few requests":                     {[]recorded{with(recorded{"requests": one("49"), "failed": one("0"), "answers": one("49"), "fast": one("49")})}, rollout.Inconclusive, "fewer than 50 events", whole},
+		"no requests":                          {[]recorded{with(recorded{"requests": one("0"), "failed": one("0"), "answers": one("0"), "fast": one("0")})}, rollout.Inconclusive, "no requests reached the new version (3 instances)", whole},
+		"one objective with too few events":    {[]recorded{with(recorded{"answers": one("0"), "fast": one("0")})}, rollout.Passed, "latency: 0 of 0 events bad, fewer than 50 events", whole},
+		"empty":                                {[]recorded{with(recorded{"*": none})}, rollout.Inconclusive, "no instance of version v2 found in prod", whole},
+		"no series of failures":                {[]recorded{with(recorded{"failed": none})}, rollout.Inconclusive, "availability: no data for failed", whole},
+		"a missing bucket":                     {[]recorded{with(recorded{"fast": none})}, rollout.Inconclusive, "latency: no data for fast", whole},
+		"a histogram without observations yet": {[]recorded{with(recorded{"answers": none, "idle": one("2000")})}, rollout.Passed, "latency: 0 of 0", whole},
+		"a missing histogram":                  {[]recorded{with(recorded{"answers": none})}, rollout.Inconclusive, "latency: no data for idle", whole},
+		"more good events than total":          {[]recorded{with(recorded{"fast": one("1991")})}, rollout.Passed, "latency: 0 of 1990", whole},
+		"no instance, but numbers":             {[]recorded{with(recorded{"count": none})}, rollout.Inconclusive, "no instance", whole},
+		"no data at the end":                   {append(repeat(19, with(nil)), with(recorded{"*": none})), rollout.Inconclusive, "no instance", whole},
+		"401":                                  {[]recorded{with(recorded{"*": `401 {"status":"error"}`})}, rollout.Inconclusive, "401: PROMETHEUS_TOKEN is missing", 30 * time.Second},
+		"403 of a proxy":                       {[]recorded{with(recorded{"*": `403 <html>no</html>`})}, rollout.Inconclusive, "403: PROMETHEUS_TOKEN is missing", 30 * time.Second},
+		"400":                                  {[]recorded{with(recorded{"failed": `400 {"status":"error","errorType":"bad_data","error":"parse error"}`})}, rollout.Inconclusive, "400: parse error", 30 * time.Second},
+		"429":                                  {[]recorded{with(recorded{"*": `429 too many outstanding requests`})}, rollout.Inconclusive, "429: too many", retried},
+		"429 that ends":                        {append(repeat(20, with(recorded{"*": `429 slow down`})), with(nil)), rollout.Passed, "", whole + 30*time.Second},
+		"500":                                  {[]recorded{with(recorded{"*": `500 {"status":"error","errorType":"internal","error":"expanding series"}`})}, rollout.Inconclusive, "500: expanding series", retried},
+		"500 of one query":                     {[]recorded{with(recorded{"failed": `500 x`})}, rollout.Inconclusive, "500", retried},
+		"503 for a while":                      {append(repeat(5, with(recorded{"*": `503 starting`})), with(nil)), rollout.Passed, "", whole},
+		"200 and an error":                     {[]recorded{with(recorded{"failed": `{"status":"error","error":"query timed out"}`})}, rollout.Inconclusive, "query timed out", retried},
+		"garbage":                              {[]recorded{with(recorded{"*": `<html>Sign in</html>`})}, rollout.Inconclusive, "not from the API of prometheus: <html>Sign in", retried},
+		"nothing at all":                       {[]recorded{with(recorded{"*": ``})}, rollout.Inconclusive, "not from the API of prometheus: (empty)", retried},
+		"a truncated response":                 {[]recorded{with(recorded{"failed": one("1")[:40]})}, rollout.Inconclusive, "not from the API", retried},
+		"another type":                         {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"matrix","result":[]}}`})}, rollout.Inconclusive, `type "matrix"`, retried},
+		"two series":                           {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]},{"metric":{},"value":[1,"2"]}]}}`})}, rollout.Inconclusive, "2 series", retried},
+		"no number":                            {[]recorded{with(recorded{"failed": one("many")})}, rollout.Inconclusive, `"many", which is not a number`, retried},
+		"a number and no text":                 {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,2]}]}}`})}, rollout.Inconclusive, "not a string", retried},
+		"NaN":                                  {[]recorded{with(recorded{"failed": one("NaN")})}, rollout.Inconclusive, "NaN", retried},
+		"infinite":                             {[]recorded{with(recorded{"requests": one("+Inf")})}, rollout.Inconclusive, "+Inf", retried},
+		"good, but only a part":                {[]recorded{with(recorded{"requests": warned("2000")})}, rollout.Inconclusive, "incomplete result: store b is away", whole},
+		"bad, though only a part":              {append(repeat(19, with(nil)), with(recorded{"failed": warned("60")})), rollout.Failed, "60 of 2000", whole},
+		"a scalar":                             {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}`})}, rollout.Passed, "", whole},
+		"numbers that go down":                 {[]recorded{with(recorded{"requests": one("400"), "failed": one("40")}), with(recorded{"requests": one("300"), "failed": one("30")})}, rollout.Failed, "30 of 300", whole},
+		"failing, then unreachable":            {append(repeat(1, with(recorded{"requests": one("100"), "failed": one("10")})), with(recorded{"*": `500 x`})), rollout.Inconclusive, "500", retried},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -257,13 +257,13 @@ func TestNoObjective(t *testing.T) {
 func TestCheckNeedsResponsesAndNoData(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		answers recorded
-		ok      bool
+		responses recorded
+		ok        bool
 	}{
 		"a first release": {with(recorded{"*": none}), true}, "good": {with(nil), true},
 		"401": {with(recorded{"*": "401 x"}), false}, "a query that it rejects": {with(recorded{"fast": "400 x"}), false},
 	} {
-		r, _, _ := newRunner(t, io.Discard, tt.answers)
+		r, _, _ := newRunner(t, io.Discard, tt.responses)
 		if err := r.Check(t.Context()); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -30,9 +30,8 @@ func (r Result) String() string {
 	return "inconclusive"
 }
 
-// MinRequests is how many events an objective needs before it can pass. A version
-// that fails one request in ten shows the five bad events that a page needs in
-// about as many.
+// MinRequests is the default number of events that an objective needs to pass. A version that
+// fails one request in ten has the five bad events that a page needs in about as many.
 const MinRequests = 50
 
 // Querier evaluates a query; [Prometheus] is one.
@@ -40,14 +39,14 @@ type Querier interface {
 	Number(ctx context.Context, query string) (n float64, warnings []string, err error)
 }
 
-// Clock is the time.
+// Clock is a clock for tests.
 type Clock interface {
 	Now() time.Time
-	// Wait returns after the time, or with the error of a context that ends.
+	// Wait returns after d, or with an error if the context ends.
 	Wait(ctx context.Context, d time.Duration) error
 }
 
-// Runner analyzes one version in one environment, or one part of it.
+// Runner analyzes a version in an environment, or in a part of it.
 type Runner struct {
 	Analysis    Analysis
 	Environment string
@@ -55,21 +54,19 @@ type Runner struct {
 	Labels      map[string]string // a value for each of Analysis.Labels
 	Duration    time.Duration     // of the analysis, which begins when the rollout is complete
 	Interval    time.Duration     // between two evaluations
-	MinRequests float64           // events below which no objective passes
+	MinRequests float64           // minimum number of events of an objective to pass
 	Querier     Querier
 	Clock       Clock
 	// Log receives a line for each evaluation.
 	Log io.Writer
 }
 
-// attempts is how often the last evaluation is tried: it decides, and one lost
-// response must not.
+// attempts is the maximum number of attempts of the last evaluation, which decides.
 const attempts = 3
 
-// Run analyzes for the whole duration, or until the version clearly fails: above
-// the threshold since the analysis began, and also since the last evaluation. A
-// cold start that is over does not end the analysis, and a failure that continues
-// ends it early. The reason is a sentence for people.
+// Run analyzes for the whole duration, or until the version clearly fails: above the threshold
+// since the analysis began, and also since the last evaluation. So a cold start does not end the
+// analysis, and a lasting failure ends it early. reason is a sentence for people.
 func (r Runner) Run(ctx context.Context) (result Result, reason string) {
 	if len(r.Analysis.Objectives) == 0 {
 		return Inconclusive, r.noObjective()
@@ -101,8 +98,8 @@ func (r Runner) Run(ctx context.Context) (result Result, reason string) {
 	return r.decide(ctx, start)
 }
 
-// Check runs every query once and returns the first error. It is for before the
-// rollout, so it accepts queries without data.
+// Check runs every query once and returns the first error. Call it before a rollout; it accepts
+// queries without data.
 func (r Runner) Check(ctx context.Context) error {
 	if len(r.Analysis.Objectives) == 0 {
 		return errors.New(r.noObjective())
@@ -158,17 +155,16 @@ func (r Runner) logf(format string, args ...any) {
 	fmt.Fprintf(r.Log, format+"\n", args...) //nolint:errcheck // a closed log does not change the result
 }
 
-// evaluation is the result of all queries at one moment.
 type evaluation struct {
 	instances  float64
 	objectives []counts
-	// temporary says that a retry may help, permanent that it does not.
+	// temporary means that a retry may help, permanent that it does not.
 	temporary, permanent bool
 	problem              string // why there is no result
 	incomplete           string // why the result may be incomplete
 }
 
-// counts are the events of one objective at one moment.
+// counts are the events of an objective at one time.
 type counts struct {
 	Objective
 	total, bad float64
@@ -234,17 +230,17 @@ func (e evaluation) without(err error) evaluation {
 	return e
 }
 
-// exceeded says whether the ratio of bad events is above the threshold.
+// exceeded reports whether the ratio of bad events exceeds the threshold.
 func (o Objective) exceeded(total, bad float64) bool {
 	return total > 0 && bad > 0 && bad/total > o.Threshold
 }
 
 func (c counts) failed() bool {
-	// Counts may be estimates: what rounds to the number counts as the number.
+	// Counts may be estimates: values that round to the number count as the number.
 	return c.missing == "" && c.exceeded(c.total, c.bad) && c.bad > c.MinBadEvents-0.5
 }
 
-// result is the result of one evaluation alone.
+// result returns the result of this evaluation alone.
 func (e evaluation) result() Result {
 	if e.problem != "" {
 		return Inconclusive
@@ -257,14 +253,15 @@ func (e evaluation) result() Result {
 		enough = enough || c.missing == "" && c.total >= c.min
 		missing = missing || c.missing != ""
 	}
-	// An incomplete result can fail and never pass.
+	// An incomplete result can fail but not pass.
 	if enough && !missing && e.incomplete == "" {
 		return Passed
 	}
 	return Inconclusive
 }
 
-// keepsFailing returns the objective that fails, and failed since the last evaluation, too.
+// keepsFailing returns an objective that has failed since the start and since the last
+// evaluation.
 func (e evaluation) keepsFailing(last evaluation) string {
 	if e.problem != "" || last.problem != "" {
 		return ""
@@ -280,7 +277,6 @@ func (e evaluation) keepsFailing(last evaluation) string {
 	return ""
 }
 
-// idle says whether no event of any objective happened.
 func (e evaluation) idle() bool {
 	for _, c := range e.objectives {
 		if c.total > 0 || c.missing != "" {

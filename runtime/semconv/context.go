@@ -1,10 +1,9 @@
 package semconv
 
-// ContextKey names what one leaf of the runtime leaves in a context for another
-// that does not import it.
+// ContextKey is the key of a context value that packages of the runtime share without importing
+// each other.
 type ContextKey string
 
-// ContextPriority holds the priority of the request that is being answered, as
-// one of the texts PriorityCritical and its siblings. It is not there for the
-// default.
+// ContextPriority is the key of the request's priority: PriorityCritical or PrioritySheddable.
+// There is no value for the default priority.
 const ContextPriority ContextKey = "priority"

@@ -1,19 +1,16 @@
-// Package semconv is the one place where a signal is named.
+// Package semconv defines the names of all metrics, labels and attributes.
 //
-// The runtime emits these names, package slo writes rules over them, package
-// dashboards draws them, and a service's own check compares all three. A name
-// that is typed anywhere else is a defect that the linter reports.
+// The runtime emits these names, package slo writes rules with them, and package dashboards
+// queries them. The linter reports a name that is written anywhere else.
 //
-// Names follow the OpenTelemetry semantic conventions ([Version]) in their
-// Prometheus form: dots become underscores, the unit is a suffix, and counters
-// end in _total. What the conventions do not name (outcome, the runtime's own
-// health) follows the same grammar. A test compares the names here with the
-// convention's Go package.
+// The names follow the OpenTelemetry semantic conventions ([Version]) in their Prometheus form:
+// dots become underscores, the unit is a suffix, and counters end in _total. Names that the
+// conventions do not define follow the same rules. A test compares the names with the Go package
+// of the conventions.
 //
-// Metric, label and attribute names are public: changing one is a major
-// version, and both names live for one minor version.
+// Metric, label and attribute names are public. A new major version is needed to change one, and
+// both names exist for one minor version.
 package semconv
 
-// Version is the release of the OpenTelemetry semantic conventions that the
-// names in this package follow.
+// Version is the version of the OpenTelemetry semantic conventions that the names follow.
 const Version = "1.43.0"

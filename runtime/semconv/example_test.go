@@ -6,7 +6,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// A query that is written with the names cannot ask for what nobody emits.
+// Queries use the same constants as the code that emits the metrics.
 func Example() {
 	fmt.Printf("sum by (%s) (rate(%s{%s=%q}[5m]))\n",
 		semconv.LabelRoute, semconv.HTTPServerRequests, semconv.LabelOutcome, semconv.OutcomeServerError)

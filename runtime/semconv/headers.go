@@ -1,16 +1,14 @@
 package semconv
 
-// Headers that tell the next service how long its caller waits and how much the
-// answer matters, in the canonical form of net/http.
+// Headers with the timeout and the priority of a request, in the canonical form of net/http.
 const (
-	// HeaderTimeout is the time in whole milliseconds that the caller waits.
-	// Envoy, and whatever is built on it, sends it to every service, so that the
-	// deadline is known also where a caller knows nothing of this library. We
-	// send this one.
+	// HeaderTimeout is the timeout of the client in whole milliseconds. Envoy sends it to every
+	// service, so that the deadline is known even if a client does not use this library. Package
+	// httpclient sends it.
 	HeaderTimeout = "X-Envoy-Expected-Rq-Timeout-Ms"
-	// HeaderGRPCTimeout is gRPC's: up to eight digits and a unit, as in 250m.
+	// HeaderGRPCTimeout is that of gRPC: up to eight digits and a unit, such as 250m.
 	HeaderGRPCTimeout = "Grpc-Timeout"
-	// HeaderConnectTimeout is Connect's: up to ten digits, milliseconds.
+	// HeaderConnectTimeout is that of Connect: up to ten digits, milliseconds.
 	HeaderConnectTimeout = "Connect-Timeout-Ms"
 	// HeaderPriority is critical, default or sheddable.
 	HeaderPriority = "X-Request-Priority"

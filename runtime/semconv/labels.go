@@ -1,6 +1,6 @@
 package semconv
 
-// Labels of metrics: attribute names of the convention, dots as underscores.
+// Labels of metrics: attribute names of the conventions, with underscores instead of dots.
 const (
 	LabelMethod          = "http_request_method"
 	LabelRoute           = "http_route"
@@ -39,54 +39,53 @@ const (
 	ConnectionStateInUse = "used"
 )
 
-// Outcomes: what one request means to an availability objective. Bad events
-// are OutcomeServerError and OutcomeShed.
+// Outcomes of a request. OutcomeServerError and OutcomeShed are bad events of an availability
+// objective.
 const (
-	// OutcomeSuccess is an answer below 400.
+	// OutcomeSuccess is a response below 400.
 	OutcomeSuccess = "success"
-	// OutcomeClientError is a 4xx, or a client that went away (recorded 499).
+	// OutcomeClientError is a 4xx, or a client that disconnected (recorded as 499).
 	OutcomeClientError = "client_error"
-	// OutcomeServerError is a 5xx, a panic, a truncated response, or our own
-	// deadline, whatever status was already sent.
+	// OutcomeServerError is a 5xx, a panic, a truncated response, or a deadline of the server,
+	// even if another status was sent.
 	OutcomeServerError = "server_error"
-	// OutcomeShed is a request refused to protect the others.
+	// OutcomeShed is a request rejected to protect other requests.
 	OutcomeShed = "shed"
 )
 
-// StatusClientClosedRequest is recorded for a client that went away before the
-// answer. It never goes over the wire. 499 is nginx's number, which dashboards
-// and people already know.
+// StatusClientClosedRequest is recorded if the client disconnected before the response. It is
+// never sent. 499 is nginx's status.
 const StatusClientClosedRequest = 499
 
-// Outcomes lists every outcome, in the order dashboards show them.
+// Outcomes returns all outcomes, in the order in which dashboards show them.
 func Outcomes() []string {
 	return []string{OutcomeSuccess, OutcomeClientError, OutcomeServerError, OutcomeShed}
 }
 
-// BadOutcomes lists the outcomes that spend an availability budget.
+// BadOutcomes returns the outcomes that spend the error budget of availability.
 func BadOutcomes() []string { return []string{OutcomeServerError, OutcomeShed} }
 
-// DurationBuckets returns the bounds, in seconds, that the convention advises
-// for http.server.request.duration.
+// DurationBuckets returns the bounds in seconds that the conventions recommend for
+// http.server.request.duration.
 func DurationBuckets() []float64 {
 	return []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
 }
 
-// DatabaseBuckets returns the bounds, in seconds, that the convention advises
-// for db.client.operation.duration.
+// DatabaseBuckets returns the bounds in seconds that the conventions recommend for
+// db.client.operation.duration.
 func DatabaseBuckets() []float64 {
 	return []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10}
 }
 
-// Label and values of overload protection.
+// Labels and label values of overload protection.
 const (
 	LabelPriority     = "priority"
 	PriorityCritical  = "critical"
 	PriorityDefault   = "default"
 	PrioritySheddable = "sheddable"
-	ShedLimit         = "limit"      // waited for its turn in vain
-	ShedQueueFull     = "queue_full" // so many wait that it was not worth waiting
-	ShedDeadline      = "deadline"   // its caller would have given up before the answer
+	ShedLimit         = "limit"      // the maximum time in the queue is over
+	ShedQueueFull     = "queue_full" // the queue is full
+	ShedDeadline      = "deadline"   // the response would miss the client's deadline
 	ShedMemory        = "memory"     // the process is short of memory
 	ShedBodies        = "bodies"     // too many large request bodies are being received
 )
@@ -105,30 +104,29 @@ const (
 	SignalProfiles = "profiles"
 )
 
-// Values of [LabelReason] in [RuntimeTelemetryDropped]. What is counted are
-// spans, log records and log lines, pushes of metrics, uploads of profiles; what
-// a collector rejects out of a push is counted in data points.
+// Values of [LabelReason] in [RuntimeTelemetryDropped]. It counts spans, log records, log lines,
+// pushes of metrics, and uploads of profiles. Metrics that a collector rejects are counted in
+// data points.
 const (
-	// DropQueueFull means that more was produced than the backend takes.
+	// DropQueueFull means that the queue of the exporter is full.
 	DropQueueFull = "queue_full"
-	// DropExportFailed means that the backend was away, refused or broke off.
+	// DropExportFailed means that the backend was unavailable, returned an error or disconnected.
 	DropExportFailed = "export_failed"
-	// DropRejected means that the backend took a batch and said that it threw
-	// some of it away (OTLP's partial success).
+	// DropRejected means that the backend accepted a batch and rejected a part of it (partial
+	// success of OTLP).
 	DropRejected = "rejected"
-	// DropShutdown means that the process ended before it could be sent.
+	// DropShutdown means that the process ended before the export.
 	DropShutdown = "shutdown"
-	// DropBlocked means that nobody read the standard output of the process:
-	// log lines, once the buffer for them was full.
+	// DropBlocked means that standard output was blocked and the buffer for log lines full.
 	DropBlocked = "blocked"
 )
 
-// Signals lists the signals of a service.
+// Signals returns the signals of a service.
 func Signals() []string {
 	return []string{SignalTraces, SignalLogs, SignalMetrics, SignalProfiles}
 }
 
-// DropReasons lists why telemetry may be given up.
+// DropReasons returns the reasons for dropped telemetry.
 func DropReasons() []string {
 	return []string{DropQueueFull, DropExportFailed, DropRejected, DropShutdown, DropBlocked}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// prometheus is a name of the convention as Prometheus spells it: dots become
-// underscores, and the unit is a suffix.
+// prometheus returns the Prometheus form of a name of the conventions: dots become underscores,
+// and the unit is a suffix.
 func prometheus(name, unit string) string {
 	name = strings.ReplaceAll(name, ".", "_")
 	if unit == "s" {
@@ -34,7 +34,7 @@ func TestMetricNamesAreTheConventions(t *testing.T) {
 		{semconv.DBClientConnectionTimeouts, dbconv.ClientConnectionTimeouts{}.Name() + "_total", dbconv.ClientConnectionTimeouts{}.Unit()},
 	} {
 		if want := prometheus(tc.name, tc.unit); tc.got != want {
-			t.Errorf("%s: the convention says %s", tc.got, want)
+			t.Errorf("%s: the conventions define %s", tc.got, want)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func TestLabelsAreTheConventionsAttributes(t *testing.T) {
 		semconv.LabelServiceName:   string(otel.ServiceNameKey),
 	} {
 		if want := strings.ReplaceAll(want, ".", "_"); got != want {
-			t.Errorf("%s: the convention says %s", got, want)
+			t.Errorf("%s: the conventions define %s", got, want)
 		}
 	}
 	if !strings.HasSuffix(otel.SchemaURL, semconv.Version) {
@@ -65,7 +65,7 @@ func TestLabelsAreTheConventionsAttributes(t *testing.T) {
 	}
 }
 
-// The bounds are those that the convention advises, sorted and in seconds.
+// The bounds are those of the conventions, sorted and in seconds.
 func TestBucketsRise(t *testing.T) {
 	t.Parallel()
 	for name, bounds := range map[string][]float64{"http": semconv.DurationBuckets(), "db": semconv.DatabaseBuckets()} {

@@ -11,7 +11,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// hello is the service under test, wired as its main does.
+// hello is the run function of the service under test.
 func hello(ctx context.Context, svc *runtime.Service) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /hello", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })
@@ -20,7 +20,7 @@ func hello(ctx context.Context, svc *runtime.Service) error {
 }
 
 func ExampleStart() {
-	var t *testing.T // that of the test
+	var t *testing.T // the test
 	svc := servicetest.Start(t, runtime.Info{Name: "hello"}, runtime.Defaults{}, hello, "TRACE_RATIO=1")
 	res, err := http.Get(svc.URL + "/hello")
 	if err != nil {
@@ -29,6 +29,6 @@ func ExampleStart() {
 	_ = res.Body.Close()
 	span := svc.WaitSpan(func(s servicetest.Span) bool { return s.Name == "GET /hello" })
 	if span.Failed {
-		t.Errorf("the span says %q", span.StatusMessage)
+		t.Errorf("the span has the status %q", span.StatusMessage)
 	}
 }

@@ -20,9 +20,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Span is a span as a collector received it.
+// Span is a span that a collector received.
 type Span struct {
-	TraceID, SpanID, ParentID string // hex; ParentID is empty for a root
+	TraceID, SpanID, ParentID string // hex; ParentID is empty for a root span
 	Name                      string
 	Kind                      tracepb.Span_SpanKind
 	Attributes                map[string]any // strings, booleans, int64 and float64
@@ -33,15 +33,15 @@ type Span struct {
 	Start, End                time.Time
 }
 
-// Profile is one upload to a profile server.
+// Profile is an upload to a profile server.
 type Profile struct {
-	Name string // application name with its tags, as in orders{service_version=v1}
+	Name string // application name with tags, such as orders{service_version=v1}
 	Size int    // bytes of the body
-	Data []byte // the profile itself, in pprof's format
+	Data []byte // the profile in the pprof format
 }
 
-// Receiver is the other end of the telemetry: an OTLP/HTTP collector and a
-// profile server that keep what they are sent. It is safe for concurrent use.
+// Receiver is an OTLP/HTTP collector and a profile server that store what they receive. It is
+// safe for concurrent use.
 type Receiver struct {
 	URL string
 
@@ -60,8 +60,7 @@ func NewReceiver(tb testing.TB) *Receiver {
 	return r
 }
 
-// ListenReceiver starts a receiver outside of a test, on a free port of this
-// machine. Call stop when it is no longer needed.
+// ListenReceiver starts a receiver outside a test, on a free loopback port. Call stop to stop it.
 func ListenReceiver() (r *Receiver, stop func()) {
 	r = &Receiver{}
 	mux := http.NewServeMux()
@@ -74,16 +73,16 @@ func ListenReceiver() (r *Receiver, stop func()) {
 	return r, server.Close
 }
 
-// Spans are the spans received so far, in the order of arrival.
+// Spans returns the spans received so far, in the order of arrival.
 func (r *Receiver) Spans() []Span { return locked(r, &r.spans) }
 
-// Logs are the bodies of the log records received so far.
+// Logs returns the bodies of the log records received so far.
 func (r *Receiver) Logs() []string { return locked(r, &r.logs) }
 
-// Metrics are the names of the metrics pushed so far, one entry a push.
+// Metrics returns the names of the metrics pushed so far, repeated for each push.
 func (r *Receiver) Metrics() []string { return locked(r, &r.metrics) }
 
-// Profiles are the profiles uploaded so far.
+// Profiles returns the profiles uploaded so far.
 func (r *Receiver) Profiles() []Profile { return locked(r, &r.profiles) }
 
 func locked[T any](r *Receiver, list *[]T) []T {
@@ -107,7 +106,7 @@ func (r *Receiver) takeTraces(w http.ResponseWriter, req *http.Request) {
 			}
 		}
 	}
-	answer(w, &collectortrace.ExportTraceServiceResponse{})
+	respond(w, &collectortrace.ExportTraceServiceResponse{})
 }
 
 func spanOf(s *tracepb.Span, resource map[string]any) Span {
@@ -140,7 +139,7 @@ func (r *Receiver) takeLogs(w http.ResponseWriter, req *http.Request) {
 			}
 		}
 	}
-	answer(w, &collectorlogs.ExportLogsServiceResponse{})
+	respond(w, &collectorlogs.ExportLogsServiceResponse{})
 }
 
 func (r *Receiver) takeMetrics(w http.ResponseWriter, req *http.Request) {
@@ -157,7 +156,7 @@ func (r *Receiver) takeMetrics(w http.ResponseWriter, req *http.Request) {
 			}
 		}
 	}
-	answer(w, &collectormetrics.ExportMetricsServiceResponse{})
+	respond(w, &collectormetrics.ExportMetricsServiceResponse{})
 }
 
 func (r *Receiver) takeProfile(w http.ResponseWriter, req *http.Request) {
@@ -173,10 +172,9 @@ func (r *Receiver) takeProfile(w http.ResponseWriter, req *http.Request) {
 	r.profiles = append(r.profiles, Profile{Name: req.URL.Query().Get("name"), Size: body.Len(), Data: data})
 }
 
-// maxProfile is the largest upload that is taken; real ones have some 100 KiB.
+// maxProfile is the maximum size of an upload; real ones have about 100 KiB.
 const maxProfile = 16 << 20
 
-// uploaded is the part of an upload that holds the profile.
 func uploaded(w http.ResponseWriter, req *http.Request) ([]byte, error) {
 	req.Body = http.MaxBytesReader(w, req.Body, maxProfile)
 	if err := req.ParseMultipartForm(maxProfile); err != nil { //nolint:gosec // bounded one line above
@@ -211,7 +209,7 @@ func read(w http.ResponseWriter, req *http.Request, msg proto.Message) bool {
 	return true
 }
 
-func answer(w http.ResponseWriter, msg proto.Message) {
+func respond(w http.ResponseWriter, msg proto.Message) {
 	data, err := proto.Marshal(msg)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

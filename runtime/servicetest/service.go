@@ -22,13 +22,12 @@ import (
 	"github.com/observability-first/scaffold/runtime"
 )
 
-// Patience is how long a helper waits for something to happen before it fails
-// the test. It bounds a hanging test; it is never waited for in full otherwise.
-const Patience = 20 * time.Second
+// Timeout is the maximum time that a helper waits before it fails the test.
+const Timeout = 20 * time.Second
 
-// Service is a service that runs inside a test.
+// Service is a service that runs in a test.
 type Service struct {
-	URL      string // of the API, as in http://127.0.0.1:40123
+	URL      string // of the API, such as http://127.0.0.1:40123
 	AdminURL string // of probes and metrics
 	Receiver *Receiver
 
@@ -40,9 +39,9 @@ type Service struct {
 	stderr  output
 }
 
-// Start runs the service and returns once it is ready. env holds further
-// variables as "KEY=value"; each replaces the kit's own. Sampling and access
-// log are complete unless told otherwise. The service stops with the test.
+// Start starts the service and returns when it is ready. env has additional environment variables
+// as "KEY=value", which override the defaults of this package. By default, all requests are
+// sampled and logged. The service stops with the test.
 func Start(tb testing.TB, info runtime.Info, defaults runtime.Defaults, run func(context.Context, *runtime.Service) error, env ...string) *Service {
 	tb.Helper()
 	s := &Service{
@@ -71,8 +70,8 @@ func Start(tb testing.TB, info runtime.Info, defaults runtime.Defaults, run func
 			s.AdminURL = "http://" + addrs[1].String()
 		}
 	case <-s.exited:
-		tb.Fatalf("the service ended with status %d before it started:\n%s%s", s.status, s.stderr.String(), s.stdout.String())
-	case <-time.After(Patience):
+		tb.Fatalf("the service exited with code %d before it started:\n%s%s", s.status, s.stderr.String(), s.stdout.String())
+	case <-time.After(Timeout):
 		tb.Fatalf("the service did not start:\n%s%s", s.stderr.String(), s.stdout.String())
 	}
 	s.WaitReady()
@@ -91,7 +90,7 @@ func (s *Service) environment(extra []string) map[string]string {
 	return variables
 }
 
-// WaitReady waits until /readyz answers 200.
+// WaitReady waits until /readyz responds with 200.
 func (s *Service) WaitReady() {
 	s.tb.Helper()
 	s.wait("ready", func() bool {
@@ -100,52 +99,52 @@ func (s *Service) WaitReady() {
 	})
 }
 
-// Stop sends SIGTERM and returns the exit status. To a service that is stopping
-// already it is a second signal, which skips the waiting.
+// Stop sends SIGTERM and returns the exit code. If the service is already stopping, this is a
+// second signal, which skips waits.
 func (s *Service) Stop() int {
 	s.tb.Helper()
 	s.Signal(syscall.SIGTERM)
 	return s.Wait()
 }
 
-// Wait waits for the service to end and returns the exit status.
+// Wait waits for the service to exit and returns the exit code.
 func (s *Service) Wait() int {
 	s.tb.Helper()
 	select {
 	case <-s.exited:
-	case <-time.After(2 * Patience):
+	case <-time.After(2 * Timeout):
 		s.tb.Fatalf("the service did not stop:\n%s", s.stdout.String())
 	}
 	return s.status
 }
 
-// Signal sends a signal to the service without waiting for what it does.
+// Signal sends a signal to the service and returns immediately.
 func (s *Service) Signal(sig os.Signal) {
 	select {
 	case s.signals <- sig:
-	default: // two signals are under way; a third changes nothing
+	default: // two signals are pending; a third has no effect
 	}
 }
 
-// Done is closed when the service has ended.
+// Done returns a channel that is closed when the service has exited.
 func (s *Service) Done() <-chan struct{} { return s.exited }
 
-// Stderr is what the service wrote to standard error.
+// Stderr returns the standard error of the service.
 func (s *Service) Stderr() string { return s.stderr.String() }
 
-// Spans are the spans that arrived so far.
+// Spans returns the spans received so far.
 func (s *Service) Spans() []Span { return s.Receiver.Spans() }
 
-// WaitSpan waits for a span that the function accepts.
+// WaitSpan waits for a span for which accept returns true.
 func (s *Service) WaitSpan(accept func(Span) bool) Span {
 	s.tb.Helper()
 	return waitFor(s, "span", s.Spans, accept)
 }
 
-// Line is one log line.
+// Line is a log line.
 type Line map[string]any
 
-// Logs are the lines that were logged so far.
+// Logs returns the lines logged so far.
 func (s *Service) Logs() []Line {
 	var lines []Line
 	scanner := bufio.NewScanner(strings.NewReader(s.stdout.String()))
@@ -159,15 +158,15 @@ func (s *Service) Logs() []Line {
 	return lines
 }
 
-// WaitLog waits for a log line that the function accepts.
+// WaitLog waits for a log line for which accept returns true.
 func (s *Service) WaitLog(accept func(Line) bool) Line {
 	s.tb.Helper()
 	return waitFor(s, "log line", s.Logs, accept)
 }
 
-// Metric scrapes the service and returns the sum over the series of the metric
-// whose labels include the given ones. For a histogram that is the number of
-// observations. found is false when there is no such series.
+// Metric scrapes the service and returns the sum of the metric's series that have the given
+// labels. For a histogram it is the number of observations. found is false if there is no such
+// series.
 func (s *Service) Metric(name string, labels map[string]string) (sum float64, found bool) {
 	s.tb.Helper()
 	_, body := s.get(s.AdminURL + "/metrics")
@@ -235,18 +234,18 @@ func waitFor[T any](s *Service, what string, list func() []T, accept func(T) boo
 	return found
 }
 
-// wait asks until the condition holds, and shows what the service logged when it
-// never does.
+// wait polls until holds returns true. If it times out, it fails the test with the log of the
+// service.
 func (s *Service) wait(what string, holds func() bool) {
 	s.tb.Helper()
-	deadline := time.After(Patience)
+	deadline := time.After(Timeout)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			s.tb.Fatalf("waited %s for: %s\nlog:\n%s", Patience, what, s.stdout.String())
+			s.tb.Fatalf("waited %s for: %s\nlog:\n%s", Timeout, what, s.stdout.String())
 		}
 	}
 }

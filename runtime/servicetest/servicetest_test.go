@@ -9,7 +9,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// One request is read back from every signal, and the service ends when told.
+// A request is visible in every signal, and the service exits on a signal.
 func TestARequestIsReadBackFromEverySignal(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, runtime.Info{Name: "hello"}, runtime.Defaults{}, hello, "TRACE_RATIO=1", "ACCESS_LOG=all")
@@ -31,9 +31,9 @@ func TestARequestIsReadBackFromEverySignal(t *testing.T) {
 	labels := map[string]string{semconv.LabelRoute: "/hello", semconv.LabelOutcome: semconv.OutcomeSuccess}
 	svc.WaitMetric(semconv.HTTPServerRequests, labels, 1)
 	if sum, found := svc.Metric(semconv.HTTPServerRequests, map[string]string{semconv.LabelRoute: "/nowhere"}); found {
-		t.Errorf("a route that nobody has counts %v", sum)
+		t.Errorf("an unknown route counts %v", sum)
 	}
 	if status := svc.Stop(); status != 0 || svc.Stderr() != "" {
-		t.Errorf("exit code %d, and said %q", status, svc.Stderr())
+		t.Errorf("exit code %d, stderr %q", status, svc.Stderr())
 	}
 }

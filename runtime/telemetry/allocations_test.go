@@ -13,8 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// The race detector makes pools forget on purpose, so that these counts hold
-// only without it; `make test` runs them apart.
+// The race detector makes pools drop objects; `make test` runs these tests without it.
 
 func TestAllocationsOfALine(t *testing.T) {
 	tel, err := New(Options{Service: "orders", Stdout: io.Discard})
@@ -28,7 +27,7 @@ func TestAllocationsOfALine(t *testing.T) {
 	ctx, now, text := parentContext(true, false), time.Now(), strings.Repeat("a", 30)
 	got := testing.AllocsPerRun(1000, func() {
 		attributes := [...]slog.Attr{slog.String("url_path", text), slog.Float64("duration_seconds", 0.25)}
-		tel.WriteLine(ctx, now, slog.LevelInfo, "request answered", attributes[:])
+		tel.WriteLine(ctx, now, slog.LevelInfo, "request completed", attributes[:])
 	})
 	if got > 0 {
 		t.Errorf("a line allocates %v times", got)
@@ -41,11 +40,11 @@ func TestAllocationsOfADecision(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	tel.Decide(trace.SpanContext{}, now) // takes the floor of this second
+	tel.Decide(trace.SpanContext{}, now) // uses the minimum rate of this second
 	remote := trace.SpanContextFromContext(parentContext(true, true))
 	if got := testing.AllocsPerRun(1000, func() {
 		if tel.Decide(trace.SpanContext{}, now).Span.IsSampled() || tel.Decide(remote, now).Span.TraceID() != remote.TraceID() {
-			t.Error("the decision is not the sampler's")
+			t.Error("the decision differs from the sampler's")
 		}
 	}); got > 0 {
 		t.Errorf("two decisions allocate %v times", got)

@@ -8,32 +8,30 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Bounds of a batcher. Queue, batch and period are the defaults that the
-// OpenTelemetry specification gives for batch processors; the export timeout is
-// shorter than its 30 s, because it bounds what a hanging collector holds.
+// Limits of a batcher. Queue, batch and period are the defaults of the OpenTelemetry
+// specification for batch processors. The export timeout is shorter than its 30 s, because it
+// limits what a hanging collector holds.
 const (
 	queueSize     = 2048
 	batchSize     = 512
 	batchPeriod   = 5 * time.Second
 	exportTimeout = 10 * time.Second
-	// settle is what counting gets after the time for a flush is over.
+	// settle is the time to count drops after the deadline of a flush.
 	settle = 100 * time.Millisecond
 )
 
-// batcher hands items to a slow export function without ever making the giver
-// wait: a full queue drops and counts. The SDK's own batch processors drop
-// silently, which is why this exists.
+// batcher passes items to a slow export function and never blocks: if the queue is full, it drops
+// and counts items. The batch processors of the SDK drop silently.
 //
-// It starts nothing until start, may be given items before that, and is safe
-// for concurrent use.
+// It accepts items before start, and is safe for concurrent use.
 type batcher[T any] struct {
 	queue  chan T
 	export func(context.Context, []T) error
 	drop   func(reason string, n int)
 	period time.Duration
 
-	// cancel ends the context of an export that is in flight when shutdown runs
-	// out of time. start sets it; before that it does nothing.
+	// cancel ends the context of an export in flight when shutdown runs out of time. It does
+	// nothing before start.
 	cancel context.CancelFunc
 
 	startOnce sync.Once
@@ -56,7 +54,7 @@ func newBatcher[T any](period time.Duration, export func(context.Context, []T) e
 	}
 }
 
-// add never waits.
+// add never blocks.
 func (b *batcher[T]) add(item T) {
 	select {
 	case <-b.done:
@@ -72,12 +70,11 @@ func (b *batcher[T]) add(item T) {
 	}
 	select {
 	case <-b.done:
-		b.abandon() // the queue was closed while the item went in
+		b.abandon() // the queue was closed meanwhile
 	default:
 	}
 }
 
-// abandon counts what is queued and will never be sent.
 func (b *batcher[T]) abandon() {
 	for {
 		select {
@@ -97,26 +94,26 @@ func (b *batcher[T]) start() {
 	})
 }
 
-// flush exports what is queued now, or returns when the context ends.
+// flush exports all queued items, or returns when the context ends.
 func (b *batcher[T]) flush(ctx context.Context) error {
-	answer := make(chan struct{})
+	done := make(chan struct{})
 	select {
-	case b.flushes <- answer:
+	case b.flushes <- done:
 	case <-b.done:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
-	case <-answer:
+	case <-done:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// shutdown exports what is queued within the context and counts the rest as
-// dropped. It returns a moment after the context ends even if an export hangs.
+// shutdown exports queued items until the context ends, and counts the rest as dropped. It
+// returns a moment after the context ends, even if an export hangs.
 func (b *batcher[T]) shutdown(ctx context.Context) error {
 	started := true
 	b.startOnce.Do(func() { started = false })
@@ -131,7 +128,7 @@ func (b *batcher[T]) shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	// An export that heeds its context ends now, and what it lost is counted.
+	// An export that respects its context ends now, and its items are counted.
 	b.cancel()
 	select {
 	case <-b.done:
@@ -141,11 +138,11 @@ func (b *batcher[T]) shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// run exports until shutdown. The context is the parent of all exports before
-// that, and ends with the goroutine.
+// run exports until shutdown. The context is the parent of all exports until then, and ends with
+// the goroutine.
 func (b *batcher[T]) run(running context.Context, cancel context.CancelFunc) {
 	defer cancel()
-	defer b.abandon() // what came in between the last look and the close
+	defer b.abandon() // items added between the last read and the close
 	defer close(b.done)
 	batch := make([]T, 0, batchSize)
 	ticker := time.NewTicker(b.period)
@@ -158,9 +155,9 @@ func (b *batcher[T]) run(running context.Context, cancel context.CancelFunc) {
 			}
 		case <-ticker.C:
 			batch = b.send(running, batch)
-		case answer := <-b.flushes:
+		case done := <-b.flushes:
 			batch = b.drain(running, batch)
-			close(answer)
+			close(done)
 		case ctx := <-b.stop:
 			b.drain(ctx, batch)
 			return
@@ -168,7 +165,7 @@ func (b *batcher[T]) run(running context.Context, cancel context.CancelFunc) {
 	}
 }
 
-// drain sends everything that is queued, or drops it once the context ended.
+// drain sends all queued items, or drops them after the context ended.
 func (b *batcher[T]) drain(ctx context.Context, batch []T) []T {
 	for {
 		select {

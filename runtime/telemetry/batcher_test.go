@@ -13,7 +13,6 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// tally counts drops by reason.
 type tally struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -81,7 +80,7 @@ func TestBatcherSendsFullBatchesAtOnce(t *testing.T) {
 	})
 }
 
-// Nobody who adds ever waits, and every item is either sent or counted.
+// add never blocks, and every item is either sent or counted.
 func TestBatcherCountsEveryDrop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -98,7 +97,7 @@ func TestBatcherCountsEveryDrop(t *testing.T) {
 			b.add(i)
 		}
 		if took := time.Since(began); took != 0 {
-			t.Errorf("adding waited %s", took)
+			t.Errorf("add took %s", took)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
@@ -115,7 +114,7 @@ func TestBatcherCountsEveryDrop(t *testing.T) {
 		}
 		b.add(1)
 		if got := d.counts()[semconv.DropShutdown]; got == 0 {
-			t.Error("an item after the end is not counted")
+			t.Error("an item after shutdown is not counted")
 		}
 	})
 }
@@ -157,8 +156,8 @@ func TestBatcherThatNeverStarted(t *testing.T) {
 	}
 }
 
-// An export that ignores its context holds up nothing: what waits behind it is
-// counted, a moment after the budget.
+// An export that ignores its context delays nothing: queued items are counted a moment after the
+// deadline.
 func TestBatcherExportThatIgnoresItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -185,8 +184,8 @@ func TestBatcherExportThatIgnoresItsContext(t *testing.T) {
 	})
 }
 
-// Whoever adds while the batcher ends is served or counted, never forgotten.
-func TestBatcherForgetsNothingAtTheEnd(t *testing.T) {
+// Items added during the shutdown are sent or counted.
+func TestBatcherLosesNothingAtShutdown(t *testing.T) {
 	t.Parallel()
 	for range 200 {
 		var d tally

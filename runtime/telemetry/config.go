@@ -14,42 +14,42 @@ import (
 	"github.com/observability-first/scaffold/runtime/config"
 )
 
-// Config is what the environment decides about telemetry. The tags are those of
-// package config. Variables that only an exporter reads (headers, certificates,
-// compression) are read by the exporter itself and are not listed here.
+// Config is the configuration of telemetry from environment variables. The tags are those of
+// package config. Exporters read further environment variables themselves (headers, certificates,
+// compression).
 type Config struct {
-	ServiceName        string `env:"OTEL_SERVICE_NAME" help:"name of the service on every signal; the spec's name when unset"`
-	ResourceAttributes string `env:"OTEL_RESOURCE_ATTRIBUTES" help:"further resource attributes, as in deployment.environment.name=staging"`
-	Disabled           bool   `env:"OTEL_SDK_DISABLED" default:"false" help:"export nothing; metrics stay readable on the admin listener"`
+	ServiceName        string `env:"OTEL_SERVICE_NAME" help:"service name of all signals; the name in scaffold.yaml if unset"`
+	ResourceAttributes string `env:"OTEL_RESOURCE_ATTRIBUTES" help:"additional resource attributes, such as deployment.environment.name=staging"`
+	Disabled           bool   `env:"OTEL_SDK_DISABLED" default:"false" help:"disable exports; /metrics stays available on the admin listener"`
 
-	Endpoint        string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" format:"url" help:"collector for all signals, as in http://127.0.0.1:4318"`
-	TracesEndpoint  string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" format:"url" help:"collector for traces, a full URL"`
-	LogsEndpoint    string `env:"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT" format:"url" help:"collector for logs, a full URL"`
-	MetricsEndpoint string `env:"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" format:"url" help:"collector for metrics, a full URL"`
-	Protocol        string `env:"OTEL_EXPORTER_OTLP_PROTOCOL" default:"http/protobuf" oneof:"http/protobuf,grpc" help:"how to speak to the collector"`
+	Endpoint        string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" format:"url" help:"collector for all signals, such as http://127.0.0.1:4318"`
+	TracesEndpoint  string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" format:"url" help:"full URL of the collector for traces"`
+	LogsEndpoint    string `env:"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT" format:"url" help:"full URL of the collector for logs"`
+	MetricsEndpoint string `env:"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" format:"url" help:"full URL of the collector for metrics"`
+	Protocol        string `env:"OTEL_EXPORTER_OTLP_PROTOCOL" default:"http/protobuf" oneof:"http/protobuf,grpc" help:"protocol of the collector"`
 
-	TracesExporter  string `env:"OTEL_TRACES_EXPORTER" oneof:"otlp,none" help:"otlp or none; otlp when an endpoint is set"`
-	LogsExporter    string `env:"OTEL_LOGS_EXPORTER" oneof:"otlp,none" help:"otlp sends log records beside the lines on standard output"`
-	MetricsExporter string `env:"OTEL_METRICS_EXPORTER" oneof:"otlp,prometheus,none" help:"otlp pushes what /metrics shows"`
+	TracesExporter  string `env:"OTEL_TRACES_EXPORTER" oneof:"otlp,none" help:"otlp or none; otlp if an endpoint is set"`
+	LogsExporter    string `env:"OTEL_LOGS_EXPORTER" oneof:"otlp,none" help:"otlp also sends log records, in addition to standard output"`
+	MetricsExporter string `env:"OTEL_METRICS_EXPORTER" oneof:"otlp,prometheus,none" help:"otlp pushes the metrics of /metrics"`
 
-	Sampler     string   `env:"OTEL_TRACES_SAMPLER" help:"overrides the service's own sampler, as in always_on"`
-	SamplerArg  string   `env:"OTEL_TRACES_SAMPLER_ARG" help:"ratio for the traceidratio samplers"`
-	TraceRatio  float64  `env:"TRACE_RATIO" min:"0" max:"1" help:"share of new traces that are sampled"`
-	Propagators []string `env:"OTEL_PROPAGATORS" default:"tracecontext,baggage" help:"headers that carry a trace: tracecontext, baggage, none"`
+	Sampler     string   `env:"OTEL_TRACES_SAMPLER" help:"sampler that replaces the service's own, such as always_on"`
+	SamplerArg  string   `env:"OTEL_TRACES_SAMPLER_ARG" help:"ratio of the traceidratio samplers"`
+	TraceRatio  float64  `env:"TRACE_RATIO" min:"0" max:"1" help:"ratio of new traces to sample"`
+	Propagators []string `env:"OTEL_PROPAGATORS" default:"tracecontext,baggage" help:"trace propagation headers: tracecontext, baggage, none"`
 
-	BatchDelay int `env:"OTEL_BSP_SCHEDULE_DELAY" default:"5000" min:"1" help:"longest time in milliseconds that a span or log record waits for others"`
+	BatchDelay int `env:"OTEL_BSP_SCHEDULE_DELAY" default:"5000" min:"1" help:"maximum time in milliseconds before a batch of spans or log records is sent"`
 
-	PushInterval time.Duration `env:"METRICS_PUSH_INTERVAL" default:"15s" min:"1s" help:"time between two pushes of metrics"`
+	PushInterval time.Duration `env:"METRICS_PUSH_INTERVAL" default:"15s" min:"1s" help:"interval between pushes of metrics"`
 
 	LogLevel  slog.Level `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
-	LogFormat string     `env:"LOG_FORMAT" default:"auto" oneof:"auto,text,json" help:"json for programs, text for people; auto is text on a terminal and else json"`
-	NoColor   string     `env:"NO_COLOR" help:"any value writes text without colours"`
+	LogFormat string     `env:"LOG_FORMAT" default:"auto" oneof:"auto,text,json" help:"json, text, or auto: text on a terminal, else json"`
+	NoColor   string     `env:"NO_COLOR" help:"disable colours with any value"`
 
-	PyroscopeAddress  string        `env:"PYROSCOPE_SERVER_ADDRESS" format:"url" help:"where to push profiles, as in http://127.0.0.1:4040"`
-	PyroscopeInterval time.Duration `env:"PYROSCOPE_UPLOAD_INTERVAL" default:"15s" min:"1s" help:"time between two uploads of profiles"`
-	PyroscopeUser     string        `env:"PYROSCOPE_BASIC_AUTH_USER" help:"user for the profile server"`
-	PyroscopePassword config.Secret `env:"PYROSCOPE_BASIC_AUTH_PASSWORD" help:"password for the profile server"`
-	PyroscopeTenant   string        `env:"PYROSCOPE_TENANT_ID" help:"tenant at the profile server"`
+	PyroscopeAddress  string        `env:"PYROSCOPE_SERVER_ADDRESS" format:"url" help:"profile server to push to, such as http://127.0.0.1:4040"`
+	PyroscopeInterval time.Duration `env:"PYROSCOPE_UPLOAD_INTERVAL" default:"15s" min:"1s" help:"interval between uploads of profiles"`
+	PyroscopeUser     string        `env:"PYROSCOPE_BASIC_AUTH_USER" help:"user of the profile server"`
+	PyroscopePassword config.Secret `env:"PYROSCOPE_BASIC_AUTH_PASSWORD" help:"password of the profile server"`
+	PyroscopeTenant   string        `env:"PYROSCOPE_TENANT_ID" help:"tenant of the profile server"`
 }
 
 func (c Config) batchPeriod() time.Duration {
@@ -64,16 +64,17 @@ func (c Config) ExportsTraces() bool { return c.exportsTraces() }
 
 func (c Config) exportsTraces() bool { return c.exports(c.TracesExporter, c.TracesEndpoint) }
 
-// Logs go to standard output, where every platform collects them; they are sent
-// a second time only when that is asked for by name.
+// exportsLogs reports whether logs are also sent to a collector. The common endpoint alone does
+// not enable it, since every platform collects standard output.
 func (c Config) exportsLogs() bool {
 	return !c.Disabled && (c.LogsExporter == "otlp" || c.LogsExporter == "" && c.LogsEndpoint != "")
 }
 
-// PushesMetrics says whether metrics are sent to a collector.
+// PushesMetrics reports whether metrics are sent to a collector.
 func (c Config) PushesMetrics() bool { return c.exportsMetrics() }
 
-// Metrics are scraped unless pushing is asked for by name.
+// exportsMetrics reports whether metrics are pushed. The common endpoint alone does not enable
+// it, since metrics are scraped.
 func (c Config) exportsMetrics() bool {
 	return !c.Disabled && (c.MetricsExporter == "otlp" || c.MetricsExporter == "" && c.MetricsEndpoint != "")
 }
@@ -85,9 +86,9 @@ func (c Config) exports(exporter, endpoint string) bool {
 	return exporter == "otlp" || endpoint != "" || c.Endpoint != ""
 }
 
-// url returns the full URL for one signal: its own endpoint as it is, or the
-// common one with the path that the specification appends. Empty means that the
-// exporter's default applies, which is the collector on this machine.
+// url returns the full URL for a signal: its own endpoint unchanged, or the common one with the
+// path that the specification appends. It is empty if the exporter's default applies, a collector
+// on this host.
 func (c Config) url(own, path string) string {
 	switch {
 	case own != "":
@@ -100,15 +101,14 @@ func (c Config) url(own, path string) string {
 	return strings.TrimRight(c.Endpoint, "/") + path
 }
 
-// sampler returns the sampler that OTEL_TRACES_SAMPLER names, or the service's.
+// sampler returns the sampler of OTEL_TRACES_SAMPLER, or the service's own.
 func (c Config) sampler(own Sampling, now func() time.Time) (sdktrace.Sampler, error) {
 	ratio, err := c.samplerRatio()
 	if err != nil {
 		return nil, err
 	}
 	if !c.exportsTraces() {
-		// Nobody keeps a trace, so nothing may say that one was: log lines and
-		// exemplars would lead nowhere.
+		// Traces are not stored, so no log line or exemplar may refer to one.
 		return sdktrace.NeverSample(), nil
 	}
 	switch c.Sampler {
@@ -127,7 +127,7 @@ func (c Config) sampler(own Sampling, now func() time.Time) (sdktrace.Sampler, e
 	case "parentbased_traceidratio":
 		return sdktrace.ParentBased(sdktrace.TraceIDRatioBased(ratio)), nil
 	}
-	return nil, fmt.Errorf("OTEL_TRACES_SAMPLER=%q is not known; write always_on, always_off, traceidratio, "+
+	return nil, fmt.Errorf("OTEL_TRACES_SAMPLER=%q is unknown; write always_on, always_off, traceidratio, "+
 		"parentbased_always_on, parentbased_always_off or parentbased_traceidratio", c.Sampler)
 }
 
@@ -154,7 +154,7 @@ func (c Config) propagator() (propagation.TextMapPropagator, error) {
 		case "baggage":
 			list = append(list, propagation.Baggage{})
 		default:
-			return nil, fmt.Errorf("OTEL_PROPAGATORS names %q; write tracecontext, baggage or none", name)
+			return nil, fmt.Errorf("OTEL_PROPAGATORS has an unknown value %q; write tracecontext, baggage or none", name)
 		}
 	}
 	return propagation.NewCompositeTextMapPropagator(list...), nil

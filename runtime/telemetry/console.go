@@ -20,13 +20,13 @@ const (
 	formatJSON = "json"
 )
 
-// writesText reports whether log lines are for a person.
+// writesText reports whether log lines are text.
 func (c Config) writesText(out io.Writer) bool {
 	return c.LogFormat == formatText || c.LogFormat == formatAuto && isTerminal(out)
 }
 
-// isTerminal reports whether the writer is a terminal. The null device is the other
-// character device that a standard output may be.
+// isTerminal reports whether the writer is a terminal. The null device is a character device,
+// too.
 func isTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	if !ok {
@@ -40,10 +40,10 @@ func isTerminal(out io.Writer) bool {
 	return err == nil && !os.SameFile(info, null)
 }
 
-// consoleTime is short: whoever reads a terminal knows the day.
+// consoleTime has no date.
 const consoleTime = "15:04:05.000"
 
-// ANSI escapes of a console.
+// ANSI escape sequences.
 const (
 	ansiReset  = "\x1b[0m"
 	ansiDim    = "\x1b[2m"
@@ -52,15 +52,15 @@ const (
 	ansiYellow = "\x1b[33m"
 )
 
-// console writes a record as a line for a person: time, level and message, then the
-// attributes as slog's text handler writes them.
+// console writes records as text: time, level and message, then attributes in the form of slog's
+// text handler.
 type console struct {
 	*consoleOutput
 
 	attributes slog.Handler // writes to consoleOutput.line
 }
 
-// consoleOutput is what the handlers derived from one console share.
+// consoleOutput is shared by the handlers derived from one console.
 type consoleOutput struct {
 	level  slog.Leveler
 	colour bool
@@ -75,10 +75,9 @@ func newConsole(out io.Writer, level slog.Leveler, colour bool) console {
 	return console{o, slog.NewTextHandler(&o.line, &slog.HandlerOptions{Level: level, ReplaceAttr: forPeople})}
 }
 
-// forPeople leaves out what stands at the head of the line, and writes numbers without
-// exponents.
+// forPeople removes the attributes that begin the line, and writes numbers without exponents.
 func forPeople(groups []string, a slog.Attr) slog.Attr {
-	const digits = 1e6 // microseconds, where the unit is seconds
+	const digits = 1e6 // microseconds if the unit is seconds
 	_, level := a.Value.Any().(slog.Level)
 	switch {
 	case len(groups) == 0 && (a.Key == slog.LevelKey && level || a.Key == slog.MessageKey && a.Value.String() == ""):
@@ -153,13 +152,13 @@ func levelColour(l slog.Level) string {
 	return ansiGreen
 }
 
-// padded is the level in the width of the longest one that has no offset.
+// padded pads the level to the width of the longest standard level.
 func padded(level string) string {
 	const width = len("ERROR")
 	return level + strings.Repeat(" ", max(0, width-len(level)))
 }
 
-// printable quotes a message that would control the terminal.
+// printable quotes a message with terminal control characters.
 func printable(message string) string {
 	if strings.ContainsFunc(message, unicode.IsControl) {
 		return strconv.Quote(message)

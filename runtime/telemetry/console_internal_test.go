@@ -24,8 +24,8 @@ func TestColoursOfAConsole(t *testing.T) {
 	}
 }
 
-// What reads the null device or a file is a program.
-func TestOnlyATerminalIsATerminal(t *testing.T) {
+// The null device and files are not terminals.
+func TestIsTerminal(t *testing.T) {
 	t.Parallel()
 	file, err := os.Create(t.TempDir() + "/log")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-func TestTextLinesAreForPeople(t *testing.T) {
+func TestTextLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: &out, Config: telemetry.Config{LogFormat: "text"}})

@@ -9,17 +9,16 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Decision is what is known of a span before it is started: its ids, and in
-// their flags whether it is sampled. A span that is not sampled need not be
-// started at all: log lines and calls to other services want only the ids.
+// Decision has the ids of a span before its start, and whether it is sampled. An unsampled span
+// need not be started: log lines and outgoing calls need only the ids.
 type Decision struct {
 	Span       trace.SpanContext
-	attributes []attribute.KeyValue // the sampler's
+	attributes []attribute.KeyValue // of the sampler
 }
 
-// Decide gives the child of parent, or the first span of a new trace when parent
-// is not valid, its ids and asks the sampler. It does not allocate for a span
-// that is dropped, unless OTEL_TRACES_SAMPLER chose the sampler.
+// Decide makes the sampling decision for a child of parent, or for the root span of a new trace
+// if parent is invalid. It does not allocate for an unsampled span, unless OTEL_TRACES_SAMPLER is
+// set.
 func (t *Telemetry) Decide(parent trace.SpanContext, now time.Time) Decision {
 	id := parent.TraceID()
 	if !parent.IsValid() {
@@ -46,18 +45,17 @@ func (t *Telemetry) sample(parent trace.SpanContext, id trace.TraceID, now time.
 	return t.sampler.ShouldSample(sdktrace.SamplingParameters{ParentContext: ctx, TraceID: id, Kind: trace.SpanKindServer})
 }
 
-// StartSpan starts the span that was decided on, with a tracer of this telemetry's
-// provider. Its parent is the span of the context, as ever.
+// StartSpan starts the span of a decision with a tracer of this package's provider. Its parent is
+// the span of ctx.
 func (*Telemetry) StartSpan(ctx context.Context, tracer trace.Tracer, d Decision, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	decided := &decidedContext{Context: ctx, decision: d}
 	ctx, span := tracer.Start(decided, name, options...)
-	// Spans that are started below this one decide anew.
+	// Child spans get their own decisions.
 	decided.spent = true
 	return ctx, span
 }
 
-// decidedContext tells sampler and id generator what was decided, until the
-// span that it is about has started.
+// decidedContext passes a decision to sampler and id generator until its span has started.
 type decidedContext struct {
 	context.Context
 	decision Decision

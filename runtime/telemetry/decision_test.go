@@ -19,14 +19,13 @@ func newSampled(t *testing.T, c Config, s Sampling) *Telemetry {
 	return tel
 }
 
-// The span that is started has the ids and the fate that were decided; spans
-// below it have ids of their own.
+// The started span has the ids and the decision. Its children have their own ids.
 func TestASpanIsStartedAsDecided(t *testing.T) {
 	t.Parallel()
 	for name, parent := range map[string]context.Context{
-		"a new trace":           context.Background(),
-		"a caller's trace":      parentContext(true, true),
-		"a trace of this place": parentContext(true, false),
+		"a new trace":      context.Background(),
+		"a caller's trace": parentContext(true, true),
+		"a local trace":    parentContext(true, false),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -49,7 +48,7 @@ func TestASpanIsStartedAsDecided(t *testing.T) {
 	}
 }
 
-func TestDecisionsAreTheSamplers(t *testing.T) {
+func TestDecisionsFollowTheSampler(t *testing.T) {
 	t.Parallel()
 	caller := trace.SpanContextFromContext(parentContext(true, true))
 	for name, tc := range map[string]struct {
@@ -58,17 +57,17 @@ func TestDecisionsAreTheSamplers(t *testing.T) {
 		parent   trace.SpanContext
 		want     bool
 	}{
-		"a stranger's flag buys nothing": {Config{}, Sampling{}, caller, false},
-		"a trusted caller's does":        {Config{}, Sampling{TrustRemote: true}, caller, true},
-		"always_on":                      {Config{Sampler: "always_on"}, Sampling{}, trace.SpanContext{}, true},
-		"a parent for always_off":        {Config{Sampler: "parentbased_always_off"}, Sampling{}, caller, true},
-		"nobody keeps traces":            {Config{Disabled: true}, Sampling{Ratio: 1, TrustRemote: true}, caller, false},
+		"an untrusted caller's flag is ignored": {Config{}, Sampling{}, caller, false},
+		"a trusted caller's flag applies":       {Config{}, Sampling{TrustRemote: true}, caller, true},
+		"always_on":                             {Config{Sampler: "always_on"}, Sampling{}, trace.SpanContext{}, true},
+		"a parent for always_off":               {Config{Sampler: "parentbased_always_off"}, Sampling{}, caller, true},
+		"traces are not exported":               {Config{Disabled: true}, Sampling{Ratio: 1, TrustRemote: true}, caller, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tel := newSampled(t, tc.config, tc.sampling)
 			now := time.Now()
-			tel.Decide(trace.SpanContext{}, now) // takes the floor of this second
+			tel.Decide(trace.SpanContext{}, now) // uses the minimum rate of this second
 			got := tel.Decide(tc.parent, now).Span
 			if got.IsSampled() != tc.want || !got.IsValid() || tc.parent.IsValid() && got.TraceID() != tc.parent.TraceID() {
 				t.Errorf("got %+v, want sampled %v", got, tc.want)

@@ -22,8 +22,8 @@ func sameShape(a, b declared.Metric) bool {
 	return a.Type == b.Type && a.Help == b.Help && slices.Equal(a.Labels, b.Labels) && slices.Equal(a.Bounds, b.Bounds)
 }
 
-// unboundedLabels are label names whose values come from outside and never end.
-// Each belongs on a span or a log line, where one more value costs nothing.
+// unboundedLabels are label names with unbounded values. Their values belong on spans or log
+// lines.
 func unboundedLabels() []string {
 	return []string{
 		"path", "url", "uri", "url_path", "url_full", "query", "id", "uuid", "request_id", "user_id", "customer_id", "session_id",
@@ -40,9 +40,9 @@ func reservedLabels() []string {
 
 var snakeCase = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 
-// CheckMetric says everything that is wrong with a declaration's names: the
-// rules of Prometheus' own linter, plus labels whose values never end, since
-// one such label multiplies the cost of everything that is stored.
+// CheckMetric returns all errors in the names of a declaration. The rules are those of
+// Prometheus's linter, plus labels with unbounded values, which multiply the cost of all stored
+// series.
 func CheckMetric(d declared.Metric) error {
 	var problems []error
 	complain := func(format string, args ...any) {
@@ -52,7 +52,7 @@ func CheckMetric(d declared.Metric) error {
 		complain("write the name in snake_case letters and digits, as in orders_placed_total")
 	}
 	if d.Help == "" {
-		complain("say in its help text what it measures")
+		complain("describe what it measures in the help text")
 	}
 	for _, text := range lint(d) {
 		complain("%s", text)
@@ -70,8 +70,8 @@ func CheckMetric(d declared.Metric) error {
 	return errors.Join(problems...)
 }
 
-// checkUnit returns what is wrong with the unit of a metric that a service declares. Foreign
-// collectors keep names such as go_gc_pauses that Prometheus allows.
+// checkUnit checks the unit of a metric that a service declares. It does not apply to external
+// collectors, which have names such as go_gc_pauses.
 func checkUnit(d declared.Metric) error {
 	counted, total := strings.CutSuffix(d.Name, "_total")
 	cut := strings.LastIndexByte(counted, '_') + 1
@@ -93,12 +93,12 @@ func checkUnit(d declared.Metric) error {
 	return nil
 }
 
-// baseUnits are those of abbreviations that Prometheus' linter does not know.
+// baseUnits maps abbreviations that Prometheus's linter does not know.
 func baseUnits() map[string]string {
 	return map[string]string{"kg": "grams", "g": "grams", "mg": "grams", "km": "meters", "cm": "meters", "mm": "meters"}
 }
 
-// abbreviations are those that Prometheus' linter knows, with what to write instead.
+// abbreviations maps those that Prometheus's linter knows to the unit to write.
 func abbreviations() map[string]string {
 	return map[string]string{
 		"s": "seconds", "sec": "seconds", "ms": "seconds", "us": "seconds", "ns": "seconds", "h": "seconds", "d": "seconds",
@@ -107,8 +107,8 @@ func abbreviations() map[string]string {
 	}
 }
 
-// lint asks Prometheus' linter. Names that the OpenTelemetry convention ends in
-// _count are the one exception: they are gauges that count connections.
+// lint returns the problems that Prometheus's linter finds. It allows gauges that end in _count,
+// as OpenTelemetry names counts of connections.
 func lint(d declared.Metric) []string {
 	found, err := promlint.NewWithMetricFamilies([]*dto.MetricFamily{family(d)}).Lint()
 	if err != nil {
@@ -145,7 +145,6 @@ func family(d declared.Metric) *dto.MetricFamily {
 	return &dto.MetricFamily{Name: &d.Name, Help: &d.Help, Type: &kind, Metric: []*dto.Metric{metric}}
 }
 
-// declarationOf reads a declaration off one gathered family.
 func declarationOf(f *dto.MetricFamily) declared.Metric {
 	d := declared.Metric{Name: f.GetName(), Type: declared.Type(strings.ToLower(f.GetType().String())), Help: f.GetHelp(), Labels: []string{}}
 	for _, m := range f.GetMetric() {
@@ -165,7 +164,7 @@ func declarationOf(f *dto.MetricFamily) declared.Metric {
 	return d
 }
 
-// unitOf reads the unit off the name, where Prometheus keeps it.
+// unitOf returns the unit in the name, where Prometheus has it.
 func unitOf(d declared.Metric) string {
 	name := strings.TrimSuffix(d.Name, "_total")
 	for _, unit := range []string{"seconds", "bytes", "ratio", "celsius", "meters", "volts", "joules", "grams", "amperes"} {

@@ -14,7 +14,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// unreachable is a backend that takes nothing.
+// unreachable is a backend that rejects everything.
 type unreachable struct{}
 
 func (unreachable) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error {
@@ -22,8 +22,7 @@ func (unreachable) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error {
 }
 func (unreachable) Shutdown(context.Context) error { return nil }
 
-// A backend that stays unreachable is logged once a minute, with the number of
-// failures in between.
+// An unreachable backend is logged once a minute, with the number of failures in between.
 func TestUnreachableBackendIsLoggedOnceAMinute(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -40,7 +39,7 @@ func TestUnreachableBackendIsLoggedOnceAMinute(t *testing.T) {
 		t.Fatal(err)
 	}
 	provider := tel.TracerProvider().(*sdktrace.TracerProvider)
-	// One batch every five seconds, as by default, for two minutes and a half.
+	// One batch every five seconds, as by default, for 2.5 minutes.
 	for range 30 {
 		_, span := provider.Tracer("test").Start(t.Context(), "work")
 		span.End()
@@ -52,7 +51,7 @@ func TestUnreachableBackendIsLoggedOnceAMinute(t *testing.T) {
 	if err := tel.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(out.String(), "telemetry was not delivered"); n != 3 {
+	if n := strings.Count(out.String(), "telemetry not delivered"); n != 3 {
 		t.Fatalf("%d lines, want 3:\n%s", n, out.String())
 	}
 	for i, want := range []any{nil, float64(11), float64(11)} {

@@ -10,11 +10,11 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// declareDrops gives every signal and reason its zero, so that the first drop of
-// a fresh process is an increase that a rate can see.
+// declareDrops initializes the counters of all signals and reasons, so that a rate sees the first
+// drop.
 func (t *Telemetry) declareDrops() error {
 	dropped, err := t.registry.Counter(semconv.RuntimeTelemetryDropped,
-		"Telemetry that was given up rather than let it slow the service.", semconv.LabelSignal, semconv.LabelReason)
+		"Dropped spans, log records, metric points and profiles.", semconv.LabelSignal, semconv.LabelReason)
 	if err != nil {
 		return err
 	}
@@ -28,14 +28,13 @@ func (t *Telemetry) declareDrops() error {
 	return nil
 }
 
-// dropper counts what is given up of one signal.
 func (t *Telemetry) dropper(signal string) func(reason string, n int) {
 	counters := t.dropped[signal]
 	return func(reason string, n int) { counters[reason].Add(float64(n)) }
 }
 
-// undelivered says how much of a batch an export lost, and why. A collector that
-// took the batch may still reject a part of it.
+// undelivered returns how much of a batch an export lost, and why. A collector may accept a batch
+// and reject a part of it.
 func undelivered(err error, batch int) (reason string, n int) {
 	rejected, partial := rejectedItems(err)
 	if !partial {
@@ -44,14 +43,12 @@ func undelivered(err error, batch int) (reason string, n int) {
 	return semconv.DropRejected, min(rejected, batch)
 }
 
-// partialSuccess is the end of the error by which the OTLP exporters tell about
-// a partial success. Their type for it is internal. What stands before is the
-// collector's own text.
+// partialSuccess matches the end of a partial success error of the OTLP exporters, whose type is
+// internal. The text before it is the collector's.
 var partialSuccess = regexp.MustCompile(`^OTLP partial success: (?s:.*) \((-?\d+) (?:spans|logs|metric data points) rejected\)$`)
 
-// rejectedItems reads the number that a collector rejected. An error that tells
-// of anything else beside it is no partial success: nothing is known of the
-// batch then.
+// rejectedItems returns the number of items that a collector rejected. If other errors are
+// joined, the state of the batch is unknown, and partial is false.
 func rejectedItems(err error) (n int, partial bool) {
 	for _, leaf := range leaves(err) {
 		found := partialSuccess.FindStringSubmatch(leaf.Error())
@@ -67,7 +64,7 @@ func rejectedItems(err error) (n int, partial bool) {
 	return n, partial
 }
 
-// leaves are the errors that err joins or wraps, without the wrapping.
+// leaves returns the errors that err joins or wraps, without the wrapping.
 func leaves(err error) []error {
 	switch e := err.(type) { //nolint:errorlint // the tree itself is walked
 	case interface{ Unwrap() []error }:

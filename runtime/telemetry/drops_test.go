@@ -16,16 +16,16 @@ func TestUndelivered(t *testing.T) {
 		reason string
 		n      int
 	}{
-		"a collector that is away":         {errors.New("connection refused"), semconv.DropExportFailed, 10},
-		"a part was rejected":              {partial, semconv.DropRejected, 3},
-		"wrapped by the exporter":          {fmt.Errorf("traces export: %w", errors.Join(partial)), semconv.DropRejected, 3},
-		"a warning without a rejection":    {errors.New("OTLP partial success: be gentle (0 logs rejected)"), semconv.DropRejected, 0},
-		"more than was sent":               {errors.New("OTLP partial success: x (9999 logs rejected)"), semconv.DropRejected, 10},
-		"less than nothing":                {errors.New("OTLP partial success: x (-5 logs rejected)"), semconv.DropRejected, 0},
-		"a number beyond all numbers":      {errors.New("OTLP partial success: x (99999999999999999999 logs rejected)"), semconv.DropExportFailed, 10},
-		"a message that imitates the end":  {errors.New("OTLP partial success: (1 spans rejected)\n (4 spans rejected)"), semconv.DropRejected, 4},
-		"rejected and then broken off":     {errors.Join(partial, errors.New("unexpected EOF")), semconv.DropExportFailed, 10},
-		"a refusal that quotes the format": {errors.New("400: OTLP partial success: x (1 spans rejected)"), semconv.DropExportFailed, 10},
+		"an unavailable collector":           {errors.New("connection refused"), semconv.DropExportFailed, 10},
+		"a part was rejected":                {partial, semconv.DropRejected, 3},
+		"wrapped by the exporter":            {fmt.Errorf("traces export: %w", errors.Join(partial)), semconv.DropRejected, 3},
+		"a warning without a rejection":      {errors.New("OTLP partial success: be gentle (0 logs rejected)"), semconv.DropRejected, 0},
+		"more than was sent":                 {errors.New("OTLP partial success: x (9999 logs rejected)"), semconv.DropRejected, 10},
+		"a negative number":                  {errors.New("OTLP partial success: x (-5 logs rejected)"), semconv.DropRejected, 0},
+		"a number that overflows":            {errors.New("OTLP partial success: x (99999999999999999999 logs rejected)"), semconv.DropExportFailed, 10},
+		"a message that imitates the end":    {errors.New("OTLP partial success: (1 spans rejected)\n (4 spans rejected)"), semconv.DropRejected, 4},
+		"rejected, then disconnected":        {errors.Join(partial, errors.New("unexpected EOF")), semconv.DropExportFailed, 10},
+		"a rejection that quotes the format": {errors.New("400: OTLP partial success: x (1 spans rejected)"), semconv.DropExportFailed, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,7 +36,7 @@ func TestUndelivered(t *testing.T) {
 	}
 }
 
-// Whatever a collector answers, the count stays within the batch.
+// The count stays within the batch for any response.
 func FuzzUndelivered(f *testing.F) {
 	f.Add("OTLP partial success: x (3 spans rejected)")
 	f.Add("OTLP partial success:  (-1 metric data points rejected)")

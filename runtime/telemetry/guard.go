@@ -13,44 +13,42 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Bounds of cardinality.
+// Limits of cardinality.
 const (
-	// labelCeiling is how many values one label of one metric has room for. It
-	// is ten times what Prometheus' guidance says to investigate (100) and half
-	// of OpenTelemetry's default limit of series for a whole instrument (2000):
-	// above what a service names by itself, below what hurts a store.
-	labelCeiling = 1000
-	// seriesPerValue bounds the combinations: a metric may have this many times
-	// the ceiling of a label in series.
+	// defaultLabelLimit is the default number of values of a label of a metric. It is ten times what
+	// the Prometheus documentation says to investigate (100), and half of OpenTelemetry's default
+	// limit for all series of an instrument (2000).
+	defaultLabelLimit = 1000
+	// seriesPerValue limits the series of a metric to this multiple of the label limit.
 	seriesPerValue = 20
-	// highestCeiling keeps that product inside an int, also of 32 bits.
-	highestCeiling = math.MaxInt32 / seriesPerValue
-	// valueLength is the longest value of a label in bytes. Names of hosts end at
-	// 253; what is longer was not meant to be a name.
+	// highestLabelLimit keeps that product within a 32-bit int.
+	highestLabelLimit = math.MaxInt32 / seriesPerValue
+	// valueLength is the maximum length of a label value in bytes. Host names have up to 253;
+	// longer values are no names.
 	valueLength = 256
 )
 
-const overflowHelp = "Observations that went into an overflow series because a label had too many values."
+const overflowHelp = "Observations in an overflow series, because a label exceeded its limit of values."
 
-// labelGuard decides which values one label of one metric gets. The metric
-// library asks it for every child, whichever way the child is made.
+// labelGuard limits the values of one label of one metric. client_golang calls it for every
+// child, however the child is created.
 type labelGuard struct {
 	registry *Registry
 	metric   string
 	label    string
 
 	mu        sync.RWMutex
-	known     map[string]string // values with a place, each a copy of its own
-	collapsed bool              // every value overflows: the combinations were too many
+	known     map[string]string // known values, each a copy
+	collapsed bool              // every value overflows, because there were too many combinations
 
 	first    sync.Once
 	overflow prometheus.Counter // set by first
 }
 
-// admit returns the value, or the overflow value when there is no room for it.
+// admit returns the value, or the overflow value if the label is full.
 func (g *labelGuard) admit(value string) string {
 	if value == semconv.OverflowValue {
-		return value // somebody with a closer look has counted it
+		return value // the caller has counted it
 	}
 	if kept, ok := g.find(value); ok {
 		return kept
@@ -72,24 +70,24 @@ func (g *labelGuard) find(value string) (string, bool) {
 	return kept, ok
 }
 
-// learn gives a new value a place while there is one. A value with a place keeps
-// it, also when its series is deleted.
+// learn adds a new value if there is room. A known value stays known, even if its series is
+// deleted.
 func (g *labelGuard) learn(value string) (string, bool) {
 	if len(value) > valueLength || !utf8.ValidString(value) || g.full() {
 		return "", false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.collapsed { // in the meantime
+	if g.collapsed { // meanwhile
 		return "", false
 	}
 	if kept, ok := g.known[value]; ok {
 		return kept, true
 	}
-	if len(g.known) >= g.registry.ceiling() {
+	if len(g.known) >= g.registry.labelLimit() {
 		return "", false
 	}
-	value = strings.Clone(value) // it may be a part of a request's header
+	value = strings.Clone(value) // it may be part of a request header
 	g.known[value] = value
 	return value, true
 }
@@ -97,7 +95,7 @@ func (g *labelGuard) learn(value string) (string, bool) {
 func (g *labelGuard) full() bool {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
-	return g.collapsed || len(g.known) >= g.registry.ceiling()
+	return g.collapsed || len(g.known) >= g.registry.labelLimit()
 }
 
 func (g *labelGuard) values() int {
@@ -115,7 +113,6 @@ func (g *labelGuard) collapse() {
 	g.collapsed = true
 }
 
-// count counts observations that overflowed and warns about the first.
 func (g *labelGuard) count(n int) {
 	g.first.Do(func() {
 		g.overflow = g.registry.overflowOf(g.metric, g.label)
@@ -124,7 +121,7 @@ func (g *labelGuard) count(n int) {
 	g.overflow.Add(float64(n))
 }
 
-// guarded gives each label its guard.
+// guarded adds a guard to each label.
 func (r *Registry) guarded(metric string, labels []string) prometheus.ConstrainableLabels {
 	if metric == semconv.RuntimeCardinalityOverflow {
 		return prometheus.UnconstrainedLabels(labels) // its values are names in the code
@@ -138,27 +135,26 @@ func (r *Registry) guarded(metric string, labels []string) prometheus.Constraina
 	return constrained
 }
 
-// SetLabelCeiling changes how many values each label of each metric has room for;
-// 1000 without it. The values beyond share one series with the value
-// [semconv.OverflowValue]; they are counted in runtime_cardinality_overflow_total, and
-// the first one of a label is warned about. It takes effect at once; values that
-// have a place keep it.
+// SetLabelLimit sets the maximum number of values of each label of each metric; the default is
+// 1000. Further values share one series with the value [semconv.OverflowValue]. They are counted
+// in runtime_cardinality_overflow_total, and the first one of each label is logged. The limit
+// applies immediately; known values stay known.
 //
-// A higher ceiling is for a bounded set that is known to be large, as are the
-// tenants of a service. What has no end belongs on a span or a log line.
-func (r *Registry) SetLabelCeiling(values int) {
-	r.labelCeiling.Store(int64(min(max(values, 1), highestCeiling)))
+// Raise the limit only for a bounded set, such as the tenants of a service. Put unbounded values
+// on spans or log lines.
+func (r *Registry) SetLabelLimit(values int) {
+	r.maxLabelValues.Store(int64(min(max(values, 1), highestLabelLimit)))
 }
 
-func (r *Registry) ceiling() int { return int(r.labelCeiling.Load()) }
+func (r *Registry) labelLimit() int { return int(r.maxLabelValues.Load()) }
 
-// declareOverflow declares the counter of overflows. A registry of its own, as in
-// a test, has it from the first overflow on.
+// declareOverflow registers the counter of overflows. A registry without it registers it at the
+// first overflow.
 func (r *Registry) declareOverflow() (*prometheus.CounterVec, error) {
 	return r.Counter(semconv.RuntimeCardinalityOverflow, overflowHelp, semconv.LabelMetric, semconv.LabelLabel)
 }
 
-// zeroOverflows gives the labels of a metric their zeros. The caller holds the
+// zeroOverflows initializes the overflow counters of a metric's labels. The caller holds the
 // mutex.
 func (r *Registry) zeroOverflows(d declared.Metric) {
 	vec, ok := r.vecs[semconv.RuntimeCardinalityOverflow].(*prometheus.CounterVec)
@@ -173,19 +169,18 @@ func (r *Registry) zeroOverflows(d declared.Metric) {
 func (r *Registry) overflowOf(metric, label string) prometheus.Counter {
 	vec, err := r.declareOverflow()
 	if err != nil {
-		// Somebody took the name for another metric, which New would have refused.
+		// Another metric has this name, which New would have rejected.
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: semconv.RuntimeCardinalityOverflow, Help: overflowHelp})
 	}
 	return vec.WithLabelValues(metric, label)
 }
 
-// Gather implements [prometheus.Gatherer]. It is also where combinations of
-// labels are bounded: each label may stay below its ceiling and their product
-// not. Then the label with the most values is given up, for good, and the next one
-// only when that did not end the growth.
+// Gather implements [prometheus.Gatherer]. It also limits combinations: each label may stay below
+// its limit while their product does not. Then the label with the most values overflows
+// permanently, and the next one only if the series still grow.
 func (r *Registry) Gather() ([]*dto.MetricFamily, error) {
 	families, err := r.prom.Gather()
-	limit := seriesPerValue * r.ceiling()
+	limit := seriesPerValue * r.labelLimit()
 	for _, f := range families {
 		if excess := len(f.GetMetric()) - limit; excess > 0 {
 			r.shorten(f, limit)
@@ -194,9 +189,8 @@ func (r *Registry) Gather() ([]*dto.MetricFamily, error) {
 	return families, err
 }
 
-// shorten ends the growth of a metric with too many series. Series of a foreign
-// collector cannot be stopped where they are made; those beyond the limit are
-// left out.
+// shorten limits a metric with too many series. Series of an external collector cannot be limited
+// where they are created, so those beyond the limit are omitted.
 func (r *Registry) shorten(f *dto.MetricFamily, limit int) {
 	series, widest := len(f.GetMetric()), r.widest(f.GetName())
 	switch {
@@ -209,9 +203,9 @@ func (r *Registry) shorten(f *dto.MetricFamily, limit int) {
 	}
 }
 
-// grew says whether a metric has as many more series as it may since it lost a
-// label. Those that it had then stay, and are no reason to lose another one: not
-// in the next scrape, nor in one that goes on at the same time.
+// grew reports whether the series of a metric have grown beyond the limit since a label
+// overflowed. The series from before stay, and do not cause another label to overflow, not even
+// in a concurrent scrape.
 func (r *Registry) grew(metric string, series, limit int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -222,7 +216,7 @@ func (r *Registry) grew(metric string, series, limit int) bool {
 	return true
 }
 
-// widest is the label of a metric with the most values; nil when it is foreign.
+// widest returns the label of a metric with the most values, or nil for an external metric.
 func (r *Registry) widest(metric string) *labelGuard {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -235,7 +229,7 @@ func (r *Registry) widest(metric string) *labelGuard {
 	return widest
 }
 
-// foreign counts for a metric whose labels cannot be guarded.
+// foreign returns the guard that counts for a metric of an external collector.
 func (r *Registry) foreign(f *dto.MetricFamily) *labelGuard {
 	label := widestLabel(f)
 	r.mu.Lock()
@@ -248,7 +242,7 @@ func (r *Registry) foreign(f *dto.MetricFamily) *labelGuard {
 	return g
 }
 
-// widestLabel is the label with the most values among the series.
+// widestLabel returns the label with the most values among the series.
 func widestLabel(f *dto.MetricFamily) (widest string) {
 	values := map[string]map[string]bool{}
 	for _, m := range f.GetMetric() {

@@ -8,13 +8,12 @@ import (
 	"testing"
 )
 
-// Once a label is given up, no value gets a place any more: not even one that was
-// about to.
-func TestNoValueGetsAPlaceAfterTheCollapse(t *testing.T) {
+// After a label collapsed, no further value is known, not even a concurrent one.
+func TestNoValueIsLearnedAfterTheCollapse(t *testing.T) {
 	t.Parallel()
 	for range 100 {
 		g := &labelGuard{registry: NewRegistry(""), metric: "visits_total", label: "page", known: map[string]string{}}
-		g.registry.SetLabelCeiling(1 << 20)
+		g.registry.SetLabelLimit(1 << 20)
 		var ended atomic.Bool
 		var visitors sync.WaitGroup
 		for v := range 4 {
@@ -34,7 +33,7 @@ func TestNoValueGetsAPlaceAfterTheCollapse(t *testing.T) {
 		ended.Store(true)
 		visitors.Wait()
 		if after := len(g.known); after != before {
-			t.Fatalf("%d values had a place when the label was given up, %d afterwards", before, after)
+			t.Fatalf("%d values were known when the label collapsed, %d afterwards", before, after)
 		}
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// ceiling is the default of a label.
-const ceiling = 1000
+// labelLimit is the default limit of a label.
+const labelLimit = 1000
 
 func series(t *testing.T, g prometheus.Gatherer, metric string) []*dto.Metric {
 	t.Helper()
@@ -45,9 +45,9 @@ func overflows(t *testing.T, g prometheus.Gatherer, metric, label string) (n flo
 	return n
 }
 
-// Whichever way a child is made, a label has its ceiling, and what is beyond goes
-// into one series that is counted and warned about once.
-func TestNoWayRoundTheCeiling(t *testing.T) {
+// Every way to create a child respects the limit. Further values go into one series that is
+// counted and logged once.
+func TestEveryWayToCreateAChildIsLimited(t *testing.T) {
 	t.Parallel()
 	type counter = *prometheus.CounterVec
 	ways := map[string]func(t *testing.T, c counter, value string){
@@ -95,13 +95,13 @@ func TestNoWayRoundTheCeiling(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i := range 3 * ceiling {
+			for i := range 3 * labelLimit {
 				way(t, c, "tenant-"+strconv.Itoa(i))
 			}
-			way(t, c, "tenant-0") // has its place
+			way(t, c, "tenant-0") // is known
 			all := series(t, tel.Metrics(), "orders_placed_total")
-			if len(all) != ceiling+1 {
-				t.Errorf("%d series, want %d", len(all), ceiling+1)
+			if len(all) != labelLimit+1 {
+				t.Errorf("%d series, want %d", len(all), labelLimit+1)
 			}
 			total, beyond := 0.0, 0.0
 			for _, m := range all {
@@ -110,11 +110,11 @@ func TestNoWayRoundTheCeiling(t *testing.T) {
 					beyond = m.GetCounter().GetValue()
 				}
 			}
-			if total != 3*ceiling+1 || beyond != 2*ceiling {
-				t.Errorf("%v counted, %v of it beyond the ceiling", total, beyond)
+			if total != 3*labelLimit+1 || beyond != 2*labelLimit {
+				t.Errorf("%v counted, %v of it beyond the limit", total, beyond)
 			}
-			if got := overflows(t, tel.Metrics(), "orders_placed_total", "tenant"); got != 2*ceiling {
-				t.Errorf("%v overflows counted, want %d", got, 2*ceiling)
+			if got := overflows(t, tel.Metrics(), "orders_placed_total", "tenant"); got != 2*labelLimit {
+				t.Errorf("%v overflows counted, want %d", got, 2*labelLimit)
 			}
 			warned := warnings(t, log)
 			if len(warned) != 1 || warned[0]["metric"] != "orders_placed_total" || warned[0]["label"] != "tenant" {
@@ -155,21 +155,21 @@ func TestGaugesAndHistogramsAreGuardedToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 2 * ceiling {
+	for i := range 2 * labelLimit {
 		gauge.WithLabelValues(strconv.Itoa(i)).Set(1)
 		histogram.WithLabelValues(strconv.Itoa(i)).Observe(1)
 	}
 	for _, metric := range []string{"queue_depth", "wait_seconds"} {
-		if got := len(series(t, r, metric)); got != ceiling+1 {
+		if got := len(series(t, r, metric)); got != labelLimit+1 {
 			t.Errorf("%s has %d series", metric, got)
 		}
-		if got := overflows(t, r, metric, "queue"); got != ceiling {
+		if got := overflows(t, r, metric, "queue"); got != labelLimit {
 			t.Errorf("%s overflowed %v times", metric, got)
 		}
 	}
 }
 
-// Values that no store takes, or that are no names, neither panic nor stay.
+// Values that are invalid or too long neither panic nor become series.
 func TestHostileValues(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
@@ -182,7 +182,7 @@ func TestHostileValues(t *testing.T) {
 	}
 	c.WithLabelValues("").Inc()
 	c.WithLabelValues(strings.Repeat("y", 256)).Inc()
-	c.WithLabelValues(semconv.OverflowValue).Inc() // counted by who wrote it
+	c.WithLabelValues(semconv.OverflowValue).Inc() // counted by the caller
 	if got := len(series(t, r, "visits_total")); got != 3 {
 		t.Errorf("%d series, want the empty one, the long one and the overflow", got)
 	}
@@ -191,7 +191,7 @@ func TestHostileValues(t *testing.T) {
 	}
 }
 
-func TestSetLabelCeiling(t *testing.T) {
+func TestSetLabelLimit(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
 	c, err := r.Counter("visits_total", "Visits.", "page")
@@ -204,24 +204,24 @@ func TestSetLabelCeiling(t *testing.T) {
 		}
 		return len(series(t, r, "visits_total"))
 	}
-	for _, step := range []struct{ ceiling, pages, want int }{
+	for _, step := range []struct{ labelLimit, pages, want int }{
 		{10, 30, 11}, // and the overflow
-		{20, 30, 21}, // higher: more have a place
-		{5, 30, 21},  // lower: who has a place keeps it
+		{20, 30, 21}, // more values are known
+		{5, 30, 21},  // known values stay known
 		{40, 30, 31}, // all 30, and the overflow from before
 	} {
-		r.SetLabelCeiling(step.ceiling)
+		r.SetLabelLimit(step.labelLimit)
 		if got := visit(step.pages); got != step.want {
-			t.Errorf("ceiling %d: %d series, want %d", step.ceiling, got, step.want)
+			t.Errorf("limit %d: %d series, want %d", step.labelLimit, got, step.want)
 		}
 	}
 }
 
-// A ceiling that says "none" overflows no arithmetic: a scrape cuts nothing.
-func TestTheHighestLabelCeiling(t *testing.T) {
+// The highest limit does not overflow integers: a scrape omits nothing.
+func TestHighestLabelLimit(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
-	r.SetLabelCeiling(math.MaxInt)
+	r.SetLabelLimit(math.MaxInt)
 	c, err := r.Counter("visits_total", "Visits.", "page")
 	if err != nil {
 		t.Fatal(err)
@@ -229,25 +229,25 @@ func TestTheHighestLabelCeiling(t *testing.T) {
 	if err := r.Register(&foreign{made: 3}); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 2 * ceiling {
-		if i%ceiling == 0 { // the scrape is where labels are given up
+	for i := range 2 * labelLimit {
+		if i%labelLimit == 0 { // labels collapse during a scrape
 			series(t, r, "visits_total")
 		}
 		c.WithLabelValues(strconv.Itoa(i)).Inc()
 	}
-	if got := len(series(t, r, "visits_total")); got != 2*ceiling {
-		t.Errorf("%d series, want %d", got, 2*ceiling)
+	if got := len(series(t, r, "visits_total")); got != 2*labelLimit {
+		t.Errorf("%d series, want %d", got, 2*labelLimit)
 	}
 	if got := len(series(t, r, "library_calls_total")); got != 3 {
 		t.Errorf("%d series of the collector, want 3", got)
 	}
 }
 
-// Labels below their ceilings whose product is not: the widest is given up.
-func TestCombinationsHaveAnEndToo(t *testing.T) {
+// Labels below their limit whose product exceeds the limit of series: the widest label collapses.
+func TestCombinationsAreLimited(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
-	r.SetLabelCeiling(50) // and 20 times as many series
+	r.SetLabelLimit(50) // and 20 times as many series
 	c, err := r.Counter("visits_total", "Visits.", "city", "page", "plan")
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +262,7 @@ func TestCombinationsHaveAnEndToo(t *testing.T) {
 		}
 		return len(series(t, r, "visits_total"))
 	}
-	first := attack() // seen by the scrape, which gives up a label
+	first := attack() // the next scrape collapses a label
 	second := attack()
 	third := attack()
 	if first != 4000 || second > first+40*2 || third > second+2 {
@@ -273,12 +273,12 @@ func TestCombinationsHaveAnEndToo(t *testing.T) {
 	}
 }
 
-// Series that exist stay, so that they are no reason to give up another label: a
-// rule about the status must not go blind because there were too many tenants.
-func TestOneLabelIsGivenUpWhenThatIsEnough(t *testing.T) {
+// Existing series do not cause another label to collapse: a rule by status must keep working if
+// there are too many tenants.
+func TestOneLabelCollapsesIfThatIsEnough(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
-	r.SetLabelCeiling(50) // and 20 times as many series
+	r.SetLabelLimit(50) // and 20 times as many series
 	c, err := r.Counter("requests_total", "Requests.", "route", "status", "tenant")
 	if err != nil {
 		t.Fatal(err)
@@ -309,8 +309,8 @@ func TestOneLabelIsGivenUpWhenThatIsEnough(t *testing.T) {
 	}
 }
 
-// A collector that is not ours cannot be guarded where its series are made. What
-// is beyond the limit is left out of the scrape and counted.
+// External collectors cannot be limited where their series are created. Series beyond the limit
+// are omitted from the scrape and counted.
 type foreign struct{ made int }
 
 func (f *foreign) Describe(ch chan<- *prometheus.Desc) { ch <- f.desc() }
@@ -325,24 +325,24 @@ func (f *foreign) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-func TestForeignCollectorsAreCut(t *testing.T) {
+func TestExternalCollectorsAreLimited(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
-	r.SetLabelCeiling(10)
+	r.SetLabelLimit(10)
 	c := &foreign{made: 1}
 	if err := r.Register(c); err != nil {
 		t.Fatal(err)
 	}
 	c.made = 500
 	if got := len(series(t, r, "library_calls_total")); got != 200 {
-		t.Errorf("%d series, want 20 times the ceiling", got)
+		t.Errorf("%d series, want 20 times the limit", got)
 	}
 	if got := overflows(t, r, "library_calls_total", "peer"); got < 300 {
-		t.Errorf("%v left out, want 300 a scrape", got)
+		t.Errorf("%v omitted, want 300 per scrape", got)
 	}
 }
 
-// Every label has its zero, so that the first overflow is an increase.
+// Every label has a zero, so that the first overflow is an increase.
 func TestOverflowsStartAtZero(t *testing.T) {
 	t.Parallel()
 	tel, _ := newTelemetry(t)
@@ -379,18 +379,18 @@ func TestTheGuardInParallel(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if got := len(series(t, tel.Metrics(), "visits_total")); got != ceiling+1 {
+	if got := len(series(t, tel.Metrics(), "visits_total")); got != labelLimit+1 {
 		t.Errorf("%d series", got)
 	}
-	if got := overflows(t, tel.Metrics(), "visits_total", "page"); got != visitors*visits-ceiling {
-		t.Errorf("%v overflows, want %d", got, visitors*visits-ceiling)
+	if got := overflows(t, tel.Metrics(), "visits_total", "page"); got != visitors*visits-labelLimit {
+		t.Errorf("%v overflows, want %d", got, visitors*visits-labelLimit)
 	}
 	if got := len(warnings(t, log)); got != 1 {
 		t.Errorf("%d warnings", got)
 	}
 }
 
-// A child that is kept costs nothing; looking one up costs one allocation.
+// A kept child costs nothing; looking one up costs one allocation.
 func TestTheGuardAllocatesNoMore(t *testing.T) { //nolint:paralleltest // counts the allocations of the whole process
 	r := telemetry.NewRegistry("")
 	c, err := r.Counter("visits_total", "Visits.", "page", "kind")
@@ -399,18 +399,18 @@ func TestTheGuardAllocatesNoMore(t *testing.T) { //nolint:paralleltest // counts
 	}
 	kept := c.WithLabelValues("front", "human")
 	if got := testing.AllocsPerRun(100, kept.Inc); got != 0 {
-		t.Errorf("%v allocations with a child that is kept", got)
+		t.Errorf("%v allocations with a kept child", got)
 	}
-	r.SetLabelCeiling(1)
-	for _, page := range []string{"front", "beyond the ceiling"} {
+	r.SetLabelLimit(1)
+	for _, page := range []string{"front", "beyond the limit"} {
 		if got := testing.AllocsPerRun(100, func() { c.WithLabelValues(page, "human").Inc() }); got > 1 {
 			t.Errorf("%v allocations to look up %q", got, page)
 		}
 	}
 }
 
-// Rules and dashboards may ask for the overflow of every service.
-func TestDeclarationsKnowTheOverflow(t *testing.T) {
+// Rules and dashboards may query the overflow of every service.
+func TestDeclarationsIncludeTheOverflow(t *testing.T) {
 	t.Parallel()
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})
 	if err != nil {

@@ -16,13 +16,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// keptBuffer is the largest buffer that is kept for the next line. An access
-// line has about 500 bytes; a hostile path must not pin more memory for good.
+// keptBuffer is the maximum size of a buffer that is reused. An access line has about 500 bytes;
+// a long path must not keep more memory.
 const keptBuffer = 4 << 10
 
-// lines writes log lines whose number grows with the traffic, byte for byte as
-// the logger would, without what a record, a handler and its locks cost. One
-// write is one line.
+// lines writes log lines with the same bytes as the logger, without the cost of records, handlers
+// and locks. Each write is one line.
 type lines struct {
 	counts  *errorCounts
 	buffers sync.Pool
@@ -37,10 +36,9 @@ func newLines(out io.Writer, counts *errorCounts) *lines {
 	}
 }
 
-// WriteLine writes the same line as Logger().LogAttrs at the given time, only
-// cheaper: it is meant for lines that every request may cause. Attributes of
-// other kinds than string, integer, float and boolean, and logs that are sent to
-// a collector too, make it go through the logger.
+// WriteLine writes the same line as Logger().LogAttrs at the given time, at a lower cost. It is
+// for lines that every request may write. It uses the logger if an attribute is not a string,
+// integer, float or boolean, or if logs are also sent to a collector.
 func (t *Telemetry) WriteLine(ctx context.Context, now time.Time, level slog.Level, msg string, attributes []slog.Attr) {
 	if level < t.level.Level() {
 		return
@@ -63,14 +61,14 @@ func (t *Telemetry) WriteLine(ctx context.Context, now time.Time, level slog.Lev
 	}
 	line = appendIDs(line, trace.SpanContextFromContext(ctx))
 	line = append(line, '}', '\n')
-	_, _ = t.lines.out.Write(line) // never fails: what is not written is counted
+	_, _ = t.lines.out.Write(line) // never fails: dropped lines are counted
 	if cap(line) <= keptBuffer {
 		*buffer = line
 		t.lines.buffers.Put(buffer)
 	}
 }
 
-// needsLogger says whether only the logger's handler knows how to spell the value.
+// needsLogger reports whether only the logger's handler can format the value.
 func needsLogger(a slog.Attr) bool {
 	switch a.Value.Kind() {
 	case slog.KindString, slog.KindInt64, slog.KindBool:
@@ -123,8 +121,8 @@ func appendAttr(line []byte, a slog.Attr) []byte {
 	return appendString(line, a.Value.String())
 }
 
-// appendFloat spells a number as encoding/json does: the shortest digits, an
-// exponent only for what is very small or large, written without a leading 0.
+// appendFloat formats a number as encoding/json does: the shortest digits, and an exponent
+// without a leading 0 only for very small or large numbers.
 func appendFloat(line []byte, f float64) []byte {
 	size := math.Abs(f)
 	if size == 0 || size >= 1e-6 && size < 1e21 {
@@ -138,9 +136,8 @@ func appendFloat(line []byte, f float64) []byte {
 	return line
 }
 
-// appendString quotes as slog's JSON handler does: what JSON demands, the two
-// line ends that JavaScript knows beside it, and the replacement character for
-// what is not UTF-8.
+// appendString quotes a string as slog's JSON handler does: it escapes what JSON requires and
+// U+2028 and U+2029, and replaces invalid UTF-8.
 func appendString(line []byte, s string) []byte {
 	line = append(line, '"')
 	before := len(line)
@@ -170,9 +167,8 @@ func appendString(line []byte, s string) []byte {
 	return append(line, '"')
 }
 
-// isPlain says whether nothing in text needs an escape. Nearly every string of an
-// access line is plain, and looking at eight bytes at once halves what a line
-// costs.
+// isPlain reports whether text needs no escapes. Nearly all strings of an access line are plain,
+// and checking eight bytes at once halves the cost of a line.
 func isPlain(text []byte) bool {
 	const word = 8
 	if len(text) < word {
@@ -183,15 +179,14 @@ func isPlain(text []byte) bool {
 			return false
 		}
 	}
-	// The last eight may overlap the ones before.
+	// The last eight may overlap the previous ones.
 	return !hasSpecial(binary.LittleEndian.Uint64(text[len(text)-word:]))
 }
 
 func isSpecial(c byte) bool { return c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf }
 
-// hasSpecial says whether one of eight bytes is below a space, a quote, a
-// backslash or not ASCII. The highest bit of a byte is set in the difference
-// when the byte was smaller than what was taken from it.
+// hasSpecial reports whether one of eight bytes is below a space, a quote, a backslash or not
+// ASCII. Subtraction sets the highest bit of a byte that is smaller than the subtrahend.
 func hasSpecial(word uint64) bool {
 	const (
 		ones  = 0x0101010101010101

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// A line has the same bytes whichever way it takes.
+// WriteLine writes the same bytes as the logger.
 func FuzzLinesAreTheLoggers(f *testing.F) {
-	f.Add("request answered", "/users/7", int64(200), 0.25, true)
+	f.Add("request completed", "/users/7", int64(200), 0.25, true)
 	f.Add("\x00\b\f\n\r\t\"\\<&>\u2028\u2029\x7f\xff\xc3", "é\u4e16", int64(math.MinInt64), 5e-7, false)
 	f.Add("", "\xed\xa0\x80", int64(0), 1e21, false)
 	f.Add("", "", int64(-1), math.NaN(), true)
@@ -28,7 +28,7 @@ func FuzzLinesAreTheLoggers(f *testing.F) {
 			slog.Float64("share", share), slog.Bool("flag", flag), slog.Any("error", errors.New(text)),
 		}
 		if !math.IsNaN(share) && !math.IsInf(share, 0) {
-			attributes = attributes[:len(attributes)-1] // the plain ones take the short way
+			attributes = attributes[:len(attributes)-1] // plain attributes use the fast path
 		}
 		ctx := parentContext(flag, false)
 		tel.WriteLine(ctx, now, slog.LevelInfo, msg, attributes)
@@ -45,7 +45,7 @@ func FuzzLinesAreTheLoggers(f *testing.F) {
 	})
 }
 
-// withoutTime cuts the time off, which the logger takes itself.
+// withoutTime removes the time, which the logger reads itself.
 func withoutTime(line string) string {
 	_, rest, _ := strings.Cut(line, `","level"`)
 	return rest
@@ -61,7 +61,7 @@ func newLineTelemetry(t testing.TB, c Config) (*Telemetry, *bytes.Buffer) {
 	return tel, &out
 }
 
-func TestLinesTellTheTimeAsTheLoggerDoes(t *testing.T) {
+func TestLinesFormatTimesLikeTheLogger(t *testing.T) {
 	t.Parallel()
 	tel, out := newLineTelemetry(t, Config{})
 	now := time.Now()
@@ -90,8 +90,8 @@ func TestLinesObeyLevelAndLimit(t *testing.T) {
 	}
 }
 
-// Where records go to a collector too, lines do not go past it.
-func TestLinesTakeTheLoggerForCollectors(t *testing.T) {
+// If records are also sent to a collector, lines go through the logger.
+func TestLinesUseTheLoggerIfLogsAreExported(t *testing.T) {
 	t.Parallel()
 	tel, out := newLineTelemetry(t, Config{LogsExporter: "otlp"})
 	if tel.lines != nil {
@@ -103,7 +103,7 @@ func TestLinesTakeTheLoggerForCollectors(t *testing.T) {
 	}
 }
 
-// Run with -race: the two ways share one writer.
+// Run with -race: both paths share one writer.
 func TestLinesDoNotInterleave(t *testing.T) {
 	t.Parallel()
 	tel, out := newLineTelemetry(t, Config{})

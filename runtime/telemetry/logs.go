@@ -18,15 +18,14 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Limits of identical errors: enough to see that something repeats, too few to
-// fill a disk. Lines count as identical when level and message agree.
+// Limits of identical errors. Lines with the same level and message are identical.
 const (
 	errorBurst  = 20
 	errorPeriod = 10 * time.Second
-	// errorKinds bounds the memory; messages are constants in good code.
+	// errorKinds limits the memory; messages should be constants.
 	errorKinds = 256
-	// deliveryPeriod is the least time between two lines about telemetry that a
-	// backend did not take. All drops are counted; a line gives the reason.
+	// deliveryPeriod is the minimum time between two lines about failed deliveries of a signal.
+	// Drops are counted; the line has the reason.
 	deliveryPeriod = time.Minute
 )
 
@@ -40,7 +39,7 @@ const (
 
 func (t *Telemetry) initLogs() error {
 	counts := newErrorCounts(t.opts.Now, t.suppressed, errorBurst, errorPeriod)
-	t.output = newLineWriter(t.opts.Stdout, t.dropper(semconv.SignalLogs), t.tellMissed)
+	t.output = newLineWriter(t.opts.Stdout, t.dropper(semconv.SignalLogs), t.logMissed)
 	t.deliveryWarnings = newErrorCounts(t.opts.Now, t.suppressed, 1, deliveryPeriod)
 	var handler slog.Handler
 	if cfg := t.opts.Config; cfg.writesText(t.opts.Stdout) {
@@ -54,7 +53,7 @@ func (t *Telemetry) initLogs() error {
 		if err != nil {
 			return fmt.Errorf("logs: %w", err)
 		}
-		processor := &logProcessor{exporter: exporter, batches: newBatcher(t.opts.Config.batchPeriod(), telling(t, semconv.SignalLogs, exporter.Export), t.dropper(semconv.SignalLogs))}
+		processor := &logProcessor{exporter: exporter, batches: newBatcher(t.opts.Config.batchPeriod(), logging(t, semconv.SignalLogs, exporter.Export), t.dropper(semconv.SignalLogs))}
 		provider := sdklog.NewLoggerProvider(sdklog.WithResource(t.resource), sdklog.WithProcessor(processor))
 		bridge := otelslog.NewHandler(scope, otelslog.WithLoggerProvider(provider))
 		handler = slog.NewMultiHandler(handler, leveled{bridge, t.level})
@@ -69,9 +68,8 @@ func (t *Telemetry) initLogs() error {
 	return nil
 }
 
-// tellMissed leaves a trace of the gap where it is.
-func (t *Telemetry) tellMissed(lines int) {
-	t.logger.Warn("log lines were dropped while standard output was blocked", slog.Int("lines", lines))
+func (t *Telemetry) logMissed(lines int) {
+	t.logger.Warn("log lines dropped while standard output was blocked", slog.Int("lines", lines))
 }
 
 func (t *Telemetry) newLogExporter() (sdklog.Exporter, error) {
@@ -91,9 +89,8 @@ func (t *Telemetry) newLogExporter() (sdklog.Exporter, error) {
 	return otlploghttp.New(ctx, options...)
 }
 
-// withIDs adds the ids of the context's span, so that a line leads to its trace
-// and says whether that trace was kept. The ids stand at the top of the line
-// whatever groups the logger has, because that is where every query looks.
+// withIDs adds the ids of the context's span, and whether the trace is sampled. The ids are at
+// the top level, outside all groups of the logger, where queries expect them.
 type withIDs struct {
 	slog.Handler              // with all attributes and groups
 	plain        slog.Handler // without any
@@ -118,7 +115,7 @@ func (h withIDs) Handle(ctx context.Context, r slog.Record) error {
 		r.AddAttrs(ids...)
 		return h.Handler.Handle(ctx, r)
 	}
-	// A group cannot be left again: begin anew with the ids before it.
+	// A group cannot be closed: start again with the ids before it.
 	top := h.plain.WithAttrs(ids)
 	for _, derive := range h.derive {
 		top = derive(top)
@@ -143,7 +140,7 @@ func (h withIDs) with(derive func(slog.Handler) slog.Handler) slog.Handler {
 	return h
 }
 
-// leveled gives a handler that knows no level the service's.
+// leveled adds the service's level to a handler without levels.
 type leveled struct {
 	slog.Handler
 	level slog.Leveler
@@ -162,8 +159,7 @@ func (h leveled) WithGroup(name string) slog.Handler {
 	return leveled{h.Handler.WithGroup(name), h.level}
 }
 
-// suppressor leaves out errors that repeat. The first line after a pause says
-// how many were left out.
+// suppressor omits repeated errors. The first line after a pause has the number of omitted lines.
 type suppressor struct {
 	next   slog.Handler
 	counts *errorCounts
@@ -197,11 +193,10 @@ func (h *suppressor) WithGroup(name string) slog.Handler {
 	return &suppressor{next: h.next.WithGroup(name), counts: h.counts}
 }
 
-// errorCounts counts identical errors in fixed periods.
 type errorCounts struct {
 	now        func() time.Time
 	suppressed prometheus.Counter
-	burst      int // lines in a period
+	burst      int // lines per period
 	period     time.Duration
 
 	mu    sync.Mutex
@@ -218,8 +213,8 @@ func newErrorCounts(now func() time.Time, suppressed prometheus.Counter, burst i
 	return &errorCounts{now: now, suppressed: suppressed, burst: burst, period: period, kinds: map[string]*errorCount{}}
 }
 
-// take says whether to write the line and how many like it were left out in the
-// period before.
+// take reports whether to write the line, and how many identical lines were omitted in the
+// previous period.
 func (c *errorCounts) take(kind string) (write bool, missed int) {
 	now := c.now()
 	c.mu.Lock()
@@ -245,13 +240,13 @@ func (c *errorCounts) take(kind string) (write bool, missed int) {
 	return true, missed
 }
 
-// logProcessor is the SDK's batch processor with the drops counted.
+// logProcessor is a batch processor that counts drops.
 type logProcessor struct {
 	exporter sdklog.Exporter
 	batches  *batcher[sdklog.Record]
 }
 
-// OnEmit implements [sdklog.Processor]. It never waits.
+// OnEmit implements [sdklog.Processor]. It never blocks.
 func (p *logProcessor) OnEmit(_ context.Context, r *sdklog.Record) error {
 	p.batches.add(r.Clone())
 	return nil

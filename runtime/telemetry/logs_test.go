@@ -63,9 +63,8 @@ func TestLinesCarryTheSpan(t *testing.T) {
 	}
 }
 
-// The ids stand at the top of the line whatever groups the logger has: that is
-// where every query looks for them.
-func TestIDsStandAtTheTop(t *testing.T) {
+// The ids are at the top level, outside all groups of the logger, where queries expect them.
+func TestIDsAreAtTheTopLevel(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: &out, Config: telemetry.Config{TracesExporter: "otlp", Sampler: "always_on"}})
@@ -86,14 +85,14 @@ func TestIdenticalErrorsAreLimited(t *testing.T) {
 	clock := &steps{now: time.Unix(1_800_000_000, 0)}
 	logger, out := newLogger(t, clock.Now)
 	for range 100 {
-		logger.Error("payment refused", "error", errors.New("x"))
+		logger.Error("payment rejected", "error", errors.New("x"))
 	}
 	logger.Error("another kind")
 	for range 100 {
 		logger.Info("order placed")
 	}
 	clock.now = clock.now.Add(time.Minute)
-	logger.Error("payment refused")
+	logger.Error("payment rejected")
 	got := lines(t, out)
 	if want := 20 + 1 + 100 + 1; len(got) != want {
 		t.Fatalf("%d lines, want %d", len(got), want)

@@ -18,8 +18,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Handler serves the metrics in the form that the scraper asks for. OpenMetrics
-// carries the exemplars.
+// Handler returns a handler for scrapes. Exemplars need the OpenMetrics format.
 func (t *Telemetry) Handler() http.Handler {
 	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{
 		EnableOpenMetrics: true,
@@ -28,7 +27,6 @@ func (t *Telemetry) Handler() http.Handler {
 	})
 }
 
-// scrapeErrors logs what a scrape complains about.
 type scrapeErrors struct{ t *Telemetry }
 
 func (s scrapeErrors) Println(v ...any) {
@@ -36,14 +34,13 @@ func (s scrapeErrors) Println(v ...any) {
 	for _, part := range v {
 		err, _ := part.(error)
 		if _, network := errors.AsType[*net.OpError](err); network && !strings.Contains(text, "gathering metrics") {
-			return // the scraper closed the connection; a collector may have one, too
+			return // the scraper closed the connection, unless a collector had the network error
 		}
 	}
-	s.t.logger.Error("a metric was left out of the scrape", "error", text)
+	s.t.logger.Error("metric omitted from the scrape", "error", text)
 }
 
-// initMetrics pushes the same registry that a scrape shows, so that a service
-// has one set of names whichever way its metrics travel.
+// initMetrics pushes the registry that is scraped, so that the names are the same in both cases.
 func (t *Telemetry) initMetrics() error {
 	if !t.opts.Config.exportsMetrics() {
 		return nil
@@ -60,7 +57,7 @@ func (t *Telemetry) pushSignal(exporter sdkmetric.Exporter) signal {
 	var provider *sdkmetric.MeterProvider
 	return signal{
 		name: semconv.SignalMetrics,
-		// The reader starts its ticker when it is made.
+		// The reader starts its ticker when it is created.
 		start: func(context.Context) error {
 			reader := sdkmetric.NewPeriodicReader(exporter,
 				sdkmetric.WithInterval(t.opts.Config.PushInterval),
@@ -73,7 +70,7 @@ func (t *Telemetry) pushSignal(exporter sdkmetric.Exporter) signal {
 			if provider == nil {
 				return nil
 			}
-			// A collector of the service may hang while it is gathered.
+			// A collector of the service may hang.
 			left, err := ending(ctx, func() error { return provider.Shutdown(ctx) })
 			if left { // the last push
 				t.dropper(semconv.SignalMetrics)(semconv.DropShutdown, 1)
@@ -100,7 +97,6 @@ func (t *Telemetry) newMetricExporter() (sdkmetric.Exporter, error) {
 	return otlpmetrichttp.New(ctx, options...)
 }
 
-// countingExporter counts and logs pushes that did not arrive.
 type countingExporter struct {
 	sdkmetric.Exporter
 	drop func(reason string, n int)
@@ -115,14 +111,14 @@ func (e countingExporter) Export(ctx context.Context, m *metricdata.ResourceMetr
 	}
 	reason, n := undelivered(err, points(m))
 	if reason == semconv.DropExportFailed {
-		n = 1 // a push, however large
+		n = 1 // a push of any size
 	}
 	e.drop(reason, n)
 	e.warn(semconv.SignalMetrics, err)
 	return loggedError{err}
 }
 
-// points is the number of data points of one push.
+// points returns the number of data points of a push.
 func points(m *metricdata.ResourceMetrics) int {
 	n := 0
 	for _, scope := range m.ScopeMetrics {

@@ -10,52 +10,48 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Bounds of the log lines on standard output.
+// Limits of log lines on standard output.
 const (
-	// linesHeld is how many bytes wait for a reader that has stopped. A pipe
-	// holds 64 KiB on Linux; a MiB is some 4,000 access lines more.
+	// linesHeld is the maximum number of bytes that wait while the reader is blocked. A pipe
+	// holds 64 KiB on Linux; 1 MiB holds about 4,000 more access lines.
 	linesHeld = 1 << 20
-	// linesWait is the longest that a line waits for its reader while the
-	// service is not running: before the start and at the exit.
+	// linesWait is the maximum time that a write waits for the reader before the start and during
+	// the exit.
 	linesWait = time.Second
 )
 
-// lineWriter stands between the service and its standard output. A pipe that
-// nobody reads blocks whoever writes to it; here that is one goroutine and no
-// request.
+// lineWriter decouples the service from its standard output. A full pipe blocks the writer; here
+// only one goroutine blocks, and no request.
 //
-// While the service runs, Write only copies. Before that and after it (see
-// patient) Write also waits for the line to be out, but not for longer than
-// linesWait, so that the last words of a process are not lost and a blocked
-// output holds up neither start nor exit.
+// While the service runs, Write only copies. Before and after (see patient) Write also waits
+// until the line is written, for at most linesWait, so that the last lines of a process are not
+// lost, and a blocked output does not delay start or exit for long.
 //
-// The goroutine lives while there are lines to write. It is safe for concurrent
-// use.
+// The goroutine runs while there are lines to write. It is safe for concurrent use.
 type lineWriter struct {
-	out   io.Writer
-	drop  func(reason string, n int)
-	tell  func(missed int) // called when lines can be written again
-	drain func()           // write, as a value, so that starting it allocates nothing
+	out      io.Writer
+	drop     func(reason string, n int)
+	onMissed func(missed int) // called when writes succeed again
+	drain    func()           // write, as a value, so that starting it does not allocate
 
 	mu      sync.Mutex
-	waiting []byte // whole lines, at most linesHeld bytes or one line
+	waiting []byte // whole lines, up to linesHeld bytes or one line
 	lines   int    // in waiting
-	spare   []byte // takes turns with waiting
-	missed  int    // lines dropped since the last one was written
+	spare   []byte // swapped with waiting
+	missed  int    // lines dropped since the last written one
 	writing bool
 	patient bool
-	blocked bool          // somebody waited in vain, and nothing was finished since
-	idle    chan struct{} // closed when everything is written; nil unless somebody waits
+	blocked bool          // a wait timed out, and nothing was written since
+	idle    chan struct{} // closed when everything is written; nil if nobody waits
 }
 
-func newLineWriter(out io.Writer, drop func(reason string, n int), tell func(missed int)) *lineWriter {
-	w := &lineWriter{out: out, drop: drop, tell: tell, patient: true}
+func newLineWriter(out io.Writer, drop func(reason string, n int), onMissed func(missed int)) *lineWriter {
+	w := &lineWriter{out: out, drop: drop, onMissed: onMissed, patient: true}
 	w.drain = w.write
 	return w
 }
 
-// Write implements [io.Writer] for one whole line. It never fails: what cannot
-// be written is counted.
+// Write implements [io.Writer] for one whole line. It never fails: dropped lines are counted.
 func (w *lineWriter) Write(line []byte) (int, error) {
 	if w.take(line) && w.waits() {
 		_ = w.flush(context.Background())
@@ -93,7 +89,7 @@ func (w *lineWriter) setPatient(patient bool) {
 	w.patient = patient
 }
 
-// flush waits until every line is out, at most linesWait.
+// flush waits until all lines are written, for at most linesWait.
 func (w *lineWriter) flush(ctx context.Context) error {
 	idle := w.whenIdle()
 	ctx, cancel := context.WithTimeout(ctx, linesWait)
@@ -109,7 +105,7 @@ func (w *lineWriter) flush(ctx context.Context) error {
 		return nil
 	}
 	w.blocked = true
-	return fmt.Errorf("standard output is blocked; %d log lines wait for its reader", w.lines)
+	return fmt.Errorf("standard output is blocked; %d log lines are not written", w.lines)
 }
 
 func (w *lineWriter) whenIdle() <-chan struct{} {
@@ -126,7 +122,6 @@ func (w *lineWriter) whenIdle() <-chan struct{} {
 	return w.idle
 }
 
-// abandon counts the lines that nobody will read any more.
 func (w *lineWriter) abandon() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -134,7 +129,6 @@ func (w *lineWriter) abandon() {
 	w.waiting, w.lines = nil, 0
 }
 
-// write hands out lines until none is left.
 func (w *lineWriter) write() {
 	for {
 		block, lines := w.next()
@@ -147,12 +141,12 @@ func (w *lineWriter) write() {
 		w.recycle(block)
 	}
 	if missed := w.missing(); missed > 0 {
-		w.tell(missed)
+		w.onMissed(missed)
 	}
 }
 
-// next takes everything that waits. Without anything it says that the goroutine
-// is done and lets those go who waited for that.
+// next returns all waiting lines. If there are none, it marks the goroutine as done and wakes
+// those who wait for that.
 func (w *lineWriter) next() (block []byte, lines int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -169,7 +163,7 @@ func (w *lineWriter) next() (block []byte, lines int) {
 	return block, lines
 }
 
-// recycle keeps the block for later lines, unless one huge line made it huge.
+// recycle keeps the buffer for later lines, unless a long line made it too large.
 func (w *lineWriter) recycle(block []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -179,7 +173,7 @@ func (w *lineWriter) recycle(block []byte) {
 	}
 }
 
-// missing returns how many lines were dropped since it was last called.
+// missing returns the number of lines dropped since its last call.
 func (w *lineWriter) missing() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// reader is the other end of standard output. While it is stopped, writing
-// blocks, as a full pipe does.
+// reader is the other end of standard output. While it is stopped, writes block, as with a full
+// pipe.
 type reader struct {
 	mu      sync.Mutex
 	stopped chan struct{} // nil while it reads
@@ -53,9 +53,9 @@ func (r *reader) lines() int {
 	return bytes.Count(r.got.Bytes(), []byte("\n"))
 }
 
-// running is a writer as it is between start and shutdown.
-func running(out io.Writer, d *tally, tell func(int)) *lineWriter {
-	w := newLineWriter(out, d.drop, tell)
+// running returns a writer between start and shutdown.
+func running(out io.Writer, d *tally, onMissed func(int)) *lineWriter {
+	w := newLineWriter(out, d.drop, onMissed)
 	w.setPatient(false)
 	return w
 }
@@ -69,22 +69,22 @@ func write(t *testing.T, w io.Writer, lines int, line string) {
 	}
 }
 
-func TestABlockedOutputHoldsUpNobody(t *testing.T) {
+func TestBlockedOutputDelaysNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var d tally
 		var out reader
-		told := 0
-		w := running(&out, &d, func(missed int) { told = missed })
+		reported := 0
+		w := running(&out, &d, func(missed int) { reported = missed })
 		out.stop()
 		line := strings.Repeat("x", 1023) + "\n"
 		const lines = 3 * linesHeld / 1024
 		began := time.Now()
 		write(t, w, 1, line)
-		synctest.Wait() // the first line is in the hands of the blocked writer
+		synctest.Wait() // the first line is in the blocked write
 		write(t, w, lines-1, line)
 		if took := time.Since(began); took != 0 {
-			t.Errorf("writing waited %s", took)
+			t.Errorf("writing took %s", took)
 		}
 		const dropped = lines - 1 - linesHeld/1024
 		if got := d.counts()[semconv.DropBlocked]; got != dropped {
@@ -95,18 +95,18 @@ func TestABlockedOutputHoldsUpNobody(t *testing.T) {
 		}
 		out.goOn()
 		synctest.Wait()
-		if got := out.lines(); got != lines-dropped || told != dropped {
-			t.Errorf("%d lines written and %d told as dropped, want %d and %d", got, told, lines-dropped, dropped)
+		if got := out.lines(); got != lines-dropped || reported != dropped {
+			t.Errorf("%d lines written and %d reported as dropped, want %d and %d", got, reported, lines-dropped, dropped)
 		}
 		write(t, w, 1, line)
 		synctest.Wait()
 		if got := out.lines(); got != lines-dropped+1 {
-			t.Errorf("%d lines after the reader came back, want one more", got)
+			t.Errorf("%d lines after the reader continued, want one more", got)
 		}
 	})
 }
 
-// Before the start and at the exit a line waits for its reader, once.
+// Before the start and during the exit, a line waits for its reader once.
 func TestWaitingForTheReaderIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -115,13 +115,13 @@ func TestWaitingForTheReaderIsBounded(t *testing.T) {
 		w := newLineWriter(&out, d.drop, func(int) {})
 		write(t, w, 1, "alive\n")
 		if out.lines() != 1 {
-			t.Error("a line was not out when Write returned")
+			t.Error("a line was not written when Write returned")
 		}
 		out.stop()
 		began := time.Now()
 		write(t, w, 100, "blocked\n")
 		if took := time.Since(began); took != linesWait {
-			t.Errorf("100 lines waited %s, want %s together", took, linesWait)
+			t.Errorf("100 lines took %s, want %s in total", took, linesWait)
 		}
 		out.goOn()
 		synctest.Wait()
@@ -132,7 +132,7 @@ func TestWaitingForTheReaderIsBounded(t *testing.T) {
 		began = time.Now()
 		write(t, w, 1, "blocked again\n")
 		if took := time.Since(began); took != linesWait {
-			t.Errorf("the next blockage held up %s, want %s", took, linesWait)
+			t.Errorf("the next blocked write took %s, want %s", took, linesWait)
 		}
 		out.goOn()
 	})
@@ -146,10 +146,10 @@ func TestFlushOfLines(t *testing.T) {
 		w := running(&out, &d, func(int) {})
 		write(t, w, 1000, "line\n")
 		if err := w.flush(t.Context()); err != nil || out.lines() != 1000 {
-			t.Errorf("%d lines were out after a flush: %v", out.lines(), err)
+			t.Errorf("%d lines were written after a flush: %v", out.lines(), err)
 		}
 		out.stop()
-		write(t, w, 1, "in the hands of the writer\n")
+		write(t, w, 1, "in the blocked write\n")
 		synctest.Wait()
 		write(t, w, 10, "waiting\n")
 		began := time.Now()
@@ -159,14 +159,14 @@ func TestFlushOfLines(t *testing.T) {
 		}
 		w.abandon()
 		if got := d.counts()[semconv.DropBlocked]; got != 10 {
-			t.Errorf("10 lines were given up, drops %v", d.counts())
+			t.Errorf("10 lines were dropped, drops %v", d.counts())
 		}
 		out.goOn()
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		synctest.Wait()
 		if err := w.flush(ended); err != nil {
-			t.Errorf("nothing waits, and a flush says %v", err)
+			t.Errorf("flush without lines: %v", err)
 		}
 	})
 }
@@ -180,11 +180,11 @@ func TestLinesIntoABrokenPipeAreCounted(t *testing.T) {
 	var d tally
 	write(t, newLineWriter(brokenPipe{}, d.drop, func(int) {}), 3, "line\n")
 	if got := d.counts()[semconv.DropExportFailed]; got != 3 {
-		t.Errorf("3 lines went nowhere, drops %v", d.counts())
+		t.Errorf("3 lines were dropped, drops %v", d.counts())
 	}
 }
 
-// A line that is larger than the buffer is written, and the buffer is small again.
+// A line larger than the buffer is written, and the buffer shrinks again.
 func TestAHugeLine(t *testing.T) {
 	t.Parallel()
 	var d tally
@@ -200,7 +200,7 @@ func TestAHugeLine(t *testing.T) {
 	}
 }
 
-// A line costs no allocation: the access log stands on this path.
+// A line costs no allocation, because every access line takes this path.
 func TestALineAllocatesNothing(t *testing.T) { //nolint:paralleltest // counts the allocations of the whole process
 	w := running(io.Discard, &tally{}, func(int) {})
 	line := []byte(strings.Repeat("x", 300) + "\n")

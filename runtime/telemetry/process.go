@@ -17,8 +17,8 @@ import (
 
 func attr(key, value string) attribute.KeyValue { return attribute.String(key, value) }
 
-// parseResource reads OTEL_RESOURCE_ATTRIBUTES: key=value pairs separated by
-// commas, values percent-encoded.
+// parseResource parses OTEL_RESOURCE_ATTRIBUTES: key=value pairs separated by commas, with
+// percent-encoded values.
 func parseResource(text string) (*resource.Resource, error) {
 	var attributes []attribute.KeyValue
 	var problems []error
@@ -29,7 +29,7 @@ func parseResource(text string) (*resource.Resource, error) {
 		key, value, ok := strings.Cut(pair, "=")
 		decoded, err := url.PathUnescape(strings.TrimSpace(value))
 		if key = strings.TrimSpace(key); !ok || key == "" || err != nil {
-			problems = append(problems, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES holds %q; write key=value", pair))
+			problems = append(problems, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES has an invalid pair %q; write key=value", pair))
 			continue
 		}
 		attributes = append(attributes, attr(key, decoded))
@@ -37,8 +37,8 @@ func parseResource(text string) (*resource.Resource, error) {
 	return resource.NewSchemaless(attributes...), errors.Join(problems...)
 }
 
-// declareTarget exposes the resource as target_info, which is how rules of a
-// service that pushes tell its replicas apart.
+// declareTarget exposes the resource as target_info. Rules use it to distinguish the instances of
+// a service that pushes metrics.
 func (t *Telemetry) declareTarget() error {
 	labels := prometheus.Labels{}
 	for _, kv := range t.resource.Attributes() {
@@ -49,7 +49,7 @@ func (t *Telemetry) declareTarget() error {
 		names = append(names, name)
 	}
 	target := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: semconv.TargetInfo, Help: "What runs here: the OpenTelemetry resource, always 1.",
+		Name: semconv.TargetInfo, Help: "The OpenTelemetry resource, always 1.",
 	}, names)
 	target.With(labels).Set(1)
 	return t.registry.register(target, nil)
@@ -64,9 +64,9 @@ func labelName(key string) string {
 	}, key)
 }
 
-// goCollector reads runtime/metrics: scheduler latency, garbage collection,
-// memory classes, CPU classes, limits and lock waits. The old go_memstats names
-// are kept too, because dashboards in the wild still query them.
+// goCollector reads runtime/metrics: scheduler latency, garbage collection, memory classes, CPU
+// classes, limits and lock waits. It also has the old go_memstats metrics, which existing
+// dashboards query.
 func goCollector() prometheus.Collector {
 	return collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{
 		Matcher: regexp.MustCompile(`^/(sched|gc|cpu|memory|sync)/.*`),

@@ -21,17 +21,17 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// mutexFraction samples one in a hundred contended locks: enough for a flame
-// graph of lock waits at a cost that does not show in one of CPU.
+// mutexFraction samples one in a hundred contended locks: enough for a flame graph of lock waits,
+// at a negligible cost.
 const mutexFraction = 100
 
-// profileThreads is how many profiles are uploaded at a time: one of each kind that
-// is collected at once, as in pyroscope.Start.
+// profileThreads is the number of concurrent uploads: one for each kind of profile, as in
+// pyroscope.Start.
 const profileThreads = 5
 
-// profileAnswer is the most that is read of a profile server's answer, in bytes:
-// an error message and not more.
-const profileAnswer = 64 << 10
+// maxProfileResponse is the number of bytes read of a profile server's response, enough for an
+// error message.
+const maxProfileResponse = 64 << 10
 
 func (t *Telemetry) initProfiles() {
 	if t.opts.Config.PyroscopeAddress == "" || t.opts.Config.Disabled {
@@ -60,8 +60,7 @@ func (t *Telemetry) initProfiles() {
 	})
 }
 
-// startProfiling does what pyroscope.Start does, with uploads of ours between the
-// profiler and its queue.
+// startProfiling is pyroscope.Start with uploads between the profiler and its queue.
 func (t *Telemetry) startProfiling(u *uploads) (*pyroscope.Session, error) {
 	c, log := t.opts.Config, profilerLog{t, u}
 	var err error
@@ -83,7 +82,7 @@ func (t *Telemetry) startProfiling(u *uploads) (*pyroscope.Session, error) {
 		Tags:       t.profileTags(),
 		UploadRate: c.PyroscopeInterval,
 		Logger:     log,
-		// A forced collection before each heap profile would change what is measured.
+		// A forced collection before each heap profile would distort it.
 		DisableGCRuns: true,
 		ProfilingTypes: []pyroscope.ProfileType{
 			pyroscope.ProfileCPU,
@@ -100,8 +99,8 @@ func (t *Telemetry) startProfiling(u *uploads) (*pyroscope.Session, error) {
 	return session, session.Start()
 }
 
-// profileTags keeps the few resource attributes that people filter by. Each
-// further one multiplies the series of the profile store.
+// profileTags returns the resource attributes that users filter by. Each further one multiplies
+// the series of the profile store.
 func (t *Telemetry) profileTags() map[string]string {
 	tags := map[string]string{"service_version": t.opts.Version}
 	for _, key := range []attribute.Key{"deployment.environment.name", "service.namespace", "host.name"} {
@@ -112,9 +111,8 @@ func (t *Telemetry) profileTags() map[string]string {
 	return tags
 }
 
-// ending returns when f does, or a moment after the context ends, and says whether
-// it left f behind. The goroutine of an f that hangs ends with the process, which is
-// about to exit.
+// ending returns when f does, or a moment after the context ends, and reports whether f is still
+// running. The goroutine of an f that hangs ends with the process.
 func ending(ctx context.Context, f func() error) (left bool, err error) {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
@@ -131,13 +129,13 @@ func ending(ctx context.Context, f func() error) (left bool, err error) {
 	}
 }
 
-// uploads stand between the profiler and its queue, and count what does not arrive.
+// uploads is between the profiler and its queue, and counts failed uploads.
 type uploads struct {
 	*remote.Remote // the queue
 
 	client *http.Client
 	drop   func(reason string, n int)
-	onWay  atomic.Int64 // handed in, and neither answered nor given up
+	onWay  atomic.Int64 // queued and neither completed nor abandoned
 }
 
 // Upload implements [upstream.Upstream].
@@ -146,8 +144,8 @@ func (u *uploads) Upload(job *upstream.UploadJob) {
 	u.Remote.Upload(job)
 }
 
-// deliver ends the profiler and waits for all that it has handed in, which the
-// queue alone does not.
+// deliver stops the profiler and waits for all its uploads. The queue alone does not wait for
+// them.
 func (u *uploads) deliver(session *pyroscope.Session) error {
 	session.Stop()
 	u.Flush()
@@ -155,14 +153,14 @@ func (u *uploads) deliver(session *pyroscope.Session) error {
 	return nil
 }
 
-// failed counts an upload that ended badly, unless it was given up before.
+// failed counts a failed upload, unless it was abandoned.
 func (u *uploads) failed(reason string) {
 	if u.over() {
 		u.drop(reason, 1)
 	}
 }
 
-// over notes that an upload ended, and says whether it was still waited for.
+// over records that an upload ended, and reports whether it had not been abandoned.
 func (u *uploads) over() bool {
 	for {
 		n := u.onWay.Load()
@@ -175,15 +173,15 @@ func (u *uploads) over() bool {
 	}
 }
 
-// abandon gives up all that are on their way: the process ends.
+// abandon counts all pending uploads as dropped: the process ends.
 func (u *uploads) abandon() {
 	if n := u.onWay.Swap(0); n > 0 {
 		u.drop(semconv.DropShutdown, int(n))
 	}
 }
 
-// Do implements the HTTP client that the queue wants. It reads the answer itself,
-// because the queue would read one of any length.
+// Do implements the HTTP client of the queue. It reads the response itself, because the queue
+// would read one of any length.
 func (u *uploads) Do(r *http.Request) (*http.Response, error) {
 	res, err := u.client.Do(r) // #nosec G704 -- the address is PYROSCOPE_SERVER_ADDRESS; no request can change it
 	if err != nil {
@@ -191,7 +189,7 @@ func (u *uploads) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(res.Body, profileAnswer))
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxProfileResponse))
 	if err != nil || res.StatusCode != http.StatusOK {
 		u.failed(semconv.DropExportFailed)
 	} else {
@@ -201,15 +199,13 @@ func (u *uploads) Do(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// profilerLog keeps the profiler's chatter at debug level; its errors are
-// warnings, because the service itself is well.
+// profilerLog logs the profiler's messages at debug level, and its errors as warnings.
 type profilerLog struct {
 	telemetry *Telemetry
 	uploads   *uploads
 }
 
-// profilesFull is what the profiler says, and nothing else, when its own queue
-// drops an upload.
+// profilesFull is the profiler's message when its queue is full. There is no other sign.
 const profilesFull = "remote upload queue is full"
 
 func (l profilerLog) Infof(format string, args ...any) { l.Debugf(format, args...) }

@@ -16,9 +16,9 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// The profiler itself tells when its queue is full, and only in words; this holds
-// our reading of them against the version that is linked.
-func TestProfilesThatFindNoPlaceAreCounted(t *testing.T) {
+// The profiler reports a full queue only in text. This test checks the text of the linked
+// version.
+func TestProfilesBeyondTheQueueAreCounted(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	tel, err := New(Options{Service: "orders", Stdout: &out})
@@ -27,7 +27,7 @@ func TestProfilesThatFindNoPlaceAreCounted(t *testing.T) {
 	}
 	queue := queueOf(t, tel)
 	log := profilerLog{tel, queue}
-	const room, uploads = 20, 50 // the queue's, and nobody takes from it
+	const room, uploads = 20, 50 // the queue is not started
 	for range uploads {
 		queue.Upload(&upstream.UploadJob{})
 	}
@@ -40,7 +40,6 @@ func TestProfilesThatFindNoPlaceAreCounted(t *testing.T) {
 	}
 }
 
-// queueOf is a queue that nobody takes from until it is started.
 func queueOf(t *testing.T, tel *Telemetry) *uploads {
 	t.Helper()
 	u := &uploads{client: http.DefaultClient, drop: tel.dropper(semconv.SignalProfiles)}
@@ -51,8 +50,8 @@ func queueOf(t *testing.T, tel *Telemetry) *uploads {
 	return u
 }
 
-// A stop that cannot wait any longer counts each profile that it leaves behind, and
-// none a second time when its upload fails after all.
+// A shutdown that runs out of time counts each remaining profile, and not again when its upload
+// fails later.
 func TestProfilesLeftBehindAreCounted(t *testing.T) {
 	t.Parallel()
 	tel, err := New(Options{Service: "orders", Stdout: io.Discard})
@@ -65,7 +64,7 @@ func TestProfilesLeftBehindAreCounted(t *testing.T) {
 		queue.Upload(&upstream.UploadJob{})
 	}
 	queue.abandon()
-	queue.Start() // and now they fail
+	queue.Start() // the uploads fail now
 	queue.Flush()
 	queue.Stop()
 	for reason, want := range map[string]float64{semconv.DropShutdown: uploads, semconv.DropExportFailed: 0} {
@@ -75,7 +74,7 @@ func TestProfilesLeftBehindAreCounted(t *testing.T) {
 	}
 }
 
-// What waits in the queue when the service stops is delivered.
+// Queued profiles are delivered during a shutdown.
 func TestProfilesInTheQueueArriveAtAStop(t *testing.T) {
 	t.Parallel()
 	var arrived atomic.Int64
@@ -98,6 +97,6 @@ func TestProfilesInTheQueueArriveAtAStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	if arrived.Load() < uploads || u.onWay.Load() != 0 {
-		t.Errorf("%d uploads arrived, %d are on their way", arrived.Load(), u.onWay.Load())
+		t.Errorf("%d uploads arrived, %d are pending", arrived.Load(), u.onWay.Load())
 	}
 }

@@ -16,49 +16,47 @@ import (
 	"github.com/observability-first/scaffold/runtime/declared"
 )
 
-// HistogramMode says which form of histogram a service exposes. It is fixed
-// when a service is generated, because rules and dashboards query one form.
+// HistogramMode is the type of histograms that a service exposes. It is fixed in a generated
+// service, because its rules and dashboards query one type.
 type HistogramMode string
 
-// The forms of a histogram.
+// The types of histograms.
 const (
 	// Classic exposes buckets with fixed bounds.
 	Classic HistogramMode = "classic"
 	// Native exposes exponential buckets.
 	Native HistogramMode = "native"
-	// Both exposes the two forms side by side, for a migration.
+	// Both exposes both types, for a migration.
 	Both HistogramMode = "both"
 )
 
-// Shape of native histograms: a growth of 10 % a bucket keeps a quantile within
-// 5 % of the truth, 160 buckets span nine decades at that growth, and an hour
-// between resets keeps a scrape from seeing more than one.
+// Configuration of native histograms: with a growth of 10 % per bucket, quantiles are accurate to
+// 5 %, and 160 buckets span nine decades. With an hour between resets, a scrape sees at most one.
 const (
 	nativeGrowth     = 1.1
 	nativeMaxBuckets = 160
 	nativeMinReset   = time.Hour
 )
 
-// Registry holds the metrics of one service. It guards their names and the number
-// of values of each label (see [Registry.SetLabelCeiling]), and it remembers each
-// declaration, so that a service can print its signals before the first request
-// (see [Registry.Declarations]).
+// Registry has the metrics of a service. It checks their names and limits the number of values of
+// each label (see [Registry.SetLabelLimit]). It records all declarations, so that a service can
+// print its signals without traffic (see [Registry.Declarations]).
 //
 // A Registry is safe for concurrent use.
 type Registry struct {
 	prom *prometheus.Registry
 	mode HistogramMode
 
-	labelCeiling atomic.Int64
-	warn         func(metric, label string) // about the first overflow of a label
+	maxLabelValues atomic.Int64
+	warn           func(metric, label string) // called at the first overflow of a label
 
 	mu         sync.Mutex
 	declared   map[string]declared.Metric
 	vecs       map[string]prometheus.Collector
-	orders     map[string][]string      // labels of vecs, in the order of their values
+	orders     map[string][]string      // labels of vecs in the order of their values
 	guards     map[string][]*labelGuard // by metric
-	grown      map[string]int           // by metric: its series when it lost a label
-	foreigners map[string]*labelGuard   // by metric of a foreign collector
+	grown      map[string]int           // by metric: its series when a label overflowed
+	foreigners map[string]*labelGuard   // by metric of an external collector
 }
 
 // NewRegistry returns an empty registry. An empty mode means [Classic].
@@ -77,26 +75,23 @@ func NewRegistry(mode HistogramMode) *Registry {
 		grown:      map[string]int{},
 		foreigners: map[string]*labelGuard{},
 	}
-	r.SetLabelCeiling(labelCeiling)
+	r.SetLabelLimit(defaultLabelLimit)
 	return r
 }
 
-// Histograms is the form of the registry's histograms.
+// Histograms returns the type of the registry's histograms.
 func (r *Registry) Histograms() HistogramMode { return r.mode }
 
-// Counter declares a counter. The name ends in _total. A counter without
-// labels exists at zero from now on; give the others their zeros by calling
-// WithLabelValues once for each combination that is known beforehand.
+// Counter declares a counter. The name must end in _total. A counter without labels starts at
+// zero; for others, call WithLabelValues once for each combination that is known in advance.
 //
-// A second call with the same shape returns the same counter; a call with
-// another shape, which includes the order of the labels, is an error, as is a name
-// that [CheckMetric] rejects, or one that ends in _seconds_total and neither in
-// _time_seconds_total nor in _cpu_seconds_total: durations belong in a histogram. The
-// error begins with the file and line of the call.
+// A second call with the same type and labels returns the same counter. A call with other labels,
+// or labels in another order, is an error. So is a name that [CheckMetric] rejects, or one that
+// ends in _seconds_total but neither in _time_seconds_total nor in _cpu_seconds_total: durations
+// belong in a histogram. The error begins with the file and line of the call.
 //
-// A label has room for a thousand values, whichever way a child is made; see
-// [Registry.SetLabelCeiling]. Looking a child up costs one allocation: keep the
-// child where that counts.
+// The number of values of a label is limited; see [Registry.SetLabelLimit]. Looking up a child
+// costs one allocation: keep the child where that matters.
 func (r *Registry) Counter(name, help string, labels ...string) (*prometheus.CounterVec, error) {
 	d := declared.Metric{Name: name, Type: declared.Counter, Help: help, Labels: labels}
 	return declare(r, d, func() *prometheus.CounterVec {
@@ -124,14 +119,14 @@ func (r *Registry) Gauge(name, help string, labels ...string) (*prometheus.Gauge
 	})
 }
 
-// Histogram declares a histogram with the given upper bounds, in the base unit
-// that the name ends in, such as _seconds or _bytes; _items is for a count. In
-// [Native] mode the bounds are not used. See [Registry.Counter] for the rules.
+// Histogram declares a histogram with the given upper bounds. They have the base unit at the end
+// of the name, such as _seconds or _bytes; _items is for a count. [Native] mode does not use the
+// bounds. See [Registry.Counter] for the rules.
 func (r *Registry) Histogram(name, help string, bounds []float64, labels ...string) (*prometheus.HistogramVec, error) {
 	if r.mode == Native {
 		bounds = nil
 	} else if len(bounds) == 0 || !rising(bounds) {
-		return nil, atDeclaration(fmt.Errorf("metric %s: the bounds of a histogram must be given and rise", name))
+		return nil, atDeclaration(fmt.Errorf("metric %s: the bounds of a histogram must be increasing and not empty", name))
 	}
 	d := declared.Metric{Name: name, Type: declared.Histogram, Help: help, Labels: labels, Bounds: bounds}
 	return declare(r, d, func() *prometheus.HistogramVec {
@@ -145,7 +140,7 @@ func (r *Registry) Histogram(name, help string, bounds []float64, labels ...stri
 	})
 }
 
-// rising says whether each bound is above the one before; NaN never is.
+// rising reports whether bounds are increasing. NaN never is.
 func rising(bounds []float64) bool {
 	for i, b := range bounds {
 		if math.IsNaN(b) || i > 0 && b <= bounds[i-1] {
@@ -184,7 +179,7 @@ func atDeclaration(err error) error {
 	return err
 }
 
-// add returns the metric, which it builds if it is new. The order is that of the labels.
+// add returns the metric, which it builds if it is new. order is the order of the labels.
 func add[V prometheus.Collector](r *Registry, d declared.Metric, order []string, build func() V) (V, error) {
 	var none V
 	r.mu.Lock()
@@ -192,10 +187,10 @@ func add[V prometheus.Collector](r *Registry, d declared.Metric, order []string,
 	if have, ok := r.declared[d.Name]; ok {
 		vec, ok := r.vecs[d.Name].(V)
 		if !ok || !sameShape(have, d) {
-			return none, fmt.Errorf("metric %s is already declared as %s; give one of the two another name", d.Name, shape(have))
+			return none, fmt.Errorf("metric %s is already declared as %s; rename one of them", d.Name, shape(have))
 		}
 		if first := r.orders[d.Name]; !slices.Equal(first, order) {
-			return none, fmt.Errorf("metric %s is already declared with its labels in the order [%s]; name them in that order, which is that of their values",
+			return none, fmt.Errorf("metric %s is already declared with its labels in the order [%s]; use the same order",
 				d.Name, strings.Join(first, " "))
 		}
 		return vec, nil
@@ -210,10 +205,9 @@ func add[V prometheus.Collector](r *Registry, d declared.Metric, order []string,
 	return vec, nil
 }
 
-// Register adds a collector. It must collect at least one series of every
-// metric that it describes already now, because that is where their types are
-// read from; use [Registry.Counter] and its siblings for metrics that are born
-// later. Names are guarded as theirs are.
+// Register adds a collector. The types of metrics are read by collecting them, so it must collect
+// at least one series of every metric. Declare metrics without series with [Registry.Counter],
+// [Registry.Gauge] or [Registry.Histogram]. Names are checked as there.
 func (r *Registry) Register(c prometheus.Collector) error {
 	if err := r.register(c, CheckMetric); err != nil {
 		return atDeclaration(err)
@@ -221,7 +215,7 @@ func (r *Registry) Register(c prometheus.Collector) error {
 	return nil
 }
 
-// register lets foreign collectors keep names that our guard would refuse.
+// register allows external collectors names that check would reject.
 func (r *Registry) register(c prometheus.Collector, check func(declared.Metric) error) error {
 	probe := prometheus.NewRegistry()
 	if err := probe.Register(c); err != nil {
@@ -260,8 +254,7 @@ func (r *Registry) register(c prometheus.Collector, check func(declared.Metric) 
 	return nil
 }
 
-// Declarations lists what the service declared, sorted by name. Traffic does
-// not change it.
+// Declarations returns the declared metrics, sorted by name. They do not depend on traffic.
 func (r *Registry) Declarations() []declared.Metric {
 	r.mu.Lock()
 	defer r.mu.Unlock()

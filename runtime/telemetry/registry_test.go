@@ -65,22 +65,22 @@ func TestNamesAreGuarded(t *testing.T) {
 			"durations belong in a histogram: declare orders_ship_seconds, or orders_ship_time_seconds_total for a sum only"},
 		"a counter of milliseconds": {func(r *telemetry.Registry) error { _, err := r.Counter("orders_ship_ms_total", "x"); return err },
 			"abbreviated units; write seconds instead of ms, and convert its values\nmetric orders_ship_ms_total: durations belong in a histogram: declare orders_ship_seconds, or"},
-		"an abbreviation in front, which is no unit": {func(r *telemetry.Registry) error { _, err := r.Gauge("b_queue_kb", "x"); return err },
+		"an abbreviation at the start, which is no unit": {func(r *telemetry.Registry) error { _, err := r.Gauge("b_queue_kb", "x"); return err },
 			"metric b_queue_kb: metric names should not contain abbreviated units; write bytes instead of kb, and convert its values"},
 		"a gauge of kilobytes": {func(r *telemetry.Registry) error { _, err := r.Gauge("queue_kb", "x"); return err },
 			"metric queue_kb: metric names should not contain abbreviated units; write bytes instead of kb, and convert its values"},
 		"camel case": {func(r *telemetry.Registry) error { _, err := r.Gauge("queueDepth", "x"); return err },
 			"write the name in snake_case"},
 		"no help": {func(r *telemetry.Registry) error { _, err := r.Gauge("queue_depth", ""); return err },
-			"say in its help text what it measures"},
-		"a label for every request": {func(r *telemetry.Registry) error { _, err := r.Gauge("queue_depth", "x", "user_id"); return err },
+			"describe what it measures in the help text"},
+		"a label with a value for every request": {func(r *telemetry.Registry) error { _, err := r.Gauge("queue_depth", "x", "user_id"); return err },
 			`label "user_id" has a value for every request`},
 		"a label of the scraper": {func(r *telemetry.Registry) error { _, err := r.Gauge("queue_depth", "x", "instance"); return err },
 			`label "instance" is reserved`},
-		"bounds that fall": {func(r *telemetry.Registry) error {
+		"decreasing bounds": {func(r *telemetry.Registry) error {
 			_, err := r.Histogram("wait_seconds", "x", []float64{2, 1})
 			return err
-		}, "the bounds of a histogram must be given and rise"},
+		}, "the bounds of a histogram must be increasing and not empty"},
 		"another shape under the same name": {func(r *telemetry.Registry) error {
 			if _, err := r.Gauge("queue_depth", "x", "queue"); err != nil {
 				return err
@@ -96,7 +96,7 @@ func TestNamesAreGuarded(t *testing.T) {
 			t.Parallel()
 			err := tc.declare(telemetry.NewRegistry(""))
 			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "registry_test.go:") {
-				t.Errorf("got %v, want %q and where it is declared", err, tc.want)
+				t.Errorf("got %v, want %q and the position of the declaration", err, tc.want)
 			}
 		})
 	}
@@ -164,8 +164,7 @@ func TestHistogramModes(t *testing.T) {
 	}
 }
 
-// Everything that a service exposes from its first moment passes Prometheus'
-// linter, but for names of foreign collectors.
+// All metrics of a new service pass Prometheus's linter, except those of external collectors.
 func TestOwnMetricsPassTheLinter(t *testing.T) {
 	t.Parallel()
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})
@@ -199,7 +198,7 @@ func TestOwnMetricsPassTheLinter(t *testing.T) {
 	}
 }
 
-// Two places that name the same labels in another order would swap their values.
+// Labels in a different order would swap their values.
 func TestTheOrderOfLabelsIsPartOfTheShape(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
@@ -207,20 +206,20 @@ func TestTheOrderOfLabelsIsPartOfTheShape(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := r.Counter("orders_placed_total", "Orders placed.", "channel", "plan"); err != nil {
-		t.Errorf("the same again: %v", err)
+		t.Errorf("the same declaration: %v", err)
 	}
 	_, err := r.Counter("orders_placed_total", "Orders placed.", "plan", "channel")
 	if err == nil || !strings.Contains(err.Error(), "[channel plan]") {
-		t.Errorf("the other order: %v, want an error with the declared one", err)
+		t.Errorf("another order: %v, want an error with the declared one", err)
 	}
 }
 
-// The library would panic with the first observation.
+// client_golang would panic at the first observation.
 func TestBoundsRise(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
 	for _, bounds := range [][]float64{nil, {2, 1}, {1, 1, 2}, {math.NaN(), 1}, {1, math.NaN()}} {
-		if _, err := r.Histogram("wait_seconds", "Wait.", bounds, "queue"); err == nil || !strings.Contains(err.Error(), "rise") {
+		if _, err := r.Histogram("wait_seconds", "Wait.", bounds, "queue"); err == nil || !strings.Contains(err.Error(), "increasing") {
 			t.Errorf("bounds %v: %v", bounds, err)
 		}
 	}

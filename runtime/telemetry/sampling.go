@@ -12,43 +12,39 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Limits of what is sampled beyond the ratio. One trace a second keeps an idle
-// service visible and costs 86,400 traces a day at the most; ten late spans a
-// second show every kind of failure of a service that fails throughout without
-// turning an incident into a bill.
+// Sampling beyond the ratio. One trace a second keeps an idle service visible and costs at most
+// 86,400 traces a day. Ten error and slow spans a second show every kind of failure of a failing
+// service at a limited cost.
 const (
-	floorPerSecond = 1
-	latePerSecond  = 10
+	minPerSecond       = 1
+	errorSlowPerSecond = 10
 )
 
-// samplingAttribute tells why a span is here although the ratio said no: floor
-// or late. Counting requests from spans must leave these out.
+// samplingAttribute is the reason why a span was sampled beyond the ratio: min_rate or
+// error_slow. Exclude these spans when you count requests.
 const samplingAttribute = attribute.Key("scaffold.sampling")
 
-// Sampling is the sampler that applies without OTEL_TRACES_SAMPLER. A child
-// follows its parent. A new trace is sampled with probability Ratio, decided by
-// its id, so that services agree; and when none was sampled within the second,
-// the next one is.
+// Sampling configures the sampler that applies without OTEL_TRACES_SAMPLER. A child follows its
+// parent. A new trace is sampled with probability Ratio, by its id, so that all services agree.
+// If no trace was sampled within a second, the next one is.
 type Sampling struct {
-	// Ratio is the share of new traces that are sampled, from 0 to 1.
+	// Ratio is the ratio of new traces to sample, from 0 to 1.
 	Ratio float64
-	// TrustRemote lets the sampled flag of a caller decide. Set it only where
-	// every caller is a service of one's own: a stranger who sets the flag on
-	// each request would otherwise choose what we pay.
+	// TrustRemote follows the sampled flag of callers. Set it only if all callers are your own
+	// services: otherwise any client can have all its requests sampled.
 	TrustRemote bool
 }
 
-// sampler implements Sampling.
 type sampler struct {
 	ratio       atomic.Pointer[sdktrace.Sampler]
 	trustRemote bool
-	floor       *perSecond
+	minimum     *perSecond
 }
 
 func newSampler(s Sampling, now func() time.Time) *sampler {
 	own := &sampler{
 		trustRemote: s.TrustRemote,
-		floor:       &perSecond{limit: floorPerSecond, now: now},
+		minimum:     &perSecond{limit: minPerSecond, now: now},
 	}
 	own.setRatio(s.Ratio)
 	return own
@@ -61,7 +57,7 @@ func (s *sampler) setRatio(ratio float64) {
 
 // ShouldSample implements [sdktrace.Sampler].
 func (s *sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
-	return s.decide(trace.SpanContextFromContext(p.ParentContext), p.TraceID, s.floor.now())
+	return s.decide(trace.SpanContextFromContext(p.ParentContext), p.TraceID, s.minimum.now())
 }
 
 func (s *sampler) decide(parent trace.SpanContext, id trace.TraceID, now time.Time) sdktrace.SamplingResult {
@@ -73,11 +69,11 @@ func (s *sampler) decide(parent trace.SpanContext, id trace.TraceID, now time.Ti
 		return result
 	}
 	byID := (*s.ratio.Load()).ShouldSample(sdktrace.SamplingParameters{ParentContext: context.Background(), TraceID: id})
-	first := s.floor.takeAt(now)
+	first := s.minimum.takeAt(now)
 	switch {
 	case byID.Decision == sdktrace.RecordAndSample:
 	case first:
-		result.Attributes = []attribute.KeyValue{samplingAttribute.String("floor")}
+		result.Attributes = []attribute.KeyValue{samplingAttribute.String("min_rate")}
 	default:
 		result.Decision = sdktrace.Drop
 	}
@@ -86,11 +82,11 @@ func (s *sampler) decide(parent trace.SpanContext, id trace.TraceID, now time.Ti
 
 // Description implements [sdktrace.Sampler].
 func (s *sampler) Description() string {
-	return "Scaffold{" + (*s.ratio.Load()).Description() + ",floor=1/s}"
+	return "Scaffold{" + (*s.ratio.Load()).Description() + ",min=1/s}"
 }
 
-// decidedSampler keeps what [Telemetry.Decide] and [Telemetry.ExportLate] decided
-// and leaves every other decision to next.
+// decidedSampler applies the decisions of [Telemetry.Decide] and [Telemetry.ExportErrorSlow], and
+// leaves all others to next.
 type decidedSampler struct{ next sdktrace.Sampler }
 
 func (s decidedSampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
@@ -102,8 +98,8 @@ func (s decidedSampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.Sam
 
 func (s decidedSampler) Description() string { return s.next.Description() }
 
-// ids gives random ids, except to decided spans, which keep the ids that stand
-// in log lines and response headers already.
+// ids generates random ids. Spans with a decision keep the ids that are already in log lines and
+// response headers.
 type ids struct{}
 
 func (ids) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
@@ -137,12 +133,12 @@ func randomSpanID() trace.SpanID {
 	return s
 }
 
-// perSecond allows limit events, 255 at the most, in each second of the clock.
-// It takes no lock: every request asks it.
+// perSecond allows up to limit events, at most 255, per second of the clock. It takes no lock,
+// because every request calls it.
 type perSecond struct {
 	limit int64
 	now   func() time.Time
-	state atomic.Int64 // the second, and in its lowest byte the events taken in it
+	state atomic.Int64 // the second, and in the lowest byte the events in it
 }
 
 func (l *perSecond) take() bool { return l.takeAt(l.now()) }

@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// clock is a time that the test moves.
+// clock is a time that the test sets.
 type clock struct{ now time.Time }
 
 func newClock() *clock { return &clock{time.Unix(1_800_000_000, 0)} }
@@ -33,7 +33,7 @@ func parentContext(sampled, remote bool) context.Context {
 	return trace.ContextWithSpanContext(context.Background(), sc)
 }
 
-func TestSamplingFloor(t *testing.T) {
+func TestMinimumSamplingRate(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	s := newSampler(Sampling{Ratio: 0}, c.Now)
@@ -42,15 +42,15 @@ func TestSamplingFloor(t *testing.T) {
 		for range 100 {
 			if r := decide(s, context.Background()); r.Decision == sdktrace.RecordAndSample {
 				sampled++
-				if len(r.Attributes) != 1 || r.Attributes[0].Value.AsString() != "floor" {
-					t.Errorf("attributes %v do not tell of the floor", r.Attributes)
+				if len(r.Attributes) != 1 || r.Attributes[0].Value.AsString() != "min_rate" {
+					t.Errorf("attributes %v, want min_rate", r.Attributes)
 				}
 			}
 		}
 		c.forward(time.Second)
 	}
 	if sampled != 10 {
-		t.Errorf("%d of 1000 traces in ten seconds, want one a second", sampled)
+		t.Errorf("%d of 1000 traces in ten seconds, want one per second", sampled)
 	}
 }
 
@@ -64,7 +64,7 @@ func TestSamplingRatio(t *testing.T) {
 			sampled++
 		}
 	}
-	// Five standard deviations of a binomial with p = 0.1.
+	// Five standard deviations of a binomial distribution with p = 0.1.
 	if spread := 5 * math.Sqrt(n*0.1*0.9); math.Abs(float64(sampled)-n*0.1) > spread+1 {
 		t.Errorf("%d of %d sampled, want about a tenth", sampled, n)
 	}
@@ -77,17 +77,17 @@ func TestSamplingFollowsParents(t *testing.T) {
 		ratio                  float64
 		want                   sdktrace.SamplingDecision
 	}{
-		"a child of a sampled span":                         {true, false, false, 0, sdktrace.RecordAndSample},
-		"a child of a dropped span":                         {false, false, false, 1, sdktrace.Drop},
-		"a trusted caller that samples":                     {true, true, true, 0, sdktrace.RecordAndSample},
-		"a trusted caller that does not":                    {false, true, true, 1, sdktrace.Drop},
-		"a stranger's flag buys nothing":                    {true, true, false, 0, sdktrace.Drop},
-		"a stranger's refusal hides nothing from the ratio": {false, true, false, 1, sdktrace.RecordAndSample},
+		"a child of a sampled span":                {true, false, false, 0, sdktrace.RecordAndSample},
+		"a child of a dropped span":                {false, false, false, 1, sdktrace.Drop},
+		"a trusted caller that samples":            {true, true, true, 0, sdktrace.RecordAndSample},
+		"a trusted caller that does not":           {false, true, true, 1, sdktrace.Drop},
+		"an untrusted caller that samples":         {true, true, false, 0, sdktrace.Drop},
+		"an untrusted caller that does not sample": {false, true, false, 1, sdktrace.RecordAndSample},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSampler(Sampling{Ratio: tc.ratio, TrustRemote: tc.trust}, newClock().Now)
-			s.floor.take() // of this second
+			s.minimum.take() // of this second
 			if got := decide(s, parentContext(tc.sampled, tc.remote)).Decision; got != tc.want {
 				t.Errorf("got %v, want %v", got, tc.want)
 			}
@@ -99,15 +99,15 @@ func TestEnvironmentChoosesTheSampler(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		config Config
-		want   string // description, or the error
+		want   string // description or error
 	}{
-		"the service's own":  {Config{}, "Scaffold{TraceIDRatioBased{0.25},floor=1/s}"},
+		"the service's own":  {Config{}, "Scaffold{TraceIDRatioBased{0.25},min=1/s}"},
 		"always on":          {Config{Sampler: "always_on"}, "AlwaysOnSampler"},
 		"a ratio":            {Config{Sampler: "traceidratio", SamplerArg: "0.5"}, "TraceIDRatioBased{0.5}"},
 		"no exporter at all": {Config{TracesExporter: "none"}, "AlwaysOffSampler"},
-		"a ratio that is none": {Config{Sampler: "traceidratio", SamplerArg: "half"},
+		"an invalid ratio": {Config{Sampler: "traceidratio", SamplerArg: "half"},
 			`OTEL_TRACES_SAMPLER_ARG="half" is not a ratio; write a number from 0 to 1`},
-		"an unknown name": {Config{Sampler: "some"}, `OTEL_TRACES_SAMPLER="some" is not known; write always_on, always_off, traceidratio, ` +
+		"an unknown name": {Config{Sampler: "some"}, `OTEL_TRACES_SAMPLER="some" is unknown; write always_on, always_off, traceidratio, ` +
 			`parentbased_always_on, parentbased_always_off or parentbased_traceidratio`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// brokenWriter is a connection that accepts nothing.
 type brokenWriter struct {
 	http.ResponseWriter
 
@@ -24,7 +23,7 @@ type brokenWriter struct {
 
 func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }
 
-// lostDatabase is a collector whose database goes away.
+// lostDatabase is a collector whose database becomes unavailable.
 type lostDatabase struct {
 	desc *prometheus.Desc
 	lost atomic.Bool
@@ -44,7 +43,7 @@ func brokenPipe() error {
 	return &net.OpError{Op: "write", Net: "tcp", Err: errors.New("broken pipe")}
 }
 
-func TestAScraperThatLeavesIsNoError(t *testing.T) {
+func TestDisconnectedScraperIsNoError(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		writes error
@@ -72,7 +71,7 @@ func TestAScraperThatLeavesIsNoError(t *testing.T) {
 				w = brokenWriter{w, tc.writes}
 			}
 			tel.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
-			if logged := strings.Contains(out.String(), "was left out of the scrape"); logged != tc.logged {
+			if logged := strings.Contains(out.String(), "omitted from the scrape"); logged != tc.logged {
 				t.Errorf("the log is %q", out.String())
 			}
 		})

@@ -23,66 +23,66 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Options describe one service to its telemetry.
+// Options configure a [Telemetry].
 type Options struct {
-	Service  string // name, as in orders; OTEL_SERVICE_NAME overrides it
-	Version  string // of the build; "dev" when empty
-	Revision string // commit of the build; "unknown" when empty
+	Service  string // such as orders; OTEL_SERVICE_NAME overrides it
+	Version  string // of the build; "dev" if empty
+	Revision string // commit of the build; "unknown" if empty
 
 	Config   Config
-	Sampling Sampling      // without OTEL_TRACES_SAMPLER
-	Mode     HistogramMode // Classic when empty
+	Sampling Sampling      // applies without OTEL_TRACES_SAMPLER
+	Mode     HistogramMode // Classic if empty
 
-	// Stdout takes the log lines; os.Stdout when nil.
+	// Stdout receives the log lines; os.Stdout if nil.
 	Stdout io.Writer
-	// SpanExporter takes the spans where Config exports any; nil means OTLP.
+	// SpanExporter exports the spans if Config exports traces; OTLP if nil.
 	SpanExporter sdktrace.SpanExporter
-	// Now is the clock; time.Now when nil.
+	// Now is the clock; time.Now if nil.
 	Now func() time.Time
 }
 
-// Telemetry is the four signals of one service. It is safe for concurrent use.
+// Telemetry provides the four signals of a service. It is safe for concurrent use.
 type Telemetry struct {
-	opts       Options
-	resource   *resource.Resource
-	registry   *Registry
-	level      *slog.LevelVar
-	logger     *slog.Logger
-	lines      *lines // nil when log lines have more readers than standard output
-	output     *lineWriter
-	provider   *sdktrace.TracerProvider
-	tracers    trace.TracerProvider
-	lateTracer trace.Tracer
-	late       *perSecond
-	sampler    sdktrace.Sampler
-	own        *sampler // nil when OTEL_TRACES_SAMPLER chose another
-	propagator propagation.TextMapPropagator
+	opts            Options
+	resource        *resource.Resource
+	registry        *Registry
+	level           *slog.LevelVar
+	logger          *slog.Logger
+	lines           *lines // nil if logs are also exported
+	output          *lineWriter
+	provider        *sdktrace.TracerProvider
+	tracers         trace.TracerProvider
+	errorSlowTracer trace.Tracer
+	errorSlow       *perSecond
+	sampler         sdktrace.Sampler
+	own             *sampler // nil if OTEL_TRACES_SAMPLER is set
+	propagator      propagation.TextMapPropagator
 
-	dropped    map[string]map[string]prometheus.Counter // by signal and reason
-	suppressed prometheus.Counter
-	lateSpans  prometheus.Counter
+	dropped        map[string]map[string]prometheus.Counter // by signal and reason
+	suppressed     prometheus.Counter
+	errorSlowSpans prometheus.Counter
 
 	deliveryWarnings *errorCounts // by signal
 
 	signals []signal
 }
 
-// signal is one exporter with the goroutines behind it.
+// signal is an exporter and its goroutines.
 type signal struct {
 	name     string
 	start    func(context.Context) error
 	shutdown func(context.Context) error
 }
 
-// New validates the options and declares the runtime's own metrics. It connects
-// to nothing and starts nothing.
+// New validates the options and registers the runtime's own metrics. It neither connects nor
+// starts anything.
 func New(opts Options) (*Telemetry, error) {
 	opts = opts.withDefaults()
 	t := &Telemetry{
-		opts:     opts,
-		registry: NewRegistry(opts.Mode),
-		level:    &slog.LevelVar{},
-		late:     &perSecond{limit: latePerSecond, now: opts.Now},
+		opts:      opts,
+		registry:  NewRegistry(opts.Mode),
+		level:     &slog.LevelVar{},
+		errorSlow: &perSecond{limit: errorSlowPerSecond, now: opts.Now},
 	}
 	t.level.Set(opts.Config.LogLevel)
 	var err error
@@ -118,8 +118,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// newResource describes this process. A failing detector is no reason not to
-// start; a malformed variable is.
+// newResource describes this process. A malformed environment variable is an error; a failing
+// detector is not.
 func newResource(opts Options) (*resource.Resource, error) {
 	given, err := parseResource(opts.Config.ResourceAttributes)
 	if err != nil {
@@ -132,48 +132,47 @@ func newResource(opts Options) (*resource.Resource, error) {
 	)
 	detected, err := resource.New(context.Background(), resource.WithTelemetrySDK(), resource.WithHost())
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
-		return nil, fmt.Errorf("describe this process: %w", err)
+		return nil, fmt.Errorf("detect resource attributes: %w", err)
 	}
 	for _, r := range []*resource.Resource{own, given} {
 		if detected, err = resource.Merge(detected, r); err != nil {
-			return nil, fmt.Errorf("describe this process: %w", err)
+			return nil, fmt.Errorf("detect resource attributes: %w", err)
 		}
 	}
 	return detected, nil
 }
 
 func (t *Telemetry) declare() error {
-	t.registry.warn = t.tellOverflow
-	if _, err := t.registry.declareOverflow(); err != nil { // before the others: they get their zeros
+	t.registry.warn = t.warnOverflow
+	if _, err := t.registry.declareOverflow(); err != nil { // before other metrics, which get their zeros
 		return err
 	}
 	if err := t.declareDrops(); err != nil {
 		return err
 	}
-	suppressed, err := t.registry.Counter(semconv.RuntimeLogsSuppressed, "Log lines left out because identical ones had just been written.")
+	suppressed, err := t.registry.Counter(semconv.RuntimeLogsSuppressed, "Repeated log lines that were suppressed.")
 	if err != nil {
 		return err
 	}
 	t.suppressed = suppressed.WithLabelValues()
-	late, err := t.registry.Counter(semconv.RuntimeErrorSlowSpans, "Unsampled requests whose span was exported because they failed or were slow.")
+	errorSlow, err := t.registry.Counter(semconv.RuntimeErrorSlowSpans, "Unsampled requests whose span was exported because of an error or high latency.")
 	if err != nil {
 		return err
 	}
-	t.lateSpans = late.WithLabelValues()
+	t.errorSlowSpans = errorSlow.WithLabelValues()
 	return t.declareProcess()
 }
 
-// tellOverflow names the label whose values have no end. It is called once for
-// each.
-func (t *Telemetry) tellOverflow(metric, label string) {
-	t.logger.Warn("a label has too many values, further ones share one series",
+// warnOverflow warns about a label with too many values. It is called once per label.
+func (t *Telemetry) warnOverflow(metric, label string) {
+	t.logger.Warn("label exceeds its limit of values, further ones share one series",
 		slog.String("metric", metric), slog.String("label", label),
-		slog.Int("ceiling", t.registry.ceiling()), slog.String("value", semconv.OverflowValue),
-		slog.String("advice", "put what has no end on the span or the log line"))
+		slog.Int("limit", t.registry.labelLimit()), slog.String("value", semconv.OverflowValue),
+		slog.String("advice", "put unbounded values on spans or log lines"))
 }
 
 func (t *Telemetry) declareProcess() error {
-	build, err := t.registry.Gauge(semconv.BuildInfo, "The build that runs, always 1.",
+	build, err := t.registry.Gauge(semconv.BuildInfo, "The running build, always 1.",
 		semconv.LabelVersion, semconv.LabelRevision, semconv.LabelGoVersion)
 	if err != nil {
 		return err
@@ -188,9 +187,8 @@ func (t *Telemetry) declareProcess() error {
 	)
 }
 
-// telling logs why a batch was not delivered. That it was lost is counted where
-// the batch is dropped.
-func telling[T any](t *Telemetry, signal string, export func(context.Context, []T) error) func(context.Context, []T) error {
+// logging logs why a batch was not delivered. The batcher counts the loss.
+func logging[T any](t *Telemetry, signal string, export func(context.Context, []T) error) func(context.Context, []T) error {
 	return func(ctx context.Context, batch []T) error {
 		err := export(ctx, batch)
 		if err != nil {
@@ -200,8 +198,8 @@ func telling[T any](t *Telemetry, signal string, export func(context.Context, []
 	}
 }
 
-// warnUndelivered logs why a signal was not delivered, once a minute at most. The
-// next line has the number of failures in between.
+// warnUndelivered logs why a signal was not delivered, at most once a minute. The next line has
+// the number of failures in between.
 func (t *Telemetry) warnUndelivered(signal string, err error) {
 	write, missed := t.deliveryWarnings.take(signal)
 	if !write {
@@ -211,20 +209,20 @@ func (t *Telemetry) warnUndelivered(signal string, err error) {
 	if missed > 0 {
 		attributes = append(attributes, slog.Int(keySuppressed, missed))
 	}
-	t.logger.LogAttrs(context.Background(), slog.LevelWarn, "telemetry was not delivered", attributes...)
+	t.logger.LogAttrs(context.Background(), slog.LevelWarn, "telemetry not delivered", attributes...)
 }
 
-// loggedError is an error of an exporter that warnUndelivered has seen, and that the
-// SDK hands to its error handler all the same.
+// loggedError is an exporter error that warnUndelivered has logged. The SDK also passes it to its
+// error handler.
 type loggedError struct{ error }
 
 func (e loggedError) Unwrap() error { return e.error }
 
-// Start starts the exporters. It returns without waiting for any backend.
+// Start starts the exporters. It does not wait for any backend.
 //
-// From here until [Telemetry.Shutdown], a log line that standard output does not
-// take is held back and, beyond a MiB of them, dropped. Before and after, writing
-// a line waits for the reader, but for a second at the most.
+// Until [Telemetry.Shutdown], log lines are buffered while standard output is blocked, and
+// dropped beyond 1 MiB. Before Start and after Shutdown, writing a line waits for the reader, for
+// at most a second.
 func (t *Telemetry) Start(ctx context.Context) error {
 	t.output.setPatient(false)
 	for _, s := range t.signals {
@@ -235,11 +233,10 @@ func (t *Telemetry) Start(ctx context.Context) error {
 	return nil
 }
 
-// Shutdown flushes and stops every signal at the same time and returns when all
-// are done or the context ends, whichever is first. What could not be sent is
-// counted as dropped. The error names each signal that was not flushed; it is a
-// warning and no failure of the service, which did its work. Log lines get up to
-// a second of their own: they tell how the rest went.
+// Shutdown flushes and stops all signals concurrently. It returns when all are done or the
+// context ends. Items that could not be sent are counted as dropped. The error names each signal
+// that was not flushed; treat it as a warning. Log lines get up to another second, to report the
+// rest.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	errs := make([]error, len(t.signals))
 	var wg sync.WaitGroup
@@ -263,8 +260,8 @@ func (t *Telemetry) flushLines(ctx context.Context) error {
 	return err
 }
 
-// SetGlobals makes these the process-wide providers of OpenTelemetry, for
-// libraries that take no provider. The process that owns main calls it once.
+// SetGlobals sets the global OpenTelemetry providers, for libraries that do not accept a
+// provider. Call it once, from main.
 func (t *Telemetry) SetGlobals() {
 	otel.SetTracerProvider(t.tracers)
 	otel.SetTextMapPropagator(t.propagator)
@@ -275,30 +272,29 @@ func (t *Telemetry) SetGlobals() {
 	}))
 }
 
-// Service is the service's name on every signal.
+// Service returns the service name of all signals.
 func (t *Telemetry) Service() string { return t.opts.Service }
 
-// Version is the version of the build that runs.
+// Version returns the version of the running build.
 func (t *Telemetry) Version() string { return t.opts.Version }
 
-// Logger writes JSON lines with the ids of the context's span.
+// Logger returns a logger that writes lines with the ids of the context's span.
 func (t *Telemetry) Logger() *slog.Logger { return t.logger }
 
-// Level is the log level; setting it takes effect at once.
+// Level returns the log level. Changes apply immediately.
 func (t *Telemetry) Level() *slog.LevelVar { return t.level }
 
-// Metrics is where the service's metrics are declared.
+// Metrics returns the registry of the service's metrics.
 func (t *Telemetry) Metrics() *Registry { return t.registry }
 
-// TracerProvider makes the service's tracers.
+// TracerProvider returns the provider of the service's tracers.
 func (t *Telemetry) TracerProvider() trace.TracerProvider { return t.tracers }
 
-// Propagator reads and writes the headers that carry a trace.
+// Propagator returns the propagator of trace headers.
 func (t *Telemetry) Propagator() propagation.TextMapPropagator { return t.propagator }
 
-// withProfiles labels profile samples with span ids, so that a span leads to
-// its flame graph. It costs two label sets a sampled span, hence only when
-// profiles are pushed.
+// withProfiles labels profile samples with span ids, so that a span links to its flame graph. It
+// costs two label sets per sampled span, so it applies only if profiles are pushed.
 func (t *Telemetry) withProfiles(p trace.TracerProvider) trace.TracerProvider {
 	if t.opts.Config.PyroscopeAddress == "" || t.opts.Config.Disabled {
 		return p

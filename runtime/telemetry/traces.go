@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// scope names the runtime as the instrumentation that made a span.
+// scope is the instrumentation scope of the runtime.
 const scope = "github.com/observability-first/scaffold/runtime"
 
 func (t *Telemetry) initTraces() error {
@@ -32,7 +32,7 @@ func (t *Telemetry) initTraces() error {
 		exporter := t.newSpanExporter()
 		processor := &spanProcessor{
 			exporter: exporter,
-			batches:  newBatcher(t.opts.Config.batchPeriod(), telling(t, "traces", exporter.ExportSpans), t.dropper("traces")),
+			batches:  newBatcher(t.opts.Config.batchPeriod(), logging(t, "traces", exporter.ExportSpans), t.dropper("traces")),
 		}
 		options = append(options, sdktrace.WithSpanProcessor(processor))
 		t.signals = append(t.signals, signal{
@@ -46,11 +46,11 @@ func (t *Telemetry) initTraces() error {
 	}
 	t.provider = sdktrace.NewTracerProvider(options...)
 	t.tracers = t.withProfiles(t.provider)
-	t.lateTracer = t.provider.Tracer(scope, trace.WithInstrumentationVersion(t.opts.Version))
+	t.errorSlowTracer = t.provider.Tracer(scope, trace.WithInstrumentationVersion(t.opts.Version))
 	return nil
 }
 
-// startExporter connects an exporter of OTLP; others have nothing to start.
+// startExporter connects an OTLP exporter.
 func startExporter(ctx context.Context, e sdktrace.SpanExporter) error {
 	if otlp, ok := e.(*otlptrace.Exporter); ok {
 		return otlp.Start(ctx)
@@ -58,7 +58,7 @@ func startExporter(ctx context.Context, e sdktrace.SpanExporter) error {
 	return nil
 }
 
-// newSpanExporter makes an exporter that has not connected yet.
+// newSpanExporter returns an exporter that is not connected yet.
 func (t *Telemetry) newSpanExporter() sdktrace.SpanExporter {
 	if t.opts.SpanExporter != nil {
 		return t.opts.SpanExporter
@@ -78,7 +78,7 @@ func (t *Telemetry) newSpanExporter() sdktrace.SpanExporter {
 	return otlptrace.NewUnstarted(otlptracehttp.NewClient(options...))
 }
 
-// spanProcessor is the SDK's batch processor with the drops counted.
+// spanProcessor is a batch processor that counts drops.
 type spanProcessor struct {
 	exporter sdktrace.SpanExporter
 	batches  *batcher[sdktrace.ReadOnlySpan]
@@ -87,7 +87,7 @@ type spanProcessor struct {
 // OnStart implements [sdktrace.SpanProcessor].
 func (*spanProcessor) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
 
-// OnEnd implements [sdktrace.SpanProcessor]. It never waits.
+// OnEnd implements [sdktrace.SpanProcessor]. It never blocks.
 func (p *spanProcessor) OnEnd(s sdktrace.ReadOnlySpan) {
 	if s.SpanContext().IsSampled() {
 		p.batches.add(s)
@@ -105,40 +105,39 @@ func (p *spanProcessor) Shutdown(ctx context.Context) error {
 	return p.exporter.Shutdown(ctx)
 }
 
-// LateSpan is a request that was not sampled when it began and turned out to be
-// worth keeping: it failed, or was slower than its objective.
-type LateSpan struct {
-	// Parent is the context as the request arrived, with the caller's span.
+// ErrorSlowSpan is the span of a request that was not sampled, and failed or was slower than its
+// objective.
+type ErrorSlowSpan struct {
+	// Parent is the context of the incoming request, with the caller's span.
 	Parent     context.Context
 	Name       string
 	Kind       trace.SpanKind
 	Start, End time.Time
-	// Describe sets attributes, events and status. It is called at once.
+	// Describe sets attributes, events and status.
 	Describe func(trace.Span)
 }
 
-// ExportLate exports a span under the ids that its request already had. It has no
-// children: they were never recorded. At most ten a second are exported; it says
-// whether this one was. late is called only then, so that the others, which come
-// by the thousand when everything fails or is refused, cost nothing.
-func (t *Telemetry) ExportLate(span trace.SpanContext, late func() LateSpan) bool {
-	if !t.opts.Config.exportsTraces() || !span.IsValid() || !t.late.take() {
+// ExportErrorSlow exports a span with the ids of its request. It has no children, since they were
+// not recorded. At most ten are exported per second; it reports whether this one was. errorSlow
+// is called only for an exported span, so that the others cost nothing.
+func (t *Telemetry) ExportErrorSlow(span trace.SpanContext, errorSlow func() ErrorSlowSpan) bool {
+	if !t.opts.Config.exportsTraces() || !span.IsValid() || !t.errorSlow.take() {
 		return false
 	}
-	t.exportLate(span, late())
+	t.exportErrorSlow(span, errorSlow())
 	return true
 }
 
-func (t *Telemetry) exportLate(ids trace.SpanContext, s LateSpan) {
-	d := Decision{Span: ids, attributes: []attribute.KeyValue{samplingAttribute.String("late")}}
-	_, span := t.StartSpan(s.Parent, t.lateTracer, d, s.Name, trace.WithSpanKind(s.Kind), trace.WithTimestamp(s.Start))
+func (t *Telemetry) exportErrorSlow(ids trace.SpanContext, s ErrorSlowSpan) {
+	d := Decision{Span: ids, attributes: []attribute.KeyValue{samplingAttribute.String("error_slow")}}
+	_, span := t.StartSpan(s.Parent, t.errorSlowTracer, d, s.Name, trace.WithSpanKind(s.Kind), trace.WithTimestamp(s.Start))
 	s.Describe(span)
 	span.End(trace.WithTimestamp(s.End))
-	t.lateSpans.Inc()
+	t.errorSlowSpans.Inc()
 }
 
-// SetRatio changes the share of new traces that are sampled, from 0 to 1, at
-// once. It says false when OTEL_TRACES_SAMPLER chose another sampler.
+// SetRatio changes the ratio of new traces to sample, from 0 to 1, immediately. It returns false
+// if OTEL_TRACES_SAMPLER is set.
 func (t *Telemetry) SetRatio(ratio float64) bool {
 	if t.own == nil {
 		return false

@@ -167,7 +167,7 @@ func logged() func(http.Handler) http.Handler {
 			ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 			next.ServeHTTP(ww, r)
 			sc := trace.SpanContextFromContext(r.Context())
-			logger.LogAttrs(r.Context(), slog.LevelInfo, "request answered",
+			logger.LogAttrs(r.Context(), slog.LevelInfo, "request completed",
 				slog.String("http_request_method", r.Method),
 				slog.String("http_route", r.Pattern),
 				slog.String("url_path", r.URL.Path),

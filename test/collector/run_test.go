@@ -197,10 +197,10 @@ func TestTracesAreChosenWhenTheyAreOver(t *testing.T) {
 	dir := generate(t, scaffold(t), service{telemetry: "{traceRatio: 0.2}", platforms: "[kubernetes]", thresholds: []string{"200ms", "1s"}})
 
 	wanted := map[string]trace{
-		"failed": {duration: time.Millisecond, failed: true},
-		"slow":   {duration: 200*time.Millisecond + 400*time.Microsecond},
-		"late":   {duration: time.Millisecond, mark: "late"},
-		"floor":  {duration: time.Millisecond, mark: "floor"},
+		"failed":                          {duration: time.Millisecond, failed: true},
+		"slow":                            {duration: 200*time.Millisecond + 400*time.Microsecond},
+		"error and slow-request sampling": {duration: time.Millisecond, mark: "error_slow"},
+		"minimum sampling rate":           {duration: time.Millisecond, mark: "min_rate"},
 	}
 	// As many of each that the ratio cannot keep them all.
 	const each = 20

@@ -75,7 +75,7 @@ func (s target) send(t *testing.T, raw string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if err := conn.SetDeadline(time.Now().Add(servicetest.Patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(servicetest.Timeout)); err != nil {
 		t.Fatal(err)
 	}
 	// The service may respond and close the connection before it has read everything.
@@ -84,7 +84,7 @@ func (s target) send(t *testing.T, raw string) string {
 	response := make([]byte, 1)
 	n, _ := conn.Read(response)
 	_ = conn.(*net.TCPConn).CloseWrite()
-	_ = conn.SetReadDeadline(time.Now().Add(servicetest.Patience))
+	_ = conn.SetReadDeadline(time.Now().Add(servicetest.Timeout))
 	rest, _ := io.ReadAll(conn)
 	response = append(response[:n], rest...)
 	return string(response)

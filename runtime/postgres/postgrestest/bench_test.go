@@ -2,7 +2,7 @@ package postgrestest
 
 import "testing"
 
-// BenchmarkNew is the time from nothing to a server that answers.
+// BenchmarkNew measures the time until a new server accepts connections.
 func BenchmarkNew(b *testing.B) {
 	for b.Loop() {
 		s, err := New(b.Context())

@@ -11,7 +11,7 @@ import (
 
 func ExampleDatabase() {
 	test := func(t *testing.T) {
-		url := postgrestest.Database(t) // skips by name where there is no PostgreSQL; fails in CI
+		url := postgrestest.Database(t) // skips without PostgreSQL, fails in CI
 		conn, err := pgx.Connect(t.Context(), url)
 		if err != nil {
 			t.Fatal(err)
@@ -23,6 +23,6 @@ func ExampleDatabase() {
 			t.Errorf("got %d, %v; want 2", sum, err)
 		}
 	}
-	_ = test // a test's body, as in func TestSum(t *testing.T)
+	_ = test // the body of a test, as in func TestSum(t *testing.T)
 	// Output:
 }

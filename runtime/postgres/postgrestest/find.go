@@ -12,26 +12,25 @@ import (
 	"strings"
 )
 
-// ErrNotFound says that the machine has no PostgreSQL server binaries. The
-// error that wraps it names the command that installs them.
-var ErrNotFound = errors.New("no PostgreSQL server on this machine")
+// ErrNotFound means that PostgreSQL server binaries are not installed. The error that wraps it
+// has the command that installs them.
+var ErrNotFound = errors.New("PostgreSQL server not found")
 
-// notFound is ErrNotFound with what to do about it.
+// notFound is ErrNotFound with the command to install it.
 type notFound struct{ install string }
 
 func (e notFound) Error() string {
-	return ErrNotFound.Error() + " (initdb and postgres are neither on PATH nor where distributions keep them); install it with: " + e.install
+	return ErrNotFound.Error() + " (initdb and postgres are neither in PATH nor in the directories of distributions); install it with: " + e.install
 }
 
 func (e notFound) Unwrap() error { return ErrNotFound }
 
-// binaries is a directory that holds initdb and postgres.
 type binaries string
 
 func (b binaries) path(name string) string { return filepath.Join(string(b), name) }
 
-// find looks on PATH first, since that is what a person chose, and then where
-// distributions keep servers off it, newest first.
+// find returns the binaries in PATH, or else those in the directories of distributions, newest
+// first.
 func find() (binaries, error) {
 	if initdb, err := exec.LookPath("initdb"); err == nil && complete(filepath.Dir(initdb)) {
 		return binaries(filepath.Dir(initdb)), nil
@@ -44,8 +43,8 @@ func find() (binaries, error) {
 	return "", notFound{installCommand()}
 }
 
-// distributions are the places of Debian and Ubuntu, of PostgreSQL's own
-// packages for Red Hat, of Alpine, and of Homebrew on both kinds of Mac.
+// distributions lists the directories of Debian and Ubuntu, of PostgreSQL's own packages for Red
+// Hat, of Alpine, and of Homebrew.
 func distributions() []string {
 	return []string{
 		"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*",
@@ -55,12 +54,12 @@ func distributions() []string {
 	}
 }
 
-// installed lists the directories that match, newest version first.
+// installed lists the matching directories, newest version first.
 func installed(patterns []string) []string {
 	var dirs []string
 	for _, p := range patterns {
 		matches, err := filepath.Glob(p)
-		if err == nil { // the patterns are ours and well formed
+		if err == nil { // the patterns are valid
 			dirs = append(dirs, matches...)
 		}
 	}
@@ -68,7 +67,7 @@ func installed(patterns []string) []string {
 	return dirs
 }
 
-// version reads the major version off a directory's name; 0 when it has none.
+// version returns the major version in the name of a directory, or 0.
 func version(dir string) int {
 	digits := func(r rune) bool { return r < '0' || r > '9' }
 	best := 0
@@ -91,7 +90,7 @@ func complete(dir string) bool {
 	return true
 }
 
-// installCommand is the one command to type on this system.
+// installCommand returns the command that installs PostgreSQL on this system.
 func installCommand() string {
 	if goruntime.GOOS == "darwin" {
 		return "brew install postgresql@17"
@@ -103,7 +102,7 @@ func installCommand() string {
 	return installFor(string(release))
 }
 
-// installFor reads ID and ID_LIKE of os-release(5).
+// installFor parses ID and ID_LIKE of os-release(5).
 func installFor(release string) string {
 	var ids []string
 	for line := range strings.Lines(release) {
@@ -126,5 +125,5 @@ func installFor(release string) string {
 			return "sudo zypper install -y postgresql-server"
 		}
 	}
-	return "the package of your system that holds initdb (https://www.postgresql.org/download)"
+	return "the package of your system with initdb (https://www.postgresql.org/download)"
 }

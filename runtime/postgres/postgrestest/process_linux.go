@@ -10,12 +10,10 @@ import (
 	"syscall"
 )
 
-// dieWithParent asks the kernel to end the server when the thread that started
-// it ends. The watcher does the same and more; this holds when the watcher
-// itself was killed.
+// dieWithParent makes the kernel stop the server when the thread that started it ends. This works
+// even if the watcher was killed.
 func dieWithParent(cmd *exec.Cmd) { cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT }
 
-// children lists the processes whose parent is pid.
 func children(pid int) ([]int, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -25,10 +23,10 @@ func children(pid int) ([]int, error) {
 	for _, name := range stats {
 		text, err := os.ReadFile(name)
 		if err != nil {
-			continue // it has ended since
+			continue // it has ended
 		}
-		// The second field is a name in parentheses that may hold anything; state
-		// and parent follow the last one (proc_pid_stat(5)).
+		// The second field is a name in parentheses with arbitrary content; state and parent
+		// follow the last parenthesis (proc_pid_stat(5)).
 		after := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 		if len(after) > 1 && after[1] == strconv.Itoa(pid) {
 			child, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))

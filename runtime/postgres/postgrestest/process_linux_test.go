@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// The second net: the kernel's signal, when the watcher is gone as well.
-func TestAServerDoesNotOutliveBothOfItsKeepers(t *testing.T) {
+// The kernel stops the server if the watcher is killed, too.
+func TestServerStopsWithoutItsWatcher(t *testing.T) {
 	t.Parallel()
 	h := startHelper(t)
-	t.Cleanup(func() { os.RemoveAll(h.dir) }) // what the watcher would have removed
+	t.Cleanup(func() { os.RemoveAll(h.dir) }) // the watcher would have removed it
 	if err := syscall.Kill(h.watcher, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

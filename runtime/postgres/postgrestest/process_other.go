@@ -9,10 +9,9 @@ import (
 	"strings"
 )
 
-// dieWithParent is the watcher's work alone: only Linux has a signal for it.
+// dieWithParent does nothing: only Linux has a signal for this. The watcher stops the server.
 func dieWithParent(*exec.Cmd) {}
 
-// children lists the processes whose parent is pid.
 func children(pid int) ([]int, error) {
 	out, err := exec.CommandContext(context.Background(), "ps", "-A", "-o", "pid=,ppid=").Output()
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 // account is the user that the server runs as.
 type account struct{ uid, gid int }
 
-// unprivileged finds a user other than root, which PostgreSQL refuses to run
-// as. It is nil when the caller is not root.
+// unprivileged returns a user other than root, as which PostgreSQL does not run. It is nil if the
+// caller is not root.
 func unprivileged() (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil //nolint:nilnil // no other account is needed
@@ -33,12 +33,11 @@ func unprivileged() (*account, error) {
 			return &account{uid, gid}, nil
 		}
 	}
-	return nil, errors.New("PostgreSQL does not run as root, and there is neither a user postgres nor nobody; create one of them")
+	return nil, errors.New("PostgreSQL does not run as root, and neither the user postgres nor nobody exists; create one of them")
 }
 
-// own gives the directory to the account. In a folder that everybody may write,
-// somebody else may have been there first: what is not a directory of root's or
-// of the account's is refused.
+// own changes the owner of the directory to the account. In a world-writable directory, another
+// user may have created it: anything but a directory of root or of the account is rejected.
 func (a *account) own(dir string) error {
 	if a == nil {
 		return nil
@@ -49,13 +48,12 @@ func (a *account) own(dir string) error {
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || !info.IsDir() || stat.Uid != 0 && int(stat.Uid) != a.uid {
-		return fmt.Errorf("%s belongs to somebody else; remove it", dir)
+		return fmt.Errorf("%s belongs to another user; remove it", dir)
 	}
 	return os.Lchown(dir, a.uid, a.gid)
 }
 
-// enters reports whether the account may pass through the directory and all
-// above it.
+// enters reports whether the account can access the directory and its parents.
 func (a *account) enters(dir string) bool {
 	if a == nil {
 		return true
@@ -87,19 +85,17 @@ func (a *account) enters(dir string) bool {
 	}
 }
 
-// detach puts the command into a process group of its own, so that an interrupt
-// typed at the terminal reaches the caller alone, who then stops the server in
-// order; and lets it run as the account.
+// detach runs the command as the account, in a separate process group, so that Ctrl-C reaches
+// only the caller, who then stops the server.
 func detach(cmd *exec.Cmd, a *account) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if a != nil {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)} //nolint:gosec // ids of the system
-		cmd.Dir = "/"                                                                            // the caller's directory may be closed to it
+		cmd.Dir = "/"                                                                            // the account may not have access to the caller's directory
 	}
 }
 
-// pause stops the server's processes where they are. The postmaster is first:
-// after that no further one is born.
+// pause stops the server's processes. The postmaster is first, so that it starts no others.
 func pause(postmaster int) error {
 	if err := syscall.Kill(postmaster, syscall.SIGSTOP); err != nil {
 		return fmt.Errorf("pause the server: %w", err)
@@ -107,7 +103,6 @@ func pause(postmaster int) error {
 	return signalChildren(postmaster, syscall.SIGSTOP)
 }
 
-// resume lets them go on.
 func resume(postmaster int) error {
 	if err := signalChildren(postmaster, syscall.SIGCONT); err != nil {
 		return err
@@ -131,19 +126,17 @@ func signalChildren(postmaster int, sig syscall.Signal) error {
 	return nil
 }
 
-// Ways to end a postmaster (PostgreSQL manual, Shutting Down the Server).
+// Signals that stop a postmaster (PostgreSQL manual, Shutting Down the Server).
 const (
-	fast      = syscall.SIGINT  // ends sessions, checkpoints
-	immediate = syscall.SIGQUIT // as after a crash
+	fast      = syscall.SIGINT  // terminates sessions, writes a checkpoint
+	immediate = syscall.SIGQUIT // as in a crash
 )
 
-// watchScript waits for the end of its input, which the system brings about
-// when the process that holds the other end is gone, for whatever reason. Then
-// it ends the server whose data directory is $1 and removes $2. The pid comes
-// from the server's own file, so that it follows restarts; the fifth line of that
-// file is the socket's directory and tells our server from another one that
-// has the same data open. A paused server is woken, since a sleeping process
-// cannot end.
+// watchScript waits for the end of its input, which comes when the process with the other end of
+// the pipe has ended for any reason. Then it stops the server with the data directory $1 and
+// removes $2. The pid comes from the server's own file, so that restarts are followed. The fifth
+// line of that file is the socket's directory; it distinguishes this server from another one with
+// the same data. A paused server is continued first, because a stopped process cannot exit.
 const watchScript = `
 read -r _
 pid=$(sed -n 1p "$1/postmaster.pid" 2>/dev/null)
@@ -163,28 +156,27 @@ if [ -n "$pid" ] && [ "$socket" = "$2" ]; then
 fi
 rm -rf -- "$2"`
 
-// watcher cleans up after a process that did not.
 type watcher struct {
 	cmd  *exec.Cmd
 	pipe *os.File
 }
 
-// watch starts a watcher over the data directory and what is to be removed.
+// watch starts a watcher for the data directory and the directory to remove.
 func watch(data, remove string) (*watcher, error) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Close()                                                     //nolint:errcheck // the child has its own copy
-	cmd := exec.Command("/bin/sh", "-c", watchScript, "watch", data, remove) //nolint:noctx // outlives every context of ours, on purpose
+	cmd := exec.Command("/bin/sh", "-c", watchScript, "watch", data, remove) //nolint:noctx // must outlive all contexts
 	cmd.Stdin = reader
 	detach(cmd, nil)
 	if err := cmd.Start(); err != nil {
-		_ = writer.Close() // nobody reads it
+		_ = writer.Close() // no process reads it
 		return nil, fmt.Errorf("start the watcher of the server: %w", err)
 	}
 	return &watcher{cmd, writer}, nil
 }
 
-// end lets the watcher do its work and waits for it.
+// end makes the watcher clean up, and waits for it.
 func (w *watcher) end() error { return errors.Join(w.pipe.Close(), w.cmd.Wait()) }

@@ -6,7 +6,7 @@ import (
 	"os/exec"
 )
 
-var errWindows = errors.New("a throw-away PostgreSQL runs on Linux and macOS only; set POSTGRES_URL to a server of your own")
+var errWindows = errors.New("a temporary PostgreSQL server needs Linux or macOS; set POSTGRES_URL to an existing server")
 
 type account struct{}
 

@@ -22,33 +22,30 @@ import (
 
 const (
 	superuser = "postgres"
-	port      = "5432" // part of the socket's name only
+	port      = "5432" // only part of the socket's name
 
-	// startTimeout is far beyond the second that a start takes, for machines
-	// that are busy with other tests.
+	// startTimeout is far beyond the second that a start takes, for busy machines.
 	startTimeout = time.Minute
-	// stopTimeout is how long sessions get to end before the server is ended as
-	// in a crash.
+	// stopTimeout is how long sessions have to end before the server is stopped as in a crash.
 	stopTimeout = 10 * time.Second
-	// pollInterval is the time between two attempts to connect to a server that
-	// is starting.
+	// pollInterval is the time between two attempts to connect to a starting server.
 	pollInterval = 10 * time.Millisecond
-	// socketPathLimit is the longest directory that leaves room for the socket's
-	// name in sockaddr_un, whose shortest form (macOS) has 104 bytes.
+	// socketPathLimit is the maximum length of a directory for the socket. sockaddr_un has at
+	// least 104 bytes (macOS).
 	socketPathLimit = 80
 )
 
-// Server is one running PostgreSQL. Its methods are safe for concurrent use.
+// Server is a running PostgreSQL server. Its methods are safe for concurrent use.
 type Server struct {
-	// URL connects to the server's first database, which is empty.
+	// URL is the connection string of the server's first, empty database.
 	URL string
-	// Data is the directory of its data.
+	// Data is the data directory.
 	Data string
 
 	bin     binaries
 	account *account
-	temp    string // holds socket and log, and the data of a throw-away server
-	kept    bool   // the data outlive the server
+	temp    string // socket and log, and the data of a temporary server
+	kept    bool   // the data remain after the server stops
 	watcher *watcher
 
 	databases atomic.Int64
@@ -58,21 +55,20 @@ type Server struct {
 	process *process // nil while stopped
 }
 
-// process is one run of the postmaster.
 type process struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	paused bool
 }
 
-// New starts a server with an empty database. Close ends it. The error is
-// [ErrNotFound] when the machine has no server binaries.
+// New starts a server with an empty database. Close stops it. The error wraps [ErrNotFound] if
+// the server binaries are not installed.
 func New(ctx context.Context) (*Server, error) { return open(ctx, "") }
 
-// Serve starts a server for a developer's run. Its data stay in dir, and the next call with
-// the same dir finds them again. Where root starts the server and its account may not enter
-// dir, they stay in the temporary directory instead: see Data. The server also stops when this
-// process ends. ctx bounds the start.
+// Serve starts a server for a local run. Its data stay in dir and are used by the next call. If
+// root starts the server and its account has no access to dir, they are in the temporary
+// directory instead: see Data. The server also stops when this process ends. ctx limits the
+// start.
 func Serve(ctx context.Context, dir string) (*Server, error) { return open(ctx, dir) }
 
 func open(ctx context.Context, dir string) (*Server, error) {
@@ -97,7 +93,7 @@ func open(ctx context.Context, dir string) (*Server, error) {
 	return s, nil
 }
 
-// prepare makes the directories and the watcher that removes them.
+// prepare creates the directories and the watcher that removes them.
 func (s *Server) prepare(dir string) error {
 	base := os.TempDir()
 	if len(base) > socketPathLimit-len("/postgres-0123456789") {
@@ -127,9 +123,9 @@ func (s *Server) prepare(dir string) error {
 	return err
 }
 
-// keep chooses where data that stay are kept. A server that root starts runs as
-// another account, which may not be let into root's folders; its data are then
-// in the temporary directory, under a name made from the folder's.
+// keep returns the directory for data that stay. If root starts the server, it runs as another
+// account, which may have no access to root's directories; the data are then in the temporary
+// directory, under a name derived from dir.
 func (s *Server) keep(dir string) (data string, err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return "", err
@@ -144,7 +140,7 @@ func (s *Server) keep(dir string) (data string, err error) {
 	return filepath.Join(os.TempDir(), "postgres-data-"+hex.EncodeToString(sum[:8])), nil
 }
 
-// initialise makes the first database, unless there is one from an earlier run.
+// initialise creates the database cluster unless it exists.
 func (s *Server) initialise(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Join(s.Data, "PG_VERSION")); err == nil {
 		return nil
@@ -158,13 +154,13 @@ func (s *Server) initialise(ctx context.Context) error {
 	return nil
 }
 
-// Restart starts the server again after [Server.Stop], at the same address and
-// with the same data. It returns when the server answers.
+// Restart starts the server again after [Server.Stop], with the same address and data. It returns
+// when the server accepts connections.
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process != nil {
-		return errors.New("the server runs; stop it first")
+		return errors.New("the server is running; stop it first")
 	}
 	p, err := s.launch()
 	if err != nil {
@@ -173,8 +169,8 @@ func (s *Server) Restart(ctx context.Context) error {
 	s.process = p
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := s.answers(ctx, p); err != nil {
-		log, _ := os.ReadFile(s.logName()) // what there is of it
+	if err := s.awaitReady(ctx, p); err != nil {
+		log, _ := os.ReadFile(s.logName()) // best effort
 		if bytes.Contains(log, []byte(`"postmaster.pid" already exists`)) {
 			return fmt.Errorf("data directory %s is in use by another PostgreSQL, probably another run of this service; stop it first\n%s", s.Data, bytes.TrimSpace(log))
 		}
@@ -183,9 +179,8 @@ func (s *Server) Restart(ctx context.Context) error {
 	return nil
 }
 
-// launch starts the postmaster. Nothing is ever synced to the disk: the data are
-// worth nothing after a crash of the machine. Data that are kept survive every
-// other crash.
+// launch starts the postmaster. It does not sync to disk: data may be lost if the machine
+// crashes, but survive all other crashes.
 func (s *Server) launch() (*process, error) {
 	log, err := os.Create(s.logName())
 	if err != nil {
@@ -206,13 +201,13 @@ func (s *Server) launch() (*process, error) {
 	p := &process{cmd: cmd, exited: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// The signal of a parent's death is that of the thread that forked. This
-		// one stays until the server has ended, and ends with the goroutine.
+		// The signal at a parent's death is that of the thread that forked. This thread stays
+		// until the server has ended.
 		goruntime.LockOSThread()
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // how it ended is in its log
+			_ = cmd.Wait() // the log has the reason
 		}
 		close(p.exited)
 	}()
@@ -222,8 +217,7 @@ func (s *Server) launch() (*process, error) {
 	return p, nil
 }
 
-// answers waits until the server takes a query.
-func (s *Server) answers(ctx context.Context, p *process) error {
+func (s *Server) awaitReady(ctx context.Context, p *process) error {
 	for {
 		conn, err := pgx.Connect(ctx, s.URL)
 		if err == nil {
@@ -231,19 +225,18 @@ func (s *Server) answers(ctx context.Context, p *process) error {
 		}
 		select {
 		case <-p.exited:
-			return errors.New("it ended at once")
+			return errors.New("the server exited during startup")
 		case <-ctx.Done():
-			return fmt.Errorf("no answer: %w", err)
+			return fmt.Errorf("the server accepts no connection: %w", err)
 		case <-time.After(pollInterval):
 		}
 	}
 }
 
-// Stop ends the server as an operator would; sessions are cut off.
+// Stop stops the server and terminates sessions.
 func (s *Server) Stop() error { return s.end(fast) }
 
-// Pause freezes the server: its address stays, connections stay, and nothing
-// answers, as on a machine that is starved or cut off.
+// Pause freezes the server: its address and connections remain, and nothing responds.
 func (s *Server) Pause() error {
 	return s.running(func(p *process) error {
 		p.paused = true
@@ -263,7 +256,7 @@ func (s *Server) running(do func(*process) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process == nil {
-		return errors.New("the server does not run; start it with Restart")
+		return errors.New("the server is not running; start it with Restart")
 	}
 	return do(s.process)
 }
@@ -276,7 +269,7 @@ func (s *Server) end(how os.Signal) error {
 		return nil
 	}
 	s.process = nil
-	_ = p.cmd.Process.Signal(how) // it may have ended by itself
+	_ = p.cmd.Process.Signal(how) // it may have ended
 	if p.paused {
 		if err := resume(p.cmd.Process.Pid); err != nil {
 			return err
@@ -297,7 +290,7 @@ func (s *Server) end(how os.Signal) error {
 	return nil
 }
 
-// Close ends the server and removes what it left.
+// Close stops the server and removes its files.
 func (s *Server) Close() error {
 	how := os.Signal(immediate)
 	if s.kept {
@@ -314,10 +307,9 @@ func (s *Server) Close() error {
 	return err
 }
 
-// Template prepares a database once, by migrating it for example; what
-// [Server.Database] makes from then on are copies of it, which takes some tens
-// of milliseconds. All connections to it must be closed when prepare returns.
-// Call it before the first Database.
+// Template prepares a database once, for example with migrations. [Server.Database] then returns
+// copies of it, which takes tens of milliseconds. All connections to it must be closed when
+// prepare returns. Call Template before the first Database.
 func (s *Server) Template(ctx context.Context, prepare func(ctx context.Context, url string) error) error {
 	const name = "prepared"
 	if err := s.exec(ctx, "CREATE DATABASE "+name); err != nil {
@@ -330,7 +322,6 @@ func (s *Server) Template(ctx context.Context, prepare func(ctx context.Context,
 	return nil
 }
 
-// create makes a database and returns its name.
 func (s *Server) create(ctx context.Context) (string, error) {
 	name := "test_" + strconv.FormatInt(s.databases.Add(1), 10)
 	if err := s.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+s.template); err != nil {

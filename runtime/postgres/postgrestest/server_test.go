@@ -19,7 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// patience is how long a condition may take on a busy machine.
+// patience is the timeout of a condition on a busy machine.
 const patience = 30 * time.Second
 
 // eventually waits for a condition of another process.
@@ -105,7 +105,7 @@ func TestDatabasesOfOneBinaryShareAServer(t *testing.T) {
 		}
 	})
 	if _, err := query(t, second, "SELECT 1::text"); err == nil {
-		t.Error("the database is still there after its test")
+		t.Error("the database exists after its test")
 	}
 }
 
@@ -123,7 +123,7 @@ func TestStopAndRestartKeepAddressAndData(t *testing.T) {
 		t.Errorf("stopping twice gave %v", err)
 	}
 	if _, err := query(t, url, "SELECT 1::text"); err == nil {
-		t.Error("a stopped server answered")
+		t.Error("a stopped server accepted a connection")
 	}
 	if err := server.Pause(); err == nil {
 		t.Error("a stopped server was paused")
@@ -139,7 +139,7 @@ func TestStopAndRestartKeepAddressAndData(t *testing.T) {
 	}
 }
 
-func TestAPausedServerHangsAndGoesOn(t *testing.T) {
+func TestPausedServerContinues(t *testing.T) {
 	t.Parallel()
 	server := Start(t)
 	conn, err := pgx.Connect(t.Context(), server.URL)
@@ -157,8 +157,8 @@ func TestAPausedServerHangsAndGoesOn(t *testing.T) {
 	}()
 	select {
 	case err := <-result:
-		t.Errorf("a paused server answered: %v", err)
-	case <-time.After(200 * time.Millisecond): // that nothing comes has no other sign
+		t.Errorf("a paused server responded: %v", err)
+	case <-time.After(200 * time.Millisecond): // no response has no other sign
 	}
 	if err := server.Resume(); err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func TestAPausedServerCanBeClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(server.temp); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the directory is still there: %v", err)
+		t.Errorf("the directory still exists: %v", err)
 	}
 }
 
@@ -196,8 +196,8 @@ func TestServeKeepsDataInItsDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, dir := range map[string]string{
-		"a folder that is made on the way":                filepath.Join(open, "orders", ".postgres"),
-		"a folder that is closed to the server's account": filepath.Join(t.TempDir(), ".postgres"),
+		"a directory that is created":                         filepath.Join(open, "orders", ".postgres"),
+		"a directory without access for the server's account": filepath.Join(t.TempDir(), ".postgres"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -214,15 +214,15 @@ func expectKept(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(filepath.Join(server.Data, "PG_VERSION")); err != nil {
-			t.Errorf("the data are said to be in %s: %v", server.Data, err)
+			t.Errorf("Data is %s: %v", server.Data, err)
 		}
 		_, err = query(t, server.URL, sql)
 		second, twice := Serve(t.Context(), dir)
 		if twice == nil || !strings.Contains(twice.Error(), "postmaster.pid") {
-			t.Errorf("a second server on the same data gave %v, %v; want the server's own words", second, twice)
+			t.Errorf("a second server on the same data gave %v, %v; want the server's own message", second, twice)
 		}
 		if _, still := query(t, server.URL, "SELECT 1::text"); still != nil {
-			t.Errorf("the second server ended the first: %v", still)
+			t.Errorf("the second server stopped the first: %v", still)
 		}
 		if err := errors.Join(err, server.Close()); err != nil {
 			t.Fatal(err)
@@ -245,7 +245,7 @@ func expectKept(t *testing.T, dir string) {
 	}
 }
 
-func TestADirectoryOfSomebodyElseIsRefused(t *testing.T) {
+func TestDirectoryOfAnotherUserIsRejected(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	link := filepath.Join(dir, "link")
@@ -254,18 +254,18 @@ func TestADirectoryOfSomebodyElseIsRefused(t *testing.T) {
 	}
 	a := &account{uid: 65534, gid: 65534}
 	if err := a.own(link); err == nil || !strings.Contains(err.Error(), "remove it") {
-		t.Errorf("a link gave %v, want a refusal", err)
+		t.Errorf("a link: %v, want an error", err)
 	}
 	if err := a.own(filepath.Join(dir, "none")); err == nil {
-		t.Error("a directory that is not there was given away")
+		t.Error("a missing directory was accepted")
 	}
 	var nobody *account
 	if !nobody.enters("/none") || nobody.own("/none") != nil {
-		t.Error("without another account there is nothing to ask")
+		t.Error("without another account, enters returned false")
 	}
 }
 
-func TestAServerThatCannotStartSaysWhy(t *testing.T) {
+func TestStartErrorHasTheLog(t *testing.T) {
 	t.Parallel()
 	server := Start(t)
 	if err := server.Stop(); err != nil {
@@ -275,8 +275,8 @@ func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := server.Restart(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "it ended at once") || !strings.Contains(err.Error(), "nonsense") {
-		t.Errorf("got %v, want the server's own words", err)
+	if err == nil || !strings.Contains(err.Error(), "the server exited during startup") || !strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("got %v, want the server's own message", err)
 	}
 }
 
@@ -301,8 +301,8 @@ func TestTwoServersOfOneDirectory(t *testing.T) {
 	}
 }
 
-// helperVariable makes this test binary start a server, say where, and wait to
-// be killed.
+// helperVariable is the environment variable that makes this test binary start a server, print
+// its address, and wait.
 const helperVariable = "POSTGRESTEST_HELPER"
 
 func TestMain(m *testing.M) {
@@ -318,7 +318,7 @@ func TestMain(m *testing.M) {
 	select {}
 }
 
-// helper is another process with a server of its own.
+// helper is another process with its own server.
 type helper struct {
 	cmd                 *exec.Cmd
 	dir                 string
@@ -341,21 +341,20 @@ func startHelper(t *testing.T) helper {
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		t.Fatalf("the helper said %q: %v", line, err)
+		t.Fatalf("the helper printed %q: %v", line, err)
 	}
 	if _, err := fmt.Sscan(line, &h.dir, &h.postmaster, &h.watcher); err != nil {
-		t.Fatalf("the helper said %q: %v", line, err)
+		t.Fatalf("the helper printed %q: %v", line, err)
 	}
 	return h
 }
 
-// crash ends the process as nothing can prepare for.
 func (h helper) crash(t *testing.T) {
 	t.Helper()
 	if err := h.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = h.cmd.Wait() // killed, as it should be
+	_ = h.cmd.Wait() // killed, as expected
 }
 
 func TestNothingIsLeftAfterACrash(t *testing.T) {
@@ -374,14 +373,13 @@ func TestNothingIsLeftAfterACrash(t *testing.T) {
 				eventually(t, "the end of process "+strconv.Itoa(pid), func() bool { return gone(pid) })
 			}
 			if _, err := os.Stat(h.dir); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("%s is still there: %v", h.dir, err)
+				t.Errorf("%s still exists: %v", h.dir, err)
 			}
 		})
 	}
 }
 
-// gone reports whether the process has ended. One that nobody has waited for,
-// because its new parent does not, has ended too.
+// gone reports whether the process has ended. A zombie has ended, too.
 func gone(pid int) bool {
 	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
 		return true

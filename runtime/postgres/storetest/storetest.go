@@ -1,6 +1,5 @@
-// Package storetest opens a database of its own for each test of a store: on a
-// throw-away server that the tests of the binary share, with the service's migrations
-// and the real pool.
+// Package storetest opens a new database for each test of a store, with the service's migrations
+// and a real connection pool, on a temporary server that the tests of the binary share.
 //
 //	func open(t *testing.T) order.Store {
 //		return store.New(storetest.Open(t, migrations.FS))
@@ -18,8 +17,9 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// Open returns a database with the migrations applied. It is dropped with the test. Where the machine has no PostgreSQL the test is skipped by
-// name, and fails when the variable CI is set.
+// Open returns a database with the migrations applied. It is dropped after the test. Without
+// PostgreSQL server binaries, the test is skipped, or fails if the environment variable CI is
+// set.
 func Open(tb testing.TB, migrations fs.FS) *postgres.DB {
 	tb.Helper()
 	url := postgrestest.Database(tb)
@@ -47,7 +47,6 @@ func Open(tb testing.TB, migrations fs.FS) *postgres.DB {
 	return db
 }
 
-// host is a service that has nothing but its database.
 type host struct {
 	telemetry     *telemetry.Telemetry
 	starts, stops []func(context.Context) error
@@ -64,9 +63,9 @@ func (h *host) OnStart(_ string, start func(context.Context) error) {
 // OnStop implements [postgres.Host].
 func (h *host) OnStop(_ string, stop func(context.Context) error) { h.stops = append(h.stops, stop) }
 
-// Check implements [postgres.Host]; nobody probes a test.
+// Waiting implements [postgres.Host]; a test has no probes.
 func (*host) Waiting(string, error)                     {}
 func (*host) Check(string, func(context.Context) error) {}
 
-// Command implements [postgres.Host]; a test has no command line.
+// Command implements [postgres.Host]; a test has no commands.
 func (*host) Command(_, _ string, _ func(context.Context) error) {}

@@ -2,11 +2,10 @@
 //
 //	go run .../rollout/rollout-analysis -file deploy/analysis.json -environment prod -version v1.4.0 -duration 10m
 //
-// It queries the Prometheus at PROMETHEUS_URL, with the bearer token of
-// PROMETHEUS_TOKEN. ANALYSIS_LABELS has the values of the labels that the file
-// lists, as in cluster=eu-1. It exits with 0 when the analysis passed, 3 when it failed and
-// the version should be rolled back, 4 when it is inconclusive, 64 for invalid
-// usage, 1 for any other error.
+// It queries the Prometheus at PROMETHEUS_URL with the bearer token PROMETHEUS_TOKEN.
+// ANALYSIS_LABELS has the values of the labels in the file, such as cluster=eu-1. The exit code
+// is 0 if the analysis passed, 3 if it failed and the version should be rolled back, 4 if it is
+// inconclusive, 64 for invalid usage, and 1 for any other error.
 package main
 
 import (
@@ -50,7 +49,7 @@ type options struct {
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	exit := func(code int, reason any) int {
-		fmt.Fprintln(stderr, "rollout-analysis:", reason) //nolint:errcheck // the exit code says it, too
+		fmt.Fprintln(stderr, "rollout-analysis:", reason) //nolint:errcheck // the exit code is the result
 		return code
 	}
 	o, err := parse(args, getenv, stderr)
@@ -79,9 +78,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		}
 		return exitPassed
 	}
-	fmt.Fprintf(stdout, "analyzing %s %s in %s for %s\n", analysis.Service, o.version, o.environment, o.duration) //nolint:errcheck // the exit code says it, too
+	fmt.Fprintf(stdout, "analyzing %s %s in %s for %s\n", analysis.Service, o.version, o.environment, o.duration) //nolint:errcheck // the exit code is the result
 	result, reason := runner.Run(ctx)
-	fmt.Fprintf(stdout, "rollout analysis %s: %s\n", verb(result), reason) //nolint:errcheck // the exit code says it, too
+	fmt.Fprintf(stdout, "rollout analysis %s: %s\n", verb(result), reason) //nolint:errcheck // the exit code is the result
 	return exitCode(result)
 }
 
@@ -102,7 +101,8 @@ func exitCode(result rollout.Result) int {
 	return exitInconclusive
 }
 
-// interval is a twentieth of the duration, and at most the 30 s at which pages are evaluated.
+// interval returns a twentieth of the duration, but at most 30 s, the evaluation interval of
+// pages.
 func interval(duration time.Duration) time.Duration { return min(duration/20, 30*time.Second) }
 
 func parse(args []string, getenv func(string) string, stderr io.Writer) (options, error) {
@@ -155,7 +155,6 @@ func read(name string) (rollout.Analysis, error) {
 	return analysis, nil
 }
 
-// clock is the real one.
 type clock struct{}
 
 func (clock) Now() time.Time { return time.Now() }

@@ -16,7 +16,7 @@ import (
 // Memory is a cgroup with a memory limit.
 type Memory struct{ dir, peak string }
 
-// version names the files of one version of cgroups.
+// version has the files of one version of cgroups.
 type version struct{ root, limit, peak string }
 
 func versions() []version {
@@ -26,8 +26,8 @@ func versions() []version {
 	}
 }
 
-// NewMemory makes a cgroup with a limit in bytes, which is removed at the end of the test. It
-// skips the test where this needs privileges that the test does not have, and says so.
+// NewMemory creates a cgroup with a limit in bytes, which is removed after the test. It skips the
+// test if it lacks the privileges.
 func NewMemory(tb testing.TB, limit int64) *Memory {
 	tb.Helper()
 	name := fmt.Sprintf("test-%d-%d", os.Getpid(), time.Now().UnixNano())
@@ -40,7 +40,7 @@ func NewMemory(tb testing.TB, limit int64) *Memory {
 		}
 		return m
 	}
-	tb.Skipf("%s: NOT RUN, no memory cgroup can be made here: %v", tb.Name(), reasons)
+	tb.Skipf("%s: NOT RUN, missing privileges for a memory cgroup: %v", tb.Name(), reasons)
 	return nil
 }
 
@@ -58,12 +58,12 @@ func (m *Memory) create(tb testing.TB, v version, limit int64) error {
 
 // Command returns a command that runs the program in the cgroup.
 func (m *Memory) Command(ctx context.Context, program string) *exec.Cmd {
-	// The shell joins the cgroup and becomes the program.
+	// The shell joins the cgroup and executes the program.
 	return exec.CommandContext(ctx, "/bin/sh", "-c", `echo $$ >"$1" && exec "$0"`, program, filepath.Join(m.dir, "cgroup.procs"))
 }
 
-// Peak returns the most memory that was in use, in bytes. It includes files that were read and
-// could be dropped. Linux before 5.19 does not report it with cgroups v2.
+// Peak returns the maximum memory in use in bytes, including page cache. Linux before 5.19 does
+// not report it for cgroups v2.
 func (m *Memory) Peak() (int64, error) {
 	text, err := os.ReadFile(filepath.Join(m.dir, m.peak))
 	if err != nil {

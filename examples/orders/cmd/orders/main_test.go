@@ -167,9 +167,9 @@ func TestWrongRequests(t *testing.T) {
 		"an id in braces":                     {http.MethodGet, all + "/{0198c5f0-0000-7000-8000-000000000000}", "", nil, http.StatusUnprocessableEntity, "path.id: write a UUID"},
 		"a cursor of 32 digits":               {http.MethodGet, all + "?cursor=0198c5f0000070008000000000000000", "", nil, http.StatusUnprocessableEntity, "query.cursor: send next_cursor"},
 		"a limit below 1":                     {http.MethodGet, all + "?limit=0", "", nil, http.StatusUnprocessableEntity, "query.limit"},
-		"a malformed query":                   {http.MethodGet, all + "?limit=%zz", "", nil, http.StatusBadRequest, "the query string does not parse"},
-		"an unknown method":                   {http.MethodPatch, all, "", nil, http.StatusMethodNotAllowed, "PATCH is not served"},
-		"an unknown path":                     {http.MethodGet, svc.URL + "/v2/orders", "", nil, http.StatusNotFound, "nothing is served at this path"},
+		"a malformed query":                   {http.MethodGet, all + "?limit=%zz", "", nil, http.StatusBadRequest, "the query string is invalid"},
+		"an unknown method":                   {http.MethodPatch, all, "", nil, http.StatusMethodNotAllowed, "method PATCH is not allowed"},
+		"an unknown path":                     {http.MethodGet, svc.URL + "/v2/orders", "", nil, http.StatusNotFound, "no such path"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := send[httpserver.Problem](t, tc.method, tc.url, tc.body, tc.header...)
@@ -206,7 +206,7 @@ func TestDatabaseOutage(t *testing.T) {
 	if err := database.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(servicetest.Patience); send[page](t, http.MethodGet, all, "").status != http.StatusOK; {
+	for deadline := time.Now().Add(servicetest.Timeout); send[page](t, http.MethodGet, all, "").status != http.StatusOK; {
 		if time.Now().After(deadline) {
 			t.Fatal("the service did not recover with its database")
 		}
@@ -220,7 +220,7 @@ func TestOneRequestInEverySignal(t *testing.T) {
 	send[item](t, http.MethodPost, svc.URL+"/v1/orders", `{"name":"traced"}`)
 
 	span := svc.WaitSpan(func(s servicetest.Span) bool { return s.Name == "POST /v1/orders" })
-	line := svc.WaitLog(func(l servicetest.Line) bool { return l["msg"] == "request answered" })
+	line := svc.WaitLog(func(l servicetest.Line) bool { return l["msg"] == "request completed" })
 	if line["trace_id"] != span.TraceID || line["http_route"] != span.Attributes["http.route"] {
 		t.Errorf("log line %v and span %+v belong to different requests", line, span)
 	}

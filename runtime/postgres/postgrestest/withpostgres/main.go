@@ -1,10 +1,10 @@
-// Command withpostgres runs another command with a PostgreSQL to talk to.
+// Command withpostgres runs a command with a PostgreSQL server.
 //
 //	go run .../postgrestest/withpostgres -- go run ./cmd/orders
 //
-// It uses the one that POSTGRES_URL names, else it starts a local server whose data stay in
-// .postgres, or in the directory that it prints if its account may not enter that. Without server binaries
-// it says how to get either. The server ends with the command.
+// It uses the server at POSTGRES_URL. If that is not set, it starts a local server, whose data
+// stay in .postgres, or in the directory that it prints if the server's account has no access to
+// .postgres. The local server stops with the command.
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 
 func run(args []string) (status int, err error) {
 	if len(args) == 0 {
-		return 0, errors.New("say what to run, as in: withpostgres -- go run ./cmd/orders")
+		return 0, errors.New("missing command; usage: withpostgres -- go run ./cmd/orders")
 	}
 	if os.Getenv(variable) == "" {
 		server, err := serve()
@@ -52,10 +52,10 @@ func run(args []string) (status int, err error) {
 }
 
 func serve() (*postgrestest.Server, error) {
-	fmt.Fprintln(os.Stderr, "starting a local PostgreSQL")
+	fmt.Fprintln(os.Stderr, "starting PostgreSQL")
 	server, err := postgrestest.Serve(context.Background(), ".postgres")
 	if errors.Is(err, postgrestest.ErrNotFound) {
-		return nil, fmt.Errorf("%w; or set %s to a server of yours, as in postgres://orders:secret@127.0.0.1:5432/orders", err, variable)
+		return nil, fmt.Errorf("%w; or set %s to an existing server, such as postgres://orders:secret@127.0.0.1:5432/orders", err, variable)
 	}
 	if err == nil {
 		fmt.Fprintf(os.Stderr, "PostgreSQL data directory: %s\n", server.Data)
@@ -63,12 +63,12 @@ func serve() (*postgrestest.Server, error) {
 	return server, err
 }
 
-// command runs args until it ends. Signals of the terminal reach it by itself;
-// others are passed on.
+// command runs args. It passes on signals, except those that the terminal sends to both
+// processes.
 func command(args []string) (status int, err error) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx,gosec // it is ended by signals, and running what was asked for is the job
+	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx,gosec // signals end it; running the given command is its purpose
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return 1, err
@@ -76,7 +76,7 @@ func command(args []string) (status int, err error) {
 	go func() {
 		for sig := range signals {
 			if sig == syscall.SIGTERM {
-				_ = cmd.Process.Signal(sig) // it may have ended by now
+				_ = cmd.Process.Signal(sig) // it may have ended
 			}
 		}
 	}()

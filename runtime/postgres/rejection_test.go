@@ -21,8 +21,8 @@ type user struct {
 	Email string `json:"email"`
 }
 
-// oneRow answers with a row of the database, read by its key: the least that a
-// service with a database does.
+// oneRow responds with a row of the database, read by its primary key: the minimum for a service
+// with a database.
 func oneRow(db *DB) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var u user
@@ -41,15 +41,15 @@ func oneRow(db *DB) http.HandlerFunc {
 	}
 }
 
-// limited is a handler behind what the root of the runtime puts in front of it.
-func limited(t *testing.T, h *host, l *overload.Limiter, answer http.HandlerFunc) http.Handler {
+// limited returns a handler with the middleware of package runtime.
+func limited(t *testing.T, h *host, l *overload.Limiter, handle http.HandlerFunc) http.Handler {
 	t.Helper()
 	observer, err := httpserver.NewObserver(httpserver.Options{Telemetry: h.telemetry})
 	if err != nil {
 		t.Fatal(err)
 	}
 	router := httpserver.NewRouter()
-	router.Get("/users/{id}", answer)
+	router.Get("/users/{id}", handle)
 	handler, err := observer.Wrap(l.Wrap(router, func(w http.ResponseWriter, r *http.Request, err error) {
 		httpserver.MarkShed(r.Context())
 		w.Header().Set("Retry-After", overload.RetryAfter())
@@ -61,11 +61,10 @@ func limited(t *testing.T, h *host, l *overload.Limiter, answer http.HandlerFunc
 	return handler
 }
 
-// Beside an answer that reads one row, a refusal costs a fifth at the most: of the
-// processor time of this process, in which the database's does not count, and of
-// the allocations. Of the bytes it is a third, because the exchange and its request,
-// 640 bytes, are the same for both.
-func TestAllocationsOfARefusalAreAFifthOfThoseOfARow(t *testing.T) { //nolint:paralleltest // counts allocations
+// A rejection costs at most a fifth of a response that reads one row, in CPU time of this
+// process, without the database, and in allocations. It costs a third of the bytes, because the
+// request state and the request, 640 bytes, are the same for both.
+func TestAllocationsOfARejectionAreAFifthOfThoseOfARow(t *testing.T) { //nolint:paralleltest // counts allocations
 	g := open(t, Config{URL: database(t)})
 	g.exec(t, "CREATE TABLE users (id text PRIMARY KEY, name text NOT NULL, email text NOT NULL)")
 	g.exec(t, "INSERT INTO users VALUES ('7', 'Ada', 'ada@example.com')")
@@ -83,28 +82,28 @@ func TestAllocationsOfARefusalAreAFifthOfThoseOfARow(t *testing.T) { //nolint:pa
 		t.Fatal(err)
 	}
 	memory = 1
-	for deadline := time.Now().Add(patience); ; { // it is looked at now and then
+	for deadline := time.Now().Add(patience); ; { // memory is checked at intervals
 		w := &sink{header: http.Header{}}
 		h.ServeHTTP(w, request(t))
 		if w.status == http.StatusServiceUnavailable {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("nobody is refused for memory")
+			t.Fatal("no request is rejected for memory")
 		}
 	}
 	shed := spentOn(t, h, http.StatusServiceUnavailable)
-	t.Logf("served: %+v; shed: %+v; shares: %.3f of the allocations, %.3f of the bytes, %.3f of the processor time", served, shed,
-		shed.allocs/served.allocs, shed.bytes/served.bytes, shed.processor/served.processor)
-	if shed.processor > served.processor/5 || shed.allocs > served.allocs/5 || shed.bytes > served.bytes/3 {
-		t.Error("a refusal costs more than a fifth of an answer")
+	t.Logf("served: %+v; shed: %+v; ratios: %.3f of the allocations, %.3f of the bytes, %.3f of the CPU time", served, shed,
+		shed.allocs/served.allocs, shed.bytes/served.bytes, shed.cpu/served.cpu)
+	if shed.cpu > served.cpu/5 || shed.allocs > served.allocs/5 || shed.bytes > served.bytes/3 {
+		t.Error("a rejection costs more than a fifth of a response")
 	}
 }
 
-// spending is what one request takes on average.
-type spending struct{ allocs, bytes, processor float64 } // processor in microseconds
+// spending is the average cost of a request.
+type spending struct{ allocs, bytes, cpu float64 } // in microseconds
 
-// sink is a writer that keeps only the status.
+// sink is a writer that stores only the status.
 type sink struct {
 	header http.Header
 	status int
@@ -127,7 +126,7 @@ func request(t *testing.T) *http.Request {
 func spentOn(t *testing.T, h http.Handler, want int) spending {
 	t.Helper()
 	r, w, n := request(t), &sink{header: http.Header{}}, 0
-	before := processorTime(t)
+	before := cpuTime(t)
 	result := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -139,12 +138,12 @@ func spentOn(t *testing.T, h http.Handler, want int) spending {
 			}
 		}
 	})
-	spent := processorTime(t) - before
+	spent := cpuTime(t) - before
 	return spending{float64(result.AllocsPerOp()), float64(result.AllocedBytesPerOp()), float64(spent.Microseconds()) / float64(n)}
 }
 
-// processorTime is what this process has used, for itself and in the kernel.
-func processorTime(t *testing.T) time.Duration {
+// cpuTime returns the CPU time of this process, user and system.
+func cpuTime(t *testing.T) time.Duration {
 	t.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
 
-// Commands that every service answers.
+// Commands of every service.
 const (
 	verbTelemetry = "telemetry"
 	verbOpenAPI   = "openapi"
@@ -27,8 +27,7 @@ const (
 	verbHelp      = "help"
 )
 
-// answer serves a command instead of requests.
-func (s *Service) answer(ctx context.Context) error {
+func (s *Service) serveCommand(ctx context.Context) error {
 	switch s.mode.verb {
 	case verbTelemetry:
 		return s.printSignals()
@@ -56,27 +55,25 @@ func (s *Service) printSignals() error {
 	})
 }
 
-// openAPIPath is where API frameworks serve their document.
+// openAPIPath is where API frameworks serve their OpenAPI document.
 const openAPIPath = "/openapi.json"
 
-// printOpenAPI asks the handler for its own document, so that what is printed
-// is what is served.
 func (s *Service) printOpenAPI(ctx context.Context) error {
 	if s.handler == nil {
-		return usageError{fmt.Errorf("%s serves no API", s.info.Name)}
+		return usageError{fmt.Errorf("%s has no HTTP handler", s.info.Name)}
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, openAPIPath, http.NoBody)
 	if err != nil {
 		return err
 	}
-	answer := memoryWriter{header: http.Header{}, status: http.StatusOK}
-	s.handler.ServeHTTP(&answer, r)
-	if answer.status != http.StatusOK {
-		return fmt.Errorf("GET %s answers %d; mount an OpenAPI document there", openAPIPath, answer.status)
+	response := memoryWriter{header: http.Header{}, status: http.StatusOK}
+	s.handler.ServeHTTP(&response, r)
+	if response.status != http.StatusOK {
+		return fmt.Errorf("GET %s: status %d; serve an OpenAPI document there", openAPIPath, response.status)
 	}
-	// Decoding and encoding sorts the keys: the same API prints the same bytes.
+	// Decoding and encoding sorts the keys, so that the output is stable.
 	var document any
-	dec := json.NewDecoder(&answer.body)
+	dec := json.NewDecoder(&response.body)
 	dec.UseNumber()
 	if err := dec.Decode(&document); err != nil {
 		return fmt.Errorf("GET %s is not JSON: %w", openAPIPath, err)
@@ -84,8 +81,7 @@ func (s *Service) printOpenAPI(ctx context.Context) error {
 	return writeJSON(s.process.Stdout, document)
 }
 
-// memoryWriter keeps an answer. (Package httptest would add its flags to the
-// service's binary.)
+// memoryWriter stores a response. (Package httptest would add its flags to the service's binary.)
 type memoryWriter struct {
 	header http.Header
 	status int
@@ -96,13 +92,13 @@ func (w *memoryWriter) Header() http.Header         { return w.header }
 func (w *memoryWriter) WriteHeader(status int)      { w.status = status }
 func (w *memoryWriter) Write(b []byte) (int, error) { return w.body.Write(b) }
 
-// ungrouped is the heading of the variables that no struct groups, at the end.
+// ungrouped is the heading of the environment variables without a struct, at the end.
 const ungrouped = "Other"
 
 // printConfig prints the environment variables by group, in the order of their structs.
 func (s *Service) printConfig() error {
-	groups, names := map[string][]config.Variable{}, []string{}
-	for _, v := range s.loader.Variables() {
+	groups, names := map[string][]config.EnvVar{}, []string{}
+	for _, v := range s.loader.EnvVars() {
 		name := cmp.Or(v.Group, ungrouped)
 		if !slices.Contains(names, name) {
 			names = append(names, name)
@@ -114,12 +110,12 @@ func (s *Service) printConfig() error {
 	}
 	var table bytes.Buffer
 	tw := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(tw, "VARIABLE\tTYPE\tDEFAULT\tVALUE\tMEANING")
+	_, _ = fmt.Fprintln(tw, "VARIABLE\tTYPE\tDEFAULT\tVALUE\tDESCRIPTION")
 	for _, name := range names {
-		// The empty cells keep the columns of all groups aligned.
+		// The empty cells align the columns of all groups.
 		_, _ = fmt.Fprintf(tw, "\t\t\t\t\n%s\t\t\t\t\n", name)
 		for _, v := range groups[name] {
-			printVariable(tw, v)
+			printEnvVar(tw, v)
 		}
 	}
 	if err := tw.Flush(); err != nil {
@@ -133,8 +129,8 @@ func (s *Service) printConfig() error {
 	return nil
 }
 
-// wrongSettings are the problems of what was set. What is required and not set is none
-// here: the table says so, and whoever reads it has the secrets elsewhere.
+// wrongSettings returns the problems of values that are set. Missing required values are no
+// problem here: the table shows them, and the secrets may not be available where it is printed.
 func (s *Service) wrongSettings() error {
 	var found []error
 	for _, err := range append(s.problems, s.loader.Check()) {
@@ -155,7 +151,7 @@ func (s *Service) wrongSettings() error {
 	return nil
 }
 
-func printVariable(w io.Writer, v config.Variable) {
+func printEnvVar(w io.Writer, v config.EnvVar) {
 	standard := cmp.Or(v.Default, "-")
 	if v.Required {
 		standard = "required"
@@ -183,14 +179,14 @@ func (s *Service) runCommand(ctx context.Context) error {
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.settings.Lifecycle.StopTimeout/reserve)
 	defer cancel()
 	if err := s.telemetry.Shutdown(flush); err != nil {
-		s.Logger().Warn("telemetry was not flushed", "error", err)
+		s.Logger().Warn("telemetry not flushed", "error", err)
 	}
 	return failed
 }
 
 func printVersion(w io.Writer, info Info, defaults Defaults) error {
 	_, err := fmt.Fprintf(w, "%s %s\nrevision %s\ngo %s\nowner %s\n", info.Name, cmp.Or(info.Version, "dev"),
-		cmp.Or(revision(), "unknown"), goruntime.Version(), cmp.Or(defaults.Owner, "nobody"))
+		cmp.Or(revision(), "unknown"), goruntime.Version(), cmp.Or(defaults.Owner, "none"))
 	return err
 }
 
