@@ -91,8 +91,8 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 	if !g.emit(report) {
 		g.printGenerated(t, report)
 	}
-	if n := lint.Faults(found); n > 0 {
-		return &FaultsError{n}
+	if n := lint.CountErrors(found); n > 0 {
+		return &FindingsError{n}
 	}
 	return nil
 }

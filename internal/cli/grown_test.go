@@ -91,7 +91,7 @@ func (s shop) read(path string) string {
 func TestEndToEndAServiceThatGrew(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	s.check(cli.ExitDone, "shop: no faults")
+	s.check(cli.ExitDone, "shop: no errors")
 
 	s.edit("internal/api/routes.go", `router.Get("/openapi.json"`, "router.Get(\"/v1/hello\", func(http.ResponseWriter, *http.Request) {})\n\trouter.Get(\"/openapi.json\"")
 	s.edit("cmd/shop/main.go", "\tsvc.Handle(", `	visits, err := svc.Metrics().Counter("visits_total", "Visits of the shop.", "door")
@@ -123,8 +123,8 @@ func TestEndToEndAServiceThatGrew(t *testing.T) {
 	s.check(cli.ExitDrift, "DELETE /v1/shops/{id} is not a route of the service; remove the operation, or add the route")
 }
 
-// Each fault that check knows is found where it was made.
-func TestCheckFindsFaults(t *testing.T) {
+// Each error that check knows is found where it was made.
+func TestCheckFindsErrors(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.edit("Dockerfile", "golang:1.26.8", "golang:1.26.7")
@@ -164,7 +164,7 @@ func TestGenerateReportsFaultsOfTheSpec(t *testing.T) {
 	if status != cli.ExitDrift || strings.Count(out, "[unknown-label]")+strings.Count(out, "[query-syntax]") != 1 || !strings.Contains(out, want) || !strings.Contains(out, "create   observability/runbooks/ShopRoutesErrorBudgetBurn.md") {
 		t.Errorf("generate: status %d, %s%s", status, out, errs)
 	}
-	if status, out, _ := s.scaffold("check", s.dir); status != cli.ExitDrift || strings.Count(out, "fault   ") != 1 || !strings.Contains(out, want) {
+	if status, out, _ := s.scaffold("check", s.dir); status != cli.ExitDrift || strings.Count(out, "error   ") != 1 || !strings.Contains(out, want) {
 		t.Errorf("check: status %d, %s", status, out)
 	}
 }
@@ -208,7 +208,7 @@ func TestValuesOfOverlaysAreAcceptedByTheService(t *testing.T) {
 	s.check(cli.ExitDrift,
 		`deploy/overlays/prod/config.env:2: LOG_LEVEL="loud": not a log level; write one (debug, info, warn or error)`,
 		`deploy/overlays/prod/config.env:3: OTEL_EXPORTER_OTLP_ENDPOINT="collector:4318": not an absolute URL; write http://collector:4318`,
-		"2 faults found")
+		"2 errors found")
 	s.write("deploy/overlays/prod/config.env", "DRAIN_DELAY=10m\n")
 	s.check(cli.ExitDrift, "deploy/overlays/prod/config.env:1: DRAIN_DELAY=10m0s leaves no time for requests in flight")
 	s.write("deploy/overlays/prod/config.env", "DRAIN_DELAY=5s \n") // Kustomize keeps the space

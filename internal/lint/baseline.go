@@ -35,7 +35,7 @@ type baselineFile struct {
 	Findings []knownTimes `json:"findings"`
 }
 
-const baselineVersion = 2 // 1 had neither severity nor group
+const baselineVersion = 3 // 1 had neither severity nor group; 2 called errors faults
 
 // otherLine is the line of another place in a message.
 var otherLine = regexp.MustCompile(`\bline \d+\b`)
@@ -48,7 +48,7 @@ func (f Finding) severity() string {
 	if f.Warning {
 		return "warning"
 	}
-	return "fault"
+	return "error"
 }
 
 // NewBaseline is the baseline of findings.

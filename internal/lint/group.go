@@ -14,7 +14,7 @@ type RuleCount struct {
 	Findings int
 }
 
-// Summary counts the faults, or the warnings, by rule, the most frequent first. What
+// Summary counts the errors, or the warnings, by rule, the most frequent first. What
 // has no rule counts by its check.
 func Summary(findings []Finding, warnings bool) []RuleCount {
 	counts := map[string]int{}
@@ -45,7 +45,7 @@ type Group struct {
 	differ []bool     // by argument
 }
 
-// GroupFindings groups findings: faults before warnings, of these the most frequent
+// GroupFindings groups findings: errors before warnings, of these the most frequent
 // first. Findings of a group keep their order.
 func GroupFindings(findings []Finding) []Group {
 	type key struct {

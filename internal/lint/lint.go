@@ -18,7 +18,7 @@ import (
 // Rule is one thing that a lint looks for. Names are public.
 type Rule struct {
 	Name    string // as in rate-range
-	Warning bool   // never a fault; a finding of any rule is a warning where it rests on a guess
+	Warning bool   // never an error; a finding of any rule is a warning where it rests on a guess
 	Means   string // what it found, one sentence
 	Do      string // what to do about it, one sentence
 }
@@ -41,7 +41,7 @@ type Finding struct {
 	Part      string `json:"part,omitempty"` // anything else, as in "variable job"
 
 	Message string `json:"message"` // what is wrong; what to write instead
-	Warning bool   `json:"warning"` // worth knowing, but no fault
+	Warning bool   `json:"warning"` // worth knowing, but no error
 
 	// Shape is the format that made the message. Findings of one rule and shape are
 	// the same mistake at several places.
@@ -247,8 +247,8 @@ func Exclude(findings []Finding, exclusions []Exclusion, checked func(Exclusion)
 	return kept
 }
 
-// Faults counts the findings that are no warnings.
-func Faults(found []Finding) int {
+// CountErrors counts the findings that are not warnings.
+func CountErrors(found []Finding) int {
 	n := 0
 	for _, f := range found {
 		if !f.Warning {
@@ -258,8 +258,8 @@ func Faults(found []Finding) int {
 	return n
 }
 
-// OfCheck sets the check of findings.
-func OfCheck(name string, found []Finding) []Finding {
+// WithCheck sets the check of findings.
+func WithCheck(name string, found []Finding) []Finding {
 	for i := range found {
 		found[i].Check = name
 	}

@@ -92,14 +92,14 @@ func TestABaselineRemovesWhatItHas(t *testing.T) {
 	}
 }
 
-// A warning that has become a fault, and the same mistake in another group, are new.
-func TestABaselineHidesNoNewFault(t *testing.T) {
+// A warning that has become an error, and the same mistake in another group, are new.
+func TestABaselineHidesNoNewError(t *testing.T) {
 	t.Parallel()
 	known := lint.Finding{Rule: "r", File: "a.yaml", Group: "g1", Alert: "A", Message: "m", Warning: true}
 	b := lint.NewBaseline([]lint.Finding{known})
-	fault, moved := known, known
-	fault.Warning, moved.Group = false, "g2"
-	for name, f := range map[string]lint.Finding{"a fault": fault, "another group": moved} {
+	error, moved := known, known
+	error.Warning, moved.Group = false, "g2"
+	for name, f := range map[string]lint.Finding{"an error": error, "another group": moved} {
 		if fresh, _, _ := b.Remove([]lint.Finding{f}, func(string) bool { return true }); len(fresh) != 1 {
 			t.Errorf("%s is in the baseline", name)
 		}

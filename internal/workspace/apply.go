@@ -56,7 +56,7 @@ type transaction struct {
 	undo   []func() error    // in the order of the steps they take back
 	staged map[string]string // path to its temporary file
 
-	mu sync.Mutex // guards the workspace's fault, which parallel syncs call
+	mu sync.Mutex // guards the workspace's injectFault, which parallel syncs call
 }
 
 // run changes a folder that exists.
@@ -87,12 +87,12 @@ func (t *transaction) step(name, file string) error {
 	if err := t.ctx.Err(); err != nil {
 		return fmt.Errorf("stopped before %s: %w", file, context.Cause(t.ctx))
 	}
-	if t.w.fault == nil {
+	if t.w.injectFault == nil {
 		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.w.fault(name, file)
+	return t.w.injectFault(name, file)
 }
 
 func (t *transaction) onUndo(f func() error) {

@@ -60,7 +60,7 @@ func TestApplyTwiceWritesNothing(t *testing.T) {
 		t.Errorf("got %v and %d writes", notable(p), len(p.writes))
 	}
 	w := open(t, dir)
-	w.fault = func(step, name string) error { return fmt.Errorf("%s %s", step, name) }
+	w.injectFault = func(step, name string) error { return fmt.Errorf("%s %s", step, name) }
 	if err := w.Apply(t.Context(), p); err != nil {
 		t.Error(err)
 	}
@@ -91,7 +91,7 @@ func failsAtEachStep(t *testing.T, start string, once bool) {
 		}
 		was := snapshot(t, parent)
 		w, steps := open(t, dir), 0
-		w.fault = func(step, name string) error {
+		w.injectFault = func(step, name string) error {
 			steps++
 			if steps > failAt && (!once || steps == failAt+1) {
 				return fmt.Errorf("%s %s: %w", step, name, syscall.ENOSPC)
@@ -127,7 +127,7 @@ func TestAReadOnlyFileIsUpdated(t *testing.T) {
 	}
 	w := open(t, dir)
 	synced := 0
-	w.fault = func(step, _ string) error {
+	w.injectFault = func(step, _ string) error {
 		staged, err := filepath.Glob(filepath.Join(dir, ".a.txt.*.new"))
 		if step != "sync" || err != nil || len(staged) == 0 {
 			return err
@@ -210,7 +210,7 @@ func TestARollbackThatFailsIsTold(t *testing.T) {
 	t.Parallel()
 	dir := setUp(t)
 	w := open(t, dir)
-	w.fault = func(step, _ string) error {
+	w.injectFault = func(step, _ string) error {
 		if step != "place" {
 			return nil
 		}
@@ -240,7 +240,7 @@ func TestAnEndedContextLeavesTheFolderAsItWas(t *testing.T) {
 	was := snapshot(t, dir)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	w := open(t, dir)
-	w.fault = func(step, _ string) error {
+	w.injectFault = func(step, _ string) error {
 		if step == "place" {
 			cancel(errors.New("interrupted"))
 		}
@@ -273,7 +273,7 @@ func TestAFileThatAppearsMeanwhileWithTheSameContentIsKept(t *testing.T) {
 			if err := os.RemoveAll(filepath.Join(dir, ".github")); err != nil {
 				t.Fatal(err)
 			}
-			w.fault = func(step, path string) error {
+			w.injectFault = func(step, path string) error {
 				if step == "mkdir" && path == ".github" {
 					put(t, dir, ".github/CODEOWNERS", "* me\n")
 				}
@@ -339,7 +339,7 @@ func TestAFolderThatCannotBeWrittenIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := open(t, dir)
-		w.fault = func(step, name string) error {
+		w.injectFault = func(step, name string) error {
 			if step == "sync" {
 				return &os.PathError{Op: "sync", Path: "temporary", Err: syscall.EACCES}
 			}

@@ -24,7 +24,7 @@ func TestANewFolderGetsItsNameOnlyWhenItIsWhole(t *testing.T) {
 	top := filepath.Join(parent, "deep")
 	w := open(t, filepath.Join(top, "er", "orders"))
 	var steps []string
-	w.fault = func(step, name string) error {
+	w.injectFault = func(step, name string) error {
 		steps = append(steps, step)
 		if _, err := os.Lstat(top); (err == nil) != (step == "sync folder" && name == parent) {
 			t.Errorf("%s %s: looking at %s gives %v", step, name, top, err)
@@ -71,7 +71,7 @@ func TestEveryFileAndEveryFolderThatGotANameIsSynced(t *testing.T) {
 			w := open(t, dir)
 			synced := map[string]bool{}
 			last := ""
-			w.fault = func(step, name string) error {
+			w.injectFault = func(step, name string) error {
 				switch step {
 				case "sync", "sync folder":
 					synced[filepath.ToSlash(name)] = true
@@ -143,7 +143,7 @@ func TestManyFilesAreSyncedAtOnce(t *testing.T) {
 			t.Parallel()
 			w := open(t, tt.dir(t))
 			var syncs []string
-			w.fault = func(step, _ string) error {
+			w.injectFault = func(step, _ string) error {
 				if strings.HasPrefix(step, "sync") {
 					syncs = append(syncs, step)
 				}
@@ -186,7 +186,7 @@ func TestAFolderThatAppearsMeanwhileIsLeftAlone(t *testing.T) {
 			dir := filepath.Join(parent, "orders")
 			w := open(t, dir)
 			var was map[string]string
-			w.fault = func(step, _ string) error {
+			w.injectFault = func(step, _ string) error {
 				if step != "place" {
 					return nil
 				}

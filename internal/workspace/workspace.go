@@ -54,8 +54,8 @@ type Workspace struct {
 	opts Options
 	old  manifest
 
-	// fault, set by tests only, is asked before each step that changes the disk.
-	fault func(step, name string) error
+	// injectFault, set by tests only, runs before each step that changes the disk.
+	injectFault func(step, name string) error
 }
 
 // Open reads the state of a service's folder, which need not exist yet. State

@@ -10,7 +10,7 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// Check looks for one kind of fault in a generated service, without network.
+// Check looks for one kind of error in a generated service, without network.
 type Check interface {
 	// Name is a word for the kind, as in drift. It is public.
 	Name() string

@@ -28,7 +28,7 @@ func checksDocument() string {
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| rule | | what it means | what to do |\n|---|---|---|---|\n", section.title)
 		for _, r := range section.rules {
-			kind := "fault"
+			kind := "error"
 			if r.Warning {
 				kind = "warning"
 			}
@@ -42,8 +42,8 @@ func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
 
 const checksHead = `# What ` + "`scaffold check` and `scaffold lint`" + ` find
 
-Generated from the rules themselves by ` + "`make golden`" + `; a test fails when it is stale. A fault makes the command exit with 3, a
-warning does not. A fault is certain: where a rule has to guess a type, a unit or a name, it warns. Each finding ends in the name of
+Generated from the rules themselves by ` + "`make golden`" + `; a test fails when it is stale. An error makes the command exit with 3, a
+warning does not. An error is certain: where a rule has to guess a type, a unit or a name, it warns. Each finding ends in the name of
 its rule, in brackets; in JSON it is ` + "`rule`" + `. Names of rules are public.
 
 ` + "`scaffold check`" + ` is for a generated service. Beside the rules below it compares files with what generating them would write (` + "`drift`" + `), the
@@ -51,7 +51,7 @@ service's own responses with what was generated and its routes with ` + "`api/op
 (` + "`variables`" + `), the Go versions of its files (` + "`go-version`" + `), warns of modules outside of the repository (` + "`replace`" + `), passes on what the compiler
 of the objectives left out (` + "`rules`" + `), and compares the overlays of ` + "`deploy/overlays`" + ` with the spec (` + "`deploy`" + `): bounds of the
 autoscaler, a number of replicas beside it, the parts of the grace period, the scrape interval, the connections of all instances.
-Faults of generated rules and dashboards that come from ` + "`scaffold.yaml`" + ` are reported there, by ` + "`generate`" + ` too.
+Errors of generated rules and dashboards that come from ` + "`scaffold.yaml`" + ` are reported there, by ` + "`generate`" + ` too.
 
 ## Files of any origin
 
@@ -68,7 +68,7 @@ that is not a dashboard, Helm templates, and a PrometheusRule with the rules of 
 | names are compared with | unknown metrics and records | unknown labels |
 |---|---|---|
 | nothing, without these flags | not checked; records are warnings | not checked |
-| ` + "`--signals telemetry.json`" + `, which lists all metrics | faults | faults with ` + "`--target-labels`" + `, else warnings |
+| ` + "`--signals telemetry.json`" + `, which lists all metrics | errors | errors with ` + "`--target-labels`" + `, else warnings |
 | ` + "`--metrics`" + `, pages in the text format or OpenMetrics; may be repeated | warnings | warnings |
 | ` + "`--prometheus`" + `, the names and metadata of a running Prometheus | warnings | not checked |
 
@@ -80,7 +80,7 @@ interval are taken to be evaluated each minute. If a query selects a label value
 ### Many findings
 
 More than 50 findings begin with a summary by rule, and findings with the same message are grouped from three on.
-` + "`--severity fault`" + ` leaves out warnings. ` + "`--baseline FILE`" + ` leaves out the findings of a file that ` + "`--update-baseline`" + ` writes: a finding is known by its rule, severity, path, place in the file
+` + "`--severity error`" + ` leaves out warnings. ` + "`--baseline FILE`" + ` leaves out the findings of a file that ` + "`--update-baseline`" + ` writes: a finding is known by its rule, severity, path, place in the file
 (group, alert, record, panel) and message, and not by its line. Entries of files that a run does not read stay; those of deleted files are counted as no longer found. Paths are relative to the working directory; always run lint from the same one.
 
 ` + "`--output sarif`" + ` writes SARIF 2.1.0 and ` + "`--output github`" + ` workflow commands, which GitHub shows beside the lines of a pull request; ` + "`check`" + ` has both, too.
@@ -88,7 +88,7 @@ More than 50 findings begin with a summary by rule, and findings with the same m
 ## Exclusions
 
 A file ` + "`.scaffold-lint.yaml`" + ` excludes findings in its directory and below. Every exclusion has a reason, and one that excludes
-nothing is a fault, unless you named single files, or left out flags that its rule depends on. The other keys narrow it: ` + "`file`, `dashboard` (the uid), `panel` (the title), `group`, `alert`, `record`" + `;
+nothing is an error, unless you named single files, or left out flags that its rule depends on. The other keys narrow it: ` + "`file`, `dashboard` (the uid), `panel` (the title), `group`, `alert`, `record`" + `;
 ` + "`*`" + ` stands for any text, in ` + "`file`" + ` for any text but a slash.
 
 ` + "```yaml" + `

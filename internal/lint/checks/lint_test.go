@@ -83,7 +83,7 @@ func findings(tb testing.TB, t project.Target) string {
 	return b.String()
 }
 
-// What scaffold generates has no faults and no warnings by its own rules.
+// What scaffold generates has no errors and no warnings by its own rules.
 func TestGeneratedServicesAreClean(t *testing.T) {
 	t.Parallel()
 	for name, src := range services() {

@@ -116,7 +116,7 @@ func TestHelmTemplatesAreSkipped(t *testing.T) {
 		"any action without a chart":                   {file: "templates/sub/a.yaml", text: "groups:\n- name: {{ $name }}\n  rules: []\n"},
 		"a template that is YAML":                      {file: "templates/a.yaml", chart: true, text: rules + "# {{ .Values.x }}\n"},
 		"a quoted action in a chart":                   {file: "templates/a.yaml", chart: true, text: "groups:\n- {name: a, rules: [{alert: A, expr: up == 0, for: '{{ .Values.for }}'}]}\n", skipped: true},
-		"a fault beside a label of an alert":           {file: "a.yaml", text: "groups:\n- name: a\n  rules:\n  - alert: A\n    expr: up ==\n    annotations:\n      a: |\n        {{ $labels.Release }}\n"},
+		"an error beside a label of an alert":          {file: "a.yaml", text: "groups:\n- name: a\n  rules:\n  - alert: A\n    expr: up ==\n    annotations:\n      a: |\n        {{ $labels.Release }}\n"},
 		"a syntax error of another template engine":    {file: "a.yaml", text: "{{ header }}\n" + rules},
 		"a syntax error in a chart":                    {file: "templates/a.yaml", chart: true, text: open},
 		"a syntax error beside the chart's templates":  {file: "rules/a.yaml", chart: true, text: open + "# {{ .Values.x }}\n"},
@@ -142,7 +142,7 @@ func TestHelmTemplatesAreSkipped(t *testing.T) {
 				t.Fatal(err)
 			}
 			found := named.Findings()
-			if isFault := len(found) == 1 && !found[0].Warning && strings.HasPrefix(found[0].Message, "a Helm template, not a rule file"); isFault != tc.skipped {
+			if isError := len(found) == 1 && !found[0].Warning && strings.HasPrefix(found[0].Message, "a Helm template, not a rule file"); isError != tc.skipped {
 				t.Errorf("named: found %v", found)
 			}
 		})

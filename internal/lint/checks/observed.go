@@ -193,7 +193,7 @@ func (o *Observed) elsewhere() []string {
 	return out
 }
 
-// classify leaves out what is excluded and says which of the rest are faults.
+// classify leaves out what is excluded and says which of the rest are errors.
 // Exclusions of rules that are not of this catalog are left to another call.
 func (o *Observed) classify(found []lint.Finding, catalog []lint.Rule) []lint.Finding {
 	mine := ruleNames(catalog)
@@ -260,7 +260,7 @@ func (o *Observed) GuessTarget() []string {
 
 // Findings are unknown names and lints, sorted.
 func (o *Observed) Findings() []lint.Finding {
-	found := slices.Concat(lint.OfCheck(namesCheck{}.Name(), o.unknownNames()), lint.OfCheck(lintCheck{}.Name(), o.lints()))
+	found := slices.Concat(lint.WithCheck(namesCheck{}.Name(), o.unknownNames()), lint.WithCheck(lintCheck{}.Name(), o.lints()))
 	lint.Sort(found)
 	return found
 }

@@ -138,9 +138,9 @@ func (d specDocument) unusualLabels(groupBy []string) []lint.Finding {
 }
 
 // withoutCaused leaves out findings in generated files that are as generated, when the
-// spec has faults or the service has other signals since: these files have no others.
+// spec has errors or the service has other signals since: these files have no others.
 func (o *Observed) withoutCaused(found []lint.Finding, t project.Target, inSpec []lint.Finding) []lint.Finding {
-	if lint.Faults(inSpec) == 0 && !o.stale {
+	if lint.CountErrors(inSpec) == 0 && !o.stale {
 		return found
 	}
 	edited := map[string]bool{}

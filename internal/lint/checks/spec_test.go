@@ -10,7 +10,7 @@ import (
 
 // A mistake in the spec is reported at its key, once, and not in the rules and
 // dashboards that were generated from it.
-func TestFaultsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
+func TestErrorsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
 	t.Parallel()
 	const head = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\nresource: order\n"
 	for name, tc := range map[string]struct{ spec, want string }{
@@ -76,7 +76,7 @@ func TestFaultsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
 	}
 }
 
-// A generated file that was edited may have faults of its own, and so have the user's.
+// A generated file that was edited may have errors of its own, and so have the user's.
 func TestFaultsOfEditedFilesAreKeptBesideThoseOfTheSpec(t *testing.T) {
 	t.Parallel()
 	const src = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\nresource: order\nslos: [{name: a, objective: 99, indicator: {ratio: {total: x_total, bad: 'x_total{a=\"b\"}'}}}]\n"

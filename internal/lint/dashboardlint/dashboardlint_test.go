@@ -255,25 +255,25 @@ func TestAGuessIsAWarning(t *testing.T) {
 		name   string
 		change func(object)
 		rule   string
-		want   string // fault, warning, or nothing
+		want   string // error, warning, or nothing
 	}{
-		{"seconds as milliseconds", query(p99, "ms"), "panel-unit-mismatch", "fault"},
-		{"seconds as operations", query(p99, "ops"), "panel-unit-mismatch", "fault"},
-		{"milliseconds as seconds", query("1e3 * "+p99, "s"), "panel-unit-mismatch", "fault"},
-		{"bytes per second as bytes", query("rate(net_receive_bytes_total[$__rate_interval])", "bytes"), "panel-unit-mismatch", "fault"},
+		{"seconds as milliseconds", query(p99, "ms"), "panel-unit-mismatch", "error"},
+		{"seconds as operations", query(p99, "ops"), "panel-unit-mismatch", "error"},
+		{"milliseconds as seconds", query("1e3 * "+p99, "s"), "panel-unit-mismatch", "error"},
+		{"bytes per second as bytes", query("rate(net_receive_bytes_total[$__rate_interval])", "bytes"), "panel-unit-mismatch", "error"},
 		{"bytes that may be those of each second", query("heap_inuse_bytes", "binBps"), "panel-unit-mismatch", "warning"},
 		{"bytes per second of what may be bytes per second", query("rate(net_receive_bytes_total[$__rate_interval]) / link_bytes", "percentunit"), "panel-unit-mismatch", "warning"},
-		{"a declared counter of bytes as bytes per second", query("increase(sent_bytes_total[$__range])", "Bps"), "panel-unit-mismatch", "fault"},
-		{"a declared gauge of bytes as bytes per second", query("page_bytes", "Bps"), "panel-unit-mismatch", "fault"},
+		{"a declared counter of bytes as bytes per second", query("increase(sent_bytes_total[$__range])", "Bps"), "panel-unit-mismatch", "error"},
+		{"a declared gauge of bytes as bytes per second", query("page_bytes", "Bps"), "panel-unit-mismatch", "error"},
 		{"the speed of a link", query(`node_network_speed_bytes{instance=~"$instance"}`, "Bps"), "panel-unit-mismatch", ""},
 		{"the speed of a link in bits", query("node_network_speed_bytes * 8", "bps"), "panel-unit-mismatch", ""},
 		{"the utilization of a link", query("rate(net_receive_bytes_total[$__rate_interval]) / node_network_speed_bytes", "percentunit"), "panel-unit-mismatch", ""},
 		{"the declared speed of a link", query("page_speed_bytes", "Bps"), "panel-unit-mismatch", ""},
-		{"what limits at a rate as seconds", query("rate(rate_limited_bytes_total[$__rate_interval])", "s"), "panel-unit-mismatch", "fault"},
-		{"bytes as a share", query("heap_inuse_bytes", "percentunit"), "panel-unit-mismatch", "fault"},
-		{"bytes as seconds", query("heap_inuse_bytes", "s"), "panel-unit-mismatch", "fault"},
-		{"bytes as bits", query("heap_inuse_bytes", "bits"), "panel-unit-mismatch", "fault"},
-		{"a fraction of CPU time as percent", query("rate(process_cpu_seconds_total[$__rate_interval])", "percent"), "panel-unit-mismatch", "fault"},
+		{"what limits at a rate as seconds", query("rate(rate_limited_bytes_total[$__rate_interval])", "s"), "panel-unit-mismatch", "error"},
+		{"bytes as a share", query("heap_inuse_bytes", "percentunit"), "panel-unit-mismatch", "error"},
+		{"bytes as seconds", query("heap_inuse_bytes", "s"), "panel-unit-mismatch", "error"},
+		{"bytes as bits", query("heap_inuse_bytes", "bits"), "panel-unit-mismatch", "error"},
+		{"a fraction of CPU time as percent", query("rate(process_cpu_seconds_total[$__rate_interval])", "percent"), "panel-unit-mismatch", "error"},
 		{"seconds as a plain number", query(p99, "short"), "panel-unit-mismatch", "warning"},
 		{"seconds in each second", query("rate(io_time_seconds_total[$__rate_interval])", "s"), "panel-unit-mismatch", "warning"},
 		{"drops in bytes per second", query("rate(net_receive_drop_total[$__rate_interval])", "Bps"), "panel-unit-mismatch", "warning"},
@@ -283,37 +283,37 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a difference of two declared counters", query("jobs_total - on () jobs_done_total", "short"), "target-counter-agg", "warning"},
 		{"a declared counter above a number", query("jobs_total > 600e12", "short"), "target-counter-agg", "warning"},
 		{"a declared counter as a part of a quota", query("jobs_total / on (device) endurance_jobs", "short"), "target-counter-agg", "warning"},
-		{"a declared counter beside a rate", query("jobs_total + on () rate(jobs_done_total[5m])", "short"), "target-counter-agg", "fault"},
-		{"a declared counter with the labels of an info metric", query("jobs_total * on (pod) group_left (node) kube_pod_info", "short"), "target-counter-agg", "fault"},
+		{"a declared counter beside a rate", query("jobs_total + on () rate(jobs_done_total[5m])", "short"), "target-counter-agg", "error"},
+		{"a declared counter with the labels of an info metric", query("jobs_total * on (pod) group_left (node) kube_pod_info", "short"), "target-counter-agg", "error"},
 		{"a declared counter that a transformation may subtract", func(b object) {
 			query("jobs_total", "short")(b)
 			panel(b)["transformations"] = []any{object{"id": "calculateField"}}
 		}, "target-counter-agg", "warning"},
 		{"a declared counter over the time since the start", query("jobs_total / (time() - process_start_time_seconds)", "short"), "target-counter-agg", ""},
-		{"a declared counter in thousands", query("jobs_total / 1000", "short"), "target-counter-agg", "fault"},
+		{"a declared counter in thousands", query("jobs_total / 1000", "short"), "target-counter-agg", "error"},
 		{"a declared counter over a range that Grafana chooses, with rare scrapes", query("sum(rate(jobs_total[$__rate_interval]))", "ops"), "rate-range", ""},
 		{"a declared counter over a range in seconds", query("sum(increase(jobs_total[${__range_s}s]))", "short"), "rate-range", ""},
 		{"a declared counter over a range in old brackets", query("sum(increase(jobs_total[[[range]]]))", "short"), "rate-range", ""},
-		{"a declared counter over a fixed range, with rare scrapes", query("sum(rate(jobs_total{a=~\"[$a]\"}[5m]))", "ops"), "rate-range", "fault"},
+		{"a declared counter over a fixed range, with rare scrapes", query("sum(rate(jobs_total{a=~\"[$a]\"}[5m]))", "ops"), "rate-range", "error"},
 		{"a query that is not shown", func(b object) { query(p99, "ms")(b); target(b)["hide"] = true }, "panel-unit-mismatch", ""},
 		{"a total in a graph", query("sum(pods_total)", "short"), "target-counter-agg", "warning"},
 		{"a character class in a regular expression", query(`sum(rate(x_total{path=~"/[a-z]+"}[$__rate_interval]))`, "short"), "target-rate-interval", ""},
-		{"a sum of a range", query(`sum(a:b:c{slo="$slo"}[$__rate_interval])`, "short"), "target-promql", "fault"},
-		{"a leftover of another template language", query(`rate(x_total{%(matchers)s}[5m])`, "short"), "target-promql", "fault"},
+		{"a sum of a range", query(`sum(a:b:c{slo="$slo"}[$__rate_interval])`, "short"), "target-promql", "error"},
+		{"a leftover of another template language", query(`rate(x_total{%(matchers)s}[5m])`, "short"), "target-promql", "error"},
 		{"a grouping that a variable names", query(`sum by ($by) (rate(x_total[5m]))`, "short"), "target-promql", ""},
 		{"a quantile that a variable names", query(`histogram_quantile($q, sum by (le) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
 		{"a quantile that a variable in braces names", query(`histogram_quantile(${q}, sum by (le) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
-		{"a quantile that is too high", query(`histogram_quantile(95, sum by (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "fault"},
+		{"a quantile that is too high", query(`histogram_quantile(95, sum by (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "error"},
 		{"le in a grouping that a variable names", query(`histogram_quantile(0.9, sum by ($by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
-		{"le left out beside a variable", query(`histogram_quantile(0.9, sum without (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "fault"},
+		{"le left out beside a variable", query(`histogram_quantile(0.9, sum without (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "error"},
 		{"a grouping and a range that variables name", query(`sum by ($by) (rate(x_total[$interval]))`, "ops"), "target-promql", ""},
 		{"a declared counter that rose by more than a variable names", query(`delta(jobs_total[$__range]) > $n`, "short"), "delta-counter", ""},
 		{"a declared counter that fell by less than a variable names", query(`delta(jobs_total[$__range]) < $n`, "short"), "delta-counter", ""},
 		{"a declared counter whose sum is grouped by what a variable names", query(`rate(sum by (${by}) (jobs_total)[5m:15s])`, "ops"), "rate-sum", ""},
 		{"a declared counter whose sum is of one instance that a variable names", query(`rate(sum(jobs_total{instance="$instance"})[5m:15s])`, "ops"), "rate-sum", ""},
-		{"a declared counter whose sum is of all instances", query(`rate(sum(jobs_total)[5m:15s])`, "ops"), "rate-sum", "fault"},
+		{"a declared counter whose sum is of all instances", query(`rate(sum(jobs_total)[5m:15s])`, "ops"), "rate-sum", "error"},
 		{"a step that a variable names", query(`rate(jobs_total[1h:$step])`, "ops"), "rate-range", ""},
-		{"a declared counter whose change is multiplied", query(`delta(jobs_total[$__range]) * $n`, "short"), "delta-counter", "fault"},
+		{"a declared counter whose change is multiplied", query(`delta(jobs_total[$__range]) * $n`, "short"), "delta-counter", "error"},
 		{"a declared counter whose fall is multiplied", query(`delta(jobs_total[$__range]) * $n < 0`, "short"), "delta-counter", ""},
 		{"a declared counter whose sum is of one instance", query(`rate(sum(jobs_total{instance=~"$instance"})[5m:15s])`, "ops"), "rate-sum", ""},
 		{"a step in milliseconds that a variable names", query(`rate(jobs_total[10m:${step}ms])`, "ops"), "rate-range", ""},
@@ -330,9 +330,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"LogQL with a range that a variable may have", logs(`sum(rate({a="b"} $filter))`), "target-logql", "warning"},
 		{"LogQL of a variable", logs("$query"), "target-logql", "warning"},
 		{"a plugin without a query", func(b object) { panel(b)["targets"], panel(b)["type"] = []any{}, "acme-clock-panel" }, "panel-no-targets", "warning"},
-		{"a graph without a query", func(b object) { panel(b)["targets"] = []any{} }, "panel-no-targets", "fault"},
+		{"a graph without a query", func(b object) { panel(b)["targets"] = []any{} }, "panel-no-targets", "error"},
 		{"no uid", func(b object) { b["uid"] = "" }, "dashboard-uid", "warning"},
-		{"a query of a variable with two commas", func(b object) { variable(b, 1)["query"] = `label_values(up{a=~"$a",,b="c"}, job)` }, "template-label-promql", "fault"},
+		{"a query of a variable with two commas", func(b object) { variable(b, 1)["query"] = `label_values(up{a=~"$a",,b="c"}, job)` }, "template-label-promql", "error"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -350,7 +350,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 			got := map[string]bool{}
 			for _, f := range dashboardlint.Check(dashboardlint.Input{World: world, Dashboards: []dashboardfile.Dashboard{parsed(t, "a.json", tc.change)}}) {
 				if f.Rule == tc.rule {
-					got[map[bool]string{true: "warning", false: "fault"}[f.Warning]] = true
+					got[map[bool]string{true: "warning", false: "error"}[f.Warning]] = true
 				}
 			}
 			if all := strings.Join(slices.Sorted(maps.Keys(got)), " and "); all != tc.want {

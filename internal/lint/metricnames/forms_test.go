@@ -39,7 +39,7 @@ func TestQueriesReadHistogramsInTheirForm(t *testing.T) {
 		case tc.want == "" && len(got) > 0:
 			t.Errorf("%s, %s: got %+v, want nothing", tc.histograms, tc.expr, got)
 		case tc.want != "" && (len(got) != 1 || got[0].Message != tc.want || got[0].Warning || got[0].Rule != "unknown-metric"):
-			t.Errorf("%s, %s: got %+v, want the fault %s", tc.histograms, tc.expr, got, tc.want)
+			t.Errorf("%s, %s: got %+v, want the error %s", tc.histograms, tc.expr, got, tc.want)
 		}
 		if got := known.AnyForm().Check([]metricnames.Query{{Expr: "wait_seconds + work_seconds_bucket"}}); len(got) > 0 {
 			t.Errorf("%s in any form: got %+v, want nothing", tc.histograms, got)

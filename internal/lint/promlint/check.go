@@ -58,7 +58,7 @@ func (c *checker) reportf(rule string, at parser.Node, format string, args ...an
 	c.reportGuessf(rule, at, false, format, args...)
 }
 
-// reportGuessf reports a finding, which is a warning if it is a guess or its rule has no faults.
+// reportGuessf reports a finding, which is a warning if it is a guess or its rule has no errors.
 func (c *checker) reportGuessf(rule string, at parser.Node, guessed bool, format string, args ...any) {
 	f := c.at(start(at)).Sayf(format, args...)
 	f.Rule, f.Warning = rule, guessed || slices.ContainsFunc(Catalog(), func(r lint.Rule) bool { return r.Name == rule && r.Warning })

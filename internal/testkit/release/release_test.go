@@ -98,7 +98,7 @@ func TestEndToEndRehearsal(t *testing.T) {
 		p.run(name, "go", "build", "./...")
 		if components == "" {
 			p.run(name, "go", "test", "./...")
-			if got := p.run(name, scaffold, "check"); !strings.HasSuffix(got, ": no faults\n") {
+			if got := p.run(name, scaffold, "check"); !strings.HasSuffix(got, ": no errors\n") {
 				t.Errorf("check:\n%s", got)
 			}
 		}
