@@ -83,7 +83,7 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 			return &UnprintedError{slices.Concat(t.Plan.Changes, t.RootChanges()), err}
 		}
 	}
-	found, err := checks.Spec(ctx, t)
+	found, err := checks.CheckSpec(ctx, t)
 	if err != nil {
 		return err
 	}

@@ -160,7 +160,7 @@ func untilDone[T any](ctx context.Context, compute func() T) (T, error) {
 }
 
 func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, targetKnown bool) error {
-	in := checks.Observed{
+	in := checks.LintInput{
 		TargetLabels: o.target, TargetGuessed: !targetKnown, Scrape: o.scrapeInterval, ScrapeGuessed: !scrapeKnown, LabelsOfPages: len(o.metrics) > 0,
 		// Without other sources telemetry.json is all that there is.
 		OnlyDeclaredMetrics: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "",

@@ -61,7 +61,7 @@ func (l *linter) reportf(rule string, f lint.Finding, format string, args ...any
 
 // reportGuessf reports a finding, which is a warning if it is a guess.
 func (l *linter) reportGuessf(rule string, at lint.Finding, guessed bool, format string, args ...any) {
-	f := l.placed(at).Sayf(format, args...)
+	f := l.placed(at).WithMessagef(format, args...)
 	f.Rule, f.Warning = rule, guessed
 	l.out = append(l.out, f)
 }

@@ -230,13 +230,13 @@ func (k Known) check(q Query) []lint.Finding {
 	tree, err := dashboardfile.ParsePromQL(q.Expr)
 	if err != nil {
 		message, _ := rulefile.Explain(err)
-		f := q.At.Sayf("%s", dashboardfile.WithVariables(message, q.Expr))
+		f := q.At.WithMessagef("%s", dashboardfile.WithVariables(message, q.Expr))
 		f.Rule, f.Warning = "query-syntax", promql.IsLimit(err) || dashboardfile.Free(q.Expr)
 		return []lint.Finding{f}
 	}
 	var found []lint.Finding
 	complain := func(rule string, guess bool, format string, args ...any) {
-		f := q.At.Sayf(format, args...)
+		f := q.At.WithMessagef(format, args...)
 		f.Rule, f.Warning, f.Message = rule, guess, dashboardfile.WithVariables(f.Message, q.Expr)
 		if !slices.Contains(found, f) {
 			found = append(found, f)

@@ -60,7 +60,7 @@ func (c *checker) reportf(rule string, at parser.Node, format string, args ...an
 
 // reportGuessf reports a finding, which is a warning if it is a guess or its rule has no errors.
 func (c *checker) reportGuessf(rule string, at parser.Node, guessed bool, format string, args ...any) {
-	f := c.at(start(at)).Sayf(format, args...)
+	f := c.at(start(at)).WithMessagef(format, args...)
 	f.Rule, f.Warning = rule, guessed || slices.ContainsFunc(Catalog(), func(r lint.Rule) bool { return r.Name == rule && r.Warning })
 	if !slices.Contains(c.found, f) {
 		c.found = append(c.found, f)
@@ -113,7 +113,7 @@ func Unquoted(query string, at lint.Finding) []lint.Finding {
 	if !promql.IsUnquoted(query) {
 		return nil
 	}
-	f := at.Sayf("names with dots or letters beyond ASCII need the flag --enable-feature=promql-unquoted-utf8-names of the server; write {\"...\"}")
+	f := at.WithMessagef("names with dots or letters beyond ASCII need the flag --enable-feature=promql-unquoted-utf8-names of the server; write {\"...\"}")
 	f.Rule, f.Warning = "server-feature", true
 	return []lint.Finding{f}
 }

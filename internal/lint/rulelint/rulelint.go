@@ -46,7 +46,7 @@ func (p place) at(offset int) lint.Finding {
 }
 
 func (p place) finding(rule string, offset int, format string, args ...any) lint.Finding {
-	f := p.at(offset).Sayf(format, args...)
+	f := p.at(offset).WithMessagef(format, args...)
 	f.Rule = rule
 	return f
 }
@@ -138,7 +138,7 @@ func (l *linter) groups() {
 		here := map[string]bool{}
 		for _, g := range f.Groups {
 			report := func(rule, format string, args ...any) {
-				found := lint.Finding{File: f.Name, Line: g.Line, Group: g.Name}.Sayf(format, args...)
+				found := lint.Finding{File: f.Name, Line: g.Line, Group: g.Name}.WithMessagef(format, args...)
 				found.Rule = rule
 				l.add(found)
 			}

@@ -38,7 +38,7 @@ func check(t *testing.T, src string) []lint.Finding {
 		for doc := range strings.SplitSeq(text, "--- # the same file\n") {
 			f, err := rulefile.Parse(name, []byte(doc))
 			if err != nil {
-				return lint.Broken("rule-file", name, err)
+				return lint.ParseFindings("rule-file", name, err)
 			}
 			_, r := metricnames.RuleQueries(f)
 			recorded = append(recorded, r...)

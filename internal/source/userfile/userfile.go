@@ -47,8 +47,8 @@ func ReadOptional(name string, limit int64) ([]byte, error) {
 	return src, err
 }
 
-// Named is the error of a file that a flag names.
-func Named(name string, err error) error {
+// ExplainMissing is the error of a file that a flag names.
+func ExplainMissing(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s does not exist; pass a file or a directory", name)
 	}
