@@ -112,8 +112,8 @@ func TestNamesAndTypesComeFromAPrometheus(t *testing.T) {
     expr: job_total
 `
 	status, out, errs := lintOf(t, rules, "--prometheus", server.URL+"/prefix/")
-	want := `error   rules.yaml:5:11: record a:b:c: rate of queue_length, which is a gauge: each fall counts as a restart; use delta or deriv [rate-gauge]
-error   rules.yaml:7:11: record a:b:d: jobs_total is a counter; compare or calculate with rate(jobs_total[...]) or increase(...) [counter-rate]
+	want := `error   rules.yaml:5:11: record a:b:c: rate of the gauge queue_length counts each decrease as a restart; use delta or deriv [rate-gauge]
+error   rules.yaml:7:11: record a:b:d: jobs_total is a counter; use rate(jobs_total[...]) or increase(...) [counter-rate]
 warning rules.yaml:11:11: record a:b:f: metric job_total is not declared; did you mean "jobs_total"? [unknown-metric]
 1 rule file, 0 dashboards: 2 errors, 1 warning found
 `
@@ -145,7 +145,7 @@ func TestManyFindingsAreSummarizedAndGrouped(t *testing.T) {
 	}
 	for _, want := range []string{
 		"    50  error   impossible-comparison\n   450  warning counter-rate\n\n",
-		"\nerror   impossible-comparison (50 times): … never holds: the left side is never below 1\n    rules.yaml:5:11: record a:b:c0 (count(metric_0) == 0)\n",
+		"\nerror   impossible-comparison (50 times): … is never true: the left side is never below 1\n    rules.yaml:5:11: record a:b:c0 (count(metric_0) == 0)\n",
 		"    rules.yaml:985:11: record a:b:c490 (count(metric_490) == 0)\n",
 		"    and 440 more; --output json lists all\n",
 		"1 rule file, 0 dashboards: 50 errors, 450 warnings found\n",

@@ -120,7 +120,7 @@ func TestUserOwnedFilesAreLintedWithoutGeneratedExclusions(t *testing.T) {
 		{
 			"unused record", "observability/rules/own/x.ticket.rules.yaml",
 			"groups:\n- name: own\n  rules:\n  - record: slo:time_period:days\n    expr: vector(1)\n    labels: {own: x}\n",
-			"observability/rules/own/x.ticket.rules.yaml:4: record slo:time_period:days: no rule, alert or dashboard reads it; remove the rule, or name its reader in an exclusion in .scaffold-lint.yaml [record-unused]\n",
+			"observability/rules/own/x.ticket.rules.yaml:4: record slo:time_period:days: no rule, alert or dashboard reads it; remove the rule, or exclude it in .scaffold-lint.yaml [record-unused]\n",
 		},
 		{
 			"unknown bound of a histogram", "observability/dashboards/own/x.json",
@@ -129,7 +129,7 @@ func TestUserOwnedFilesAreLintedWithoutGeneratedExclusions(t *testing.T) {
 		},
 		{
 			"uid of a generated dashboard", "observability/dashboards/own/x.json", `{"uid":"shop-overview","editable":false,"panels":[]}`,
-			"observability/dashboards/own/x.json: observability/dashboards/shop-overview.json has the uid shop-overview, too; Grafana shows one of them, and not always the same; give one another uid [dashboard-uid-duplicate]\n",
+			"observability/dashboards/own/x.json: observability/dashboards/shop-overview.json has the same uid shop-overview, and Grafana shows only one of them; change one [dashboard-uid-duplicate]\n",
 		},
 		{
 			"exclusion without a reason", "observability/dashboards/.scaffold-lint.yaml", "exclusions: [{rule: dashboard-uid}]\n",

@@ -113,16 +113,16 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		near       []func(object)
 	}{
 		{"dashboard-uid", "none", list(uid("")), "the dashboard has no uid", list(uid("a-B_1"))},
-		{"dashboard-uid", "too long", list(uid(strings.Repeat("x", 41))), "has 41 characters; Grafana takes up to 40", list(uid(strings.Repeat("x", 40)))},
-		{"dashboard-uid", "a space", list(uid("a b")), "other characters than letters", list(uid("a-b"))},
-		{"dashboard-uid-duplicate", "two files", list(unchanged, unchanged), "a.json has the uid shop, too", list(unchanged, uid("other"))},
+		{"dashboard-uid", "too long", list(uid(strings.Repeat("x", 41))), "has 41 characters, but Grafana allows 40", list(uid(strings.Repeat("x", 40)))},
+		{"dashboard-uid", "a space", list(uid("a b")), "invalid uid \"a b\"; use letters", list(uid("a-b"))},
+		{"dashboard-uid-duplicate", "two files", list(unchanged, unchanged), "a.json has the same uid shop", list(unchanged, uid("other"))},
 		{"uneditable-dashboard", "editable", list(func(b object) { delete(b, "editable") }), `write "editable": false`, list(unchanged)},
 		{
-			"template-datasource", "no variable", list(func(b object) { variable(b, 0)["query"] = "loki" }), "no variable chooses the Prometheus",
+			"template-datasource", "no variable", list(func(b object) { variable(b, 0)["query"] = "loki" }), "no variable selects the Prometheus",
 			list(func(b object) { variable(b, 0)["name"] = "metrics" }),
 		},
 		{"template-job", "no variable", list(func(b object) { variable(b, 1)["name"] = "service" }), "no variable job", list(query(`sum(a:b:rate5m)`, "short"))},
-		{"template-job", "a single value", list(func(b object) { variable(b, 1)["includeAll"] = false }), "takes one value only", list(func(b object) { variable(b, 1)["includeAll"], variable(b, 1)["multi"] = false, true })},
+		{"template-job", "a single value", list(func(b object) { variable(b, 1)["includeAll"] = false }), "has a single value", list(func(b object) { variable(b, 1)["includeAll"], variable(b, 1)["multi"] = false, true })},
 		{
 			"template-instance", "no query", list(func(b object) { variable(b, 2)["type"] = "custom" }), "the variable instance is of type custom",
 			list(func(b object) { query(`ALERTS{alertstate="firing"}`, "short")(b); variable(b, 2)["name"] = "other" }),
@@ -144,14 +144,14 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		},
 		{"template-on-time-change-reload", "read once", list(func(b object) { variable(b, 1)["refresh"] = 1 }), "set refresh to 2", list(func(b object) { variable(b, 0)["refresh"] = 1 })},
 		{
-			"panel-datasource", "an id", list(func(b object) { panel(b)["datasource"] = object{"type": "prometheus", "uid": "P123"} }), "the data source P123 has that id in one Grafana only",
+			"panel-datasource", "an id", list(func(b object) { panel(b)["datasource"] = object{"type": "prometheus", "uid": "P123"} }), "the data source id P123 exists in one Grafana only",
 			list(func(b object) {
 				panel(b)["datasource"] = object{"uid": "-- Mixed --"}
 				target(b)["datasource"] = "$datasource"
 				panel(b)["targets"] = append(panel(b)["targets"].([]any), object{"datasource": object{"type": "__expr__", "uid": "__expr__"}, "expression": "$A * 2"})
 			}),
 		},
-		{"panel-title-description", "no description", list(func(b object) { panel(b)["description"] = " " }), "needs a description", list(unchanged)},
+		{"panel-title-description", "no description", list(func(b object) { panel(b)["description"] = " " }), "has no description", list(unchanged)},
 		{
 			"panel-units", "no unit", list(query(`sum(queue_length{M})`, "")), "the panel has no unit",
 			list(func(b object) { query(`sum(queue_length{M})`, "")(b); panel(b)["type"] = "table" }),
@@ -163,7 +163,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"panel-units", "no unit of a number", list(old("singlestat", object{"yaxes": []any{object{"format": "short"}}})), "the panel has no unit", list(old("singlestat", object{"format": "short"}))},
 		{"panel-units", "no unit of a gauge", list(old("gauge", object{"format": "short"})), "the panel has no unit", list(old("gauge", object{"options": object{"fieldOptions": object{"defaults": object{"unit": "short"}}}}))},
 		{
-			"panel-unit-mismatch", "seconds on the left axis", list(old("graph", object{"yaxes": []any{object{"format": "ms"}}, "targets": []any{object{"expr": strings.ReplaceAll(p95, "{M", `{job=~"$job",instance=~"$instance"`)}}})), "the unit is ms",
+			"panel-unit-mismatch", "seconds on the left axis", list(old("graph", object{"yaxes": []any{object{"format": "ms"}}, "targets": []any{object{"expr": strings.ReplaceAll(p95, "{M", `{job=~"$job",instance=~"$instance"`)}}})), "the unit ms is for",
 			list(old("graph", object{"yaxes": []any{object{"format": "ms"}, object{"format": "s"}}, "seriesOverrides": []any{object{"alias": "p95", "yaxis": 2}}, "targets": []any{object{"expr": strings.ReplaceAll(p95, "{M", `{job=~"$job",instance=~"$instance"`)}}})),
 		},
 		{
@@ -171,35 +171,35 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			list(func(b object) { panel(b)["targets"], panel(b)["type"] = []any{}, "text" }),
 		},
 		{"target-promql", "half a query", list(query(`sum(`, "short")), "not PromQL: unclosed left parenthesis", list(query(`topk($instance, a:b:c)`, "short"))},
-		{"target-logql", "half a selector", list(logs(`{job="a"`)), "the bracket { is not closed", list(logs(`{job="a}"} | json | line_format "{{.x}}" |~ "(\\d+"`))},
-		{"target-logql", "an open quote", list(logs(`{job="a}`)), `the quote " is not closed`, list(logs("{job=`a`} |= `{`"))},
-		{"target-logql", "an open quote before a comment", list(logs(`{job="a} # "`)), "the bracket { is not closed", list(logs("{job=\"a\"} # the \"slow one\n|= \"#x\" # see :)"))},
-		{"target-logql", "only a comment", list(logs(`# {job="a"}`)), "it has no stream selector", list(logs(" "))},
-		{"target-logql", "nothing to select", list(logs(`{}`)), "the stream selector is empty", list(logs(`{job=~"$job"}`))},
+		{"target-logql", "half a selector", list(logs(`{job="a"`)), "unclosed bracket {", list(logs(`{job="a}"} | json | line_format "{{.x}}" |~ "(\\d+"`))},
+		{"target-logql", "an open quote", list(logs(`{job="a}`)), `unclosed quote "`, list(logs("{job=`a`} |= `{`"))},
+		{"target-logql", "an open quote before a comment", list(logs(`{job="a} # "`)), "unclosed bracket {", list(logs("{job=\"a\"} # the \"slow one\n|= \"#x\" # see :)"))},
+		{"target-logql", "only a comment", list(logs(`# {job="a"}`)), "no stream selector", list(logs(" "))},
+		{"target-logql", "nothing to select", list(logs(`{}`)), "empty stream selector", list(logs(`{job=~"$job"}`))},
 		{"target-logql", "a matcher that matches nothing, too", list(logs(`{app=~".*"} |= "x"`)), `the stream selector {app=~".*"} also matches streams without these labels; add a matcher that needs a value, such as app=~".+"`, list(logs(`{app=~".*",job!=""} |= "x"`))},
 		{"target-logql", "only an exclusion", list(logs(`sum(rate({app!="a"}[$__auto]))`)), `the stream selector {app!="a"} also matches streams without`, list(logs(`sum(rate({app=~"$job",b!~"$instance"}[$__auto]))`))},
 		{"target-logql", "an exclusion of what is chosen", list(logs(`{app!="a",b=""}`)), "matches streams without", list(logs(`{app!="$job"}`))},
 		{"target-logql", "no range", list(logs(`sum(rate({app="a"}))`)), "rate has no range; write [$__auto] before the closing bracket", list(logs(`sum(rate({app="a"} [$__auto] | json)) + max(last_over_time ({app="a"} | (b="(" or c="d") | unwrap x [$__auto]) ) by (rate) # rate({})`))},
 		{"target-logql", "one range of two", list(logs(`sum(bytes_rate({app="a"}[$__auto])) / sum (quantile_over_time (0.9, {app="a"} | unwrap x))`)), "quantile_over_time has no range", list(logs(`{app="a"} |= "rate(x)" | line_format "rate({{.a}})"`))},
-		{"target-logql", "a metric", list(logs(`vector(up)`)), "it has no stream selector", list(logs("vector(1)\n+\t2\r\n"))},
-		{"target-logql", "a metric beside a number", list(logs(`2 * up`)), "it has no stream selector", list(logs("vector(1e3)"))},
-		{"target-logql", "a name", list(logs(`e`)), "it has no stream selector", list(logs(`label_replace(vector(0), "a", "b", "", "")`))},
-		{"target-logql", "brackets", list(logs(`()`)), "it has no stream selector", list(logs("-1.5e3 >= bool 2 ^ 2"))},
-		{"target-logql", "no selector", list(logs(`rate(up)`)), "it has no stream selector", list(logs(`sum by (x) (rate({job="${job}"}[$__auto])) / 60`))},
-		{"target-logql", "a bracket too many", list(logs(`{job="a"})`)), "the bracket ) closes nothing", list(logs(`({job="a"})`))},
-		{"target-logql-auto", "a fixed time", list(logs(`sum(count_over_time({job="a"}[5m]))`)), "counts over 5m", list(logs(`sum(count_over_time({job="a"} |= "[5m]" [$__auto]))`))},
-		{"target-logql-auto", "a time that a reader chooses", list(logs(`sum(count_over_time({job="a"}[$job]))`)), "counts over $job", list(logs(`sum(count_over_time({job="a"}[$__interval])) / sum(count_over_time({job="a"}[${__range}]))`))},
+		{"target-logql", "a metric", list(logs(`vector(up)`)), "no stream selector", list(logs("vector(1)\n+\t2\r\n"))},
+		{"target-logql", "a metric beside a number", list(logs(`2 * up`)), "no stream selector", list(logs("vector(1e3)"))},
+		{"target-logql", "a name", list(logs(`e`)), "no stream selector", list(logs(`label_replace(vector(0), "a", "b", "", "")`))},
+		{"target-logql", "brackets", list(logs(`()`)), "no stream selector", list(logs("-1.5e3 >= bool 2 ^ 2"))},
+		{"target-logql", "no selector", list(logs(`rate(up)`)), "no stream selector", list(logs(`sum by (x) (rate({job="${job}"}[$__auto])) / 60`))},
+		{"target-logql", "a bracket too many", list(logs(`{job="a"})`)), "unexpected bracket )", list(logs(`({job="a"})`))},
+		{"target-logql-auto", "a fixed time", list(logs(`sum(count_over_time({job="a"}[5m]))`)), "the range 5m does not", list(logs(`sum(count_over_time({job="a"} |= "[5m]" [$__auto]))`))},
+		{"target-logql-auto", "a time that a reader chooses", list(logs(`sum(count_over_time({job="a"}[$job]))`)), "the range $job does not", list(logs(`sum(count_over_time({job="a"}[$__interval])) / sum(count_over_time({job="a"}[${__range}]))`))},
 		{"target-rate-interval", "a fixed time", list(query(`sum(rate(jobs_total{M}[5m]))`, "ops")), "rate over 5m does not follow the step", list(query(`sum(increase(jobs_total{M}[$__range]))`, "short"))},
 		{"target-rate-interval", "the step of the graph", list(query(`sum(rate(jobs_total{M}[$__interval]))`, "ops")), "rate over $__interval may cover fewer than two scrapes; write [$__rate_interval]", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "ops"))},
 		{"target-rate-interval", "the step of the graph in milliseconds", list(query(`sum(rate(jobs_total{M}[${__interval_ms}ms]))`, "ops")), "may cover fewer than two scrapes", list(query(`sum(rate(jobs_total{M}[${__range_s}s]))`, "ops"))},
-		{"target-job", "not bound", list(query(`sum(queue_length{instance=~"$instance"})`, "short")), "queue_length is not bound to the variable job", list(query(`sum(queue_length{instance=~"$instance",job="a"})`, "short"))},
-		{"target-instance", "not bound", list(query(`sum(queue_length{job=~"$job"})`, "short")), "not bound to the variable instance", list(query(`a:b:c{job=~"$job"} + on () ALERTS`, "short"))},
-		{"target-counter-agg", "as it stands", list(query(`sum(jobs_total{M})`, "short")), "jobs_total is a counter, which only rises", list(query(`count(jobs_total{M})`, "short"))},
-		{"target-counter-agg", "beside zero", list(query(`sum(jobs_total{M}) + (1)`, "short")), "jobs_total is a counter, which only rises", list(query(`(0) * jobs_total{M}`, "short"))},
-		{"panel-unit-mismatch", "seconds as milliseconds", list(query(p95, "ms")), "the unit is ms, which is for milliseconds; the query gives seconds; set s", list(query("1000 * "+p95, "ms"))},
-		{"panel-unit-mismatch", "a rate as a share", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "which is for a share; the query gives a number per second; set ops", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "short"))},
-		{"panel-unit-mismatch", "a count per second", list(query(`sum(increase(jobs_total{M}[$__range]))`, "reqps")), "the query gives a number; set short", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "reqps"))},
-		{"panel-unit-mismatch", "bytes as a plain number", list(query(`sum(heap_bytes{M})`, "short")), "the unit is short, the query gives bytes; set bytes", list(query(`sum(heap_bytes{M}) / 1048576`, "short"))},
+		{"target-job", "not bound", list(query(`sum(queue_length{instance=~"$instance"})`, "short")), "queue_length does not use the variable job", list(query(`sum(queue_length{instance=~"$instance",job="a"})`, "short"))},
+		{"target-instance", "not bound", list(query(`sum(queue_length{job=~"$job"})`, "short")), "does not use the variable instance", list(query(`a:b:c{job=~"$job"} + on () ALERTS`, "short"))},
+		{"target-counter-agg", "as it stands", list(query(`sum(jobs_total{M})`, "short")), "jobs_total is a counter; show rate", list(query(`count(jobs_total{M})`, "short"))},
+		{"target-counter-agg", "beside zero", list(query(`sum(jobs_total{M}) + (1)`, "short")), "jobs_total is a counter; show rate", list(query(`(0) * jobs_total{M}`, "short"))},
+		{"panel-unit-mismatch", "seconds as milliseconds", list(query(p95, "ms")), "the unit ms is for milliseconds, but the query returns seconds; set s", list(query("1000 * "+p95, "ms"))},
+		{"panel-unit-mismatch", "a rate as a share", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "is for a ratio, but the query returns a number per second; set ops", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "short"))},
+		{"panel-unit-mismatch", "a count per second", list(query(`sum(increase(jobs_total{M}[$__range]))`, "reqps")), "the query returns a number; set short", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "reqps"))},
+		{"panel-unit-mismatch", "bytes as a plain number", list(query(`sum(heap_bytes{M})`, "short")), "the unit is short, but the query returns bytes; set bytes", list(query(`sum(heap_bytes{M}) / 1048576`, "short"))},
 		{"panel-unit-mismatch", "a number as a share", list(query(`count(queue_length{M})`, "percentunit")), "set short", list(query(`count(queue_length{M} > 5) / count(queue_length{M})`, "percentunit"))},
 		{
 			"panel-unit-mismatch", "a share as percent", list(query(`count(queue_length{M} > 5) / count(queue_length{M})`, "percent")), "set percentunit",
@@ -211,15 +211,15 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"rate-range", "one short range beside a variable", list(query(`sum(rate(jobs_total{M}[10s])) / sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "rate over 10s", list(query(`sum(rate(jobs_total{M}[$__rate_interval])) / sum(rate(jobs_total{M}[$__range]))`, "percentunit"))},
 		{
 			"impossible-comparison", "one range beside two",
-			list(query(`sum(rate(jobs_total{job="a",instance="b"}[$__range])) / sum(rate(jobs_total{job="a",instance="b"}[${__range}])) > 1`, "percentunit")), "[$__range])) > 1 never holds",
+			list(query(`sum(rate(jobs_total{job="a",instance="b"}[$__range])) / sum(rate(jobs_total{job="a",instance="b"}[${__range}])) > 1`, "percentunit")), "[$__range])) > 1 is never true",
 			list(query(`sum(rate(jobs_total{job="a",instance="b"}[$__rate_interval])) / sum(rate(jobs_total{job="a",instance="b"}[$__range])) > 2 or sum(increase(jobs_total{job="a",instance="b"}[$__range])) / sum(increase(jobs_total{job="a",instance="b"}[$__rate_interval])) > 1`, "percentunit")),
 		},
 		{
 			"impossible-comparison", "beside a number that Grafana gives",
-			list(query(`count(queue_length{job="a",instance="b"}) < 0`, "short")), "never holds",
+			list(query(`count(queue_length{job="a",instance="b"}) < 0`, "short")), "is never true",
 			list(query(`(count(queue_length{job="a",instance="b"}) > $__range_s) and on () vector($__interval_ms) > 99999999999`, "short")),
 		},
-		{"rate-gauge", "rules of promlint run, too", list(query(`sum(rate(queue_length{M}[$__rate_interval]))`, "short")), "queue_length, which is a gauge", list(query(`sum(delta(queue_length{M}[5m]))`, "short"))},
+		{"rate-gauge", "rules of promlint run, too", list(query(`sum(rate(queue_length{M}[$__rate_interval]))`, "short")), "of the gauge queue_length", list(query(`sum(delta(queue_length{M}[5m]))`, "short"))},
 	} {
 		covered[tc.rule] = true
 		t.Run(tc.rule+": "+tc.name, func(t *testing.T) {
@@ -364,11 +364,11 @@ func TestAGuessIsAWarning(t *testing.T) {
 func TestMessagesNameVariables(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string]string{
-		`absent(sum by ($by) (up))`:               "absent(sum by ($by) (up)) holds only",
-		`absent(sum by (a) (up{a="${a}"}))`:       `absent(sum by (a) (up{a="${a}"})) holds only`,
-		`absent(sum by ($by) (up{a="$a"}))`:       `absent(sum by (…) (up{a="…"})) holds only`,
+		`absent(sum by ($by) (up))`:               "absent(sum by ($by) (up)) is true only",
+		`absent(sum by (a) (up{a="${a}"}))`:       `absent(sum by (a) (up{a="${a}"})) is true only`,
+		`absent(sum by ($by) (up{a="$a"}))`:       `absent(sum by (…) (up{a="…"})) is true only`,
 		`up{$a $a}`:                               "not PromQL: unexpected character inside braces: '$a'",
-		`absent(sum by ($by) (up)) + $__range_ms`: "absent(sum by ($by) (up)) holds only",
+		`absent(sum by ($by) (up)) + $__range_ms`: "absent(sum by ($by) (up)) is true only",
 	} {
 		got := check(t, query(expr, "short"))
 		if !slices.ContainsFunc(got, func(f lint.Finding) bool { return strings.HasPrefix(f.Message, want) }) {

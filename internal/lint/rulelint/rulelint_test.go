@@ -77,7 +77,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{record: a, expr: abs(up)}"),
 		},
 		{
-			"rule-result", "a range of samples", group("g", "", alert("A", "up[5m]", "")), "a.yaml:4:22", "the result is a range vector, so that each evaluation fails; write an expression that returns an instant vector or a scalar",
+			"rule-result", "a range of samples", group("g", "", alert("A", "up[5m]", "")), "a.yaml:4:22", "the result is a range vector, so each evaluation fails; write an expression that returns an instant vector or a scalar",
 			group("g", "", "{record: a:b:d, expr: 'max_over_time(up[5m])'}"),
 		},
 		{
@@ -89,7 +89,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{record: a:b:c, expr: up}"),
 		},
 		{
-			"group-duplicate", "twice in a file", group("g", "", rate+"}") + "- name: g\n  rules: []\n", "a.yaml:5", "the group is in this file twice",
+			"group-duplicate", "twice in a file", group("g", "", rate+"}") + "- name: g\n  rules: []\n", "a.yaml:5", "duplicate group name in this file",
 			group("g", "", rate+"}") + "- name: h\n  rules: []\n",
 		},
 		{
@@ -97,19 +97,19 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", rate+"}") + "---\n" + "groups:\n- name: h\n  rules: []\n",
 		},
 		{
-			"group-interval", "ten minutes", group("g", "  interval: 10m\n", rate+"}"), "a.yaml:2", "evaluated every 10m; after 5m a sample is no longer seen",
+			"group-interval", "ten minutes", group("g", "  interval: 10m\n", rate+"}"), "a.yaml:2", "evaluated every 10m, but queries see samples for 5m only",
 			group("g", "  interval: 5m\n", rate+"}"),
 		},
 		{
-			"record-duplicate", "the same name", group("g", "", rate+"}", "{record: job:jobs:rate5m, expr: 'sum(rate(jobs_total[1m]))'}"), "a.yaml:5", "line 4 of a.yaml has the same name and labels",
+			"record-duplicate", "the same name", group("g", "", rate+"}", "{record: job:jobs:rate5m, expr: 'sum(rate(jobs_total[1m]))'}"), "a.yaml:5", "same name and labels as line 4 of a.yaml",
 			group("g", "", rate+"}", rate+", labels: {x: y}}"),
 		},
 		{
-			"record-duplicate", "one within the other", group("g", "", "{record: a:b:c, expr: 'up{job=\"a\"}'}", "{record: a:b:c, expr: 'up{job=\"a\",x=\"y\"}'}"), "a.yaml:5", "has the same name",
+			"record-duplicate", "one within the other", group("g", "", "{record: a:b:c, expr: 'up{job=\"a\"}'}", "{record: a:b:c, expr: 'up{job=\"a\",x=\"y\"}'}"), "a.yaml:5", "same name and labels",
 			group("g", "", "{record: a:b:c, expr: 'up{job=\"a\"}'}", "{record: a:b:c, expr: 'up{job=~\"b.\"}'}"),
 		},
 		{
-			"alert-duplicate", "the same labels", group("g", "", alert("A", "up == 0", ""), alert("A", "up < 1", "")), "a.yaml:5", "the same name and labels",
+			"alert-duplicate", "the same labels", group("g", "", alert("A", "up == 0", ""), alert("A", "up < 1", "")), "a.yaml:5", "same name and labels",
 			group("g", "", alert("A", "up == 0", "labels: {severity: page}, "), alert("A", "up < 1", "labels: {severity: ticket}, ")),
 		},
 		{
@@ -117,11 +117,11 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{record: a:b:c, expr: 'd:e:f{x=\"2\"}'}", "{record: d:e:f, labels: {x: '1'}, expr: a:b:c}", "{record: d:e:f, labels: {x: '2'}, expr: up}"),
 		},
 		{
-			"rule-cycle", "itself", group("g", "", "{record: a:b:c, expr: a:b:c + 1}"), "a.yaml:4", "read it over a range: last_over_time(a:b:c[1h])",
+			"rule-cycle", "itself", group("g", "", "{record: a:b:c, expr: a:b:c + 1}"), "a.yaml:4", "write last_over_time(a:b:c[1h])",
 			group("g", "", "{record: a:b:c, expr: 'up * time() or last_over_time(a:b:c[1h])'}"),
 		},
 		{
-			"rule-cycle", "the name of a metric", group("g", "", "{record: node_load1, expr: avg(node_load1)}"), "a.yaml:4", "the rule reads its own last sample together with other series of node_load1; record another name",
+			"rule-cycle", "the name of a metric", group("g", "", "{record: node_load1, expr: avg(node_load1)}"), "a.yaml:4", "the rule reads its own last sample and other series of node_load1; record another name",
 			group("g", "", "{record: 'job:node_load1:avg', expr: avg(node_load1)}"),
 		},
 		{
@@ -140,12 +140,12 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		},
 		{
 			"rule-dependency", "another group", group("g", "  interval: 30s\n  query_offset: 20s\n", rate+"}") + "---\n" + group("h", "  interval: 1m\n  query_offset: 5s\n", "{record: x:y:z, expr: sum(job:jobs:rate5m)}"),
-			"b.yaml:6:31", "reads job:jobs:rate5m of group g, evaluated every 30s; a change shows up to 45s later",
+			"b.yaml:6:31", "reads job:jobs:rate5m of group g, evaluated every 30s, so changes arrive up to 45s later",
 			group("g", "  interval: 30s\n", rate+"}", "{record: x:y:z, expr: sum(job:jobs:rate5m)}"),
 		},
 		{
 			"rule-dependency", "the server's interval", group("g", "", rate+"}") + "---\n" + group("h", "", "{record: x:y:z, expr: sum(job:jobs:rate5m)}"),
-			"b.yaml:4:31", "evaluated at the server's interval (1m unless it is set); a change shows up to 1m later",
+			"b.yaml:4:31", "evaluated at the server's interval (default 1m), so changes arrive up to 1m later",
 			group("g", "", rate+"}") + "---\n" + group("h", "", "{record: x:y:z, expr: sum(job:jobs:rate5m offset 1m)}"),
 		},
 		{
@@ -155,7 +155,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		},
 		{
 			"rule-dependency", "several groups", group("g", "", rate+", labels: {a: '1'}}") + "---\n" + group("h", "  interval: 2m\n", rate+", labels: {a: '2'}}") + "---\n" + group("i", "", "{record: x:y:z, expr: sum(job:jobs:rate5m)}"),
-			"c.yaml:4:31", "reads job:jobs:rate5m of 2 groups, such as h; a change shows up to 2m later; put all into one group",
+			"c.yaml:4:31", "reads job:jobs:rate5m of 2 groups, such as h, so changes arrive up to 2m later; put all into one group",
 			group("g", "", rate+", labels: {a: '1'}}") + "---\n" + group("h", "  interval: 2m\n", rate+", labels: {a: '2'}}") + "---\n" + group("i", "", "{record: x:y:z, expr: sum(job:jobs:rate5m offset 2m)}"),
 		},
 		{
@@ -175,7 +175,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", alert("A", "up == 0", "")),
 		},
 		{
-			"alert-template", "half a template", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value', description: d}}"), "a.yaml:4:54", "annotations.summary is not a template: unclosed action",
+			"alert-template", "half a template", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value', description: d}}"), "a.yaml:4:54", "annotations.summary: invalid template: unclosed action",
 			group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value }}', description: d}}"),
 		},
 		{
@@ -184,22 +184,22 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		},
 		{
 			"alert-template", "a label that was summed away", group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ with $labels.job }}{{ . }}{{ end }}', description: d}}"),
-			"a.yaml:4:89", "annotations.summary reads $labels.job, which the result of the expression does not have; it has kind",
+			"a.yaml:4:89", "annotations.summary reads $labels.job, but the expression's result has no such label; it has kind",
 			group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ $labels.kind }}', description: '{{ $externalLabels.job }}'}}"),
 		},
 		{
 			"alert-template", "a label beside counted values", group("g", "", "{alert: A, expr: 'count_values(\"v\", jobs_total) > 1', annotations: {summary: '{{ $labels.kind }}', description: d}}"),
-			"a.yaml:4", "reads $labels.kind, which the result of the expression does not have; it has v",
+			"a.yaml:4", "reads $labels.kind, but the expression's result has no such label; it has v",
 			group("g", "", "{alert: A, expr: 'count_values(\"v\", jobs_total) > 1', annotations: {summary: '{{ $labels.v }}', description: d}}"),
 		},
 		{
 			"alert-template", "a label that no metric has", group("g", "", "{alert: A, expr: 'jobs_total offset 1h > 1e9 unless jobs_total > 1e9', annotations: {summary: '{{ $labels.kinds }}', description: d}}"),
-			"a.yaml:4", "does not have; it has instance, job, kind",
+			"a.yaml:4", "has no such label; it has instance, job, kind",
 			group("g", "", "{alert: A, expr: 'absent(x) unless up == 0', annotations: {summary: s, description: d}}", "{alert: B, expr: 'sum by (exported_job) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ $labels.exported_job }}', description: d}}"),
 		},
 		{
 			"alert-template", "a label of the data", group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ range .Labels }}{{ end }}{{ .Labels.nope }}', description: d}}"),
-			"a.yaml:4", "reads $labels.nope, which the result of the expression does not have; it has kind",
+			"a.yaml:4", "reads $labels.nope, but the expression's result has no such label; it has kind",
 			group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ range query `up` }}{{ .Labels.job }}{{ end }}{{ .Labels.kind }}', description: '{{ with query `up` | first }}{{ .Labels.job }}{{ end }}'}}"),
 		},
 		{
@@ -208,11 +208,11 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ with query `up` }}{{ else }}{{ $.Labels.kind }}{{ end }}', description: d}}"),
 		},
 		{
-			"alert-template", "a label in a label", group("g", "", alert("A", "sum(rate(jobs_total[5m])) > 1", "labels: {x: \"{{ $labels.kind }}\"}, ")), "a.yaml:4", "labels.x reads $labels.kind, which the result of the expression does not have; it has none",
+			"alert-template", "a label in a label", group("g", "", alert("A", "sum(rate(jobs_total[5m])) > 1", "labels: {x: \"{{ $labels.kind }}\"}, ")), "a.yaml:4", "labels.x reads $labels.kind, but the expression's result has no such label; it has none",
 			group("g", "", alert("A", "nobody_declares > 1", "labels: {x: \"{{ $labels.kind }}\"}, ")),
 		},
 		{
-			"alert-template", "text as a number", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $labels.job | humanizeDuration }}', description: d}}"), "a.yaml:4", "gives $labels.job to humanizeDuration, which is for numbers",
+			"alert-template", "text as a number", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $labels.job | humanizeDuration }}', description: d}}"), "a.yaml:4", "passes $labels.job to humanizeDuration, which formats numbers",
 			group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $labels.job | title }}', description: d}}"),
 		},
 		{
@@ -224,7 +224,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{alert: A, expr: up == 0, annotations: {summary: s, description: d, runbook_url: u}}"),
 		},
 		{
-			"alert-for", "shorter than the interval", group("g", "  interval: 1m\n", alert("A", "up == 0", "for: 30s, ")), "a.yaml:5:38", "for: 30s is shorter than the group's interval of 1m",
+			"alert-for", "shorter than the interval", group("g", "  interval: 1m\n", alert("A", "up == 0", "for: 30s, ")), "a.yaml:5:38", "for: 30s is shorter than the group's interval 1m",
 			group("g", "  interval: 1m\n", alert("A", "up == 0", "for: 1m, ")),
 		},
 		{
