@@ -19,7 +19,7 @@ import (
 
 type object = map[string]any
 
-// good is a dashboard that no rule objects to. Each call gives one of its own.
+// good returns a new dashboard without findings.
 func good() object {
 	prometheus := object{"type": "prometheus", "uid": "${datasource}"}
 	values := func(name string) object {
@@ -46,7 +46,7 @@ func panel(b object) object           { return b["panels"].([]any)[0].(object) }
 func target(b object) object          { return panel(b)["targets"].([]any)[0].(object) }
 func variable(b object, i int) object { return b["templating"].(object)["list"].([]any)[i].(object) }
 
-// query gives the panel a query and a unit.
+// query sets the query and the unit of the panel.
 func query(expr, unit string) func(object) {
 	return func(b object) {
 		target(b)["expr"] = strings.ReplaceAll(expr, "{M", `{job=~"$job",instance=~"$instance"`)
@@ -54,14 +54,14 @@ func query(expr, unit string) func(object) {
 	}
 }
 
-// logs gives the panel a query of Loki.
+// logs sets a Loki query.
 func logs(expr string) func(object) {
 	return func(b object) {
 		target(b)["datasource"], target(b)["expr"] = object{"type": "loki", "uid": "$loki"}, expr
 	}
 }
 
-// parsed is a good dashboard with a change.
+// parsed returns a good dashboard with a change.
 func parsed(t testing.TB, name string, change func(object)) dashboardfile.Dashboard {
 	t.Helper()
 	b := good()
@@ -92,10 +92,10 @@ func check(t *testing.T, changes ...func(object)) []lint.Finding {
 
 func unchanged(object) {}
 
-// Each rule finds its mistake and leaves alone what looks like it.
-func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
+// Near is a similar dashboard without a finding.
+func TestRules(t *testing.T) {
 	t.Parallel()
-	covered := map[string]bool{"dashboard-file": true} // what does not parse is told by dashboardfile
+	covered := map[string]bool{"dashboard-file": true} // reported by package checks
 	list := func(changes ...func(object)) []func(object) { return changes }
 	uid := func(uid string) func(object) { return func(b object) { b["uid"] = uid } }
 	old := func(kind string, fields object) func(object) {
@@ -229,20 +229,19 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 				t.Errorf("got %+v\nwant %s: %s", got, tc.rule, tc.says)
 			}
 			if got := check(t, tc.near...); len(got) > 0 {
-				t.Errorf("the near miss: got %+v, want nothing", got)
+				t.Errorf("near: got %+v, want nothing", got)
 			}
 		})
 	}
 	for _, rule := range dashboardlint.Catalog() {
 		if !covered[rule.Name] {
-			t.Errorf("no case has the rule %s", rule.Name)
+			t.Errorf("no test case for rule %s", rule.Name)
 		}
 	}
 }
 
-// Without declared metrics, units and kinds that only the lack of a word in a name says
-// are guesses, and so is what a variable may change.
-func TestAGuessIsAWarning(t *testing.T) {
+// Units and types that depend on names, and parts that depend on variables, are guesses.
+func TestGuessesAreWarnings(t *testing.T) {
 	t.Parallel()
 	const p99 = "histogram_quantile(0.99, sum by (le) (rate(request_duration_seconds_bucket[$__rate_interval])))"
 	untyped := func(uid, expr string) func(object) {
@@ -360,7 +359,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 	}
 }
 
-// What stands for a variable while a query is read is no text for a reader.
+// Messages have the variables instead of their placeholders.
 func TestMessagesNameVariables(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string]string{
@@ -377,8 +376,7 @@ func TestMessagesNameVariables(t *testing.T) {
 	}
 }
 
-// A variable may be in many queries, and with several of its properties.
-func TestAnUnknownVariableIsReportedOnce(t *testing.T) {
+func TestUnknownVariableIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	var got []string
 	for _, f := range check(t, func(b object) {
@@ -397,8 +395,8 @@ func TestAnUnknownVariableIsReportedOnce(t *testing.T) {
 	}
 }
 
-// Files in two directories may be for two Grafanas.
-func TestOneUIDInTwoDirectoriesIsAWarning(t *testing.T) {
+// Files in two directories may be for two Grafana servers.
+func TestSameUIDInTwoDirectoriesIsAWarning(t *testing.T) {
 	t.Parallel()
 	one, other := parsed(t, "x/a.json", unchanged), parsed(t, "y/a.json", unchanged)
 	for together, warning := range map[bool]bool{false: true, true: false} {
@@ -425,7 +423,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// The time for a variable does not grow with their number.
+// The time per variable does not depend on the number of variables.
 func BenchmarkUnknownVariables(b *testing.B) {
 	for _, n := range []int{4_000, 48_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {

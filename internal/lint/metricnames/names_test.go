@@ -29,7 +29,7 @@ func known() metricnames.Known {
 	}, []string{"environment"})
 }
 
-// rulesOf reads the queries of a rule file and what it records.
+// rulesOf returns the queries and records of a rule file.
 func rulesOf(t *testing.T, src string) ([]metricnames.Query, []metricnames.Recorded) {
 	t.Helper()
 	file, err := rulefile.Parse("a.yaml", []byte(src))
@@ -111,8 +111,8 @@ func TestNamesInQueries(t *testing.T) {
 	}
 }
 
-// Each rule finds its mistake and leaves alone what looks like it.
-func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
+// Near is a similar query without a finding.
+func TestRules(t *testing.T) {
 	t.Parallel()
 	k := metricnames.NewKnown(exposition.Declared(declared.Signals{Metrics: []declared.Metric{
 		{Name: semconv.HTTPServerRequests, Type: "counter", Labels: []string{"outcome", "method"}},
@@ -152,13 +152,13 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	}
 	for _, rule := range metricnames.Catalog() {
 		if !covered[rule.Name] {
-			t.Errorf("no case has the rule %s", rule.Name)
+			t.Errorf("no test case for rule %s", rule.Name)
 		}
 	}
 }
 
-// Prometheus 2 stores a bound as the page spells it.
-func TestBoundsHaveTheSpellingsOfThePage(t *testing.T) {
+// Prometheus 2 stores a bound in the spelling of the page.
+func TestSpellingOfAPageIsAllowed(t *testing.T) {
 	t.Parallel()
 	const text = "# TYPE size_bytes histogram\nsize_bytes_bucket{a=\"le\",le=\"1.0E7\"} 1\nsize_bytes_bucket{le=\"+Inf\",a=\"le\"} 1\nsize_bytes_sum 1\nsize_bytes_count 1\n"
 	page, err := exposition.Parse("page", []byte(text))
@@ -183,8 +183,8 @@ func TestBoundsHaveTheSpellingsOfThePage(t *testing.T) {
 	}
 }
 
-// What other exporters may have, or the scrape may add, is a warning.
-func TestWhatMayBeElsewhereIsAWarning(t *testing.T) {
+// Names that other exporters or the scrape may add are warnings.
+func TestNamesThatMayExistAreWarnings(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
@@ -218,9 +218,9 @@ func TestWhatMayBeElsewhereIsAWarning(t *testing.T) {
 	}
 }
 
-// The labels of a result are certain where an aggregation lists them, also through a
-// record, and not where the scrape may add some.
-func TestResultsMayHaveLabelsOfTheScrape(t *testing.T) {
+// The labels of a result are closed if an aggregation lists them, also through a record, and open
+// if the scrape may add some.
+func TestLabelsOf(t *testing.T) {
 	t.Parallel()
 	k := metricnames.NewKnown(exposition.Declared(declared.Signals{Metrics: []declared.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}}), []metricnames.Recorded{
 		{Name: "kind:jobs:rate5m", Expr: "sum by (kind) (rate(jobs_total[5m]))"}, {Name: "instance:jobs:rate5m", Expr: "rate(jobs_total[5m])", Labels: []string{"x"}},
@@ -239,8 +239,7 @@ func TestResultsMayHaveLabelsOfTheScrape(t *testing.T) {
 	}
 }
 
-// A running Prometheus has names, and any labels.
-func TestNamesAloneAreKnown(t *testing.T) {
+func TestNamesWithoutLabelsAllowAnyLabel(t *testing.T) {
 	t.Parallel()
 	k := metricnames.NewKnown(exposition.Page{}, nil, nil).WithNames([]string{"windows_up", "a:b:c"})
 	if got := k.Check([]metricnames.Query{{Expr: `sum by (x) (windows_up{y="z"}) + on (x) a:b:c`}}); len(got) > 0 {
@@ -276,7 +275,7 @@ func TestLabelsOfTheScrapeAreGuessed(t *testing.T) {
 	}
 }
 
-func TestAnAbsentSumHasNoLabels(t *testing.T) {
+func TestLabelsOfAbsent(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string][]string{
 		`absent(up{job="a",instance=~"b"})`: {"job"}, `absent((up{job="a"}))`: {"job"}, `absent_over_time(up{job="a"}[5m])`: {"job"},
@@ -306,7 +305,7 @@ func TestWithoutDeclaredSignalsOnlyRecordsAreKnown(t *testing.T) {
 	}
 }
 
-func TestAVariableAsksForALabelThatIsThere(t *testing.T) {
+func TestUnknownLabelOfAVariableIsReported(t *testing.T) {
 	t.Parallel()
 	queries := dashboardOf(t, `{"panels":[],"templating":{"list":[
 		{"name":"a","type":"query","query":"label_values(orders_placed_total{job=~\"$job\"}, channel)"},
@@ -339,7 +338,7 @@ func TestReadRules(t *testing.T) {
 	}
 }
 
-func TestTextsOfAlertsAskForRecordedNames(t *testing.T) {
+func TestRecordedNamesInAnnotationsAreQueries(t *testing.T) {
 	t.Parallel()
 	queries, _ := rulesOf(t, `groups:
 - name: g
@@ -396,8 +395,7 @@ func TestQueriesOfAnnotationsAreChecked(t *testing.T) {
 	}
 }
 
-// A value that has not occurred yet is no misspelling of its opposite.
-func TestUnseenValues(t *testing.T) {
+func TestUnseenSuggestsSimilarValues(t *testing.T) {
 	t.Parallel()
 	for value, tc := range map[string]struct{ known, hint string }{
 		"fail":        {"failed", "failed"},
@@ -418,8 +416,7 @@ func TestUnseenValues(t *testing.T) {
 	}
 }
 
-// An alternative that is misspelled is found beside one that is right, unless it is another
-// spelling of a value that is selected, too.
+// A misspelled alternative is reported, unless the similar value is selected, too.
 func TestUnseenAlternativesAndStatuses(t *testing.T) {
 	t.Parallel()
 	outcomes, statuses := []string{"server_error", "shed", "success"}, []string{"200", "500"}

@@ -18,11 +18,11 @@ import (
 	"github.com/observability-first/scaffold/runtime/declared"
 )
 
-// guessed ends a file whose metrics may have labels that nobody lists.
+// guessed at the end of a file means that metrics may have unknown labels.
 const guessed = "# target labels are guessed\n"
 
-// check lints files, which are told apart by a line of dashes. Words behind
-// "dashboards:" on the first line are what dashboards read.
+// check lints files, which are separated by ---. Words after "dashboards:" on the first line are
+// queries of dashboards.
 func check(t *testing.T, src string) []lint.Finding {
 	t.Helper()
 	in := rulelint.Input{Runbooks: strings.Contains(src, "runbook")}
@@ -53,21 +53,21 @@ func check(t *testing.T, src string) []lint.Finding {
 	return rulelint.Check(in)
 }
 
-// otherRecords begins files beside which others may record the same names.
+// otherRecords before files means that other rules may record the same names.
 const otherRecords = "# not all files\n"
 
-// group writes one group of rules, each rule in YAML's flow form.
+// group returns a group of rules in YAML's flow form.
 func group(name, more string, rules ...string) string {
 	return "groups:\n- name: " + name + "\n" + more + "  rules:\n  - " + strings.Join(rules, "\n  - ") + "\n"
 }
 
-// alert writes an alert that nothing else is wrong with.
+// alert returns an alert without other findings.
 func alert(name, expr, more string) string {
 	return "{alert: " + name + ", expr: '" + expr + "', " + more + "annotations: {summary: s, description: d}}"
 }
 
-// Each rule finds its mistake and leaves alone what looks like it.
-func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
+// Near is a similar file without a finding.
+func TestRules(t *testing.T) {
 	t.Parallel()
 	const rate = "{record: job:jobs:rate5m, expr: 'sum by (kind) (rate(jobs_total[5m]))'"
 	covered := map[string]bool{}
@@ -254,15 +254,15 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	}
 	for _, rule := range rulelint.Catalog() {
 		if !covered[rule.Name] {
-			t.Errorf("no case has the rule %s", rule.Name)
+			t.Errorf("no test case for rule %s", rule.Name)
 		}
 	}
 }
 
 func lineOf(f lint.Finding) string { return fmt.Sprintf("%d:%d:", f.Line, f.Column) }
 
-// Rules that only look alike are warnings, and so are labels that may hold a number.
-func TestAGuessIsAWarning(t *testing.T) {
+// Findings that depend on a guess are warnings.
+func TestGuessesAreWarnings(t *testing.T) {
 	t.Parallel()
 	const kind = "{record: 'kind:jobs:rate5m', expr: 'sum by (kind) (rate(jobs_total[5m]))'"
 	twice := func(a, b string) string { return group("g", "", alert("A", a, ""), alert("A", b, "")) }
@@ -370,8 +370,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 	}
 }
 
-// A rule has one finding for each group that it reads.
-func TestDependenciesAreReportedOnce(t *testing.T) {
+func TestDependenciesAreReportedOncePerGroup(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string]int{
 		"a:b:c / a:b:c": 1, "a:b:c / d:e:f": 1, "a:b:c offset 5m / a:b:c": 1, "a:b:c / a:b:c offset 5m": 1, "a:b:c offset 5m": 0, "a:b:c / g:h:i": 2,
@@ -383,7 +382,7 @@ func TestDependenciesAreReportedOnce(t *testing.T) {
 	}
 }
 
-// Generated files have thousands of rules; time that grows with their square took minutes.
+// Generated files have thousands of rules. Quadratic time would be minutes.
 func TestManyRulesTakeLinearTime(t *testing.T) { //nolint:paralleltest // it compares times
 	const few, times = 500, 8
 	readers := func(i, _ int) string { return fmt.Sprintf("{record: 'd:e:f%d', expr: 'a:b:c / a:b:c'}", i) }
