@@ -11,7 +11,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
-func TestProblemReadsLikeACompilersMessage(t *testing.T) {
+func TestProblemError(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
@@ -38,7 +38,7 @@ func TestProblemReadsLikeACompilersMessage(t *testing.T) {
 	}
 }
 
-func TestRenderPutsTheCaretUnderTheCulprit(t *testing.T) {
+func TestRenderPutsTheCaretUnderThePlace(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
@@ -62,7 +62,7 @@ func TestRenderPutsTheCaretUnderTheCulprit(t *testing.T) {
 	}
 }
 
-func TestAnEmptyListIsNoError(t *testing.T) {
+func TestErrOfAnEmptyListIsNil(t *testing.T) {
 	t.Parallel()
 	if err := (diagnostic.List{}).Err(); err != nil {
 		t.Errorf("got %v, want nil", err)
@@ -134,7 +134,7 @@ func TestSuggest(t *testing.T) {
 	}
 }
 
-func TestTheNearestWordWinsAndOfTwoTheFirst(t *testing.T) {
+func TestSuggestReturnsTheFirstOfTheNearestWords(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, word string
