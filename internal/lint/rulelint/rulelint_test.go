@@ -85,7 +85,7 @@ func TestRules(t *testing.T) {
 			group("g", "", "{record: a:b:c, expr: time()}"),
 		},
 		{
-			"rule-file", "a query that is too long to check", group("g", "", "{record: a:b:c, expr: 'up{a=~\""+strings.Repeat("x|", 10_000)+"\"}'}"), "a.yaml:4:27", "query has 20009 bytes, which is too long to check",
+			"rule-file", "a query that is too long to check", group("g", "", "{record: a:b:c, expr: 'up{a=~\""+strings.Repeat("x|", 10_000)+"\"}'}"), "a.yaml:4:27", "the query has 20009 bytes and is too long to check",
 			group("g", "", "{record: a:b:c, expr: up}"),
 		},
 		{

@@ -31,7 +31,7 @@ func TestSamplesOfClassesAreReadable(t *testing.T) {
 	}
 }
 
-// A sample matches, unless the expression looks around itself.
+// FuzzOf checks that the sample matches, unless the expression has assertions.
 func FuzzOf(f *testing.F) {
 	f.Add("[a-z]{2,3}|x(y|z)+")
 	f.Fuzz(func(t *testing.T, expr string) {

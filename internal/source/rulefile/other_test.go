@@ -7,10 +7,10 @@ import (
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
-func TestGroupsOfAnotherKindAreNotRules(t *testing.T) {
+func TestOtherGroupsAreNotRules(t *testing.T) {
 	t.Parallel()
 	const (
-		grafana = "a.yaml: Grafana alert provisioning, not a rule file; Grafana alert rules are not checked"
+		grafana = "a.yaml: not a rule file but Grafana alert provisioning, which is not checked"
 		none    = `a.yaml: not a rule file: no entry of groups has the key "rules"; add it, or pass another file`
 	)
 	for _, tc := range []struct{ name, src, want string }{

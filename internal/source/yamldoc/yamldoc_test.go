@@ -15,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
-// inner and doc hold one field of each supported kind.
+// inner and doc have a field of each supported type.
 type inner struct {
 	Text string `yaml:"text"`
 }
@@ -61,7 +61,7 @@ type inlined struct {
 	Inlined string `yaml:"inlined"`
 }
 
-// either reads a word or a list of words.
+// either decodes a word or a list of words.
 type either []string
 
 func (e *either) UnmarshalYAMLNode(n *yaml.Node) error {
@@ -83,7 +83,7 @@ func decode(t *testing.T, src string) (doc, error) {
 	return v, d.Err()
 }
 
-func TestDecodeFillsEachKind(t *testing.T) {
+func TestDecode(t *testing.T) {
 	t.Parallel()
 	five := 5
 	for _, tt := range []struct {
@@ -133,7 +133,7 @@ func TestDecodeFillsEachKind(t *testing.T) {
 	}
 }
 
-func TestEachMistakeIsNamedAtItsPlace(t *testing.T) {
+func TestErrorsAreReportedAtTheirPlaces(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, src, want string }{
 		{"unknown key with a neighbour", "txt: x", `a.yaml:1:1: txt: unknown key; did you mean "text"?`},
@@ -201,7 +201,7 @@ a.yaml:1:19: list[1]: "part" is not keys and values; write {part: {}}`},
 		{"a comment", "# later", "a.yaml:1:1: the file is empty"},
 		{"an empty document", "---\n", "a.yaml:1:1: the file is empty"},
 		{"a list as the document", "- a", "a.yaml:1:1: the document is a list; write keys and values"},
-		{"two documents", "text: a\n---\ntext: b", "a.yaml:2:1: a second document; put each document into a file of its own"},
+		{"two documents", "text: a\n---\ntext: b", "a.yaml:2:1: several documents; write each document to its own file"},
 		{"an unknown anchor", "text: a\nint: *x", "a.yaml:2:1: not valid YAML: unknown anchor 'x' referenced"},
 		{"an unknown anchor beside one with a longer name", "text: &xy a\nmap: {a: *xy}\nint: *x", "a.yaml:3:1: not valid YAML: unknown anchor 'x' referenced"},
 		{"an unknown anchor beside texts", "# see *x\ntext: 2*x\nmap: {a: ' *x ', b: *x}\nint: \"*x\"", "a.yaml:3:1: not valid YAML: unknown anchor 'x' referenced"},
@@ -258,7 +258,7 @@ func TestProblemfFallsBackToTheNearestAncestor(t *testing.T) {
 	}
 }
 
-// Each text holds one ! as the culprit; the position must be that of the !.
+// Each text has one !, whose position is expected.
 func TestProblemAtfPointsIntoAScalar(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, src string }{
@@ -325,7 +325,7 @@ func TestProblemAtfAtTheEndOfAScalarIsOnItsLastLine(t *testing.T) {
 	}
 }
 
-func TestProblemAtfStaysAtTheStartWhereTheLinesAreFolded(t *testing.T) {
+func TestProblemAtfReportsTheStartOfFoldedScalars(t *testing.T) {
 	t.Parallel()
 	for _, src := range []string{"text: >\n  a\n  b !\n", "text: a\n  b !\n", "text: \"a\n  b !\"\n"} {
 		d, err := yamldoc.Parse("a.yaml", []byte(src))
@@ -341,7 +341,7 @@ func TestProblemAtfStaysAtTheStartWhereTheLinesAreFolded(t *testing.T) {
 	}
 }
 
-func TestHasKnowsWhatWasGiven(t *testing.T) {
+func TestHas(t *testing.T) {
 	t.Parallel()
 	d, err := yamldoc.Parse("a.yaml", []byte("text:\nbool: false\npointer:\nmap: {a: b}\nlist: [{text: x}]\n"))
 	if err != nil {
@@ -376,7 +376,7 @@ func TestDecodeKeyReadsOneKey(t *testing.T) {
 	}
 }
 
-// A value that reads like the key is not the key, and the last key is one, too.
+// A value that equals the key is not the key.
 func TestDecodeKeyLooksAtKeysAlone(t *testing.T) {
 	t.Parallel()
 	d, err := yamldoc.Parse("a.yaml", []byte("text: map\nother: x\nmap: {a: b}\n"))
@@ -395,7 +395,7 @@ func TestDecodeKeyLooksAtKeysAlone(t *testing.T) {
 	}
 }
 
-func TestAStructWithoutKeysSaysSo(t *testing.T) {
+func TestStructWithoutKeys(t *testing.T) {
 	t.Parallel()
 	d, err := yamldoc.Parse("a.yaml", []byte("availability: {window: 1d}\n"))
 	if err != nil {
@@ -410,9 +410,7 @@ func TestAStructWithoutKeysSaysSo(t *testing.T) {
 	}
 }
 
-// What stands in a file once is what the file means: a list that was there
-// before is replaced, a map is filled up.
-func TestDecodeIntoWhatHoldsDefaults(t *testing.T) {
+func TestDecodeReplacesListsAndExtendsMaps(t *testing.T) {
 	t.Parallel()
 	d, err := yamldoc.Parse("a.yaml", []byte("list: [{text: x}]\nmap: {b: y}\npointer: {}\n"))
 	if err != nil {
@@ -435,7 +433,7 @@ func only(t *testing.T, err error) diagnostic.Problem {
 	return l[0]
 }
 
-func FuzzEachProblemLiesInTheFile(f *testing.F) {
+func FuzzProblemsAreInTheFile(f *testing.F) {
 	for _, src := range []string{
 		"", "text: x", "list: [{text: [b]}]\nzebra: 1", "inner: &a {text: *a}", "a: [", "? [a]\n: b", "text: |2\n    a\n",
 		"\ufefftext: \"\\N\\u0041\"", "int: 99999999999999999999", "---\n---\n", "text: a\u0085bool: x", "\xff", "map: {<<: *x}",
