@@ -6,9 +6,8 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// Two trees with a state each share one folder: neither takes the other's files
-// for its own or for its leftovers.
-func TestTreesThatShareAFolder(t *testing.T) {
+// Neither tree changes or removes files of the other.
+func TestTreesWithDifferentStatesShareADirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	at := func(state string) *Workspace {

@@ -129,7 +129,7 @@ type file struct {
 func (f file) layer() (v1.Layer, error) {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
-	for _, dir := range foldersAbove(f.path) {
+	for _, dir := range dirsAbove(f.path) {
 		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: time.Unix(0, 0)}); err != nil {
 			return nil, err
 		}
@@ -148,8 +148,8 @@ func (f file) layer() (v1.Layer, error) {
 	}, tarball.WithMediaType(types.OCILayer))
 }
 
-// foldersAbove lists them from the root down.
-func foldersAbove(name string) []string {
+// dirsAbove lists them from the root down.
+func dirsAbove(name string) []string {
 	var dirs []string
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 		dirs = append(dirs, dir)

@@ -146,15 +146,17 @@ func module(m *debug.Module, licence string, known sums) cdx.Component {
 // linked is the module whose code is in the binary: the one that the code
 // imports, or the one that replaces it. A folder has no name of its own.
 func linked(m *debug.Module) *debug.Module {
-	if m.Replace != nil && !isFolder(m.Replace.Path) {
+	if m.Replace != nil && !isDirectory(m.Replace.Path) {
 		return m.Replace
 	}
 	return m
 }
 
-// isFolder follows the rule of go.mod: a replacement without a version is a
+// isDirectory follows the rule of go.mod: a replacement without a version is a
 // path, which begins with a dot or a slash.
-func isFolder(path string) bool { return strings.HasPrefix(path, ".") || strings.HasPrefix(path, "/") }
+func isDirectory(path string) bool {
+	return strings.HasPrefix(path, ".") || strings.HasPrefix(path, "/")
+}
 
 // purl is the package URL of a module: pkg:golang/NAMESPACE/NAME@VERSION. Module
 // paths need no escapes but for the plus of +incompatible.
