@@ -7,7 +7,7 @@ import (
 	"github.com/observability-first/scaffold/internal/testkit/pairwise"
 )
 
-func TestEveryPairStandsInARow(t *testing.T) {
+func TestCoverHasAllPairs(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		sizes []int
@@ -40,7 +40,7 @@ func TestEveryPairStandsInARow(t *testing.T) {
 	}
 }
 
-func TestEveryValueStandsInARow(t *testing.T) {
+func TestEachHasAllValues(t *testing.T) {
 	t.Parallel()
 	want := [][]int{{0, 0, 0}, {1, 0, 1}, {2, 0, 0}}
 	if got := pairwise.Each(3, 1, 2); !reflect.DeepEqual(got, want) {
