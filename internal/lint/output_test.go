@@ -95,9 +95,9 @@ func TestBaselineHidesNoNewError(t *testing.T) {
 	t.Parallel()
 	known := lint.Finding{Rule: "r", File: "a.yaml", Group: "g1", Alert: "A", Message: "m", Warning: true}
 	b := lint.NewBaseline([]lint.Finding{known})
-	error, moved := known, known
-	error.Warning, moved.Group = false, "g2"
-	for name, f := range map[string]lint.Finding{"an error": error, "another group": moved} {
+	certain, moved := known, known
+	certain.Warning, moved.Group = false, "g2"
+	for name, f := range map[string]lint.Finding{"an error": certain, "another group": moved} {
 		if fresh, _, _ := b.Remove([]lint.Finding{f}, func(string) bool { return true }); len(fresh) != 1 {
 			t.Errorf("%s is in the baseline", name)
 		}

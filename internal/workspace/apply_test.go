@@ -17,8 +17,8 @@ import (
 // before and after differ in all kinds of changes.
 func before(t *testing.T) templates.Tree {
 	return tree(t,
-		file("managed", "a/old.go", "1\n"), file("managed", "a/b/gone.go", "1\n"), file("merged", "Makefile", "1\n"),
-		file("merged", "gone.mk", "1\n"), file("yours", "mine.go", "1\n"), file("block", "r.md", facts("1")))
+		file("managed", "a/old.go", "1\n"), file("managed", "a/b/removed.go", "1\n"), file("merged", "Makefile", "1\n"),
+		file("merged", "removed.mk", "1\n"), file("yours", "mine.go", "1\n"), file("block", "r.md", facts("1")))
 }
 
 func after(t *testing.T) templates.Tree {
@@ -289,7 +289,7 @@ func TestConcurrentlyCreatedEqualFileIsKept(t *testing.T) {
 
 func TestConcurrentChangeStopsApply(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"a/old.go", "go.mod", "a/b/gone.go"} {
+	for _, name := range []string{"a/old.go", "go.mod", "a/b/removed.go"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := setUp(t)

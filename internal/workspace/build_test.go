@@ -26,7 +26,7 @@ func TestNewDirectoryIsRenamedWhenComplete(t *testing.T) {
 	w.injectFault = func(step, name string) error {
 		steps = append(steps, step)
 		if _, err := os.Lstat(top); (err == nil) != (step == "sync directory" && name == parent) {
-			t.Errorf("%s %s: looking at %s gives %v", step, name, top, err)
+			t.Errorf("%s %s: stat %s returns %v", step, name, top, err)
 		}
 		return nil
 	}
@@ -38,7 +38,7 @@ func TestNewDirectoryIsRenamedWhenComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := len(steps); steps[n-2] != "place" || steps[n-1] != "sync directory" || slices.Index(steps, "place") != n-2 {
-		t.Errorf("the name was not given once and last: %q", steps)
+		t.Errorf("the rename was not the last step: %q", steps)
 	}
 	entries, err := os.ReadDir(parent)
 	if err != nil || len(entries) != 1 {

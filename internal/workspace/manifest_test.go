@@ -48,16 +48,16 @@ func TestInvalidManifestIsRejected(t *testing.T) {
 	}
 	for _, tt := range []struct{ name, manifest, want string }{
 		{"a merge in git", "{\n<<<<<<< HEAD\n", ".scaffold/manifest.json:2: invalid character '<' looking for beginning of object key string" + advice},
-		{"a key nobody knows", `{"schema": 1, "zebra": 1}`, `.scaffold/manifest.json: json: unknown field "zebra"` + advice},
+		{"an unknown key", `{"schema": 1, "zebra": 1}`, `.scaffold/manifest.json: json: unknown field "zebra"` + advice},
 		{"no schema", `{}`, ".scaffold/manifest.json: schema 0 is unknown" + advice},
 		{"a path that leads out", files(`{"path": "../x", "digest": "", "owner": "managed", "mode": "0644"}`),
 			`.scaffold/manifest.json: "../x" is not the path of a generated file` + advice},
 		{"git's own files", files(`{"path": ".git/config", "digest": "", "owner": "managed", "mode": "0644"}`),
 			`.scaffold/manifest.json: ".git/config" is not the path of a generated file` + advice},
-		{"nobody's file", files(`{"path": "a", "digest": "", "owner": "x", "mode": "0644"}`), `.scaffold/manifest.json: a: unknown owner "x"` + advice},
+		{"an unknown owner", files(`{"path": "a", "digest": "", "owner": "x", "mode": "0644"}`), `.scaffold/manifest.json: a: unknown owner "x"` + advice},
 		{"a file twice", files(`{"path": "a", "owner": "yours", "mode": "0644"}, {"path": "a", "owner": "yours", "mode": "0644"}`),
 			".scaffold/manifest.json: a is a duplicate or out of order" + advice},
-		{"a mode that is none", files(`{"path": "a", "owner": "yours", "mode": "rw"}`),
+		{"an invalid mode", files(`{"path": "a", "owner": "yours", "mode": "rw"}`),
 			`.scaffold/manifest.json: mode "rw" is not octal permission bits` + advice},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

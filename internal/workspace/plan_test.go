@@ -46,7 +46,7 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 			[]Change{{path, "merged", Update, ""}}, map[string]string{path: "two\n"}},
 		{"merged, edited, same template: kept", []templates.File{first("merged")}, edit, []templates.File{first("merged")},
 			nil, map[string]string{path: "mine\n"}},
-		{"merged, edited, new template: kept and told", []templates.File{first("merged")}, edit, []templates.File{second("merged")},
+		{"merged, edited, new template: kept and reported", []templates.File{first("merged")}, edit, []templates.File{second("merged")},
 			[]Change{{path, "merged", Edited, "you edited it and the template changed; your version is kept"}}, map[string]string{path: "mine\n"}},
 		{"merged, deleted: stays away", []templates.File{first("merged")}, drop, []templates.File{second("merged")},
 			[]Change{{path, "merged", Deleted, "you deleted it"}}, map[string]string{}},
@@ -249,7 +249,7 @@ func TestBaseIsTheGeneratedFile(t *testing.T) {
 
 	apply(t, dir, tree(t))
 	if _, err := os.Stat(filepath.Join(dir, ".scaffold/base")); !os.IsNotExist(err) {
-		t.Errorf("the copy of a file that is no longer generated stays: %v", err)
+		t.Errorf("the copy of a file that is no longer generated is not removed: %v", err)
 	}
 }
 
@@ -269,7 +269,7 @@ func TestDrift(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	apply(t, dir, tree(t,
-		file("managed", "edited", "1"), file("managed", "old", "1"), file("managed", "lost", "1"), file("managed", "gone", "1"),
+		file("managed", "edited", "1"), file("managed", "old", "1"), file("managed", "lost", "1"), file("managed", "former", "1"),
 		file("merged", "merged", "1"), file("yours", "yours", "1"), file("managed", "same", "1")))
 	put(t, dir, "edited", "x")
 	put(t, dir, "merged", "x")
@@ -279,7 +279,7 @@ func TestDrift(t *testing.T) {
 		file("managed", "edited", "1"), file("managed", "old", "2"), file("managed", "lost", "1"),
 		file("merged", "merged", "2"), file("yours", "yours", "2"), file("managed", "same", "1")))
 	equal(t, []Drift{
-		{"edited", "edited by hand"}, {"gone", "no longer generated"}, {"lost", "missing"}, {"old", "out of date"},
+		{"edited", "edited by hand"}, {"former", "no longer generated"}, {"lost", "missing"}, {"old", "out of date"},
 	}, p.Drift())
 	if p.Empty() || p.Count(Keep) != 2 || p.Count(Edited) != 1 {
 		t.Errorf("empty %v, kept %d, edited %d", p.Empty(), p.Count(Keep), p.Count(Edited))

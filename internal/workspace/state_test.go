@@ -40,7 +40,7 @@ func TestTreesWithDifferentStatesShareADirectory(t *testing.T) {
 		}
 	}
 	if _, ok := snapshot(t, dir)[recordPath]; ok {
-		t.Error("a state was written that belongs to nobody")
+		t.Error("an unexpected state was written")
 	}
 
 	put(t, dir, ".github/workflows/a.yml", "mine\n")
@@ -50,7 +50,7 @@ func TestTreesWithDifferentStatesShareADirectory(t *testing.T) {
 	equal(t, 1, p.Count(Rewrite))
 	bring(one, tree(t))
 	if _, ok := snapshot(t, dir)[".github/workflows/b.yml"]; !ok {
-		t.Error("the file of the other tree is gone")
+		t.Error("the file of the other tree was removed")
 	}
 	if _, err := at(one).Plan(tree(t, file("managed", one+"/manifest.json", ""))); err == nil {
 		t.Error("a tree may write into its own state")

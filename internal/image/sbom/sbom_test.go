@@ -80,7 +80,7 @@ func TestModulesHaveTheirLicence(t *testing.T) {
 		t.Errorf("Go is %+v, of %d parts", c, len(parts))
 	}
 	if bytes.Contains(document, []byte("GODEBUG")) || bytes.Contains(document, []byte("timestamp")) || bytes.Contains(document, []byte("serialNumber")) {
-		t.Errorf("the document says more than it should:\n%s", document)
+		t.Errorf("unexpected text in the document:\n%s", document)
 	}
 	want := "acme.test/both   v0.0.0-00010101000000-000000000000  Apache-2.0 AND ISC\n" +
 		"acme.test/fork   v1.0.1+incompatible                 Apache-2.0\n" +

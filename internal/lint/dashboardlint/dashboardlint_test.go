@@ -182,7 +182,7 @@ func TestRules(t *testing.T) {
 		{"target-logql", "no range", list(logs(`sum(rate({app="a"}))`)), "rate has no range; write [$__auto] before the closing bracket", list(logs(`sum(rate({app="a"} [$__auto] | json)) + max(last_over_time ({app="a"} | (b="(" or c="d") | unwrap x [$__auto]) ) by (rate) # rate({})`))},
 		{"target-logql", "one range of two", list(logs(`sum(bytes_rate({app="a"}[$__auto])) / sum (quantile_over_time (0.9, {app="a"} | unwrap x))`)), "quantile_over_time has no range", list(logs(`{app="a"} |= "rate(x)" | line_format "rate({{.a}})"`))},
 		{"target-logql", "a metric", list(logs(`vector(up)`)), "no stream selector", list(logs("vector(1)\n+\t2\r\n"))},
-		{"target-logql", "a metric beside a number", list(logs(`2 * up`)), "no stream selector", list(logs("vector(1e3)"))},
+		{"target-logql", "a metric and a number", list(logs(`2 * up`)), "no stream selector", list(logs("vector(1e3)"))},
 		{"target-logql", "a name", list(logs(`e`)), "no stream selector", list(logs(`label_replace(vector(0), "a", "b", "", "")`))},
 		{"target-logql", "brackets", list(logs(`()`)), "no stream selector", list(logs("-1.5e3 >= bool 2 ^ 2"))},
 		{"target-logql", "no selector", list(logs(`rate(up)`)), "no stream selector", list(logs(`sum by (x) (rate({job="${job}"}[$__auto])) / 60`))},
@@ -194,7 +194,7 @@ func TestRules(t *testing.T) {
 		{"target-rate-interval", "the step of the graph in milliseconds", list(query(`sum(rate(jobs_total{M}[${__interval_ms}ms]))`, "ops")), "may cover fewer than two scrapes", list(query(`sum(rate(jobs_total{M}[${__range_s}s]))`, "ops"))},
 		{"target-job", "not bound", list(query(`sum(queue_length{instance=~"$instance"})`, "short")), "queue_length does not use the variable job", list(query(`sum(queue_length{instance=~"$instance",job="a"})`, "short"))},
 		{"target-instance", "not bound", list(query(`sum(queue_length{job=~"$job"})`, "short")), "does not use the variable instance", list(query(`a:b:c{job=~"$job"} + on () ALERTS`, "short"))},
-		{"target-counter-agg", "as it stands", list(query(`sum(jobs_total{M})`, "short")), "jobs_total is a counter; show rate", list(query(`count(jobs_total{M})`, "short"))},
+		{"target-counter-agg", "without rate", list(query(`sum(jobs_total{M})`, "short")), "jobs_total is a counter; show rate", list(query(`count(jobs_total{M})`, "short"))},
 		{"target-counter-agg", "beside zero", list(query(`sum(jobs_total{M}) + (1)`, "short")), "jobs_total is a counter; show rate", list(query(`(0) * jobs_total{M}`, "short"))},
 		{"panel-unit-mismatch", "seconds as milliseconds", list(query(p95, "ms")), "the unit ms is for milliseconds, but the query returns seconds; set s", list(query("1000 * "+p95, "ms"))},
 		{"panel-unit-mismatch", "a rate as a share", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "is for a ratio, but the query returns a number per second; set ops", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "short"))},
@@ -208,14 +208,14 @@ func TestRules(t *testing.T) {
 				panel(b)["transformations"] = []any{object{"id": "calculateField"}}
 			}),
 		},
-		{"rate-range", "one short range beside a variable", list(query(`sum(rate(jobs_total{M}[10s])) / sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "rate over 10s", list(query(`sum(rate(jobs_total{M}[$__rate_interval])) / sum(rate(jobs_total{M}[$__range]))`, "percentunit"))},
+		{"rate-range", "one short range and a variable", list(query(`sum(rate(jobs_total{M}[10s])) / sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "rate over 10s", list(query(`sum(rate(jobs_total{M}[$__rate_interval])) / sum(rate(jobs_total{M}[$__range]))`, "percentunit"))},
 		{
 			"impossible-comparison", "one range beside two",
 			list(query(`sum(rate(jobs_total{job="a",instance="b"}[$__range])) / sum(rate(jobs_total{job="a",instance="b"}[${__range}])) > 1`, "percentunit")), "[$__range])) > 1 is never true",
 			list(query(`sum(rate(jobs_total{job="a",instance="b"}[$__rate_interval])) / sum(rate(jobs_total{job="a",instance="b"}[$__range])) > 2 or sum(increase(jobs_total{job="a",instance="b"}[$__range])) / sum(increase(jobs_total{job="a",instance="b"}[$__rate_interval])) > 1`, "percentunit")),
 		},
 		{
-			"impossible-comparison", "beside a number that Grafana gives",
+			"impossible-comparison", "not with a number of Grafana",
 			list(query(`count(queue_length{job="a",instance="b"}) < 0`, "short")), "is never true",
 			list(query(`(count(queue_length{job="a",instance="b"}) > $__range_s) and on () vector($__interval_ms) > 99999999999`, "short")),
 		},
@@ -282,7 +282,7 @@ func TestGuessesAreWarnings(t *testing.T) {
 		{"a difference of two declared counters", query("jobs_total - on () jobs_done_total", "short"), "target-counter-agg", "warning"},
 		{"a declared counter above a number", query("jobs_total > 600e12", "short"), "target-counter-agg", "warning"},
 		{"a declared counter as a part of a quota", query("jobs_total / on (device) endurance_jobs", "short"), "target-counter-agg", "warning"},
-		{"a declared counter beside a rate", query("jobs_total + on () rate(jobs_done_total[5m])", "short"), "target-counter-agg", "error"},
+		{"a declared counter and a rate", query("jobs_total + on () rate(jobs_done_total[5m])", "short"), "target-counter-agg", "error"},
 		{"a declared counter with the labels of an info metric", query("jobs_total * on (pod) group_left (node) kube_pod_info", "short"), "target-counter-agg", "error"},
 		{"a declared counter that a transformation may subtract", func(b object) {
 			query("jobs_total", "short")(b)
@@ -304,7 +304,7 @@ func TestGuessesAreWarnings(t *testing.T) {
 		{"a quantile that a variable in braces names", query(`histogram_quantile(${q}, sum by (le) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
 		{"a quantile that is too high", query(`histogram_quantile(95, sum by (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "error"},
 		{"le in a grouping that a variable names", query(`histogram_quantile(0.9, sum by ($by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
-		{"le left out beside a variable", query(`histogram_quantile(0.9, sum without (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "error"},
+		{"le left out and a variable", query(`histogram_quantile(0.9, sum without (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "error"},
 		{"a grouping and a range that variables name", query(`sum by ($by) (rate(x_total[$interval]))`, "ops"), "target-promql", ""},
 		{"a declared counter that rose by more than a variable names", query(`delta(jobs_total[$__range]) > $n`, "short"), "delta-counter", ""},
 		{"a declared counter that fell by less than a variable names", query(`delta(jobs_total[$__range]) < $n`, "short"), "delta-counter", ""},

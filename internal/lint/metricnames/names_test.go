@@ -62,14 +62,14 @@ func TestNamesInQueries(t *testing.T) {
 		"a grouping by a variable":                 {`sum by (channel) (sum by ($by) (orders_placed_total))`, nil},
 		"a match on a variable":                    {`sum by (channel) (orders_placed_total / on ($by) orders_placed_total)`, nil},
 		"a label that a variable makes":            {`sum by (a, b, c) (label_replace(up, "$x", "$1", "job", "(.*)") + on (job) group_left ($x) up)`, nil},
-		"a value beside a variable":                {`sum by (queue, $by) (orders_placed_total)`, []string{`"orders_placed_total" has no label queue`}},
+		"a value and a variable":                   {`sum by (queue, $by) (orders_placed_total)`, []string{`"orders_placed_total" has no label queue`}},
 		"a variable in a message":                  {`sum by (queue) (orders_placed_total{channel="$c"})`, []string{`"orders_placed_total{channel=\"$c\"}" has no label queue`}},
 		"labels of an info metric":                 {`sum by (version) (info(orders_placed_total))`, nil},
 		"sizes that the scraper writes":            {`scrape_samples_scraped / scrape_sample_limit + scrape_timeout_seconds + scrape_body_size_bytes`, nil},
 		"alerts":                                   {`ALERTS{alertname=~"Orders.*", slo="x"}`, nil},
-		"a metric nobody declares":                 {`rate(orders_place_total[5m])`, []string{`metric orders_place_total is not declared; did you mean "orders_placed_total"?`}},
+		"undeclared metric":                        {`rate(orders_place_total[5m])`, []string{`metric orders_place_total is not declared; did you mean "orders_placed_total"?`}},
 		"a label it does not have":                 {`orders_placed_total{chanel="web"}`, []string{`metric orders_placed_total has no label chanel; did you mean "channel"?`}},
-		"a grouping it cannot give":                {`sum by (queue) (orders_placed_total)`, []string{`"orders_placed_total" has no label queue`}},
+		"grouping by a missing label":              {`sum by (queue) (orders_placed_total)`, []string{`"orders_placed_total" has no label queue`}},
 		"labels flow through rules":                {`slo:sli_bad:increase1h{environment="p",slo="x"}`, nil},
 		"and end where they are summed":            {`slo:sli_bad:increase1h{channel="web"}`, []string{"metric slo:sli_bad:increase1h has no label channel"}},
 		"a match on what is summed away":           {`sum(orders_placed_total) / on (channel) orders_placed_total`, []string{`"sum(orders_placed_total)" has no label channel`}},
@@ -87,7 +87,7 @@ func TestNamesInQueries(t *testing.T) {
 		"a label of neither side":                  {`orders_placed_total * on (job) group_left (version) wait_seconds_count`, []string{`"wait_seconds_count" has no label version`}},
 		"a label that is made":                     {`sum by (made) (label_replace(orders_placed_total, "made", "$1", "channel", "(.*)"))`, nil},
 		"a label that counts values":               {`sum by (v) (count_values("v", up)) or sum by (v, job) (count_values by (job) ("v", up)) or sum by (v, job) (count_values without (instance) ("v", up))`, nil},
-		"a label beside counted values":            {`sum by (channel) (count_values("v", orders_placed_total))`, []string{`"count_values(\"v\", orders_placed_total)" has no label channel`}},
+		"a label and counted values":               {`sum by (channel) (count_values("v", orders_placed_total))`, []string{`"count_values(\"v\", orders_placed_total)" has no label channel`}},
 		"labels that Prometheus renames":           {`max by (exported_job, exported_instance) (orders_placed_total{exported_channel="web",exported_environment="x"})`, nil},
 		"a counter as a histogram":                 {`orders_placed_total_bucket`, []string{"metric orders_placed_total_bucket is not declared"}},
 		"no PromQL":                                {`sum(`, []string{"not PromQL: unclosed left parenthesis"}},
@@ -120,7 +120,7 @@ func TestRules(t *testing.T) {
 		{Name: "wait_seconds", Type: "histogram", Labels: []string{"outcome"}, Bounds: []float64{0.25, 1}},
 	}}), []metricnames.Recorded{
 		{Name: "job:requests:rate5m", Expr: "sum by (outcome) (rate(http_server_requests_total[5m]))"},
-		{Name: "job:foreign:rate5m", Expr: "rate(nobody_declares_total[5m])"},
+		{Name: "job:foreign:rate5m", Expr: "rate(undeclared_total[5m])"},
 	}, nil)
 	covered := map[string]bool{}
 	for _, tc := range []struct{ rule, name, bad, says, near string }{
@@ -128,15 +128,15 @@ func TestRules(t *testing.T) {
 		{"unknown-metric", "a misspelled metric", "sum(wait_second_count)", "metric wait_second_count is not declared", "sum(wait_seconds_count)"},
 		{"unknown-label", "a misspelled label", `wait_seconds_count{outcom="x"}`, `metric wait_seconds_count has no label outcom; did you mean "outcome"?`, `wait_seconds_count{outcome="x",pod=""}`},
 		{"unknown-label", "a label that a rule sums away", `job:requests:rate5m{method="x"}`, "metric job:requests:rate5m has no label method", `job:foreign:rate5m{anything="x"}`},
-		{"unknown-value", "an outcome that is none", `http_server_requests_total{outcome="server-error"}`, `outcome of http_server_requests_total is never "server-error"; use one of success, client_error, server_error, shed; did you mean "server_error"?`, `http_server_requests_total{outcome=~"server_error|shed"}`},
+		{"unknown-value", "unknown outcome", `http_server_requests_total{outcome="server-error"}`, `outcome of http_server_requests_total is never "server-error"; use one of success, client_error, server_error, shed; did you mean "server_error"?`, `http_server_requests_total{outcome=~"server_error|shed"}`},
 		{"unknown-value", "one of several", `http_server_requests_total{outcome!~"shed|failed"}`, `is never "failed"`, `http_server_requests_total{outcome!=""} + http_server_requests_total{outcome=~"|success"}`},
 		{"unknown-value", "a pattern that matches none", `http_server_requests_total{outcome=~"5.."}`, `never matches "5.."; use one of success, client_error, server_error, shed`, `http_server_requests_total{outcome=~".*_error",method="5.."}`},
-		{"unknown-value", "a state that is none", `db_client_connection_count{db_client_connection_state="busy"}`, "use one of idle, used", `db_client_connection_count{db_client_connection_state=~"$state"}`},
+		{"unknown-value", "unknown state", `db_client_connection_count{db_client_connection_state="busy"}`, "use one of idle, used", `db_client_connection_count{db_client_connection_state=~"$state"}`},
 		{"unknown-value", "a bound that the histogram has not", `wait_seconds_bucket{le="0.3"}`, `wait_seconds_bucket has no bucket le="0.3"; its bounds are 0.25, 1`, `wait_seconds_bucket{le=~"0.25|1|1.0|[+]Inf"}`},
 		{"unknown-value", "a bound with another number of digits", `wait_seconds_bucket{le="1.00"}`, `wait_seconds_bucket has no bucket le="1.00"; write le="1.0"`, `wait_seconds_bucket{le="+Inf"} + wait_seconds_bucket{le="0.25"}`},
 		{"unknown-value", "a bound with an exponent", `wait_seconds_bucket{le=~"1|1e0"}`, `wait_seconds_bucket has no bucket le="1e0"; write le="1.0"`, `wait_seconds_bucket{le=~"0.25|1|1.0"}`},
 		{"unknown-value", "a spelling that Prometheus 3 does not use", `wait_seconds_bucket{le="1"}`, `match both spellings with le=~"1|1\\.0"`, `wait_seconds_bucket{le="1.0"} + wait_seconds_bucket{le="+Inf"}`},
-		{"record-unknown", "a record that nobody records", "sum(job:request:rate5m)", `no rule records job:request:rate5m; did you mean "job:requests:rate5m"?`, "sum(job:requests:rate5m)"},
+		{"record-unknown", "unknown record", "sum(job:request:rate5m)", `no rule records job:request:rate5m; did you mean "job:requests:rate5m"?`, "sum(job:requests:rate5m)"},
 	} {
 		covered[tc.rule] = true
 		t.Run(tc.rule+": "+tc.name, func(t *testing.T) {
@@ -192,11 +192,11 @@ func TestNamesThatMayExistAreWarnings(t *testing.T) {
 		expr    string
 		warning bool
 	}{
-		{"a metric beside a declaration", known(), "windows_up", false},
+		{"a metric and a declaration", known(), "windows_up", false},
 		{"a bound that a scrape spells in another way", known(), `wait_seconds_bucket{le="1"}`, true},
 		{"a bound that does not exist", known(), `wait_seconds_bucket{le="3"}`, false},
-		{"a metric beside a page", known().OtherMetrics(), "windows_up", true},
-		{"a record beside a page", known().OtherMetrics(), "node:windows_cpu:sum", true},
+		{"a metric and a page", known().OtherMetrics(), "windows_up", true},
+		{"a record and a page", known().OtherMetrics(), "node:windows_cpu:sum", true},
 		{"a label with the labels of the scrape", known().OtherMetrics(), `orders_placed_total{pod="a"}`, false},
 		{"another value of a label that does not exist", known(), `orders_placed_total{pod!="a"}`, true},
 		{"no value or another of a label that does not exist", known(), `orders_placed_total{pod=~"|a"}`, true},
@@ -301,7 +301,7 @@ func TestWithoutDeclaredSignalsOnlyRecordsAreKnown(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	if got := k.WithoutRules().Check([]metricnames.Query{{Expr: "a:b:d"}}); len(got) > 0 {
-		t.Errorf("rules may stand elsewhere: %+v", got)
+		t.Errorf("other rules may exist: %+v", got)
 	}
 }
 

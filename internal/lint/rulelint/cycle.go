@@ -133,10 +133,10 @@ func (l *linter) reading(at, record int) []*parser.VectorSelector {
 	})
 }
 
-// anyStep reports whether is is true for any rule of a cycle and the next one.
-func anyStep(cycle []int, is func(at, next int) bool) bool {
+// anyStep reports whether condition is true for any rule of a cycle and the next one.
+func anyStep(cycle []int, condition func(at, next int) bool) bool {
 	for i, at := range cycle {
-		if is(at, cycle[(i+1)%len(cycle)]) {
+		if condition(at, cycle[(i+1)%len(cycle)]) {
 			return true
 		}
 	}

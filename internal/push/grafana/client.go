@@ -27,12 +27,12 @@ func New(o push.Options) (*Client, error) {
 
 // request is a request of the API.
 type request struct {
-	method string
-	path   []string
-	query  url.Values
-	body   any // nil for none
+	method   string
+	path     []string
+	query    url.Values
+	body     any // nil for none
 	response any // target of the JSON response
-	what   string
+	what     string
 }
 
 func (c *Client) do(ctx context.Context, r request) error {

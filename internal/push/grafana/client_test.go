@@ -25,8 +25,8 @@ type server struct {
 
 	mu         sync.Mutex
 	requests   []sent
-	failures   []answer          // given first, one a request
-	dashboards map[string]string // uid to the answer about it
+	failures   []fakeResponse    // returned first, one per request
+	dashboards map[string]string // uid to its response
 }
 
 type sent struct {
@@ -34,13 +34,13 @@ type sent struct {
 	Body                            map[string]any
 }
 
-type answer struct {
+type fakeResponse struct {
 	status int
 	body   string
 	header map[string]string
 }
 
-func newServer(t *testing.T, failures ...answer) *server {
+func newServer(t *testing.T, failures ...fakeResponse) *server {
 	t.Helper()
 	s := &server{failures: failures, dashboards: map[string]string{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.handle))
@@ -59,7 +59,7 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.requests = append(s.requests, got)
-	reply := answer{status: http.StatusOK}
+	reply := fakeResponse{status: http.StatusOK}
 	switch key := r.Method + " " + r.URL.Path; {
 	case len(s.failures) > 0:
 		reply, s.failures = s.failures[0], s.failures[1:]
@@ -74,7 +74,7 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request) {
 	case s.dashboards[r.URL.Path] != "":
 		reply.body = s.dashboards[r.URL.Path]
 	default:
-		reply = answer{status: http.StatusNotFound, body: `{"message":"Not found"}`}
+		reply = fakeResponse{status: http.StatusNotFound, body: `{"message":"Not found"}`}
 	}
 	for name, value := range reply.header {
 		w.Header().Set(name, value)
@@ -158,7 +158,7 @@ func TestFind(t *testing.T) {
 
 func TestTemporaryErrorsAreRetried(t *testing.T) {
 	t.Parallel()
-	for name, failure := range map[string]answer{
+	for name, failure := range map[string]fakeResponse{
 		"too many requests": {status: 429, header: map[string]string{"Retry-After": "7"}},
 		"a broken balancer": {status: 502, body: "<html>"},
 		"a restart":         {status: 503},
@@ -183,7 +183,7 @@ func TestTemporaryErrorsAreRetried(t *testing.T) {
 
 func TestRetriesAreLimited(t *testing.T) {
 	t.Parallel()
-	down := answer{status: 503}
+	down := fakeResponse{status: 503}
 	s := newServer(t, down, down, down, down, down, down)
 	c, waits := s.client(t, "")
 	_, err := c.Version(t.Context())
@@ -214,7 +214,7 @@ func TestNoServer(t *testing.T) {
 
 func TestCanceledContextStopsRetries(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, answer{status: 503}, answer{status: 503})
+	s := newServer(t, fakeResponse{status: 503}, fakeResponse{status: 503})
 	ctx, stop := context.WithCancelCause(t.Context())
 	enough := errors.New("the user had enough")
 	c, err := grafana.New(push.Options{URL: s.URL, Wait: func(ctx context.Context, _ time.Duration) error {
@@ -233,28 +233,28 @@ func TestErrorsHaveAdvice(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		token string
-		give  answer
+		give  fakeResponse
 		want  string
 	}{
-		"no token": {"", answer{status: 401, body: `{"message":"Unauthorized"}`},
+		"no token": {"", fakeResponse{status: 401, body: `{"message":"Unauthorized"}`},
 			"grafana responded 401 (Unauthorized): a token is required; create one for a service account with the role Editor, and set GRAFANA_TOKEN or --token-file"},
-		"wrong token": {"x", answer{status: 401, body: `{"message":"Invalid API key"}`},
+		"wrong token": {"x", fakeResponse{status: 401, body: `{"message":"Invalid API key"}`},
 			"grafana responded 401 (Invalid API key): the token is invalid or has expired; create a new one for a service account, and set GRAFANA_TOKEN or --token-file"},
-		"weak token": {"x", answer{status: 403, body: `{"message":"Access denied"}`},
+		"weak token": {"x", fakeResponse{status: 403, body: `{"message":"Access denied"}`},
 			"grafana responded 403 (Access denied): the token has no permission; grant its service account the role Editor, or Edit on the folder"},
-		"wrong address": {"x", answer{status: 404, body: "<html>"},
+		"wrong address": {"x", fakeResponse{status: 404, body: "<html>"},
 			"grafana responded 404: not found at ADDRESS; check the URL and its path"},
-		"same title": {"x", answer{status: 412, body: `{"status":"name-exists","message":"exists"}`},
+		"same title": {"x", fakeResponse{status: 412, body: `{"status":"name-exists","message":"exists"}`},
 			"grafana responded 412 (exists): another dashboard in the folder has this title; rename or delete it, or choose another --folder"},
-		"same moment": {"x", answer{status: 412, body: `{"status":"version-mismatch","message":"changed"}`},
+		"same moment": {"x", fakeResponse{status: 412, body: `{"status":"version-mismatch","message":"changed"}`},
 			"grafana responded 412 (changed): the dashboard was changed concurrently; push again"},
-		"of a plugin": {"x", answer{status: 412, body: `{"status":"plugin-dashboard"}`},
+		"of a plugin": {"x", fakeResponse{status: 412, body: `{"status":"plugin-dashboard"}`},
 			"grafana responded 412: a dashboard of a plugin has this uid; use another uid"},
-		"provisioned": {"x", answer{status: 400, body: `{"message":"Cannot save provisioned dashboard"}`},
+		"provisioned": {"x", fakeResponse{status: 400, body: `{"message":"Cannot save provisioned dashboard"}`},
 			"grafana responded 400 (Cannot save provisioned dashboard): the dashboard is provisioned from a file; change that file, or remove the provider"},
-		"old": {"x", answer{status: 400, body: `{"message":"bad request data"}`},
+		"old": {"x", fakeResponse{status: 400, body: `{"message":"bad request data"}`},
 			"grafana responded 400 (bad request data): this Grafana rejects the dashboard; generated dashboards need version 11 or newer"},
-		"moved": {"x", answer{status: 302, header: map[string]string{"Location": "/login"}},
+		"moved": {"x", fakeResponse{status: 302, header: map[string]string{"Location": "/login"}},
 			"grafana responded 302: redirected to /login; use that URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -295,7 +295,7 @@ func TestOtherServersAreRejected(t *testing.T) {
 		"<html>":          "read the version: the response of ADDRESS is not Grafana's: invalid character '<' looking for beginning of value; check the URL",
 		`{"status":"up"}`: "read the version: the server at ADDRESS is not Grafana; check the URL",
 	} {
-		s := newServer(t, answer{status: 200, body: body})
+		s := newServer(t, fakeResponse{status: 200, body: body})
 		c, _ := s.client(t, "")
 		if _, err := c.Version(t.Context()); err == nil || err.Error() != strings.ReplaceAll(want, "ADDRESS", s.URL) {
 			t.Errorf("got %v, want %s", err, want)

@@ -22,21 +22,21 @@ func TestEqualComparesTheMeaning(t *testing.T) {
 		other string
 		equal bool
 	}{
-		"the same":              {base, true},
-		"a duration":            {strings.Replace(base, "90s", "1m30s", 1), true},
-		"a query's spaces":      {strings.Replace(base, "sum(rate(b[5m]))", "sum ( rate(b[300s]) )", 1), true},
-		"a quoted number":       {strings.Replace(base, "500", `"500"`, 1), true},
-		"what is empty":         {strings.Replace(base, "interval", "query_offset: 0s, limit: 0, labels: {}, interval", 1), true},
-		"another duration":      {strings.Replace(base, "90s", "91s", 1), false},
-		"another interval":      {strings.Replace(base, "30s", "31s", 1), false},
-		"another query":         {strings.Replace(base, "sum(", "max(", 1), false},
-		"a label is text":       {strings.Replace(base, "for: 60s", "for: 1m", 1), false},
-		"another label":         {strings.Replace(base, "500", "501", 1), false},
-		"an offset":             {strings.Replace(base, "interval", "query_offset: 15s, interval", 1), false},
-		"a key of the future":   {strings.Replace(base, "interval", "new_key: x, interval", 1), false},
-		"one more rule":         {strings.Replace(base, "rules: [", "rules: [{record: b, expr: c}, ", 1), false},
-		"a label of the group":  {strings.Replace(base, "interval", "labels: {a: b}, interval", 1), false},
-		"a query nobody parses": {strings.Replace(base, "sum(", "sum((", 1), false},
+		"the same":             {base, true},
+		"a duration":           {strings.Replace(base, "90s", "1m30s", 1), true},
+		"a query's spaces":     {strings.Replace(base, "sum(rate(b[5m]))", "sum ( rate(b[300s]) )", 1), true},
+		"a quoted number":      {strings.Replace(base, "500", `"500"`, 1), true},
+		"what is empty":        {strings.Replace(base, "interval", "query_offset: 0s, limit: 0, labels: {}, interval", 1), true},
+		"another duration":     {strings.Replace(base, "90s", "91s", 1), false},
+		"another interval":     {strings.Replace(base, "30s", "31s", 1), false},
+		"another query":        {strings.Replace(base, "sum(", "max(", 1), false},
+		"a label is text":      {strings.Replace(base, "for: 60s", "for: 1m", 1), false},
+		"another label":        {strings.Replace(base, "500", "501", 1), false},
+		"an offset":            {strings.Replace(base, "interval", "query_offset: 15s, interval", 1), false},
+		"a key of the future":  {strings.Replace(base, "interval", "new_key: x, interval", 1), false},
+		"one more rule":        {strings.Replace(base, "rules: [", "rules: [{record: b, expr: c}, ", 1), false},
+		"a label of the group": {strings.Replace(base, "interval", "labels: {a: b}, interval", 1), false},
+		"an invalid query":     {strings.Replace(base, "sum(", "sum((", 1), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

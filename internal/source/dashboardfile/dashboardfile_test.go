@@ -141,7 +141,7 @@ func TestEmptyUntil(t *testing.T) {
 		name, description, want string
 		ok                      bool
 	}{
-		{"a sentence of its own", "Empty until an alert fires.", "an alert fires", true},
+		{"a single sentence", "Empty until an alert fires.", "an alert fires", true},
 		{"behind others", "Alerts.\n\nBad: many. Empty until v1.2 is out.\n", "v1.2 is out", true},
 		{"no end", "Empty until an alert fires", "", false},
 		{"another sentence", "It is not Empty-until x. Nonempty until y.", "", false},

@@ -65,7 +65,7 @@ func TestQueriesOfVariables(t *testing.T) {
 		})
 	}
 	if expr, label := (dashboardfile.Variable{Type: "custom", Query: "label_values(a)"}).PromQL(); expr != "" || label != "" {
-		t.Errorf("a list of values is no query: %q, %q", expr, label)
+		t.Errorf("a list of values is not a query: %q, %q", expr, label)
 	}
 }
 

@@ -232,15 +232,15 @@ func TestMergeOfForms(t *testing.T) {
 		pages []string
 		want  exposition.Form
 	}{
-		"classic":                               {[]string{classic, classic}, exposition.Classic},
-		"classic and native":                    {[]string{classic, native}, ""},
-		"native and classic":                    {[]string{native, classic}, ""},
-		"classic and unseen":                    {[]string{classic, unseen}, exposition.Classic},
-		"unseen and classic":                    {[]string{unseen, classic}, exposition.Classic},
-		"classic beside a gauge without series": {[]string{classic, "# TYPE w_seconds gauge\n# TYPE up gauge\nup 1\n"}, ""},
-		"classic beside a declaration":          {[]string{classic, declare}, exposition.Classic},
-		"a declaration beside classic":          {[]string{declare, classic}, exposition.Classic},
-		"classic beside a gauge":                {[]string{classic, gauge}, ""},
+		"classic":                            {[]string{classic, classic}, exposition.Classic},
+		"classic and native":                 {[]string{classic, native}, ""},
+		"native and classic":                 {[]string{native, classic}, ""},
+		"classic and unseen":                 {[]string{classic, unseen}, exposition.Classic},
+		"unseen and classic":                 {[]string{unseen, classic}, exposition.Classic},
+		"classic and a gauge without series": {[]string{classic, "# TYPE w_seconds gauge\n# TYPE up gauge\nup 1\n"}, ""},
+		"classic and a declaration":          {[]string{classic, declare}, exposition.Classic},
+		"a declaration and classic":          {[]string{declare, classic}, exposition.Classic},
+		"classic and a gauge":                {[]string{classic, gauge}, ""},
 	} {
 		var pages []exposition.Page
 		for _, src := range test.pages {

@@ -125,7 +125,7 @@ func TestPositionOfAnOperation(t *testing.T) {
 		{"/v1/orders", "POST", 4, 5},
 		{"/v1/orders", "GET", 5, 1},
 		{"/v1/orders", "PUT", 3, 2}, // the path has no such method
-		{"/v1/other", "GET", 2, 10}, // there is no such path
+		{"/v1/other", "GET", 2, 10}, // unknown path
 	} {
 		if line, column := d.Position(tc.path, tc.method); line != tc.line || column != tc.column {
 			t.Errorf("%s %s: got %d:%d, want %d:%d", tc.method, tc.path, line, column, tc.line, tc.column)

@@ -50,13 +50,13 @@ func TestParseReturnsPlaces(t *testing.T) {
 		t.Errorf("got %+v", record)
 	}
 	if line, column := record.ExprPlace(strings.Index(record.Expr, "rate")); line != 11 || column != 9 {
-		t.Errorf("rate stands at %d:%d", line, column)
+		t.Errorf("rate is at %d:%d", line, column)
 	}
 	if alert.Name() != "alert Down" || alert.For != 5*time.Minute || alert.KeepFiringFor != 10*time.Minute || alert.Labels["tier"] != "page" {
 		t.Errorf("got %+v", alert)
 	}
 	if line, column := alert.TextPlace("annotations.summary"); line != 17 || column != 16 {
-		t.Errorf("the summary stands at %d:%d", line, column)
+		t.Errorf("the summary is at %d:%d", line, column)
 	}
 }
 
@@ -93,9 +93,9 @@ func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
 		{"a text of several lines", first + "---\n" + strings.ReplaceAll(first, "[{record: a, expr: up}]", "\n    - record: a\n      expr: |\n        up +\n        rats(x)"), 2,
 			`a.yaml:15:9: spec.groups[0].rules[0].expr: not PromQL: unknown function rats; did you mean "rate"?`},
 		{"two with a comment", first + "--- # the second\n" + second, 2, "a.yaml:11:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
-		{"one beside another resource", first + service, 1, ""},
+		{"one and another resource", first + service, 1, ""},
 		{"one behind another resource", service + "---\n" + second, 1, "a.yaml:9:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
-		{"two beside another resource", first + service + "---\n" + first, 2, ""},
+		{"two and another resource", first + service + "---\n" + first, 2, ""},
 		{"one", first, 1, ""},
 		{"two files of rules", plain + "---\n" + plain, 1, "a.yaml:4:1: several documents; write each document to its own file"},
 		{"a resource and a file of rules", first + "---\n" + plain, 1, "a.yaml:6:1: several documents; write each document to its own file"},
@@ -134,9 +134,9 @@ func TestErrorsAreReportedAtTheirPlaces(t *testing.T) {
 		{"neither record nor alert", "{expr: x}", "a.yaml:4:5: groups[0].rules[0]: the rule has neither record nor alert; write one of them"},
 		{"record and alert", "{record: a, alert: b, expr: x}", "a.yaml:4:5: groups[0].rules[0]: the rule has both record and alert; write two rules"},
 		{"no expression", "{alert: A}", "a.yaml:4:5: groups[0].rules[0].expr: the rule has no expr; write an expression"},
-		{"a name that is none", "{record: 'a{b}', expr: x}", `a.yaml:4:14: groups[0].rules[0].record: invalid metric name "a{b}"; use letters, digits, underscores and colons`},
+		{"an invalid name", "{record: 'a{b}', expr: x}", `a.yaml:4:14: groups[0].rules[0].record: invalid metric name "a{b}"; use letters, digits, underscores and colons`},
 		{"a record that waits", "{record: a, expr: x, for: 5m}", "a.yaml:4:5: groups[0].rules[0]: a recording rule has no for, keep_firing_for and annotations; remove them"},
-		{"a label that is none", "{record: a, expr: x, labels: {'': c}}", `a.yaml:4:39: groups[0].rules[0].labels.: invalid label name ""; use letters, digits and underscores`},
+		{"an empty label", "{record: a, expr: x, labels: {'': c}}", `a.yaml:4:39: groups[0].rules[0].labels.: invalid label name ""; use letters, digits and underscores`},
 		{"a label that is the name", "{record: a, expr: x, labels: {__name__: c}}", `a.yaml:4:45: groups[0].rules[0].labels.__name__: invalid label name "__name__"; use letters, digits and underscores`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -206,7 +206,7 @@ func FuzzParse(f *testing.F) {
 		for _, g := range ours.Groups {
 			for _, r := range g.Rules {
 				if line, column := r.ExprPlace(len(r.Expr)); line < 1 || column < 1 || r.Tree == nil {
-					t.Errorf("%s stands at %d:%d", r.Name(), line, column)
+					t.Errorf("%s is at %d:%d", r.Name(), line, column)
 				}
 			}
 		}

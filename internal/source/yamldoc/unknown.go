@@ -53,8 +53,8 @@ func (s *schema) otherLevel(path, key string) string {
 		above = parent(above)
 		if slices.Contains(places, join(above, key)) {
 			way := strings.TrimPrefix(level[len(above):], ".")
-			beside := way[:strings.IndexAny(way+".", ".[")]
-			return fmt.Sprintf("write %s beside %s", key, beside)
+			sibling := way[:strings.IndexAny(way+".", ".[")]
+			return fmt.Sprintf("write %s next to %s", key, sibling)
 		}
 	}
 	below := slices.DeleteFunc(slices.Clone(places), func(place string) bool { return !strings.HasPrefix(place, join(level, "")) })

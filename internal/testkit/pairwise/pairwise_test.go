@@ -35,7 +35,7 @@ func TestCoverHasAllPairs(t *testing.T) {
 			}
 		}
 		if !reflect.DeepEqual(rows, pairwise.Cover(tt.sizes...)) {
-			t.Errorf("%v: a second run gives other rows", tt.sizes)
+			t.Errorf("%v: a second run returns other rows", tt.sizes)
 		}
 	}
 }

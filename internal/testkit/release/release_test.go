@@ -78,14 +78,14 @@ func TestEndToEndRelease(t *testing.T) {
 		// A checksum database does not have an unpublished version; go.sum of the service has all sums,
 		// which this test checks.
 		"GOSUMDB=off",
-		"GOFLAGS=-modcacherw -trimpath", // a cache that can be removed, and that compiles once wherever it lies
+		"GOFLAGS=-modcacherw -trimpath", // a cache that can be removed, and that compiles once for all paths
 		"GIT_CEILING_DIRECTORIES=" + home,
 	}}
 	root := modulePath(t)
 	p.run(".", "go", "install", root+"/cmd/scaffold@"+version)
 	scaffold := filepath.Join(home, "go", "bin", "scaffold")
 	if got := p.run(".", scaffold, "version"); !strings.HasPrefix(got, "scaffold "+version+" ") {
-		t.Errorf("scaffold version says %q, want %s", got, version)
+		t.Errorf("scaffold version prints %q, want %s", got, version)
 	}
 	for _, components := range []string{"", "postgres"} {
 		name := "orders" + components
