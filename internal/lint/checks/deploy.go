@@ -165,7 +165,7 @@ func (o overlay) replicas() []lint.Finding {
 			at = high
 		}
 		found = append(found, lint.Finding{File: at.File, Line: at.Line,
-			Message: fmt.Sprintf("%s %d is above %s %d; the API server rejects the autoscaler", least, bounds.Min, most, bounds.Max)})
+			Message: fmt.Sprintf("%s %d is above %s %d, which the API server rejects; change one", least, bounds.Min, most, bounds.Max)})
 	}
 	return found
 }
@@ -177,7 +177,7 @@ func integer(c kustomization.Change, set bool, otherwise int) (int, *lint.Findin
 	}
 	n, err := strconv.Atoi(c.Value)
 	if err != nil {
-		return 0, &lint.Finding{File: c.File, Line: c.Line, Message: fmt.Sprintf("%q is not an integer", c.Value)}
+		return 0, &lint.Finding{File: c.File, Line: c.Line, Message: fmt.Sprintf("%q is not a whole number", c.Value)}
 	}
 	return n, nil
 }

@@ -59,11 +59,11 @@ func TestOverlaysThatContradictTheSpecAreReported(t *testing.T) {
 			at + ":3:60: the patch targets HorizontalPodAutoscaler \"store\", but the service is named \"shop\": the patch may have no effect; rename the target\n"},
 		{"patch target pattern matches the service", head, "patches:\n  - target: {kind: HorizontalPodAutoscaler, name: sh.*}\n    patch: '[{op: replace, path: /spec/minReplicas, value: 4}]'\n", ""},
 		{"minimum above the maximum", head, patch("HorizontalPodAutoscaler", "- {op: replace, path: /spec/minReplicas, value: 11}"),
-			at + ":4: minReplicas 11 is above maxReplicas 10; the API server rejects the autoscaler\n"},
+			at + ":4: minReplicas 11 is above maxReplicas 10, which the API server rejects; change one\n"},
 		{"bounds of KEDA", keda, patch("ScaledObject", "- {op: replace, path: /spec/maxReplicaCount, value: 2}"),
-			at + ":4: minReplicaCount 3 is above maxReplicaCount 2; the API server rejects the autoscaler\n"},
+			at + ":4: minReplicaCount 3 is above maxReplicaCount 2, which the API server rejects; change one\n"},
 		{"both bounds changed", head, patch("HorizontalPodAutoscaler", "spec:", "  minReplicas: 20", "  maxReplicas: 40"), ""},
-		{"not a number", head, patch("HorizontalPodAutoscaler", "spec: {minReplicas: many}"), at + ":4: \"many\" is not an integer\n"},
+		{"not a number", head, patch("HorizontalPodAutoscaler", "spec: {minReplicas: many}"), at + ":4: \"many\" is not a whole number\n"},
 		{"fixed replicas with an autoscaler", head, "replicas: [{name: shop, count: 4}]\n",
 			at + ":1: a fixed replica count overrides the autoscaler at each rollout; remove it, and set the autoscaler's bounds instead\n"},
 		{"patch of replicas", head, patch("Deployment", "spec: {replicas: 4}"),
@@ -86,7 +86,7 @@ func TestOverlaysThatContradictTheSpecAreReported(t *testing.T) {
 			"- {op: replace, path: /spec/minReplicas, value: 4}") + patch("Deployment", "spec: {strategy: {rollingUpdate: {maxSurge: 1}}}")[len("patches:\n"):], ""},
 		{"surge of 100%", postgres, patch("Deployment", "spec: {strategy: {rollingUpdate: {maxSurge: 100%}}}"),
 			at + ":4:51: 20 instances (10 + 10 surge) x 7 connections + 1 for a migration = 141, above the budget of 97 (components.postgres.connections); set POSTGRES_MAX_CONNS to 4\n"},
-		{"invalid surge", postgres, patch("Deployment", "spec: {strategy: {rollingUpdate: {maxSurge: half}}}"), at + ":4: \"half\" is not an integer\n"},
+		{"invalid surge", postgres, patch("Deployment", "spec: {strategy: {rollingUpdate: {maxSurge: half}}}"), at + ":4: \"half\" is not a whole number\n"},
 		{"patch sets a larger pool", postgres, patch("Deployment", "- {op: add, path: /spec/template/spec/containers/0/env/-, value: {name: POSTGRES_MAX_CONNS, value: '10'}}"),
 			at + ":4:106: 13 instances (10 + 3 surge) x 10 connections + 1 for a migration = 131, above the budget of 97 (components.postgres.connections); set POSTGRES_MAX_CONNS to 7\n"},
 		{"smaller pool for more replicas", postgres, patch("HorizontalPodAutoscaler", "spec: {maxReplicas: 20}") +
@@ -113,7 +113,7 @@ func TestPoolSizeInConfigEnvIsWithinTheBudget(t *testing.T) {
 		{"above the budget", src, "LOG_LEVEL=debug\nPOSTGRES_MAX_CONNS=10\n",
 			at + ":2:20: 13 instances (10 + 3 surge) x 10 connections + 1 for a migration = 131, above the budget of 97 (components.postgres.connections); set POSTGRES_MAX_CONNS to 7\n"},
 		{"comment", src, "# POSTGRES_MAX_CONNS=10\n", ""},
-		{"not a number", src, "POSTGRES_MAX_CONNS=ten\n", at + ":1: \"ten\" is not an integer\n"},
+		{"not a number", src, "POSTGRES_MAX_CONNS=ten\n", at + ":1: \"ten\" is not a whole number\n"},
 		{"service without a database", strings.Replace(src, "{postgres: {}}", "{}", 1), "POSTGRES_MAX_CONNS=1000\n", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -99,9 +99,9 @@ func (l *linter) reportCycle(of []int) {
 	}
 	switch {
 	case len(of) > maxNamed:
-		report("%d rules read each other in a cycle: %s -> ... -> %s", len(of), l.way(of[:3]), p.Record)
+		report("%d recording rules form a cycle: %s -> ... -> %s; remove one of these reads", len(of), l.way(of[:3]), p.Record)
 	case len(of) > 1:
-		report("the rules read each other in a cycle: %s -> %s", l.way(of), p.Record)
+		report("the recording rules form a cycle: %s -> %s; remove one of these reads", l.way(of), p.Record)
 	case supplied:
 		report("the rule reads its own last sample and other series of %s; record another name", p.Record)
 	case restarts:

@@ -113,7 +113,7 @@ func TestRules(t *testing.T) {
 			group("g", "", alert("A", "up == 0", "labels: {severity: page}, "), alert("A", "up < 1", "labels: {severity: ticket}, ")),
 		},
 		{
-			"rule-cycle", "two rules", group("g", "", "{record: a:b:c, expr: d:e:f}", "{record: d:e:f, expr: 1 + a:b:c}"), "a.yaml:4", "in a cycle: a:b:c -> d:e:f -> a:b:c",
+			"rule-cycle", "two rules", group("g", "", "{record: a:b:c, expr: d:e:f}", "{record: d:e:f, expr: 1 + a:b:c}"), "a.yaml:4", "form a cycle: a:b:c -> d:e:f -> a:b:c",
 			group("g", "", "{record: a:b:c, expr: 'd:e:f{x=\"2\"}'}", "{record: d:e:f, labels: {x: '1'}, expr: a:b:c}", "{record: d:e:f, labels: {x: '2'}, expr: up}"),
 		},
 		{
@@ -126,7 +126,7 @@ func TestRules(t *testing.T) {
 		},
 		{
 			"rule-cycle", "many rules", group("g", "", "{record: a:b:1, expr: a:b:2}", "{record: a:b:2, expr: a:b:3}", "{record: a:b:3, expr: a:b:4}", "{record: a:b:4, expr: a:b:5}", "{record: a:b:5, expr: a:b:6}", "{record: a:b:6, expr: a:b:1}"),
-			"a.yaml:4", "6 rules read each other in a cycle: a:b:1 -> a:b:2 -> a:b:3 -> ... -> a:b:1",
+			"a.yaml:4", "6 recording rules form a cycle: a:b:1 -> a:b:2 -> a:b:3 -> ... -> a:b:1",
 			group("g", "", "{record: a:b:1, expr: a:b:2}", "{record: a:b:2, expr: a:b:3}", "{record: a:b:3, expr: up}"),
 		},
 		{
