@@ -24,8 +24,8 @@ func TestEndToEndTheProgramMakesAServiceThatItsOwnCheckAccepts(t *testing.T) {
 			if !strings.Contains(out, "  make run\n") {
 				t.Errorf("the next step is not named:\n%s", out)
 			}
-			if out := run(t, filepath.Join(parent, dir, "orders"), bin, "check"); !strings.HasSuffix(out, "orders: no faults\n") {
-				t.Errorf("a new service has faults:\n%s", out)
+			if out := run(t, filepath.Join(parent, dir, "orders"), bin, "check"); !strings.HasSuffix(out, "orders: no errors\n") {
+				t.Errorf("a new service has errors:\n%s", out)
 			}
 		}
 		run(t, parent, "diff", "-r", "a", "b")

@@ -9,7 +9,7 @@ import (
 )
 
 // Each change that the README shows applies to a new service, which then builds, passes its
-// tests and has no faults.
+// tests and has no errors.
 func TestEndToEndChangesOfTheReadme(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a service")
@@ -37,8 +37,8 @@ func TestEndToEndChangesOfTheReadme(t *testing.T) {
 		}
 		run(t, orders, "git", "apply", patch)
 		run(t, orders, bin, "generate")
-		if out := run(t, orders, bin, "check"); !strings.HasSuffix(out, "orders: no faults\n") {
-			t.Errorf("after this change there are faults:\n%s\n%s", change[1], out)
+		if out := run(t, orders, bin, "check"); !strings.HasSuffix(out, "orders: no errors\n") {
+			t.Errorf("after this change there are errors:\n%s\n%s", change[1], out)
 		}
 	}
 	run(t, orders, "go", "test", "./...")

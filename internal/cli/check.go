@@ -24,7 +24,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 		Long: "Compares the service with what generating it would write, and its rules and\n" +
 			"dashboards, your own included, with the metrics that it declares and with the rules\n" +
 			"of docs/checks.md. It needs no network and changes nothing. Exits with 3 when it\n" +
-			"finds a fault.\n\n" +
+			"finds an error.\n\n" +
 			"With --all it checks every service of the repository, or below the directory that is\n" +
 			"named. Files that belong to no service are for scaffold lint.",
 		Example: "  scaffold check\n  scaffold check --all",
@@ -50,7 +50,7 @@ type checked struct {
 	Service   string         `json:"service"`
 	Directory string         `json:"directory"`
 	Checks    []string       `json:"checks"` // that ran, in order
-	Faults    int            `json:"faults"`
+	Errors    int            `json:"errors"`
 	Findings  []lint.Finding `json:"findings"`
 }
 
@@ -62,8 +62,8 @@ func runCheck(ctx context.Context, g *globals, o project.Options) error {
 	if !g.emit(report) && !g.emitFindings(inDirectory(report)) {
 		g.printChecked(report, report.Findings)
 	}
-	if report.Faults > 0 {
-		return &FaultsError{report.Faults}
+	if report.Errors > 0 {
+		return &FindingsError{report.Errors}
 	}
 	return nil
 }
@@ -99,8 +99,8 @@ func (g *globals) check(ctx context.Context, o project.Options) (report checked,
 	return report, nil
 }
 
-// withoutOutdated leaves out files that are out of date while the spec has faults: generating
-// now would copy the faults into them.
+// withoutOutdated leaves out files that are out of date while the spec has errors: generating
+// now would copy the errors into them.
 func (r *checked) withoutOutdated() {
 	drift := checks.Drift{}.Name()
 	inSpec := func(f lint.Finding) bool { return f.File == spec.FileName && !f.Warning && f.Check != drift }
@@ -108,20 +108,20 @@ func (r *checked) withoutOutdated() {
 		return
 	}
 	r.Findings = slices.DeleteFunc(r.Findings, func(f lint.Finding) bool { return f.Check == drift && f.File != spec.FileName })
-	r.Faults = lint.Faults(r.Findings)
+	r.Errors = lint.CountErrors(r.Findings)
 }
 
 func (r *checked) add(check string, found []lint.Finding) {
 	r.Checks = append(r.Checks, check)
-	r.Findings = append(r.Findings, lint.OfCheck(check, found)...)
-	r.Faults += lint.Faults(found)
+	r.Findings = append(r.Findings, lint.WithCheck(check, found)...)
+	r.Errors += lint.CountErrors(found)
 }
 
 func (g *globals) printChecked(r checked, found []lint.Finding) {
 	g.printFindings(found)
-	if r.Faults > 0 {
-		g.printf("%s: %s found\n", r.Service, plural(r.Faults, "fault"))
+	if r.Errors > 0 {
+		g.printf("%s: %s found\n", r.Service, plural(r.Errors, "error"))
 		return
 	}
-	g.printf("%s: no faults\n", r.Service)
+	g.printf("%s: no errors\n", r.Service)
 }

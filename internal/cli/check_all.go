@@ -19,9 +19,9 @@ type checkedAll struct {
 	Root     string         `json:"root"` // as the user would name it
 	Services []checked      `json:"services"`
 	Findings []lint.Finding `json:"findings"` // on names that services share
-	Faults   int            `json:"faults"`   // all of them
-	// Errors are of services that could not be read, which are not in Services.
-	Errors []string `json:"errors,omitempty"`
+	Errors   int            `json:"errors"`   // total, of all services
+	// Unreadable are the errors of services that are not in Services.
+	Unreadable []string `json:"unreadable,omitempty"`
 }
 
 func runCheckAll(ctx context.Context, g *globals, o project.Options) error {
@@ -43,21 +43,21 @@ func runCheckAll(ctx context.Context, g *globals, o project.Options) error {
 		return context.Cause(ctx)
 	}
 	for _, s := range report.Services {
-		report.Faults += s.Faults
+		report.Errors += s.Errors
 	}
 	for _, clash := range monorepo.Clashes(root, services) {
 		report.Findings = append(report.Findings, lint.Finding{Check: "repository", File: clash.Second, Message: clash.String()})
-		report.Faults++
+		report.Errors++
 	}
 	for _, err := range unread {
-		report.Errors = append(report.Errors, err.Error())
+		report.Unreadable = append(report.Unreadable, err.Error())
 	}
 	g.printCheckedAll(report)
 	if len(unread) > 0 {
 		return &UnreadError{unread}
 	}
-	if report.Faults > 0 {
-		return &FaultsError{report.Faults}
+	if report.Errors > 0 {
+		return &FindingsError{report.Errors}
 	}
 	return nil
 }
@@ -129,9 +129,9 @@ func (g *globals) printCheckedAll(r checkedAll) {
 		g.printChecked(service, inDirectory(service))
 	}
 	g.printFindings(r.Findings)
-	if r.Faults > 0 {
-		g.printf("%s: %s found\n", plural(len(r.Services), "service"), plural(r.Faults, "fault"))
+	if r.Errors > 0 {
+		g.printf("%s: %s found\n", plural(len(r.Services), "service"), plural(r.Errors, "error"))
 		return
 	}
-	g.printf("%s: no faults\n", plural(len(r.Services), "service"))
+	g.printf("%s: no errors\n", plural(len(r.Services), "service"))
 }

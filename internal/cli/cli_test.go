@@ -195,7 +195,7 @@ func TestErrorsBecomeExitCodesInOnePlace(t *testing.T) {
 		{"any", errors.New("x"), 1},
 		{"problems of a file", diagnostic.List{{Message: "x"}}, 1},
 		{"conflicts", errors.Join(&ConflictError{}, nil), 2},
-		{"drift", &FaultsError{1}, 3},
+		{"drift", &FindingsError{1}, 3},
 		{"misuse", &UsageError{Err: diagnostic.List{{Message: "x"}}}, 64},
 	} {
 		if got := exitCode(tt.err); got != tt.want {
@@ -249,11 +249,11 @@ func TestFurtherChecksReportLikeDrift(t *testing.T) {
 		out   string
 		err   string
 	}{
-		{"a warning is no fault", alarm{found: []lint.Finding{{File: "go.mod", Line: 7, Message: "leads out", Warning: true}}}, ExitDone,
-			"\x1b[33mwarning\x1b[0m go.mod:7: leads out\norders: no faults\n", ""},
-		{"a fault", alarm{found: []lint.Finding{{Message: "odd"}}}, ExitDrift, "\x1b[31mfault\x1b[0m   odd\norders: 1 fault found\n", ""},
+		{"a warning is no error", alarm{found: []lint.Finding{{File: "go.mod", Line: 7, Message: "leads out", Warning: true}}}, ExitDone,
+			"\x1b[33mwarning\x1b[0m go.mod:7: leads out\norders: no errors\n", ""},
+		{"an error", alarm{found: []lint.Finding{{Message: "odd"}}}, ExitDrift, "\x1b[31merror\x1b[0m   odd\norders: 1 error found\n", ""},
 		{"names with line breaks, colours and other bytes", alarm{found: []lint.Finding{{File: "a\xff\x1b[0m\n.yaml", Message: "\x1b[31mred"}}}, ExitDrift,
-			"\x1b[31mfault\x1b[0m   a\ufffd\ufffd[0m\\n.yaml: \ufffd[31mred\norders: 1 fault found\n", ""},
+			"\x1b[31merror\x1b[0m   a\ufffd\ufffd[0m\\n.yaml: \ufffd[31mred\norders: 1 error found\n", ""},
 		{"no way to look", alarm{err: io.ErrUnexpectedEOF}, ExitError, "", "scaffold: check alarm: unexpected EOF\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

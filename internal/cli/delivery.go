@@ -68,7 +68,7 @@ func deliverable(paths []string, directory, ending, none string) ([]string, erro
 			continue
 		}
 		before := len(files)
-		for _, name := range checks.Below(path, ".", filepath.Ext(ending)) {
+		for _, name := range checks.FindFiles(path, ".", filepath.Ext(ending)) {
 			if strings.HasSuffix(name, ending) {
 				files = append(files, filepath.Join(path, filepath.FromSlash(name)))
 			}

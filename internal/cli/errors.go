@@ -59,11 +59,11 @@ func (e *UnprintedError) Error() string { return e.Err.Error() }
 // Unwrap gives why.
 func (e *UnprintedError) Unwrap() error { return e.Err }
 
-// FaultsError says how many faults check, lint or generate found. The faults themselves
+// FindingsError says how many errors check, lint or generate found. The errors themselves
 // are the command's output.
-type FaultsError struct{ Faults int }
+type FindingsError struct{ Errors int }
 
-func (e *FaultsError) Error() string { return plural(e.Faults, "fault") + " found" }
+func (e *FindingsError) Error() string { return plural(e.Errors, "error") + " found" }
 
 // exitCode is the one place where errors become codes.
 func exitCode(err error) int {
@@ -74,7 +74,7 @@ func exitCode(err error) int {
 		return ExitUsage
 	case is[*ConflictError](err):
 		return ExitConflict
-	case is[*FaultsError](err), is[*FailedChecksError](err):
+	case is[*FindingsError](err), is[*FailedChecksError](err):
 		return ExitDrift
 	}
 	return ExitError
@@ -95,10 +95,10 @@ type failure struct {
 	Groups    []pushedGroup      `json:"groups,omitempty"` // of a push of rules that stopped on the way
 }
 
-// report writes the error the way the user asked for. A [FaultsError] and a
+// report writes the error the way the user asked for. A [FindingsError] and a
 // [FailedChecksError] have been reported by their commands.
 func (g *globals) report(err error) {
-	if is[*FaultsError](err) || is[*FailedChecksError](err) {
+	if is[*FindingsError](err) || is[*FailedChecksError](err) {
 		return
 	}
 	if g.output == "json" && (is[*verify.InterruptedError](err) || is[*UnreadError](err)) {

@@ -109,5 +109,5 @@ func (g *globals) severity(warning bool) painted {
 	if warning {
 		return g.paint(yellow, "warning")
 	}
-	return g.paint(red, "fault") + "  "
+	return g.paint(red, "error") + "  "
 }

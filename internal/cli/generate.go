@@ -83,7 +83,7 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 			return &UnprintedError{slices.Concat(t.Plan.Changes, t.RootChanges()), err}
 		}
 	}
-	found, err := checks.Spec(ctx, t)
+	found, err := checks.CheckSpec(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -91,8 +91,8 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 	if !g.emit(report) {
 		g.printGenerated(t, report)
 	}
-	if n := lint.Faults(found); n > 0 {
-		return &FaultsError{n}
+	if n := lint.CountErrors(found); n > 0 {
+		return &FindingsError{n}
 	}
 	return nil
 }

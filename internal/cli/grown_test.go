@@ -91,7 +91,7 @@ func (s shop) read(path string) string {
 func TestEndToEndAServiceThatGrew(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	s.check(cli.ExitDone, "shop: no faults")
+	s.check(cli.ExitDone, "shop: no errors")
 
 	s.edit("internal/api/routes.go", `router.Get("/openapi.json"`, "router.Get(\"/v1/hello\", func(http.ResponseWriter, *http.Request) {})\n\trouter.Get(\"/openapi.json\"")
 	s.edit("cmd/shop/main.go", "\tsvc.Handle(", `	visits, err := svc.Metrics().Counter("visits_total", "Visits of the shop.", "door")
@@ -104,7 +104,7 @@ func TestEndToEndAServiceThatGrew(t *testing.T) {
 		`{"uid":"shop-visits","title":"Visits","panels":[{"title":"Visits","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"sum by (door) (rate(visits_total{job=\"shop\"}[$__rate_interval]))"}]}]}`)
 	s.edit("scaffold.yaml", "slos:\n", "slos:\n  - {name: visits, objective: 99, indicator: {ratio: {total: visits_total, bad: 'visits_total{door=\"back\"}'}}}\n")
 	out := s.check(cli.ExitDrift,
-		"route GET /v1/hello was added; run scaffold generate", "api/openapi.json:8:3: GET /v1/hello is not described; add the operation", "metric visits_total was added; run scaffold generate")
+		"route GET /v1/hello was added; run scaffold generate", "api/openapi.json:8:3: GET /v1/hello is a route without an operation; add the operation", "metric visits_total was added; run scaffold generate")
 	if strings.Contains(out, "is not declared") {
 		t.Errorf("check does not know a metric that the service has since the last generation:\n%s", out)
 	}
@@ -120,11 +120,11 @@ func TestEndToEndAServiceThatGrew(t *testing.T) {
 	s.edit("api/openapi.json", "\"paths\": {\n", "\"paths\": {\n    \"/v1/hello\": {\"get\": {\"responses\": {\"200\": {\"description\": \"Hello\"}}}},\n")
 	s.check(cli.ExitDone)
 	s.edit("internal/api/routes.go", "\trouter.Delete(\"/v1/shops/{id}\", httpserver.Handle(h.delete))\n", "")
-	s.check(cli.ExitDrift, "DELETE /v1/shops/{id} is not a route of the service; remove the operation, or add the route")
+	s.check(cli.ExitDrift, "DELETE /v1/shops/{id} is not a route of the service; add the route or remove the operation")
 }
 
-// Each fault that check knows is found where it was made.
-func TestCheckFindsFaults(t *testing.T) {
+// Each error that check knows is found where it was made.
+func TestCheckFindsErrors(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.edit("Dockerfile", "golang:1.26.8", "golang:1.26.7")
@@ -148,7 +148,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no summary and no description",
 		"observability/dashboards/own/broken.json:1:2: not JSON: unexpected end of JSON input",
 		"observability/dashboards/own/uid.json: observability/dashboards/shop-overview.json has the uid shop-overview, too",
-		"outside of this repository; elsewhere build from make vendor",
+		"outside of this repository; vendor it with make vendor",
 	)
 }
 
@@ -164,7 +164,7 @@ func TestGenerateReportsFaultsOfTheSpec(t *testing.T) {
 	if status != cli.ExitDrift || strings.Count(out, "[unknown-label]")+strings.Count(out, "[query-syntax]") != 1 || !strings.Contains(out, want) || !strings.Contains(out, "create   observability/runbooks/ShopRoutesErrorBudgetBurn.md") {
 		t.Errorf("generate: status %d, %s%s", status, out, errs)
 	}
-	if status, out, _ := s.scaffold("check", s.dir); status != cli.ExitDrift || strings.Count(out, "fault   ") != 1 || !strings.Contains(out, want) {
+	if status, out, _ := s.scaffold("check", s.dir); status != cli.ExitDrift || strings.Count(out, "error   ") != 1 || !strings.Contains(out, want) {
 		t.Errorf("check: status %d, %s", status, out)
 	}
 }
@@ -187,7 +187,7 @@ func TestTheNameInTheCodeIsThatOfTheSpecification(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.edit("cmd/shop/main.go", `Name: "shop"`, `Name: "stock"`)
-	s.check(cli.ExitDrift, `cmd/shop/main.go: the service has the name "stock", and scaffold.yaml has "shop"`)
+	s.check(cli.ExitDrift, `cmd/shop/main.go: Name in runtime.Info is "stock", but scaffold.yaml has the service "shop"`)
 }
 
 // A variable that nobody reads is a setting that somebody believes in.
@@ -208,7 +208,7 @@ func TestValuesOfOverlaysAreAcceptedByTheService(t *testing.T) {
 	s.check(cli.ExitDrift,
 		`deploy/overlays/prod/config.env:2: LOG_LEVEL="loud": not a log level; write one (debug, info, warn or error)`,
 		`deploy/overlays/prod/config.env:3: OTEL_EXPORTER_OTLP_ENDPOINT="collector:4318": not an absolute URL; write http://collector:4318`,
-		"2 faults found")
+		"2 errors found")
 	s.write("deploy/overlays/prod/config.env", "DRAIN_DELAY=10m\n")
 	s.check(cli.ExitDrift, "deploy/overlays/prod/config.env:1: DRAIN_DELAY=10m0s leaves no time for requests in flight")
 	s.write("deploy/overlays/prod/config.env", "DRAIN_DELAY=5s \n") // Kustomize keeps the space

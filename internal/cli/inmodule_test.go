@@ -12,7 +12,7 @@ import (
 	"github.com/observability-first/scaffold/internal/cli"
 )
 
-// A service that is a part of a module builds, passes its tests and has no faults
+// A service that is a part of a module builds, passes its tests and has no errors
 // once the printed commands are typed as they stand.
 func TestEndToEndAServiceInAModule(t *testing.T) {
 	t.Parallel()

@@ -48,13 +48,13 @@ func newLintCommand(g *globals) *cobra.Command {
 			"Names of metrics and labels are checked when something declares them:\n" +
 			"telemetry.json (--signals), scraped pages (--metrics) or a running Prometheus\n" +
 			"(--prometheus); lint connects to no other address.\n\n" +
-			"A fault is certain. A finding that depends on a guessed type, unit or name is a\n" +
+			"An error is certain. A finding that depends on a guessed type, unit or name is a\n" +
 			"warning.\n" +
-			"Exits with 3 when it finds a fault. Exclusions are in " + lint.FileName + ".",
+			"Exits with 3 when it finds an error. Exclusions are in " + lint.FileName + ".",
 		Example: "  scaffold lint alerts.yaml dashboards\n" +
 			"  scaffold lint alerts.yaml --metrics http://localhost:9464/metrics\n" +
 			"  scaffold lint . --prometheus http://localhost:9090\n" +
-			"  scaffold lint . --baseline lint.json --severity fault",
+			"  scaffold lint . --baseline lint.json --severity error",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.add(args)
@@ -73,7 +73,7 @@ func newLintCommand(g *globals) *cobra.Command {
 	flags.StringVar(&o.prometheus, "prometheus", "", "address of a Prometheus that has the metrics")
 	flags.StringVar(&o.scrape, "scrape-interval", defaultScrape, "time between scrapes")
 	flags.StringSliceVar(&o.target, "target-labels", nil, "labels that the scrape adds, beside job and instance")
-	flags.StringVar(&o.severity, "severity", severityWarning, "lowest severity to show: fault or warning")
+	flags.StringVar(&o.severity, "severity", severityWarning, "lowest severity to show: error or warning")
 	flags.StringVar(&o.baseline, "baseline", "", "file of known findings, which are not reported again")
 	flags.BoolVar(&o.updateBaseline, "update-baseline", false, "write all findings to the baseline, and exit with 0")
 	offer(cmd, "severity", severities())
@@ -81,11 +81,11 @@ func newLintCommand(g *globals) *cobra.Command {
 }
 
 const (
-	severityFault   = "fault"
+	severityError   = "error"
 	severityWarning = "warning"
 )
 
-func severities() []string { return []string{severityFault, severityWarning} }
+func severities() []string { return []string{severityError, severityWarning} }
 
 // add sorts paths: files in JSON are dashboards, other files are rules, and directories are
 // searched for both.
@@ -111,7 +111,7 @@ func (o *lintOptions) validate(cmd *cobra.Command) error {
 	case slices.Contains(slices.Concat(o.rules, o.dashboards, o.metrics), ""):
 		return usage(cmd, "a file name is empty; write a name or remove the argument")
 	case !slices.Contains(severities(), o.severity):
-		return usage(cmd, "--severity: %q is not known; write fault or warning", o.severity)
+		return usage(cmd, "--severity: %q is not known; write error or warning", o.severity)
 	case o.updateBaseline && o.baseline == "":
 		return usage(cmd, "--update-baseline needs --baseline, the file to write")
 	}
@@ -138,7 +138,7 @@ type linted struct {
 	// TargetLabels are labels that no metric has and that are taken for labels of
 	// the scrape, since --target-labels does not list those.
 	TargetLabels []string       `json:"targetLabels,omitempty"`
-	Faults       int            `json:"faults"`
+	Errors       int            `json:"errors"`
 	Warnings     int            `json:"warnings"`
 	Baseline     int            `json:"baseline,omitempty"` // findings that are in the baseline
 	Stale        int            `json:"stale,omitempty"`    // entries of the baseline that nothing matches
@@ -160,7 +160,7 @@ func untilDone[T any](ctx context.Context, compute func() T) (T, error) {
 }
 
 func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, targetKnown bool) error {
-	in := checks.Observed{
+	in := checks.LintInput{
 		TargetLabels: o.target, TargetGuessed: !targetKnown, Scrape: o.scrapeInterval, ScrapeGuessed: !scrapeKnown, LabelsOfPages: len(o.metrics) > 0,
 		// Without other sources telemetry.json is all that there is.
 		OnlyDeclaredMetrics: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "",
@@ -196,15 +196,15 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 		}
 		found, report.Baseline, report.Stale = known.Remove(found, in.HasChecked)
 	}
-	if o.severity == severityFault {
+	if o.severity == severityError {
 		found = slices.DeleteFunc(found, func(f lint.Finding) bool { return f.Warning })
 	}
 	report.Findings = append(report.Findings, found...)
-	report.Faults = lint.Faults(found)
-	report.Warnings = len(found) - report.Faults
+	report.Errors = lint.CountErrors(found)
+	report.Warnings = len(found) - report.Errors
 	g.printLinted(report)
-	if report.Faults > 0 {
-		return &FaultsError{report.Faults}
+	if report.Errors > 0 {
+		return &FindingsError{report.Errors}
 	}
 	return nil
 }
@@ -237,11 +237,11 @@ func (g *globals) printLinted(r linted) {
 		g.printf("baseline: %s no longer found; run with --update-baseline to remove them\n", plural(r.Stale, "entry"))
 	}
 	what := plural(r.RuleFiles, "rule file") + ", " + plural(r.Dashboards, "dashboard")
-	if r.Faults == 0 {
-		g.printf("%s: no faults%s\n", what, andWarnings(r.Warnings))
+	if r.Errors == 0 {
+		g.printf("%s: no errors%s\n", what, andWarnings(r.Warnings))
 		return
 	}
-	g.printf("%s: %s%s found\n", what, plural(r.Faults, "fault"), andWarnings(r.Warnings))
+	g.printf("%s: %s%s found\n", what, plural(r.Errors, "error"), andWarnings(r.Warnings))
 }
 
 func andWarnings(n int) string {

@@ -112,10 +112,10 @@ func TestNamesAndTypesComeFromAPrometheus(t *testing.T) {
     expr: job_total
 `
 	status, out, errs := lintOf(t, rules, "--prometheus", server.URL+"/prefix/")
-	want := `fault   rules.yaml:5:11: record a:b:c: rate of queue_length, which is a gauge: each fall counts as a restart; use delta or deriv [rate-gauge]
-fault   rules.yaml:7:11: record a:b:d: jobs_total is a counter; compare or calculate with rate(jobs_total[...]) or increase(...) [counter-rate]
+	want := `error   rules.yaml:5:11: record a:b:c: rate of the gauge queue_length counts each decrease as a restart; use delta or deriv [rate-gauge]
+error   rules.yaml:7:11: record a:b:d: jobs_total is a counter; use rate(jobs_total[...]) or increase(...) [counter-rate]
 warning rules.yaml:11:11: record a:b:f: metric job_total is not declared; did you mean "jobs_total"? [unknown-metric]
-1 rule file, 0 dashboards: 2 faults, 1 warning found
+1 rule file, 0 dashboards: 2 errors, 1 warning found
 `
 	if diff := cmp.Diff(want, out); diff != "" || status != ExitDrift || errs != "" {
 		t.Errorf("status %d, %s (-want +got):\n%s", status, errs, diff)
@@ -126,7 +126,7 @@ warning rules.yaml:11:11: record a:b:f: metric job_total is not declared; did yo
 	}
 }
 
-// Hundreds of findings begin with a summary and are grouped; faults have all places.
+// Hundreds of findings begin with a summary and are grouped; errors have all places.
 func TestManyFindingsAreSummarizedAndGrouped(t *testing.T) {
 	t.Parallel()
 	var rules strings.Builder
@@ -144,11 +144,11 @@ func TestManyFindingsAreSummarizedAndGrouped(t *testing.T) {
 		t.Errorf("status %d, %d lines:\n%s", status, len(lines), out)
 	}
 	for _, want := range []string{
-		"    50  fault   impossible-comparison\n   450  warning counter-rate\n\n",
-		"\nfault   impossible-comparison (50 times): … never holds: the left side is never below 1\n    rules.yaml:5:11: record a:b:c0 (count(metric_0) == 0)\n",
+		"    50  error   impossible-comparison\n   450  warning counter-rate\n\n",
+		"\nerror   impossible-comparison (50 times): … is never true: the left side is never below 1\n    rules.yaml:5:11: record a:b:c0 (count(metric_0) == 0)\n",
 		"    rules.yaml:985:11: record a:b:c490 (count(metric_490) == 0)\n",
 		"    and 440 more; --output json lists all\n",
-		"1 rule file, 0 dashboards: 50 faults, 450 warnings found\n",
+		"1 rule file, 0 dashboards: 50 errors, 450 warnings found\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("got\n%s\nwithout\n%s", out, want)

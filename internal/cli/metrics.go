@@ -22,12 +22,12 @@ import (
 
 // readSignals reads what the flags say of the metrics. Without a flag that does, the
 // signals stay nil.
-func (g *globals) readSignals(ctx context.Context, o lintOptions, to *checks.Observed) error {
+func (g *globals) readSignals(ctx context.Context, o lintOptions, to *checks.LintInput) error {
 	var all []exposition.Page
 	if o.signals != "" {
 		src, err := userfile.Read(o.signals, userfile.LargeLimit)
 		if err != nil {
-			return userfile.Named(o.signals, err)
+			return userfile.ExplainMissing(o.signals, err)
 		}
 		signals, err := templates.ParseSignals(o.signals, src)
 		if err != nil {
@@ -55,7 +55,7 @@ func (g *globals) readSignals(ctx context.Context, o lintOptions, to *checks.Obs
 	return nil
 }
 
-func (g *globals) askPrometheus(ctx context.Context, address string, to *checks.Observed) error {
+func (g *globals) askPrometheus(ctx context.Context, address string, to *checks.LintInput) error {
 	p, err := g.prometheus(address)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func readMetrics(ctx context.Context, name string) (exposition.Page, error) {
 	if isAddress(name) {
 		src, err = fetchMetrics(ctx, name)
 	} else if src, err = userfile.Read(name, userfile.PageLimit); err != nil {
-		err = userfile.Named(name, err)
+		err = userfile.ExplainMissing(name, err)
 	}
 	if err != nil {
 		return exposition.Page{}, err
@@ -181,8 +181,8 @@ func (g *globals) prometheus(address string) (exposition.Prometheus, error) {
 
 // showMetrics reads a page of metrics from a file or an address, or asks the
 // Prometheus at an address.
-func (g *globals) showMetrics(ctx context.Context, source string, spec slo.Spec) (checks.Shown, error) {
-	page := checks.Shown{Source: withoutPassword(source), Target: slices.Concat(slices.Collect(maps.Keys(spec.Selector)), spec.Identity(), []string{semconv.LabelJob, semconv.LabelInstance})}
+func (g *globals) showMetrics(ctx context.Context, source string, spec slo.Spec) (checks.MetricsSource, error) {
+	page := checks.MetricsSource{Source: withoutPassword(source), Target: slices.Concat(slices.Collect(maps.Keys(spec.Selector)), spec.Identity(), []string{semconv.LabelJob, semconv.LabelInstance})}
 	var notPrometheus error
 	if isAddress(source) && !strings.HasSuffix(strings.TrimRight(source, "/"), "/metrics") {
 		server, err := g.showPrometheus(ctx, source, spec)
@@ -211,17 +211,17 @@ func withoutPassword(source string) string {
 	return source
 }
 
-func (g *globals) showPrometheus(ctx context.Context, address string, spec slo.Spec) (checks.Shown, error) {
+func (g *globals) showPrometheus(ctx context.Context, address string, spec slo.Spec) (checks.MetricsSource, error) {
 	p, err := g.prometheus(address)
 	if err != nil {
-		return checks.Shown{}, err
+		return checks.MetricsSource{}, err
 	}
 	var metrics []string
 	for _, r := range spec.Reads() {
 		metrics = append(metrics, r.Metric)
 	}
 	signals, err := p.Metrics(ctx, metrics)
-	return checks.Shown{Source: withoutPassword(address), Signals: signals, Values: func(metric, label string) ([]string, error) {
+	return checks.MetricsSource{Source: withoutPassword(address), Signals: signals, Values: func(metric, label string) ([]string, error) {
 		return p.Values(ctx, metric, label)
 	}}, err
 }

@@ -12,7 +12,7 @@ func TestMetricsAreFetchedWithinBounds(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, want string }{
 		{"page", ""},
-		{"html", "/html: an HTML page, not metrics; use the address that Prometheus scrapes, which usually ends in /metrics"},
+		{"html", "/html: not metrics but an HTML page; use the URL that Prometheus scrapes, which usually ends in /metrics"},
 		{"missing", "/missing: 404 Not Found; name the page that Prometheus scrapes, such as http://localhost:9464/metrics"},
 		{"large", "/large: larger than 64 MiB"},
 	} {

@@ -214,7 +214,7 @@ func (d *pushedRules) write(ctx context.Context, client *mimir.Client) error {
 			d.Groups[i].Written = writtenYes
 			continue
 		}
-		if !push.Refused(err) {
+		if !push.Rejected(err) {
 			d.Groups[i].Written = writtenMaybe
 		}
 		return &StoppedPushError{Err: err, groups: d.Groups}

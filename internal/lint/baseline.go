@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// Baseline is the findings of a former run, each with how often it was found. Lines
-// and columns are no part of it, so that it outlives changes above a finding.
+// Baseline counts the findings of an earlier run. Lines and columns are left out, so that
+// edits above a finding do not change it.
 type Baseline struct{ counts map[known]int }
 
-// known is one finding of a baseline. The JSON names are public.
+// known is one finding of a baseline. Its JSON keys are public.
 type known struct {
 	Rule     string `json:"rule"`
-	Severity string `json:"severity"` // a guess must not hide what is certain later
+	Severity string `json:"severity"` // so that a warning does not hide a later error
 	Path     string `json:"path"`
 	Group    string `json:"group,omitempty"`
 	At       string `json:"at,omitempty"`
@@ -29,15 +29,15 @@ type knownTimes struct {
 	Count int `json:"count"`
 }
 
-// baselineFile is the file of a baseline. Its keys are public.
+// baselineFile is the JSON document of a baseline. Its keys are public.
 type baselineFile struct {
 	Version  int          `json:"version"`
 	Findings []knownTimes `json:"findings"`
 }
 
-const baselineVersion = 2 // 1 had neither severity nor group
+const baselineVersion = 3 // 1 had neither severity nor group; 2 called errors faults
 
-// otherLine is the line of another place in a message.
+// otherLine matches a line number in a message, which changes with edits.
 var otherLine = regexp.MustCompile(`\bline \d+\b`)
 
 func (f Finding) known() known {
@@ -48,10 +48,10 @@ func (f Finding) severity() string {
 	if f.Warning {
 		return "warning"
 	}
-	return "fault"
+	return "error"
 }
 
-// NewBaseline is the baseline of findings.
+// NewBaseline returns the baseline of findings.
 func NewBaseline(findings []Finding) Baseline {
 	b := Baseline{map[known]int{}}
 	for _, f := range findings {
@@ -60,16 +60,16 @@ func NewBaseline(findings []Finding) Baseline {
 	return b
 }
 
-// ParseBaseline reads a baseline that [Baseline.JSON] wrote.
+// ParseBaseline reads what [Baseline.JSON] wrote.
 func ParseBaseline(name string, src []byte) (Baseline, error) {
 	var file baselineFile
 	d := json.NewDecoder(bytes.NewReader(src))
 	d.DisallowUnknownFields()
-	if d.Decode(&file) != nil { // its error quotes the file, which may be any
-		return Baseline{}, fmt.Errorf("%s: not a baseline; pass another file, or move it away and write it again with --update-baseline", name)
+	if d.Decode(&file) != nil { // the decoder's error is left out: it quotes the file, which may hold secrets
+		return Baseline{}, fmt.Errorf("%s: not a baseline; pass another file, or remove it and run again with --update-baseline", name)
 	}
 	if file.Version != baselineVersion {
-		return Baseline{}, fmt.Errorf("%s: baseline version %d is not known; move it away and write it again with --update-baseline", name, file.Version)
+		return Baseline{}, fmt.Errorf("%s: unknown baseline version %d; remove the file and run again with --update-baseline", name, file.Version)
 	}
 	b := Baseline{map[known]int{}}
 	for _, k := range file.Findings {
@@ -82,7 +82,7 @@ func (k known) order() string {
 	return strings.Join([]string{k.Path, k.Rule, k.Group, k.At, k.Message, k.Severity}, "\x00")
 }
 
-// JSON is the file of the baseline, sorted, so that its diffs are small.
+// JSON returns the document of the baseline, sorted for small diffs.
 func (b Baseline) JSON() []byte {
 	file := baselineFile{Version: baselineVersion, Findings: []knownTimes{}}
 	for k, n := range b.counts {
@@ -96,12 +96,12 @@ func (b Baseline) JSON() []byte {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(file); err != nil {
-		panic(err) // strings and numbers always encode
+		panic(err) // cannot happen: strings and numbers encode
 	}
 	return out.Bytes()
 }
 
-// Keep adds the entries of another baseline for files that it says to keep.
+// Keep adds the entries of another baseline whose files keep accepts.
 func (b Baseline) Keep(other Baseline, keep func(file string) bool) {
 	for k, n := range other.counts {
 		if keep(k.Path) {
@@ -110,8 +110,8 @@ func (b Baseline) Keep(other Baseline, keep func(file string) bool) {
 	}
 }
 
-// Remove returns the findings that the baseline does not have, how many it has, and
-// how many entries of the baseline for files that were checked match no finding.
+// Remove returns the findings that are not in the baseline, the number of those that are, and
+// the number of entries that match no finding, in files for which checked is true.
 func (b Baseline) Remove(findings []Finding, checked func(file string) bool) (fresh []Finding, matched, stale int) {
 	left := map[known]int{}
 	for k, n := range b.counts {

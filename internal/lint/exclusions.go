@@ -10,13 +10,13 @@ import (
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
-// FileName is the name of a file of exclusions.
+// FileName is the name of an exclusion file.
 const FileName = ".scaffold-lint.yaml"
 
-// FileNames are the name of a file of exclusions, and one that is mistaken for it.
+// FileNames returns FileName and a name that is mistaken for it.
 func FileNames() []string { return []string{FileName, ".scaffold-lint.yml"} }
 
-// ParseExclusions reads a file of exclusions. Known are the rules that there are.
+// ParseExclusions reads an exclusion file. Known lists the names of all rules.
 func ParseExclusions(name string, src []byte, known []string) ([]Exclusion, error) {
 	doc, err := yamldoc.Parse(name, src, "exclusions:")
 	if err != nil {
@@ -32,13 +32,13 @@ func ParseExclusions(name string, src []byte, known []string) ([]Exclusion, erro
 		e.file = name
 		e.line, _ = doc.Place(at, 0)
 		if !slices.Contains(known, e.Rule) {
-			doc.Problemf(at+".rule", "there is no rule %q%s", e.Rule, diagnostic.DidYouMean(e.Rule, known))
+			doc.Problemf(at+".rule", "unknown rule %q%s", e.Rule, diagnostic.DidYouMean(e.Rule, known))
 		}
 		if strings.TrimSpace(e.Reason) == "" {
-			doc.Problemf(at, "the exclusion has no reason; write in one sentence why the rule does not apply")
+			doc.Problemf(at, "missing reason; write one sentence that says why the rule does not apply")
 		}
 		if _, err := path.Match(e.File, ""); err != nil {
-			doc.Problemf(at+".file", "%q is not a pattern: a [ has no ]; write a path, or * for any text but a slash", e.File)
+			doc.Problemf(at+".file", "invalid pattern %q: missing ]; write a path, with * for any text except a slash", e.File)
 		}
 	}
 	return file.Exclusions, doc.Err()

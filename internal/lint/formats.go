@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// SARIF 2.1.0, as far as findings need it.
+// The subset of SARIF 2.1.0 that findings need.
 type (
 	sarifLog struct {
 		Schema  string     `json:"$schema"`
@@ -63,8 +63,8 @@ type (
 	}
 )
 
-// SARIF is the findings as a SARIF 2.1.0 log, to be encoded as JSON. It lists the
-// rules of the catalog that have findings; version is that of scaffold.
+// SARIF returns the findings as a SARIF 2.1.0 log, to be encoded as JSON. The log lists the
+// rules that have findings. Version is scaffold's.
 func SARIF(findings []Finding, catalog []Rule, version string) any {
 	driver := sarifDriver{Name: "scaffold", Version: version, Rules: []sarifRule{}}
 	index := map[string]int{}
@@ -107,13 +107,13 @@ func level(warning bool) string {
 	return "error"
 }
 
-// uri writes a path as a relative reference.
+// uri returns a path as a relative URI reference.
 func uri(path string) string {
 	return (&url.URL{Path: path}).String()
 }
 
-// GitHub is the findings as workflow commands, which GitHub shows beside the lines
-// of a pull request.
+// GitHub returns the findings as workflow commands, which GitHub shows next to the lines of a
+// pull request.
 func GitHub(findings []Finding) string {
 	var b strings.Builder
 	for _, f := range findings {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// RuleCount is how many findings a rule has.
+// RuleCount is the number of findings of a rule.
 type RuleCount struct {
 	Rule     string
 	Findings int
 }
 
-// Summary counts the faults, or the warnings, by rule, the most frequent first. What
-// has no rule counts by its check.
+// Summary counts errors or warnings by rule, most frequent first. Findings without a rule are
+// counted by check.
 func Summary(findings []Finding, warnings bool) []RuleCount {
 	counts := map[string]int{}
 	for _, f := range findings {
@@ -33,20 +33,19 @@ func Summary(findings []Finding, warnings bool) []RuleCount {
 	return out
 }
 
-// name is the rule, or the check of what has none.
+// name is the rule, or the check of a finding without a rule.
 func (f Finding) name() string { return cmp.Or(f.Rule, f.Check) }
 
-// Group is one mistake at one or more places: findings with one rule, severity and
-// shape.
+// Group is one mistake at one or more places: findings with the same rule, severity and shape.
 type Group struct {
 	Findings []Finding
 
-	args   [][]string // of the messages, by finding; nil when they cannot be told from the text
-	differ []bool     // by argument
+	args   [][]string // arguments of the messages, by finding; nil if a message does not match its format
+	differ []bool     // by argument: whether findings differ in it
 }
 
-// GroupFindings groups findings: faults before warnings, of these the most frequent
-// first. Findings of a group keep their order.
+// GroupFindings groups findings, errors first, then by number of findings. Findings of a group
+// keep their order.
 func GroupFindings(findings []Finding) []Group {
 	type key struct {
 		warning           bool
@@ -56,7 +55,7 @@ func GroupFindings(findings []Finding) []Group {
 	var out []Group
 	for _, f := range findings {
 		k := key{warning: f.Warning, rule: f.name(), shape: f.Shape}
-		if strings.Trim(verb.ReplaceAllString(f.Shape, ""), " :") == "" { // which says nothing by itself
+		if strings.Trim(verb.ReplaceAllString(f.Shape, ""), " :") == "" { // a shape such as "%s: %s"
 			k.text = f.Message
 		}
 		i, seen := at[k]
@@ -76,16 +75,16 @@ func GroupFindings(findings []Finding) []Group {
 		return cmp.Compare(len(b.Findings), len(a.Findings))
 	})
 	for i := range out {
-		out[i] = compared(out[i].Findings)
+		out[i] = newGroup(out[i].Findings)
 	}
 	return out
 }
 
-// verb is a place of an argument in a format.
+// verb matches a verb of a format.
 var verb = regexp.MustCompile(`%[#+]?[a-z]`)
 
-// compared is a group that knows which arguments of its messages differ.
-func compared(findings []Finding) Group {
+// newGroup finds the arguments in which the messages differ.
+func newGroup(findings []Finding) Group {
 	g := Group{Findings: findings}
 	for i, f := range findings {
 		args, ok := arguments(f.Shape, f.Message)
@@ -103,7 +102,7 @@ func compared(findings []Finding) Group {
 	return g
 }
 
-// arguments takes a message apart by the format that made it.
+// arguments returns the arguments of the format that made a message.
 func arguments(shape, message string) ([]string, bool) {
 	literals := verb.Split(shape, -1)
 	for i := range literals {
@@ -127,7 +126,8 @@ func arguments(shape, message string) ([]string, bool) {
 	return args, true
 }
 
-// Title is the rule, the number of places and what all messages have in common.
+// Title returns the rule, the number of findings, and the message with … for arguments that
+// differ.
 func (g Group) Title() string {
 	first := g.Findings[0]
 	message := first.Message
@@ -144,11 +144,10 @@ func (g Group) Title() string {
 	return fmt.Sprintf("%s (%d times): %s", first.name(), len(g.Findings), onOneLine(message))
 }
 
-// maxDetail is how many characters of what differs a place shows.
+// maxDetail is the maximum length of the arguments of a place, in characters.
 const maxDetail = 80
 
-// Places are the places of the findings, each with what its message has that differs
-// from others.
+// Places returns the place of each finding with the arguments that differ.
 func (g Group) Places() []string {
 	out := make([]string, len(g.Findings))
 	for i, f := range g.Findings {

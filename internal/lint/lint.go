@@ -1,4 +1,4 @@
-// Package lint has what the lints of rules and dashboards share: rules, findings with their places,
+// Package lint has the types that lints of rule files and dashboards share: rules, findings,
 // exclusions and baselines.
 package lint
 
@@ -15,46 +15,45 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
-// Rule is one thing that a lint looks for. Names are public.
+// Rule is a lint rule.
 type Rule struct {
-	Name    string // as in rate-range
-	Warning bool   // never a fault; a finding of any rule is a warning where it rests on a guess
-	Means   string // what it found, one sentence
-	Do      string // what to do about it, one sentence
+	Name    string // public, as in rate-range
+	Warning bool   // all findings are warnings; those of other rules only where they depend on a guess
+	Means   string // what is wrong
+	Do      string // how to fix it
 }
 
-// Finding is one place that a check or a rule objects to. The JSON names are public.
+// Finding is a problem that a check or a rule found. Its JSON keys are public.
 type Finding struct {
-	Check  string `json:"check,omitempty"` // the kind of check, as in drift
-	Rule   string `json:"rule,omitempty"`  // of those in docs/checks.md
+	Check  string `json:"check,omitempty"` // name of the check, as in drift
+	Rule   string `json:"rule,omitempty"`  // name of a rule in docs/checks.md
 	File   string `json:"path,omitempty"`
-	Line   int    `json:"line,omitempty"`   // from 1; 0 when unknown
-	Column int    `json:"column,omitempty"` // the same
+	Line   int    `json:"line,omitempty"`   // from 1; 0 if unknown
+	Column int    `json:"column,omitempty"` // from 1; 0 if unknown
 
-	// Where inside of the file, as far as it applies.
-	Dashboard string `json:"dashboard,omitempty"` // the uid
+	// The part of the file. Empty fields do not apply.
+	Dashboard string `json:"dashboard,omitempty"` // uid
 	Panel     string `json:"panel,omitempty"`
 	Target    string `json:"target,omitempty"`
 	Group     string `json:"group,omitempty"`
 	Alert     string `json:"alert,omitempty"`
 	Record    string `json:"record,omitempty"`
-	Part      string `json:"part,omitempty"` // anything else, as in "variable job"
+	Part      string `json:"part,omitempty"` // another part, as in "variable job"
 
-	Message string `json:"message"` // what is wrong; what to write instead
-	Warning bool   `json:"warning"` // worth knowing, but no fault
+	Message string `json:"message"` // what is wrong and what to write instead
+	Warning bool   `json:"warning"` // false: the finding is an error
 
-	// Shape is the format that made the message. Findings of one rule and shape are
-	// the same mistake at several places.
+	// Shape is the format of the message. Findings with the same rule and shape are grouped.
 	Shape string `json:"-"`
 }
 
-// Sayf returns the finding with a message.
-func (f Finding) Sayf(format string, args ...any) Finding {
+// WithMessagef returns the finding with a message.
+func (f Finding) WithMessagef(format string, args ...any) Finding {
 	f.Message, f.Shape = fmt.Sprintf(format, args...), format
 	return f
 }
 
-// At says where inside of the file, as in "panel Requests, target A".
+// At returns the part of the file, as in "panel Requests, target A".
 func (f Finding) At() string {
 	var parts []string
 	for _, p := range []struct{ what, name string }{
@@ -70,7 +69,7 @@ func (f Finding) At() string {
 	return strings.Join(parts, ", ")
 }
 
-// Place is file, line and column as compilers write them, as far as they are known.
+// Place returns file, line and column as compilers write them, without unknown ones.
 func (f Finding) Place() string {
 	file := onOneLine(f.File)
 	switch {
@@ -82,12 +81,13 @@ func (f Finding) Place() string {
 	return fmt.Sprintf("%s:%d:%d", file, f.Line, f.Column)
 }
 
-// onOneLine keeps text of files from beginning a line, which a pipeline may take for a command.
+// onOneLine replaces line breaks. Text from a file must not begin a line: a pipeline may run it
+// as a command.
 func onOneLine(text string) string {
 	return strings.NewReplacer("\r", `\r`, "\n", `\n`).Replace(text)
 }
 
-// Text is the message with where inside of the file, on one line.
+// Text returns the part of the file and the message, on one line.
 func (f Finding) Text() string {
 	message := onOneLine(f.Message)
 	if at := f.At(); at != "" {
@@ -96,7 +96,7 @@ func (f Finding) Text() string {
 	return message
 }
 
-// String is the finding on one line.
+// String returns the finding on one line.
 func (f Finding) String() string {
 	text := f.Text()
 	if place := f.Place(); place != "" {
@@ -108,9 +108,9 @@ func (f Finding) String() string {
 	return text
 }
 
-// Broken are the mistakes of a file that does not parse, as findings of a rule. There
-// are none without an error.
-func Broken(rule, file string, err error) []Finding {
+// ParseFindings returns the errors of a file that does not parse as findings of a rule, none if
+// err is nil.
+func ParseFindings(rule, file string, err error) []Finding {
 	if err == nil {
 		return nil
 	}
@@ -129,7 +129,7 @@ func Broken(rule, file string, err error) []Finding {
 	return out
 }
 
-// located takes the place out of an error that begins with it, as file:1:2.
+// located parses an error that begins with its place, as in file:1:2.
 func located(rule, file string, err error) Finding {
 	f := Finding{Rule: rule, File: file, Message: err.Error()}
 	rest, found := strings.CutPrefix(f.Message, file+":")
@@ -157,11 +157,11 @@ func Sort(findings []Finding) {
 	})
 }
 
-// Exclusion excuses findings of one rule, for a reason. An empty key matches everything; the
-// others are names, or patterns such as orders-*.
+// Exclusion excludes findings of one rule. An empty key matches everything, any other key is a
+// name or a pattern such as orders-*.
 type Exclusion struct {
 	Rule      string `yaml:"rule"`
-	File      string `yaml:"file"`      // path, or its last part
+	File      string `yaml:"file"`      // path or base name
 	Dashboard string `yaml:"dashboard"` // uid
 	Panel     string `yaml:"panel"`
 	Group     string `yaml:"group"`
@@ -169,7 +169,7 @@ type Exclusion struct {
 	Record    string `yaml:"record"`
 	Reason    string `yaml:"reason"`
 
-	file string // the exclusion's own; it covers findings in the directory of this file and below
+	file string // the exclusion file; the exclusion covers its directory and below
 	line int
 }
 
@@ -178,11 +178,11 @@ func (e Exclusion) covers(f Finding) bool {
 		is(e.Group, f.Group) && is(e.Alert, f.Alert) && is(e.Record, f.Record) && (e.file == "" || IsBelow(path.Dir(e.file), f.File))
 }
 
-// IsBelow says whether a file is in a directory or below. Either may be relative to the working
-// directory.
+// IsBelow reports whether a file is in a directory or below. Both may be relative to the
+// working directory.
 func IsBelow(dir, file string) bool {
 	relative, err := filepath.Rel(dir, file)
-	if err != nil { // which depends on the working directory
+	if err != nil { // one of them is relative
 		absoluteDir, errDir := filepath.Abs(dir)
 		absoluteFile, errFile := filepath.Abs(file)
 		if errDir != nil || errFile != nil {
@@ -198,7 +198,7 @@ func isFile(pattern, name string) bool {
 	return pattern == "" || pattern == name || err == nil && matched
 }
 
-// is says whether a name matches a pattern, in which * stands for any text.
+// is reports whether a name matches a pattern, in which * matches any text.
 func is(pattern, name string) bool {
 	parts := strings.Split(pattern, "*")
 	last := parts[len(parts)-1]
@@ -214,41 +214,41 @@ func is(pattern, name string) bool {
 	return found && len(parts) > 1 && strings.HasSuffix(rest, last)
 }
 
-// Unused is the rule for exclusions that exclude nothing.
+// Unused is the rule for unused exclusions.
 const Unused = "exclusion-unused"
 
-// Catalog lists the rules of this package.
+// Catalog returns the rules of this package.
 func Catalog() []Rule {
 	return []Rule{{
-		Name: "exclusion-file", Means: "A file of exclusions does not parse, names a rule that does not exist, or gives no reason. A warning for a file .scaffold-lint.yml, which is not read.", Do: "Correct it; a reason is one sentence.",
+		Name: "exclusion-file", Means: "An exclusion file does not parse, names an unknown rule, or has an exclusion without a reason. A warning for .scaffold-lint.yml, which is not read.", Do: "Correct the file; a reason is one sentence.",
 	}, {
-		Name: Unused, Means: "An exclusion excludes nothing: what it excused is gone, and it would hide the next one.", Do: "Remove the exclusion.",
+		Name: Unused, Means: "An exclusion matches no finding. It may hide a later one.", Do: "Remove the exclusion.",
 	}}
 }
 
-// Exclude removes what the exclusions excuse, and reports each exclusion of a file that
-// excused nothing, unless what it is for was not checked.
+// Exclude removes the findings that the exclusions cover. It adds a finding for each unused
+// exclusion for which checked is true.
 func Exclude(findings []Finding, exclusions []Exclusion, checked func(Exclusion) bool) []Finding {
 	used := make([]bool, len(exclusions))
 	kept := slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool {
-		excused := false
+		excluded := false
 		for i, e := range exclusions {
 			if e.covers(f) {
-				used[i], excused = true, true
+				used[i], excluded = true, true
 			}
 		}
-		return excused
+		return excluded
 	})
 	for i, e := range exclusions {
 		if !used[i] && e.file != "" && checked(e) {
-			kept = append(kept, Finding{Rule: Unused, File: e.file, Line: e.line}.Sayf("the exclusion of %s excludes nothing; remove it", e.Rule))
+			kept = append(kept, Finding{Rule: Unused, File: e.file, Line: e.line}.WithMessagef("the exclusion of %s matches no finding; remove it", e.Rule))
 		}
 	}
 	return kept
 }
 
-// Faults counts the findings that are no warnings.
-func Faults(found []Finding) int {
+// CountErrors counts the findings that are not warnings.
+func CountErrors(found []Finding) int {
 	n := 0
 	for _, f := range found {
 		if !f.Warning {
@@ -258,8 +258,8 @@ func Faults(found []Finding) int {
 	return n
 }
 
-// OfCheck sets the check of findings.
-func OfCheck(name string, found []Finding) []Finding {
+// WithCheck sets the check of findings.
+func WithCheck(name string, found []Finding) []Finding {
 	for i := range found {
 		found[i].Check = name
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
-func TestExclusionsExcuseWhatTheyName(t *testing.T) {
+func TestExclude(t *testing.T) {
 	t.Parallel()
 	f := lint.Finding{Rule: "panel-units", File: "dashboards/own/a.json", Dashboard: "orders-x", Panel: "Requests [5m]", Group: "g", Alert: "A", Record: "r:x:y"}
 	for _, tc := range []struct {
@@ -19,42 +19,40 @@ func TestExclusionsExcuseWhatTheyName(t *testing.T) {
 		by   lint.Exclusion
 		want bool
 	}{
-		{"the rule alone", lint.Exclusion{Rule: "panel-units"}, true},
+		{"rule", lint.Exclusion{Rule: "panel-units"}, true},
 		{"another rule", lint.Exclusion{Rule: "panel-title-description"}, false},
-		{"the dashboard", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-x"}, true},
-		{"dashboards by pattern", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-*"}, true},
+		{"dashboard", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-x"}, true},
+		{"dashboard pattern", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-*"}, true},
 		{"another dashboard", lint.Exclusion{Rule: "panel-units", Dashboard: "shop-*"}, false},
-		{"the panel, whose title looks like a pattern", lint.Exclusion{Rule: "panel-units", Panel: "Requests [5m]"}, true},
-		{"panels by pattern", lint.Exclusion{Rule: "panel-units", Panel: "Req*[5m]"}, true},
-		{"a pattern that ends too early", lint.Exclusion{Rule: "panel-units", Panel: "*quests"}, false},
-		{"a pattern that begins too late", lint.Exclusion{Rule: "panel-units", Panel: "equests*"}, false},
+		{"panel title that looks like a pattern", lint.Exclusion{Rule: "panel-units", Panel: "Requests [5m]"}, true},
+		{"panel pattern", lint.Exclusion{Rule: "panel-units", Panel: "Req*[5m]"}, true},
+		{"pattern does not match the end", lint.Exclusion{Rule: "panel-units", Panel: "*quests"}, false},
+		{"pattern does not match the start", lint.Exclusion{Rule: "panel-units", Panel: "equests*"}, false},
 		{"another panel of the dashboard", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-x", Panel: "Errors"}, false},
-		{"the file by its last part", lint.Exclusion{Rule: "panel-units", File: "a.json"}, true},
-		{"a pattern stays in its folder", lint.Exclusion{Rule: "panel-units", File: "dashboards/*.json"}, false},
+		{"base name of the file", lint.Exclusion{Rule: "panel-units", File: "a.json"}, true},
+		{"pattern does not match a slash in a path", lint.Exclusion{Rule: "panel-units", File: "dashboards/*.json"}, false},
 		{"group, alert and record", lint.Exclusion{Rule: "panel-units", Group: "g", Alert: "A", Record: "r:*"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			if got := len(lint.Exclude([]lint.Finding{f}, []lint.Exclusion{tc.by}, func(lint.Exclusion) bool { return true })) == 0; got != tc.want {
-				t.Errorf("excused: %v", got)
+				t.Errorf("excluded: %v", got)
 			}
 		})
 	}
 }
 
-// A title has no directories, whatever is in it.
-func TestAPatternMatchesSlashesOfTitles(t *testing.T) {
+func TestPatternMatchesSlashInTitle(t *testing.T) {
 	t.Parallel()
 	for pattern, want := range map[string]bool{"CPU*": true, "*memory": true, "CPU * memory": true, "C*/*y": true, "*": true, "CPU*CPU": false, "CPU / memory*y": false} {
 		f := []lint.Finding{{Rule: "r", Panel: "CPU / memory"}}
 		if got := len(lint.Exclude(f, []lint.Exclusion{{Rule: "r", Panel: pattern}}, nil)) == 0; got != want {
-			t.Errorf("%s: excused %v", pattern, got)
+			t.Errorf("%s: excluded %v", pattern, got)
 		}
 	}
 }
 
-// Exclusions reach files of their directory and below, however the two are named.
-func TestExclusionsStayInTheirDirectory(t *testing.T) {
+func TestExclusionsApplyToTheirDirectoryAndBelow(t *testing.T) {
 	t.Parallel()
 	here, err := filepath.Abs(".")
 	if err != nil {
@@ -82,12 +80,12 @@ func TestExclusionsStayInTheirDirectory(t *testing.T) {
 		}
 		got := lint.Exclude([]lint.Finding{{Rule: "r", File: tc.file}}, exclusions, func(lint.Exclusion) bool { return false })
 		if (len(got) == 0) != tc.want {
-			t.Errorf("%s excuses %s: %v", tc.of, tc.file, len(got) == 0)
+			t.Errorf("%s excludes %s: %v", tc.of, tc.file, len(got) == 0)
 		}
 	}
 }
 
-func TestAnExclusionThatExcludesNothingIsFound(t *testing.T) {
+func TestUnusedExclusionIsReported(t *testing.T) {
 	t.Parallel()
 	exclusions, err := lint.ParseExclusions("rules/.scaffold-lint.yaml", []byte(`exclusions:
 - rule: a
@@ -99,28 +97,28 @@ func TestAnExclusionThatExcludesNothingIsFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := []lint.Finding{{Rule: "a", File: "rules/x.yaml", Message: "excused"}, {Rule: "b", File: "rules/x.yaml", Dashboard: "y", Message: "stays"}, {Rule: "a", File: "other/x.yaml", Message: "is elsewhere"}}
+	found := []lint.Finding{{Rule: "a", File: "rules/x.yaml", Message: "excluded"}, {Rule: "b", File: "rules/x.yaml", Dashboard: "y", Message: "stays"}, {Rule: "a", File: "other/x.yaml", Message: "is elsewhere"}}
 	got := lint.Exclude(found, exclusions, func(lint.Exclusion) bool { return true })
 	want := []lint.Finding{
 		{Rule: "b", File: "rules/x.yaml", Dashboard: "y", Message: "stays"},
 		{Rule: "a", File: "other/x.yaml", Message: "is elsewhere"},
-		{Rule: "exclusion-unused", File: "rules/.scaffold-lint.yaml", Line: 4, Message: "the exclusion of b excludes nothing; remove it", Shape: "the exclusion of %s excludes nothing; remove it"},
+		{Rule: "exclusion-unused", File: "rules/.scaffold-lint.yaml", Line: 4, Message: "the exclusion of b matches no finding; remove it", Shape: "the exclusion of %s matches no finding; remove it"},
 	}
 	if got := lint.Exclude(nil, exclusions, func(lint.Exclusion) bool { return false }); len(got) > 0 {
-		t.Errorf("a part of the files was read: got %v", got)
+		t.Errorf("unused exclusion of files that were not read: got %v", got)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestExclusionsWantARuleAndAReason(t *testing.T) {
+func TestInvalidExclusionIsRejected(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, src, want string }{
-		{"no reason", "exclusions:\n- rule: rate-range\n", ".lint:2:3: exclusions[0]: the exclusion has no reason; write in one sentence why the rule does not apply"},
-		{"no such rule", "exclusions:\n- {rule: rate-rang, reason: x}\n", `.lint:2:10: exclusions[0].rule: there is no rule "rate-rang"; did you mean "rate-range"?`},
-		{"an unknown key", "exclusions:\n- {rule: rate-range, reason: x, panels: y}\n", `.lint:2:33: exclusions[0].panels: unknown key; did you mean "panel"?`},
-		{"no pattern", "exclusions:\n- {rule: rate-range, reason: x, file: '[y'}\n", `.lint:2:39: exclusions[0].file: "[y" is not a pattern: a [ has no ]; write a path, or * for any text but a slash`},
+		{"no reason", "exclusions:\n- rule: rate-range\n", ".lint:2:3: exclusions[0]: missing reason; write one sentence that says why the rule does not apply"},
+		{"unknown rule", "exclusions:\n- {rule: rate-rang, reason: x}\n", `.lint:2:10: exclusions[0].rule: unknown rule "rate-rang"; did you mean "rate-range"?`},
+		{"unknown key", "exclusions:\n- {rule: rate-range, reason: x, panels: y}\n", `.lint:2:33: exclusions[0].panels: unknown key; did you mean "panel"?`},
+		{"invalid pattern", "exclusions:\n- {rule: rate-range, reason: x, file: '[y'}\n", `.lint:2:39: exclusions[0].file: invalid pattern "[y": missing ]; write a path, with * for any text except a slash`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -132,28 +130,28 @@ func TestExclusionsWantARuleAndAReason(t *testing.T) {
 	}
 }
 
-func TestBrokenFilesBecomeFindings(t *testing.T) {
+func TestParseFindings(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		err  error
 		want lint.Finding
 	}{
-		{"a list of problems", diagnostic.List{{File: "f", Line: 2, Column: 3, Path: "a.b", Message: "m"}}.Err(), lint.Finding{Rule: "r", File: "f", Line: 2, Column: 3, Message: "a.b: m"}},
-		{"a text with its place", errors.New("f:2:3: m: n"), lint.Finding{Rule: "r", File: "f", Line: 2, Column: 3, Message: "m: n"}},
-		{"a text without", errors.New("f: m: n"), lint.Finding{Rule: "r", File: "f", Message: "m: n"}},
-		{"another text", errors.New("odd"), lint.Finding{Rule: "r", File: "f", Message: "odd"}},
+		{"list of problems", diagnostic.List{{File: "f", Line: 2, Column: 3, Path: "a.b", Message: "m"}}.Err(), lint.Finding{Rule: "r", File: "f", Line: 2, Column: 3, Message: "a.b: m"}},
+		{"text with a place", errors.New("f:2:3: m: n"), lint.Finding{Rule: "r", File: "f", Line: 2, Column: 3, Message: "m: n"}},
+		{"text without a place", errors.New("f: m: n"), lint.Finding{Rule: "r", File: "f", Message: "m: n"}},
+		{"text without a file name", errors.New("odd"), lint.Finding{Rule: "r", File: "f", Message: "odd"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff([]lint.Finding{tc.want}, lint.Broken("r", "f", tc.err)); diff != "" {
+			if diff := cmp.Diff([]lint.Finding{tc.want}, lint.ParseFindings("r", "f", tc.err)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestWhereInsideOfAFile(t *testing.T) {
+func TestFindingAt(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		f    lint.Finding
@@ -180,13 +178,13 @@ func FuzzParseExclusions(f *testing.F) {
 			return
 		}
 		if got := lint.Exclude(nil, exclusions, func(lint.Exclusion) bool { return true }); len(got) != len(exclusions) {
-			t.Errorf("%q: an exclusion of nothing is used", src)
+			t.Errorf("%q: an exclusion is used without findings", src)
 		}
-		for _, e := range exclusions { // each excuses what has its own names
+		for _, e := range exclusions { // each excludes a finding with its own names
 			f := lint.Finding{Rule: e.Rule, File: e.File, Dashboard: e.Dashboard, Panel: e.Panel, Group: e.Group, Alert: e.Alert, Record: e.Record}
 			e.File = ""
 			if got := lint.Exclude([]lint.Finding{f}, []lint.Exclusion{e}, func(lint.Exclusion) bool { return false }); filepath.IsLocal(f.File) && len(got) > 0 {
-				t.Errorf("%q: %+v does not excuse %+v", src, e, f)
+				t.Errorf("%q: %+v does not exclude %+v", src, e, f)
 			}
 		}
 	})

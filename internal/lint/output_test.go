@@ -15,21 +15,21 @@ func found(rule, file string, line int, alert string) lint.Finding {
 	return lint.Finding{Rule: rule, File: file, Line: line, Column: 7, Alert: alert}
 }
 
-func TestFindingsOfOneShapeAreGrouped(t *testing.T) {
+func TestFindingsOfTheSameShapeAreGrouped(t *testing.T) {
 	t.Parallel()
 	const unknown = "metric %s is not declared%s"
 	const unit = "the unit is %s; set %s"
-	warning := found("w", "a.yaml", 1, "A").Sayf("odd")
+	warning := found("w", "a.yaml", 1, "A").WithMessagef("odd")
 	warning.Warning = true
 	all := []lint.Finding{
 		warning,
-		found("x", "a.yaml", 1, "A").Sayf("100%% of %d", 5),
-		found("unknown", "a.yaml", 2, "B").Sayf(unknown, "a_total", ""),
-		found("unknown", "b.yaml", 3, "C").Sayf(unknown, "b_total", `; did you mean "a_total"?`),
-		found("unknown", "c.yaml", 4, "b_total").Sayf(unknown, "b_total", ""),
-		found("unknown", "c.yaml", 5, "D").Sayf(unknown, strings.Repeat("ä", 90), ""),
-		found("unit", "a.json", 1, "A alert").Sayf(unit, "percent", "percentunit"), found("unit", "a.json", 2, "A alert").Sayf(unit, "ms", "s"),
-		found("free", "a.json", 1, "").Sayf("%s", "odd"), found("free", "a.json", 2, "").Sayf("%s", "even"), found("free", "a.json", 3, "").Sayf("%s", "even"),
+		found("x", "a.yaml", 1, "A").WithMessagef("100%% of %d", 5),
+		found("unknown", "a.yaml", 2, "B").WithMessagef(unknown, "a_total", ""),
+		found("unknown", "b.yaml", 3, "C").WithMessagef(unknown, "b_total", `; did you mean "a_total"?`),
+		found("unknown", "c.yaml", 4, "b_total").WithMessagef(unknown, "b_total", ""),
+		found("unknown", "c.yaml", 5, "D").WithMessagef(unknown, strings.Repeat("ä", 90), ""),
+		found("unit", "a.json", 1, "A alert").WithMessagef(unit, "percent", "percentunit"), found("unit", "a.json", 2, "A alert").WithMessagef(unit, "ms", "s"),
+		found("free", "a.json", 1, "").WithMessagef("%s", "odd"), found("free", "a.json", 2, "").WithMessagef("%s", "even"), found("free", "a.json", 3, "").WithMessagef("%s", "even"),
 	}
 	groups := lint.GroupFindings(all)
 	var got []string
@@ -58,7 +58,6 @@ func TestFindingsOfOneShapeAreGrouped(t *testing.T) {
 	}
 }
 
-// Messages of any form are grouped by what they say.
 func TestFindingsWithoutAShapeAreGroupedByMessage(t *testing.T) {
 	t.Parallel()
 	groups := lint.GroupFindings([]lint.Finding{{Rule: "r", Message: "a %s b"}, {Rule: "r", Message: "a %s b"}, {Rule: "r", Message: "c"}})
@@ -67,24 +66,24 @@ func TestFindingsWithoutAShapeAreGroupedByMessage(t *testing.T) {
 	}
 }
 
-func TestABaselineRemovesWhatItHas(t *testing.T) {
+func TestBaselineRemovesKnownFindings(t *testing.T) {
 	t.Parallel()
 	old := []lint.Finding{
-		found("r", "a.yaml", 1, "A").Sayf("line 3 of a.yaml is the same"), found("r", "a.yaml", 9, "A").Sayf("twice"), found("r", "a.yaml", 8, "A").Sayf("twice"),
-		{Check: "drift", File: "b", Message: "edited"}, found("r", "a.yaml", 1, "Gone").Sayf("fixed"),
+		found("r", "a.yaml", 1, "A").WithMessagef("line 3 of a.yaml is the same"), found("r", "a.yaml", 9, "A").WithMessagef("twice"), found("r", "a.yaml", 8, "A").WithMessagef("twice"),
+		{Check: "drift", File: "b", Message: "edited"}, found("r", "a.yaml", 1, "Gone").WithMessagef("fixed"),
 	}
 	src := lint.NewBaseline(old).JSON()
 	slices.Reverse(old)
 	if diff := cmp.Diff(string(src), string(lint.NewBaseline(old).JSON())); diff != "" {
-		t.Errorf("the order of findings counts:\n%s", diff)
+		t.Errorf("the baseline depends on the order of findings:\n%s", diff)
 	}
 	b, err := lint.ParseBaseline("b.json", src)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := []lint.Finding{
-		found("r", "a.yaml", 5, "A").Sayf("line 7 of a.yaml is the same"), found("r", "a.yaml", 11, "A").Sayf("twice"), found("r", "a.yaml", 12, "A").Sayf("twice"), found("r", "a.yaml", 13, "A").Sayf("twice"),
-		{Check: "drift", File: "b", Message: "edited"}, found("r", "other.yaml", 1, "A").Sayf("twice"),
+		found("r", "a.yaml", 5, "A").WithMessagef("line 7 of a.yaml is the same"), found("r", "a.yaml", 11, "A").WithMessagef("twice"), found("r", "a.yaml", 12, "A").WithMessagef("twice"), found("r", "a.yaml", 13, "A").WithMessagef("twice"),
+		{Check: "drift", File: "b", Message: "edited"}, found("r", "other.yaml", 1, "A").WithMessagef("twice"),
 	}
 	fresh, matched, stale := b.Remove(now, func(string) bool { return true })
 	if diff := cmp.Diff([]lint.Finding{now[3], now[5]}, fresh); diff != "" || matched != 4 || stale != 1 {
@@ -92,22 +91,20 @@ func TestABaselineRemovesWhatItHas(t *testing.T) {
 	}
 }
 
-// A warning that has become a fault, and the same mistake in another group, are new.
-func TestABaselineHidesNoNewFault(t *testing.T) {
+func TestBaselineHidesNoNewError(t *testing.T) {
 	t.Parallel()
 	known := lint.Finding{Rule: "r", File: "a.yaml", Group: "g1", Alert: "A", Message: "m", Warning: true}
 	b := lint.NewBaseline([]lint.Finding{known})
-	fault, moved := known, known
-	fault.Warning, moved.Group = false, "g2"
-	for name, f := range map[string]lint.Finding{"a fault": fault, "another group": moved} {
+	certain, moved := known, known
+	certain.Warning, moved.Group = false, "g2"
+	for name, f := range map[string]lint.Finding{"an error": certain, "another group": moved} {
 		if fresh, _, _ := b.Remove([]lint.Finding{f}, func(string) bool { return true }); len(fresh) != 1 {
 			t.Errorf("%s is in the baseline", name)
 		}
 	}
 }
 
-// A run over some of the files neither calls the entries of the others stale nor drops them.
-func TestABaselineKeepsEntriesOfOtherFiles(t *testing.T) {
+func TestBaselineKeepsEntriesOfUncheckedFiles(t *testing.T) {
 	t.Parallel()
 	old := lint.NewBaseline([]lint.Finding{{Rule: "r", File: "a.yaml", Message: "m"}, {Rule: "r", File: "b.yaml", Message: "m"}})
 	read := func(file string) bool { return file == "a.yaml" }
@@ -121,13 +118,13 @@ func TestABaselineKeepsEntriesOfOtherFiles(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNotABaselineIsRejected(t *testing.T) {
+func TestInvalidBaselineIsRejected(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]string{
-		"":                 "b.json: not a baseline; pass another file, or move it away and write it again with --update-baseline",
-		`{"finding":[]}`:   `b.json: not a baseline; pass another file, or move it away and write it again with --update-baseline`,
-		`{"version":1}`:    "b.json: baseline version 1 is not known; move it away and write it again with --update-baseline",
-		`{"findings":[3]}`: "b.json: not a baseline; pass another file, or move it away and write it again with --update-baseline",
+		"":                 "b.json: not a baseline; pass another file, or remove it and run again with --update-baseline",
+		`{"finding":[]}`:   `b.json: not a baseline; pass another file, or remove it and run again with --update-baseline`,
+		`{"version":1}`:    "b.json: unknown baseline version 1; remove the file and run again with --update-baseline",
+		`{"findings":[3]}`: "b.json: not a baseline; pass another file, or remove it and run again with --update-baseline",
 	} {
 		if _, err := lint.ParseBaseline("b.json", []byte(src)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", src, err, want)
@@ -149,7 +146,7 @@ func FuzzParseBaseline(f *testing.F) {
 	})
 }
 
-// Groups never lose a finding, whatever its message and shape are.
+// FuzzGroupFindings checks that each finding is in a group.
 func FuzzGroupFindings(f *testing.F) {
 	f.Add("metric %s is not declared%s", "metric a is not declared", "b")
 	f.Add("%s%d %%", "a5 %", "%")
@@ -165,7 +162,7 @@ func FuzzGroupFindings(f *testing.F) {
 	})
 }
 
-func TestSARIFNamesRulesLevelsAndPlaces(t *testing.T) {
+func TestSARIF(t *testing.T) {
 	t.Parallel()
 	catalog := []lint.Rule{{Name: "r", Means: "It is odd.", Do: "Change it.", Warning: true}, {Name: "unused"}}
 	warning := lint.Finding{Rule: "r", File: "a b/c.yaml", Line: 3, Column: 4, Alert: "A", Message: "m", Warning: true}
@@ -199,9 +196,9 @@ func TestGitHubCommandsAreEscaped(t *testing.T) {
 	}
 }
 
-func TestNamesWithLineBreaksStayOnTheirLine(t *testing.T) {
+func TestLineBreaksAreEscaped(t *testing.T) {
 	t.Parallel()
-	f := lint.Finding{Rule: "r", File: "a\n::error::.yaml", Line: 3, Alert: "A\r\n::error::"}.Sayf("the data source %s", "x\n::error::hi")
+	f := lint.Finding{Rule: "r", File: "a\n::error::.yaml", Line: 3, Alert: "A\r\n::error::"}.WithMessagef("the data source %s", "x\n::error::hi")
 	if got, want := f.String(), `a\n::error::.yaml:3: alert A\r\n::error::: the data source x\n::error::hi [r]`; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

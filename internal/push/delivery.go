@@ -1,10 +1,7 @@
-// Package push sends what was generated to a server that keeps it. The
-// clients of Grafana and of Mimir are built on it; the commands that push take
-// their token from it.
+// Package push sends requests to the APIs of Grafana and Mimir.
 //
-// A [Client] made of [Options] sends a [Request] until it is answered for good:
-// it retries what may pass by itself, within bounds, and a refusal comes back as
-// an [Error] that says what to do. [Token] is where credentials come from.
+// A [Client] retries temporary errors. An error response is an [Error] that says what to do. [Token]
+// reads credentials.
 package push
 
 import (
@@ -20,34 +17,33 @@ import (
 	"time"
 )
 
-// DefaultTimeout is how long one attempt of a request may take.
+// DefaultTimeout is the default timeout of an attempt.
 const DefaultTimeout = 30 * time.Second
 
-// maxAnswer bounds an answer in bytes. What is delivered is well below a megabyte.
-const maxAnswer = 8 << 20
+// maxResponse is the maximum size of a response, in bytes. Normal responses are below a megabyte.
+const maxResponse = 8 << 20
 
-// Peer is the kind of server that is talked to.
+// Peer is a kind of server.
 type Peer struct {
 	Name    string // as in Grafana
-	Address string // an example of an address
-	Instead string // what to do instead of writing a user into the address
-	Accept  string // type of the answers
-	Sends   string // type of the bodies
+	Address string // example of a URL
+	Instead string // advice for a user in the URL
+	Accept  string // content type of responses
+	Sends   string // content type of request bodies
 }
 
-// Options say which server, and as whom.
+// Options are the server and its credentials.
 type Options struct {
-	URL     string // base address, with a path if the server is served below one
+	URL     string // base URL, may have a path
 	User    string // for basic authentication with the token as password; empty for a bearer token
-	Token   string // empty for a server that asks for none
+	Token   string // may be empty
 	Header  http.Header
-	Timeout time.Duration // of one attempt; 0 is DefaultTimeout
-	// Wait waits between attempts and returns early with the context's error.
-	// Nil waits by the clock.
+	Timeout time.Duration // of an attempt; 0 is DefaultTimeout
+	// Wait waits between attempts, or returns the context's error. Nil uses a timer.
 	Wait func(context.Context, time.Duration) error
 }
 
-// Client talks to one server. It may be used concurrently.
+// Client sends requests to a server. It is safe for concurrent use.
 type Client struct {
 	peer    Peer
 	base    *url.URL
@@ -60,18 +56,18 @@ type OptionError string
 
 func (e OptionError) Error() string { return string(e) }
 
-// New checks the options and sends nothing. The error is an [OptionError].
+// New checks the options. It sends no request. The error is an [OptionError].
 func New(peer Peer, o Options) (*Client, error) {
 	what := strings.ToLower(peer.Name)
 	base, err := url.Parse(o.URL)
 	if err != nil {
-		return nil, OptionError(fmt.Sprintf("%s address: %v", what, err))
+		return nil, OptionError(fmt.Sprintf("invalid %s URL: %v", what, err))
 	}
 	switch {
 	case base.User != nil:
-		return nil, OptionError(fmt.Sprintf("%s address holds a user; leave it out and %s", what, peer.Instead))
+		return nil, OptionError(fmt.Sprintf("the %s URL has a user; remove it and %s", what, peer.Instead))
 	case base.Scheme != "http" && base.Scheme != "https", base.Host == "":
-		return nil, OptionError(fmt.Sprintf("invalid %s address %q; write one such as %s", what, o.URL, peer.Address))
+		return nil, OptionError(fmt.Sprintf("invalid %s URL %q; write one such as %s", what, o.URL, peer.Address))
 	}
 	o.Token = strings.TrimSpace(o.Token)
 	if o.Wait == nil {
@@ -82,31 +78,30 @@ func New(peer Peer, o Options) (*Client, error) {
 	}
 	return &Client{peer: peer, base: base, options: o, http: &http.Client{
 		Timeout: o.Timeout,
-		// A redirect would turn a POST into a GET, and hand the token on.
+		// A redirect would change a POST to a GET, and forward the token.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
 
-// Address is that of the server, without secrets.
+// Address returns the URL of the server, without secrets.
 func (c *Client) Address() string { return c.base.Redacted() }
 
-// Origin is the address without its path.
+// Origin returns the URL without its path.
 func (c *Client) Origin() string { return c.base.Scheme + "://" + c.base.Host }
 
-// Request is one call of a server's API. Sending it twice has to do the same as
-// sending it once.
+// Request is a request of an API. It must be idempotent.
 type Request struct {
 	Method string
-	Path   []string // below the address, each part as it is, not escaped
+	Path   []string // segments below the URL, not escaped
 	Query  url.Values
 	Body   []byte // nil for none
-	What   string // what it is for, as errors begin
-	// Explain reads the server's own words out of a refusal and says what to do
-	// about it. Empty advice is filled in with what is true of any server.
-	Explain func(Refusal) (message, advice string)
+	What   string // prefix of errors, as in "save dashboard x"
+	// Explain returns the server's message in an error response, and advice. If the advice is
+	// empty, the client adds a general one.
+	Explain func(ErrorResponse) (message, advice string)
 }
 
-// Do sends a request until it is answered for good, and gives the body of a 2xx.
+// Do sends a request, with retries, and returns the body of a 2xx response.
 func (c *Client) Do(ctx context.Context, r Request) ([]byte, error) {
 	target, err := c.target(r)
 	if err != nil {
@@ -134,13 +129,13 @@ func (c *Client) Do(ctx context.Context, r Request) ([]byte, error) {
 	return nil, fmt.Errorf("%s: %w", r.What, last)
 }
 
-// target is the address of a request. A part that would lead elsewhere in the
-// tree of paths is refused: it may come from a file or from the server.
+// target returns the URL of a request. It rejects segments such as "..", which may come from a file or
+// from the server.
 func (c *Client) target(r Request) (string, error) {
 	parts := make([]string, len(r.Path))
 	for i, part := range r.Path {
 		if part == "" || part == "." || part == ".." {
-			return "", fmt.Errorf("%q cannot stand in an address; give it another name", part)
+			return "", fmt.Errorf("%q is not allowed in a URL; use another name", part)
 		}
 		parts[i] = url.PathEscape(part)
 	}
@@ -149,7 +144,7 @@ func (c *Client) target(r Request) (string, error) {
 	return target.String(), nil
 }
 
-// once sends a request. A pause below zero says that trying again is no use.
+// once sends a request. A negative pause means that the request must not be retried.
 func (c *Client) once(ctx context.Context, r Request, target string) (text []byte, pause time.Duration, err error) {
 	req, err := http.NewRequestWithContext(ctx, r.Method, target, bytes.NewReader(r.Body))
 	if err != nil {
@@ -158,17 +153,17 @@ func (c *Client) once(ctx context.Context, r Request, target string) (text []byt
 	c.fill(req, r)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, pauseWithout(ctx), c.silence(ctx, err)
+		return nil, pauseWithoutResponse(ctx), c.noResponse(ctx, err)
 	}
-	text, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	text, err = io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
-		return nil, pauseWithout(ctx), c.silence(ctx, err)
+		return nil, pauseWithoutResponse(ctx), c.noResponse(ctx, err)
 	}
 	if resp.StatusCode < http.StatusOK || resp.StatusCode >= http.StatusMultipleChoices {
-		return nil, pauseAfter(resp), c.refusal(r, resp, text)
+		return nil, pauseAfter(resp), c.errorOf(r, resp, text)
 	}
-	if len(text) > maxAnswer {
-		return nil, noRetry, fmt.Errorf("the answer of %s has more than %d bytes; check the address", c.Address(), maxAnswer)
+	if len(text) > maxResponse {
+		return nil, noRetry, fmt.Errorf("the response of %s has more than %d bytes; check the URL", c.Address(), maxResponse)
 	}
 	return text, 0, nil
 }
@@ -189,22 +184,21 @@ func (c *Client) fill(req *http.Request, r Request) {
 	}
 }
 
-// pauseWithout is the pause after no answer: none is worth it once the caller
-// has given up.
-func pauseWithout(ctx context.Context) time.Duration {
+// pauseWithoutResponse returns the pause after an attempt without a response.
+func pauseWithoutResponse(ctx context.Context) time.Duration {
 	if ctx.Err() != nil {
 		return noRetry
 	}
 	return 0
 }
 
-// silence says why there is no answer.
-func (c *Client) silence(ctx context.Context, err error) error {
+// noResponse returns the error of an attempt without a response.
+func (c *Client) noResponse(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if late := (interface{ Timeout() bool })(nil); errors.As(err, &late) && late.Timeout() {
-		return fmt.Errorf("%s did not answer within %s at %s; look at its load, or allow more with --timeout", c.peer.Name, c.options.Timeout, c.Address())
+		return fmt.Errorf("%s did not respond within %s at %s; check its load, or set a longer --timeout", c.peer.Name, c.options.Timeout, c.Address())
 	}
-	return fmt.Errorf("%w; is %s running there?", err, c.peer.Name)
+	return fmt.Errorf("%w; check that %s is running", err, c.peer.Name)
 }

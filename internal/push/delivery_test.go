@@ -13,8 +13,8 @@ import (
 	"github.com/observability-first/scaffold/internal/push"
 )
 
-// ask sends one request to a server that answers so, and tells the waits.
-func ask(t *testing.T, o push.Options, handle http.HandlerFunc, path ...string) (text string, waits []time.Duration, err error) {
+// send sends a request to a server with the handler, and returns the waits.
+func send(t *testing.T, o push.Options, handle http.HandlerFunc, path ...string) (text string, waits []time.Duration, err error) {
 	t.Helper()
 	server := httptest.NewServer(handle)
 	t.Cleanup(server.Close)
@@ -28,19 +28,19 @@ func ask(t *testing.T, o push.Options, handle http.HandlerFunc, path ...string) 
 		t.Fatal(err)
 	}
 	body, err := client.Do(t.Context(), push.Request{
-		Method: http.MethodPost, Path: path, Body: []byte("x"), What: "ask",
-		Explain: func(r push.Refusal) (string, string) { return string(r.Text), "" },
+		Method: http.MethodPost, Path: path, Body: []byte("x"), What: "send",
+		Explain: func(r push.ErrorResponse) (string, string) { return string(r.Text), "" },
 	})
 	return string(body), waits, err
 }
 
-func TestAServerThatAsksToWaitForEverIsWaitedForWithinBounds(t *testing.T) {
+func TestRetryAfterIsLimited(t *testing.T) {
 	t.Parallel()
-	_, waits, err := ask(t, push.Options{}, func(w http.ResponseWriter, _ *http.Request) {
+	_, waits, err := send(t, push.Options{}, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "86400")
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
-	if err == nil || err.Error() != "ask: store says 429: it has too much to do; try again later (tried 5 times)" {
+	if err == nil || err.Error() != "send: store responded 429: too many requests; try again later (tried 5 times)" {
 		t.Errorf("got %v", err)
 	}
 	if len(waits) != 4 || waits[0] != 30*time.Second {
@@ -48,9 +48,9 @@ func TestAServerThatAsksToWaitForEverIsWaitedForWithinBounds(t *testing.T) {
 	}
 }
 
-func TestPartsOfAPathStayWhatTheyAre(t *testing.T) {
+func TestPathSegmentsAreEscaped(t *testing.T) {
 	t.Parallel()
-	text, _, err := ask(t, push.Options{User: "me", Token: "secret", Header: http.Header{"X-Tenant": {"a"}}}, func(w http.ResponseWriter, r *http.Request) {
+	text, _, err := send(t, push.Options{User: "me", Token: "secret", Header: http.Header{"X-Tenant": {"a"}}}, func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = w.Write([]byte(r.URL.EscapedPath() + " " + user + ":" + password + " " + r.Header.Get("X-Tenant")))
@@ -59,19 +59,19 @@ func TestPartsOfAPathStayWhatTheyAre(t *testing.T) {
 		t.Errorf("got %q, %v, want %q", text, err, want)
 	}
 	for _, part := range []string{"", ".", ".."} {
-		_, _, err := ask(t, push.Options{}, func(http.ResponseWriter, *http.Request) { t.Error("it was sent") }, "a", part)
-		if err == nil || !strings.Contains(err.Error(), "cannot stand in an address") {
+		_, _, err := send(t, push.Options{}, func(http.ResponseWriter, *http.Request) { t.Error("the request was sent") }, "a", part)
+		if err == nil || !strings.Contains(err.Error(), "is not allowed in a URL") {
 			t.Errorf("%q: %v", part, err)
 		}
 	}
 }
 
-func TestAnEndlessAnswerIsRefused(t *testing.T) {
+func TestLargeResponseIsRejected(t *testing.T) {
 	t.Parallel()
-	_, waits, err := ask(t, push.Options{}, func(w http.ResponseWriter, _ *http.Request) {
+	_, waits, err := send(t, push.Options{}, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(make([]byte, 9<<20))
 	})
-	if err == nil || !strings.Contains(err.Error(), "more than 8388608 bytes; check the address") || len(waits) != 0 {
+	if err == nil || !strings.Contains(err.Error(), "more than 8388608 bytes; check the URL") || len(waits) != 0 {
 		t.Errorf("%v after %v", err, waits)
 	}
 }

@@ -7,48 +7,48 @@ import (
 	"strings"
 )
 
-// Error is what a server refused.
+// Error is the error of an error response.
 type Error struct {
-	Peer    string // as in grafana
-	Status  int    // of HTTP
-	Message string // the server's own words
+	Peer    string // kind of server, as in grafana
+	Status  int    // HTTP status
+	Message string // message of the server
 	Advice  string // what to do
 }
 
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s says %d", e.Peer, e.Status)
+	text := fmt.Sprintf("%s responded %d", e.Peer, e.Status)
 	if e.Message != "" {
 		text += " (" + e.Message + ")"
 	}
 	return text + ": " + e.Advice
 }
 
-// Refused says whether the server certainly did not do what it was asked for.
-// After any other error it may have.
-func Refused(err error) bool {
-	refused, ok := errors.AsType[*Error](err)
-	return ok && refused.Status < http.StatusInternalServerError
+// Rejected reports whether the server certainly rejected the request. After other errors, it may have
+// executed it.
+func Rejected(err error) bool {
+	rejected, ok := errors.AsType[*Error](err)
+	return ok && rejected.Status < http.StatusInternalServerError
 }
 
-// IsNotFound says whether what was asked for does not exist.
+// IsNotFound reports whether the response was 404.
 func IsNotFound(err error) bool {
-	refused, ok := errors.AsType[*Error](err)
-	return ok && refused.Status == http.StatusNotFound
+	rejected, ok := errors.AsType[*Error](err)
+	return ok && rejected.Status == http.StatusNotFound
 }
 
-// Refusal is an answer that is not 2xx.
-type Refusal struct {
+// ErrorResponse is a response that is not 2xx.
+type ErrorResponse struct {
 	Status     int
 	Text       []byte
-	Address    string // of the server, without secrets
+	Address    string // URL of the server, without secrets
 	Authorized bool   // a token was sent
 }
 
-// maxMessage bounds what is shown of an answer, in bytes.
+// maxMessage is the maximum length of a server's message, in bytes.
 const maxMessage = 200
 
-func (c *Client) refusal(r Request, resp *http.Response, text []byte) error {
-	message, advice := r.Explain(Refusal{
+func (c *Client) errorOf(r Request, resp *http.Response, text []byte) error {
+	message, advice := r.Explain(ErrorResponse{
 		Status: resp.StatusCode, Text: text, Address: c.Address(), Authorized: c.options.Token != "",
 	})
 	if advice == "" {
@@ -58,14 +58,13 @@ func (c *Client) refusal(r Request, resp *http.Response, text []byte) error {
 	return &Error{Peer: strings.ToLower(c.peer.Name), Status: resp.StatusCode, Message: message, Advice: advice}
 }
 
-// advice is the one place that knows what to do about a status, whichever the
-// server.
+// advice returns the advice for a status of any server.
 func (c *Client) advice(resp *http.Response) string {
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests:
-		return "it has too much to do; try again later"
+		return "too many requests; try again later"
 	case resp.StatusCode >= http.StatusMultipleChoices && resp.StatusCode < http.StatusBadRequest:
-		return "it is served at " + resp.Header.Get("Location") + "; use that address"
+		return "redirected to " + resp.Header.Get("Location") + "; use that URL"
 	}
-	return "try again later, then look at " + c.peer.Name + "'s log"
+	return "try again later, or check the log of " + c.peer.Name
 }

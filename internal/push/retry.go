@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// Attempts and pauses: about eight seconds in all, enough for a restart of
-// a server behind a balancer and short enough for somebody who waits.
+// Attempts and pauses. The total is about eight seconds, enough for a restart behind a load balancer.
 const (
 	attempts   = 5
 	firstPause = 500 * time.Millisecond
@@ -17,15 +16,14 @@ const (
 	noRetry    = time.Duration(-1)
 )
 
-// backoff doubles with each attempt. Up to half is left to chance, so that many
-// pipelines do not come back together.
+// backoff doubles with each attempt, with up to half of jitter, so that pipelines do not retry
+// simultaneously.
 func backoff(attempt int) time.Duration {
 	pause := firstPause << attempt
 	return pause/2 + rand.N(pause/2+1)
 }
 
-// pauseAfter is how long an answer asks to wait, and below zero when the same
-// request would get the same answer.
+// pauseAfter returns the pause of Retry-After, or noRetry if a retry cannot succeed.
 func pauseAfter(resp *http.Response) time.Duration {
 	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode < http.StatusInternalServerError {
 		return noRetry

@@ -8,8 +8,8 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// Token reads the token out of the file, or out of the variable when no file is
-// named. None is fine for a server that asks for none.
+// Token reads the token from the file, or from the environment variable if there is no file. It may be
+// empty.
 func Token(getenv func(string) string, variable, file string) (string, error) {
 	source, token := variable, getenv(variable)
 	if file != "" {
@@ -24,7 +24,7 @@ func Token(getenv func(string) string, variable, file string) (string, error) {
 		return "", fmt.Errorf("%s is empty; write the token into it", source)
 	}
 	if strings.ContainsFunc(token, unicode.IsControl) {
-		return "", fmt.Errorf("%s holds more than one line; it may hold nothing but the token", source)
+		return "", fmt.Errorf("%s has more than one line; write only the token", source)
 	}
 	return token, nil
 }

@@ -292,7 +292,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		{"a dashboard that is none", change{ownDashboard, `"uid"`, `uid`}, []string{ownDashboard + ":2:"}},
 		{"requests with mistakes", change{"verify.http", "### Fill a cart", "@a b = 1\n### Fill a cart\n# @expect often\nPUSH {{host}}/carts\nno header\n###"}, []string{
 			"verify.http:1:1: write a variable as @name = value",
-			`verify.http:3:1: @expect "often": write a status, as in 201`,
+			`verify.http:3:1: @expect "often": write a status such as 201`,
 			`verify.http:4:1: "PUSH" is not an HTTP method`,
 			"verify.http:5:1: is not a header field",
 		}},

@@ -79,7 +79,7 @@ func TestOwnRequestsEndAsTheirFileSays(t *testing.T) {
 		"a server error is not expected":    {"GET {{host}}/a", 503, "verify.http:1: " + claim + "GET {{host}}/a: failed: got status 503: said; write # @expect 503 above the request if that is correct"},
 		"a server error is expected":        {"# @expect 503\nGET {{host}}/a", 503, "verify.http:2: " + claim + "GET {{host}}/a: passed: answers 503"},
 		"another status is expected":        {"# @expect 201\nGET {{host}}/a", 200, "verify.http:2: " + claim + "GET {{host}}/a: failed: answers 200, expected 201: said"},
-		"an unknown placeholder":            {"GET {{host}}/{{id}}", 200, "verify.http:1: " + claim + "GET {{host}}/{{id}}: failed: nothing gives {{id}} a value; declare @name = value above, or name the request that it reads from"},
+		"an unknown placeholder":            {"GET {{host}}/{{id}}", 200, "verify.http:1: " + claim + "GET {{host}}/{{id}}: failed: no value for {{id}}; declare @name = value above, or add @name to the request whose response it reads"},
 		"another service":                   {"GET http://127.0.0.1:1/a", 200, "verify.http:1: " + claim + "GET http://127.0.0.1:1/a: failed: http://127.0.0.1:1/a is not this service; start the address with {{host}}"},
 		"an address that is not an address": {"GET {{host}}/%zz", 200, "verify.http:1: " + claim + "GET {{host}}/%zz: failed: parse "},
 		"a service without such a file":     {"", 200, ""},

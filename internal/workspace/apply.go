@@ -16,11 +16,9 @@ import (
 	"syscall"
 )
 
-// Apply does what the plan says, or nothing: every file is written beside its
-// place first, and only then are all moved into place. A folder that does not
-// exist yet is built under another name and gets its own in one step. On an
-// error, and when the context ends, everything is put back and the folder is as
-// it was. When Apply returns, the files survive a power cut.
+// Apply executes the plan completely or not at all. It writes all files under temporary names, then
+// renames them. A new directory is built under a temporary name and renamed. If an error occurs or
+// the context ends, Apply rolls back all changes. When it returns, the files are synced to disk.
 func (w *Workspace) Apply(ctx context.Context, p Plan) error {
 	if conflicts := p.Conflicts(); len(conflicts) > 0 {
 		return fmt.Errorf("%s: %s", conflicts[0].Path, conflicts[0].Note)
@@ -35,33 +33,33 @@ func (w *Workspace) Apply(ctx context.Context, p Plan) error {
 	}
 	if err := run(p); err != nil {
 		if undoErr := t.rollback(); undoErr != nil {
-			return errors.Join(err, fmt.Errorf("putting things back: %w", undoErr))
+			return errors.Join(err, fmt.Errorf("roll back: %w", undoErr))
 		}
 		return err
 	}
 	if err := t.finish(p); err != nil {
-		return fmt.Errorf("all files are written, but tidying up met: %w", err)
+		return fmt.Errorf("all files are written, but temporary files are not removed: %w", err)
 	}
 	return nil
 }
 
-// transaction is one run of Apply.
+// transaction is a run of Apply.
 type transaction struct {
 	w       *Workspace
 	ctx     context.Context
-	backups map[string]string // path to the second name of what stood there
-	folders []string          // below the service, whose entries must reach the disk
-	above   []string          // the same above it
+	backups map[string]string // backup of the previous file by path
+	dirs    []string          // directories below the service to sync
+	above   []string          // directories above the service to sync
 
-	undo   []func() error    // in the order of the steps they take back
-	staged map[string]string // path to its temporary file
+	undo   []func() error    // in the order of the steps
+	staged map[string]string // temporary file by path
 
-	mu sync.Mutex // guards the workspace's fault, which parallel syncs call
+	mu sync.Mutex // for injectFault, which parallel syncs call
 }
 
-// run changes a folder that exists.
+// run changes an existing directory.
 func (t *transaction) run(p Plan) error {
-	if _, err := t.stageAll(p.writes, func(name string) string { return beside(name, "new") }); err != nil {
+	if _, err := t.stageAll(p.writes, func(name string) string { return temporaryName(name, "new") }); err != nil {
 		return err
 	}
 	for _, f := range slices.Concat(p.writes, p.removes) {
@@ -79,20 +77,20 @@ func (t *transaction) run(p Plan) error {
 			return err
 		}
 	}
-	return t.syncFolders()
+	return t.syncDirs()
 }
 
-// step asks whether to go on before the disk is changed.
+// step returns an error if the context has ended. It runs before each change of the disk.
 func (t *transaction) step(name, file string) error {
 	if err := t.ctx.Err(); err != nil {
 		return fmt.Errorf("stopped before %s: %w", file, context.Cause(t.ctx))
 	}
-	if t.w.fault == nil {
+	if t.w.injectFault == nil {
 		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.w.fault(name, file)
+	return t.w.injectFault(name, file)
 }
 
 func (t *transaction) onUndo(f func() error) {
@@ -109,15 +107,14 @@ func (t *transaction) rollback() error {
 	return errors.Join(errs...)
 }
 
-// stageAll writes the files under the names that it is told, each in its own
-// folder, so that moving it into place later neither copies nor runs out of
-// space. It reports whether their names are on the disk too.
+// stageAll writes the files under temporary names in their directories, so that the later rename
+// neither copies data nor needs space. It reports whether the names are synced, too.
 func (t *transaction) stageAll(files []write, name func(string) string) (named bool, err error) {
 	for _, f := range files {
 		if err := t.mkdirs(path.Dir(f.path)); err != nil {
 			return false, err
 		}
-		t.folders = append(t.folders, path.Dir(f.path))
+		t.dirs = append(t.dirs, path.Dir(f.path))
 	}
 	for _, f := range files {
 		if err := t.stage(f, name(f.path)); err != nil {
@@ -130,23 +127,22 @@ func (t *transaction) stageAll(files []write, name func(string) string) (named b
 	return named, t.keepModes(files)
 }
 
-// fewFiles is how many files are synced one by one: the request for the whole file
-// system waits for what other programs write.
+// fewFiles is the maximum number of files that are synced individually. A sync of the file system
+// also waits for data of other programs.
 const fewFiles = 8
 
-// syncFiles makes the content of staged files survive a power cut, and reports whether
-// their names do.
+// syncFiles syncs the content of staged files to disk, and reports whether their names are synced.
 func (t *transaction) syncFiles(files []write) (named bool, err error) {
 	if len(files) > fewFiles {
 		if named, err = t.syncAll(); named || err != nil {
 			return named, err
 		}
 	}
-	return false, abreast(files, func(f write) error {
+	return false, parallel(files, func(f write) error {
 		if err := t.step("sync", f.path); err != nil {
 			return fmt.Errorf("write %s: %w", f.path, cause(err))
 		}
-		// Windows syncs only what is open for writing.
+		// Windows syncs only files that are open for writing.
 		file, err := t.w.root.OpenFile(filepath.FromSlash(t.staged[f.path]), os.O_WRONLY, 0)
 		if err != nil {
 			return fmt.Errorf("write %s: %w", f.path, cause(err))
@@ -158,8 +154,8 @@ func (t *transaction) syncFiles(files []write) (named bool, err error) {
 	})
 }
 
-// keepModes gives staged files the permissions of those that they replace, whatever the
-// umask is now. A file that is read-only cannot be synced, so this comes after it.
+// keepModes copies the permissions of replaced files to staged files. It runs after the sync, since a
+// read-only file cannot be synced.
 func (t *transaction) keepModes(files []write) error {
 	for _, f := range files {
 		if !f.was.exists {
@@ -172,8 +168,7 @@ func (t *transaction) keepModes(files []write) error {
 	return nil
 }
 
-// syncAll makes everything below the service, names included, survive a power cut. It
-// reports false on a system that has no such request.
+// syncAll syncs the file system of the service. It reports false if the system cannot.
 func (t *transaction) syncAll() (bool, error) {
 	if err := t.step("sync all", t.w.dir); err != nil {
 		return false, err
@@ -189,8 +184,8 @@ func (t *transaction) syncAll() (bool, error) {
 	return err == nil, nil
 }
 
-// diskLost reports whether a sync failed because the disk did not keep what was written. Some
-// file systems have no such request (Windows, some networks), which is no error.
+// diskLost reports whether a sync lost data. Other errors are ignored: some file systems (Windows,
+// some network file systems) do not support it.
 func diskLost(err error) bool { return errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) }
 
 func (t *transaction) stage(f write, temporary string) error {
@@ -214,7 +209,7 @@ func fill(file *os.File, data []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// executable gives the execute bits to those who may read.
+// executable returns the execute bits for those who may read.
 func executable(f write) fs.FileMode {
 	if f.mode&0o100 == 0 {
 		return 0
@@ -238,20 +233,20 @@ func (t *transaction) mkdirs(dir string) error {
 	err := t.w.root.Mkdir(filepath.FromSlash(dir), 0o755)
 	if errors.Is(err, fs.ErrExist) {
 		if info, statErr := t.w.root.Stat(filepath.FromSlash(dir)); statErr == nil && info.IsDir() {
-			return nil // another run made it
+			return nil // a concurrent run created it
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("make folder %s: %w", dir, cause(err))
+		return fmt.Errorf("create directory %s: %w", dir, cause(err))
 	}
 	t.onUndo(func() error { return t.w.root.Remove(filepath.FromSlash(dir)) })
-	t.folders = append(t.folders, dir, path.Dir(dir))
+	t.dirs = append(t.dirs, dir, path.Dir(dir))
 	return nil
 }
 
-// backUp gives what stands at the path a second name, from which it can be put
-// back. It must still be what the plan saw, or what the plan writes: another run of
-// scaffold may have written it for a second service of the repository.
+// backUp links the file at the path to a backup name for rollback. The file must be unchanged since
+// the plan, or equal to the planned one, which a concurrent run for another service of the
+// repository may have written.
 func (t *transaction) backUp(f write) error {
 	now, err := t.w.read(f.path)
 	if err != nil {
@@ -268,9 +263,9 @@ func (t *transaction) backUp(f write) error {
 	if err := t.step("back up", f.path); err != nil {
 		return err
 	}
-	backup, name := filepath.FromSlash(beside(f.path, "old")), filepath.FromSlash(f.path)
+	backup, name := filepath.FromSlash(temporaryName(f.path, "old")), filepath.FromSlash(f.path)
 	if err := t.w.root.Link(name, backup); err != nil {
-		// A file system without hard links: a copy does.
+		// The file system has no hard links.
 		if err := t.w.root.WriteFile(backup, now.data, now.mode); err != nil {
 			return errors.Join(fmt.Errorf("back up %s: %w", f.path, cause(err)), t.w.root.Remove(backup))
 		}
@@ -280,7 +275,7 @@ func (t *transaction) backUp(f write) error {
 	return nil
 }
 
-// place moves the staged file to its path, atomically.
+// place renames the staged file to its path, atomically.
 func (t *transaction) place(name string) error {
 	if err := t.step("place", name); err != nil {
 		return err
@@ -299,7 +294,7 @@ func (t *transaction) remove(name string) error {
 	if err := t.w.root.Remove(filepath.FromSlash(name)); err != nil {
 		return fmt.Errorf("remove %s: %w", name, cause(err))
 	}
-	t.folders = append(t.folders, path.Dir(name))
+	t.dirs = append(t.dirs, path.Dir(name))
 	t.onUndo(func() error { return t.restore(name) })
 	return nil
 }
@@ -311,49 +306,49 @@ func (t *transaction) restore(name string) error {
 	return t.w.root.Remove(filepath.FromSlash(name))
 }
 
-// finish forgets what is no longer needed. The new files are in place.
+// finish removes backups and empty directories.
 func (t *transaction) finish(p Plan) error {
 	var errs []error
 	for name, backup := range t.backups {
 		errs = append(errs, t.w.root.Remove(backup))
-		t.folders = append(t.folders, path.Dir(name))
+		t.dirs = append(t.dirs, path.Dir(name))
 	}
 	for _, f := range p.removes {
 		for dir := path.Dir(f.path); dir != "."; dir = path.Dir(dir) {
 			if t.w.root.Remove(filepath.FromSlash(dir)) != nil {
 				break // not empty
 			}
-			t.folders = append(t.folders, path.Dir(dir))
+			t.dirs = append(t.dirs, path.Dir(dir))
 		}
 	}
-	_ = t.syncFolders() // without it a power cut leaves old names behind, which harms nothing
+	_ = t.syncDirs() // an error is harmless: old names may reappear after a power failure
 	return errors.Join(errs...)
 }
 
-// syncFolders makes the names in the changed folders survive a power cut.
-func (t *transaction) syncFolders() error {
-	slices.Sort(t.folders)
-	below, above := slices.Compact(t.folders), t.above
-	t.folders, t.above = nil, nil
+// syncDirs syncs the names in changed directories to disk.
+func (t *transaction) syncDirs() error {
+	slices.Sort(t.dirs)
+	below, above := slices.Compact(t.dirs), t.above
+	t.dirs, t.above = nil, nil
 	if len(below) > fewFiles {
 		if synced, err := t.syncAll(); synced || err != nil {
 			return err
 		}
 	}
 	return errors.Join(
-		abreast(above, func(dir string) error { return t.syncFolder(dir, os.Open) }),
-		abreast(below, func(dir string) error { return t.syncFolder(filepath.FromSlash(dir), t.w.root.Open) }),
+		parallel(above, func(dir string) error { return t.syncDir(dir, os.Open) }),
+		parallel(below, func(dir string) error { return t.syncDir(filepath.FromSlash(dir), t.w.root.Open) }),
 	)
 }
 
-// syncFolder ignores a directory whose last file was removed.
-func (t *transaction) syncFolder(name string, open func(string) (*os.File, error)) error {
-	if err := t.step("sync folder", name); err != nil {
+// syncDir ignores a directory that was removed with its last file.
+func (t *transaction) syncDir(name string, open func(string) (*os.File, error)) error {
+	if err := t.step("sync directory", name); err != nil {
 		return err
 	}
 	dir, err := open(name)
 	if err != nil {
-		return nil //nolint:nilerr // gone with its last file
+		return nil //nolint:nilerr // removed with its last file
 	}
 	err = dir.Sync()
 	_ = dir.Close() // nothing was written through it
@@ -363,14 +358,14 @@ func (t *transaction) syncFolder(name string, open func(string) (*os.File, error
 	return nil
 }
 
-// beside is a name in the same folder that nobody else has. Names that begin
-// with a dot are not compiled, should a power cut leave one behind.
-func beside(name, suffix string) string {
+// temporaryName returns a unique name in the same directory. It begins with a dot, so that Go does not
+// compile a file that a power failure leaves.
+func temporaryName(name, suffix string) string {
 	dir, base := path.Split(name)
 	return dir + "." + base + "." + strings.ToLower(rand.Text()[:8]) + "." + suffix
 }
 
-// cause drops the temporary name, which means nothing to the user.
+// cause removes the temporary name from an error.
 func cause(err error) error {
 	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
 		return pathError.Err

@@ -14,11 +14,11 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// before and after differ in everything a plan can do.
+// before and after differ in all kinds of changes.
 func before(t *testing.T) templates.Tree {
 	return tree(t,
-		file("managed", "a/old.go", "1\n"), file("managed", "a/b/gone.go", "1\n"), file("merged", "Makefile", "1\n"),
-		file("merged", "gone.mk", "1\n"), file("yours", "mine.go", "1\n"), file("block", "r.md", facts("1")))
+		file("managed", "a/old.go", "1\n"), file("managed", "a/b/removed.go", "1\n"), file("merged", "Makefile", "1\n"),
+		file("merged", "removed.mk", "1\n"), file("yours", "mine.go", "1\n"), file("block", "r.md", facts("1")))
 }
 
 func after(t *testing.T) templates.Tree {
@@ -27,7 +27,7 @@ func after(t *testing.T) templates.Tree {
 		file("yours", "mine.go", "2\n"), file("block", "r.md", facts("2")), file("merged", "go.mod", "2\n"))
 }
 
-// setUp writes the first tree and some files that are not scaffold's.
+// setUp writes the first tree and files of the user.
 func setUp(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -37,7 +37,7 @@ func setUp(t *testing.T) string {
 	return dir
 }
 
-func TestApplyBringsTheWholeTree(t *testing.T) {
+func TestApplyWritesTheTree(t *testing.T) {
 	t.Parallel()
 	dir := setUp(t)
 	apply(t, dir, after(t))
@@ -60,16 +60,16 @@ func TestApplyTwiceWritesNothing(t *testing.T) {
 		t.Errorf("got %v and %d writes", notable(p), len(p.writes))
 	}
 	w := open(t, dir)
-	w.fault = func(step, name string) error { return fmt.Errorf("%s %s", step, name) }
+	w.injectFault = func(step, name string) error { return fmt.Errorf("%s %s", step, name) }
 	if err := w.Apply(t.Context(), p); err != nil {
 		t.Error(err)
 	}
 }
 
-// Whatever step fails, alone or with all that follow, the folder is as it was.
-func TestAFailedRunLeavesTheFolderAsItWas(t *testing.T) {
+// Each step fails, alone or with all that follow.
+func TestFailedApplyChangesNothing(t *testing.T) {
 	t.Parallel()
-	for _, start := range []string{"in a service", "in an empty folder", "in no folder"} {
+	for _, start := range []string{"in a service", "in an empty directory", "without a directory"} {
 		t.Run(start+", once", func(t *testing.T) { t.Parallel(); failsAtEachStep(t, start, true) })
 		t.Run(start+", from then on", func(t *testing.T) { t.Parallel(); failsAtEachStep(t, start, false) })
 	}
@@ -84,14 +84,14 @@ func failsAtEachStep(t *testing.T, start string, once bool) {
 		case "in a service":
 			dir = setUp(t)
 			parent = dir
-		case "in an empty folder":
+		case "in an empty directory":
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
 		was := snapshot(t, parent)
 		w, steps := open(t, dir), 0
-		w.fault = func(step, name string) error {
+		w.injectFault = func(step, name string) error {
 			steps++
 			if steps > failAt && (!once || steps == failAt+1) {
 				return fmt.Errorf("%s %s: %w", step, name, syscall.ENOSPC)
@@ -116,9 +116,9 @@ func failsAtEachStep(t *testing.T, start string, once bool) {
 	}
 }
 
-// The permissions are set after the sync, which opens the file for writing. Root may open a
-// read-only file, so the test looks at the permissions at that time.
-func TestAReadOnlyFileIsUpdated(t *testing.T) {
+// Permissions are set after the sync, which opens the file for writing. Root may open a read-only
+// file, so the test checks the permissions at the sync.
+func TestReadOnlyFileIsUpdated(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	apply(t, dir, tree(t, file("managed", "a.txt", "1\n")))
@@ -127,7 +127,7 @@ func TestAReadOnlyFileIsUpdated(t *testing.T) {
 	}
 	w := open(t, dir)
 	synced := 0
-	w.fault = func(step, _ string) error {
+	w.injectFault = func(step, _ string) error {
 		staged, err := filepath.Glob(filepath.Join(dir, ".a.txt.*.new"))
 		if step != "sync" || err != nil || len(staged) == 0 {
 			return err
@@ -152,9 +152,8 @@ func TestAReadOnlyFileIsUpdated(t *testing.T) {
 	}
 }
 
-// The user's own permissions stay; whether a file is run is the tree's to say,
-// and those run it who may read it.
-func TestAnUpdatedFileKeepsItsPermissions(t *testing.T) {
+// The tree determines only the execute bits, for those who may read.
+func TestUpdatedFileKeepsItsPermissions(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name            string
@@ -189,7 +188,7 @@ func TestAnUpdatedFileKeepsItsPermissions(t *testing.T) {
 	}
 }
 
-func TestAPlanWithAConflictWritesNothing(t *testing.T) {
+func TestPlanWithAConflictWritesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	put(t, dir, "b.go", "mine\n")
@@ -205,16 +204,15 @@ func TestAPlanWithAConflictWritesNothing(t *testing.T) {
 	equal(t, was, snapshot(t, dir))
 }
 
-// What cannot be put back is told beside the reason.
-func TestARollbackThatFailsIsTold(t *testing.T) {
+func TestFailedRollbackIsReportedWithTheCause(t *testing.T) {
 	t.Parallel()
 	dir := setUp(t)
 	w := open(t, dir)
-	w.fault = func(step, _ string) error {
+	w.injectFault = func(step, _ string) error {
 		if step != "place" {
 			return nil
 		}
-		// Somebody puts a folder where the first temporary file stood.
+		// A directory replaces the first temporary file.
 		entries, err := filepath.Glob(filepath.Join(dir, ".*.new"))
 		if err != nil || len(entries) == 0 {
 			return fmt.Errorf("no temporary files: %w", err)
@@ -229,18 +227,18 @@ func TestARollbackThatFailsIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = w.Apply(t.Context(), p)
-	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "\nputting things back: ") {
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "\nroll back: ") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestAnEndedContextLeavesTheFolderAsItWas(t *testing.T) {
+func TestCanceledApplyChangesNothing(t *testing.T) {
 	t.Parallel()
 	dir := setUp(t)
 	was := snapshot(t, dir)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	w := open(t, dir)
-	w.fault = func(step, _ string) error {
+	w.injectFault = func(step, _ string) error {
 		if step == "place" {
 			cancel(errors.New("interrupted"))
 		}
@@ -256,8 +254,8 @@ func TestAnEndedContextLeavesTheFolderAsItWas(t *testing.T) {
 	equal(t, was, snapshot(t, dir))
 }
 
-// Two services that are created at once write the same files at the root of their repository.
-func TestAFileThatAppearsMeanwhileWithTheSameContentIsKept(t *testing.T) {
+// Two services that are created concurrently write the same files at the root of their repository.
+func TestConcurrentlyCreatedEqualFileIsKept(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	put(t, dir, "README.md", "shop\n")
@@ -273,7 +271,7 @@ func TestAFileThatAppearsMeanwhileWithTheSameContentIsKept(t *testing.T) {
 			if err := os.RemoveAll(filepath.Join(dir, ".github")); err != nil {
 				t.Fatal(err)
 			}
-			w.fault = func(step, path string) error {
+			w.injectFault = func(step, path string) error {
 				if step == "mkdir" && path == ".github" {
 					put(t, dir, ".github/CODEOWNERS", "* me\n")
 				}
@@ -289,9 +287,9 @@ func TestAFileThatAppearsMeanwhileWithTheSameContentIsKept(t *testing.T) {
 	}
 }
 
-func TestAFileThatChangesMeanwhileStopsTheRun(t *testing.T) {
+func TestConcurrentChangeStopsApply(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"a/old.go", "go.mod", "a/b/gone.go"} {
+	for _, name := range []string{"a/old.go", "go.mod", "a/b/removed.go"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := setUp(t)
@@ -310,7 +308,7 @@ func TestAFileThatChangesMeanwhileStopsTheRun(t *testing.T) {
 	}
 }
 
-func TestALinkThatAppearsMeanwhileLeadsNowhere(t *testing.T) {
+func TestConcurrentlyCreatedLinkIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	dir, outside := t.TempDir(), t.TempDir()
 	w := open(t, dir)
@@ -327,19 +325,19 @@ func TestALinkThatAppearsMeanwhileLeadsNowhere(t *testing.T) {
 	equal(t, map[string]string{}, contents(t, outside))
 }
 
-func TestAFolderThatCannotBeWrittenIsNamed(t *testing.T) {
+func TestReadOnlyDirectoryIsNamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "cmd"), 0o555); err != nil {
 		t.Fatal(err)
 	}
 	if f, err := os.Create(filepath.Join(dir, "cmd", "probe")); err == nil {
-		// The superuser writes anywhere; the message is then proven by injection.
+		// Root may write anywhere, so inject the error.
 		if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
 			t.Fatal(err)
 		}
 		w := open(t, dir)
-		w.fault = func(step, name string) error {
+		w.injectFault = func(step, name string) error {
 			if step == "sync" {
 				return &os.PathError{Op: "sync", Path: "temporary", Err: syscall.EACCES}
 			}

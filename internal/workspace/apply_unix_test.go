@@ -13,9 +13,8 @@ import (
 	"testing"
 )
 
-// The kernel itself refuses the last of three files here, half-way through its
-// bytes, as a full disk does: the limit on file sizes needs no privileges.
-func TestAFullDiskLeavesNothingBehind(t *testing.T) {
+// A limit on file sizes makes the kernel reject a part of the last file, as with a full disk.
+func TestFullDiskChangesNothing(t *testing.T) {
 	t.Parallel()
 	const variable = "WORKSPACE_TEST_FULL_DISK"
 	if dir := os.Getenv(variable); dir != "" {

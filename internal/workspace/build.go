@@ -12,25 +12,24 @@ import (
 	"syscall"
 )
 
-// build makes a folder that does not exist. It and those missing above it grow
-// under a name beside the topmost, and one rename gives that its own: even a
-// power cut leaves the whole service or none.
+// build creates a directory that does not exist. It builds it and its missing parents under a
+// temporary name and renames the topmost one, so that even after a power failure the service is
+// complete or absent.
 func (t *transaction) build(p Plan) error {
 	above := missing(t.w.dir)
 	if goruntime.GOOS == "windows" {
-		// A scanner that looks into a new file there makes the rename of its
-		// folder fail, now and then.
-		if err := t.makeRoot(above, t.w.dir); err != nil {
+		// The rename of a directory fails if a virus scanner reads a file in it.
+		if err := t.makeDirs(above, t.w.dir); err != nil {
 			return err
 		}
 		return t.run(p)
 	}
 	top := above[len(above)-1]
-	temporary := filepath.Join(filepath.Dir(top), beside(filepath.Base(top), "new"))
+	temporary := filepath.Join(filepath.Dir(top), temporaryName(filepath.Base(top), "new"))
 	for i, dir := range above {
 		above[i] = temporary + strings.TrimPrefix(dir, top)
 	}
-	if err := t.makeRoot(above, top); err != nil {
+	if err := t.makeDirs(above, top); err != nil {
 		return err
 	}
 	named, err := t.stageAll(p.writes, func(name string) string { return name })
@@ -38,15 +37,15 @@ func (t *transaction) build(p Plan) error {
 		return err
 	}
 	if named {
-		t.folders, t.above = nil, nil
+		t.dirs, t.above = nil, nil
 	}
-	if err := t.syncFolders(); err != nil {
+	if err := t.syncDirs(); err != nil {
 		return err
 	}
-	return t.arrive(temporary, top)
+	return t.rename(temporary, top)
 }
 
-// missing are the folder and those above it that do not exist, lowest first.
+// missing returns the directory and its missing parents, lowest first.
 func missing(dir string) []string {
 	dirs := []string{filepath.Clean(dir)}
 	for parent := filepath.Dir(dirs[0]); ; parent = filepath.Dir(parent) {
@@ -57,21 +56,21 @@ func missing(dir string) []string {
 	}
 }
 
-// makeRoot makes the folders, lowest first in the list, and works in the lowest
-// from now on. Errors name the folder that the user knows.
-func (t *transaction) makeRoot(dirs []string, known string) error {
+// makeDirs creates directories, listed lowest first, and opens the lowest as the workspace's root.
+// Errors name the directory known.
+func (t *transaction) makeDirs(dirs []string, known string) error {
 	for _, dir := range slices.Backward(dirs) {
 		if err := t.step("mkdir", known); err != nil {
 			return err
 		}
 		if err := os.Mkdir(dir, 0o755); err != nil {
-			return unmade(known, err)
+			return mkdirError(known, err)
 		}
 		t.onUndo(func() error { return os.Remove(dir) })
 	}
 	root, err := os.OpenRoot(dirs[0])
 	if err != nil {
-		return fmt.Errorf("open folder %s: %w", known, cause(err))
+		return fmt.Errorf("open directory %s: %w", known, cause(err))
 	}
 	t.w.root = root
 	t.onUndo(func() error {
@@ -82,8 +81,8 @@ func (t *transaction) makeRoot(dirs []string, known string) error {
 	return nil
 }
 
-// arrive gives the finished folder its name. The open root follows it.
-func (t *transaction) arrive(temporary, top string) error {
+// rename renames the finished directory. The open root stays valid.
+func (t *transaction) rename(temporary, top string) error {
 	if err := t.step("place", top); err != nil {
 		return err
 	}
@@ -91,15 +90,15 @@ func (t *transaction) arrive(temporary, top string) error {
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s appeared while scaffold ran; run it again", top)
 	case err != nil:
-		return unmade(top, err)
+		return mkdirError(top, err)
 	}
 	t.onUndo(func() error { return os.Rename(top, temporary) })
-	return t.syncFolder(filepath.Dir(top), os.Open)
+	return t.syncDir(filepath.Dir(top), os.Open)
 }
 
-func unmade(dir string, err error) error {
+func mkdirError(dir string, err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return fmt.Errorf("make folder %s: %w; choose another --dir", dir, cause(err))
+		return fmt.Errorf("create directory %s: %w; choose another --dir", dir, cause(err))
 	}
-	return fmt.Errorf("make folder %s: %w", dir, cause(err))
+	return fmt.Errorf("create directory %s: %w", dir, cause(err))
 }

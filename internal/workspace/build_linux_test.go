@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// The kernel refuses here, even if the superuser runs the tests: the thread
-// gives up its rights to files.
-func TestAParentThatMayNotBeWrittenIsNamed(t *testing.T) {
+// The thread drops its capabilities, so that the kernel rejects writes of root, too.
+func TestReadOnlyParentIsNamed(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()
 	for _, dir := range []string{filepath.Dir(parent), parent} {
@@ -38,7 +37,7 @@ func TestAParentThatMayNotBeWrittenIsNamed(t *testing.T) {
 		}
 		result <- w.Apply(t.Context(), p)
 	}()
-	want := "make folder " + w.dir + ": permission denied; choose another --dir"
+	want := "create directory " + w.dir + ": permission denied; choose another --dir"
 	if err := <-result; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

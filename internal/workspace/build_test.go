@@ -17,17 +17,16 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// Nobody, and no power cut, ever sees a part of a new service.
-func TestANewFolderGetsItsNameOnlyWhenItIsWhole(t *testing.T) {
+func TestNewDirectoryIsRenamedWhenComplete(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()
 	top := filepath.Join(parent, "deep")
 	w := open(t, filepath.Join(top, "er", "orders"))
 	var steps []string
-	w.fault = func(step, name string) error {
+	w.injectFault = func(step, name string) error {
 		steps = append(steps, step)
-		if _, err := os.Lstat(top); (err == nil) != (step == "sync folder" && name == parent) {
-			t.Errorf("%s %s: looking at %s gives %v", step, name, top, err)
+		if _, err := os.Lstat(top); (err == nil) != (step == "sync directory" && name == parent) {
+			t.Errorf("%s %s: stat %s returns %v", step, name, top, err)
 		}
 		return nil
 	}
@@ -38,20 +37,20 @@ func TestANewFolderGetsItsNameOnlyWhenItIsWhole(t *testing.T) {
 	if err := w.Apply(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(steps); steps[n-2] != "place" || steps[n-1] != "sync folder" || slices.Index(steps, "place") != n-2 {
-		t.Errorf("the name was not given once and last: %q", steps)
+	if n := len(steps); steps[n-2] != "place" || steps[n-1] != "sync directory" || slices.Index(steps, "place") != n-2 {
+		t.Errorf("the rename was not the last step: %q", steps)
 	}
 	entries, err := os.ReadDir(parent)
 	if err != nil || len(entries) != 1 {
-		t.Errorf("got %v, %v; want the service's folder alone", entries, err)
+		t.Errorf("got %v, %v; want only the service directory", entries, err)
 	}
 	equal(t, 0, len(notable(plan(t, w.dir, after(t)))))
 }
 
-// A power cut takes whatever was not synced, names included.
-func TestEveryFileAndEveryFolderThatGotANameIsSynced(t *testing.T) {
+// A power failure loses files and names that are not synced.
+func TestFilesAndDirectoriesAreSynced(t *testing.T) {
 	t.Parallel()
-	for _, start := range []string{"in a service", "in an empty folder", "in no folder"} {
+	for _, start := range []string{"in a service", "in an empty directory", "without a directory"} {
 		t.Run(start, func(t *testing.T) {
 			t.Parallel()
 			parent := t.TempDir()
@@ -59,21 +58,21 @@ func TestEveryFileAndEveryFolderThatGotANameIsSynced(t *testing.T) {
 			switch start {
 			case "in a service":
 				dir = setUp(t)
-			case "in an empty folder":
+			case "in an empty directory":
 				if err := os.MkdirAll(dir, 0o755); err != nil {
 					t.Fatal(err)
 				}
 			}
 			var was map[string]string
-			if start != "in no folder" {
+			if start != "without a directory" {
 				was = snapshot(t, dir)
 			}
 			w := open(t, dir)
 			synced := map[string]bool{}
 			last := ""
-			w.fault = func(step, name string) error {
+			w.injectFault = func(step, name string) error {
 				switch step {
-				case "sync", "sync folder":
+				case "sync", "sync directory":
 					synced[filepath.ToSlash(name)] = true
 				case "sync all":
 					markAll(t, w, synced)
@@ -96,7 +95,7 @@ func TestEveryFileAndEveryFolderThatGotANameIsSynced(t *testing.T) {
 					continue
 				}
 				if !synced[path.Dir(name)] {
-					t.Errorf("%s is new, but its folder was not synced", name)
+					t.Errorf("%s is new, but its directory was not synced", name)
 				}
 			}
 			for _, f := range p.writes {
@@ -104,14 +103,14 @@ func TestEveryFileAndEveryFolderThatGotANameIsSynced(t *testing.T) {
 					t.Errorf("%s was not synced", f.path)
 				}
 			}
-			if start == "in no folder" && !synced[filepath.ToSlash(parent)] {
-				t.Error("the folder in which the service's appeared was not synced")
+			if start == "without a directory" && !synced[filepath.ToSlash(parent)] {
+				t.Error("the parent directory was not synced")
 			}
 		})
 	}
 }
 
-// markAll marks what is below the service, under the names that files get.
+// markAll marks all files below the service by their final names.
 func markAll(t *testing.T, w *Workspace, synced map[string]bool) {
 	t.Helper()
 	staged := regexp.MustCompile(`(^|/)\.([^/]+)\.[a-z0-9]{8}\.new$`)
@@ -124,9 +123,8 @@ func markAll(t *testing.T, w *Workspace, synced map[string]bool) {
 	}
 }
 
-// A sync waits for the disk: a new service takes two, one of everything below it
-// and one of its name.
-func TestManyFilesAreSyncedAtOnce(t *testing.T) {
+// A new service needs two syncs: one of the file system and one of its name.
+func TestManyFilesNeedOneSync(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("this system syncs files one by one")
@@ -136,14 +134,14 @@ func TestManyFilesAreSyncedAtOnce(t *testing.T) {
 		dir  func(t *testing.T) string
 		want []string
 	}{
-		{"a new folder", func(t *testing.T) string { return filepath.Join(t.TempDir(), "orders") }, []string{"sync all", "sync folder"}},
-		{"an empty folder", func(t *testing.T) string { return t.TempDir() }, []string{"sync all", "sync all"}},
+		{"a new directory", func(t *testing.T) string { return filepath.Join(t.TempDir(), "orders") }, []string{"sync all", "sync directory"}},
+		{"an empty directory", func(t *testing.T) string { return t.TempDir() }, []string{"sync all", "sync all"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := open(t, tt.dir(t))
 			var syncs []string
-			w.fault = func(step, _ string) error {
+			w.injectFault = func(step, _ string) error {
 				if strings.HasPrefix(step, "sync") {
 					syncs = append(syncs, step)
 				}
@@ -169,14 +167,14 @@ func TestManyFilesAreSyncedAtOnce(t *testing.T) {
 	}
 }
 
-func TestAFolderThatAppearsMeanwhileIsLeftAlone(t *testing.T) {
+func TestConcurrentlyCreatedDirectoryIsNotChanged(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		appear func(dir string) error
 		want   string
 	}{
-		{"a folder", func(dir string) error { return os.Mkdir(dir, 0o755) }, " appeared while scaffold ran; run it again"},
+		{"a directory", func(dir string) error { return os.Mkdir(dir, 0o755) }, " appeared while scaffold ran; run it again"},
 		{"a file", func(dir string) error { return os.WriteFile(dir, []byte("mine"), 0o644) }, ": not a directory"},
 		{"a link to nothing", func(dir string) error { return os.Symlink("nowhere", dir) }, ": not a directory"},
 	} {
@@ -186,7 +184,7 @@ func TestAFolderThatAppearsMeanwhileIsLeftAlone(t *testing.T) {
 			dir := filepath.Join(parent, "orders")
 			w := open(t, dir)
 			var was map[string]string
-			w.fault = func(step, _ string) error {
+			w.injectFault = func(step, _ string) error {
 				if step != "place" {
 					return nil
 				}
@@ -212,7 +210,7 @@ func TestAFolderThatAppearsMeanwhileIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestAParentThatIsNoPlaceForAFolderIsNamed(t *testing.T) {
+func TestInvalidParentIsNamed(t *testing.T) {
 	t.Parallel()
 	parent := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(parent, nil, 0o644); err != nil {
@@ -223,14 +221,14 @@ func TestAParentThatIsNoPlaceForAFolderIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "make folder " + w.dir + ": not a directory"
+	want := "create directory " + w.dir + ": not a directory"
 	if err := w.Apply(t.Context(), p); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-// The folder was opened under another name than it has now.
-func TestAWorkspaceWorksOnInTheFolderThatItMade(t *testing.T) {
+// The directory was opened under its temporary name.
+func TestWorkspaceCanBeUsedAfterItsDirectoryIsCreated(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "orders")
 	w := open(t, dir)
@@ -247,7 +245,7 @@ func TestAWorkspaceWorksOnInTheFolderThatItMade(t *testing.T) {
 	}
 }
 
-func TestAbreastStopsAtTheFirstErrorAndKeepsToItsWriters(t *testing.T) {
+func TestParallelStopsAtTheFirstErrorAndLimitsItsWriters(t *testing.T) {
 	t.Parallel()
 	items := make([]int, 40*writers)
 	for i := range items {
@@ -255,7 +253,7 @@ func TestAbreastStopsAtTheFirstErrorAndKeepsToItsWriters(t *testing.T) {
 	}
 	var running, most, ran int
 	turn := make(chan struct{}, 1) // a lock
-	err := abreast(items, func(i int) error {
+	err := parallel(items, func(i int) error {
 		turn <- struct{}{}
 		running++
 		ran++
@@ -273,10 +271,10 @@ func TestAbreastStopsAtTheFirstErrorAndKeepsToItsWriters(t *testing.T) {
 	if !errors.Is(err, fs.ErrPermission) || most > writers || ran > 4*writers {
 		t.Errorf("got %v from %d of %d tasks, %d at a time", err, ran, len(items), most)
 	}
-	if err := abreast(items, func(int) error { return nil }); err != nil {
+	if err := parallel(items, func(int) error { return nil }); err != nil {
 		t.Error(err)
 	}
-	if err := abreast(nil, func(int) error { return fs.ErrPermission }); err != nil {
+	if err := parallel(nil, func(int) error { return fs.ErrPermission }); err != nil {
 		t.Error(err)
 	}
 }

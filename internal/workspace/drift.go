@@ -1,14 +1,12 @@
 package workspace
 
-// Drift is one generated file that is not what generating would write. The JSON
-// names are public.
+// Drift is a file that differs from what scaffold generate would write. The JSON keys are public.
 type Drift struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
 }
 
-// Drift returns what applying the plan would change, with the reason in words.
-// Files that are the user's never drift.
+// Drift returns the files that applying the plan would change. User-owned files do not drift.
 func (p Plan) Drift() []Drift {
 	var drift []Drift
 	for _, c := range p.Changes {
@@ -22,11 +20,11 @@ func (p Plan) Drift() []Drift {
 func (c Change) drift() string {
 	switch c.Action {
 	case Create:
-		return "it is missing"
+		return "missing"
 	case Update:
-		return "it is out of date"
+		return "out of date"
 	case Remove:
-		return "it is no longer generated"
+		return "no longer generated"
 	case Rewrite, Conflict:
 		return c.Note
 	}

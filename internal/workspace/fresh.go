@@ -10,9 +10,8 @@ import (
 	"strings"
 )
 
-// Fresh says why no new service can be written into the folder, or returns nil:
-// the folder does not exist, is empty, or holds only what a new repository
-// begins with (.git, .gitignore, a README, a licence).
+// Fresh returns an error if a new service cannot be created in the directory. It must not exist, be
+// empty, or have only files of a new repository (.git, .gitignore, a README, a license).
 func Fresh(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
@@ -30,20 +29,20 @@ func Fresh(dir string) error {
 		return nil
 	}
 	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "scaffold.yaml" }) {
-		return fmt.Errorf("%s holds a service already; run scaffold generate in it, or choose another --dir", describe(dir))
+		return fmt.Errorf("%s already has a service; run scaffold generate in it, or choose another --dir", describe(dir))
 	}
 	more := ""
 	if len(entries) > 1 {
 		more = " and " + count(len(entries)-1, "more file")
 	}
-	return fmt.Errorf("%s is not empty: it holds %s%s; choose another --dir", describe(dir), entries[0].Name(), more)
+	return fmt.Errorf("%s is not empty: it has %s%s; choose another --dir", describe(dir), entries[0].Name(), more)
 }
 
-// parentFresh looks above a folder that is not there: a file there is in the way.
+// parentFresh returns an error if the parent of a missing directory is a file.
 func parentFresh(dir string, err error) error {
 	parent := filepath.Dir(dir)
 	if info, parentErr := os.Stat(parent); parentErr == nil && !info.IsDir() {
-		return fmt.Errorf("%s is a file, so there is no place for %s; choose another --dir", parent, dir)
+		return fmt.Errorf("%s is a file, so %s cannot be created; choose another --dir", parent, dir)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

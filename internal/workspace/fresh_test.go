@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestFreshAcceptsWhatARepositoryBeginsWith(t *testing.T) {
+func TestFreshAcceptsANewRepository(t *testing.T) {
 	t.Parallel()
 	if err := Fresh(filepath.Join(t.TempDir(), "none")); err != nil {
 		t.Error(err)
@@ -23,17 +23,17 @@ func TestFreshAcceptsWhatARepositoryBeginsWith(t *testing.T) {
 	}
 }
 
-func TestFreshNamesWhatIsThere(t *testing.T) {
+func TestFreshNamesExistingFiles(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		files []string
 		want  string
 	}{
-		{"a file", []string{"main.go"}, " is not empty: it holds main.go; choose another --dir"},
-		{"many files", []string{"a.go", "b.go", "c/d.go", "README.md"}, " is not empty: it holds a.go and 2 more files; choose another --dir"},
-		{"a folder with the name of a readme", []string{"README/x"}, " is not empty: it holds README; choose another --dir"},
-		{"a service", []string{"scaffold.yaml", "a.go"}, " holds a service already; run scaffold generate in it, or choose another --dir"},
+		{"a file", []string{"main.go"}, " is not empty: it has main.go; choose another --dir"},
+		{"many files", []string{"a.go", "b.go", "c/d.go", "README.md"}, " is not empty: it has a.go and 2 more files; choose another --dir"},
+		{"a directory with the name of a readme", []string{"README/x"}, " is not empty: it has README; choose another --dir"},
+		{"a service", []string{"scaffold.yaml", "a.go"}, " already has a service; run scaffold generate in it, or choose another --dir"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +48,7 @@ func TestFreshNamesWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestFreshRefusesAFile(t *testing.T) {
+func TestFreshRejectsAFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "orders")
 	if err := os.WriteFile(path, nil, 0o644); err != nil {
@@ -57,7 +57,7 @@ func TestFreshRefusesAFile(t *testing.T) {
 	if err := Fresh(path); err == nil || err.Error() != path+" is a file; choose another --dir" {
 		t.Errorf("got %v", err)
 	}
-	want := path + " is a file, so there is no place for " + filepath.Join(path, "shop") + "; choose another --dir"
+	want := path + " is a file, so " + filepath.Join(path, "shop") + " cannot be created; choose another --dir"
 	if err := Fresh(filepath.Join(path, "shop")); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -59,7 +59,7 @@ func plan(t *testing.T, dir string, next templates.Tree) Plan {
 	return p
 }
 
-// apply plans and applies, and returns what was planned without what was kept.
+// apply plans and applies, and returns the planned changes without Keep.
 func apply(t *testing.T, dir string, next templates.Tree) []Change {
 	t.Helper()
 	w := open(t, dir)
@@ -101,7 +101,7 @@ func remove(t *testing.T, dir, name string) {
 	}
 }
 
-// snapshot maps each path below dir to its mode and content.
+// snapshot returns mode and content by path below dir.
 func snapshot(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	got := map[string]string{}
@@ -134,7 +134,7 @@ func snapshot(t *testing.T, dir string) map[string]string {
 	return got
 }
 
-// contents is a snapshot of the regular files outside of scaffold's state.
+// contents returns a snapshot of regular files outside of the state.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	got := map[string]string{}
@@ -153,5 +153,5 @@ func equal(t *testing.T, want, got any) {
 	}
 }
 
-// recordPath is where the manifest of a service lies.
+// recordPath is the default path of the manifest.
 const recordPath = DefaultState + "/manifest.json"

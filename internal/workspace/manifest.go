@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// DefaultState is where the state of a service lies in its folder.
+	// DefaultState is the default path of the state in the directory of a service.
 	DefaultState = ".scaffold"
-	// schemaVersion is raised when an older scaffold would misread the manifest.
+	// schemaVersion is incremented if an older scaffold would misread the manifest.
 	schemaVersion = 1
 )
 
-// manifest is what scaffold wrote last. Its form is public.
+// manifest records what scaffold wrote. Its format is public.
 type manifest struct {
 	Schema    int     `json:"schema"`
 	Generator string  `json:"generator"`
@@ -31,9 +31,8 @@ type manifest struct {
 	Files     []entry `json:"files"`
 }
 
-// entry records one file. The digest is that of the whole file as the template
-// had it, and for a block file that of its block. A block file that is no longer generated is
-// removed if its block and the rest of it are unchanged.
+// entry records a file. Digest is that of the generated file, for a block file that of its block. A
+// block file that is no longer generated is removed if block and rest are unchanged.
 type entry struct {
 	Path   string          `json:"path"`
 	Digest string          `json:"digest"`
@@ -42,7 +41,7 @@ type entry struct {
 	Mode   mode            `json:"mode"`
 }
 
-// mode is written in octal, as people read it.
+// mode is encoded in octal.
 type mode fs.FileMode
 
 func (m mode) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%04o", uint32(m)), nil }
@@ -64,8 +63,7 @@ func (m manifest) find(name string) (entry, bool) {
 	return m.Files[i], true
 }
 
-// encode writes one line for each file, so that merges in git meet as rarely
-// as the files themselves do.
+// encode writes one line for each file, to avoid conflicts in git merges.
 func (m manifest) encode() ([]byte, error) {
 	generator, err := json.Marshal(m.Generator)
 	if err != nil {
@@ -100,7 +98,7 @@ func encodeLines[T any](b *bytes.Buffer, key string, items []T) error {
 	return nil
 }
 
-// manifestPath is the record of what scaffold wrote.
+// manifestPath returns the path of the manifest.
 func (o Options) manifestPath() string { return cmp.Or(o.State, DefaultState) + "/manifest.json" }
 
 func (w *Workspace) readManifest() (manifest, error) {
@@ -118,8 +116,7 @@ func (w *Workspace) readManifest() (manifest, error) {
 }
 
 func decodeManifest(data []byte, opts Options) (manifest, error) {
-	// The version is read first and alone: a newer manifest may have keys that
-	// make no sense here.
+	// The version first: a newer manifest may have unknown keys.
 	var head struct {
 		Schema    int    `json:"schema"`
 		Generator string `json:"generator"`
@@ -152,7 +149,7 @@ func (m manifest) check() error {
 		case e.Path == "." || !fs.ValidPath(e.Path) || strings.EqualFold(first, ".git"):
 			return fmt.Errorf("%q is not the path of a generated file", e.Path)
 		case i > 0 && m.Files[i-1].Path >= e.Path:
-			return fmt.Errorf("%s stands twice or out of order", e.Path)
+			return fmt.Errorf("%s is a duplicate or out of order", e.Path)
 		case !slices.Contains(templates.Owners(), e.Owner):
 			return fmt.Errorf("%s: unknown owner %q", e.Path, e.Owner)
 		}
@@ -160,7 +157,7 @@ func (m manifest) check() error {
 	return nil
 }
 
-// damaged explains what is most often the reason: a merge in git.
+// damaged adds advice for the most common cause: a git merge.
 func damaged(name string, data []byte, err error) error {
 	line := 0
 	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
@@ -170,28 +167,27 @@ func damaged(name string, data []byte, err error) error {
 	if line > 0 {
 		place = fmt.Sprintf("%s:%d", name, line)
 	}
-	return fmt.Errorf("%s: %w; take one side of the merge in git and run scaffold generate", place, err)
+	return fmt.Errorf("%s: %w; resolve the git merge with one side of this file and run scaffold generate", place, err)
 }
 
-// newer compares released versions only: a checkout is newer than nothing and
-// nothing is newer than a checkout.
+// newer compares released versions. Versions of checkouts are not comparable.
 func newer(state, own string) bool {
 	return semver.IsValid(state) && semver.IsValid(own) && semver.Compare(state, own) > 0
 }
 
-// NewerStateError says that a newer scaffold wrote the service's state.
+// NewerStateError is the error of state that a newer scaffold wrote.
 type NewerStateError struct {
-	Manifest   string // path of the record
+	Manifest   string // path of the manifest
 	State, Own string // versions
 	Command    string // import path of the scaffold command
 }
 
-// Error names the version to install.
+// Error returns the message with the command that installs the newer version.
 func (e *NewerStateError) Error() string {
 	version := e.State
 	if !semver.IsValid(version) {
 		version = "latest"
 	}
-	return fmt.Sprintf("%s was written by scaffold %s and this is %s; install it with `go install %s@%s`",
+	return fmt.Sprintf("%s was written by scaffold %s, but this is %s; run `go install %s@%s`",
 		e.Manifest, e.State, e.Own, e.Command, version)
 }

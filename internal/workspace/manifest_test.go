@@ -13,7 +13,7 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-func TestTheManifestHasOneSortedLineForEachFile(t *testing.T) {
+func TestManifestHasOneSortedLinePerFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	script := file("yours", "run.sh", "x\r\n")
@@ -40,24 +40,24 @@ func TestTheManifestHasOneSortedLineForEachFile(t *testing.T) {
 `, string(got))
 }
 
-func TestAManifestThatMakesNoSenseIsRefused(t *testing.T) {
+func TestInvalidManifestIsRejected(t *testing.T) {
 	t.Parallel()
-	const advice = "; take one side of the merge in git and run scaffold generate"
+	const advice = "; resolve the git merge with one side of this file and run scaffold generate"
 	files := func(lines string) string {
 		return `{"schema": 1, "generator": "v0.1.0", "layers": [], "files": [` + lines + `]}`
 	}
 	for _, tt := range []struct{ name, manifest, want string }{
 		{"a merge in git", "{\n<<<<<<< HEAD\n", ".scaffold/manifest.json:2: invalid character '<' looking for beginning of object key string" + advice},
-		{"a key nobody knows", `{"schema": 1, "zebra": 1}`, `.scaffold/manifest.json: json: unknown field "zebra"` + advice},
+		{"an unknown key", `{"schema": 1, "zebra": 1}`, `.scaffold/manifest.json: json: unknown field "zebra"` + advice},
 		{"no schema", `{}`, ".scaffold/manifest.json: schema 0 is unknown" + advice},
 		{"a path that leads out", files(`{"path": "../x", "digest": "", "owner": "managed", "mode": "0644"}`),
 			`.scaffold/manifest.json: "../x" is not the path of a generated file` + advice},
 		{"git's own files", files(`{"path": ".git/config", "digest": "", "owner": "managed", "mode": "0644"}`),
 			`.scaffold/manifest.json: ".git/config" is not the path of a generated file` + advice},
-		{"nobody's file", files(`{"path": "a", "digest": "", "owner": "x", "mode": "0644"}`), `.scaffold/manifest.json: a: unknown owner "x"` + advice},
+		{"an unknown owner", files(`{"path": "a", "digest": "", "owner": "x", "mode": "0644"}`), `.scaffold/manifest.json: a: unknown owner "x"` + advice},
 		{"a file twice", files(`{"path": "a", "owner": "yours", "mode": "0644"}, {"path": "a", "owner": "yours", "mode": "0644"}`),
-			".scaffold/manifest.json: a stands twice or out of order" + advice},
-		{"a mode that is none", files(`{"path": "a", "owner": "yours", "mode": "rw"}`),
+			".scaffold/manifest.json: a is a duplicate or out of order" + advice},
+		{"an invalid mode", files(`{"path": "a", "owner": "yours", "mode": "rw"}`),
 			`.scaffold/manifest.json: mode "rw" is not octal permission bits` + advice},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -71,13 +71,13 @@ func TestAManifestThatMakesNoSenseIsRefused(t *testing.T) {
 	}
 }
 
-func TestStateOfANewerScaffoldIsRefusedByNameOfTheVersion(t *testing.T) {
+func TestStateOfANewerScaffoldIsRejectedWithItsVersion(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, state, own, want string }{
-		{"a newer release", `{"schema": 1, "generator": "v0.10.0"}`, "v0.9.0", ".scaffold/manifest.json was written by scaffold v0.10.0 and this is v0.9.0; " +
-			"install it with `go install example.org/scaffold/cmd/scaffold@v0.10.0`"},
-		{"a newer form from a checkout", `{"schema": 2, "generator": "devel", "new": {}}`, "v0.9.0", ".scaffold/manifest.json was written by scaffold devel and this is v0.9.0; " +
-			"install it with `go install example.org/scaffold/cmd/scaffold@latest`"},
+		{"a newer release", `{"schema": 1, "generator": "v0.10.0"}`, "v0.9.0", ".scaffold/manifest.json was written by scaffold v0.10.0, but this is v0.9.0; " +
+			"run `go install example.org/scaffold/cmd/scaffold@v0.10.0`"},
+		{"a newer form from a checkout", `{"schema": 2, "generator": "devel", "new": {}}`, "v0.9.0", ".scaffold/manifest.json was written by scaffold devel, but this is v0.9.0; " +
+			"run `go install example.org/scaffold/cmd/scaffold@latest`"},
 		{"an older release", `{"schema": 1, "generator": "v0.8.0"}`, "v0.9.0", ""},
 		{"a checkout", `{"schema": 1, "generator": "devel"}`, "v0.9.0", ""},
 		{"read by a checkout", `{"schema": 1, "generator": "v0.9.0"}`, "devel", ""},
@@ -141,13 +141,12 @@ func TestDigestsIgnoreLineEnds(t *testing.T) {
 	}
 }
 
-func TestOwnersOfTheManifestAreThoseOfTheTree(t *testing.T) {
+func TestManifestAcceptsAllOwners(t *testing.T) {
 	t.Parallel()
 	equal(t, []templates.Owner{"managed", "merged", "yours", "block"}, templates.Owners())
 }
 
-// A manifest comes out of merges in git. What is read at all is written back
-// with the same meaning.
+// FuzzDecodeManifest checks that a decoded manifest encodes with the same meaning.
 func FuzzDecodeManifest(f *testing.F) {
 	whole, err := manifest{schemaVersion, "v0.1.0", []Layer{{"scaffold", "v0.1.0", "sha256:0"}}, []entry{
 		{Path: "a.go", Digest: "sha256:1", Owner: "managed", Mode: 0o644}, {Path: "b/c.sh", Digest: "sha256:2", Owner: "merged", Mode: 0o755},

@@ -11,44 +11,44 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// Action is what happens to one file. The values are public.
+// Action is the change of a file. The values are public.
 type Action string
 
-// The actions, from those that write to those that do not.
+// The actions. Only the first four change files.
 const (
-	Create   Action = "create"   // it does not exist
-	Update   Action = "update"   // it is as scaffold wrote it, and the template or spec changed
-	Rewrite  Action = "rewrite"  // it is managed and was edited by hand
-	Remove   Action = "remove"   // it is no longer generated and unedited
+	Create   Action = "create"   // the file does not exist
+	Update   Action = "update"   // the file is unedited, and the template or spec changed
+	Rewrite  Action = "rewrite"  // the file is generated and was edited by hand
+	Remove   Action = "remove"   // the file is no longer generated and unedited
 	Keep     Action = "keep"     // nothing to do
-	Edited   Action = "edited"   // the user edited it and the template changed: it stays as it is
-	Deleted  Action = "deleted"  // the user deleted it: it stays away
-	Released Action = "released" // it is no longer generated, but edited or the user's: it stays
-	Conflict Action = "conflict" // nothing can be done without the user; nothing at all is written
+	Edited   Action = "edited"   // the user edited the file and the template changed: not updated
+	Deleted  Action = "deleted"  // the user deleted the file: not created again
+	Orphaned Action = "orphaned" // the file is no longer generated, but edited or user-owned: not removed
+	Conflict Action = "conflict" // the user has to act; nothing is written
 )
 
-// writes says whether the action changes the file.
+// writes reports whether the action changes the file.
 func (a Action) writes() bool {
 	return a == Create || a == Update || a == Rewrite || a == Remove
 }
 
-// Change is what happens to one file. The JSON names are public.
+// Change is the change of a file. The JSON keys are public.
 type Change struct {
 	Path   string          `json:"path"`
 	Owner  templates.Owner `json:"owner"`
 	Action Action          `json:"action"`
-	Note   string          `json:"note,omitempty"` // why, where the action does not say
+	Note   string          `json:"note,omitempty"` // the reason, if the action does not imply it
 }
 
-// Plan is everything that bringing a tree to the disk would do.
+// Plan is the changes that write a tree to disk.
 type Plan struct {
-	Changes []Change // one for each file, sorted by path
+	Changes []Change // for all files, sorted by path
 
 	writes  []write
 	removes []write // data is unused
 }
 
-// write is one file to write, and what stood there when it was planned.
+// write is a file to write, and the file on disk at the time of the plan.
 type write struct {
 	path string
 	data []byte
@@ -56,18 +56,17 @@ type write struct {
 	was  disk
 }
 
-// Conflicts returns the changes that stop the plan.
+// Conflicts returns the changes that prevent the plan.
 func (p Plan) Conflicts() []Change {
 	return slices.DeleteFunc(slices.Clone(p.Changes), func(c Change) bool { return c.Action != Conflict })
 }
 
-// Empty says whether applying the plan would change any file of the tree. The
-// record of versions in the manifest alone does not count.
+// Empty reports whether the plan changes no file of the tree. Changes of the manifest do not count.
 func (p Plan) Empty() bool {
 	return !slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Action.writes() })
 }
 
-// Count returns how many files have the action.
+// Count returns the number of files with the action.
 func (p Plan) Count(a Action) int {
 	n := 0
 	for _, c := range p.Changes {
@@ -78,8 +77,8 @@ func (p Plan) Count(a Action) int {
 	return n
 }
 
-// Then returns what both plans change, for a second plan that was applied after
-// this one. It is for telling, not for applying.
+// Then returns the changes of this plan and a second one that was applied after it. It is for reports
+// only.
 func (p Plan) Then(second Plan) Plan {
 	changes := slices.Clone(p.Changes)
 	for _, c := range second.Changes {
@@ -94,13 +93,12 @@ func (p Plan) Then(second Plan) Plan {
 	return Plan{Changes: changes}
 }
 
-// Plan compares the tree with the folder and with what was written last. It
-// changes nothing.
+// Plan compares the tree with the directory and the manifest. It changes nothing.
 func (w *Workspace) Plan(next templates.Tree) (Plan, error) {
 	p := planner{w: w}
 	for _, f := range next {
 		if f.Path == w.opts.manifestPath() || strings.HasPrefix(f.Path, w.opts.State+"/base/") {
-			return Plan{}, fmt.Errorf("%s: the path is kept for scaffold's own state", f.Path)
+			return Plan{}, fmt.Errorf("%s: the path is reserved for scaffold's state", f.Path)
 		}
 		if err := p.file(f); err != nil {
 			return Plan{}, err
@@ -110,7 +108,7 @@ func (w *Workspace) Plan(next templates.Tree) (Plan, error) {
 		if _, stays := next.Find(e.Path); stays {
 			continue
 		}
-		if err := p.gone(e); err != nil {
+		if err := p.noLongerGenerated(e); err != nil {
 			return Plan{}, err
 		}
 	}
@@ -127,21 +125,21 @@ type planner struct {
 	files []entry
 }
 
-// candidate is one file of the tree with everything known about it.
+// candidate is a file of the tree with its state.
 type candidate struct {
 	templates.File
 	disk  disk
 	last  entry
-	known bool // last is what scaffold wrote
+	known bool // last is recorded
 }
 
-// pristine says whether the file is as scaffold wrote it.
+// pristine reports whether the file is as scaffold wrote it.
 func (c candidate) pristine() bool {
 	return c.known && c.last.Owner != templates.Block &&
 		digest(c.disk.data) == c.last.Digest && sameMode(c.disk.mode, fs.FileMode(c.last.Mode))
 }
 
-// current says whether the file is as the tree wants it.
+// current reports whether the file is as in the tree.
 func (c candidate) current() bool {
 	return digest(c.disk.data) == digest(c.Data) && sameMode(c.disk.mode, c.Mode)
 }
@@ -159,18 +157,18 @@ func (p *planner) file(f templates.File) error {
 	}
 	switch f.Owner {
 	case templates.Managed:
-		p.managed(c)
+		p.generated(c)
 	case templates.Merged:
 		return p.merged(c)
 	case templates.Block:
 		p.block(c)
 	default:
-		p.yours(c)
+		p.userOwned(c)
 	}
 	return nil
 }
 
-func (p *planner) managed(c candidate) {
+func (p *planner) generated(c candidate) {
 	switch {
 	case !c.disk.exists:
 		p.put(c, Create, "")
@@ -179,12 +177,12 @@ func (p *planner) managed(c candidate) {
 	case c.pristine():
 		p.put(c, Update, "")
 	case c.known && c.last.Owner == templates.Managed:
-		p.put(c, Rewrite, "it was edited by hand")
+		p.put(c, Rewrite, "edited by hand")
 	case c.known && c.last.Owner == templates.Block:
-		p.change(c, Conflict, "it is managed from now on, and may hold text of yours; move that away and delete it")
+		p.change(c, Conflict, "scaffold generates the whole file now, but it may have your text; move your text away and delete the file")
 		return
 	case c.known:
-		p.change(c, Conflict, "it is managed from now on, but you edited it; move your changes away and delete it")
+		p.change(c, Conflict, "scaffold generates the whole file now, but you edited it; move your changes away and delete the file")
 		return
 	default:
 		p.change(c, Conflict, "a file that scaffold did not write is in the way; move it away")
@@ -204,13 +202,13 @@ func (p *planner) merged(c candidate) error {
 	case c.current():
 		p.change(c, Keep, "")
 	case !c.known:
-		p.change(c, Keep, "it was here before")
+		p.change(c, Keep, "it existed before")
 	case c.pristine():
 		p.put(c, Update, "")
 	case c.last.Digest == digest(c.Data):
 		p.change(c, Keep, "")
 	default:
-		p.change(c, Edited, "you edited it and the template changed; yours stays")
+		p.change(c, Edited, "you edited it and the template changed; your version is kept")
 		p.files = append(p.files, c.last)
 		return nil
 	}
@@ -218,7 +216,7 @@ func (p *planner) merged(c candidate) error {
 	return p.base(c)
 }
 
-func (p *planner) yours(c candidate) {
+func (p *planner) userOwned(c candidate) {
 	switch {
 	case !c.disk.exists && c.known:
 		p.change(c, Deleted, "you deleted it")
@@ -235,7 +233,7 @@ func (p *planner) yours(c candidate) {
 }
 
 func (p *planner) block(c candidate) {
-	// The tree verified its own markers.
+	// The tree has valid markers.
 	begin, end, _ := templates.FindBlock(c.Data)
 	want := c.Data[begin:end]
 	if !c.disk.exists {
@@ -250,7 +248,7 @@ func (p *planner) block(c candidate) {
 	}
 	from, to, err := templates.FindBlock(c.disk.data)
 	if err != nil {
-		p.change(c, Conflict, err.Error()+"; put it back, or move the file away to get a new one")
+		p.change(c, Conflict, err.Error()+"; restore it, or move the file away to get a new one")
 		return
 	}
 	have := c.disk.data[from:to]
@@ -261,14 +259,14 @@ func (p *planner) block(c candidate) {
 	case digest(have) == digest(want):
 		p.change(c, Keep, "")
 	case c.known && c.last.Owner == templates.Block && digest(have) != c.last.Digest:
-		p.replace(c, from, to, want, Rewrite, "its facts were edited by hand")
+		p.replace(c, from, to, want, Rewrite, "its block was edited by hand")
 	default:
 		p.replace(c, from, to, want, Update, "")
 	}
 	p.recordBlock(c, want)
 }
 
-// replace writes the user's file with another block, in its own line ends.
+// replace replaces the block in the user's file and keeps its line endings.
 func (p *planner) replace(c candidate, from, to int, block []byte, a Action, note string) {
 	if bytes.Contains(c.disk.data[from:to], []byte("\r\n")) {
 		block = bytes.ReplaceAll(block, []byte("\n"), []byte("\r\n"))
@@ -278,37 +276,37 @@ func (p *planner) replace(c candidate, from, to int, block []byte, a Action, not
 	p.put(c, a, note)
 }
 
-// asCreated says whether a block file on disk has no text but scaffold's.
+// asCreated reports whether a block file has only generated text.
 func (c candidate) asCreated() bool {
 	begin, end, err := templates.FindBlock(c.disk.data)
 	return err == nil && digest(c.disk.data[begin:end]) == c.last.Digest && digestAround(c.disk.data, begin, end) == c.last.Rest
 }
 
-// digestAround is that of a file without its block.
+// digestAround returns the digest of a file without its block.
 func digestAround(data []byte, begin, end int) string {
 	return digest(slices.Concat(data[:begin], data[end:]))
 }
 
-// gone plans for a file that is no longer generated.
-func (p *planner) gone(e entry) error {
+// noLongerGenerated plans the removal of a file that is no longer generated.
+func (p *planner) noLongerGenerated(e entry) error {
 	d, err := p.w.read(e.Path)
 	if err != nil {
 		return err
 	}
 	c := candidate{File: templates.File{Path: e.Path, Owner: e.Owner}, disk: d, last: e, known: true}
 	switch {
-	case !d.exists: // a folder in its place is not ours
+	case !d.exists: // also if a directory is in its place
 	case (e.Owner == templates.Managed || e.Owner == templates.Merged) && c.pristine(), e.Owner == templates.Block && c.asCreated():
 		p.change(c, Remove, "")
 		p.removes = append(p.removes, write{path: e.Path, was: d})
 	case e.Owner == templates.Yours:
-		p.change(c, Released, "it is no longer generated; it is yours and stays")
+		p.change(c, Orphaned, "no longer generated; kept, since it is user-owned")
 	case e.Owner == templates.Block: // only its block is recorded
-		p.change(c, Released, "it is no longer generated; it may hold text of yours, so it stays; delete it if it does not")
+		p.change(c, Orphaned, "no longer generated; kept, since it may have your text; delete it if it has none")
 	default:
-		p.change(c, Released, "it is no longer generated; you edited it, so it stays")
+		p.change(c, Orphaned, "no longer generated; kept, since you edited it")
 	}
-	if !owned(e.Owner) {
+	if !hasBase(e.Owner) {
 		return nil
 	}
 	base, err := p.w.read(p.w.basePath(e.Path))
@@ -318,7 +316,7 @@ func (p *planner) gone(e entry) error {
 	return err
 }
 
-// base keeps the pristine copy of a merged file.
+// base plans the base of a merged file.
 func (p *planner) base(c candidate) error {
 	name := p.w.basePath(c.Path)
 	d, err := p.w.read(name)
@@ -333,15 +331,15 @@ func (p *planner) base(c candidate) error {
 	case d.exists && digest(d.data) == digest(c.Data):
 		return nil
 	case c.known && c.last.Owner == templates.Merged && !d.exists:
-		p.change(state, Create, "the pristine copy was deleted")
+		p.change(state, Create, "deleted")
 	case c.known && c.last.Owner == templates.Merged && digest(d.data) != c.last.Digest:
-		p.change(state, Rewrite, "the pristine copy was edited by hand")
+		p.change(state, Rewrite, "edited by hand")
 	}
 	p.writes = append(p.writes, write{path: name, data: c.Data, mode: 0o644, was: d})
 	return nil
 }
 
-// manifest plans the record, which is written last.
+// manifest plans the manifest, which is written last.
 func (p *planner) manifest() error {
 	slices.SortFunc(p.files, func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
 	data, err := manifest{schemaVersion, p.w.opts.Generator, p.w.opts.Layers, p.files}.encode()

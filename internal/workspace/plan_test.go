@@ -9,9 +9,8 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// Each row writes the first tree, changes the disk as a user would, and brings
-// the second tree.
-func TestWhatHappensToAFileFollowsFromItsOwnerAndItsEdits(t *testing.T) {
+// Each case writes the first tree, changes files as a user would, and writes the second tree.
+func TestPlanByOwnerAndEdits(t *testing.T) {
 	t.Parallel()
 	const path = "docs/a.md"
 	first := func(o templates.Owner) templates.File { return file(o, path, "one\n") }
@@ -30,7 +29,7 @@ func TestWhatHappensToAFileFollowsFromItsOwnerAndItsEdits(t *testing.T) {
 		{"managed, unedited: updated", []templates.File{first("managed")}, leave, []templates.File{second("managed")},
 			[]Change{{path, "managed", Update, ""}}, map[string]string{path: "two\n"}},
 		{"managed, edited: rewritten", []templates.File{first("managed")}, edit, []templates.File{first("managed")},
-			[]Change{{path, "managed", Rewrite, "it was edited by hand"}}, map[string]string{path: "one\n"}},
+			[]Change{{path, "managed", Rewrite, "edited by hand"}}, map[string]string{path: "one\n"}},
 		{"managed, deleted: created again", []templates.File{first("managed")}, drop, []templates.File{first("managed")},
 			[]Change{{path, "managed", Create, ""}}, map[string]string{path: "one\n"}},
 		{"managed, edited to what comes: kept", []templates.File{first("managed")},
@@ -40,21 +39,21 @@ func TestWhatHappensToAFileFollowsFromItsOwnerAndItsEdits(t *testing.T) {
 		{"managed, no longer generated, unedited: removed", []templates.File{first("managed")}, leave, nil,
 			[]Change{{path, "managed", Remove, ""}}, map[string]string{}},
 		{"managed, no longer generated, edited: stays", []templates.File{first("managed")}, edit, nil,
-			[]Change{{path, "managed", Released, "it is no longer generated; you edited it, so it stays"}}, map[string]string{path: "mine\n"}},
+			[]Change{{path, "managed", Orphaned, "no longer generated; kept, since you edited it"}}, map[string]string{path: "mine\n"}},
 		{"managed, no longer generated, deleted: nothing", []templates.File{first("managed")}, drop, nil, nil, map[string]string{}},
 
 		{"merged, unedited: updated", []templates.File{first("merged")}, leave, []templates.File{second("merged")},
 			[]Change{{path, "merged", Update, ""}}, map[string]string{path: "two\n"}},
 		{"merged, edited, same template: kept", []templates.File{first("merged")}, edit, []templates.File{first("merged")},
 			nil, map[string]string{path: "mine\n"}},
-		{"merged, edited, new template: kept and told", []templates.File{first("merged")}, edit, []templates.File{second("merged")},
-			[]Change{{path, "merged", Edited, "you edited it and the template changed; yours stays"}}, map[string]string{path: "mine\n"}},
+		{"merged, edited, new template: kept and reported", []templates.File{first("merged")}, edit, []templates.File{second("merged")},
+			[]Change{{path, "merged", Edited, "you edited it and the template changed; your version is kept"}}, map[string]string{path: "mine\n"}},
 		{"merged, deleted: stays away", []templates.File{first("merged")}, drop, []templates.File{second("merged")},
 			[]Change{{path, "merged", Deleted, "you deleted it"}}, map[string]string{}},
 		{"merged, no longer generated, unedited: removed", []templates.File{first("merged")}, leave, nil,
 			[]Change{{path, "merged", Remove, ""}}, map[string]string{}},
 		{"merged, no longer generated, edited: stays", []templates.File{first("merged")}, edit, nil,
-			[]Change{{path, "merged", Released, "it is no longer generated; you edited it, so it stays"}}, map[string]string{path: "mine\n"}},
+			[]Change{{path, "merged", Orphaned, "no longer generated; kept, since you edited it"}}, map[string]string{path: "mine\n"}},
 
 		{"yours, template changed: never touched", []templates.File{first("yours")}, leave, []templates.File{second("yours")},
 			nil, map[string]string{path: "one\n"}},
@@ -62,19 +61,19 @@ func TestWhatHappensToAFileFollowsFromItsOwnerAndItsEdits(t *testing.T) {
 		{"yours, deleted: stays away", []templates.File{first("yours")}, drop, []templates.File{second("yours")},
 			[]Change{{path, "yours", Deleted, "you deleted it"}}, map[string]string{}},
 		{"yours, no longer generated: stays", []templates.File{first("yours")}, leave, nil,
-			[]Change{{path, "yours", Released, "it is no longer generated; it is yours and stays"}}, map[string]string{path: "one\n"}},
+			[]Change{{path, "yours", Orphaned, "no longer generated; kept, since it is user-owned"}}, map[string]string{path: "one\n"}},
 
 		{"not ours, where a managed file comes: conflict", nil, edit, []templates.File{first("managed")},
 			[]Change{{path, "managed", Conflict, "a file that scaffold did not write is in the way; move it away"}}, nil},
 		{"not ours, where a merged file comes: kept", nil, edit, []templates.File{first("merged")},
-			[]Change{{path, "merged", Keep, "it was here before"}}, map[string]string{path: "mine\n"}},
+			[]Change{{path, "merged", Keep, "it existed before"}}, map[string]string{path: "mine\n"}},
 		{"not ours, where a file of yours comes: kept", nil, edit, []templates.File{first("yours")}, nil, map[string]string{path: "mine\n"}},
 		{"not ours and not generated: not seen", nil, edit, nil, nil, map[string]string{path: "mine\n"}},
 
 		{"from merged to managed, unedited: updated", []templates.File{first("merged")}, leave, []templates.File{second("managed")},
 			[]Change{{path, "managed", Update, ""}}, map[string]string{path: "two\n"}},
 		{"from merged to managed, edited: conflict", []templates.File{first("merged")}, edit, []templates.File{second("managed")},
-			[]Change{{path, "managed", Conflict, "it is managed from now on, but you edited it; move your changes away and delete it"}}, nil},
+			[]Change{{path, "managed", Conflict, "scaffold generates the whole file now, but you edited it; move your changes away and delete the file"}}, nil},
 		{"from managed to merged, unedited: updated", []templates.File{first("managed")}, leave, []templates.File{second("merged")},
 			[]Change{{path, "merged", Update, ""}}, map[string]string{path: "two\n"}},
 		{"from managed to yours: kept", []templates.File{first("managed")}, leave, []templates.File{second("yours")}, nil, map[string]string{path: "one\n"}},
@@ -105,7 +104,7 @@ func TestWhatHappensToAFileFollowsFromItsOwnerAndItsEdits(t *testing.T) {
 	}
 }
 
-func TestABlockIsReplacedInTheUsersFile(t *testing.T) {
+func TestBlockIsReplacedInTheUsersFile(t *testing.T) {
 	t.Parallel()
 	const path = "observability/runbooks/OrdersDown.md"
 	generated := func(text string) templates.File {
@@ -121,13 +120,13 @@ func TestABlockIsReplacedInTheUsersFile(t *testing.T) {
 			[]Change{{path, "block", Update, ""}}, "# Ours\n" + facts("two") + "\nCall Ann."},
 		{"the same facts", "# Ours\n" + facts("one"), generated("one"), nil, "# Ours\n" + facts("one")},
 		{"edited facts", "# Ours\n" + facts("mine"), generated("one"),
-			[]Change{{path, "block", Rewrite, "its facts were edited by hand"}}, "# Ours\n" + facts("one")},
+			[]Change{{path, "block", Rewrite, "its block was edited by hand"}}, "# Ours\n" + facts("one")},
 		{"turned line ends stay", strings.ReplaceAll("# Ours\n"+facts("one")+"\n", "\n", "\r\n"), generated("two"),
 			[]Change{{path, "block", Update, ""}}, strings.ReplaceAll("# Ours\n"+facts("two")+"\n", "\n", "\r\n")},
 		{"no markers", "# Ours\n", generated("one"),
-			[]Change{{path, "block", Conflict, "the marker <!-- scaffold:facts:begin … --> is missing; put it back, or move the file away to get a new one"}}, ""},
+			[]Change{{path, "block", Conflict, "the marker <!-- scaffold:facts:begin … --> is missing; restore it, or move the file away to get a new one"}}, ""},
 		{"half a block", "# Ours\n" + templates.BlockBegin + " -->\n", generated("one"),
-			[]Change{{path, "block", Conflict, "the marker <!-- scaffold:facts:end --> is missing; put it back, or move the file away to get a new one"}}, ""},
+			[]Change{{path, "block", Conflict, "the marker <!-- scaffold:facts:end --> is missing; restore it, or move the file away to get a new one"}}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +144,7 @@ func TestABlockIsReplacedInTheUsersFile(t *testing.T) {
 	}
 }
 
-func TestADeletedRunbookStaysAwayAndOneNoLongerGeneratedStays(t *testing.T) {
+func TestDeletedRunbookIsNotCreatedAgainAndOrphanedOneIsKept(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	a, b := file("block", "a.md", facts("a")), file("block", "b.md", facts("b"))
@@ -155,13 +154,13 @@ func TestADeletedRunbookStaysAwayAndOneNoLongerGeneratedStays(t *testing.T) {
 	remove(t, dir, "a.md")
 	equal(t, []Change{
 		{"a.md", "block", Deleted, "you deleted it"},
-		{"b.md", "block", Released, "it is no longer generated; it may hold text of yours, so it stays; delete it if it does not"},
+		{"b.md", "block", Orphaned, "no longer generated; kept, since it may have your text; delete it if it has none"},
 		{"c.md", "block", Remove, ""},
 	}, apply(t, dir, tree(t, a)))
 	equal(t, map[string]string{"b.md": facts("b") + "\nWhat we learned.\n"}, contents(t, dir))
 }
 
-func TestWhatIsInTheWayIsNamed(t *testing.T) {
+func TestObstaclesAreConflicts(t *testing.T) {
 	t.Parallel()
 	link := func(t *testing.T, dir, target, name string) {
 		t.Helper()
@@ -174,16 +173,16 @@ func TestWhatIsInTheWayIsNamed(t *testing.T) {
 		setup func(t *testing.T, dir string)
 		want  string
 	}{
-		{"a folder", func(t *testing.T, dir string) { put(t, dir, "cmd/main.go/x", "") }, "a folder is in the way; move it away"},
-		{"a file in place of the folder", func(t *testing.T, dir string) { put(t, dir, "cmd", "") }, "its folder cmd is a file; move it away"},
+		{"a directory", func(t *testing.T, dir string) { put(t, dir, "cmd/main.go/x", "") }, "a directory is in the way; move it away"},
+		{"a file in place of the directory", func(t *testing.T, dir string) { put(t, dir, "cmd", "") }, "its directory cmd is a file; move it away"},
 		{"a link", func(t *testing.T, dir string) {
 			put(t, dir, "cmd/other", "x")
 			link(t, dir, "other", "cmd/main.go")
 		}, "a symbolic link is in the way; move it away"},
 		{"a link that leads out", func(t *testing.T, dir string) { link(t, dir, t.TempDir(), "cmd") },
-			"its folder cmd is a symbolic link that leads out of the service; move it away"},
+			"its directory cmd is a symbolic link out of the service; move it away"},
 		{"a link to nothing", func(t *testing.T, dir string) { link(t, dir, "nowhere", "cmd") },
-			"its folder cmd is a symbolic link to nothing; move it away"},
+			"its directory cmd is a broken symbolic link; move it away"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -197,7 +196,7 @@ func TestWhatIsInTheWayIsNamed(t *testing.T) {
 	}
 }
 
-func TestTheExecuteBitIsPartOfAFile(t *testing.T) {
+func TestChangedExecuteBitIsAnEdit(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	script := file("managed", "run.sh", "#!/bin/sh\n")
@@ -214,13 +213,13 @@ func TestTheExecuteBitIsPartOfAFile(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "run.sh"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, []Change{{"run.sh", "managed", Rewrite, "it was edited by hand"}}, apply(t, dir, tree(t, script)))
+	equal(t, []Change{{"run.sh", "managed", Rewrite, "edited by hand"}}, apply(t, dir, tree(t, script)))
 	if info, err = os.Stat(filepath.Join(dir, "run.sh")); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("got %v, want the user's own permissions with the execute bit back", info.Mode())
 	}
 }
 
-func TestThePristineCopyIsWhatTheTemplateHad(t *testing.T) {
+func TestBaseIsTheGeneratedFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	const base = ".scaffold/base/Makefile.base"
@@ -242,35 +241,35 @@ func TestThePristineCopyIsWhatTheTemplateHad(t *testing.T) {
 	equal(t, "two\n", read())
 
 	remove(t, dir, base)
-	equal(t, []Change{{base, "managed", Create, "the pristine copy was deleted"}}, apply(t, dir, two))
+	equal(t, []Change{{base, "managed", Create, "deleted"}}, apply(t, dir, two))
 	put(t, dir, base, "mine\n")
-	equal(t, []Drift{{base, "the pristine copy was edited by hand"}}, plan(t, dir, two).Drift())
+	equal(t, []Drift{{base, "edited by hand"}}, plan(t, dir, two).Drift())
 	apply(t, dir, two)
 	equal(t, "two\n", read())
 
 	apply(t, dir, tree(t))
 	if _, err := os.Stat(filepath.Join(dir, ".scaffold/base")); !os.IsNotExist(err) {
-		t.Errorf("the copy of a file that is no longer generated stays: %v", err)
+		t.Errorf("the copy of a file that is no longer generated is not removed: %v", err)
 	}
 }
 
-func TestAReadmeThatWasThereIsKeptForGood(t *testing.T) {
+func TestExistingReadmeIsNeverUpdated(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	put(t, dir, "README.md", "ours\n")
 	one, two := tree(t, file("merged", "README.md", "one\n")), tree(t, file("merged", "README.md", "two\n"))
 	apply(t, dir, one)
 	equal(t, []Change(nil), apply(t, dir, one))
-	equal(t, []Change{{"README.md", "merged", Edited, "you edited it and the template changed; yours stays"}}, apply(t, dir, two))
+	equal(t, []Change{{"README.md", "merged", Edited, "you edited it and the template changed; your version is kept"}}, apply(t, dir, two))
 	apply(t, dir, tree(t))
 	equal(t, map[string]string{"README.md": "ours\n"}, contents(t, dir))
 }
 
-func TestDriftNamesEachFileThatGeneratingWouldChange(t *testing.T) {
+func TestDrift(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	apply(t, dir, tree(t,
-		file("managed", "edited", "1"), file("managed", "old", "1"), file("managed", "lost", "1"), file("managed", "gone", "1"),
+		file("managed", "edited", "1"), file("managed", "old", "1"), file("managed", "lost", "1"), file("managed", "former", "1"),
 		file("merged", "merged", "1"), file("yours", "yours", "1"), file("managed", "same", "1")))
 	put(t, dir, "edited", "x")
 	put(t, dir, "merged", "x")
@@ -280,7 +279,7 @@ func TestDriftNamesEachFileThatGeneratingWouldChange(t *testing.T) {
 		file("managed", "edited", "1"), file("managed", "old", "2"), file("managed", "lost", "1"),
 		file("merged", "merged", "2"), file("yours", "yours", "2"), file("managed", "same", "1")))
 	equal(t, []Drift{
-		{"edited", "it was edited by hand"}, {"gone", "it is no longer generated"}, {"lost", "it is missing"}, {"old", "it is out of date"},
+		{"edited", "edited by hand"}, {"former", "no longer generated"}, {"lost", "missing"}, {"old", "out of date"},
 	}, p.Drift())
 	if p.Empty() || p.Count(Keep) != 2 || p.Count(Edited) != 1 {
 		t.Errorf("empty %v, kept %d, edited %d", p.Empty(), p.Count(Keep), p.Count(Edited))
@@ -295,15 +294,15 @@ func TestPlanningChangesNothing(t *testing.T) {
 		t.Errorf("got %v", p.Changes)
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("the folder was made: %v", err)
+		t.Errorf("the directory was created: %v", err)
 	}
 }
 
-func TestTheStateOfScaffoldIsNoFileOfTheTree(t *testing.T) {
+func TestTreeWithFilesInTheStateIsRejected(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{recordPath, ".scaffold/base/x.base"} {
 		if _, err := open(t, t.TempDir()).Plan(tree(t, file("managed", path, ""))); err == nil ||
-			err.Error() != path+": the path is kept for scaffold's own state" {
+			err.Error() != path+": the path is reserved for scaffold's state" {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -6,9 +6,8 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// Two trees with a state each share one folder: neither takes the other's files
-// for its own or for its leftovers.
-func TestTreesThatShareAFolder(t *testing.T) {
+// Neither tree changes or removes files of the other.
+func TestTreesWithDifferentStatesShareADirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	at := func(state string) *Workspace {
@@ -41,7 +40,7 @@ func TestTreesThatShareAFolder(t *testing.T) {
 		}
 	}
 	if _, ok := snapshot(t, dir)[recordPath]; ok {
-		t.Error("a state was written that belongs to nobody")
+		t.Error("an unexpected state was written")
 	}
 
 	put(t, dir, ".github/workflows/a.yml", "mine\n")
@@ -51,7 +50,7 @@ func TestTreesThatShareAFolder(t *testing.T) {
 	equal(t, 1, p.Count(Rewrite))
 	bring(one, tree(t))
 	if _, ok := snapshot(t, dir)[".github/workflows/b.yml"]; !ok {
-		t.Error("the file of the other tree is gone")
+		t.Error("the file of the other tree was removed")
 	}
 	if _, err := at(one).Plan(tree(t, file("managed", one+"/manifest.json", ""))); err == nil {
 		t.Error("a tree may write into its own state")

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncFileSystem writes everything on the file system of an open file to its disk.
+// syncFileSystem syncs the file system of an open file.
 func syncFileSystem(f *os.File) error {
 	raw, err := f.SyscallConn()
 	if err != nil {

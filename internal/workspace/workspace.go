@@ -1,14 +1,12 @@
-// Package workspace brings a generated tree onto the disk without ever losing
-// what the user wrote.
+// Package workspace writes a generated tree to disk and keeps the changes of users.
 //
-// [Open] looks at a service's folder, [Workspace.Plan] computes what each file
-// needs before anything is written, and [Workspace.Apply] writes all of it or
-// nothing. What scaffold wrote last is recorded in .scaffold/manifest.json, so
-// that an edited file is told from an old one. [Plan.Drift] is the same
-// knowledge as a check.
+// [Open] reads the state of a service's directory, [Workspace.Plan] computes the change of each
+// file, and [Workspace.Apply] writes all changes or none. .scaffold/manifest.json records what
+// scaffold wrote, to tell edited files from outdated ones. [Plan.Drift] reports the changes as a
+// check.
 //
-// Everything goes through [os.Root]: no path and no symbolic link leads out of
-// the folder. A Workspace is not safe for concurrent use.
+// All access is through [os.Root], so no path and no symbolic link leaves the directory. A
+// Workspace is not safe for concurrent use.
 package workspace
 
 import (
@@ -28,39 +26,38 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// Options says who writes.
+// Options are the options of a workspace.
 type Options struct {
 	Generator string  // version of scaffold, as in v0.1.0; "devel" in a checkout
-	Command   string  // import path of the scaffold command, for the advice to install a newer one
+	Command   string  // import path of the scaffold command, for the advice to install a newer version
 	Layers    []Layer // template layers, the embedded one first
-	// State is where the state lies in the folder, with forward slashes; default
-	// .scaffold. Trees that share a folder, as those of several services share the
-	// root of a repository, have a state each.
+	// State is the path of the state in the directory, with forward slashes; default .scaffold.
+	// Trees that share a directory, such as the root of a repository with several services, need
+	// different ones.
 	State string
 }
 
-// Layer is one source of templates. The embedded one is named scaffold; an
-// organisation's own follow it.
+// Layer is a source of templates. The embedded one is named scaffold; those of an organization
+// follow.
 type Layer struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 	Digest  string `json:"digest"`
 }
 
-// Workspace is the folder of one service.
+// Workspace is the directory of a service.
 type Workspace struct {
 	dir  string
-	root *os.Root // nil while the folder does not exist
+	root *os.Root // nil while the directory does not exist
 	opts Options
 	old  manifest
 
-	// fault, set by tests only, is asked before each step that changes the disk.
-	fault func(step, name string) error
+	// injectFault, set by tests only, runs before each step that changes the disk.
+	injectFault func(step, name string) error
 }
 
-// Open reads the state of a service's folder, which need not exist yet. State
-// that a newer scaffold wrote is refused with the command that installs it.
-// The caller closes the workspace.
+// Open reads the state of a service's directory, which may not exist yet. State of a newer scaffold
+// is a [NewerStateError]. The caller must close the workspace.
 func Open(dir string, opts Options) (*Workspace, error) {
 	opts.State = cmp.Or(opts.State, DefaultState)
 	w := &Workspace{dir: dir, opts: opts}
@@ -73,22 +70,22 @@ func Open(dir string, opts Options) (*Workspace, error) {
 	}
 	w.root = root
 	if w.old, err = w.readManifest(); err != nil {
-		_ = root.Close() // the first error is the one that helps
+		_ = root.Close() // the first error matters
 		return nil, err
 	}
 	return w, nil
 }
 
-// HasRecord reports whether the folder has the record of what scaffold wrote.
+// HasRecord reports whether the directory has a manifest.
 func (w *Workspace) HasRecord() bool { return w.old.Schema != 0 }
 
-// Recorded reports whether scaffold wrote the file, which may have been deleted since.
+// Recorded reports whether scaffold wrote the file, which may be deleted.
 func (w *Workspace) Recorded(name string) bool {
 	_, found := w.old.find(name)
 	return found
 }
 
-// Close releases the folder.
+// Close closes the directory.
 func (w *Workspace) Close() error {
 	if w.root == nil {
 		return nil
@@ -96,15 +93,15 @@ func (w *Workspace) Close() error {
 	return w.root.Close()
 }
 
-// disk is what stands at a path.
+// disk is the file at a path.
 type disk struct {
 	exists   bool
 	data     []byte
 	mode     fs.FileMode
-	obstacle string // why no file can be written there, or ""
+	obstacle string // why no file can be written, or ""
 }
 
-// read looks at a path without following a symbolic link at its end.
+// read reads a path without following a symbolic link at its end.
 func (w *Workspace) read(name string) (disk, error) {
 	if w.root == nil {
 		return disk{}, nil
@@ -119,11 +116,11 @@ func (w *Workspace) read(name string) (disk, error) {
 	case err != nil:
 		return disk{}, err
 	case info.IsDir():
-		return disk{obstacle: "a folder is in the way"}, nil
+		return disk{obstacle: "a directory is in the way"}, nil
 	case info.Mode()&fs.ModeSymlink != 0:
 		return disk{obstacle: "a symbolic link is in the way"}, nil
 	case !info.Mode().IsRegular():
-		return disk{obstacle: "something that is no regular file is in the way"}, nil
+		return disk{obstacle: "a file that is not regular is in the way"}, nil
 	}
 	data, err := userfile.ReadFS(w.root.FS(), name, userfile.LargeLimit)
 	if err != nil {
@@ -132,7 +129,7 @@ func (w *Workspace) read(name string) (disk, error) {
 	return disk{exists: true, data: data, mode: info.Mode().Perm()}, nil
 }
 
-// obstacle says why the folder could not be made, or returns "".
+// obstacle returns why a directory cannot be created, or "".
 func (w *Workspace) obstacle(dir string) (string, error) {
 	if dir == "." {
 		return "", nil
@@ -144,37 +141,37 @@ func (w *Workspace) obstacle(dir string) (string, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := w.root.Lstat(filepath.FromSlash(dir)); err == nil {
-			return "its folder " + dir + " is a symbolic link to nothing", nil
+			return "its directory " + dir + " is a broken symbolic link", nil
 		}
 		return "", nil
 	case err != nil:
-		// os.Root has no error value for a link that leads out of the folder.
+		// os.Root has no error value for a link out of the directory.
 		if link, linkErr := w.root.Lstat(filepath.FromSlash(dir)); linkErr == nil && link.Mode()&fs.ModeSymlink != 0 {
-			return "its folder " + dir + " is a symbolic link that leads out of the service", nil
+			return "its directory " + dir + " is a symbolic link out of the service", nil
 		}
 		return "", err
 	case !info.IsDir():
-		return "its folder " + dir + " is a file", nil
+		return "its directory " + dir + " is a file", nil
 	}
 	return "", nil
 }
 
-// digest names content. Line ends do not count, since git may turn them.
+// digest returns the digest of content. It ignores line endings, which git may change.
 func digest(data []byte) string {
 	sum := sha256.Sum256(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// sameMode compares what git keeps of a mode: whether the owner may execute.
+// sameMode compares the execute bit of the owner, the only one that git keeps.
 func sameMode(a, b fs.FileMode) bool {
 	return goruntime.GOOS == "windows" || a&0o100 == b&0o100
 }
 
-// basePath is where the pristine copy of a merged file stands.
+// basePath returns the path of the base of a merged file: the copy that scaffold wrote last.
 func (w *Workspace) basePath(name string) string { return w.opts.State + "/base/" + name + ".base" }
 
-// owned says whether scaffold keeps a pristine copy of the file.
-func owned(o templates.Owner) bool { return o == templates.Merged }
+// hasBase reports whether scaffold keeps a base of the file.
+func hasBase(o templates.Owner) bool { return o == templates.Merged }
 
 func count(n int, noun string) string {
 	if n == 1 {

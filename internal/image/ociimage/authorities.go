@@ -9,10 +9,9 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// authorities is the PEM file of Mozilla's certificate authorities as the Go
-// project publishes them. The machine's own would make the image depend on the
-// machine. Those that browsers trust only with constraints are in, as they are in
-// the bundles of Linux distributions: a PEM file cannot hold a constraint.
+// authorities returns a PEM file of Mozilla's certificate authorities from the Go project, so that
+// the image does not depend on the machine. As in Linux distributions, it includes those that
+// browsers trust with constraints, since PEM has no constraints.
 func authorities() ([]byte, error) {
 	var buf bytes.Buffer
 	for root := range bundle.Roots() {

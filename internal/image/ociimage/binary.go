@@ -9,23 +9,23 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// Binary is a program that can run in an image with no libraries beside it.
+// Binary is a static program.
 type Binary struct {
 	path         string
 	architecture string
-	revision     string    // of the commit it was built from; may be empty
-	committed    time.Time // of that commit; may be zero
+	revision     string    // commit of the build; may be empty
+	committed    time.Time // time of the commit; may be zero
 }
 
-// OpenBinary reads what the Go tool noted in the program. It refuses one that
-// would not start in the image.
+// OpenBinary reads the build information of a program. It rejects programs that do not run in the
+// image.
 func OpenBinary(path string) (Binary, error) {
 	if err := userfile.Regular(path); err != nil {
 		return Binary{}, fmt.Errorf("%w; build the binary first (make image does)", err)
 	}
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
-		return Binary{}, fmt.Errorf("%s is no program that Go built: %w", path, err)
+		return Binary{}, fmt.Errorf("%s is not a Go program: %w", path, err)
 	}
 	settings := map[string]string{}
 	for _, s := range info.Settings {
@@ -45,5 +45,5 @@ func runsInImage(path string, does bool, flag string) error {
 	if does {
 		return nil
 	}
-	return fmt.Errorf("%s was built without %s, which the image needs; build it as the Makefile does", path, flag)
+	return fmt.Errorf("%s was built without %s; build it with make image", path, flag)
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/observability-first/scaffold/internal/image/ociimage"
 )
 
-// build compiles an empty program as the Makefile of a service does, but for what
-// the arguments say.
+// build compiles an empty program with additional environment variables and arguments.
 func build(t *testing.T, env []string, args ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,7 +29,7 @@ func build(t *testing.T, env []string, args ...string) string {
 	return filepath.Join(dir, "app")
 }
 
-func TestOnlyWhatRunsInTheImageIsPacked(t *testing.T) {
+func TestProgramsThatDoNotRunInTheImageAreRejected(t *testing.T) {
 	t.Parallel()
 	text := filepath.Join(t.TempDir(), "text")
 	if err := os.WriteFile(text, []byte("#!/bin/sh\n"), 0o600); err != nil {
@@ -42,7 +41,7 @@ func TestOnlyWhatRunsInTheImageIsPacked(t *testing.T) {
 		want string
 	}{
 		"nothing":            {filepath.Join(t.TempDir(), "none"), "build the binary first"},
-		"a script":           {text, "is no program that Go built"},
+		"a script":           {text, "is not a Go program"},
 		"for another system": {build(t, []string{"GOOS=darwin"}, good...), "without GOOS=linux"},
 		"without time zones": {build(t, nil, "-trimpath"), "without -tags timetzdata"},
 		"with paths":         {build(t, nil, "-tags", "timetzdata"), "without -trimpath"},
@@ -56,7 +55,7 @@ func TestOnlyWhatRunsInTheImageIsPacked(t *testing.T) {
 	}
 }
 
-func TestTheImageSaysWhatItHolds(t *testing.T) {
+func TestImageHasMetadata(t *testing.T) {
 	t.Parallel()
 	b, err := ociimage.OpenBinary(build(t, nil, "-trimpath", "-tags", "other,timetzdata"))
 	if err != nil {
@@ -86,7 +85,7 @@ func TestTheImageSaysWhatItHolds(t *testing.T) {
 	}
 }
 
-func TestTagsAreWhole(t *testing.T) {
+func TestParseTag(t *testing.T) {
 	t.Parallel()
 	for text, good := range map[string]bool{
 		"orders:dev": true, "registry.acme.test/shop/orders:v1.4.2": true, "127.0.0.1:5000/orders:x": true,

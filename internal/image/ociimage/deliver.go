@@ -15,12 +15,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// ParseTag reads the name of an image with its tag, as in
-// registry.test/shop/orders:v1.4.2.
+// ParseTag parses an image name with a tag, as in registry.test/shop/orders:v1.4.2.
 func ParseTag(text string) (name.Tag, error) {
 	tag, err := name.NewTag(text, name.WithDefaultTag(""))
 	if err != nil {
-		return name.Tag{}, fmt.Errorf("%q is not the name of an image: %w", text, err)
+		return name.Tag{}, fmt.Errorf("invalid image name %q: %w", text, err)
 	}
 	if tag.TagStr() == "" {
 		return name.Tag{}, fmt.Errorf("%q has no tag; write one such as %[1]s:v1.0.0", text)
@@ -28,8 +27,8 @@ func ParseTag(text string) (name.Tag, error) {
 	return tag, nil
 }
 
-// Save writes the image as an archive that docker load and podman load read. A
-// run that is broken off leaves the archive of before.
+// Save writes the image as an archive for docker load and podman load. An interrupted run keeps the
+// previous archive.
 func Save(path string, tag name.Tag, image v1.Image) error {
 	part := path + ".part"
 	if err := tarball.WriteToFile(part, tag, image); err != nil {
@@ -38,20 +37,19 @@ func Save(path string, tag name.Tag, image v1.Image) error {
 	return os.Rename(part, path)
 }
 
-// Push sends the image to its registry, with what docker login or podman login
-// left on this machine.
+// Push pushes the image to its registry with the credentials of docker login or podman login.
 func Push(ctx context.Context, tag name.Tag, image v1.Image) error {
 	err := remote.Write(tag, image, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain))
 	if err == nil {
 		return nil
 	}
-	if refused, ok := errors.AsType[*transport.Error](err); ok && (refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden) {
-		return fmt.Errorf("push %s: the registry refuses: %w; log in (docker login %s, podman login %[3]s) as somebody who may write there", tag, err, tag.RegistryStr())
+	if rejected, ok := errors.AsType[*transport.Error](err); ok && (rejected.StatusCode == http.StatusUnauthorized || rejected.StatusCode == http.StatusForbidden) {
+		return fmt.Errorf("push %s: %w; log in as a user with write access (docker login %s or podman login %[3]s)", tag, err, tag.RegistryStr())
 	}
 	return fmt.Errorf("push %s: %w", tag, err)
 }
 
-// Size is how many bytes a registry keeps of the image.
+// Size returns the size of the image in a registry, in bytes.
 func Size(image v1.Image) (int64, error) {
 	manifest, err := image.Manifest()
 	if err != nil {

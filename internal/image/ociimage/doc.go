@@ -1,7 +1,6 @@
-// Package ociimage packs a Go binary into a container image without a container
-// engine: the binary, the certificate authorities of Mozilla and nothing else.
+// Package ociimage builds a container image of a Go binary and Mozilla's certificate authorities,
+// without a container engine.
 //
-// The image follows from its input alone. The same binary, options and scaffold
-// give the same digest on every machine and at any time: files have no owner but
-// root, one time, and a fixed order.
+// Images are reproducible: the same binary, options and scaffold produce the same digest. Files
+// have the owner root, a fixed time and a fixed order.
 package ociimage

@@ -19,28 +19,26 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// User is the number of the account that the program runs as, with the group of
-// the same number: the nonroot of distroless images. A number, because Kubernetes
-// cannot tell whether a name is root's (runAsNonRoot).
+// User is the numeric user and group of the program, as nonroot in distroless images. It is a number,
+// because Kubernetes cannot check a name for runAsNonRoot.
 const User = 65532
 
-// rootsPath is where Go looks first for certificate authorities on Linux.
+// rootsPath is the first path where Go searches certificate authorities on Linux.
 const rootsPath = "etc/ssl/certs/ca-certificates.crt"
 
-// Options is what an image says about its program.
+// Options are the options of an image.
 type Options struct {
 	Name    string // of the program in the image, and of the image
 	Version string
-	Source  string   // address of the repository; may be empty
+	Source  string   // URL of the repository; may be empty
 	Env     []string // as NAME=value
 	Ports   []int
-	// Created is the time of the image and of its files. Zero means that of the
-	// commit that the program was built from, else 1970.
+	// Created is the time of the image. Zero means the time of the program's commit, else 1970.
 	Created time.Time
 }
 
-// Pack returns the image. Its authorities are a layer of their own, which
-// registries and nodes keep from one version to the next.
+// Pack builds the image. The certificate authorities are a separate layer, which registries and nodes
+// reuse between versions.
 func Pack(b Binary, o Options) (v1.Image, error) {
 	program, err := os.ReadFile(b.path)
 	if err != nil {
@@ -81,10 +79,10 @@ func Pack(b Binary, o Options) (v1.Image, error) {
 	return mutate.ConfigFile(image, config)
 }
 
-func (b Binary) time(asked time.Time) time.Time {
+func (b Binary) time(created time.Time) time.Time {
 	switch {
-	case !asked.IsZero():
-		return asked.UTC()
+	case !created.IsZero():
+		return created.UTC()
 	case !b.committed.IsZero():
 		return b.committed.UTC()
 	}
@@ -116,7 +114,7 @@ func (o Options) config(b Binary) v1.Config {
 	}
 }
 
-// file is the one file of a layer.
+// file is the file of a layer.
 type file struct {
 	path    string
 	mode    int64
@@ -124,12 +122,12 @@ type file struct {
 	comment string
 }
 
-// layer is the file with the folders above it. The times of all are those of
-// 1970: a later one would make a layer new whose files are not.
+// layer returns a layer with the file and its parent directories. All times are 1970, so that an
+// unchanged file has an unchanged layer.
 func (f file) layer() (v1.Layer, error) {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
-	for _, dir := range foldersAbove(f.path) {
+	for _, dir := range dirsAbove(f.path) {
 		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: time.Unix(0, 0)}); err != nil {
 			return nil, err
 		}
@@ -148,8 +146,8 @@ func (f file) layer() (v1.Layer, error) {
 	}, tarball.WithMediaType(types.OCILayer))
 }
 
-// foldersAbove lists them from the root down.
-func foldersAbove(name string) []string {
+// dirsAbove returns the parent directories from the root down.
+func dirsAbove(name string) []string {
 	var dirs []string
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 		dirs = append(dirs, dir)
@@ -160,6 +158,5 @@ func foldersAbove(name string) []string {
 
 func hasTag(tags, tag string) bool { return slices.Contains(strings.Split(tags, ","), tag) }
 
-// program is the path of the program, in a folder that no name of a service
-// can take the place of.
+// program returns the path of the program.
 func (o Options) program() string { return "bin/" + o.Name }

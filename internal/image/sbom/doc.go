@@ -1,7 +1,5 @@
-// Package sbom writes down what a Go binary is made of: a CycloneDX document
-// from what the Go tool noted in the binary, with the licence of each module from
-// the vendored tree that it was built from.
+// Package sbom writes a CycloneDX document of a Go binary from its build information, with the
+// licenses of its vendored modules.
 //
-// The document follows from the binary and the tree alone: it holds no clock, no
-// serial number and no path of a machine.
+// Documents are reproducible: they have no time, no serial number and no paths of the machine.
 package sbom

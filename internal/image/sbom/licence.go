@@ -13,16 +13,16 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// certain is the share of a licence file, in per cent, that has to be text of
-// known licences. pkg.go.dev asks for the same before it shows a module.
+// certain is the minimum percentage of a license file that is text of known licenses, as on
+// pkg.go.dev.
 const certain = 75
 
-// licenceOf names the licence of a module as an SPDX expression. Several texts,
-// in one file or in several, all apply. vendored is the vendor folder.
+// licenceOf returns the license of a module as an SPDX expression. If there are several texts, all
+// apply. vendored is the vendor directory.
 func licenceOf(vendored fs.FS, module string) (string, error) {
 	entries, err := fs.ReadDir(vendored, module)
 	if err != nil {
-		return "", fmt.Errorf("%s is not vendored, so that its licence is not known; run go mod vendor", module)
+		return "", fmt.Errorf("%s is not vendored, so its licence is unknown; run go mod vendor", module)
 	}
 	var found []string
 	for _, e := range entries {
@@ -36,27 +36,27 @@ func licenceOf(vendored fs.FS, module string) (string, error) {
 		}
 		coverage := licensecheck.Scan(text)
 		if coverage.Percent < certain {
-			return "", fmt.Errorf("vendor/%s is no licence that is known (%.0f %% of it is); look at it, and leave the module out or ask your lawyer", name, coverage.Percent)
+			return "", fmt.Errorf("vendor/%s is not a known licence (%.0f %% of its text is); ask your legal team or remove the module", name, coverage.Percent)
 		}
 		for _, m := range coverage.Match {
 			found = append(found, m.ID)
 		}
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("%s has no licence file in vendor/%[1]s; without one nobody may ship it", module)
+		return "", fmt.Errorf("%s has no licence file in vendor/%[1]s and must not be distributed; remove the module", module)
 	}
 	slices.Sort(found)
 	return strings.Join(slices.Compact(found), " AND "), nil
 }
 
-// isLicenceFile knows the names that go mod vendor copies for a licence.
+// isLicenceFile reports whether go mod vendor copies a file as a license.
 func isLicenceFile(name string) bool {
 	stem, _, _ := strings.Cut(strings.ToUpper(name), ".")
 	stem, _, _ = strings.Cut(stem, "-")
 	return slices.Contains([]string{"LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "UNLICENSE"}, stem)
 }
 
-// licencesOf names them all, and every module that has none.
+// licencesOf returns the licenses of all modules. The error names all modules without one.
 func licencesOf(vendored fs.FS, modules []string) (map[string]string, error) {
 	licences := map[string]string{}
 	var problems []error

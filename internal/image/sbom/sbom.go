@@ -19,41 +19,40 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// goLicence is that of Go and its standard library (go.dev/LICENSE).
+// goLicence is the license of Go and its standard library (go.dev/LICENSE).
 const goLicence = "BSD-3-Clause"
 
-// specVersion is the version of CycloneDX that is written. Scanners are slow to
-// read the newest.
+// specVersion is the version of CycloneDX. Many scanners do not read the newest one.
 const specVersion = cdx.SpecVersion1_6
 
-// Subject is the binary that is described.
+// Subject is the described binary.
 type Subject struct {
 	Name    string // of the service
 	Version string
 	Info    *debug.BuildInfo
 }
 
-// Read reads what the Go tool noted in the binary.
+// Read reads the build information of a binary.
 func Read(path, name, version string) (Subject, error) {
 	if err := userfile.Regular(path); err != nil {
 		return Subject{}, err
 	}
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
-		return Subject{}, fmt.Errorf("%s is no program that Go built: %w", path, err)
+		return Subject{}, fmt.Errorf("%s is not a Go program: %w", path, err)
 	}
 	return Subject{Name: name, Version: version, Info: info}, nil
 }
 
-// Bill is what a binary is made of.
+// Bill is the bill of materials of a binary.
 type Bill struct {
 	subject  Subject
-	licences map[string]string // by the path that the code imports
+	licences map[string]string // by import path
 	sums     sums
 }
 
-// New lists the modules with their licences. It names every module that has
-// none that is known. tree is the folder of the service, with vendor and go.sum.
+// New returns the modules with their licenses. The error names all modules without a known one. tree
+// is the directory of the service, with vendor and go.sum.
 func New(s Subject, tree fs.FS) (Bill, error) {
 	var paths []string
 	for _, m := range s.Info.Deps {
@@ -68,10 +67,10 @@ func New(s Subject, tree fs.FS) (Bill, error) {
 	return Bill{s, licences, known}, errors.Join(errLicences, errSums)
 }
 
-// Modules is how many modules the binary holds, beside its own and Go.
+// Modules returns the number of modules, without the main module and Go.
 func (b Bill) Modules() int { return len(b.subject.Info.Deps) }
 
-// Licences is a table with the licence of each module.
+// Licences returns a table with the license of each module.
 func (b Bill) Licences() []byte {
 	var buf bytes.Buffer
 	w := tabwriter.NewWriter(&buf, 0, 0, 2, ' ', 0)
@@ -82,7 +81,7 @@ func (b Bill) Licences() []byte {
 	return buf.Bytes()
 }
 
-// JSON is the CycloneDX document.
+// JSON returns the CycloneDX document.
 func (b Bill) JSON() ([]byte, error) {
 	info := b.subject.Info
 	main := cdx.Component{
@@ -107,7 +106,7 @@ func (b Bill) JSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// components are the modules and Go's standard library, sorted by name.
+// components returns the modules and Go's standard library, sorted by name.
 func (b Bill) components() []cdx.Component {
 	goVersion := strings.TrimPrefix(b.subject.Info.GoVersion, "go")
 	list := []cdx.Component{{
@@ -121,9 +120,8 @@ func (b Bill) components() []cdx.Component {
 	return list
 }
 
-// module is a module as a component. One that another stands in for is named
-// as the other, since that is the code that a scanner has to look up; what it
-// replaces is its ancestor. A folder has no name of its own.
+// module returns a module as a component. A replaced module has the name of its replacement, which
+// scanners look up, and is its ancestor. A module that a directory replaces keeps its name.
 func module(m *debug.Module, licence string, known sums) cdx.Component {
 	code := linked(m)
 	c := cdx.Component{
@@ -134,7 +132,7 @@ func module(m *debug.Module, licence string, known sums) cdx.Component {
 	switch {
 	case m.Replace == nil:
 	case code == m:
-		c.Pedigree = &cdx.Pedigree{Notes: "built from the folder " + m.Replace.Path + " instead of the published module"}
+		c.Pedigree = &cdx.Pedigree{Notes: "built from the directory " + m.Replace.Path + " instead of the published module"}
 	default:
 		c.Pedigree = &cdx.Pedigree{Ancestors: &[]cdx.Component{{
 			Type: cdx.ComponentTypeLibrary, Name: m.Path, Version: m.Version, PackageURL: purl(m.Path, m.Version),
@@ -143,21 +141,22 @@ func module(m *debug.Module, licence string, known sums) cdx.Component {
 	return c
 }
 
-// linked is the module whose code is in the binary: the one that the code
-// imports, or the one that replaces it. A folder has no name of its own.
+// linked returns the module whose code is in the binary: the replacement, unless it is a directory.
 func linked(m *debug.Module) *debug.Module {
-	if m.Replace != nil && !isFolder(m.Replace.Path) {
+	if m.Replace != nil && !isDirectory(m.Replace.Path) {
 		return m.Replace
 	}
 	return m
 }
 
-// isFolder follows the rule of go.mod: a replacement without a version is a
-// path, which begins with a dot or a slash.
-func isFolder(path string) bool { return strings.HasPrefix(path, ".") || strings.HasPrefix(path, "/") }
+// isDirectory reports whether a replacement in go.mod is a directory, which begins with a dot or a
+// slash.
+func isDirectory(path string) bool {
+	return strings.HasPrefix(path, ".") || strings.HasPrefix(path, "/")
+}
 
-// purl is the package URL of a module: pkg:golang/NAMESPACE/NAME@VERSION. Module
-// paths need no escapes but for the plus of +incompatible.
+// purl returns the package URL of a module: pkg:golang/NAMESPACE/NAME@VERSION. Only the plus of
+// +incompatible needs an escape.
 func purl(path, version string) string {
 	url := "pkg:golang/" + path
 	if version == "" || version == "(devel)" {
@@ -166,8 +165,7 @@ func purl(path, version string) string {
 	return url + "@" + strings.ReplaceAll(version, "+", "%2B")
 }
 
-// hashes are the sum of go.sum: h1 is SHA-256 over the list of the files' sums,
-// in base64 there and in hexadecimal here.
+// hashes converts a sum of go.sum from base64 to hexadecimal. h1 is a SHA-256 of the sums of all files.
 func hashes(sum string) *[]cdx.Hash {
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(sum, "h1:"))
 	if err != nil || len(raw) == 0 {
@@ -180,8 +178,7 @@ func expression(licence string) *cdx.Licenses {
 	return &cdx.Licenses{{Expression: licence}}
 }
 
-// settings are those of the build that change what is in the binary, and the
-// commit.
+// settings returns the build settings that affect the binary, and the commit.
 func settings(info *debug.BuildInfo) *[]cdx.Property {
 	var list []cdx.Property
 	for _, s := range info.Settings {

@@ -30,7 +30,7 @@ func tree(t *testing.T) fstest.MapFS {
 		"vendor/acme.test/both/COPYING":       {Data: isc},
 		"vendor/acme.test/own/LICENSE":        {Data: []byte("You may read this on Tuesdays, and on no other day of the week.")},
 		"vendor/acme.test/none/none.go":       {Data: []byte("package none")},
-		"vendor/acme.test/none/LICENSE/x.txt": {Data: apache}, // a folder is no licence
+		"vendor/acme.test/none/LICENSE/x.txt": {Data: apache}, // a directory is not a license
 	}
 }
 
@@ -45,7 +45,7 @@ func module(path, version, sum string) *debug.Module {
 	return &debug.Module{Path: path, Version: version, Sum: sum}
 }
 
-func TestEveryModuleIsNamedWithItsLicence(t *testing.T) {
+func TestModulesHaveTheirLicence(t *testing.T) {
 	t.Parallel()
 	folder, fork := module("acme.test/both", "v0.0.0-00010101000000-000000000000", ""), module("acme.test/apache", "v1.0.0", "")
 	folder.Replace = &debug.Module{Path: "../both"}
@@ -71,7 +71,7 @@ func TestEveryModuleIsNamedWithItsLicence(t *testing.T) {
 		t.Errorf("the fork is %+v", c)
 	}
 	if c := parts["acme.test/both"]; !strings.Contains(c.Pedigree.Notes, "../both") || (*c.Licenses)[0].Expression != "Apache-2.0 AND ISC" {
-		t.Errorf("the module in a folder is %+v", c)
+		t.Errorf("the module in a directory is %+v", c)
 	}
 	if c := parts["acme.test/plain"]; (*c.Hashes)[0].Value != "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" {
 		t.Errorf("the sum of go.sum is missing: %+v", c)
@@ -80,7 +80,7 @@ func TestEveryModuleIsNamedWithItsLicence(t *testing.T) {
 		t.Errorf("Go is %+v, of %d parts", c, len(parts))
 	}
 	if bytes.Contains(document, []byte("GODEBUG")) || bytes.Contains(document, []byte("timestamp")) || bytes.Contains(document, []byte("serialNumber")) {
-		t.Errorf("the document says more than it should:\n%s", document)
+		t.Errorf("unexpected text in the document:\n%s", document)
 	}
 	want := "acme.test/both   v0.0.0-00010101000000-000000000000  Apache-2.0 AND ISC\n" +
 		"acme.test/fork   v1.0.1+incompatible                 Apache-2.0\n" +
@@ -91,7 +91,7 @@ func TestEveryModuleIsNamedWithItsLicence(t *testing.T) {
 	}
 }
 
-func TestModulesWithoutALicenceAreNamed(t *testing.T) {
+func TestModulesWithoutALicenceAreErrors(t *testing.T) {
 	t.Parallel()
 	_, err := sbom.New(subject(
 		module("acme.test/own", "v1.0.0", ""), module("acme.test/apache", "v1.0.0", ""),
@@ -101,10 +101,10 @@ func TestModulesWithoutALicenceAreNamed(t *testing.T) {
 		t.Fatal("no problem was found")
 	}
 	for _, want := range []string{
-		"vendor/acme.test/own/LICENSE is no licence that is known",
+		"vendor/acme.test/own/LICENSE is not a known licence",
 		"acme.test/none has no licence file",
 		"acme.test/absent is not vendored",
-		"acme.test/absent v1.0.0 is in the binary and not in go.sum",
+		"acme.test/absent v1.0.0 is in the binary but not in go.sum",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

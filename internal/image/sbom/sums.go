@@ -10,8 +10,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// sums are those of go.sum, by path and version. A binary that was built from
-// vendor/ holds none.
+// sums are the sums of go.sum by path and version. A binary that was built from vendor/ has none.
 type sums map[string]string
 
 func (s sums) of(m *debug.Module) string {
@@ -21,8 +20,7 @@ func (s sums) of(m *debug.Module) string {
 	return s[m.Path+" "+m.Version]
 }
 
-// readSums reads go.sum. Every module of the binary has to be there, but for one
-// that is built from a folder.
+// readSums reads go.sum. Modules of the binary that are not in it are errors, except directories.
 func readSums(tree fs.FS, modules []*debug.Module) (sums, error) {
 	text, err := userfile.ReadFS(tree, "go.sum", userfile.LargeLimit)
 	if err != nil {
@@ -38,7 +36,7 @@ func readSums(tree fs.FS, modules []*debug.Module) (sums, error) {
 	for _, m := range modules {
 		code := linked(m)
 		if known.of(code) == "" && (m.Replace == nil || code != m) {
-			problems = append(problems, fmt.Errorf("%s %s is in the binary and not in go.sum; build the binary again", code.Path, code.Version))
+			problems = append(problems, fmt.Errorf("%s %s is in the binary but not in go.sum; build the binary again", code.Path, code.Version))
 		}
 	}
 	return known, errors.Join(problems...)

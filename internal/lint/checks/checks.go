@@ -1,5 +1,5 @@
-// Package checks finds mistakes in a service on disk, and in rule files and dashboards of any
-// origin by what is known of the metrics that they read.
+// Package checks finds errors in generated services, and in rule files and dashboards of any
+// origin.
 package checks
 
 import (
@@ -10,22 +10,22 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// Check looks for one kind of fault in a generated service, without network.
+// Check finds one kind of error in a generated service, without network.
 type Check interface {
-	// Name is a word for the kind, as in drift. It is public.
+	// Name returns the public name of the check, as in drift.
 	Name() string
-	// Run returns what it found. An error means that it had no way to look.
+	// Run returns the findings, or an error if it cannot check the service.
 	Run(context.Context, project.Target) ([]lint.Finding, error)
 }
 
-// All are the checks of a service beside [Drift], in the order of their reports.
+// All returns the checks of a service except [Drift], in the order of their reports.
 func All() []Check {
 	return []Check{
 		namesCheck{}, routesCheck{}, lintCheck{}, signalsCheck{}, variablesCheck{}, goVersionCheck{}, replaceCheck{}, rulesCheck{}, deployCheck{},
 	}
 }
 
-// Drift finds files that are not what generating would write.
+// Drift finds files that differ from what scaffold generate would write.
 type Drift struct{}
 
 // Name implements [Check].
@@ -38,7 +38,7 @@ func (Drift) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 		found = append(found, lint.Finding{File: spec.FileName, Line: p.Line, Column: p.Column, Message: p.Path + ": " + p.Message})
 	}
 	if len(found) > 0 {
-		return found, nil // files that generating would not write have not drifted
+		return found, nil // scaffold generate rejects the spec and writes no files
 	}
 	for _, d := range t.Plan.Drift() {
 		found = append(found, lint.Finding{File: d.Path, Message: d.Reason + "; run scaffold generate"})

@@ -22,8 +22,8 @@ var (
 	variableName = regexp.MustCompile(`^(.*/env/[^/]+)/name$`)
 )
 
-// connections finds overlays whose instances together may hold more connections
-// than the database allows. What the spec alone decides is within the budget.
+// connections finds overlays whose instances together may open more connections than the
+// database allows. The spec is checked when it is parsed.
 func (o overlay) connections() []lint.Finding {
 	if !o.service.HasPostgres() {
 		return nil
@@ -35,15 +35,15 @@ func (o overlay) connections() []lint.Finding {
 	if !poolSet && !mostSet && !countSet && !surgeSet {
 		return nil
 	}
-	size, bad := whole(pool, poolSet, o.service.PoolSize())
+	size, bad := integer(pool, poolSet, o.service.PoolSize())
 	if bad != nil {
 		return []lint.Finding{*bad}
 	}
-	replicas, bad := whole(most, mostSet, o.service.Deploy.Replicas.Max)
+	replicas, bad := integer(most, mostSet, o.service.Deploy.Replicas.Max)
 	if bad != nil {
-		return nil // the check of the bounds names it
+		return nil // replicas reports it
 	}
-	if n, bad := whole(count, countSet, 0); bad == nil {
+	if n, bad := integer(count, countSet, 0); bad == nil {
 		replicas = max(replicas, n)
 	}
 	more, bad := surgeOf(surge, surgeSet, replicas)
@@ -58,7 +58,7 @@ func (o overlay) connections() []lint.Finding {
 	return []lint.Finding{{File: at.File, Line: at.Line, Column: at.Column, Message: message}}
 }
 
-// overBudget says by how much so many pools exceed the budget, or nothing.
+// overBudget returns a message if the pools of all instances exceed the budget.
 func overBudget(budget, replicas, surge, size int) string {
 	instances := replicas + surge
 	sum := instances*size + spec.MigrationConnections
@@ -73,7 +73,7 @@ func overBudget(budget, replicas, surge, size int) string {
 		instances, replicas, surge, size, spec.MigrationConnections, sum, budget, advice)
 }
 
-// autoscaler is the kind that bounds the replicas, and where it has the maximum.
+// autoscaler returns the kind of the autoscaler and the pointer of its maximum.
 func (o overlay) autoscaler() (kind string, most *regexp.Regexp) {
 	if o.deploy.Autoscale.Source == spec.SourceKEDA {
 		return "ScaledObject", regexp.MustCompile(`^/spec/maxReplicaCount$`)
@@ -81,15 +81,15 @@ func (o overlay) autoscaler() (kind string, most *regexp.Regexp) {
 	return "HorizontalPodAutoscaler", regexp.MustCompile(`^/spec/maxReplicas$`)
 }
 
-// poolChange is where the overlay sets the size of the pool. A patch of the
-// container wins over the variables of the ConfigMap.
+// poolChange returns the change of the pool size. A patch of the container overrides the
+// ConfigMap.
 func (o overlay) poolChange() (kustomization.Change, bool) {
 	for i, c := range slices.Backward(o.changes) {
 		match := variableName.FindStringSubmatch(c.Pointer)
 		if match == nil || c.Value != poolVariable {
 			continue
 		}
-		for _, j := range []int{i + 1, i - 1} { // name and value stand beside each other
+		for _, j := range []int{i + 1, i - 1} { // name and value are adjacent, in any order
 			if j >= 0 && j < len(o.changes) && o.changes[j].Pointer == match[1]+"/value" {
 				return o.changes[j], true
 			}
@@ -103,7 +103,8 @@ func (o overlay) poolChange() (kustomization.Change, bool) {
 	return kustomization.Change{}, false
 }
 
-// surgeOf is how many instances a rollout adds: a number or a percentage.
+// surgeOf returns the number of instances that a rollout adds. maxSurge is a number or a
+// percentage.
 func surgeOf(c kustomization.Change, set bool, replicas int) (int, *lint.Finding) {
 	if !set || c.Value == "" {
 		return spec.Surge(replicas, spec.SurgePercent), nil
@@ -113,10 +114,10 @@ func surgeOf(c kustomization.Change, set bool, replicas int) (int, *lint.Finding
 			return spec.Surge(replicas, percent), nil
 		}
 	}
-	return whole(c, set, 0)
+	return integer(c, set, 0)
 }
 
-// first is the first change that is set.
+// first returns the first change that is set.
 func first(changes []kustomization.Change, set []bool) kustomization.Change {
 	return changes[slices.Index(set, true)]
 }

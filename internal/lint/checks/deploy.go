@@ -23,8 +23,8 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// deployCheck holds what overlays change to the spec. Most of it an API server
-// would accept: a grace period that kills, an interval that rules do not know.
+// deployCheck compares overlays with the spec. An API server accepts most of these errors, such
+// as a short grace period or another scrape interval than that of the rules.
 type deployCheck struct{}
 
 func (deployCheck) Name() string { return "deploy" }
@@ -37,7 +37,7 @@ func (deployCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, err
 	}
 	entries, err := os.ReadDir(filepath.Join(t.Dir, overlaysDir))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // they are the user's
+		return nil, nil // the user removed the overlays
 	}
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (deployCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, err
 		}
 		dir := path.Join(overlaysDir, e.Name())
 		if src, err := userfile.ReadOptional(filepath.Join(t.Dir, path.Join(dir, kustomization.FileName)), userfile.LargeLimit); err != nil || src == nil {
-			continue // no overlay; what cannot be read kustomize itself will name
+			continue // not an overlay, or kustomize reports the error
 		}
 		changes, err := kustomization.Changes(os.DirFS(filepath.Join(t.Dir, filepath.FromSlash(dir))))
 		if err != nil {
@@ -68,10 +68,10 @@ func (deployCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, err
 	return found, nil
 }
 
-// overlay is the changes of one overlay and what they change.
+// overlay has the changes of one overlay and the spec that they change.
 type overlay struct {
 	service spec.Service
-	config  []byte // the file config.env; nil without one
+	config  []byte // of config.env; nil without one
 	deploy  spec.Deploy
 	scrape  time.Duration
 	changes []kustomization.Change
@@ -81,8 +81,8 @@ func (o overlay) findings() []lint.Finding {
 	return slices.Concat(o.replicas(), o.grace(), o.intervals(), o.connections(), o.configMap(), o.targets())
 }
 
-// configMap finds the name that the ConfigMap had before the service was renamed. Kustomize
-// builds such an overlay, and its pods do not start.
+// configMap finds a ConfigMap that still has the name before the service was renamed. Kustomize
+// builds such an overlay, but its pods do not start.
 func (o overlay) configMap() []lint.Finding {
 	const field = "/configMapGenerator/"
 	want := o.service.Name + "-config"
@@ -96,13 +96,13 @@ func (o overlay) configMap() []lint.Finding {
 			return nil
 		}
 		found = append(found, lint.Finding{File: c.File, Line: c.Line, Column: c.Column,
-			Message: fmt.Sprintf("this overlay generates ConfigMap %[2]s, but the Deployment uses %[1]s; rename it here, and other uses of the old name in this file", want, name)})
+			Message: fmt.Sprintf("the overlay generates ConfigMap %[2]s, but the Deployment reads %[1]s; rename it and its other uses in this file", want, name)})
 	}
 	return found
 }
 
-// targets finds patches of objects that have another name than the service, which Kustomize
-// silently ignores. Objects of the user's own may have such names.
+// targets finds patches whose target has another name than the service. Kustomize silently
+// ignores them. They are warnings, since the user may add objects with other names.
 func (o overlay) targets() []lint.Finding {
 	var found []lint.Finding
 	for _, c := range o.changes {
@@ -112,12 +112,12 @@ func (o overlay) targets() []lint.Finding {
 			continue
 		}
 		found = append(found, lint.Finding{File: c.File, Line: c.Line, Column: c.Column, Warning: true,
-			Message: fmt.Sprintf("the patch targets %s %q, but the service is named %q; rename the target, or the patch has no effect", c.Kind, c.Target, o.service.Name)})
+			Message: fmt.Sprintf("the patch targets %s %q, but the service is named %q: the patch may have no effect; rename the target", c.Kind, c.Target, o.service.Name)})
 	}
 	return found
 }
 
-// last is the change that stands in the end for a value of an object.
+// last returns the effective change of a value.
 func (o overlay) last(kind string, pointer *regexp.Regexp) (kustomization.Change, bool) {
 	for _, c := range slices.Backward(o.changes) {
 		if (c.Kind == kind || c.Kind == "") && pointer.MatchString(c.Pointer) {
@@ -134,13 +134,12 @@ var (
 	scrapeInterval     = regexp.MustCompile(`^/spec/endpoints/\d+/interval$`)
 )
 
-// replicas finds numbers that fight with the autoscaler, and bounds that leave
-// it none.
+// replicas finds fixed replica counts, and a minimum above the maximum.
 func (o overlay) replicas() []lint.Finding {
 	var found []lint.Finding
 	if c, ok := o.last("Deployment", deploymentReplicas); ok && c.Value != "" {
 		found = append(found, lint.Finding{File: c.File, Line: c.Line,
-			Message: "a fixed number of replicas resets the autoscaler at each rollout; remove it and set the bounds of the autoscaler"})
+			Message: "a fixed replica count overrides the autoscaler at each rollout; remove it, and set the autoscaler's bounds instead"})
 	}
 	kind, least, most := "HorizontalPodAutoscaler", "minReplicas", "maxReplicas"
 	if o.deploy.Autoscale.Source == spec.SourceKEDA {
@@ -153,8 +152,8 @@ func (o overlay) replicas() []lint.Finding {
 		return found
 	}
 	var findings [2]*lint.Finding
-	bounds.Min, findings[0] = whole(low, lowSet, bounds.Min)
-	bounds.Max, findings[1] = whole(high, highSet, bounds.Max)
+	bounds.Min, findings[0] = integer(low, lowSet, bounds.Min)
+	bounds.Max, findings[1] = integer(high, highSet, bounds.Max)
 	for _, f := range findings {
 		if f != nil {
 			return append(found, *f)
@@ -166,13 +165,13 @@ func (o overlay) replicas() []lint.Finding {
 			at = high
 		}
 		found = append(found, lint.Finding{File: at.File, Line: at.Line,
-			Message: fmt.Sprintf("%s %d is above %s %d; the API server rejects the autoscaler", least, bounds.Min, most, bounds.Max)})
+			Message: fmt.Sprintf("%s %d is above %s %d, which the API server rejects; change one", least, bounds.Min, most, bounds.Max)})
 	}
 	return found
 }
 
-// whole is the value of a change, or what stands without one.
-func whole(c kustomization.Change, set bool, otherwise int) (int, *lint.Finding) {
+// integer returns the value of a change, or otherwise if it is not set.
+func integer(c kustomization.Change, set bool, otherwise int) (int, *lint.Finding) {
 	if !set || c.Value == "" {
 		return otherwise, nil
 	}
@@ -183,7 +182,7 @@ func whole(c kustomization.Change, set bool, otherwise int) (int, *lint.Finding)
 	return n, nil
 }
 
-// grace adds up what a replica needs to stop.
+// grace finds grace periods that are shorter than the shutdown.
 func (o overlay) grace() []lint.Finding {
 	g := o.deploy.Grace
 	period, periodSet := o.last("Deployment", gracePeriod)
@@ -191,11 +190,11 @@ func (o overlay) grace() []lint.Finding {
 	if !periodSet && !sleepSet {
 		return nil
 	}
-	seconds, bad := whole(period, periodSet, int(g.Period/time.Second))
+	seconds, bad := integer(period, periodSet, int(g.Period/time.Second))
 	if bad != nil {
 		return []lint.Finding{*bad}
 	}
-	asleep, bad := whole(sleep, sleepSet, int(g.PreStop/time.Second))
+	asleep, bad := integer(sleep, sleepSet, int(g.PreStop/time.Second))
 	if bad != nil {
 		return []lint.Finding{*bad}
 	}
@@ -208,12 +207,11 @@ func (o overlay) grace() []lint.Finding {
 		at = sleep
 	}
 	return []lint.Finding{{File: at.File, Line: at.Line, Message: fmt.Sprintf(
-		"replicas are killed while they stop: preStop %s + drain %s + stop %s + flush %s + margin %s is %s, terminationGracePeriodSeconds is %d; write %d",
-		g.PreStop, g.Drain, g.Stop, g.Flush, g.Margin, model.Duration(g.Parts()), seconds, int(g.Parts()/time.Second))}}
+		"terminationGracePeriodSeconds is %d, but a shutdown takes up to %s (preStop %s + drain %s + stop %s + flush %s + margin %s); write %d",
+		seconds, model.Duration(g.Parts()), g.PreStop, g.Drain, g.Stop, g.Flush, g.Margin, int(g.Parts()/time.Second))}}
 }
 
-// intervals finds scrapes that the rules do not know of: they count in windows
-// of two scrapes.
+// intervals finds scrape intervals that differ from that of the rules, whose windows depend on it.
 func (o overlay) intervals() []lint.Finding {
 	var found []lint.Finding
 	for _, c := range o.changes {
@@ -222,14 +220,14 @@ func (o overlay) intervals() []lint.Finding {
 		}
 		if d, err := model.ParseDuration(c.Value); err != nil || time.Duration(d) != o.scrape {
 			found = append(found, lint.Finding{File: c.File, Line: c.Line, Message: fmt.Sprintf(
-				"the scrape interval is %q here and %s in the rules (telemetry.scrapeInterval), which would count wrong; change it there",
+				"the scrape interval is %q, but the rules use %s; remove it, and set telemetry.scrapeInterval in scaffold.yaml",
 				c.Value, model.Duration(o.scrape))})
 		}
 	}
 	return found
 }
 
-// ofTheEnvironment are variables that Go and OpenTelemetry read by themselves.
-func ofTheEnvironment(name string) bool {
+// isLibraryVariable reports whether Go or OpenTelemetry reads an environment variable.
+func isLibraryVariable(name string) bool {
 	return strings.HasPrefix(name, "OTEL_") || slices.Contains([]string{"GODEBUG", "GOGC", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}, name)
 }

@@ -23,11 +23,11 @@ func deployFindings(tb testing.TB, t project.Target) string {
 	return b.String()
 }
 
-func TestGeneratedOverlaysAreClean(t *testing.T) {
+func TestGeneratedOverlaysHaveNoFindings(t *testing.T) {
 	t.Parallel()
 	const head = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\n"
 	for name, src := range map[string]string{
-		"the least":     head,
+		"minimal":       head,
 		"KEDA":          head + "deploy: {autoscale: {source: keda, prometheus: 'http://p.test'}}\n",
 		"no Kubernetes": head + "deploy: {platforms: []}\n",
 	} {
@@ -40,9 +40,8 @@ func TestGeneratedOverlaysAreClean(t *testing.T) {
 	}
 }
 
-// Each row is a patch that an API server accepts, or refuses without naming the
-// line.
-func TestOverlaysAreHeldToTheSpec(t *testing.T) {
+// API servers accept these patches, or reject them without the line.
+func TestOverlaysThatContradictTheSpecAreReported(t *testing.T) {
 	t.Parallel()
 	const head = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\n"
 	const keda = head + "deploy: {autoscale: {source: keda, prometheus: 'http://p.test'}}\n"
@@ -53,46 +52,46 @@ func TestOverlaysAreHeldToTheSpec(t *testing.T) {
 		return "patches:\n  - target: {kind: " + kind + "}\n    patch: |-\n      " + strings.Join(lines, "\n      ") + "\n"
 	}
 	for _, tt := range []struct{ name, src, overlay, want string }{
-		{"a ConfigMap with the name before a rename", head, "configMapGenerator:\n  - name: store-config\n    envs: [config.env]\n",
-			at + ":2:11: this overlay generates ConfigMap store-config, but the Deployment uses shop-config; rename it here, and other uses of the old name in this file\n"},
-		{"the ConfigMap beside another of the same variables", head, "configMapGenerator:\n  - {name: job-config, envs: [config.env]}\n  - {name: shop-config, envs: [config.env]}\n", ""},
-		{"a patch of an object with the name before a rename", head, "patches:\n  - target: {kind: HorizontalPodAutoscaler, name: store}\n    patch: '[{op: replace, path: /spec/minReplicas, value: 2}]'\n",
-			at + ":3:60: the patch targets HorizontalPodAutoscaler \"store\", but the service is named \"shop\"; rename the target, or the patch has no effect\n"},
-		{"a patch by a pattern", head, "patches:\n  - target: {kind: HorizontalPodAutoscaler, name: sh.*}\n    patch: '[{op: replace, path: /spec/minReplicas, value: 4}]'\n", ""},
-		{"bounds that leave none", head, patch("HorizontalPodAutoscaler", "- {op: replace, path: /spec/minReplicas, value: 11}"),
-			at + ":4: minReplicas 11 is above maxReplicas 10; the API server rejects the autoscaler\n"},
+		{"ConfigMap with the name before a rename", head, "configMapGenerator:\n  - name: store-config\n    envs: [config.env]\n",
+			at + ":2:11: the overlay generates ConfigMap store-config, but the Deployment reads shop-config; rename it and its other uses in this file\n"},
+		{"second ConfigMap of the same file is allowed", head, "configMapGenerator:\n  - {name: job-config, envs: [config.env]}\n  - {name: shop-config, envs: [config.env]}\n", ""},
+		{"patch target with the name before a rename", head, "patches:\n  - target: {kind: HorizontalPodAutoscaler, name: store}\n    patch: '[{op: replace, path: /spec/minReplicas, value: 2}]'\n",
+			at + ":3:60: the patch targets HorizontalPodAutoscaler \"store\", but the service is named \"shop\": the patch may have no effect; rename the target\n"},
+		{"patch target pattern matches the service", head, "patches:\n  - target: {kind: HorizontalPodAutoscaler, name: sh.*}\n    patch: '[{op: replace, path: /spec/minReplicas, value: 4}]'\n", ""},
+		{"minimum above the maximum", head, patch("HorizontalPodAutoscaler", "- {op: replace, path: /spec/minReplicas, value: 11}"),
+			at + ":4: minReplicas 11 is above maxReplicas 10, which the API server rejects; change one\n"},
 		{"bounds of KEDA", keda, patch("ScaledObject", "- {op: replace, path: /spec/maxReplicaCount, value: 2}"),
-			at + ":4: minReplicaCount 3 is above maxReplicaCount 2; the API server rejects the autoscaler\n"},
-		{"both bounds together", head, patch("HorizontalPodAutoscaler", "spec:", "  minReplicas: 20", "  maxReplicas: 40"), ""},
-		{"no number", head, patch("HorizontalPodAutoscaler", "spec: {minReplicas: many}"), at + ":4: \"many\" is not a whole number\n"},
-		{"replicas beside the autoscaler", head, "replicas: [{name: shop, count: 4}]\n",
-			at + ":1: a fixed number of replicas resets the autoscaler at each rollout; remove it and set the bounds of the autoscaler\n"},
-		{"a patch of replicas", head, patch("Deployment", "spec: {replicas: 4}"),
-			at + ":4: a fixed number of replicas resets the autoscaler at each rollout; remove it and set the bounds of the autoscaler\n"},
-		{"a short grace period", head, patch("Deployment", "- op: replace", "  path: /spec/template/spec/terminationGracePeriodSeconds", "  value: 30"),
-			at + ":6: replicas are killed while they stop: preStop 10s + drain 20s + stop 5s + flush 5s + margin 5s is 45s, terminationGracePeriodSeconds is 30; write 45\n"},
-		{"a long sleep", head, patch("Deployment", "spec: {template: {spec: {containers: [{name: shop, lifecycle: {preStop: {sleep: {seconds: 30}}}}]}}}"),
-			at + ":4: replicas are killed while they stop: preStop 30s + drain 20s + stop 5s + flush 5s + margin 5s is 1m5s, terminationGracePeriodSeconds is 45; write 65\n"},
-		{"a long sleep and a period for it", head, patch("Deployment", "spec: {template: {spec: {terminationGracePeriodSeconds: 65, containers: [{name: shop, lifecycle: {preStop: {sleep: {seconds: 30}}}}]}}}"), ""},
-		{"an interval that rules do not know", head, patch("ServiceMonitor", "- {op: replace, path: /spec/endpoints/0/interval, value: 1m}"),
-			at + ":4: the scrape interval is \"1m\" here and 15s in the rules (telemetry.scrapeInterval), which would count wrong; change it there\n"},
-		{"more replicas than connections", postgres, patch("HorizontalPodAutoscaler", "- {op: replace, path: /spec/maxReplicas, value: 20}"),
+			at + ":4: minReplicaCount 3 is above maxReplicaCount 2, which the API server rejects; change one\n"},
+		{"both bounds changed", head, patch("HorizontalPodAutoscaler", "spec:", "  minReplicas: 20", "  maxReplicas: 40"), ""},
+		{"not a number", head, patch("HorizontalPodAutoscaler", "spec: {minReplicas: many}"), at + ":4: \"many\" is not a whole number\n"},
+		{"fixed replicas with an autoscaler", head, "replicas: [{name: shop, count: 4}]\n",
+			at + ":1: a fixed replica count overrides the autoscaler at each rollout; remove it, and set the autoscaler's bounds instead\n"},
+		{"patch of replicas", head, patch("Deployment", "spec: {replicas: 4}"),
+			at + ":4: a fixed replica count overrides the autoscaler at each rollout; remove it, and set the autoscaler's bounds instead\n"},
+		{"short grace period", head, patch("Deployment", "- op: replace", "  path: /spec/template/spec/terminationGracePeriodSeconds", "  value: 30"),
+			at + ":6: terminationGracePeriodSeconds is 30, but a shutdown takes up to 45s (preStop 10s + drain 20s + stop 5s + flush 5s + margin 5s); write 45\n"},
+		{"long preStop sleep", head, patch("Deployment", "spec: {template: {spec: {containers: [{name: shop, lifecycle: {preStop: {sleep: {seconds: 30}}}}]}}}"),
+			at + ":4: terminationGracePeriodSeconds is 45, but a shutdown takes up to 1m5s (preStop 30s + drain 20s + stop 5s + flush 5s + margin 5s); write 65\n"},
+		{"long preStop sleep and grace period", head, patch("Deployment", "spec: {template: {spec: {terminationGracePeriodSeconds: 65, containers: [{name: shop, lifecycle: {preStop: {sleep: {seconds: 30}}}}]}}}"), ""},
+		{"other scrape interval than the rules", head, patch("ServiceMonitor", "- {op: replace, path: /spec/endpoints/0/interval, value: 1m}"),
+			at + ":4: the scrape interval is \"1m\", but the rules use 15s; remove it, and set telemetry.scrapeInterval in scaffold.yaml\n"},
+		{"replicas exceed the connection budget", postgres, patch("HorizontalPodAutoscaler", "- {op: replace, path: /spec/maxReplicas, value: 20}"),
 			at + ":4:55: 25 instances (20 + 5 surge) x 7 connections + 1 for a migration = 176, above the budget of 97 (components.postgres.connections); set POSTGRES_MAX_CONNS to 3\n"},
-		{"more instances than connections", postgres, patch("HorizontalPodAutoscaler", "- op: replace", "  path: /spec/maxReplicas", "  value: 100"),
+		{"replicas exceed the budget with one connection each", postgres, patch("HorizontalPodAutoscaler", "- op: replace", "  path: /spec/maxReplicas", "  value: 100"),
 			at + ":6:16: 125 instances (100 + 25 surge) x 7 connections + 1 for a migration = 876, above the budget of 97 (components.postgres.connections); " +
 				"allow fewer replicas, or raise the budget to 126 or more if the database allows it\n"},
-		{"more replicas of KEDA than connections", "components: {postgres: {}}\n" + keda, patch("ScaledObject", "spec: {maxReplicaCount: 20}"),
+		{"replicas of KEDA exceed the connection budget", "components: {postgres: {}}\n" + keda, patch("ScaledObject", "spec: {maxReplicaCount: 20}"),
 			at + ":4:31: 25 instances (20 + 5 surge) x 7 connections + 1 for a migration = 176, above the budget of 97 (components.postgres.connections); set POSTGRES_MAX_CONNS to 3\n"},
-		{"more replicas within the budget", spare, patch("HorizontalPodAutoscaler", "- {op: replace, path: /spec/maxReplicas, value: 14}",
+		{"replicas within the connection budget", spare, patch("HorizontalPodAutoscaler", "- {op: replace, path: /spec/maxReplicas, value: 14}",
 			"- {op: replace, path: /spec/minReplicas, value: 4}") + patch("Deployment", "spec: {strategy: {rollingUpdate: {maxSurge: 1}}}")[len("patches:\n"):], ""},
-		{"a surge of all", postgres, patch("Deployment", "spec: {strategy: {rollingUpdate: {maxSurge: 100%}}}"),
+		{"surge of 100%", postgres, patch("Deployment", "spec: {strategy: {rollingUpdate: {maxSurge: 100%}}}"),
 			at + ":4:51: 20 instances (10 + 10 surge) x 7 connections + 1 for a migration = 141, above the budget of 97 (components.postgres.connections); set POSTGRES_MAX_CONNS to 4\n"},
-		{"a surge that is none", postgres, patch("Deployment", "spec: {strategy: {rollingUpdate: {maxSurge: half}}}"), at + ":4: \"half\" is not a whole number\n"},
-		{"a larger pool by a patch", postgres, patch("Deployment", "- {op: add, path: /spec/template/spec/containers/0/env/-, value: {name: POSTGRES_MAX_CONNS, value: '10'}}"),
+		{"invalid surge", postgres, patch("Deployment", "spec: {strategy: {rollingUpdate: {maxSurge: half}}}"), at + ":4: \"half\" is not a whole number\n"},
+		{"patch sets a larger pool", postgres, patch("Deployment", "- {op: add, path: /spec/template/spec/containers/0/env/-, value: {name: POSTGRES_MAX_CONNS, value: '10'}}"),
 			at + ":4:106: 13 instances (10 + 3 surge) x 10 connections + 1 for a migration = 131, above the budget of 97 (components.postgres.connections); set POSTGRES_MAX_CONNS to 7\n"},
-		{"a smaller pool for more replicas", postgres, patch("HorizontalPodAutoscaler", "spec: {maxReplicas: 20}") +
+		{"smaller pool for more replicas", postgres, patch("HorizontalPodAutoscaler", "spec: {maxReplicas: 20}") +
 			patch("Deployment", "spec: {template: {spec: {containers: [{name: shop, env: [{value: '3', name: POSTGRES_MAX_CONNS}]}]}}}")[len("patches:\n"):], ""},
-		{"a patch that is not there", head, "patches: [{path: gone.yaml}]\n", "deploy/overlays/prod: gone.yaml does not exist\n"},
+		{"missing patch file", head, "patches: [{path: missing.yaml}]\n", "deploy/overlays/prod: missing.yaml does not exist\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -105,18 +104,17 @@ func TestOverlaysAreHeldToTheSpec(t *testing.T) {
 	}
 }
 
-// A pool in the variables of an overlay counts as one in a patch does.
-func TestPoolsOfOverlaysStayWithinTheBudget(t *testing.T) {
+func TestPoolSizeInConfigEnvIsWithinTheBudget(t *testing.T) {
 	t.Parallel()
 	const src = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\ncomponents: {postgres: {}}\n"
 	const at = "deploy/overlays/prod/config.env"
 	for _, tt := range []struct{ name, src, config, want string }{
-		{"as large as it may be", src, "POSTGRES_MAX_CONNS=7\n", ""},
-		{"too large", src, "LOG_LEVEL=debug\nPOSTGRES_MAX_CONNS=10\n",
+		{"exactly the budget", src, "POSTGRES_MAX_CONNS=7\n", ""},
+		{"above the budget", src, "LOG_LEVEL=debug\nPOSTGRES_MAX_CONNS=10\n",
 			at + ":2:20: 13 instances (10 + 3 surge) x 10 connections + 1 for a migration = 131, above the budget of 97 (components.postgres.connections); set POSTGRES_MAX_CONNS to 7\n"},
-		{"in a comment", src, "# POSTGRES_MAX_CONNS=10\n", ""},
-		{"no number", src, "POSTGRES_MAX_CONNS=ten\n", at + ":1: \"ten\" is not a whole number\n"},
-		{"of a service without a database", strings.Replace(src, "{postgres: {}}", "{}", 1), "POSTGRES_MAX_CONNS=1000\n", ""},
+		{"comment", src, "# POSTGRES_MAX_CONNS=10\n", ""},
+		{"not a number", src, "POSTGRES_MAX_CONNS=ten\n", at + ":1: \"ten\" is not a whole number\n"},
+		{"service without a database", strings.Replace(src, "{postgres: {}}", "{}", 1), "POSTGRES_MAX_CONNS=1000\n", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -11,8 +11,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/rulelint"
 )
 
-// checksDocument is docs/checks.md. A test compares the two, so that neither
-// knows a rule that the other does not.
+// checksDocument returns the content of docs/checks.md.
 func checksDocument() string {
 	var b strings.Builder
 	b.WriteString(checksHead)
@@ -26,9 +25,9 @@ func checksDocument() string {
 		{"Dashboards (check `lint`)", dashboardlint.Catalog()},
 		{"Exclusions (check `lint`)", lint.Catalog()},
 	} {
-		fmt.Fprintf(&b, "\n## %s\n\n| rule | | what it means | what to do |\n|---|---|---|---|\n", section.title)
+		fmt.Fprintf(&b, "\n## %s\n\n| rule | severity | problem | fix |\n|---|---|---|---|\n", section.title)
 		for _, r := range section.rules {
-			kind := "fault"
+			kind := "error"
 			if r.Warning {
 				kind = "warning"
 			}
@@ -40,18 +39,24 @@ func checksDocument() string {
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
 
-const checksHead = `# What ` + "`scaffold check` and `scaffold lint`" + ` find
+const checksHead = `# What ` + "`scaffold check`" + ` and ` + "`scaffold lint`" + ` find
 
-Generated from the rules themselves by ` + "`make golden`" + `; a test fails when it is stale. A fault makes the command exit with 3, a
-warning does not. A fault is certain: where a rule has to guess a type, a unit or a name, it warns. Each finding ends in the name of
-its rule, in brackets; in JSON it is ` + "`rule`" + `. Names of rules are public.
+Generated from the rules by ` + "`make golden`" + `. An error makes the command exit with 3, a warning does not. A finding that depends on a guessed
+type, unit or name is a warning. Each finding ends with the name of its rule in brackets (` + "`rule`" + ` in JSON). Rule names are public.
 
-` + "`scaffold check`" + ` is for a generated service. Beside the rules below it compares files with what generating them would write (` + "`drift`" + `), the
-service's own responses with what was generated and its routes with ` + "`api/openapi.json`" + ` (` + "`signals`" + `), the environment variables that its files set with those that it reads
-(` + "`variables`" + `), the Go versions of its files (` + "`go-version`" + `), warns of modules outside of the repository (` + "`replace`" + `), passes on what the compiler
-of the objectives left out (` + "`rules`" + `), and compares the overlays of ` + "`deploy/overlays`" + ` with the spec (` + "`deploy`" + `): bounds of the
-autoscaler, a number of replicas beside it, the parts of the grace period, the scrape interval, the connections of all instances.
-Faults of generated rules and dashboards that come from ` + "`scaffold.yaml`" + ` are reported there, by ` + "`generate`" + ` too.
+` + "`scaffold check`" + ` is for generated services. Besides the rules below it reports:
+
+| check | reports |
+|---|---|
+| ` + "`drift`" + ` | files that differ from what ` + "`scaffold generate`" + ` would write |
+| ` + "`signals`" + ` | routes and metrics that changed since the last generation, and routes that differ from ` + "`api/openapi.json`" + ` |
+| ` + "`variables`" + ` | environment variables in files of the service that it does not read or whose values it rejects |
+| ` + "`go-version`" + ` | files with another Go version than ` + "`go.mod`" + ` |
+| ` + "`replace`" + ` | warnings: modules outside of the repository |
+| ` + "`rules`" + ` | warnings: parts of objectives that cannot be generated, such as links without a base URL |
+| ` + "`deploy`" + ` | overlays in ` + "`deploy/overlays`" + ` that contradict the spec: bounds of the autoscaler, fixed replicas, grace period, scrape interval, database connections |
+
+Errors in generated rules and dashboards that ` + "`scaffold.yaml`" + ` causes are reported there, also by ` + "`scaffold generate`" + `.
 
 ## Files of any origin
 
@@ -61,35 +66,41 @@ scaffold lint alerts.yaml --metrics http://localhost:9464/metrics --metrics node
 scaffold lint rules/ --prometheus http://localhost:9090 --target-labels cluster,namespace
 ` + "```" + `
 
-No service is needed. ` + "`.json`" + ` is read as a dashboard, any other file as rules; use ` + "`--dashboards`" + ` for a dashboard with another extension. A file that is named is read alone. Rule
-files are those of Prometheus, Mimir and Thanos, and PrometheusRule resources, of which a file may have several. In a directory, YAML without groups, tests of rules, JSON
-that is not a dashboard, Helm templates, and a PrometheusRule with the rules of other files are skipped. A file of rules in LogQL is not checked, unless a rule names a metric.
+` + "`scaffold lint`" + ` needs no service. It reads ` + "`.json`" + ` files as dashboards and other files as rules; use ` + "`--dashboards`" + ` for a dashboard with another
+extension. Rule files are those of Prometheus, Mimir and Thanos, and PrometheusRules, of which a file may have several. In directories, it skips YAML
+without groups, rule tests, JSON that is not a dashboard, Helm templates, and PrometheusRules whose rules are in other files, too. A file of LogQL rules is not
+checked, unless one of its rules names a metric.
 
 | names are compared with | unknown metrics and records | unknown labels |
 |---|---|---|
 | nothing, without these flags | not checked; records are warnings | not checked |
-| ` + "`--signals telemetry.json`" + `, which lists all metrics | faults | faults with ` + "`--target-labels`" + `, else warnings |
-| ` + "`--metrics`" + `, pages in the text format or OpenMetrics; may be repeated | warnings | warnings |
-| ` + "`--prometheus`" + `, the names and metadata of a running Prometheus | warnings | not checked |
+| ` + "`--signals telemetry.json`" + `, which lists all metrics | errors | errors with ` + "`--target-labels`" + `, else warnings |
+| ` + "`--metrics`" + `, pages in the text format or OpenMetrics; repeatable | warnings | warnings |
+| ` + "`--prometheus`" + `, names and metadata of a running Prometheus | warnings | not checked |
 
-` + "`job` and `instance`" + ` are labels of every series; ` + "`--target-labels`" + ` lists the others that the scrape adds. Without it, labels that queries use of two
-metrics or more, and that none has, are assumed to be such labels; the last lines of the output name them. A Prometheus that responds
-with 401 or 403 is sent the bearer token in ` + "`SCAFFOLD_PROMETHEUS_TOKEN`" + `. Without ` + "`--scrape-interval`" + ` scrapes are taken to be 15 s apart, and ` + "`rate-range`" + ` warns. Groups without an
-interval are taken to be evaluated each minute. If a query selects a label value that is not on the page and a similar one is, a warning suggests it; labels with more than 100 values are not checked.
+- ` + "`--target-labels`" + ` lists the labels that the scrape adds, except ` + "`job`" + ` and ` + "`instance`" + `. Without it, labels that queries use with two metrics or more
+  and that no metric has are assumed to be such labels; the last lines of the output list them.
+- A Prometheus that responds with 401 or 403 gets the bearer token in ` + "`SCAFFOLD_PROMETHEUS_TOKEN`" + `.
+- Without ` + "`--scrape-interval`" + `, 15 s is assumed and ` + "`rate-range`" + ` is a warning. Groups without an interval are assumed to be evaluated every minute.
+- A label value that is not on the page is a warning if a similar value is. Labels with more than 100 values are not checked.
 
 ### Many findings
 
-More than 50 findings begin with a summary by rule, and findings with the same message are grouped from three on.
-` + "`--severity fault`" + ` leaves out warnings. ` + "`--baseline FILE`" + ` leaves out the findings of a file that ` + "`--update-baseline`" + ` writes: a finding is known by its rule, severity, path, place in the file
-(group, alert, record, panel) and message, and not by its line. Entries of files that a run does not read stay; those of deleted files are counted as no longer found. Paths are relative to the working directory; always run lint from the same one.
+Output with more than 50 findings begins with a summary by rule. Three or more findings with the same message are grouped. ` + "`--severity error`" + ` omits
+warnings.
 
-` + "`--output sarif`" + ` writes SARIF 2.1.0 and ` + "`--output github`" + ` workflow commands, which GitHub shows beside the lines of a pull request; ` + "`check`" + ` has both, too.
+` + "`--baseline FILE`" + ` omits the findings in a file that ` + "`--update-baseline`" + ` writes. A finding is identified by its rule, severity, path, place (group,
+alert, record, panel) and message, not by its line. Entries of files that a run does not read are kept; those of deleted files are counted as no longer
+found. Paths are relative to the working directory: always run ` + "`scaffold lint`" + ` in the same one.
+
+` + "`--output sarif`" + ` writes SARIF 2.1.0. ` + "`--output github`" + ` writes workflow commands, which GitHub shows next to the lines of a pull request. ` + "`scaffold check`" + `
+supports both.
 
 ## Exclusions
 
-A file ` + "`.scaffold-lint.yaml`" + ` excludes findings in its directory and below. Every exclusion has a reason, and one that excludes
-nothing is a fault, unless you named single files, or left out flags that its rule depends on. The other keys narrow it: ` + "`file`, `dashboard` (the uid), `panel` (the title), `group`, `alert`, `record`" + `;
-` + "`*`" + ` stands for any text, in ` + "`file`" + ` for any text but a slash.
+` + "`.scaffold-lint.yaml`" + ` excludes findings in its directory and below. Each exclusion needs a reason. An unused exclusion is an error, unless you pass single
+files or omit flags that its rule depends on. The keys ` + "`file`" + `, ` + "`dashboard`" + ` (uid), ` + "`panel`" + ` (title), ` + "`group`" + `, ` + "`alert`" + ` and ` + "`record`" + ` restrict it; ` + "`*`" + ` matches
+any text, in ` + "`file`" + ` any text except a slash.
 
 ` + "```yaml" + `
 exclusions:
@@ -98,6 +109,6 @@ exclusions:
   reason: The report is about all instances together.
 ` + "```" + `
 
-Rules leave out what they do not apply to: recorded series and ` + "`ALERTS`" + ` have neither job nor instance, so that dashboards of them need no such
-variable; ` + "`delta(x[5m]) >= 0`" + ` of a counter leaves restarts out on purpose; ` + "`vector(1)`" + ` alone is an alert that is to fire always.
+Rules skip what they do not apply to. Recorded series and ` + "`ALERTS`" + ` have neither job nor instance, so their dashboards need no such variables.
+` + "`delta(x[5m]) >= 0`" + ` of a counter skips restarts on purpose. ` + "`vector(1)`" + ` alone is an alert that always fires.
 `

@@ -20,16 +20,15 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// goVersionCheck wants one version of Go in every file that names one.
+// goVersionCheck finds files that use another Go version than go.mod.
 type goVersionCheck struct{}
 
 func (goVersionCheck) Name() string { return "go-version" }
 
-// goPins finds versions of Go: in the names of images, and in what a workflow
-// asks actions/setup-go for.
+// goPins matches Go versions of images and of actions/setup-go.
 var goPins = regexp.MustCompile(`(?m)(?:\bgolang:|^\s*go-version:\s*['"]?)(\d+\.\d+(?:\.\d+)?)`)
 
-// goPinned are the files that may hold a version of Go beside go.mod.
+// goPinned lists the files that may have a Go version.
 var goPinned = []string{"Dockerfile", ".gitlab-ci.yml", "Jenkinsfile", ".github/workflows/*.yml", ".github/workflows/*.yaml"}
 
 func (goVersionCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
@@ -52,16 +51,16 @@ func (goVersionCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, 
 			if err != nil {
 				return nil, err
 			}
-			findings = append(findings, otherGo(file, src, want, mod.Toolchain != nil)...)
+			findings = append(findings, otherGoVersions(file, src, want, mod.Toolchain != nil)...)
 		}
 	}
 	return findings, nil
 }
 
-// otherGo finds the versions of Go in a file that are not the wanted one. Without
-// a toolchain line go.mod names the oldest Go that will do, so that a newer patch
-// of it is the same; so is a pin without a patch, which takes the newest.
-func otherGo(file string, src []byte, want string, exact bool) []lint.Finding {
+// otherGoVersions finds Go versions that differ from go.mod. Without a toolchain line, go.mod has
+// the oldest supported version, so that any patch version of it is allowed. A version without a
+// patch selects the newest one and is allowed, too.
+func otherGoVersions(file string, src []byte, want string, exact bool) []lint.Finding {
 	var findings []lint.Finding
 	for _, match := range goPins.FindAllSubmatchIndex(src, -1) {
 		have := string(src[match[2]:match[3]])
@@ -81,8 +80,8 @@ func minor(version string) string {
 	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
-// replaceCheck warns of a replace that leaves the repository: it builds on one
-// machine only.
+// replaceCheck warns of replace directives that point outside of the repository, which build on
+// one machine only.
 type replaceCheck struct{}
 
 func (replaceCheck) Name() string { return "replace" }
@@ -103,44 +102,44 @@ func (replaceCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, er
 	var findings []lint.Finding
 	for _, r := range mod.Replace {
 		if r.New.Version != "" {
-			continue // another module, not a folder
+			continue // another module, not a directory
 		}
 		target := r.New.Path
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(dir, filepath.FromSlash(target))
 		}
 		if _, err := os.Stat(target); errors.Is(err, fs.ErrNotExist) {
-			advice := fmt.Sprintf("write where it is: go mod edit -replace=%s=DIR", r.Old.Path)
+			advice := fmt.Sprintf("correct the path with go mod edit -replace=%s=DIR", r.Old.Path)
 			if r.Old.Path == project.RuntimeImport() {
 				if t.Ask != nil && project.CheckModule(t.Dir) != nil {
-					continue // reported by what builds the service
+					continue // the build of the service reports it
 				}
 				advice = project.MovedRuntime(t.Dir)
 			}
 			findings = append(findings, lint.Finding{
 				File: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
-				Message: fmt.Sprintf("%s is replaced by %s, which does not exist here; build from make vendor, or %s", r.Old.Path, r.New.Path, advice),
+				Message: fmt.Sprintf("%s is replaced by %s, which does not exist; vendor it with make vendor, or %s", r.Old.Path, r.New.Path, advice),
 			})
 			continue
 		}
 		if project.Outside(top, target) {
 			findings = append(findings, lint.Finding{
 				File: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
-				Message: fmt.Sprintf("%s is replaced by %s, outside of this repository; elsewhere build from make vendor, or require a released version", r.Old.Path, r.New.Path),
+				Message: fmt.Sprintf("%s is replaced by %s, outside of this repository; vendor it with make vendor, or require a released version", r.Old.Path, r.New.Path),
 			})
 		}
 	}
 	return findings, nil
 }
 
-// variablesCheck wants every variable that the service's own files set to be
-// one that the service reads, with a value that it accepts.
+// variablesCheck finds environment variables in files of the service that the service does not
+// read or whose values it rejects.
 type variablesCheck struct{}
 
 func (variablesCheck) Name() string { return "variables" }
 
-// setVariable is ENV NAME=value in a Dockerfile, or NAME=value before a command
-// in a Makefile.
+// setVariable matches ENV NAME=value in a Dockerfile, and NAME=value before a command in a
+// Makefile.
 var setVariable = map[string]*regexp.Regexp{
 	"Dockerfile": regexp.MustCompile(`(?m)^ENV\s+([A-Z][A-Z0-9_]*)=`),
 	"Makefile":   regexp.MustCompile(`(?m)(?:^\t@?|[ \t])([A-Z][A-Z0-9_]*)=\S`),
@@ -152,7 +151,7 @@ func (variablesCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding
 	}
 	table, err := t.Ask(ctx, "config")
 	if err != nil {
-		return nil, nil //nolint:nilerr // the check of the signals tells why the service does not run
+		return nil, nil //nolint:nilerr // signalsCheck reports it
 	}
 	var known []string
 	var timeout time.Duration
@@ -166,7 +165,7 @@ func (variablesCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding
 			timeout, _ = time.ParseDuration(fields[valueColumn])
 		}
 	}
-	findings, err := outlasting(t, timeout)
+	findings, err := thresholdsAboveTimeout(t, timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +176,7 @@ func (variablesCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding
 		}
 		for _, match := range setVariable[file].FindAllSubmatchIndex(src, -1) {
 			name := string(src[match[2]:match[3]])
-			if slices.Contains(known, name) || ofTools(name) {
+			if slices.Contains(known, name) || isToolVariable(name) {
 				continue
 			}
 			findings = append(findings, lint.Finding{
@@ -192,11 +191,12 @@ func (variablesCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding
 
 const (
 	requestTimeout = "HTTP_REQUEST_TIMEOUT"
-	valueColumn    = 3 // of what the config command prints
+	valueColumn    = 3 // of the config command's output
 )
 
-// outlasting warns of latency objectives that no request can miss: it ends before.
-func outlasting(t project.Target, timeout time.Duration) ([]lint.Finding, error) {
+// thresholdsAboveTimeout warns of latency objectives that no request can miss, since requests
+// time out before.
+func thresholdsAboveTimeout(t project.Target, timeout time.Duration) ([]lint.Finding, error) {
 	doc, err := readSpec(t.Dir)
 	if err != nil || timeout == 0 {
 		return nil, err
@@ -206,7 +206,7 @@ func outlasting(t project.Target, timeout time.Duration) ([]lint.Finding, error)
 		if o.Indicator.Latency == nil || o.Indicator.Custom() || o.Indicator.Latency.Threshold < timeout {
 			continue
 		}
-		f := doc.at(fmt.Sprintf("slos[%d].indicator.latency.threshold", i)).Sayf("no request except a stream takes longer than %s=%s, so that none misses the threshold %s; lower the threshold or raise the timeout",
+		f := doc.at(fmt.Sprintf("slos[%d].indicator.latency.threshold", i)).WithMessagef("requests except streams end after %s=%s and cannot exceed the threshold %s; lower the threshold or raise the timeout",
 			requestTimeout, timeout, o.Indicator.Latency.Threshold)
 		f.Warning = true
 		found = append(found, f)
@@ -214,8 +214,8 @@ func outlasting(t project.Target, timeout time.Duration) ([]lint.Finding, error)
 	return found, nil
 }
 
-// ofTools are variables of the tools that these files call.
-func ofTools(name string) bool {
+// isToolVariable reports whether a tool that these files call reads the environment variable.
+func isToolVariable(name string) bool {
 	return slices.Contains([]string{"CGO_ENABLED", "GOFLAGS", "GOTOOLCHAIN", "GOOS", "GOARCH", "GOWORK", "VERSION", "ARCH", "IMAGE", "PUSH", "SOURCE_DATE_EPOCH", "CI"}, name)
 }
 
@@ -223,8 +223,8 @@ func lineOf(src []byte, offset int) int {
 	return strings.Count(string(src[:offset]), "\n") + 1
 }
 
-// rulesCheck passes on what the compiler of the objectives left out, such as a
-// link without a base or an alert that can never fire.
+// rulesCheck reports what slo.Compile left out, such as a link without a base URL or an alert
+// that can never fire.
 type rulesCheck struct{}
 
 func (rulesCheck) Name() string { return "rules" }

@@ -12,10 +12,10 @@ import (
 	"github.com/observability-first/scaffold/internal/project"
 )
 
-// found is what a check finds in a service with these files, whose commands print this.
+// found returns the findings of a check in a service with these files and outputs of commands.
 func found(t *testing.T, check Check, files, printed map[string]string) string {
 	t.Helper()
-	target := serviceOf(t, services()["the least"])
+	target := serviceOf(t, services()["minimal"])
 	for name, text := range files {
 		put(t, target, name, text)
 	}
@@ -36,14 +36,14 @@ func found(t *testing.T, check Check, files, printed map[string]string) string {
 	return b.String()
 }
 
-func TestFilesNameTheGoVersionOfTheModule(t *testing.T) {
+func TestGoVersionsMatchGoMod(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ mod, dockerfile, want string }{
-		"the same version":                 {"go 1.26.0\n", "FROM golang:1.26.0\n", ""},
-		"a newer patch":                    {"go 1.26.0\n", "FROM golang:1.26.4\n", ""},
-		"no patch":                         {"go 1.26.0\n", "FROM golang:1.26\n", ""},
-		"another version":                  {"go 1.26.0\n", "# x\nFROM golang:1.25.1\n", "Dockerfile:2: builds with Go 1.25.1 but go.mod has 1.26.0; use the same version\n"},
-		"another patch than the toolchain": {"go 1.26.0\ntoolchain go1.26.4\n", "FROM golang:1.26.3\n", "Dockerfile:1: builds with Go 1.26.3 but go.mod has 1.26.4; use the same version\n"},
+		"same version":                   {"go 1.26.0\n", "FROM golang:1.26.0\n", ""},
+		"newer patch":                    {"go 1.26.0\n", "FROM golang:1.26.4\n", ""},
+		"no patch":                       {"go 1.26.0\n", "FROM golang:1.26\n", ""},
+		"other version":                  {"go 1.26.0\n", "# x\nFROM golang:1.25.1\n", "Dockerfile:2: builds with Go 1.25.1 but go.mod has 1.26.0; use the same version\n"},
+		"other patch than the toolchain": {"go 1.26.0\ntoolchain go1.26.4\n", "FROM golang:1.26.3\n", "Dockerfile:1: builds with Go 1.26.3 but go.mod has 1.26.4; use the same version\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -54,14 +54,14 @@ func TestFilesNameTheGoVersionOfTheModule(t *testing.T) {
 	}
 }
 
-func TestReplacedModulesAreInTheRepository(t *testing.T) {
+func TestReplaceOutsideOfTheRepositoryIsAWarning(t *testing.T) {
 	t.Parallel()
 	const head = "module example.com/shop\ngo 1.26.0\nreplace example.com/x => "
 	for name, tc := range map[string]struct{ to, want string }{
-		"a directory of the service": {"./x", ""},
-		"another module":             {"example.com/y v1.0.0", ""},
-		"a directory outside":        {"../", "go.mod:3: example.com/x is replaced by ../, outside of this repository"},
-		"no directory":               {"./y", "go.mod:3: example.com/x is replaced by ./y, which does not exist here"},
+		"directory of the service": {"./x", ""},
+		"other module":             {"example.com/y v1.0.0", ""},
+		"directory outside":        {"../", "go.mod:3: example.com/x is replaced by ../, outside of this repository"},
+		"missing directory":        {"./y", "go.mod:3: example.com/x is replaced by ./y, which does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,24 +73,24 @@ func TestReplacedModulesAreInTheRepository(t *testing.T) {
 	}
 }
 
-// What builds the service reports that the runtime is missing, unless it is vendored.
-func TestAMissingRuntimeIsReportedOnce(t *testing.T) {
+// The build reports a missing runtime, unless it is vendored.
+func TestMissingRuntimeIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{
-		"go.mod":        "module example.com/shop\ngo 1.26.0\nreplace " + project.RuntimeImport() + " => ./gone\n",
+		"go.mod":        "module example.com/shop\ngo 1.26.0\nreplace " + project.RuntimeImport() + " => ./missing\n",
 		"scaffold.yaml": "apiVersion: scaffold/v1\n",
 	}
 	if got := found(t, replaceCheck{}, files, nil); got != "" {
 		t.Errorf("got %s, want nothing", got)
 	}
 	files["vendor/modules.txt"] = "# x\n"
-	want := "which does not exist here; build from make vendor, or run scaffold generate --runtime "
+	want := "which does not exist; vendor it with make vendor, or run scaffold generate --runtime "
 	if got := found(t, replaceCheck{}, files, nil); !strings.Contains(got, want) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-func TestFilesSetVariablesThatTheServiceReads(t *testing.T) {
+func TestUnknownEnvironmentVariableIsReported(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"Dockerfile": "ENV HTTP_PROT=8080\n", "Makefile": "run:\n\tCGO_ENABLED=0 HTTP_PORT=1 go run .\n"}
 	for _, overlay := range []string{"dev", "prod", "staging"} {
@@ -101,15 +101,15 @@ func TestFilesSetVariablesThatTheServiceReads(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if got := found(t, variablesCheck{}, files, nil); got != "" {
-		t.Errorf("a service that does not run: %s", got)
+		t.Errorf("service that does not run: %s", got)
 	}
 }
 
-func TestALatencyThatNoRequestExceedsIsAWarning(t *testing.T) {
+func TestLatencyThresholdAboveTheTimeoutIsAWarning(t *testing.T) {
 	t.Parallel()
 	for threshold, want := range map[string]string{
 		"1s": "",
-		"1h": "scaffold.yaml:5:64: slos[0].indicator.latency.threshold: no request except a stream takes longer than HTTP_REQUEST_TIMEOUT=30s, so that none misses the threshold 1h0m0s; lower the threshold or raise the timeout\n",
+		"1h": "scaffold.yaml:5:64: slos[0].indicator.latency.threshold: requests except streams end after HTTP_REQUEST_TIMEOUT=30s and cannot exceed the threshold 1h0m0s; lower the threshold or raise the timeout\n",
 	} {
 		files := map[string]string{"scaffold.yaml": "apiVersion: scaffold/v1\nservice: shop\nowner: a\nslos:\n- {name: fast, objective: 99, indicator: {latency: {threshold: " + threshold + "}}}\n"}
 		for _, overlay := range []string{"dev", "prod", "staging"} {
@@ -122,7 +122,7 @@ func TestALatencyThatNoRequestExceedsIsAWarning(t *testing.T) {
 	}
 }
 
-func TestSignalsAreThoseThatTheServicePrints(t *testing.T) {
+func TestChangedSignalsAreReported(t *testing.T) {
 	t.Parallel()
 	metric := func(name, help string) string {
 		return fmt.Sprintf(`{"name":%q,"type":"counter","help":%q,"labels":[]}`, name, help)
@@ -133,13 +133,13 @@ func TestSignalsAreThoseThatTheServicePrints(t *testing.T) {
 	const at = "observability/telemetry.json: "
 	declared := signals("shop", `"GET /a"`, metric("jobs_total", "Jobs."), metric("old_total", "Old."))
 	for name, tc := range map[string]struct{ printed, want string }{
-		"the same":               {declared, ""},
-		"a metric of Go":         {signals("shop", `"GET /a"`, metric("jobs_total", "Jobs."), metric("old_total", "Old."), metric("go_gc_total", "GC.")), ""},
-		"a route":                {signals("shop", `"GET /a","PUT /a"`, metric("jobs_total", "Jobs."), metric("old_total", "Old.")), at + "route PUT /a was added; run scaffold generate\n"},
-		"a metric that is other": {signals("shop", `"GET /a"`, metric("jobs_total", "All jobs."), metric("old_total", "Old.")), at + "metric jobs_total has changed; run scaffold generate\n"},
-		"a metric less":          {signals("shop", `"GET /a"`, metric("jobs_total", "Jobs.")), at + "metric old_total was removed; run scaffold generate\n"},
-		"another name":           {strings.Replace(declared, `"shop"`, `"shopp"`, 1), "cmd/shop/main.go: the service has the name \"shopp\""},
-		"not signals":            {"{}", at + "the service's telemetry command: not declared signals"},
+		"unchanged":          {declared, ""},
+		"metric of Go":       {signals("shop", `"GET /a"`, metric("jobs_total", "Jobs."), metric("old_total", "Old."), metric("go_gc_total", "GC.")), ""},
+		"added route":        {signals("shop", `"GET /a","PUT /a"`, metric("jobs_total", "Jobs."), metric("old_total", "Old.")), at + "route PUT /a was added; run scaffold generate\n"},
+		"changed metric":     {signals("shop", `"GET /a"`, metric("jobs_total", "All jobs."), metric("old_total", "Old.")), at + "metric jobs_total has changed; run scaffold generate\n"},
+		"removed metric":     {signals("shop", `"GET /a"`, metric("jobs_total", "Jobs.")), at + "metric old_total was removed; run scaffold generate\n"},
+		"other service name": {strings.Replace(declared, `"shop"`, `"shopp"`, 1), "cmd/shop/main.go: Name in runtime.Info is \"shopp\""},
+		"invalid output":     {"{}", at + "the service's telemetry command: not declared signals"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -151,11 +151,11 @@ func TestSignalsAreThoseThatTheServicePrints(t *testing.T) {
 	}
 }
 
-func TestAServiceThatDoesNotRunIsReportedAtItsPlace(t *testing.T) {
+func TestCompilerErrorsAreReportedAtTheirPlaces(t *testing.T) {
 	t.Parallel()
 	const head = "go run ./cmd/shop: exit status 1\n"
 	for name, tc := range map[string]struct{ printed, want string }{
-		"a syntax error": {
+		"syntax error": {
 			head + "# example.com/shop/internal/api\ninternal/api/routes.go:17:22: syntax error: unexpected newline\n",
 			"internal/api/routes.go:17:22: syntax error: unexpected newline\n",
 		},
@@ -163,7 +163,7 @@ func TestAServiceThatDoesNotRunIsReportedAtItsPlace(t *testing.T) {
 			head + "# example.com/shop/cmd/shop\r\n./main.go:3:4: not enough arguments in call to f\r\n\thave (string)\r\n\twant (string, bool)\r\n./main.go:9:2: undefined: g\r\n./main.go:9:2: too many errors\r\n",
 			"main.go:3:4: not enough arguments in call to f have (string) want (string, bool)\nmain.go:9:2: undefined: g\n",
 		},
-		"no place": {
+		"output without a place": {
 			"shop telemetry: exit status 2\npanic: two routes\n\ngoroutine 1 [running]:\n\t/srv/main.go:3 +0x1\n",
 			"cmd/shop: shop telemetry: exit status 2; panic: two routes\n",
 		},
@@ -171,7 +171,7 @@ func TestAServiceThatDoesNotRunIsReportedAtItsPlace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var b strings.Builder
-			for _, f := range notRunning("shop", errors.New(tc.printed)) {
+			for _, f := range notRunnable("shop", errors.New(tc.printed)) {
 				fmt.Fprintln(&b, f)
 			}
 			if diff := cmp.Diff(tc.want, b.String()); diff != "" {

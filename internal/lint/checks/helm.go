@@ -10,22 +10,22 @@ import (
 var (
 	comment = regexp.MustCompile(`(?m)^\s*#.*$`)
 	quoted  = regexp.MustCompile(`"(?:\\.|[^"\\\n])*"|'[^'\n]*'`)
-	// helmAction is an action of a template that only Helm can run.
+	// helmAction matches an action that only Helm can run.
 	helmAction = regexp.MustCompile(`\{\{-?\s*(?:include|template|tpl)\s|\{\{-?(?:[^{}]*[\s($])?\.(?:Values|Release|Chart|Capabilities)\b`)
 )
 
-// isChartTemplate says whether a file is a template of the chart around it.
+// isChartTemplate reports whether a file is a template of a Helm chart.
 func isChartTemplate(name string, src []byte) bool {
 	return bytes.Contains(comment.ReplaceAll(src, nil), []byte("{{")) && inChart(name)
 }
 
-// hasHelmAction says whether a file has an action of Helm outside of quotes. Annotations may have
-// text that looks like one.
+// hasHelmAction reports whether a file has a Helm action outside of quotes. Quoted annotations may
+// have text that looks like one.
 func hasHelmAction(src []byte) bool {
 	return helmAction.Match(quoted.ReplaceAll(comment.ReplaceAll(src, nil), nil))
 }
 
-// inChart says whether a file is in the directory templates of a chart, or below.
+// inChart reports whether a file is below the templates directory of a chart.
 func inChart(name string) bool {
 	for dir := filepath.Dir(name); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		if filepath.Base(dir) != "templates" {

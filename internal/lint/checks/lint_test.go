@@ -14,29 +14,29 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// services are specs that change what rules and dashboards look like.
+// services returns specs with different rules and dashboards.
 func services() map[string]string {
 	const head = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\nresource: order\n"
 	const both = "slos:\n- {name: availability, objective: 99.9, window: %s, indicator: {availability: {}}}\n- {name: latency, objective: 99, window: %s, indicator: {latency: {threshold: 1s}}}\n"
 	month := fmt.Sprintf(both, "30d", "30d")
 	return map[string]string{
-		"the least":                       head,
-		"a database":                      head + "components: {postgres: {}}\n" + month,
-		"native histograms":               head + "telemetry: {histograms: native}\nslos:\n- {name: kept, objective: 99.9, window: 30d, indicator: {availability: {}}}\n",
-		"both kinds of histograms":        head + "telemetry: {histograms: both}\n" + month,
-		"pushed metrics":                  head + "telemetry: {metrics: push}\n" + month,
-		"rare scrapes":                    head + "telemetry: {scrapeInterval: 60s}\n" + month,
-		"frequent scrapes":                head + "telemetry: {scrapeInterval: 5s}\n" + month,
-		"a selector of several labels":    head + "telemetry: {selector: {job: shop-api, cluster: eu}, environmentLabel: env}\n" + month,
-		"links":                           head + "links: {runbooks: https://runbooks.acme.test, grafana: https://grafana.acme.test}\n" + month,
-		"a week and four weeks":           head + fmt.Sprintf(both, "7d", "28d"),
-		"labels of sloth":                 head + "compatibility: [sloth]\n" + month,
-		"objectives on routes":            head + "slos:\n- {name: create, objective: 99.9, window: 30d, route: /v1/orders, method: POST, indicator: {availability: {}}}\n- {name: reads, objective: 99, window: 30d, method: GET, indicator: {latency: {threshold: 70ms}}}\n",
-		"an objective that many can miss": head + "slos:\n- {name: loose, objective: 80, window: 30d, indicator: {availability: {}}}\n",
+		"minimal":                      head,
+		"database":                     head + "components: {postgres: {}}\n" + month,
+		"native histograms":            head + "telemetry: {histograms: native}\nslos:\n- {name: kept, objective: 99.9, window: 30d, indicator: {availability: {}}}\n",
+		"both kinds of histograms":     head + "telemetry: {histograms: both}\n" + month,
+		"pushed metrics":               head + "telemetry: {metrics: push}\n" + month,
+		"long scrape interval":         head + "telemetry: {scrapeInterval: 60s}\n" + month,
+		"short scrape interval":        head + "telemetry: {scrapeInterval: 5s}\n" + month,
+		"selector with several labels": head + "telemetry: {selector: {job: shop-api, cluster: eu}, environmentLabel: env}\n" + month,
+		"links":                        head + "links: {runbooks: https://runbooks.acme.test, grafana: https://grafana.acme.test}\n" + month,
+		"windows of 7d and 28d":        head + fmt.Sprintf(both, "7d", "28d"),
+		"sloth labels":                 head + "compatibility: [sloth]\n" + month,
+		"objectives on routes":         head + "slos:\n- {name: create, objective: 99.9, window: 30d, route: /v1/orders, method: POST, indicator: {availability: {}}}\n- {name: reads, objective: 99, window: 30d, method: GET, indicator: {latency: {threshold: 70ms}}}\n",
+		"low objective":                head + "slos:\n- {name: loose, objective: 80, window: 30d, indicator: {availability: {}}}\n",
 	}
 }
 
-// serviceOf renders a service into a folder of its own.
+// serviceOf renders a service into a temporary directory.
 func serviceOf(tb testing.TB, src string) project.Target {
 	tb.Helper()
 	service, err := spec.Parse(spec.FileName, []byte(src))
@@ -83,8 +83,7 @@ func findings(tb testing.TB, t project.Target) string {
 	return b.String()
 }
 
-// What scaffold generates has no faults and no warnings by its own rules.
-func TestGeneratedServicesAreClean(t *testing.T) {
+func TestGeneratedServicesHaveNoFindings(t *testing.T) {
 	t.Parallel()
 	for name, src := range services() {
 		t.Run(name, func(t *testing.T) {
@@ -96,11 +95,10 @@ func TestGeneratedServicesAreClean(t *testing.T) {
 	}
 }
 
-// Each exclusion of our own excuses something, and says why.
-func TestOurOwnExclusionsAreNeeded(t *testing.T) {
+func TestGeneratedExclusionsAreUsed(t *testing.T) {
 	t.Parallel()
-	target := serviceOf(t, services()["labels of sloth"])
-	o, err := observe(t.Context(), target)
+	target := serviceOf(t, services()["sloth labels"])
+	o, err := readService(t.Context(), target)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +106,7 @@ func TestOurOwnExclusionsAreNeeded(t *testing.T) {
 	for i, e := range all {
 		o.exclusions = append(append([]lint.Exclusion{}, all[:i]...), all[i+1:]...)
 		if len(o.lints())+len(o.unknownNames()) == 0 {
-			t.Errorf("%+v excludes nothing", e)
+			t.Errorf("%+v matches no finding", e)
 		}
 		if e.Reason == "" {
 			t.Errorf("%+v has no reason", e)
@@ -116,36 +114,35 @@ func TestOurOwnExclusionsAreNeeded(t *testing.T) {
 	}
 }
 
-// Files of the user's own are held to the same rules, and to no exclusion of ours.
-func TestFilesOfTheUsersOwnAreLinted(t *testing.T) {
+func TestUserOwnedFilesAreLintedWithoutGeneratedExclusions(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, path, text, want string }{
 		{
-			"a record that only the user has", "observability/rules/own/x.ticket.rules.yaml",
+			"unused record", "observability/rules/own/x.ticket.rules.yaml",
 			"groups:\n- name: own\n  rules:\n  - record: slo:time_period:days\n    expr: vector(1)\n    labels: {own: x}\n",
-			"observability/rules/own/x.ticket.rules.yaml:4: record slo:time_period:days: no rule, alert or dashboard reads it; remove the rule, or name its reader in an exclusion in .scaffold-lint.yaml [record-unused]\n",
+			"observability/rules/own/x.ticket.rules.yaml:4: record slo:time_period:days: no rule, alert or dashboard reads it; remove the rule, or exclude it in .scaffold-lint.yaml [record-unused]\n",
 		},
 		{
-			"a bound that the histogram has not", "observability/dashboards/own/x.json",
+			"unknown bound of a histogram", "observability/dashboards/own/x.json",
 			`{"uid":"own","editable":false,"panels":[{"type":"stat","title":"X","description":"Y","fieldConfig":{"defaults":{"unit":"ops"}},"targets":[{"refId":"A","expr":"sum(rate(http_server_request_duration_seconds_bucket{le=\"0.3\"}[$__rate_interval]))"}]}]}`,
 			"observability/dashboards/own/x.json:1:159: panel X, target A: http_server_request_duration_seconds_bucket has no bucket le=\"0.3\"; its bounds are 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10 [unknown-value]\n",
 		},
 		{
-			"the uid of a generated dashboard", "observability/dashboards/own/x.json", `{"uid":"shop-overview","editable":false,"panels":[]}`,
-			"observability/dashboards/own/x.json: observability/dashboards/shop-overview.json has the uid shop-overview, too; Grafana shows one of them, and not always the same; give one another uid [dashboard-uid-duplicate]\n",
+			"uid of a generated dashboard", "observability/dashboards/own/x.json", `{"uid":"shop-overview","editable":false,"panels":[]}`,
+			"observability/dashboards/own/x.json: observability/dashboards/shop-overview.json has the same uid shop-overview, and Grafana shows only one of them; change one [dashboard-uid-duplicate]\n",
 		},
 		{
-			"an exclusion without a reason", "observability/dashboards/.scaffold-lint.yaml", "exclusions: [{rule: dashboard-uid}]\n",
-			"observability/dashboards/.scaffold-lint.yaml:1:14: exclusions[0]: the exclusion has no reason; write in one sentence why the rule does not apply [exclusion-file]\n",
+			"exclusion without a reason", "observability/dashboards/.scaffold-lint.yaml", "exclusions: [{rule: dashboard-uid}]\n",
+			"observability/dashboards/.scaffold-lint.yaml:1:14: exclusions[0]: missing reason; write one sentence that says why the rule does not apply [exclusion-file]\n",
 		},
 		{
-			"an exclusion of nothing", "observability/rules/own/.scaffold-lint.yaml", "exclusions: [{rule: rate-range, reason: It was so.}]\n",
-			"observability/rules/own/.scaffold-lint.yaml:1: the exclusion of rate-range excludes nothing; remove it [exclusion-unused]\n",
+			"unused exclusion", "observability/rules/own/.scaffold-lint.yaml", "exclusions: [{rule: rate-range, reason: It was so.}]\n",
+			"observability/rules/own/.scaffold-lint.yaml:1: the exclusion of rate-range matches no finding; remove it [exclusion-unused]\n",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			target := serviceOf(t, services()["the least"])
+			target := serviceOf(t, services()["minimal"])
 			put(t, target, tc.path, tc.text)
 			if got := findings(t, target); !strings.Contains(got, tc.want) {
 				t.Errorf("got\n%swant\n%s", got, tc.want)
@@ -154,22 +151,21 @@ func TestFilesOfTheUsersOwnAreLinted(t *testing.T) {
 	}
 }
 
-// The documentation lists every rule, as the code has it.
-func TestChecksAreDocumented(t *testing.T) {
+func TestChecksDocumentIsCurrent(t *testing.T) {
 	t.Parallel()
 	golden.Compare(t, "../../../docs/checks.md", []byte(checksDocument()))
 	seen := map[string]bool{}
 	for _, r := range Rules() {
 		if seen[r.Name] || r.Means == "" || r.Do == "" {
-			t.Errorf("rule %q is there twice, or says not what it means and what to do", r.Name)
+			t.Errorf("rule %q is a duplicate or has no description", r.Name)
 		}
 		seen[r.Name] = true
 	}
 }
 
-// BenchmarkCheckRulesAndDashboards is what check does beside asking the service.
+// BenchmarkCheckRulesAndDashboards measures check without running the service.
 func BenchmarkCheckRulesAndDashboards(b *testing.B) {
-	t := serviceOf(b, services()["a database"])
+	t := serviceOf(b, services()["database"])
 	b.ReportAllocs()
 	for b.Loop() {
 		if got := findings(b, t); got != "" {

@@ -9,11 +9,10 @@ import (
 	"github.com/observability-first/scaffold/internal/source/openapi"
 )
 
-// documentPath is the OpenAPI document, which the owner of the service edits.
+// documentPath is the OpenAPI document, which the user edits.
 const documentPath = "api/openapi.json"
 
-// compareDocument finds routes that the OpenAPI document lacks, and operations that
-// the service does not serve.
+// compareDocument finds routes without an operation, and operations without a route.
 func compareDocument(src []byte, routes []string) []lint.Finding {
 	document, err := openapi.Parse(src)
 	if err != nil {
@@ -30,25 +29,25 @@ func compareDocument(src []byte, routes []string) []lint.Finding {
 		path = parameterPattern.ReplaceAllString(path, "{$1}")
 		served[method+" "+path] = true
 		if _, described := document.Find(method, path); !described && describable(path) {
-			add(method, path, "%s is not described; add the operation")
+			add(method, path, "%s is a route without an operation; add the operation")
 		}
 	}
 	for _, o := range document.Operations {
 		if !served[o.Key()] {
-			add(o.Method, o.Path, "%s is not a route of the service; remove the operation, or add the route")
+			add(o.Method, o.Path, "%s is not a route of the service; add the route or remove the operation")
 		}
 	}
 	return findings
 }
 
-// parameterPattern is a parameter of chi with a regular expression, which OpenAPI has not.
+// parameterPattern matches a chi parameter with a regular expression, which OpenAPI lacks.
 var parameterPattern = regexp.MustCompile(`\{(\w+):(?:[^{}/]|\{[^{}]*\})*\}`)
 
 // procedure matches the path of an RPC method: /package.Service/Method.
 var procedure = regexp.MustCompile(`^/[\w.]*\.[A-Z]\w*/[A-Z]\w*$`)
 
-// describable leaves out the document itself, handlers that are mounted below a path, and
-// procedures.
+// describable reports whether a path can be in the document. The document itself, mounted
+// handlers and procedures cannot.
 func describable(path string) bool {
 	return path != "/openapi.json" && !strings.Contains(path, "*") && !procedure.MatchString(path)
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// routesCheck wants the route and method of each objective among those that the
-// service declares: an objective on another counts nothing.
+// routesCheck finds objectives on routes and methods that the service does not declare, which
+// count no requests.
 type routesCheck struct{}
 
 func (routesCheck) Name() string { return "routes" }
@@ -27,11 +27,11 @@ func (routesCheck) Name() string { return "routes" }
 func (routesCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 	declared, err := userfile.ReadOptional(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if err != nil || declared == nil {
-		return nil, err // the check for drift tells of it
+		return nil, err // Drift reports it
 	}
 	signals, err := templates.ParseSignals(project.TelemetryPath, declared)
 	if err != nil {
-		return nil, nil //nolint:nilerr // the check of the names tells of it
+		return nil, nil //nolint:nilerr // namesCheck reports it
 	}
 	doc, err := readSpec(t.Dir)
 	if err != nil {
@@ -40,12 +40,12 @@ func (routesCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, err
 	for i, o := range doc.objectives {
 		checkRoute(doc.Document, fmt.Sprintf("slos[%d]", i), o, signals.Routes)
 	}
-	return lint.Broken("", spec.FileName, doc.Err()), nil
+	return lint.ParseFindings("", spec.FileName, doc.Err()), nil
 }
 
-// checkRoute compares an objective with routes such as "GET /v1/orders/{id}".
+// checkRoute compares an objective with declared routes such as "GET /v1/orders/{id}".
 func checkRoute(doc *yamldoc.Document, path string, o slo.Objective, declared []string) {
-	var routes, methods []string // methods are those of the objective's route
+	var routes, methods []string // methods of the objective's route
 	for _, known := range declared {
 		method, route, _ := strings.Cut(known, " ")
 		routes = append(routes, route)
@@ -57,7 +57,7 @@ func checkRoute(doc *yamldoc.Document, path string, o slo.Objective, declared []
 	case o.Route != "" && !slices.Contains(routes, o.Route):
 		doc.Problemf(path+".route", "the service has no route %q%s", o.Route, cmp.Or(diagnostic.DidYouMean(o.Route, routes), oneOf(routes)))
 	case o.Method != "" && !slices.Contains(methods, o.Method):
-		doc.Problemf(path+".method", "%s does not have the method %s%s", cmp.Or(o.Route, "the service"), o.Method, oneOf(methods))
+		doc.Problemf(path+".method", "%s has no method %s%s", cmp.Or(o.Route, "the service"), o.Method, oneOf(methods))
 	}
 }
 

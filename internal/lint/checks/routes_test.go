@@ -16,18 +16,18 @@ slos:
   - {name: reads, objective: 99, window: 30d, method: GET, indicator: {latency: {threshold: 70ms}}}
 `
 
-func TestObjectivesNameRoutesThatExist(t *testing.T) {
+func TestObjectivesOnUnknownRoutesAreReported(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ old, new, want string }{
 		"both exist": {"", "", ""},
 		"misspelt route": {"/v1/orders,", "/v1/order,",
 			"scaffold.yaml:7:57: slos[0].route: the service has no route \"/v1/order\"; did you mean \"/v1/orders\"?\n"},
-		"unlike any route": {"/v1/orders,", "/checkout,",
+		"route without a similar name": {"/v1/orders,", "/checkout,",
 			"scaffold.yaml:7:57: slos[0].route: the service has no route \"/checkout\"; write one of /openapi.json, /v1/orders, /v1/orders/{id}\n"},
-		"a method that the route does not have": {"method: POST", "method: DELETE",
-			"scaffold.yaml:7:77: slos[0].method: /v1/orders does not have the method DELETE; write one of GET, POST\n"},
-		"a method that no route has": {"method: GET", "method: PATCH",
-			"scaffold.yaml:8:55: slos[1].method: the service does not have the method PATCH; write one of DELETE, GET, POST, PUT\n"},
+		"unknown method of a route": {"method: POST", "method: DELETE",
+			"scaffold.yaml:7:77: slos[0].method: /v1/orders has no method DELETE; write one of GET, POST\n"},
+		"unknown method": {"method: GET", "method: PATCH",
+			"scaffold.yaml:8:55: slos[1].method: the service has no method PATCH; write one of DELETE, GET, POST, PUT\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

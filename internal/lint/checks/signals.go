@@ -19,18 +19,17 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// signalsCheck runs the service's own commands and compares what they print
-// with what was generated: a route or metric that was added since is in no rule
-// and on no dashboard.
+// signalsCheck runs the service's telemetry command and compares its output with that of the last
+// generation. A route or metric that was added since then is missing in rules and dashboards.
 type signalsCheck struct{}
 
 func (signalsCheck) Name() string { return "signals" }
 
-// compilerMessage is a message of the Go compiler with its place.
+// compilerMessage matches a message of the Go compiler with its place.
 var compilerMessage = regexp.MustCompile(`^(?:\./)?(\S+\.go):(\d+):(\d+): (.+)$`)
 
-// notRunning reports each message of the compiler at its place, or else what the service printed.
-func notRunning(binary string, err error) []lint.Finding {
+// notRunnable returns a finding for each compiler message, or else one with the service's output.
+func notRunnable(binary string, err error) []lint.Finding {
 	var findings []lint.Finding
 	var printed []string
 	for line := range strings.Lines(err.Error()) {
@@ -47,7 +46,7 @@ func notRunning(binary string, err error) []lint.Finding {
 			f.Line, _ = strconv.Atoi(m[2])
 			f.Column, _ = strconv.Atoi(m[3])
 			findings = append(findings, f)
-		} else if len(findings) > 0 && strings.HasPrefix(line, "\t") { // more of the message above
+		} else if len(findings) > 0 && strings.HasPrefix(line, "\t") { // continuation of the message above
 			findings[len(findings)-1].Message += " " + text
 		}
 	}
@@ -63,11 +62,11 @@ func (signalsCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, 
 	}
 	was, err := userfile.ReadOptional(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if err != nil || was == nil {
-		return nil, err // the check for drift reports a missing file
+		return nil, err // Drift reports a missing file
 	}
 	now, err := t.Ask(ctx, project.TelemetryVerb)
 	if err != nil {
-		return notRunning(t.Service.Binary(), err), nil // a service that does not run is a finding
+		return notRunnable(t.Service.Binary(), err), nil // the error is the finding
 	}
 	before, errBefore := templates.ParseSignals(project.TelemetryPath, was)
 	after, errAfter := templates.ParseSignals("the service's telemetry command", now)
@@ -79,7 +78,7 @@ func (signalsCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, 
 	var findings []lint.Finding
 	if after.Service != t.Service.Name {
 		findings = append(findings, lint.Finding{File: "cmd/" + t.Service.Binary() + "/main.go",
-			Message: fmt.Sprintf("the service has the name %q, and %s has %q; its signals would be on no dashboard: set Name in runtime.Info", after.Service, spec.FileName, t.Service.Name)})
+			Message: fmt.Sprintf("Name in runtime.Info is %q, but %s has the service %q; set Name, or dashboards find no series", after.Service, spec.FileName, t.Service.Name)})
 	}
 	for _, change := range changed(before, after) {
 		findings = append(findings, lint.Finding{File: project.TelemetryPath, Message: change + "; run scaffold generate"})
@@ -91,7 +90,7 @@ func (signalsCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, 
 	return append(findings, compareDocument(document, after.Routes)...), nil
 }
 
-// changed describes each route and metric of the one that the other does not have.
+// changed describes each route and metric that was added, removed or changed.
 func changed(before, after declared.Signals) []string {
 	return append(changedRoutes(before, after), changedMetrics(before, after)...)
 }
@@ -114,7 +113,7 @@ func changedRoutes(before, after declared.Signals) []string {
 func changedMetrics(before, after declared.Signals) []string {
 	var changes []string
 	for _, m := range after.Metrics {
-		if foreign(m.Name) {
+		if isPlatformMetric(m.Name) {
 			continue
 		}
 		old, known := before.Find(m.Name)
@@ -126,15 +125,15 @@ func changedMetrics(before, after declared.Signals) []string {
 		}
 	}
 	for _, m := range before.Metrics {
-		if _, still := after.Find(m.Name); !still && !foreign(m.Name) {
+		if _, still := after.Find(m.Name); !still && !isPlatformMetric(m.Name) {
 			changes = append(changes, fmt.Sprintf("metric %s was removed", m.Name))
 		}
 	}
 	return changes
 }
 
-// foreign metrics differ with the Go version, the operating system or the
-// environment that prints them, not with the service.
-func foreign(name string) bool {
+// isPlatformMetric reports whether a metric depends on the Go version, the operating system or the
+// environment, not on the service.
+func isPlatformMetric(name string) bool {
 	return strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_") || name == semconv.TargetInfo
 }

@@ -20,14 +20,14 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// specDocument is scaffold.yaml with the places of its keys.
+// specDocument is the parsed scaffold.yaml.
 type specDocument struct {
 	*yamldoc.Document
 
 	objectives []slo.Objective
 }
 
-// readSpec reads the keys of the spec that rules are made from.
+// readSpec reads the keys of the spec that rules depend on.
 func readSpec(dir string) (specDocument, error) {
 	src, err := userfile.Read(filepath.Join(dir, spec.FileName), userfile.Limit)
 	if err != nil {
@@ -43,15 +43,15 @@ func readSpec(dir string) (specDocument, error) {
 	return out, nil
 }
 
-// at is the place of a key.
+// at returns a finding at the place of a key.
 func (d specDocument) at(path string) lint.Finding {
 	f := lint.Finding{File: spec.FileName, Part: path}
 	f.Line, f.Column = d.Place(path, 0)
 	return f
 }
 
-// inSpec finds names in the spec that the declared signals do not have. Rules and
-// dashboards are generated from them, and would name them many times.
+// inSpec finds names in the spec that are not declared, which would be repeated in many generated
+// rules and dashboards.
 func inSpec(t project.Target, signals exposition.Page) ([]lint.Finding, error) {
 	doc, err := readSpec(t.Dir)
 	if err != nil {
@@ -74,7 +74,7 @@ func inSpec(t project.Target, signals exposition.Page) ([]lint.Finding, error) {
 	return append(howToDeclare(found), doc.unusualLabels(t.Service.Telemetry.GroupBy)...), nil
 }
 
-// notHistograms finds metrics of another type whose buckets an objective reads.
+// notHistograms finds metrics that an objective reads buckets of and that are not histograms.
 func (d specDocument) notHistograms(reads []slo.Read, signals exposition.Page) []lint.Finding {
 	var found []lint.Finding
 	for _, r := range reads {
@@ -88,13 +88,13 @@ func (d specDocument) notHistograms(reads []slo.Read, signals exposition.Page) [
 	return found
 }
 
-// objective finds unknown names in one objective, each cause once: without its metric,
-// neither the threshold nor a label of it is looked for.
+// objective finds unknown names in one objective. If the metric is unknown, it does not check its
+// threshold and labels.
 func (d specDocument) objective(path string, o slo.Objective, reads []slo.Read, known metricnames.Known) []lint.Finding {
 	for _, r := range reads {
 		queries := []metricnames.Query{{At: d.at(r.Path), Expr: r.Selector()}}
 		known := known
-		if r.Bound > 0 { // the selector has the name of the histogram
+		if r.Bound > 0 { // the selector has the histogram's name without suffix
 			known = known.AnyForm()
 		}
 		// The runtime creates buckets for the thresholds of its own latency.
@@ -115,7 +115,7 @@ func (d specDocument) objective(path string, o slo.Objective, reads []slo.Read, 
 	return found
 }
 
-// usualLabels are labels that scrapes add for groups of instances.
+// usualLabels returns common labels that scrapes add.
 func usualLabels() []string {
 	return []string{
 		"cluster", "namespace", "region", "zone", "availability_zone", "tenant", "datacenter", "stage", "account", "project",
@@ -123,13 +123,13 @@ func usualLabels() []string {
 	}
 }
 
-// unusualLabels warns of labels that are likely to be misspelled. What a scrape adds is
-// not declared anywhere.
+// unusualLabels warns of labels that are likely misspelled. Labels that a scrape adds are not
+// declared.
 func (d specDocument) unusualLabels(groupBy []string) []lint.Finding {
 	var found []lint.Finding
 	for i, label := range groupBy {
 		if hint := diagnostic.DidYouMean(label, usualLabels()); hint != "" && !slices.Contains(usualLabels(), label) {
-			f := d.at(fmt.Sprintf("telemetry.groupBy[%d]", i)).Sayf("scrapes rarely add a label %s%s", label, hint)
+			f := d.at(fmt.Sprintf("telemetry.groupBy[%d]", i)).WithMessagef("%s is an unusual label of a scrape%s", label, hint)
 			f.Rule, f.Warning = "unknown-label", true
 			found = append(found, f)
 		}
@@ -137,10 +137,10 @@ func (d specDocument) unusualLabels(groupBy []string) []lint.Finding {
 	return found
 }
 
-// withoutCaused leaves out findings in generated files that are as generated, when the
-// spec has faults or the service has other signals since: these files have no others.
-func (o *Observed) withoutCaused(found []lint.Finding, t project.Target, inSpec []lint.Finding) []lint.Finding {
-	if lint.Faults(inSpec) == 0 && !o.stale {
+// withoutConsequences removes findings in unedited generated files if the spec has errors or the
+// service declares other signals now, which cause them.
+func (o *LintInput) withoutConsequences(found []lint.Finding, t project.Target, inSpec []lint.Finding) []lint.Finding {
+	if lint.CountErrors(inSpec) == 0 && !o.stale {
 		return found
 	}
 	edited := map[string]bool{}
@@ -148,13 +148,13 @@ func (o *Observed) withoutCaused(found []lint.Finding, t project.Target, inSpec 
 		edited[d.Path] = true
 	}
 	return slices.DeleteFunc(found, func(f lint.Finding) bool {
-		return strings.HasPrefix(f.File, "observability/") && owned(f.File) == 0 && !edited[f.File] && f.Rule != lint.Unused
+		return strings.HasPrefix(f.File, "observability/") && userOwned(f.File) == 0 && !edited[f.File] && f.Rule != lint.Unused
 	})
 }
 
-// Spec returns the findings in the spec that need no more than the declared
-// signals, as far as these are known.
-func Spec(ctx context.Context, t project.Target) ([]lint.Finding, error) {
+// CheckSpec returns the findings in the spec that depend on the declared signals of the last
+// generation. It returns none if these are unknown.
+func CheckSpec(ctx context.Context, t project.Target) ([]lint.Finding, error) {
 	src, err := userfile.ReadOptional(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if err != nil || src == nil {
 		return nil, err

@@ -8,61 +8,60 @@ import (
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
-// A mistake in the spec is reported at its key, once, and not in the rules and
-// dashboards that were generated from it.
-func TestFaultsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
+// An error in the spec is reported once, at its key, and not in generated rules and dashboards.
+func TestErrorsOfTheSpecAreReportedAtTheirKeys(t *testing.T) {
 	t.Parallel()
 	const head = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\nresource: order\n"
 	for name, tc := range map[string]struct{ spec, want string }{
-		"nothing is wrong": {
+		"no errors": {
 			"telemetry: {groupBy: [cluster]}\nslos:\n- {name: a, objective: 99, groupBy: [http_route], indicator: {availability: {}}}\n" +
 				"- {name: b, objective: 99, indicator: {latency: {threshold: 1s}}}\n- {name: c, objective: 99, indicator: {ratio: {total: http_server_requests_total, bad: 'http_server_requests_total{outcome=\"shed\"}'}}}\n", "",
 		},
-		"a label that the metric does not have": {
+		"unknown label": {
 			"slos:\n- name: a\n  objective: 99\n  groupBy: [http_rout]\n  indicator: {availability: {}}\n- {name: b, objective: 99, indicator: {availability: {}}}\n",
 			"scaffold.yaml:9:13: slos[0].groupBy[0]: \"http_server_requests_total\" has no label http_rout; did you mean \"http_route\"? [unknown-label]\n",
 		},
-		"a metric that is not declared": {
+		"undeclared metric": {
 			"slos:\n- {name: a, objective: 99, groupBy: [kind], indicator: {ratio: {total: order_placed_total, bad: 'order_placed_total{x=\"y\"}'}}}\n- {name: b, objective: 99, indicator: {availability: {}}}\n",
 			"scaffold.yaml:7:72: slos[0].indicator.ratio.total: metric order_placed_total is not declared; declare it with svc.Metrics(), see README.md, section Add a metric [unknown-metric]\n",
 		},
-		"a value that a label never has": {
+		"unknown label value": {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, bad: 'http_server_requests_total{outcome=\"server-error\"}'}}}\n",
 			"scaffold.yaml:7:88: slos[0].indicator.ratio.bad: outcome of http_server_requests_total is never \"server-error\"; use one of success, client_error, server_error, shed; did you mean \"server_error\"? [unknown-value]\n",
 		},
-		"a threshold that is not a bound": {
+		"threshold without a bucket": {
 			"slos:\n- {name: a, objective: 99, indicator: {latency: {threshold: 90s, histogram: http_server_request_duration_seconds}}}\n",
 			"scaffold.yaml:7:61: slos[0].indicator.latency.threshold: http_server_request_duration_seconds_bucket has no bucket le=\"90.0\"; its bounds are",
 		},
-		"a counter as a histogram": {
+		"counter as a histogram": {
 			"slos:\n- {name: a, objective: 99, indicator: {latency: {threshold: 1s, histogram: http_server_requests_total}}}\n",
-			"scaffold.yaml:7:76: slos[0].indicator.latency.histogram: metric http_server_requests_total is a counter, not a histogram; count its events with indicator.ratio, with the keys total and bad [unknown-metric]\n",
+			"scaffold.yaml:7:76: slos[0].indicator.latency.histogram: metric http_server_requests_total is a counter, not a histogram; use indicator.ratio with total and bad [unknown-metric]\n",
 		},
 		"good events": {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, good: 'http_server_requests_total{outcome=\"success\"}'}}}\n", "",
 		},
-		"good events that are not declared": {
+		"undeclared good events": {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, good: order_placed_total}}}\n",
 			"scaffold.yaml:7:89: slos[0].indicator.ratio.good: metric order_placed_total is not declared; declare it with svc.Metrics(), see README.md, section Add a metric [unknown-metric]\n",
 		},
-		"a bucket of good events that is not a bound": {
+		"unknown bucket of good events": {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_request_duration_seconds_count, good: 'http_server_request_duration_seconds_bucket{le=\"0.3\"}'}}}\n",
 			"scaffold.yaml:7:105: slos[0].indicator.ratio.good: http_server_request_duration_seconds_bucket has no bucket le=\"0.3\"; its bounds are",
 		},
-		"a classic histogram in a ratio": {
+		"classic histogram in a ratio": {
 			"slos:\n- {name: a, objective: 99, groupBy: [http_route], indicator: {ratio: {total: http_server_request_duration_seconds, bad: 'http_server_request_duration_seconds_count{outcome=\"shed\"}'}}}\n- {name: b, objective: 99, indicator: {availability: {}}}\n",
 			"scaffold.yaml:7:78: slos[0].indicator.ratio.total: http_server_request_duration_seconds is a classic histogram; write http_server_request_duration_seconds_bucket, ",
 		},
-		"a latency grouped by a label": {
+		"grouped latency": {
 			"slos:\n- {name: a, objective: 99, groupBy: [http_route], indicator: {latency: {threshold: 1s, histogram: http_server_request_duration_seconds}}}\n- {name: b, objective: 99, indicator: {availability: {}}}\n", "",
 		},
-		"a threshold below a millisecond": {
+		"threshold below a millisecond": {
 			"slos:\n- {name: a, objective: 99, indicator: {latency: {threshold: 20us, histogram: http_server_request_duration_seconds}}}\n",
 			"scaffold.yaml:7:61: slos[0].indicator.latency.threshold: http_server_request_duration_seconds_bucket has no bucket le=\"2e-05\"; its bounds are",
 		},
-		"a misspelled label of the scrape": {
+		"misspelled label of the scrape": {
 			"telemetry: {groupBy: [clustr]}\n",
-			"scaffold.yaml:6:23: telemetry.groupBy[0]: scrapes rarely add a label clustr; did you mean \"cluster\"? [unknown-label]\n",
+			"scaffold.yaml:6:23: telemetry.groupBy[0]: clustr is an unusual label of a scrape; did you mean \"cluster\"? [unknown-label]\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,8 +75,7 @@ func TestFaultsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
 	}
 }
 
-// A generated file that was edited may have faults of its own, and so have the user's.
-func TestFaultsOfEditedFilesAreKeptBesideThoseOfTheSpec(t *testing.T) {
+func TestErrorsInEditedAndUserOwnedFilesAreKept(t *testing.T) {
 	t.Parallel()
 	const src = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\nresource: order\nslos: [{name: a, objective: 99, indicator: {ratio: {total: x_total, bad: 'x_total{a=\"b\"}'}}}]\n"
 	target := serviceOf(t, src)
@@ -96,8 +94,7 @@ func TestFaultsOfEditedFilesAreKeptBesideThoseOfTheSpec(t *testing.T) {
 	}
 }
 
-// A query of series that a histogram does not have is always empty, also in the user's own files.
-func TestHistogramsAreReadAsTheSpecExposesThem(t *testing.T) {
+func TestQueriesOfTheOtherHistogramFormAreReported(t *testing.T) {
 	t.Parallel()
 	const (
 		rules     = "groups: [{name: own, rules: [{alert: A, expr: %q, annotations: {summary: s, description: d}}]}]\n"
@@ -106,8 +103,8 @@ func TestHistogramsAreReadAsTheSpecExposesThem(t *testing.T) {
 		says      = name + " is a %s histogram"
 	)
 	for _, tc := range []struct{ service, series, says string }{
-		{"a database", name, "classic"},
-		{"a database", name + "_count", ""},
+		{"database", name, "classic"},
+		{"database", name + "_count", ""},
 		{"both kinds of histograms", name, ""},
 		{"native histograms", name, ""},
 		{"native histograms", name + "_bucket", "native"},

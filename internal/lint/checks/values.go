@@ -19,12 +19,12 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// variableProblem is a line of the service about one of its variables.
+// variableProblem matches an error of the service about an environment variable.
 var variableProblem = regexp.MustCompile(`^([A-Z][A-Z0-9_]*)[=:\[ ]`)
 
 // overlayConfig is the config.env of one overlay.
 type overlayConfig struct {
-	file string // below the service
+	file string // relative to the service
 	set  []assignment
 }
 
@@ -34,8 +34,7 @@ type assignment struct {
 	line        int
 }
 
-// assignments are the lines of a file for Kustomize, which takes values as they stand, spaces at
-// their end included.
+// assignments parses a file as Kustomize does, which keeps trailing spaces of values.
 func assignments(src []byte) []assignment {
 	var out []assignment
 	number := 0
@@ -49,7 +48,7 @@ func assignments(src []byte) []assignment {
 	return out
 }
 
-// overlayConfigs are those with variables.
+// overlayConfigs returns the config.env files that set environment variables.
 func overlayConfigs(dir string) ([]overlayConfig, error) {
 	files, err := filepath.Glob(filepath.Join(dir, overlaysDir, "*", configFile))
 	var out []overlayConfig
@@ -65,11 +64,11 @@ func overlayConfigs(dir string) ([]overlayConfig, error) {
 	return out, err
 }
 
-// unknown finds variables that the service does not read.
+// unknown finds environment variables that the service does not read.
 func (o overlayConfig) unknown(known []string) []lint.Finding {
 	var found []lint.Finding
 	for _, v := range o.set {
-		if !slices.Contains(known, v.name) && !ofTheEnvironment(v.name) {
+		if !slices.Contains(known, v.name) && !isLibraryVariable(v.name) {
 			found = append(found, lint.Finding{File: o.file, Line: v.line, Message: unknownVariable(v.name, known)})
 		}
 	}
@@ -80,9 +79,8 @@ func unknownVariable(name string, known []string) string {
 	return fmt.Sprintf("unknown environment variable %s%s", name, diagnostic.DidYouMean(name, known))
 }
 
-// rejected finds values that the service rejects. The service itself reads them: its config
-// command runs with the variables of the overlay and none of those in known that the
-// environment has.
+// rejected finds values that the service rejects. It runs the service's config command with the
+// variables of the overlay, and removes those in known from the environment.
 func (o overlayConfig) rejected(ctx context.Context, t project.Target, program string, known []string) []lint.Finding {
 	cmd := exec.CommandContext(ctx, program, "config")
 	var stderr bytes.Buffer
@@ -114,7 +112,7 @@ func (o overlayConfig) rejected(ctx context.Context, t project.Target, program s
 	}
 	if !named {
 		lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
-		found = append(found, lint.Finding{File: o.file, Message: "config fails with the variables of this overlay: " + cmp.Or(lines[0], failure.Error())})
+		found = append(found, lint.Finding{File: o.file, Message: "the service rejects the environment variables of this overlay: " + cmp.Or(lines[0], failure.Error())})
 	}
 	return found
 }
@@ -126,8 +124,8 @@ func environmentWithout(names []string) []string {
 	})
 }
 
-// checkOverlays finds variables of overlays that the service does not read, and values that
-// it rejects.
+// checkOverlays finds environment variables of overlays that the service does not read or whose
+// values it rejects.
 func checkOverlays(ctx context.Context, t project.Target, known []string) ([]lint.Finding, error) {
 	all, err := overlayConfigs(t.Dir)
 	if err != nil || len(all) == 0 {

@@ -1,7 +1,7 @@
-// Package dashboardlint finds mistakes in dashboards that Grafana loads without an error: a uid
-// that two dashboards have, a unit that is not that of the query, a data source that only one
-// Grafana has. It includes the seventeen rules of Grafana's dashboard-linter, without those about
-// job and instance where a dashboard reads recorded series. It reads parsed files and does no I/O.
+// Package dashboardlint finds errors in dashboards that Grafana accepts, such as duplicate uids,
+// wrong units, and data sources of a single Grafana. It includes the seventeen rules of Grafana's
+// dashboard-linter, but skips those about job and instance for recorded series. It reads parsed
+// files and does no I/O.
 package dashboardlint
 
 import (
@@ -20,15 +20,15 @@ import (
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
-// Input is what there is to check.
+// Input is the dashboards to check.
 type Input struct {
 	Dashboards []dashboardfile.Dashboard
 	World      promlint.World
-	// OneGrafana says that all dashboards are for one Grafana, in whatever directories.
+	// OneGrafana means that the dashboards of all directories are for one Grafana.
 	OneGrafana bool
 }
 
-// linter collects findings about one dashboard.
+// linter collects the findings of a dashboard.
 type linter struct {
 	Input
 
@@ -36,7 +36,7 @@ type linter struct {
 	out       []lint.Finding
 }
 
-// Check runs every rule of this package and of promlint on the dashboards.
+// Check runs all rules of this package and of promlint on the dashboards.
 func Check(in Input) []lint.Finding {
 	var out []lint.Finding
 	uids := map[string]dashboardfile.Dashboard{}
@@ -59,9 +59,9 @@ func (l *linter) reportf(rule string, f lint.Finding, format string, args ...any
 	l.reportGuessf(rule, f, false, format, args...)
 }
 
-// reportGuessf reports a finding, which is a warning if it is a guess.
+// reportGuessf reports a finding. It is a warning if it is a guess.
 func (l *linter) reportGuessf(rule string, at lint.Finding, guessed bool, format string, args ...any) {
-	f := l.placed(at).Sayf(format, args...)
+	f := l.placed(at).WithMessagef(format, args...)
 	f.Rule, f.Warning = rule, guessed
 	l.out = append(l.out, f)
 }
@@ -71,7 +71,7 @@ func (l *linter) placed(at lint.Finding) lint.Finding {
 	return at
 }
 
-// maxUID is how long an address may be: Grafana's database has 40 characters.
+// maxUID is the maximum length of a uid, that of its column in Grafana's database.
 const maxUID = 40
 
 var uidCharacters = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
@@ -81,15 +81,15 @@ func (l *linter) address(seen map[string]dashboardfile.Dashboard) {
 	other, twice := seen[uid]
 	switch {
 	case uid == "":
-		l.reportGuessf("dashboard-uid", lint.Finding{}, true, "the dashboard has no uid, so that its address differs with each Grafana; give it one of up to %d letters, digits, - and _", maxUID)
+		l.reportGuessf("dashboard-uid", lint.Finding{}, true, "the dashboard has no uid, so its URL differs between Grafana servers; add one of up to %d letters, digits, - and _", maxUID)
 		return
 	case len(uid) > maxUID:
-		l.reportf("dashboard-uid", lint.Finding{}, "the uid %s has %d characters; Grafana takes up to %d", uid, len(uid), maxUID)
+		l.reportf("dashboard-uid", lint.Finding{}, "the uid %s has %d characters, but Grafana allows %d; shorten it", uid, len(uid), maxUID)
 	case !uidCharacters.MatchString(uid):
-		l.reportf("dashboard-uid", lint.Finding{}, "the uid %q has other characters than letters, digits, - and _", uid)
+		l.reportf("dashboard-uid", lint.Finding{}, "invalid uid %q; use letters, digits, - and _", uid)
 	}
 	if twice {
-		l.reportGuessf("dashboard-uid-duplicate", lint.Finding{}, path.Dir(other.File) != path.Dir(l.dashboard.File) && !l.OneGrafana, "%s has the uid %s, too; Grafana shows one of them, and not always the same; give one another uid", other.File, uid)
+		l.reportGuessf("dashboard-uid-duplicate", lint.Finding{}, path.Dir(other.File) != path.Dir(l.dashboard.File) && !l.OneGrafana, "%s has the same uid %s, and Grafana shows only one of them; change one", other.File, uid)
 		return
 	}
 	seen[uid] = l.dashboard
@@ -97,27 +97,27 @@ func (l *linter) address(seen map[string]dashboardfile.Dashboard) {
 
 func (l *linter) conventions() {
 	if l.dashboard.Editable {
-		l.reportf("uneditable-dashboard", lint.Finding{}, `the dashboard can be edited in Grafana, where the next deployment would lose it; write "editable": false`)
+		l.reportf("uneditable-dashboard", lint.Finding{}, `the dashboard can be edited in Grafana, but the next deployment discards the changes; write "editable": false`)
 	}
 	if !l.readsPrometheus() {
 		return
 	}
 	choosesPrometheus := func(v dashboardfile.Variable) bool { return v.Type == "datasource" && v.Query == "prometheus" }
 	if !slices.ContainsFunc(l.dashboard.Variables, choosesPrometheus) {
-		l.reportf("template-datasource", lint.Finding{}, "no variable chooses the Prometheus; add one of type datasource called datasource")
+		l.reportf("template-datasource", lint.Finding{}, "no variable selects the Prometheus; add the variable datasource of type datasource")
 	}
 	if !l.readsScraped() {
-		return // recorded series have no job and no instance to choose from
+		return // recorded series have no job and instance
 	}
 	for _, name := range []string{"job", "instance"} {
 		v, found := l.variable(name)
 		switch {
 		case !found:
-			l.reportf("template-"+name, lint.Finding{}, "no variable %s chooses among the series; add a query variable with label_values(up, %s)", name, name)
+			l.reportf("template-"+name, lint.Finding{}, "the dashboard has no variable %s; add a query variable with label_values(up, %s)", name, name)
 		case v.Type != "query":
 			l.reportf("template-"+name, variableAt(v), "the variable %s is of type %s; make it a query variable with label_values(up, %s)", name, v.Type, name)
 		case !v.Multi && !v.IncludeAll:
-			l.reportf("template-"+name, variableAt(v), "the variable %s takes one value only; set multi or includeAll, so that the whole service can be seen", name)
+			l.reportf("template-"+name, variableAt(v), "the variable %s has a single value; set multi or includeAll to show the whole service", name)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func (l *linter) readsPrometheus() bool {
 	return false
 }
 
-// readsScraped says whether a query reads a scraped series, and not only recorded ones.
+// readsScraped reports whether any query reads a scraped series.
 func (l *linter) readsScraped() bool {
 	for _, t := range l.dashboard.All() {
 		tree, err := parse(t)
@@ -160,14 +160,13 @@ func (l *linter) readsScraped() bool {
 	return false
 }
 
-// recorded says whether a selector selects recorded series, which often have no job and instance.
+// recorded reports whether a selector reads recorded series, which often have no job and instance.
 func recorded(s *parser.VectorSelector) bool {
 	name := promlint.Name(s)
 	return strings.Contains(name, ":") || name == "ALERTS" || name == "ALERTS_FOR_STATE" || strings.HasSuffix(name, "_slo_info")
 }
 
-// parse reads the query of a target. It returns neither a tree nor an error for queries of
-// other data sources.
+// parse parses the query of a target. It returns nil, nil for queries of other data sources.
 func parse(t dashboardfile.Target) (parser.Expr, error) {
 	if t.Expr == "" || !t.Datasource.Prometheus() {
 		return nil, nil //nolint:nilnil // documented
@@ -175,12 +174,12 @@ func parse(t dashboardfile.Target) (parser.Expr, error) {
 	return dashboardfile.ParsePromQL(t.Expr)
 }
 
-const onTimeChange = 2 // Grafana's number for "when the time range changes"
+const onTimeChange = 2 // Grafana's value of refresh for "on time range change"
 
 func (l *linter) variables() {
 	for _, v := range l.dashboard.Variables {
 		if v.Type == "query" && v.Refresh != onTimeChange {
-			l.reportf("template-on-time-change-reload", variableAt(v), "the variable %s is read once; last week's values are missing when last week is shown; set refresh to 2", v.Name)
+			l.reportf("template-on-time-change-reload", variableAt(v), "the values of variable %s are loaded once, so those of earlier time ranges are missing; set refresh to 2", v.Name)
 		}
 		expr, _ := v.PromQL()
 		if expr == "" {
@@ -193,14 +192,14 @@ func (l *linter) variables() {
 	}
 }
 
-// maxSuggestions is the number of unknown variables that get a suggestion: to compute one is slow.
+// maxSuggestions limits the suggestions for unknown variables, which are slow to compute.
 const maxSuggestions = 1000
 
-// groupName is the name of a group of a regular expression.
+// groupName matches the name of a capture group.
 var groupName = regexp.MustCompile(`<([A-Za-z_][A-Za-z0-9_]*)>`)
 
-// unknownVariables finds variables that the dashboard does not have, each once. Grafana leaves
-// them in the query as they are, as label_replace wants the names of groups.
+// unknownVariables reports each variable that the dashboard does not have once. Names of capture
+// groups in label_replace are not variables.
 func (l *linter) unknownVariables() {
 	known := slices.Clone(l.dashboard.Inputs)
 	for _, v := range l.dashboard.Variables {
@@ -241,30 +240,30 @@ func (l *linter) unknownVariables() {
 	}
 }
 
-// Catalog lists the rules of this package, without promlint's.
+// Catalog returns the rules of this package, without those of promlint.
 func Catalog() []lint.Rule {
 	return []lint.Rule{
 		{Name: "dashboard-file", Means: "The file is not a classic Grafana dashboard.", Do: "Export it as classic JSON."},
-		{Name: "dashboard-uid", Means: "The dashboard has no uid, or one that Grafana rejects. A warning without any: its address differs with each Grafana.", Do: "Give it a uid of up to 40 letters, digits, - and _."},
-		{Name: "dashboard-uid-duplicate", Means: "Two dashboards have the same uid: Grafana shows one of them, and not always the same. A warning where they are in two directories, which may be for two Grafanas.", Do: "Give one another uid."},
-		{Name: "panel-unit-mismatch", Means: "The unit of a panel is not that of what its query gives. A warning where a unit is a guess: of metrics whose names say none, of panels with a plain number, and of a rate unit for a gauge where only the name says bytes.", Do: "Set the unit that is named, or change the query."},
-		{Name: "template-datasource", Warning: true, Means: "No variable chooses the data source, so that the dashboard is bound to one Grafana.", Do: "Add a variable of type datasource."},
-		{Name: "template-job", Warning: true, Means: "No query variable job, or one that takes a single value.", Do: "Add it with label_values(up, job); dashboards of recorded series need none."},
-		{Name: "template-instance", Warning: true, Means: "No query variable instance, or one that takes a single value.", Do: "Add it with label_values(up, instance); dashboards of recorded series need none."},
-		{Name: "template-label-promql", Means: "The query of a variable does not parse as PromQL. A warning as with target-promql.", Do: "Correct it."},
-		{Name: "template-on-time-change-reload", Warning: true, Means: "A query variable is not read again when the time range changes.", Do: "Set its refresh to 2."},
-		{Name: "unknown-variable", Warning: true, Means: "A query uses a variable that the dashboard does not have, so that Grafana leaves it in the query as it is.", Do: "Correct the name, or add the variable."},
-		{Name: "panel-datasource", Warning: true, Means: "A panel names a data source by its id, which only one Grafana has.", Do: "Use a variable: ${datasource}."},
-		{Name: "panel-title-description", Warning: true, Means: "A panel has no title or no description: nobody knows what a bad value means.", Do: "Write both."},
-		{Name: "panel-units", Warning: true, Means: "A panel of numbers has no unit.", Do: "Set one; short is a unit, too."},
-		{Name: "panel-no-targets", Means: "A panel has no query. A warning for panels of plugins.", Do: "Give it one, or remove it."},
-		{Name: "target-promql", Means: "A query does not parse as PromQL. A warning where the data source has no type, or a variable may stand for any part of the query, and for one that is too long or too deep to be checked.", Do: "Correct it."},
-		{Name: "target-logql", Means: "A query does not parse as LogQL: its brackets or quotes do not match, its stream selector does not parse or selects everything, or a call has no range. A warning where a variable may stand for any part of it.", Do: "Correct it; each stream selector needs a matcher that is not empty."},
-		{Name: "target-logql-auto", Warning: true, Means: "A LogQL query counts over a fixed time, which leaves gaps or overlaps when the step of the graph differs. Variables of Grafana such as $__interval and $__range are allowed.", Do: "Write [$__auto]."},
-		{Name: "target-rate-interval", Warning: true, Means: "A rate over a fixed time: zoomed out it skips samples, zoomed in it draws stairs. Or over [$__interval], which may be shorter than two scrapes.", Do: "Write [$__rate_interval]."},
-		{Name: "target-job", Warning: true, Means: "A query of scraped series is not bound to the variable job.", Do: "Add job=~\"$job\" to each selector."},
-		{Name: "target-instance", Warning: true, Means: "A query of scraped series is not bound to the variable instance.", Do: "Add instance=~\"$instance\" to each selector."},
-		{Name: "target-counter-agg", Means: "A panel draws a counter as it stands, which only ever rises. A warning where only the name says that it is a counter, where it is compared or calculated with anything but a rate, and of panels that show one number or have transformations. Dividing by the time since the start is allowed.", Do: "Use rate or increase."},
-		{Name: "uneditable-dashboard", Warning: true, Means: "The dashboard can be edited in Grafana, where the next deployment would lose it.", Do: "Write \"editable\": false."},
+		{Name: "dashboard-uid", Means: "The dashboard has a uid that Grafana rejects. A warning if it has none, since its URL then differs between Grafana servers.", Do: "Write a uid of up to 40 letters, digits, - and _."},
+		{Name: "dashboard-uid-duplicate", Means: "Two dashboards have the same uid, of which Grafana shows only one. A warning if they are in different directories, which may be for different Grafana servers.", Do: "Change one uid."},
+		{Name: "panel-unit-mismatch", Means: "The unit of a panel differs from that of its query. A warning if the unit is a guess: of metrics whose names have no unit, of panels with a plain number, and of a rate unit for a gauge if only its name says bytes.", Do: "Set the suggested unit, or change the query."},
+		{Name: "template-datasource", Warning: true, Means: "No variable selects the data source, so the dashboard works in one Grafana only.", Do: "Add a variable of type datasource."},
+		{Name: "template-job", Warning: true, Means: "The dashboard has no query variable job, or one with a single value.", Do: "Add it with label_values(up, job). Dashboards of recorded series need none."},
+		{Name: "template-instance", Warning: true, Means: "The dashboard has no query variable instance, or one with a single value.", Do: "Add it with label_values(up, instance). Dashboards of recorded series need none."},
+		{Name: "template-label-promql", Means: "The query of a variable is not valid PromQL. A warning in the cases of target-promql.", Do: "Correct the query."},
+		{Name: "template-on-time-change-reload", Warning: true, Means: "The values of a query variable are not reloaded when the time range changes.", Do: "Set refresh to 2."},
+		{Name: "unknown-variable", Warning: true, Means: "A query uses a variable that the dashboard does not have.", Do: "Correct the name, or add the variable."},
+		{Name: "panel-datasource", Warning: true, Means: "A panel uses a data source by its id, which differs between Grafana servers.", Do: "Use a variable: ${datasource}."},
+		{Name: "panel-title-description", Warning: true, Means: "A panel has no title or no description.", Do: "Write both; the description says what a bad value means."},
+		{Name: "panel-units", Warning: true, Means: "A panel with numbers has no unit.", Do: "Set one, such as short."},
+		{Name: "panel-no-targets", Means: "A panel has no query. A warning for panels of plugins.", Do: "Add one, or remove the panel."},
+		{Name: "target-promql", Means: "A query is not valid PromQL. A warning if the data source has no type, if a variable may replace any part of the query, and if the query is too long or too deep to check.", Do: "Correct the query."},
+		{Name: "target-logql", Means: "A query is not valid LogQL: its brackets or quotes do not match, its stream selector does not parse or selects everything, or a call has no range. A warning if a variable may replace any part of the query.", Do: "Correct the query. Each stream selector needs a matcher that does not match the empty value."},
+		{Name: "target-logql-auto", Warning: true, Means: "A LogQL query has a fixed range, which causes gaps or overlaps if the step of the graph differs. Grafana variables such as $__interval and $__range are allowed.", Do: "Write [$__auto]."},
+		{Name: "target-rate-interval", Warning: true, Means: "A rate has a fixed range, which skips samples when zoomed out and shows steps when zoomed in, or the range [$__interval], which may be shorter than two scrapes.", Do: "Write [$__rate_interval]."},
+		{Name: "target-job", Warning: true, Means: "A query of scraped series does not use the variable job.", Do: "Add job=~\"$job\" to each selector."},
+		{Name: "target-instance", Warning: true, Means: "A query of scraped series does not use the variable instance.", Do: "Add instance=~\"$instance\" to each selector."},
+		{Name: "target-counter-agg", Means: "A panel shows a counter without rate. A warning if only the name says that it is a counter, if the other side of an operator has no rate, and for panels that show one number or have transformations. Dividing by the time since the start is allowed.", Do: "Use rate or increase."},
+		{Name: "uneditable-dashboard", Warning: true, Means: "The dashboard can be edited in Grafana, but the next deployment discards the changes.", Do: "Write \"editable\": false."},
 	}
 }

@@ -19,7 +19,7 @@ import (
 
 type object = map[string]any
 
-// good is a dashboard that no rule objects to. Each call gives one of its own.
+// good returns a new dashboard without findings.
 func good() object {
 	prometheus := object{"type": "prometheus", "uid": "${datasource}"}
 	values := func(name string) object {
@@ -46,7 +46,7 @@ func panel(b object) object           { return b["panels"].([]any)[0].(object) }
 func target(b object) object          { return panel(b)["targets"].([]any)[0].(object) }
 func variable(b object, i int) object { return b["templating"].(object)["list"].([]any)[i].(object) }
 
-// query gives the panel a query and a unit.
+// query sets the query and the unit of the panel.
 func query(expr, unit string) func(object) {
 	return func(b object) {
 		target(b)["expr"] = strings.ReplaceAll(expr, "{M", `{job=~"$job",instance=~"$instance"`)
@@ -54,14 +54,14 @@ func query(expr, unit string) func(object) {
 	}
 }
 
-// logs gives the panel a query of Loki.
+// logs sets a Loki query.
 func logs(expr string) func(object) {
 	return func(b object) {
 		target(b)["datasource"], target(b)["expr"] = object{"type": "loki", "uid": "$loki"}, expr
 	}
 }
 
-// parsed is a good dashboard with a change.
+// parsed returns a good dashboard with a change.
 func parsed(t testing.TB, name string, change func(object)) dashboardfile.Dashboard {
 	t.Helper()
 	b := good()
@@ -92,10 +92,10 @@ func check(t *testing.T, changes ...func(object)) []lint.Finding {
 
 func unchanged(object) {}
 
-// Each rule finds its mistake and leaves alone what looks like it.
-func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
+// Near is a similar dashboard without a finding.
+func TestRules(t *testing.T) {
 	t.Parallel()
-	covered := map[string]bool{"dashboard-file": true} // what does not parse is told by dashboardfile
+	covered := map[string]bool{"dashboard-file": true} // reported by package checks
 	list := func(changes ...func(object)) []func(object) { return changes }
 	uid := func(uid string) func(object) { return func(b object) { b["uid"] = uid } }
 	old := func(kind string, fields object) func(object) {
@@ -113,16 +113,16 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		near       []func(object)
 	}{
 		{"dashboard-uid", "none", list(uid("")), "the dashboard has no uid", list(uid("a-B_1"))},
-		{"dashboard-uid", "too long", list(uid(strings.Repeat("x", 41))), "has 41 characters; Grafana takes up to 40", list(uid(strings.Repeat("x", 40)))},
-		{"dashboard-uid", "a space", list(uid("a b")), "other characters than letters", list(uid("a-b"))},
-		{"dashboard-uid-duplicate", "two files", list(unchanged, unchanged), "a.json has the uid shop, too", list(unchanged, uid("other"))},
+		{"dashboard-uid", "too long", list(uid(strings.Repeat("x", 41))), "has 41 characters, but Grafana allows 40", list(uid(strings.Repeat("x", 40)))},
+		{"dashboard-uid", "a space", list(uid("a b")), "invalid uid \"a b\"; use letters", list(uid("a-b"))},
+		{"dashboard-uid-duplicate", "two files", list(unchanged, unchanged), "a.json has the same uid shop", list(unchanged, uid("other"))},
 		{"uneditable-dashboard", "editable", list(func(b object) { delete(b, "editable") }), `write "editable": false`, list(unchanged)},
 		{
-			"template-datasource", "no variable", list(func(b object) { variable(b, 0)["query"] = "loki" }), "no variable chooses the Prometheus",
+			"template-datasource", "no variable", list(func(b object) { variable(b, 0)["query"] = "loki" }), "no variable selects the Prometheus",
 			list(func(b object) { variable(b, 0)["name"] = "metrics" }),
 		},
 		{"template-job", "no variable", list(func(b object) { variable(b, 1)["name"] = "service" }), "no variable job", list(query(`sum(a:b:rate5m)`, "short"))},
-		{"template-job", "a single value", list(func(b object) { variable(b, 1)["includeAll"] = false }), "takes one value only", list(func(b object) { variable(b, 1)["includeAll"], variable(b, 1)["multi"] = false, true })},
+		{"template-job", "a single value", list(func(b object) { variable(b, 1)["includeAll"] = false }), "has a single value", list(func(b object) { variable(b, 1)["includeAll"], variable(b, 1)["multi"] = false, true })},
 		{
 			"template-instance", "no query", list(func(b object) { variable(b, 2)["type"] = "custom" }), "the variable instance is of type custom",
 			list(func(b object) { query(`ALERTS{alertstate="firing"}`, "short")(b); variable(b, 2)["name"] = "other" }),
@@ -144,14 +144,14 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		},
 		{"template-on-time-change-reload", "read once", list(func(b object) { variable(b, 1)["refresh"] = 1 }), "set refresh to 2", list(func(b object) { variable(b, 0)["refresh"] = 1 })},
 		{
-			"panel-datasource", "an id", list(func(b object) { panel(b)["datasource"] = object{"type": "prometheus", "uid": "P123"} }), "the data source P123 has that id in one Grafana only",
+			"panel-datasource", "an id", list(func(b object) { panel(b)["datasource"] = object{"type": "prometheus", "uid": "P123"} }), "the data source id P123 exists in one Grafana only",
 			list(func(b object) {
 				panel(b)["datasource"] = object{"uid": "-- Mixed --"}
 				target(b)["datasource"] = "$datasource"
 				panel(b)["targets"] = append(panel(b)["targets"].([]any), object{"datasource": object{"type": "__expr__", "uid": "__expr__"}, "expression": "$A * 2"})
 			}),
 		},
-		{"panel-title-description", "no description", list(func(b object) { panel(b)["description"] = " " }), "needs a description", list(unchanged)},
+		{"panel-title-description", "no description", list(func(b object) { panel(b)["description"] = " " }), "has no description", list(unchanged)},
 		{
 			"panel-units", "no unit", list(query(`sum(queue_length{M})`, "")), "the panel has no unit",
 			list(func(b object) { query(`sum(queue_length{M})`, "")(b); panel(b)["type"] = "table" }),
@@ -163,7 +163,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"panel-units", "no unit of a number", list(old("singlestat", object{"yaxes": []any{object{"format": "short"}}})), "the panel has no unit", list(old("singlestat", object{"format": "short"}))},
 		{"panel-units", "no unit of a gauge", list(old("gauge", object{"format": "short"})), "the panel has no unit", list(old("gauge", object{"options": object{"fieldOptions": object{"defaults": object{"unit": "short"}}}}))},
 		{
-			"panel-unit-mismatch", "seconds on the left axis", list(old("graph", object{"yaxes": []any{object{"format": "ms"}}, "targets": []any{object{"expr": strings.ReplaceAll(p95, "{M", `{job=~"$job",instance=~"$instance"`)}}})), "the unit is ms",
+			"panel-unit-mismatch", "seconds on the left axis", list(old("graph", object{"yaxes": []any{object{"format": "ms"}}, "targets": []any{object{"expr": strings.ReplaceAll(p95, "{M", `{job=~"$job",instance=~"$instance"`)}}})), "the unit ms is for",
 			list(old("graph", object{"yaxes": []any{object{"format": "ms"}, object{"format": "s"}}, "seriesOverrides": []any{object{"alias": "p95", "yaxis": 2}}, "targets": []any{object{"expr": strings.ReplaceAll(p95, "{M", `{job=~"$job",instance=~"$instance"`)}}})),
 		},
 		{
@@ -171,35 +171,35 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			list(func(b object) { panel(b)["targets"], panel(b)["type"] = []any{}, "text" }),
 		},
 		{"target-promql", "half a query", list(query(`sum(`, "short")), "not PromQL: unclosed left parenthesis", list(query(`topk($instance, a:b:c)`, "short"))},
-		{"target-logql", "half a selector", list(logs(`{job="a"`)), "the bracket { is not closed", list(logs(`{job="a}"} | json | line_format "{{.x}}" |~ "(\\d+"`))},
-		{"target-logql", "an open quote", list(logs(`{job="a}`)), `the quote " is not closed`, list(logs("{job=`a`} |= `{`"))},
-		{"target-logql", "an open quote before a comment", list(logs(`{job="a} # "`)), "the bracket { is not closed", list(logs("{job=\"a\"} # the \"slow one\n|= \"#x\" # see :)"))},
-		{"target-logql", "only a comment", list(logs(`# {job="a"}`)), "it has no stream selector", list(logs(" "))},
-		{"target-logql", "nothing to select", list(logs(`{}`)), "the stream selector is empty", list(logs(`{job=~"$job"}`))},
+		{"target-logql", "half a selector", list(logs(`{job="a"`)), "unclosed bracket {", list(logs(`{job="a}"} | json | line_format "{{.x}}" |~ "(\\d+"`))},
+		{"target-logql", "an open quote", list(logs(`{job="a}`)), `unclosed quote "`, list(logs("{job=`a`} |= `{`"))},
+		{"target-logql", "an open quote before a comment", list(logs(`{job="a} # "`)), "unclosed bracket {", list(logs("{job=\"a\"} # the \"slow one\n|= \"#x\" # see :)"))},
+		{"target-logql", "only a comment", list(logs(`# {job="a"}`)), "no stream selector", list(logs(" "))},
+		{"target-logql", "nothing to select", list(logs(`{}`)), "empty stream selector", list(logs(`{job=~"$job"}`))},
 		{"target-logql", "a matcher that matches nothing, too", list(logs(`{app=~".*"} |= "x"`)), `the stream selector {app=~".*"} also matches streams without these labels; add a matcher that needs a value, such as app=~".+"`, list(logs(`{app=~".*",job!=""} |= "x"`))},
 		{"target-logql", "only an exclusion", list(logs(`sum(rate({app!="a"}[$__auto]))`)), `the stream selector {app!="a"} also matches streams without`, list(logs(`sum(rate({app=~"$job",b!~"$instance"}[$__auto]))`))},
 		{"target-logql", "an exclusion of what is chosen", list(logs(`{app!="a",b=""}`)), "matches streams without", list(logs(`{app!="$job"}`))},
 		{"target-logql", "no range", list(logs(`sum(rate({app="a"}))`)), "rate has no range; write [$__auto] before the closing bracket", list(logs(`sum(rate({app="a"} [$__auto] | json)) + max(last_over_time ({app="a"} | (b="(" or c="d") | unwrap x [$__auto]) ) by (rate) # rate({})`))},
 		{"target-logql", "one range of two", list(logs(`sum(bytes_rate({app="a"}[$__auto])) / sum (quantile_over_time (0.9, {app="a"} | unwrap x))`)), "quantile_over_time has no range", list(logs(`{app="a"} |= "rate(x)" | line_format "rate({{.a}})"`))},
-		{"target-logql", "a metric", list(logs(`vector(up)`)), "it has no stream selector", list(logs("vector(1)\n+\t2\r\n"))},
-		{"target-logql", "a metric beside a number", list(logs(`2 * up`)), "it has no stream selector", list(logs("vector(1e3)"))},
-		{"target-logql", "a name", list(logs(`e`)), "it has no stream selector", list(logs(`label_replace(vector(0), "a", "b", "", "")`))},
-		{"target-logql", "brackets", list(logs(`()`)), "it has no stream selector", list(logs("-1.5e3 >= bool 2 ^ 2"))},
-		{"target-logql", "no selector", list(logs(`rate(up)`)), "it has no stream selector", list(logs(`sum by (x) (rate({job="${job}"}[$__auto])) / 60`))},
-		{"target-logql", "a bracket too many", list(logs(`{job="a"})`)), "the bracket ) closes nothing", list(logs(`({job="a"})`))},
-		{"target-logql-auto", "a fixed time", list(logs(`sum(count_over_time({job="a"}[5m]))`)), "counts over 5m", list(logs(`sum(count_over_time({job="a"} |= "[5m]" [$__auto]))`))},
-		{"target-logql-auto", "a time that a reader chooses", list(logs(`sum(count_over_time({job="a"}[$job]))`)), "counts over $job", list(logs(`sum(count_over_time({job="a"}[$__interval])) / sum(count_over_time({job="a"}[${__range}]))`))},
+		{"target-logql", "a metric", list(logs(`vector(up)`)), "no stream selector", list(logs("vector(1)\n+\t2\r\n"))},
+		{"target-logql", "a metric and a number", list(logs(`2 * up`)), "no stream selector", list(logs("vector(1e3)"))},
+		{"target-logql", "a name", list(logs(`e`)), "no stream selector", list(logs(`label_replace(vector(0), "a", "b", "", "")`))},
+		{"target-logql", "brackets", list(logs(`()`)), "no stream selector", list(logs("-1.5e3 >= bool 2 ^ 2"))},
+		{"target-logql", "no selector", list(logs(`rate(up)`)), "no stream selector", list(logs(`sum by (x) (rate({job="${job}"}[$__auto])) / 60`))},
+		{"target-logql", "a bracket too many", list(logs(`{job="a"})`)), "unexpected bracket )", list(logs(`({job="a"})`))},
+		{"target-logql-auto", "a fixed time", list(logs(`sum(count_over_time({job="a"}[5m]))`)), "the range 5m does not", list(logs(`sum(count_over_time({job="a"} |= "[5m]" [$__auto]))`))},
+		{"target-logql-auto", "a time that a reader chooses", list(logs(`sum(count_over_time({job="a"}[$job]))`)), "the range $job does not", list(logs(`sum(count_over_time({job="a"}[$__interval])) / sum(count_over_time({job="a"}[${__range}]))`))},
 		{"target-rate-interval", "a fixed time", list(query(`sum(rate(jobs_total{M}[5m]))`, "ops")), "rate over 5m does not follow the step", list(query(`sum(increase(jobs_total{M}[$__range]))`, "short"))},
 		{"target-rate-interval", "the step of the graph", list(query(`sum(rate(jobs_total{M}[$__interval]))`, "ops")), "rate over $__interval may cover fewer than two scrapes; write [$__rate_interval]", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "ops"))},
 		{"target-rate-interval", "the step of the graph in milliseconds", list(query(`sum(rate(jobs_total{M}[${__interval_ms}ms]))`, "ops")), "may cover fewer than two scrapes", list(query(`sum(rate(jobs_total{M}[${__range_s}s]))`, "ops"))},
-		{"target-job", "not bound", list(query(`sum(queue_length{instance=~"$instance"})`, "short")), "queue_length is not bound to the variable job", list(query(`sum(queue_length{instance=~"$instance",job="a"})`, "short"))},
-		{"target-instance", "not bound", list(query(`sum(queue_length{job=~"$job"})`, "short")), "not bound to the variable instance", list(query(`a:b:c{job=~"$job"} + on () ALERTS`, "short"))},
-		{"target-counter-agg", "as it stands", list(query(`sum(jobs_total{M})`, "short")), "jobs_total is a counter, which only rises", list(query(`count(jobs_total{M})`, "short"))},
-		{"target-counter-agg", "beside zero", list(query(`sum(jobs_total{M}) + (1)`, "short")), "jobs_total is a counter, which only rises", list(query(`(0) * jobs_total{M}`, "short"))},
-		{"panel-unit-mismatch", "seconds as milliseconds", list(query(p95, "ms")), "the unit is ms, which is for milliseconds; the query gives seconds; set s", list(query("1000 * "+p95, "ms"))},
-		{"panel-unit-mismatch", "a rate as a share", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "which is for a share; the query gives a number per second; set ops", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "short"))},
-		{"panel-unit-mismatch", "a count per second", list(query(`sum(increase(jobs_total{M}[$__range]))`, "reqps")), "the query gives a number; set short", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "reqps"))},
-		{"panel-unit-mismatch", "bytes as a plain number", list(query(`sum(heap_bytes{M})`, "short")), "the unit is short, the query gives bytes; set bytes", list(query(`sum(heap_bytes{M}) / 1048576`, "short"))},
+		{"target-job", "not bound", list(query(`sum(queue_length{instance=~"$instance"})`, "short")), "queue_length does not use the variable job", list(query(`sum(queue_length{instance=~"$instance",job="a"})`, "short"))},
+		{"target-instance", "not bound", list(query(`sum(queue_length{job=~"$job"})`, "short")), "does not use the variable instance", list(query(`a:b:c{job=~"$job"} + on () ALERTS`, "short"))},
+		{"target-counter-agg", "without rate", list(query(`sum(jobs_total{M})`, "short")), "jobs_total is a counter; show rate", list(query(`count(jobs_total{M})`, "short"))},
+		{"target-counter-agg", "beside zero", list(query(`sum(jobs_total{M}) + (1)`, "short")), "jobs_total is a counter; show rate", list(query(`(0) * jobs_total{M}`, "short"))},
+		{"panel-unit-mismatch", "seconds as milliseconds", list(query(p95, "ms")), "the unit ms is for milliseconds, but the query returns seconds; set s", list(query("1000 * "+p95, "ms"))},
+		{"panel-unit-mismatch", "a rate as a share", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "is for a ratio, but the query returns a number per second; set ops", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "short"))},
+		{"panel-unit-mismatch", "a count per second", list(query(`sum(increase(jobs_total{M}[$__range]))`, "reqps")), "the query returns a number; set short", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "reqps"))},
+		{"panel-unit-mismatch", "bytes as a plain number", list(query(`sum(heap_bytes{M})`, "short")), "the unit is short, but the query returns bytes; set bytes", list(query(`sum(heap_bytes{M}) / 1048576`, "short"))},
 		{"panel-unit-mismatch", "a number as a share", list(query(`count(queue_length{M})`, "percentunit")), "set short", list(query(`count(queue_length{M} > 5) / count(queue_length{M})`, "percentunit"))},
 		{
 			"panel-unit-mismatch", "a share as percent", list(query(`count(queue_length{M} > 5) / count(queue_length{M})`, "percent")), "set percentunit",
@@ -208,18 +208,18 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 				panel(b)["transformations"] = []any{object{"id": "calculateField"}}
 			}),
 		},
-		{"rate-range", "one short range beside a variable", list(query(`sum(rate(jobs_total{M}[10s])) / sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "rate over 10s", list(query(`sum(rate(jobs_total{M}[$__rate_interval])) / sum(rate(jobs_total{M}[$__range]))`, "percentunit"))},
+		{"rate-range", "one short range and a variable", list(query(`sum(rate(jobs_total{M}[10s])) / sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "rate over 10s", list(query(`sum(rate(jobs_total{M}[$__rate_interval])) / sum(rate(jobs_total{M}[$__range]))`, "percentunit"))},
 		{
 			"impossible-comparison", "one range beside two",
-			list(query(`sum(rate(jobs_total{job="a",instance="b"}[$__range])) / sum(rate(jobs_total{job="a",instance="b"}[${__range}])) > 1`, "percentunit")), "[$__range])) > 1 never holds",
+			list(query(`sum(rate(jobs_total{job="a",instance="b"}[$__range])) / sum(rate(jobs_total{job="a",instance="b"}[${__range}])) > 1`, "percentunit")), "[$__range])) > 1 is never true",
 			list(query(`sum(rate(jobs_total{job="a",instance="b"}[$__rate_interval])) / sum(rate(jobs_total{job="a",instance="b"}[$__range])) > 2 or sum(increase(jobs_total{job="a",instance="b"}[$__range])) / sum(increase(jobs_total{job="a",instance="b"}[$__rate_interval])) > 1`, "percentunit")),
 		},
 		{
-			"impossible-comparison", "beside a number that Grafana gives",
-			list(query(`count(queue_length{job="a",instance="b"}) < 0`, "short")), "never holds",
+			"impossible-comparison", "not with a number of Grafana",
+			list(query(`count(queue_length{job="a",instance="b"}) < 0`, "short")), "is never true",
 			list(query(`(count(queue_length{job="a",instance="b"}) > $__range_s) and on () vector($__interval_ms) > 99999999999`, "short")),
 		},
-		{"rate-gauge", "rules of promlint run, too", list(query(`sum(rate(queue_length{M}[$__rate_interval]))`, "short")), "queue_length, which is a gauge", list(query(`sum(delta(queue_length{M}[5m]))`, "short"))},
+		{"rate-gauge", "rules of promlint run, too", list(query(`sum(rate(queue_length{M}[$__rate_interval]))`, "short")), "of the gauge queue_length", list(query(`sum(delta(queue_length{M}[5m]))`, "short"))},
 	} {
 		covered[tc.rule] = true
 		t.Run(tc.rule+": "+tc.name, func(t *testing.T) {
@@ -229,20 +229,19 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 				t.Errorf("got %+v\nwant %s: %s", got, tc.rule, tc.says)
 			}
 			if got := check(t, tc.near...); len(got) > 0 {
-				t.Errorf("the near miss: got %+v, want nothing", got)
+				t.Errorf("near: got %+v, want nothing", got)
 			}
 		})
 	}
 	for _, rule := range dashboardlint.Catalog() {
 		if !covered[rule.Name] {
-			t.Errorf("no case has the rule %s", rule.Name)
+			t.Errorf("no test case for rule %s", rule.Name)
 		}
 	}
 }
 
-// Without declared metrics, units and kinds that only the lack of a word in a name says
-// are guesses, and so is what a variable may change.
-func TestAGuessIsAWarning(t *testing.T) {
+// Units and types that depend on names, and parts that depend on variables, are guesses.
+func TestGuessesAreWarnings(t *testing.T) {
 	t.Parallel()
 	const p99 = "histogram_quantile(0.99, sum by (le) (rate(request_duration_seconds_bucket[$__rate_interval])))"
 	untyped := func(uid, expr string) func(object) {
@@ -255,25 +254,25 @@ func TestAGuessIsAWarning(t *testing.T) {
 		name   string
 		change func(object)
 		rule   string
-		want   string // fault, warning, or nothing
+		want   string // error, warning, or nothing
 	}{
-		{"seconds as milliseconds", query(p99, "ms"), "panel-unit-mismatch", "fault"},
-		{"seconds as operations", query(p99, "ops"), "panel-unit-mismatch", "fault"},
-		{"milliseconds as seconds", query("1e3 * "+p99, "s"), "panel-unit-mismatch", "fault"},
-		{"bytes per second as bytes", query("rate(net_receive_bytes_total[$__rate_interval])", "bytes"), "panel-unit-mismatch", "fault"},
+		{"seconds as milliseconds", query(p99, "ms"), "panel-unit-mismatch", "error"},
+		{"seconds as operations", query(p99, "ops"), "panel-unit-mismatch", "error"},
+		{"milliseconds as seconds", query("1e3 * "+p99, "s"), "panel-unit-mismatch", "error"},
+		{"bytes per second as bytes", query("rate(net_receive_bytes_total[$__rate_interval])", "bytes"), "panel-unit-mismatch", "error"},
 		{"bytes that may be those of each second", query("heap_inuse_bytes", "binBps"), "panel-unit-mismatch", "warning"},
 		{"bytes per second of what may be bytes per second", query("rate(net_receive_bytes_total[$__rate_interval]) / link_bytes", "percentunit"), "panel-unit-mismatch", "warning"},
-		{"a declared counter of bytes as bytes per second", query("increase(sent_bytes_total[$__range])", "Bps"), "panel-unit-mismatch", "fault"},
-		{"a declared gauge of bytes as bytes per second", query("page_bytes", "Bps"), "panel-unit-mismatch", "fault"},
+		{"a declared counter of bytes as bytes per second", query("increase(sent_bytes_total[$__range])", "Bps"), "panel-unit-mismatch", "error"},
+		{"a declared gauge of bytes as bytes per second", query("page_bytes", "Bps"), "panel-unit-mismatch", "error"},
 		{"the speed of a link", query(`node_network_speed_bytes{instance=~"$instance"}`, "Bps"), "panel-unit-mismatch", ""},
 		{"the speed of a link in bits", query("node_network_speed_bytes * 8", "bps"), "panel-unit-mismatch", ""},
 		{"the utilization of a link", query("rate(net_receive_bytes_total[$__rate_interval]) / node_network_speed_bytes", "percentunit"), "panel-unit-mismatch", ""},
 		{"the declared speed of a link", query("page_speed_bytes", "Bps"), "panel-unit-mismatch", ""},
-		{"what limits at a rate as seconds", query("rate(rate_limited_bytes_total[$__rate_interval])", "s"), "panel-unit-mismatch", "fault"},
-		{"bytes as a share", query("heap_inuse_bytes", "percentunit"), "panel-unit-mismatch", "fault"},
-		{"bytes as seconds", query("heap_inuse_bytes", "s"), "panel-unit-mismatch", "fault"},
-		{"bytes as bits", query("heap_inuse_bytes", "bits"), "panel-unit-mismatch", "fault"},
-		{"a fraction of CPU time as percent", query("rate(process_cpu_seconds_total[$__rate_interval])", "percent"), "panel-unit-mismatch", "fault"},
+		{"what limits at a rate as seconds", query("rate(rate_limited_bytes_total[$__rate_interval])", "s"), "panel-unit-mismatch", "error"},
+		{"bytes as a share", query("heap_inuse_bytes", "percentunit"), "panel-unit-mismatch", "error"},
+		{"bytes as seconds", query("heap_inuse_bytes", "s"), "panel-unit-mismatch", "error"},
+		{"bytes as bits", query("heap_inuse_bytes", "bits"), "panel-unit-mismatch", "error"},
+		{"a fraction of CPU time as percent", query("rate(process_cpu_seconds_total[$__rate_interval])", "percent"), "panel-unit-mismatch", "error"},
 		{"seconds as a plain number", query(p99, "short"), "panel-unit-mismatch", "warning"},
 		{"seconds in each second", query("rate(io_time_seconds_total[$__rate_interval])", "s"), "panel-unit-mismatch", "warning"},
 		{"drops in bytes per second", query("rate(net_receive_drop_total[$__rate_interval])", "Bps"), "panel-unit-mismatch", "warning"},
@@ -283,37 +282,37 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a difference of two declared counters", query("jobs_total - on () jobs_done_total", "short"), "target-counter-agg", "warning"},
 		{"a declared counter above a number", query("jobs_total > 600e12", "short"), "target-counter-agg", "warning"},
 		{"a declared counter as a part of a quota", query("jobs_total / on (device) endurance_jobs", "short"), "target-counter-agg", "warning"},
-		{"a declared counter beside a rate", query("jobs_total + on () rate(jobs_done_total[5m])", "short"), "target-counter-agg", "fault"},
-		{"a declared counter with the labels of an info metric", query("jobs_total * on (pod) group_left (node) kube_pod_info", "short"), "target-counter-agg", "fault"},
+		{"a declared counter and a rate", query("jobs_total + on () rate(jobs_done_total[5m])", "short"), "target-counter-agg", "error"},
+		{"a declared counter with the labels of an info metric", query("jobs_total * on (pod) group_left (node) kube_pod_info", "short"), "target-counter-agg", "error"},
 		{"a declared counter that a transformation may subtract", func(b object) {
 			query("jobs_total", "short")(b)
 			panel(b)["transformations"] = []any{object{"id": "calculateField"}}
 		}, "target-counter-agg", "warning"},
 		{"a declared counter over the time since the start", query("jobs_total / (time() - process_start_time_seconds)", "short"), "target-counter-agg", ""},
-		{"a declared counter in thousands", query("jobs_total / 1000", "short"), "target-counter-agg", "fault"},
+		{"a declared counter in thousands", query("jobs_total / 1000", "short"), "target-counter-agg", "error"},
 		{"a declared counter over a range that Grafana chooses, with rare scrapes", query("sum(rate(jobs_total[$__rate_interval]))", "ops"), "rate-range", ""},
 		{"a declared counter over a range in seconds", query("sum(increase(jobs_total[${__range_s}s]))", "short"), "rate-range", ""},
 		{"a declared counter over a range in old brackets", query("sum(increase(jobs_total[[[range]]]))", "short"), "rate-range", ""},
-		{"a declared counter over a fixed range, with rare scrapes", query("sum(rate(jobs_total{a=~\"[$a]\"}[5m]))", "ops"), "rate-range", "fault"},
+		{"a declared counter over a fixed range, with rare scrapes", query("sum(rate(jobs_total{a=~\"[$a]\"}[5m]))", "ops"), "rate-range", "error"},
 		{"a query that is not shown", func(b object) { query(p99, "ms")(b); target(b)["hide"] = true }, "panel-unit-mismatch", ""},
 		{"a total in a graph", query("sum(pods_total)", "short"), "target-counter-agg", "warning"},
 		{"a character class in a regular expression", query(`sum(rate(x_total{path=~"/[a-z]+"}[$__rate_interval]))`, "short"), "target-rate-interval", ""},
-		{"a sum of a range", query(`sum(a:b:c{slo="$slo"}[$__rate_interval])`, "short"), "target-promql", "fault"},
-		{"a leftover of another template language", query(`rate(x_total{%(matchers)s}[5m])`, "short"), "target-promql", "fault"},
+		{"a sum of a range", query(`sum(a:b:c{slo="$slo"}[$__rate_interval])`, "short"), "target-promql", "error"},
+		{"a leftover of another template language", query(`rate(x_total{%(matchers)s}[5m])`, "short"), "target-promql", "error"},
 		{"a grouping that a variable names", query(`sum by ($by) (rate(x_total[5m]))`, "short"), "target-promql", ""},
 		{"a quantile that a variable names", query(`histogram_quantile($q, sum by (le) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
 		{"a quantile that a variable in braces names", query(`histogram_quantile(${q}, sum by (le) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
-		{"a quantile that is too high", query(`histogram_quantile(95, sum by (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "fault"},
+		{"a quantile that is too high", query(`histogram_quantile(95, sum by (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "error"},
 		{"le in a grouping that a variable names", query(`histogram_quantile(0.9, sum by ($by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
-		{"le left out beside a variable", query(`histogram_quantile(0.9, sum without (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "fault"},
+		{"le left out and a variable", query(`histogram_quantile(0.9, sum without (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "error"},
 		{"a grouping and a range that variables name", query(`sum by ($by) (rate(x_total[$interval]))`, "ops"), "target-promql", ""},
 		{"a declared counter that rose by more than a variable names", query(`delta(jobs_total[$__range]) > $n`, "short"), "delta-counter", ""},
 		{"a declared counter that fell by less than a variable names", query(`delta(jobs_total[$__range]) < $n`, "short"), "delta-counter", ""},
 		{"a declared counter whose sum is grouped by what a variable names", query(`rate(sum by (${by}) (jobs_total)[5m:15s])`, "ops"), "rate-sum", ""},
 		{"a declared counter whose sum is of one instance that a variable names", query(`rate(sum(jobs_total{instance="$instance"})[5m:15s])`, "ops"), "rate-sum", ""},
-		{"a declared counter whose sum is of all instances", query(`rate(sum(jobs_total)[5m:15s])`, "ops"), "rate-sum", "fault"},
+		{"a declared counter whose sum is of all instances", query(`rate(sum(jobs_total)[5m:15s])`, "ops"), "rate-sum", "error"},
 		{"a step that a variable names", query(`rate(jobs_total[1h:$step])`, "ops"), "rate-range", ""},
-		{"a declared counter whose change is multiplied", query(`delta(jobs_total[$__range]) * $n`, "short"), "delta-counter", "fault"},
+		{"a declared counter whose change is multiplied", query(`delta(jobs_total[$__range]) * $n`, "short"), "delta-counter", "error"},
 		{"a declared counter whose fall is multiplied", query(`delta(jobs_total[$__range]) * $n < 0`, "short"), "delta-counter", ""},
 		{"a declared counter whose sum is of one instance", query(`rate(sum(jobs_total{instance=~"$instance"})[5m:15s])`, "ops"), "rate-sum", ""},
 		{"a step in milliseconds that a variable names", query(`rate(jobs_total[10m:${step}ms])`, "ops"), "rate-range", ""},
@@ -330,9 +329,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"LogQL with a range that a variable may have", logs(`sum(rate({a="b"} $filter))`), "target-logql", "warning"},
 		{"LogQL of a variable", logs("$query"), "target-logql", "warning"},
 		{"a plugin without a query", func(b object) { panel(b)["targets"], panel(b)["type"] = []any{}, "acme-clock-panel" }, "panel-no-targets", "warning"},
-		{"a graph without a query", func(b object) { panel(b)["targets"] = []any{} }, "panel-no-targets", "fault"},
+		{"a graph without a query", func(b object) { panel(b)["targets"] = []any{} }, "panel-no-targets", "error"},
 		{"no uid", func(b object) { b["uid"] = "" }, "dashboard-uid", "warning"},
-		{"a query of a variable with two commas", func(b object) { variable(b, 1)["query"] = `label_values(up{a=~"$a",,b="c"}, job)` }, "template-label-promql", "fault"},
+		{"a query of a variable with two commas", func(b object) { variable(b, 1)["query"] = `label_values(up{a=~"$a",,b="c"}, job)` }, "template-label-promql", "error"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -350,7 +349,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 			got := map[string]bool{}
 			for _, f := range dashboardlint.Check(dashboardlint.Input{World: world, Dashboards: []dashboardfile.Dashboard{parsed(t, "a.json", tc.change)}}) {
 				if f.Rule == tc.rule {
-					got[map[bool]string{true: "warning", false: "fault"}[f.Warning]] = true
+					got[map[bool]string{true: "warning", false: "error"}[f.Warning]] = true
 				}
 			}
 			if all := strings.Join(slices.Sorted(maps.Keys(got)), " and "); all != tc.want {
@@ -360,15 +359,15 @@ func TestAGuessIsAWarning(t *testing.T) {
 	}
 }
 
-// What stands for a variable while a query is read is no text for a reader.
+// Messages have the variables instead of their placeholders.
 func TestMessagesNameVariables(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string]string{
-		`absent(sum by ($by) (up))`:               "absent(sum by ($by) (up)) holds only",
-		`absent(sum by (a) (up{a="${a}"}))`:       `absent(sum by (a) (up{a="${a}"})) holds only`,
-		`absent(sum by ($by) (up{a="$a"}))`:       `absent(sum by (…) (up{a="…"})) holds only`,
+		`absent(sum by ($by) (up))`:               "absent(sum by ($by) (up)) is true only",
+		`absent(sum by (a) (up{a="${a}"}))`:       `absent(sum by (a) (up{a="${a}"})) is true only`,
+		`absent(sum by ($by) (up{a="$a"}))`:       `absent(sum by (…) (up{a="…"})) is true only`,
 		`up{$a $a}`:                               "not PromQL: unexpected character inside braces: '$a'",
-		`absent(sum by ($by) (up)) + $__range_ms`: "absent(sum by ($by) (up)) holds only",
+		`absent(sum by ($by) (up)) + $__range_ms`: "absent(sum by ($by) (up)) is true only",
 	} {
 		got := check(t, query(expr, "short"))
 		if !slices.ContainsFunc(got, func(f lint.Finding) bool { return strings.HasPrefix(f.Message, want) }) {
@@ -377,8 +376,7 @@ func TestMessagesNameVariables(t *testing.T) {
 	}
 }
 
-// A variable may be in many queries, and with several of its properties.
-func TestAnUnknownVariableIsReportedOnce(t *testing.T) {
+func TestUnknownVariableIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	var got []string
 	for _, f := range check(t, func(b object) {
@@ -397,8 +395,8 @@ func TestAnUnknownVariableIsReportedOnce(t *testing.T) {
 	}
 }
 
-// Files in two directories may be for two Grafanas.
-func TestOneUIDInTwoDirectoriesIsAWarning(t *testing.T) {
+// Files in two directories may be for two Grafana servers.
+func TestSameUIDInTwoDirectoriesIsAWarning(t *testing.T) {
 	t.Parallel()
 	one, other := parsed(t, "x/a.json", unchanged), parsed(t, "y/a.json", unchanged)
 	for together, warning := range map[bool]bool{false: true, true: false} {
@@ -425,7 +423,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// The time for a variable does not grow with their number.
+// The time per variable does not depend on the number of variables.
 func BenchmarkUnknownVariables(b *testing.B) {
 	for _, n := range []int{4_000, 48_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {

@@ -12,18 +12,18 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-// rates are calls with the range that they read.
+// rates matches calls of rate functions and their range.
 var rates = regexp.MustCompile(`\b(rate|irate|increase)\s*\([^\[\]]*\[([^\]:]+)\]`)
 
-// logRange is the range that a LogQL query counts over.
+// logRange matches the range of a LogQL query.
 var logRange = regexp.MustCompile(`\[\s*([^\]\s]+)\s*\]`)
 
-// logQL checks the shape of a query of Loki, whose parser would bring all of Loki
-// along: brackets, quotes and stream selectors.
+// logQL checks brackets, quotes, stream selectors and ranges of a LogQL query. It does not use
+// Loki's parser, which depends on all of Loki.
 func (l *linter) logQL(t dashboardfile.Target, at lint.Finding) {
 	skeleton, why := checkBrackets(t.Expr)
 	if why == "" && !strings.Contains(skeleton, "{") && !withoutLogs.MatchString(skeleton) {
-		why = "it has no stream selector, such as {service_name=\"orders\"}"
+		why = "no stream selector; add one such as {service_name=\"orders\"}"
 	}
 	if why == "" {
 		why = l.streams(t.Expr, skeleton)
@@ -37,22 +37,22 @@ func (l *linter) logQL(t dashboardfile.Target, at lint.Finding) {
 	}
 	for _, m := range logRange.FindAllStringSubmatch(skeleton, -1) {
 		if !isBuiltIn(m[1], "") && !t.Instant {
-			l.reportf("target-logql-auto", at, "counts over %s, whatever the step of the graph is; write [$__auto]", m[1])
+			l.reportf("target-logql-auto", at, "the range %s does not follow the step of the graph; write [$__auto]", m[1])
 			return
 		}
 	}
 }
 
-// isBuiltIn says whether a range is a variable of Grafana whose name begins with $__ and prefix.
+// isBuiltIn reports whether a range is a Grafana variable whose name begins with $__ and prefix.
 func isBuiltIn(text, prefix string) bool {
 	return strings.HasPrefix(text, "$__"+prefix) || strings.HasPrefix(text, "${__"+prefix)
 }
 
-// withoutLogs is a query of numbers only, as vector(1) + 2. What is done with a vector is not checked.
+// withoutLogs matches queries of numbers only, such as vector(1) + 2.
 var withoutLogs = regexp.MustCompile(`\bvector\s*\(\s*[-+.\d]|^[\s().+*/%^-]*\d(?:bool|[\s\deE().+*/%^<>=!-])*$`)
 
-// checkBrackets returns the query with blanks for quoted texts and comments, or why a bracket or
-// a quote has no counterpart.
+// checkBrackets returns the query with blanks for quoted texts and comments, or the reason why a
+// bracket or a quote does not match.
 func checkBrackets(query string) (skeleton, why string) {
 	out := []byte(query)
 	var open []byte
@@ -61,7 +61,7 @@ func checkBrackets(query string) (skeleton, why string) {
 		case '"', '`':
 			end := endOfText(query, i)
 			if end < 0 {
-				return "", "the quote " + string(c) + " is not closed"
+				return "", "unclosed quote " + string(c)
 			}
 			i = blank(out, i, end)
 		case '#':
@@ -80,18 +80,18 @@ func checkBrackets(query string) (skeleton, why string) {
 			open = append(open, c)
 		case ')', ']', '}':
 			if len(open) == 0 || open[len(open)-1] != opposite(c) {
-				return "", "the bracket " + string(c) + " closes nothing"
+				return "", "unexpected bracket " + string(c)
 			}
 			open = open[:len(open)-1]
 		}
 	}
 	if len(open) > 0 {
-		return "", "the bracket " + string(open[len(open)-1]) + " is not closed"
+		return "", "unclosed bracket " + string(open[len(open)-1])
 	}
 	return string(out), ""
 }
 
-// blank overwrites the bytes from one place to another, and returns the last.
+// blank replaces the bytes from one index to another with blanks, and returns the last index.
 func blank(text []byte, from, to int) int {
 	for i := from; i <= to; i++ {
 		text[i] = ' '
@@ -101,7 +101,7 @@ func blank(text []byte, from, to int) int {
 
 func opposite(c byte) byte { return map[byte]byte{')': '(', ']': '[', '}': '{'}[c] }
 
-// endOfText is the place of the quote that closes the one at i, or -1.
+// endOfText returns the index of the quote that closes the one at i, or -1.
 func endOfText(query string, i int) int {
 	for j := i + 1; j < len(query); j++ {
 		switch {
@@ -114,8 +114,7 @@ func endOfText(query string, i int) int {
 	return -1
 }
 
-// streams checks each selector that a query begins with or that follows a
-// bracket; braces elsewhere belong to templates.
+// streams checks the stream selectors of a query.
 func (l *linter) streams(query, skeleton string) string {
 	for i := 0; i < len(skeleton); i++ {
 		if skeleton[i] != '{' || i > 0 && skeleton[i-1] == '$' {
@@ -127,10 +126,10 @@ func (l *linter) streams(query, skeleton string) string {
 		}
 		matchers, err := parseStream(query[i : i+end+1])
 		if err != nil {
-			return "the stream selector " + query[i:i+end+1] + " does not parse: " + lastPart(err.Error())
+			return "invalid stream selector " + query[i:i+end+1] + ": " + lastPart(err.Error())
 		}
 		if len(matchers) == 0 {
-			return "the stream selector is empty; it needs one matcher or more"
+			return "empty stream selector; add a matcher"
 		}
 		if !slices.ContainsFunc(matchers, selects) {
 			return "the stream selector " + query[i:i+end+1] + ` also matches streams without these labels; add a matcher that needs a value, such as app=~".+"`
@@ -140,15 +139,15 @@ func (l *linter) streams(query, skeleton string) string {
 	return ""
 }
 
-// selects says whether a matcher may be the one that Loki needs.
+// selects reports whether a matcher may reject streams without the label, as Loki requires of one.
 func selects(m *labels.Matcher) bool { return !m.Matches("") || dashboardfile.Varies(m.Value) }
 
-// overRange are the calls that read a range.
+// overRange matches calls that need a range.
 var overRange = regexp.MustCompile(`\b(rate|rate_counter|bytes_rate|[a-z]+_over_time)\s*\(`)
 
-// withoutRange says which call has no range. The brackets match.
+// withoutRange returns a message if a call has no range. The brackets match.
 func withoutRange(skeleton string) string {
-	names := map[int]string{} // by the place of the opening bracket
+	names := map[int]string{} // by index of the opening bracket
 	for _, m := range overRange.FindAllStringSubmatchIndex(skeleton, -1) {
 		names[m[1]-1] = skeleton[m[2]:m[3]]
 	}
@@ -177,8 +176,8 @@ func withoutRange(skeleton string) string {
 	return ""
 }
 
-// endOfStream is the place of the bracket that closes a selector, or -1. A variable such as ${name}
-// has one of its own.
+// endOfStream returns the index of the bracket that closes a selector, or -1. It skips variables
+// such as ${name}.
 func endOfStream(skeleton string) int {
 	inVariable := false
 	for i := range len(skeleton) {
@@ -206,8 +205,7 @@ func parseStream(selector string) ([]*labels.Matcher, error) {
 	return nil, err
 }
 
-// lastPart is a message of the parser without its position, which counts from the
-// selector's start.
+// lastPart returns a message of the parser without its position, which is relative to the selector.
 func lastPart(message string) string {
 	if _, rest, found := strings.Cut(message, "parse error: "); found {
 		return rest

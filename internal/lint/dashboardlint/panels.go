@@ -14,17 +14,17 @@ import (
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
-// withoutQuery are kinds of panels that have no query.
+// withoutQuery returns the types of panels that have no query.
 func withoutQuery() []string {
 	return []string{"text", "row", "alertlist", "dashlist", "news", "welcome", "gettingstarted", "annolist", "canvas"}
 }
 
-// withQuery are kinds of panels that show nothing without a query. A plugin may.
+// withQuery returns the types of panels that need a query. Plugins may need none.
 func withQuery() []string {
 	return []string{"timeseries", "graph", "stat", "singlestat", "gauge", "bargauge", "barchart", "piechart", "heatmap", "histogram", "table", "logs", "state-timeline", "status-history"}
 }
 
-// withoutNumbers are kinds of panels that need no unit.
+// withoutNumbers returns the types of panels that need no unit.
 func withoutNumbers() []string {
 	return append(withoutQuery(), "logs", "state-timeline", "status-history", "flamegraph", "traces", "nodeGraph", "geomap", "table", "table-old")
 }
@@ -32,16 +32,16 @@ func withoutNumbers() []string {
 func (l *linter) panel(p dashboardfile.Panel) {
 	at := lint.Finding{Line: p.Line, Column: p.Column, Panel: p.Title}
 	if p.Title == "" {
-		l.reportf("panel-title-description", at, "the panel needs a title")
+		l.reportf("panel-title-description", at, "the panel has no title; write one")
 	}
 	if strings.TrimSpace(p.Description) == "" {
-		l.reportf("panel-title-description", at, "the panel needs a description that says what a bad value means")
+		l.reportf("panel-title-description", at, "the panel has no description; write what a bad value means")
 	}
 	if len(p.Targets) == 0 && !p.Library && !slices.Contains(withoutQuery(), p.Type) {
-		l.reportGuessf("panel-no-targets", at, !slices.Contains(withQuery(), p.Type), "the panel has no query; give it one or remove it")
+		l.reportGuessf("panel-no-targets", at, !slices.Contains(withQuery(), p.Type), "the panel has no query; add one or remove the panel")
 	}
 	if len(p.Targets) > 0 && p.Unit == "" && !p.Units && !slices.Contains(withoutNumbers(), p.Type) {
-		l.reportf("panel-units", at, "the panel has no unit; set one, if only short")
+		l.reportf("panel-units", at, "the panel has no unit; set one, such as short")
 	}
 	l.datasource(p, at)
 	for _, t := range p.Targets {
@@ -52,7 +52,7 @@ func (l *linter) panel(p dashboardfile.Panel) {
 func (l *linter) datasource(p dashboardfile.Panel, at lint.Finding) {
 	for _, d := range append([]dashboardfile.Datasource{p.Datasource}, targetSources(p)...) {
 		if d.UID != "" && !strings.Contains(d.UID, "$") && !d.BuiltIn() {
-			l.reportf("panel-datasource", at, "the data source %s has that id in one Grafana only; use a variable, such as ${datasource}", d.UID)
+			l.reportf("panel-datasource", at, "the data source id %s exists in one Grafana only; use a variable such as ${datasource}", d.UID)
 			return
 		}
 	}
@@ -94,7 +94,7 @@ func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
 	l.out = append(l.out, promlint.Unquoted(dashboardfile.PromQL(t.Expr), l.placed(at))...)
 	for _, f := range l.World.Check(tree, func(int) lint.Finding { return l.placed(at) }) {
 		if f.Rule == "counter-rate" || f.Rule == "regex-equality" && strings.Contains(f.Message, ".*") {
-			continue // target-counter-agg reports it; a choice of everything is written as .*
+			continue // target-counter-agg reports it; Grafana writes .* for all values of a variable
 		}
 		l.out = append(l.out, f)
 	}
@@ -106,8 +106,8 @@ func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
 	l.bound(tree, at)
 }
 
-// bound wants scraped series to be bound to the variables that the dashboard has, or
-// to a fixed value. template-job and template-instance report a missing variable.
+// bound finds selectors of scraped series that use neither the variables job and instance nor fixed
+// values. template-job and template-instance report missing variables.
 func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 	for _, label := range []string{"job", "instance"} {
 		if _, found := l.variable(label); !found {
@@ -120,15 +120,15 @@ func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 			if !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
 				return (m.Name == label || dashboardfile.Varies(m.Name)) && m.Type != labels.MatchNotEqual
 			}) {
-				l.reportf("target-"+label, at, "%s is not bound to the variable %s; add %s=~\"$%s\"", promlint.Name(s), label, label, label)
+				l.reportf("target-"+label, at, "%s does not use the variable %s; add %s=~\"$%s\"", promlint.Name(s), label, label, label)
 				break
 			}
 		}
 	}
 }
 
-// counters finds counters whose total is drawn. It is certain of graphs over time whose metrics
-// are declared. A number may be meant to be the total, and a transformation may subtract totals.
+// counters finds panels that show the total of a counter. It is certain for time series of declared
+// metrics. A single number may be the total on purpose, and a transformation may subtract totals.
 func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) {
 	drawn := slices.Contains([]string{"timeseries", "graph"}, p.Type)
 	parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
@@ -137,13 +137,13 @@ func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Findi
 			return nil
 		}
 		meant := slices.ContainsFunc(path, func(around parser.Node) bool { return promlint.MayMeanTotal(around, s) })
-		l.reportGuessf("target-counter-agg", at, !drawn || p.Transformed || !l.World.Declared(s) || meant, "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
+		l.reportGuessf("target-counter-agg", at, !drawn || p.Transformed || !l.World.Declared(s) || meant, "%s is a counter; show rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
 		return nil
 	})
 }
 
-// counted says whether the nodes around a counter turn it into a number that can fall, or only
-// ask whether it exists.
+// counted reports whether the nodes around a counter make its total irrelevant, such as a rate or a
+// count of series.
 func counted(path []parser.Node) bool {
 	for _, n := range path {
 		switch n := n.(type) {
@@ -162,7 +162,8 @@ func counted(path []parser.Node) bool {
 	return false
 }
 
-// intervals wants the range of a rate to follow the step of the graph, with two scrapes or more.
+// intervals finds ranges of rates that do not follow the step of the graph or may be shorter than
+// two scrapes.
 func (l *linter) intervals(t dashboardfile.Target, at lint.Finding) {
 	for _, m := range rates.FindAllStringSubmatch(dashboardfile.WithoutTexts(t.Expr), -1) {
 		switch {

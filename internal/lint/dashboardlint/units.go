@@ -10,8 +10,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-// unitOf is what values a unit of Grafana is for. Units that are not here are for
-// anything.
+// unitOf returns the unit of a Grafana unit. Others may be used for any values.
 func unitOf(name string) (promlint.Unit, bool) {
 	seconds := promlint.Unit{Seconds: 1, Scale: 1}
 	bytes := promlint.Unit{Bytes: 1, Scale: 1}
@@ -26,12 +25,11 @@ func unitOf(name string) (promlint.Unit, bool) {
 	return u, ok
 }
 
-// plainUnits say nothing, which is wrong for what has a unit.
+// plainUnits returns the Grafana units of plain numbers.
 func plainUnits() []string { return []string{"short", "none", "locale", "sci"} }
 
-// unit compares the unit of a panel with that of its query. Where transformations
-// or overrides stand between them, or the picture has a unit for each axis, nobody
-// can be sure.
+// unit compares the unit of a panel with that of its query. It skips panels with transformations,
+// overrides or a unit for each axis.
 func (l *linter) unit(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) {
 	if p.Units || p.Transformed || slices.Contains([]string{"heatmap", "histogram"}, p.Type) {
 		return
@@ -44,27 +42,27 @@ func (l *linter) unit(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) 
 	switch {
 	case slices.Contains(plainUnits(), p.Unit):
 		if got.Seconds == 1 || got.Bytes != 0 {
-			l.reportGuessf("panel-unit-mismatch", at, l.World.OtherMetrics, "the unit is %s, the query gives %s; set %s", p.Unit, got, fitting(got))
+			l.reportGuessf("panel-unit-mismatch", at, l.World.OtherMetrics, "the unit is %s, but the query returns %s; set %s", p.Unit, got, fitting(got))
 		}
 	case !known || fits(got, want):
 	default:
-		// Seconds in each second are a share, and seconds to many readers.
+		// Seconds per second are a ratio, but many readers show them as seconds.
 		guessed := got.Guessed || got.MayBeRate && got.Bytes == want.Bytes && got.Seconds != want.Seconds || l.World.OtherMetrics && got.Bytes == 0 && got.Seconds == 0 && want.Seconds == 1
-		l.reportGuessf("panel-unit-mismatch", at, guessed, "the unit is %s, which is for %s; the query gives %s; set %s", p.Unit, want, got, fitting(got))
+		l.reportGuessf("panel-unit-mismatch", at, guessed, "the unit %s is for %s, but the query returns %s; set %s", p.Unit, want, got, fitting(got))
 	}
 }
 
 func fits(got, want promlint.Unit) bool {
 	if got.Number && want.Bytes == 0 && want.Seconds == 0 {
-		return false // a number of things is no share
+		return false // a count is not a ratio
 	}
 	return got.Bytes == want.Bytes && got.Seconds == want.Seconds && near(got.Scale, want.Scale)
 }
 
-// near bears the noise of factors such as 1/60.
+// near tolerates rounding of factors such as 1/60.
 func near(a, b float64) bool { return a/b > 0.999 && a/b < 1.001 }
 
-// fitting is the unit to set instead.
+// fitting returns the Grafana unit of a unit.
 func fitting(u promlint.Unit) string {
 	for _, name := range []string{"s", "ms", "bytes", "bits", "Bps", "bps", "ops", "percentunit", "percent"} {
 		if want, _ := unitOf(name); fits(u, want) {

@@ -8,8 +8,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/declared"
 )
 
-// A classic histogram has no series of its own name, and a native one has no others.
-func TestQueriesReadHistogramsInTheirForm(t *testing.T) {
+// A classic histogram has only series with suffixes, a native one only the series of its name.
+func TestSeriesOfTheOtherHistogramFormAreReported(t *testing.T) {
 	t.Parallel()
 	signals := declared.Signals{Metrics: []declared.Metric{
 		{Name: "go_gc_pauses_seconds", Type: "histogram"},
@@ -39,7 +39,7 @@ func TestQueriesReadHistogramsInTheirForm(t *testing.T) {
 		case tc.want == "" && len(got) > 0:
 			t.Errorf("%s, %s: got %+v, want nothing", tc.histograms, tc.expr, got)
 		case tc.want != "" && (len(got) != 1 || got[0].Message != tc.want || got[0].Warning || got[0].Rule != "unknown-metric"):
-			t.Errorf("%s, %s: got %+v, want the fault %s", tc.histograms, tc.expr, got, tc.want)
+			t.Errorf("%s, %s: got %+v, want error %s", tc.histograms, tc.expr, got, tc.want)
 		}
 		if got := known.AnyForm().Check([]metricnames.Query{{Expr: "wait_seconds + work_seconds_bucket"}}); len(got) > 0 {
 			t.Errorf("%s in any form: got %+v, want nothing", tc.histograms, got)
@@ -47,8 +47,8 @@ func TestQueriesReadHistogramsInTheirForm(t *testing.T) {
 	}
 }
 
-// A server may scrape native histograms that a page in text does not show.
-func TestTheFormOnAPageIsAWarning(t *testing.T) {
+// A server may scrape native histograms that a text page does not show.
+func TestFormKnownFromAPageIsAWarning(t *testing.T) {
 	t.Parallel()
 	const text = `# TYPE wait_seconds histogram
 wait_seconds_bucket{le="1"} 1

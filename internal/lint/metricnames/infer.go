@@ -12,15 +12,15 @@ import (
 	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
-// Recorded is one recording rule.
+// Recorded is a recording rule.
 type Recorded struct {
 	Name   string
 	Expr   string
 	Labels []string // that the rule sets
 }
 
-// labelSet is the labels that the result of an expression can have. With anyLabel
-// it can have others too: a metric without a name, or one that nobody declares.
+// labelSet is the labels that the result of an expression can have. With anyLabel it can have
+// others, as of an undeclared metric.
 type labelSet struct {
 	names    []string
 	anyLabel bool
@@ -38,8 +38,7 @@ func (s labelSet) without(names []string) labelSet {
 	return labelSet{slices.DeleteFunc(slices.Clone(s.names), func(n string) bool { return slices.Contains(names, n) }), s.anyLabel}
 }
 
-// only is what is left when all but the named labels are removed: all of them may be, when
-// a variable names one.
+// only removes all labels except the named ones, or none if a name is a variable.
 func (s labelSet) only(names []string) labelSet {
 	if slices.ContainsFunc(names, dashboardfile.Varies) {
 		return s
@@ -47,12 +46,12 @@ func (s labelSet) only(names []string) labelSet {
 	return labelSet{names: slices.DeleteFunc(slices.Clone(names), func(l string) bool { return !s.has(l) })}
 }
 
-// named are labels that are added, which may be any when a variable names one.
+// named returns a set of labels, with anyLabel if a name is a variable.
 func named(names ...string) labelSet {
 	return labelSet{names, slices.ContainsFunc(names, dashboardfile.Varies)}
 }
 
-// infer returns the labels of an expression's result, as PromQL defines them.
+// infer returns the labels of an expression's result.
 func (k Known) infer(expr parser.Node) labelSet {
 	switch n := expr.(type) {
 	case *parser.VectorSelector:
@@ -101,7 +100,7 @@ func (k Known) ofAggregate(n *parser.AggregateExpr) labelSet {
 
 func (k Known) ofBinary(n *parser.BinaryExpr) labelSet {
 	left, right := k.infer(n.LHS), k.infer(n.RHS)
-	if promlint.Fills(n) { // a series without a match has the labels of its side
+	if promlint.Fills(n) { // an unmatched series has the labels of its side
 		left = left.union(right)
 		right = left
 	}
@@ -129,14 +128,14 @@ func (k Known) ofCall(n *parser.Call) labelSet {
 		return ofAbsent(n)
 	case "scalar", "time", "vector", "pi":
 		return labelSet{}
-	case "info", "histogram_quantiles": // the labels of info metrics, and one that is named
+	case "info", "histogram_quantiles": // add labels of info metrics, or a named label
 		return labelSet{anyLabel: true}
 	}
 	var all labelSet
 	for _, arg := range n.Args {
 		all = all.union(k.infer(arg))
 	}
-	// label_replace(v, dst, ...) and label_join(v, dst, ...) make a label.
+	// label_replace(v, dst, ...) and label_join(v, dst, ...) add a label.
 	if n.Func.Name == "label_replace" || n.Func.Name == "label_join" {
 		if dst, ok := n.Args[1].(*parser.StringLiteral); ok {
 			all = all.union(named(dst.Val))
@@ -148,8 +147,8 @@ func (k Known) ofCall(n *parser.Call) labelSet {
 	return all
 }
 
-// ofAbsent are the labels that the selector fixes to one value. Anything but a
-// selector gives none.
+// ofAbsent returns the labels that a selector requires to have one value. Other arguments have no
+// labels.
 func ofAbsent(n *parser.Call) labelSet {
 	arg := n.Args[0]
 	for {
@@ -176,8 +175,8 @@ func ofAbsent(n *parser.Call) labelSet {
 	}
 }
 
-// LabelsOf are the labels that the result of an expression can have, and whether
-// it can have no others for certain.
+// LabelsOf returns the labels that the result of an expression can have. If closed, it can have no
+// others.
 func (k Known) LabelsOf(expr parser.Expr) (names []string, closed bool) {
 	if k.lenient != nil {
 		k = *k.lenient
@@ -186,18 +185,18 @@ func (k Known) LabelsOf(expr parser.Expr) (names []string, closed bool) {
 	return set.names, !set.anyLabel
 }
 
-// LabelsMayBeAdded says whether the result of an expression may have labels that a server adds
-// to recorded series, as Thanos and Mimir add external labels. It is false where the labels of
+// LabelsMayBeAdded reports whether the result of an expression may have labels that a server adds
+// to recorded series, such as external labels of Thanos and Mimir. It is false if the labels of
 // targets are known.
 func (k Known) LabelsMayBeAdded(expr parser.Expr) bool {
 	return k.added != nil && k.added.infer(expr).anyLabel
 }
 
-// record works out the labels of every recorded series. Rules read each other
-// in any order across groups: what reads a series is read again when that has more labels.
+// record computes the labels of all recorded series. If a series gets more labels, it computes
+// those of its readers again, since rules may be in any order.
 func (k Known) record(rules []Recorded) {
 	trees := make([]parser.Expr, len(rules))
-	readers := map[string][]int{} // rules by the names that they read
+	readers := map[string][]int{} // indexes of rules by the names that they read
 	var queue []int
 	queued := make([]bool, len(rules))
 	enqueue := func(i int) {
@@ -207,13 +206,13 @@ func (k Known) record(rules []Recorded) {
 	}
 	for i, r := range rules {
 		if _, known := k.metrics[r.Name]; !known {
-			k.metrics[r.Name] = nil // known, even without labels
+			k.metrics[r.Name] = nil // known without labels
 		}
 		k.add(r.Name, labelSet{names: r.Labels})
 		enqueue(i)
 		tree, err := promql.Parse(r.Expr)
 		if err != nil {
-			continue // told where the query is checked
+			continue // reported when the query is checked
 		}
 		trees[i] = tree
 		for _, s := range promlint.Selectors(tree) {
@@ -232,7 +231,7 @@ func (k Known) record(rules []Recorded) {
 	}
 }
 
-// add gives a series more labels, and says whether it had not all of them.
+// add adds labels to a series and reports whether any was new.
 func (k Known) add(name string, labels labelSet) (added bool) {
 	if labels.anyLabel && !k.anyLabel[name] {
 		k.anyLabel[name], added = true, true

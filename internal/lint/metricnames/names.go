@@ -1,8 +1,5 @@
-// Package metricnames compares the metrics, labels and values in the queries of rules and
-// dashboards with those that are declared.
-//
-// It needs no traffic and no server, so that it finds a misspelled name before an alert would
-// have had to fire: a query of a metric that does not exist returns nothing, without an error.
+// Package metricnames finds undeclared metrics, labels and values in queries of rules and
+// dashboards, which return nothing without an error. It needs neither traffic nor a server.
 package metricnames
 
 import (
@@ -23,49 +20,48 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Query is one query with the place it stands at.
+// Query is a query with its place.
 type Query struct {
 	At    lint.Finding // the place, without a rule
-	Expr  string       // PromQL with the variables of Grafana in it
-	Label string       // whose values the query asks for, if it does
+	Expr  string       // PromQL, may have Grafana variables
+	Label string       // label whose values the query returns, if any
 }
 
-// Known is every name that a query may use.
+// Known has the names that queries may use.
 type Known struct {
-	metrics  map[string][]string            // name, as it is scraped, to its labels
+	metrics  map[string][]string            // labels by scraped name
 	bounds   map[string][]float64           // of the buckets of classic histograms
-	spelled  map[string][]string            // those bounds on a scraped page
-	values   map[string]map[string][]string // of labels of metrics on a scraped page
-	anyLabel map[string]bool                // metrics that may have other labels, too
-	absent   map[string]string              // series that histograms do not have in their form, to what to write
-	records  bool                           // all rules are known: a recorded name that none of them records is wrong
+	spelled  map[string][]string            // spellings of those bounds on a scraped page
+	values   map[string]map[string][]string // by metric and label, on a scraped page
+	anyLabel map[string]bool                // metrics that may have other labels
+	absent   map[string]string              // messages for series that histograms do not have in their form
+	records  bool                           // all rules are known
 	signals  bool                           // the declared signals are known
 
 	rules []Recorded
-	names []string // of the metrics, sorted, while they are suggested
+	names []string // sorted names of metrics to suggest
 
-	// Others may exist beside the known ones, so that an unknown one is a warning.
+	// Others may exist, so an unknown name is a warning.
 	otherMetrics, otherLabels bool
-	// lenient has the same names, and any label on the metrics whose labels are not all
-	// known. Nil when all are.
+	// lenient has the same names with any label on metrics whose labels are not all known. Nil
+	// means that all labels are known.
 	lenient *Known
-	// added is lenient with any label on recorded series, too.
+	// added is lenient with any label on recorded series.
 	added *Known
 }
 
 // Catalog lists the rules of this package.
 func Catalog() []lint.Rule {
 	return []lint.Rule{
-		{Name: "query-syntax", Means: "A query does not parse as PromQL. A warning where a variable may stand for any part of it, and where it is too long or too deep to be checked.", Do: "Correct it; variables of Grafana are read as values."},
-		{Name: "unknown-metric", Means: "A query names a metric that nobody declares, or a series that a histogram does not have in its form, classic or native: it is always empty. A warning where other exporters may have it, and where the form comes from a scraped page.", Do: "Correct the name, or declare the metric."},
-		{Name: "unknown-label", Means: "A query names a label that the metric, or the result of an expression, does not have. A warning where the scrape may add it, where the labels come from a scraped page, and where series without the label match, as with !=.", Do: "Correct the name; keep the label in by (...) of what the query reads."},
-		{Name: "unknown-value", Means: "A query compares a label with a value that it cannot have: an outcome or a state that does not exist, a bound that the histogram does not have. A warning where the values come from a scraped page, and where Prometheus may spell a bound in another way.", Do: "Write one of the values that are listed."},
-		{Name: "record-unknown", Means: "A query reads a recorded series, as its colons say, that no rule records. A warning where rules may be elsewhere.", Do: "Correct the name, or add the rule."},
+		{Name: "query-syntax", Means: "A query is not valid PromQL. A warning if a variable may replace any part of it, and if it is too long or too deep to check.", Do: "Correct the query."},
+		{Name: "unknown-metric", Means: "A query reads an undeclared metric, or a series that a classic or native histogram does not have. A warning if other exporters may have it, and if the form is known from a scraped page.", Do: "Correct the name, or declare the metric."},
+		{Name: "unknown-label", Means: "A query uses a label that the metric or the result of an expression does not have. A warning if the scrape may add it, if the labels are known from a scraped page, and if series without the label match, as with !=.", Do: "Correct the name, or keep the label in by (...)."},
+		{Name: "unknown-value", Means: "A query compares a label with a value that it cannot have, such as an unknown outcome or bound of a histogram. A warning if the values are known from a scraped page, and if Prometheus may spell a bound differently.", Do: "Write one of the listed values."},
+		{Name: "record-unknown", Means: "A query reads a series with a recorded name (with colons) that no rule records. A warning if other rules may exist.", Do: "Correct the name, or add the rule."},
 	}
 }
 
-// NewKnown collects the names of a service: what it declares, what rules record,
-// and the labels that the scrape adds to every declared series.
+// NewKnown returns the declared and recorded names, and the target labels that the scrape adds.
 func NewKnown(signals exposition.Page, recorded []Recorded, target []string) Known {
 	k := Known{metrics: map[string][]string{}, bounds: map[string][]float64{}, spelled: map[string][]string{}, values: map[string]map[string][]string{}, anyLabel: map[string]bool{}, records: true, signals: true}
 	target = append([]string{semconv.LabelJob, semconv.LabelInstance}, target...)
@@ -104,7 +100,7 @@ func NewKnown(signals exposition.Page, recorded []Recorded, target []string) Kno
 	return k
 }
 
-// absentSeries are the series that the histograms of a page do not have in their form.
+// absentSeries returns the series that histograms do not have in their form.
 func absentSeries(signals exposition.Page) map[string]string {
 	out := map[string]string{}
 	for _, m := range signals.Metrics {
@@ -118,13 +114,13 @@ func absentSeries(signals exposition.Page) map[string]string {
 	return out
 }
 
-// AnyForm lets queries name the series that a histogram would have in its other form.
+// AnyForm allows the series of both forms of a histogram.
 func (k Known) AnyForm() Known {
 	k.absent = nil
 	return k
 }
 
-// fromScraper are the metrics that Prometheus itself writes for each target.
+// fromScraper returns the metrics that Prometheus writes for each target.
 func fromScraper() []string {
 	return []string{
 		semconv.Up, "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added", "scrape_samples_post_metric_relabeling",
@@ -132,7 +128,7 @@ func fromScraper() []string {
 	}
 }
 
-// exported adds the names that Prometheus gives to labels of a page that the scrape sets, too.
+// exported adds the names that Prometheus gives to scraped labels that it overrides.
 func exported(labels []string) []string {
 	out := slices.Clone(labels)
 	for _, l := range labels {
@@ -141,28 +137,27 @@ func exported(labels []string) []string {
 	return out
 }
 
-// OnlyRecords is what is known without declared signals: the recorded names.
+// OnlyRecords returns the recorded names, without declared signals.
 func OnlyRecords(recorded []Recorded) Known {
 	k := Known{metrics: map[string][]string{}, anyLabel: map[string]bool{}, records: true, rules: recorded}
 	k.record(recorded)
 	return k
 }
 
-// WithoutRules lets queries name recorded series that no known rule records.
+// WithoutRules allows recorded names that no known rule records.
 func (k Known) WithoutRules() Known {
 	k.records = false
 	return k
 }
 
-// OtherMetrics says that there are metrics beside the known ones, such as those of
-// another exporter: a name that is not known is a warning then.
+// OtherMetrics means that other metrics exist, such as those of another exporter. An unknown
+// name is then a warning.
 func (k Known) OtherMetrics() Known {
 	k.otherMetrics = true
 	return k
 }
 
-// OtherLabels says that metrics have labels beside the known ones, which the scrape
-// adds: a label that is not known is a warning then.
+// OtherLabels means that the scrape adds unknown labels. An unknown label is then a warning.
 func (k Known) OtherLabels() Known {
 	k.otherLabels = true
 	k.lenient = k.withAnyLabel(slices.Collect(maps.Keys(k.metrics)))
@@ -175,15 +170,15 @@ func (k Known) OtherLabels() Known {
 	return k
 }
 
-// LabelsOfPages says that declared metrics have the labels that scraped pages show. A label
-// such as error_type appears with the first failure: one that is not known is a warning.
+// LabelsOfPages means that labels are known from scraped pages. An unknown label is then a
+// warning, since labels such as error_type appear with the first failure.
 func (k Known) LabelsOfPages() Known {
 	declared := slices.DeleteFunc(slices.Collect(maps.Keys(k.metrics)), func(name string) bool { return slices.Contains(fromScraper(), name) })
 	k.lenient = k.withAnyLabel(declared)
 	return k
 }
 
-// withAnyLabel lets the metrics have any label, and works out those of the records again.
+// withAnyLabel allows any label on the metrics and computes the labels of records again.
 func (k Known) withAnyLabel(names []string) *Known {
 	k.metrics, k.anyLabel = maps.Clone(k.metrics), maps.Clone(k.anyLabel)
 	for _, name := range names {
@@ -196,7 +191,7 @@ func (k Known) withAnyLabel(names []string) *Known {
 	return &k
 }
 
-// WithNames adds metrics, or recorded series, of which nothing but the name is known.
+// WithNames adds names of metrics and recorded series whose labels are unknown.
 func (k Known) WithNames(of []string) Known {
 	for _, name := range of {
 		delete(k.absent, name)
@@ -207,10 +202,10 @@ func (k Known) WithNames(of []string) Known {
 	return k
 }
 
-// maxSuggestions is the number of findings that get a suggestion: to compute one is slow.
+// maxSuggestions limits the findings with suggestions, which are slow to compute.
 const maxSuggestions = 1000
 
-// Check returns every name that the queries use and nobody declares.
+// Check returns findings for unknown names in queries.
 func (k Known) Check(queries []Query) []lint.Finding {
 	k.names = slices.Sorted(maps.Keys(k.metrics))
 	var found []lint.Finding
@@ -223,20 +218,20 @@ func (k Known) Check(queries []Query) []lint.Finding {
 	return found
 }
 
-// complaint collects what is wrong with one query, each thing once. A guess is a warning.
+// complaint reports a finding of a query, once. A guess is a warning.
 type complaint func(rule string, guess bool, format string, args ...any)
 
 func (k Known) check(q Query) []lint.Finding {
 	tree, err := dashboardfile.ParsePromQL(q.Expr)
 	if err != nil {
 		message, _ := rulefile.Explain(err)
-		f := q.At.Sayf("%s", dashboardfile.WithVariables(message, q.Expr))
+		f := q.At.WithMessagef("%s", dashboardfile.WithVariables(message, q.Expr))
 		f.Rule, f.Warning = "query-syntax", promql.IsLimit(err) || dashboardfile.Free(q.Expr)
 		return []lint.Finding{f}
 	}
 	var found []lint.Finding
 	complain := func(rule string, guess bool, format string, args ...any) {
-		f := q.At.Sayf(format, args...)
+		f := q.At.WithMessagef(format, args...)
 		f.Rule, f.Warning, f.Message = rule, guess, dashboardfile.WithVariables(f.Message, q.Expr)
 		if !slices.Contains(found, f) {
 			found = append(found, f)
@@ -264,7 +259,7 @@ func (k Known) check(q Query) []lint.Finding {
 func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
 	name := promlint.Name(s)
 	if name == "" || name == "ALERTS" || name == "ALERTS_FOR_STATE" || dashboardfile.Varies(name) {
-		return // any metric, or one whose labels are those of the alerts
+		return // any metric, or one with the labels of alerts
 	}
 	own, known := k.metrics[name]
 	switch {
@@ -295,8 +290,7 @@ func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
 	}
 }
 
-// checkMatching wants the labels of on() and group_left() where they are looked
-// for. Labels of ignoring() may be absent: then there is nothing to ignore.
+// checkMatching checks the labels of on() and group_left(). Those of ignoring() may be absent.
 func (k Known) checkMatching(n *parser.BinaryExpr, complain complaint) {
 	if n.VectorMatching == nil {
 		return
@@ -313,7 +307,7 @@ func (k Known) checkMatching(n *parser.BinaryExpr, complain complaint) {
 	}
 }
 
-// checkLabels wants each label on the result of the expression.
+// checkLabels reports labels that the result of an expression cannot have.
 func (k Known) checkLabels(used []string, of parser.Expr, complain complaint) {
 	if !k.signals {
 		return
@@ -326,8 +320,8 @@ func (k Known) checkLabels(used []string, of parser.Expr, complain complaint) {
 	}
 }
 
-// TargetLabels are labels that queries use of two metrics or more and that no metric
-// has: the scrape is likely to add them.
+// TargetLabels returns labels that queries use with two metrics or more and that no metric has,
+// which the scrape likely adds.
 func (k Known) TargetLabels(queries []Query) []string {
 	own := map[string]bool{}
 	for _, labels := range k.metrics {
@@ -335,7 +329,7 @@ func (k Known) TargetLabels(queries []Query) []string {
 			own[l] = true
 		}
 	}
-	used := map[string]map[string]bool{} // label to the metrics that it is used of
+	used := map[string]map[string]bool{} // metrics by label
 	use := func(label string, of parser.Node) {
 		parser.Inspect(of, func(n parser.Node, _ []parser.Node) error {
 			s, ok := n.(*parser.VectorSelector)

@@ -29,7 +29,7 @@ func known() metricnames.Known {
 	}, []string{"environment"})
 }
 
-// rulesOf reads the queries of a rule file and what it records.
+// rulesOf returns the queries and records of a rule file.
 func rulesOf(t *testing.T, src string) ([]metricnames.Query, []metricnames.Recorded) {
 	t.Helper()
 	file, err := rulefile.Parse("a.yaml", []byte(src))
@@ -62,14 +62,14 @@ func TestNamesInQueries(t *testing.T) {
 		"a grouping by a variable":                 {`sum by (channel) (sum by ($by) (orders_placed_total))`, nil},
 		"a match on a variable":                    {`sum by (channel) (orders_placed_total / on ($by) orders_placed_total)`, nil},
 		"a label that a variable makes":            {`sum by (a, b, c) (label_replace(up, "$x", "$1", "job", "(.*)") + on (job) group_left ($x) up)`, nil},
-		"a value beside a variable":                {`sum by (queue, $by) (orders_placed_total)`, []string{`"orders_placed_total" has no label queue`}},
+		"a value and a variable":                   {`sum by (queue, $by) (orders_placed_total)`, []string{`"orders_placed_total" has no label queue`}},
 		"a variable in a message":                  {`sum by (queue) (orders_placed_total{channel="$c"})`, []string{`"orders_placed_total{channel=\"$c\"}" has no label queue`}},
 		"labels of an info metric":                 {`sum by (version) (info(orders_placed_total))`, nil},
 		"sizes that the scraper writes":            {`scrape_samples_scraped / scrape_sample_limit + scrape_timeout_seconds + scrape_body_size_bytes`, nil},
 		"alerts":                                   {`ALERTS{alertname=~"Orders.*", slo="x"}`, nil},
-		"a metric nobody declares":                 {`rate(orders_place_total[5m])`, []string{`metric orders_place_total is not declared; did you mean "orders_placed_total"?`}},
+		"undeclared metric":                        {`rate(orders_place_total[5m])`, []string{`metric orders_place_total is not declared; did you mean "orders_placed_total"?`}},
 		"a label it does not have":                 {`orders_placed_total{chanel="web"}`, []string{`metric orders_placed_total has no label chanel; did you mean "channel"?`}},
-		"a grouping it cannot give":                {`sum by (queue) (orders_placed_total)`, []string{`"orders_placed_total" has no label queue`}},
+		"grouping by a missing label":              {`sum by (queue) (orders_placed_total)`, []string{`"orders_placed_total" has no label queue`}},
 		"labels flow through rules":                {`slo:sli_bad:increase1h{environment="p",slo="x"}`, nil},
 		"and end where they are summed":            {`slo:sli_bad:increase1h{channel="web"}`, []string{"metric slo:sli_bad:increase1h has no label channel"}},
 		"a match on what is summed away":           {`sum(orders_placed_total) / on (channel) orders_placed_total`, []string{`"sum(orders_placed_total)" has no label channel`}},
@@ -87,7 +87,7 @@ func TestNamesInQueries(t *testing.T) {
 		"a label of neither side":                  {`orders_placed_total * on (job) group_left (version) wait_seconds_count`, []string{`"wait_seconds_count" has no label version`}},
 		"a label that is made":                     {`sum by (made) (label_replace(orders_placed_total, "made", "$1", "channel", "(.*)"))`, nil},
 		"a label that counts values":               {`sum by (v) (count_values("v", up)) or sum by (v, job) (count_values by (job) ("v", up)) or sum by (v, job) (count_values without (instance) ("v", up))`, nil},
-		"a label beside counted values":            {`sum by (channel) (count_values("v", orders_placed_total))`, []string{`"count_values(\"v\", orders_placed_total)" has no label channel`}},
+		"a label and counted values":               {`sum by (channel) (count_values("v", orders_placed_total))`, []string{`"count_values(\"v\", orders_placed_total)" has no label channel`}},
 		"labels that Prometheus renames":           {`max by (exported_job, exported_instance) (orders_placed_total{exported_channel="web",exported_environment="x"})`, nil},
 		"a counter as a histogram":                 {`orders_placed_total_bucket`, []string{"metric orders_placed_total_bucket is not declared"}},
 		"no PromQL":                                {`sum(`, []string{"not PromQL: unclosed left parenthesis"}},
@@ -111,8 +111,8 @@ func TestNamesInQueries(t *testing.T) {
 	}
 }
 
-// Each rule finds its mistake and leaves alone what looks like it.
-func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
+// Near is a similar query without a finding.
+func TestRules(t *testing.T) {
 	t.Parallel()
 	k := metricnames.NewKnown(exposition.Declared(declared.Signals{Metrics: []declared.Metric{
 		{Name: semconv.HTTPServerRequests, Type: "counter", Labels: []string{"outcome", "method"}},
@@ -120,7 +120,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{Name: "wait_seconds", Type: "histogram", Labels: []string{"outcome"}, Bounds: []float64{0.25, 1}},
 	}}), []metricnames.Recorded{
 		{Name: "job:requests:rate5m", Expr: "sum by (outcome) (rate(http_server_requests_total[5m]))"},
-		{Name: "job:foreign:rate5m", Expr: "rate(nobody_declares_total[5m])"},
+		{Name: "job:foreign:rate5m", Expr: "rate(undeclared_total[5m])"},
 	}, nil)
 	covered := map[string]bool{}
 	for _, tc := range []struct{ rule, name, bad, says, near string }{
@@ -128,15 +128,15 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"unknown-metric", "a misspelled metric", "sum(wait_second_count)", "metric wait_second_count is not declared", "sum(wait_seconds_count)"},
 		{"unknown-label", "a misspelled label", `wait_seconds_count{outcom="x"}`, `metric wait_seconds_count has no label outcom; did you mean "outcome"?`, `wait_seconds_count{outcome="x",pod=""}`},
 		{"unknown-label", "a label that a rule sums away", `job:requests:rate5m{method="x"}`, "metric job:requests:rate5m has no label method", `job:foreign:rate5m{anything="x"}`},
-		{"unknown-value", "an outcome that is none", `http_server_requests_total{outcome="server-error"}`, `outcome of http_server_requests_total is never "server-error"; use one of success, client_error, server_error, shed; did you mean "server_error"?`, `http_server_requests_total{outcome=~"server_error|shed"}`},
+		{"unknown-value", "unknown outcome", `http_server_requests_total{outcome="server-error"}`, `outcome of http_server_requests_total is never "server-error"; use one of success, client_error, server_error, shed; did you mean "server_error"?`, `http_server_requests_total{outcome=~"server_error|shed"}`},
 		{"unknown-value", "one of several", `http_server_requests_total{outcome!~"shed|failed"}`, `is never "failed"`, `http_server_requests_total{outcome!=""} + http_server_requests_total{outcome=~"|success"}`},
 		{"unknown-value", "a pattern that matches none", `http_server_requests_total{outcome=~"5.."}`, `never matches "5.."; use one of success, client_error, server_error, shed`, `http_server_requests_total{outcome=~".*_error",method="5.."}`},
-		{"unknown-value", "a state that is none", `db_client_connection_count{db_client_connection_state="busy"}`, "use one of idle, used", `db_client_connection_count{db_client_connection_state=~"$state"}`},
+		{"unknown-value", "unknown state", `db_client_connection_count{db_client_connection_state="busy"}`, "use one of idle, used", `db_client_connection_count{db_client_connection_state=~"$state"}`},
 		{"unknown-value", "a bound that the histogram has not", `wait_seconds_bucket{le="0.3"}`, `wait_seconds_bucket has no bucket le="0.3"; its bounds are 0.25, 1`, `wait_seconds_bucket{le=~"0.25|1|1.0|[+]Inf"}`},
 		{"unknown-value", "a bound with another number of digits", `wait_seconds_bucket{le="1.00"}`, `wait_seconds_bucket has no bucket le="1.00"; write le="1.0"`, `wait_seconds_bucket{le="+Inf"} + wait_seconds_bucket{le="0.25"}`},
 		{"unknown-value", "a bound with an exponent", `wait_seconds_bucket{le=~"1|1e0"}`, `wait_seconds_bucket has no bucket le="1e0"; write le="1.0"`, `wait_seconds_bucket{le=~"0.25|1|1.0"}`},
 		{"unknown-value", "a spelling that Prometheus 3 does not use", `wait_seconds_bucket{le="1"}`, `match both spellings with le=~"1|1\\.0"`, `wait_seconds_bucket{le="1.0"} + wait_seconds_bucket{le="+Inf"}`},
-		{"record-unknown", "a record that nobody records", "sum(job:request:rate5m)", `no rule records job:request:rate5m; did you mean "job:requests:rate5m"?`, "sum(job:requests:rate5m)"},
+		{"record-unknown", "unknown record", "sum(job:request:rate5m)", `no rule records job:request:rate5m; did you mean "job:requests:rate5m"?`, "sum(job:requests:rate5m)"},
 	} {
 		covered[tc.rule] = true
 		t.Run(tc.rule+": "+tc.name, func(t *testing.T) {
@@ -152,13 +152,13 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	}
 	for _, rule := range metricnames.Catalog() {
 		if !covered[rule.Name] {
-			t.Errorf("no case has the rule %s", rule.Name)
+			t.Errorf("no test case for rule %s", rule.Name)
 		}
 	}
 }
 
-// Prometheus 2 stores a bound as the page spells it.
-func TestBoundsHaveTheSpellingsOfThePage(t *testing.T) {
+// Prometheus 2 stores a bound in the spelling of the page.
+func TestSpellingOfAPageIsAllowed(t *testing.T) {
 	t.Parallel()
 	const text = "# TYPE size_bytes histogram\nsize_bytes_bucket{a=\"le\",le=\"1.0E7\"} 1\nsize_bytes_bucket{le=\"+Inf\",a=\"le\"} 1\nsize_bytes_sum 1\nsize_bytes_count 1\n"
 	page, err := exposition.Parse("page", []byte(text))
@@ -183,8 +183,8 @@ func TestBoundsHaveTheSpellingsOfThePage(t *testing.T) {
 	}
 }
 
-// What other exporters may have, or the scrape may add, is a warning.
-func TestWhatMayBeElsewhereIsAWarning(t *testing.T) {
+// Names that other exporters or the scrape may add are warnings.
+func TestNamesThatMayExistAreWarnings(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
@@ -192,11 +192,11 @@ func TestWhatMayBeElsewhereIsAWarning(t *testing.T) {
 		expr    string
 		warning bool
 	}{
-		{"a metric beside a declaration", known(), "windows_up", false},
+		{"a metric and a declaration", known(), "windows_up", false},
 		{"a bound that a scrape spells in another way", known(), `wait_seconds_bucket{le="1"}`, true},
 		{"a bound that does not exist", known(), `wait_seconds_bucket{le="3"}`, false},
-		{"a metric beside a page", known().OtherMetrics(), "windows_up", true},
-		{"a record beside a page", known().OtherMetrics(), "node:windows_cpu:sum", true},
+		{"a metric and a page", known().OtherMetrics(), "windows_up", true},
+		{"a record and a page", known().OtherMetrics(), "node:windows_cpu:sum", true},
 		{"a label with the labels of the scrape", known().OtherMetrics(), `orders_placed_total{pod="a"}`, false},
 		{"another value of a label that does not exist", known(), `orders_placed_total{pod!="a"}`, true},
 		{"no value or another of a label that does not exist", known(), `orders_placed_total{pod=~"|a"}`, true},
@@ -218,9 +218,9 @@ func TestWhatMayBeElsewhereIsAWarning(t *testing.T) {
 	}
 }
 
-// The labels of a result are certain where an aggregation lists them, also through a
-// record, and not where the scrape may add some.
-func TestResultsMayHaveLabelsOfTheScrape(t *testing.T) {
+// The labels of a result are closed if an aggregation lists them, also through a record, and open
+// if the scrape may add some.
+func TestLabelsOf(t *testing.T) {
 	t.Parallel()
 	k := metricnames.NewKnown(exposition.Declared(declared.Signals{Metrics: []declared.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}}), []metricnames.Recorded{
 		{Name: "kind:jobs:rate5m", Expr: "sum by (kind) (rate(jobs_total[5m]))"}, {Name: "instance:jobs:rate5m", Expr: "rate(jobs_total[5m])", Labels: []string{"x"}},
@@ -239,8 +239,7 @@ func TestResultsMayHaveLabelsOfTheScrape(t *testing.T) {
 	}
 }
 
-// A running Prometheus has names, and any labels.
-func TestNamesAloneAreKnown(t *testing.T) {
+func TestNamesWithoutLabelsAllowAnyLabel(t *testing.T) {
 	t.Parallel()
 	k := metricnames.NewKnown(exposition.Page{}, nil, nil).WithNames([]string{"windows_up", "a:b:c"})
 	if got := k.Check([]metricnames.Query{{Expr: `sum by (x) (windows_up{y="z"}) + on (x) a:b:c`}}); len(got) > 0 {
@@ -276,7 +275,7 @@ func TestLabelsOfTheScrapeAreGuessed(t *testing.T) {
 	}
 }
 
-func TestAnAbsentSumHasNoLabels(t *testing.T) {
+func TestLabelsOfAbsent(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string][]string{
 		`absent(up{job="a",instance=~"b"})`: {"job"}, `absent((up{job="a"}))`: {"job"}, `absent_over_time(up{job="a"}[5m])`: {"job"},
@@ -302,11 +301,11 @@ func TestWithoutDeclaredSignalsOnlyRecordsAreKnown(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	if got := k.WithoutRules().Check([]metricnames.Query{{Expr: "a:b:d"}}); len(got) > 0 {
-		t.Errorf("rules may stand elsewhere: %+v", got)
+		t.Errorf("other rules may exist: %+v", got)
 	}
 }
 
-func TestAVariableAsksForALabelThatIsThere(t *testing.T) {
+func TestUnknownLabelOfAVariableIsReported(t *testing.T) {
 	t.Parallel()
 	queries := dashboardOf(t, `{"panels":[],"templating":{"list":[
 		{"name":"a","type":"query","query":"label_values(orders_placed_total{job=~\"$job\"}, channel)"},
@@ -339,7 +338,7 @@ func TestReadRules(t *testing.T) {
 	}
 }
 
-func TestTextsOfAlertsAskForRecordedNames(t *testing.T) {
+func TestRecordedNamesInAnnotationsAreQueries(t *testing.T) {
 	t.Parallel()
 	queries, _ := rulesOf(t, `groups:
 - name: g
@@ -396,8 +395,7 @@ func TestQueriesOfAnnotationsAreChecked(t *testing.T) {
 	}
 }
 
-// A value that has not occurred yet is no misspelling of its opposite.
-func TestUnseenValues(t *testing.T) {
+func TestUnseenSuggestsSimilarValues(t *testing.T) {
 	t.Parallel()
 	for value, tc := range map[string]struct{ known, hint string }{
 		"fail":        {"failed", "failed"},
@@ -418,8 +416,7 @@ func TestUnseenValues(t *testing.T) {
 	}
 }
 
-// An alternative that is misspelled is found beside one that is right, unless it is another
-// spelling of a value that is selected, too.
+// A misspelled alternative is reported, unless the similar value is selected, too.
 func TestUnseenAlternativesAndStatuses(t *testing.T) {
 	t.Parallel()
 	outcomes, statuses := []string{"server_error", "shed", "success"}, []string{"200", "500"}

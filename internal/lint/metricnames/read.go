@@ -13,7 +13,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
-// RuleQueries are the queries of a rule file that was read, and what it records.
+// RuleQueries returns the queries and the recording rules of a rule file.
 func RuleQueries(file rulefile.File) (queries []Query, recorded []Recorded) {
 	for _, group := range file.Groups {
 		for _, rule := range group.Rules {
@@ -21,7 +21,7 @@ func RuleQueries(file rulefile.File) (queries []Query, recorded []Recorded) {
 				recorded = append(recorded, Recorded{rule.Record, rule.Expr, slices.Sorted(maps.Keys(rule.Labels))})
 			}
 			if rule.Tree == nil {
-				continue // the file does not parse there, which is told of it
+				continue // reported by rule-file
 			}
 			at := lint.Finding{File: file.Name, Group: group.Name, Alert: rule.Alert, Record: rule.Record}
 			at.Line, at.Column = rule.ExprPlace(0)
@@ -32,17 +32,16 @@ func RuleQueries(file rulefile.File) (queries []Query, recorded []Recorded) {
 	return queries, recorded
 }
 
-// action is what a template does between its braces.
+// action matches an action of a template.
 var action = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
 
-// recordedName is a name with a level, a metric and what was done to it.
+// recordedName matches a name of the form level:metric:operations.
 var recordedName = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*(?::[A-Za-z_][A-Za-z0-9_]*){2,}`)
 
-// format is what a template makes a query of, with places for what it knows when the
-// alert fires.
+// format matches the format of a query in a template.
 var format = regexp.MustCompile("(?s)query \\(printf `([^`]*)`")
 
-// formatted are the queries in an action of a template, with any value at each %q.
+// formatted returns the queries in an action of a template, with a placeholder for each %q.
 func formatted(code string) (queries []string) {
 	fill := strings.NewReplacer("%q", strconv.Quote(dashboardfile.Chosen), "%s", "", "%%", "%")
 	for _, m := range format.FindAllStringSubmatch(code, -1) {
@@ -54,18 +53,18 @@ func formatted(code string) (queries []string) {
 	return queries
 }
 
-// textQueries are the queries that the texts of an alert ask. Those that are put
-// together otherwise are known by the recorded series that they name.
+// textQueries returns the queries in the annotations of an alert: formatted queries and names of
+// recorded series.
 func textQueries(at lint.Finding, rule rulefile.Rule) []Query {
 	var queries []Query
 	for _, key := range slices.Sorted(maps.Keys(rule.Annotations)) {
-		told := map[string]bool{}
+		seen := map[string]bool{}
 		for _, code := range action.FindAllString(rule.Annotations[key], -1) {
 			for _, name := range append(formatted(code), recordedName.FindAllString(code, -1)...) {
-				if told[name] {
+				if seen[name] {
 					continue
 				}
-				told[name] = true
+				seen[name] = true
 				at.Part = key
 				at.Line, at.Column = rule.TextPlace("annotations." + key)
 				queries = append(queries, Query{At: at, Expr: name})
@@ -75,7 +74,7 @@ func textQueries(at lint.Finding, rule rulefile.Rule) []Query {
 	return queries
 }
 
-// DashboardQueries are the Prometheus queries of a dashboard that was read.
+// DashboardQueries returns the Prometheus queries of a dashboard.
 func DashboardQueries(b dashboardfile.Dashboard) []Query {
 	var queries []Query
 	for _, v := range b.Variables {

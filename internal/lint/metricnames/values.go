@@ -14,8 +14,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// valuesOf are the values that a label of one of the runtime's own metrics can
-// have, where the convention lists them all. Nil when it does not.
+// valuesOf returns all values of a label of the runtime's metrics, nil if they are not limited.
 func valuesOf(metric, label string) []string {
 	for _, suffix := range []string{"_bucket", "_count", "_sum"} {
 		if base := strings.TrimSuffix(metric, suffix); slices.Contains(withOutcomes(), base) {
@@ -38,10 +37,10 @@ func withOutcomes() []string {
 	}
 }
 
-// selectsMissingLabel reports whether a matcher selects the series without a label.
+// selectsMissingLabel reports whether a matcher selects series without the label.
 func selectsMissingLabel(m *labels.Matcher) bool { return m.Type == labels.MatchEqual && m.Value == "" }
 
-// checkValue wants a label to be compared with what it can be.
+// checkValue reports values that a label cannot have.
 func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) {
 	if dashboardfile.Varies(m.Value) || m.Value == "" {
 		return
@@ -68,8 +67,8 @@ func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) 
 	}
 }
 
-// Unseen describes a matcher of which a value is on no series of a page and is probably
-// misspelled, with the similar value. It is empty otherwise: a value may appear with the first failure.
+// Unseen describes a matcher with a value that is likely a misspelling of one in values. It is
+// empty for other unknown values, which may appear with the first failure.
 func Unseen(values []string, m *labels.Matcher) string {
 	if message := wrongStatus(values, m); message != "" {
 		return message
@@ -77,7 +76,7 @@ func Unseen(values []string, m *labels.Matcher) string {
 	if m.Matches("") {
 		return ""
 	}
-	// A value that is selected, too, has several spellings.
+	// If a similar value is selected, too, both spellings are intended.
 	unselected := slices.DeleteFunc(slices.Clone(values), m.Matches)
 	for _, value := range compared(m) {
 		if hint := similar(value, unselected); hint != "" && !slices.Contains(values, value) {
@@ -94,10 +93,10 @@ var (
 	number        = regexp.MustCompile(`^\d+$`)
 )
 
-// wrongStatus finds numbers and patterns that are never the status of a response, if the name and
-// the values of the label say that it is one.
+// wrongStatus finds numbers and patterns that are never an HTTP status, if the name and the values
+// of the label are those of one.
 func wrongStatus(values []string, m *labels.Matcher) string {
-	// Istio writes 0 where there was no response.
+	// Istio writes 0 if there was no response.
 	isOther := func(value string) bool { return value != "0" && !statusPattern.MatchString(value) }
 	switch {
 	case !statusLabel.MatchString(m.Name), !slices.ContainsFunc(values, statusPattern.MatchString), slices.ContainsFunc(values, isOther):
@@ -110,10 +109,9 @@ func wrongStatus(values []string, m *labels.Matcher) string {
 	return ""
 }
 
-// similar is the hint to a value that is spelled alike, or is another form of the word, as failed
-// is of fail. Values with digits and short ones are members of a series, such as p1 and p2, and one
-// that ends in the other is its opposite, as unavailable is of available. Typing errors rarely
-// change the first letter.
+// similar suggests a value with a similar spelling or another ending, such as failed for fail. It
+// ignores short values and values with digits, such as p1 and p2, values with a prefix, such as
+// unavailable for available, and other first letters, which are rarely misspelled.
 func similar(value string, known []string) string {
 	const (
 		least  = 3 // letters of a word
@@ -135,7 +133,7 @@ func similar(value string, known []string) string {
 	return diagnostic.DidYouMean(value, words)
 }
 
-// compared are the plain values that a matcher names.
+// compared returns the plain values of a matcher.
 func compared(m *labels.Matcher) []string {
 	if m.Type == labels.MatchEqual || m.Type == labels.MatchNotEqual {
 		return []string{m.Value}
@@ -143,7 +141,7 @@ func compared(m *labels.Matcher) []string {
 	return m.SetMatches()
 }
 
-// checkBound wants a bucket that the histogram has, in one of its spellings.
+// checkBound reports bounds that the histogram does not have, or not in this spelling.
 func (k Known) checkBound(metric string, m *labels.Matcher, complain complaint) {
 	bounds := k.bounds[metric]
 	if len(bounds) == 0 {
@@ -163,13 +161,13 @@ func (k Known) checkBound(metric string, m *labels.Matcher, complain complaint) 
 	}
 	bound, _ := strconv.ParseFloat(m.Value, 64)
 	if scraped := labels.FormatOpenMetricsFloat(bound); m.Type == labels.MatchEqual && m.Value != scraped {
-		// A bound that is pushed has no .0.
+		// A pushed bound has no .0.
 		complain("unknown-value", true, "%s: Prometheus 3 spells a scraped bound le=%q; match both spellings with le=~%q", metric, scraped, regexp.QuoteMeta(m.Value)+"|"+regexp.QuoteMeta(scraped))
 	}
 }
 
-// isSpelling says whether Prometheus writes a bound like this: as Go does, with .0 behind a whole
-// number since version 3, or without an exponent from OTLP.
+// isSpelling reports whether Prometheus may write a bound like this: as Go does, with .0 after an
+// integer since version 3, or without an exponent from OTLP.
 func isSpelling(value string, bound float64) bool {
 	whole := strings.TrimSuffix(value, ".0")
 	return whole == strconv.FormatFloat(bound, 'g', -1, 64) || whole == strconv.FormatFloat(bound, 'f', -1, 64)

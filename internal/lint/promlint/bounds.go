@@ -15,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// span has the lowest and the highest value that a result can have, except for NaN.
+// span is the range of values that a result can have, except for NaN.
 type span struct{ lo, hi float64 }
 
 func anything() span         { return span{math.Inf(-1), math.Inf(1)} }
@@ -27,7 +27,7 @@ func (s span) union(o span) span { return span{min(s.lo, o.lo), max(s.hi, o.hi)}
 func (s span) within(o span) span {
 	out := span{max(s.lo, o.lo), min(s.hi, o.hi)}
 	if out.lo > out.hi {
-		return s // a comparison that is never true, which is reported
+		return s // the comparison is never true, which is reported
 	}
 	return out
 }
@@ -42,7 +42,7 @@ func (s span) String() string {
 	case math.IsInf(s.lo, -1):
 		return fmt.Sprintf("is never above %v", s.hi)
 	}
-	return fmt.Sprintf("lies between %v and %v", s.lo, s.hi)
+	return fmt.Sprintf("is between %v and %v", s.lo, s.hi)
 }
 
 func (w World) spanOf(e parser.Expr) span {
@@ -124,7 +124,7 @@ func (w World) spanOfAggregate(n *parser.AggregateExpr) span {
 	return anything()
 }
 
-// spansOfSides are the spans of both sides of an operator, with the values of missing series.
+// spansOfSides returns the spans of both sides of an operator, including fill values.
 func (w World) spansOfSides(n *parser.BinaryExpr) (l, r span) {
 	l, r = w.spanOf(n.LHS), w.spanOf(n.RHS)
 	if !Fills(n) {
@@ -139,7 +139,7 @@ func (w World) spansOfSides(n *parser.BinaryExpr) (l, r span) {
 	return l, r
 }
 
-// summed is the span of a sum of one or more values.
+// summed returns the span of a sum of one or more values.
 func summed(s span) span {
 	if s.lo < 0 {
 		s.lo = math.Inf(-1)
@@ -172,7 +172,7 @@ func (w World) spanOfBinary(n *parser.BinaryExpr) span {
 	return anything()
 }
 
-// arithmetic is the span of a monotone operator, from its corners.
+// arithmetic returns the span of a monotone operator, computed from the bounds of both sides.
 func arithmetic(l, r span, op func(a, b float64) float64) span {
 	out := span{math.Inf(1), math.Inf(-1)}
 	for _, a := range []float64{l.lo, l.hi} {
@@ -187,7 +187,7 @@ func arithmetic(l, r span, op func(a, b float64) float64) span {
 	return out
 }
 
-// times takes the bound of an open side for a number, so that zero of it is zero.
+// times multiplies two bounds. Zero times infinity is zero, since values are finite.
 func times(a, b float64) float64 {
 	if a == 0 || b == 0 {
 		return 0
@@ -196,11 +196,11 @@ func times(a, b float64) float64 {
 }
 
 func (w World) spanOfDivision(n *parser.BinaryExpr, l, r span) span {
-	if w.isShare(n) {
+	if w.isRatio(n) {
 		return unitInterval()
 	}
 	switch {
-	case r == exactly(0): // which may be -0
+	case r == exactly(0): // may be -0
 	case r.lo == r.hi:
 		return arithmetic(l, r, func(a, b float64) float64 { return a / b })
 	case l.lo >= 0 && !math.Signbit(r.lo):
@@ -209,7 +209,7 @@ func (w World) spanOfDivision(n *parser.BinaryExpr, l, r span) span {
 	return anything()
 }
 
-// kept is what a comparison lets through: the values of its vector side.
+// kept returns the span of the values that pass a comparison.
 func kept(n *parser.BinaryExpr, l, r span) span {
 	if n.ReturnBool {
 		return unitInterval()
@@ -229,7 +229,7 @@ func kept(n *parser.BinaryExpr, l, r span) span {
 	return l
 }
 
-// mirrored is the comparison with its sides exchanged.
+// mirrored returns the comparison with exchanged sides.
 func mirrored(op parser.ItemType) parser.ItemType {
 	switch op {
 	case parser.GTR:
@@ -293,8 +293,8 @@ func (w World) spanOfCall(n *parser.Call) span {
 	return anything()
 }
 
-// isHistogramRate reports whether an expression is a rate of a histogram, or a sum of such rates.
-// Unlike a difference, it has no negative buckets.
+// isHistogramRate reports whether an expression is a rate of a histogram or a sum of such rates,
+// which have no negative buckets, unlike differences.
 func (w World) isHistogramRate(e parser.Expr) bool {
 	switch n := bare(e).(type) {
 	case *parser.AggregateExpr:
@@ -330,13 +330,13 @@ func (w World) spanOfClamp(n *parser.Call, s span) span {
 	return span{min(max(s.lo, bounds[0]), bounds[1]), max(min(s.hi, bounds[1]), bounds[0])}
 }
 
-// isShare says whether a division is of a part by its whole: sums of the same
-// counter over the same time, the upper of fewer series than the lower.
-func (w World) isShare(n *parser.BinaryExpr) bool {
+// isRatio reports whether a division is of a part by its whole: sums of the same counter over the
+// same time, where the series of the dividend are a subset of those of the divisor.
+func (w World) isRatio(n *parser.BinaryExpr) bool {
 	part, okPart := w.summedRate(n.LHS)
 	whole, okWhole := w.summedRate(n.RHS)
 	if !okPart || !okWhole || Fills(n) || part.how != whole.how || Name(part.of) == "" {
-		return false // a pattern of names selects other series on each side
+		return false // a name pattern may select other series on each side
 	}
 	sameMetric := Name(part.of) == Name(whole.of)
 	bucket := Name(part.of) == family(Name(whole.of))+"_bucket" && strings.HasSuffix(Name(whole.of), "_count") && oneBucket(part.of)
@@ -366,7 +366,7 @@ type rated struct {
 func (w World) summedRate(e parser.Expr) (rated, bool) {
 	switch n := bare(e).(type) {
 	case *parser.BinaryExpr:
-		// x > 0 and x or 0 * y are x, as far as its bounds go.
+		// x > 0 and x or 0 * y have the bounds of x.
 		if n.Op.IsComparisonOperator() && !n.ReturnBool && n.RHS.Type() == parser.ValueTypeScalar {
 			return w.summedRate(n.LHS)
 		}
@@ -392,8 +392,8 @@ func (w World) summedRate(e parser.Expr) (rated, bool) {
 	return rated{}, false
 }
 
-// mayCount is true for counters, and for what nobody declared: taking the rate of
-// it says that it counts.
+// mayCount returns true for counters and for undeclared metrics, which are likely counters since
+// a rate reads them.
 func (w World) mayCount(s *parser.VectorSelector) bool {
 	is := w.typeOf(s)
 	return (is == declared.Counter || is == unknown) && !strings.HasSuffix(Name(s), "_sum") && !strings.Contains(Name(s), ":")

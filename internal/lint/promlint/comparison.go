@@ -8,7 +8,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-// comparison finds comparisons that never hold.
+// comparison finds comparisons that are never true.
 func (c *checker) comparison(n *parser.BinaryExpr) {
 	if !n.Op.IsComparisonOperator() || dashboardfile.Varies(n.String()) {
 		return
@@ -17,13 +17,13 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 	right, rightConstant := literal(n.RHS)
 	switch {
 	case n.Op == parser.NEQ && (math.IsNaN(left) || math.IsNaN(right)):
-		c.reportGuessf("impossible-comparison", n, true, "%s always holds, since NaN equals nothing, not even NaN; to leave NaN out write x == x", n)
+		c.reportGuessf("impossible-comparison", n, true, "%s is always true: NaN equals nothing, not even NaN; write x == x to drop NaN", n)
 		return
 	case math.IsNaN(left) || math.IsNaN(right):
-		c.reportf("impossible-comparison", n, "%s compares with NaN, which equals nothing, not even NaN; to find NaN write x != x", n)
+		c.reportf("impossible-comparison", n, "%s is never true: NaN equals nothing, not even NaN; write x != x to find NaN", n)
 		return
 	case leftConstant && rightConstant:
-		c.reportf("impossible-comparison", n, "%s compares two constants; it is the same at all times", n)
+		c.reportf("impossible-comparison", n, "%s compares two constants, so its result never changes; compare a metric", n)
 		return
 	case n.ReturnBool:
 		return
@@ -35,24 +35,24 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 	guessed := c.OtherRecords && !c.neverWithoutRecords(n)
 	switch {
 	case l == anything():
-		c.reportGuessf("impossible-comparison", n, guessed, "%s never holds: %s", n, beyond(r.lo))
+		c.reportGuessf("impossible-comparison", n, guessed, "%s is never true: %s", n, beyond(r.lo))
 	case r == anything():
-		c.reportGuessf("impossible-comparison", n, guessed, "%s never holds: %s", n, beyond(l.lo))
+		c.reportGuessf("impossible-comparison", n, guessed, "%s is never true: %s", n, beyond(l.lo))
 	case r.lo == r.hi:
-		c.reportGuessf("impossible-comparison", n, guessed, "%s never holds: the left side %s", n, l)
+		c.reportGuessf("impossible-comparison", n, guessed, "%s is never true: the left side %s", n, l)
 	default:
-		c.reportGuessf("impossible-comparison", n, guessed, "%s never holds: the left side %s, the right side %s", n, l, r)
+		c.reportGuessf("impossible-comparison", n, guessed, "%s is never true: the left side %s, the right side %s", n, l, r)
 	}
 }
 
-// neverWithoutRecords says whether a comparison never holds, whatever rules record.
+// neverWithoutRecords reports whether a comparison is never true for any recorded values.
 func (w World) neverWithoutRecords(n *parser.BinaryExpr) bool {
 	w.records = nil
 	l, r := w.spansOfSides(n)
 	return never(n.Op, l, r)
 }
 
-// beyond says that no value is on the far side of an infinity.
+// beyond describes the empty range beyond an infinity.
 func beyond(infinity float64) string {
 	if infinity > 0 {
 		return "no value is above +Inf"
@@ -60,8 +60,8 @@ func beyond(infinity float64) string {
 	return "no value is below -Inf"
 }
 
-// mayBeNaN says whether a value may be NaN, which a span leaves aside and which differs
-// from everything: zero times infinity, or the scalar of no series.
+// mayBeNaN reports whether a value may be NaN, such as zero times infinity or a scalar of no
+// series. Spans exclude NaN, and NaN differs from every value.
 func mayBeNaN(e parser.Expr) bool {
 	switch n := bare(e).(type) {
 	case *parser.NumberLiteral:

@@ -14,8 +14,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// overTime are functions that make a counter comparable, or only ask whether it
-// is there.
+// overTime lists functions whose results do not depend on the total of a counter.
 func overTime() []string {
 	return []string{
 		"rate", "irate", "increase", "delta", "idelta", "deriv", "resets", "changes", "absent", "absent_over_time", "present_over_time",
@@ -23,8 +22,8 @@ func overTime() []string {
 	}
 }
 
-// bareCounter finds a comparison or a calculation with the total of a counter. Counting its
-// series and multiplying them by zero are allowed.
+// bareCounter finds comparisons and calculations with the total of a counter. Counting the series
+// and multiplying by zero are allowed.
 func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 	if !c.IsCounter(s) || slices.ContainsFunc(path, CountsSeries) {
 		return
@@ -32,7 +31,7 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 	for _, around := range slices.Backward(path) {
 		switch n := around.(type) {
 		case *parser.SubqueryExpr:
-			return // rate-sum looks there
+			return // rate-sum checks it
 		case *parser.Call:
 			if slices.Contains(overTime(), n.Func.Name) {
 				return
@@ -46,22 +45,22 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			}
 			other := otherSide(n, s)
 			if sameCounter(other, s) {
-				return // a share of one counter in another, or a difference in time
+				return // a ratio of counters of one family, or a difference over time
 			}
 			if multiple(n, other) {
-				continue // a counter still
+				continue // still a counter
 			}
 			if other == n.RHS && SinceStart(n) {
-				return // the mean since the process started
+				return // the mean since the start
 			}
-			c.reportGuessf("counter-rate", s, !c.Declared(s) || MayMeanTotal(n, s), "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
+			c.reportGuessf("counter-rate", s, !c.Declared(s) || MayMeanTotal(n, s), "%s is a counter; use rate(%s[...]) or increase(...)", Name(s), Name(s))
 			return
 		}
 	}
 }
 
-// multiple says whether an operator changes the scale or the labels of one side only: the
-// other is a factor, or has labels to join.
+// multiple reports whether an operator only scales or labels a counter: the other side is a
+// factor or has labels to join.
 func multiple(n *parser.BinaryExpr, other parser.Expr) bool {
 	factor := other.Type() == parser.ValueTypeScalar
 	switch n.Op {
@@ -73,23 +72,22 @@ func multiple(n *parser.BinaryExpr, other parser.Expr) bool {
 	return false
 }
 
-// readsStart says whether an expression reads when something started, or how long ago.
+// readsStart reports whether an expression reads a start time or an uptime.
 func readsStart(e parser.Expr) bool {
 	return slices.ContainsFunc(Selectors(e), func(s *parser.VectorSelector) bool {
 		return strings.HasSuffix(Name(s), "_created") || slices.ContainsFunc([]string{"start_time", "boot_time", "uptime"}, func(word string) bool { return strings.Contains(Name(s), word) })
 	})
 }
 
-// SinceStart says whether a node divides what counts by the time since something started.
+// SinceStart reports whether a node divides by the time since a start.
 func SinceStart(n parser.Node) bool {
 	b, ok := n.(*parser.BinaryExpr)
 	return ok && b.Op == parser.DIV && readsStart(b.RHS)
 }
 
-// MayMeanTotal says whether a node around a counter is an operator that may be for its total. How
-// often it has ever happened may be the question, or the share of a quota. Two counters of one
-// process count the same time: allocations minus frees. What a counter is multiplied with may be a
-// constant that someone measures. A rate is compared with rates.
+// MayMeanTotal reports whether an operator around a counter may use its total on purpose: to
+// compare it with a quota, to subtract two counters of one process such as allocations and frees,
+// or to multiply it by a measured constant. A rate is compared with rates.
 func MayMeanTotal(around parser.Node, s *parser.VectorSelector) bool {
 	n, ok := around.(*parser.BinaryExpr)
 	if !ok {
@@ -106,7 +104,7 @@ func otherSide(n *parser.BinaryExpr, s *parser.VectorSelector) parser.Expr {
 	return n.LHS
 }
 
-// takesRate says whether a part of an expression is a change over time.
+// takesRate reports whether an expression has a rate or a difference over time.
 func takesRate(e parser.Expr) bool {
 	found := false
 	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
@@ -117,26 +115,26 @@ func takesRate(e parser.Expr) bool {
 	return found
 }
 
-// information says whether an expression is of series whose value is 1, for their labels.
+// information reports whether all series of an expression are info metrics, whose value is 1.
 func information(e parser.Expr) bool {
 	all := Selectors(e)
 	return len(all) > 0 && !slices.ContainsFunc(all, func(s *parser.VectorSelector) bool { return !strings.HasSuffix(Name(s), "_info") })
 }
 
-// CountsSeries says whether a node depends on which series there are, and not on their values.
+// CountsSeries reports whether a node depends on the existence of series, not on their values.
 func CountsSeries(n parser.Node) bool {
 	a, ok := n.(*parser.AggregateExpr)
 	return ok && (a.Op == parser.COUNT || a.Op == parser.GROUP || a.Op == parser.COUNT_VALUES)
 }
 
-// IsZero says whether an expression is the number zero.
+// IsZero reports whether an expression is the number zero.
 func IsZero(e parser.Expr) bool {
 	v, ok := literal(e)
 	return ok && v == 0
 }
 
-// sameCounter says whether the expression reads a metric of the same family at
-// face value, as in x_sum / x_count or x - x offset 1h.
+// sameCounter reports whether the expression reads a metric of the same family, as in
+// x_sum / x_count and x - x offset 1h.
 func sameCounter(e parser.Expr, s *parser.VectorSelector) bool {
 	for _, other := range Selectors(e) {
 		if family(Name(other)) == family(Name(s)) {
@@ -155,12 +153,11 @@ func family(name string) string {
 
 func (c *checker) gauge(n *parser.Call) {
 	if s := sampled(n.Args[0]); s != nil && c.typeOf(s) == declared.Gauge {
-		c.reportf("rate-gauge", n, "%s of %s, which is a gauge: each fall counts as a restart; use delta or deriv", n.Func.Name, Name(s))
+		c.reportf("rate-gauge", n, "%s of the gauge %s counts each decrease as a restart; use delta or deriv", n.Func.Name, Name(s))
 	}
 }
 
-// sampled is the selector whose samples an expression has as they are, some left out at
-// most, or nil.
+// sampled returns the selector whose samples an expression returns unchanged or filtered, or nil.
 func sampled(e parser.Expr) *parser.VectorSelector {
 	switch n := bare(e).(type) {
 	case *parser.VectorSelector:
@@ -182,12 +179,12 @@ func sampled(e parser.Expr) *parser.VectorSelector {
 	return nil
 }
 
-// sumFirst finds a rate of a sum of counters, in a subquery or through a record.
+// sumFirst finds rates of sums of counters, in subqueries and through records.
 func (c *checker) sumFirst(n *parser.Call) {
 	switch arg := bare(n.Args[0]).(type) {
 	case *parser.SubqueryExpr:
 		if across, guessed := c.sumsInstances(arg.Expr); across {
-			c.reportGuessf("rate-sum", n, guessed, "%s of a sum: one restart looks like a restart of all; take the rate first, then the sum", n.Func.Name)
+			c.reportGuessf("rate-sum", n, guessed, "%s of a sum of counters counts one restart as a restart of all; write sum(%s(x[5m]))", n.Func.Name, n.Func.Name)
 		}
 	case *parser.MatrixSelector:
 		s, ok := bare(arg.VectorSelector).(*parser.VectorSelector)
@@ -199,14 +196,14 @@ func (c *checker) sumFirst(n *parser.Call) {
 				continue
 			}
 			if across, guessed := c.sumsInstances(r.Tree); across {
-				c.reportGuessf("rate-sum", n, guessed, "%s of %s, which records a sum of counters: one restart looks like a restart of all; record the rate", n.Func.Name, r.Name)
+				c.reportGuessf("rate-sum", n, guessed, "%s of %s, a recorded sum of counters, counts one restart as a restart of all; record the sum of the rate", n.Func.Name, r.Name)
 			}
 		}
 	}
 }
 
-// sumsInstances says whether an expression adds counters of several processes as they are. It
-// is a guess where the counter is known by its name, or a label may tell the processes apart.
+// sumsInstances reports whether an expression adds counters of several processes. It is a guess if
+// only the name says that it is a counter, or if a label may identify the process.
 func (c *checker) sumsInstances(e parser.Expr) (sums, guessed bool) {
 	var aggregates []*parser.AggregateExpr
 	for {
@@ -229,7 +226,7 @@ func (c *checker) sumsInstances(e parser.Expr) (sums, guessed bool) {
 	return sums, guessed || !c.Declared(s)
 }
 
-// selectedLabels are the labels of which a selector may select one value.
+// selectedLabels returns the labels for which a selector may select a single value.
 func selectedLabels(s *parser.VectorSelector) []string {
 	var out []string
 	for _, m := range s.LabelMatchers {
@@ -241,8 +238,8 @@ func selectedLabels(s *parser.VectorSelector) []string {
 	return out
 }
 
-// mixesProcesses reports whether an aggregation of series with one value of the selected labels may
-// add series of several processes, and whether no label may tell them apart.
+// mixesProcesses reports whether an aggregation may add series of several processes, given labels
+// with a single value, and whether it is certain that no label identifies the process.
 func mixesProcesses(a *parser.AggregateExpr, selected []string) (mixes, sure bool) {
 	kept := selected
 	if !a.Without {
@@ -259,8 +256,8 @@ func mixesProcesses(a *parser.AggregateExpr, selected []string) (mixes, sure boo
 	return true, !slices.ContainsFunc(kept, func(label string) bool { return !slices.Contains(sharedLabels(), label) })
 }
 
-// sharedLabels are labels that all instances of a service have in common. Others, such as task, may
-// have one value for each instance, even labels of the metric such as worker_id.
+// sharedLabels returns labels that all instances of a service share. Others may identify an
+// instance, such as task or worker_id.
 func sharedLabels() []string {
 	return []string{
 		semconv.LabelJob, semconv.LabelServiceName, semconv.LabelEnvironment, semconv.LabelLessOrEqual,
@@ -268,25 +265,24 @@ func sharedLabels() []string {
 	}
 }
 
-// falling finds a delta of a counter. Where only results from zero up count, or only those below,
-// the author has thought of restarts.
+// falling finds deltas of counters. It allows expressions that handle restarts.
 func (c *checker) falling(n *parser.Call, path []parser.Node) {
 	s := sampled(n.Args[0])
 	if s == nil || !c.IsCounter(s) || separatesRestarts(path) {
 		return
 	}
-	c.reportGuessf("delta-counter", n, !c.Declared(s), "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
+	c.reportGuessf("delta-counter", n, !c.Declared(s), "%s of the counter %s is negative after a restart; use increase or rate", n.Func.Name, Name(s))
 }
 
-// separatesRestarts reports whether the enclosing expression has a result only for values from zero
-// up, or only for those below, which are restarts.
+// separatesRestarts reports whether the enclosing expression keeps only values of at least zero,
+// or only negative ones, which are restarts.
 func separatesRestarts(path []parser.Node) bool {
 	for _, around := range slices.Backward(path) {
 		switch n := around.(type) {
 		case *parser.ParenExpr:
 			continue
 		case *parser.UnaryExpr:
-			return true // of falls
+			return true // selects decreases
 		case *parser.Call:
 			if n.Func.Name != "clamp_min" && n.Func.Name != "clamp" {
 				return false

@@ -12,7 +12,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-// choice finds topk and the like of no series.
+// choice finds topk, bottomk and limitk of zero series.
 func (c *checker) choice(n *parser.AggregateExpr) {
 	if !slices.Contains([]parser.ItemType{parser.TOPK, parser.BOTTOMK, parser.LIMITK}, n.Op) {
 		return
@@ -22,16 +22,16 @@ func (c *checker) choice(n *parser.AggregateExpr) {
 	}
 }
 
-// clamp finds bounds that are the wrong way round.
+// clamp finds a lower bound above the upper one.
 func (c *checker) clamp(n *parser.Call) {
 	low, okLow := literal(n.Args[1])
 	high, okHigh := literal(n.Args[2])
 	if okLow && okHigh && low > high {
-		c.reportf("always-empty", n, "clamp between %v and %v is empty; write the lower bound first", low, high)
+		c.reportf("always-empty", n, "clamp between %v and %v returns nothing; write the lower bound first", low, high)
 	}
 }
 
-// contradiction finds a selector that wants two values of one label.
+// contradiction finds selectors with two values of one label.
 func (c *checker) contradiction(s *parser.VectorSelector) {
 	wanted := map[string]*labels.Matcher{}
 	for _, m := range s.LabelMatchers {
@@ -39,15 +39,15 @@ func (c *checker) contradiction(s *parser.VectorSelector) {
 			continue
 		}
 		if other, twice := wanted[m.Name]; twice && other.Value != m.Value {
-			c.reportf("always-empty", s, "a series has one value of %s, not both %s and %s; write %s=~\"...|...\"", m.Name, other, m, m.Name)
+			c.reportf("always-empty", s, "%s and %s never match the same series; write %s=~\"...|...\"", other, m, m.Name)
 			return
 		}
 		wanted[m.Name] = m
 	}
 }
 
-// steps wants two steps of a subquery in its range. Steps of a day or more stand for variables of
-// Grafana.
+// steps finds subqueries with fewer than two steps. Steps of a day or more are placeholders of
+// Grafana variables.
 func (c *checker) steps(n *parser.Call) {
 	q, ok := bare(n.Args[0]).(*parser.SubqueryExpr)
 	const longest = 24 * time.Hour
@@ -56,14 +56,14 @@ func (c *checker) steps(n *parser.Call) {
 	}
 	switch {
 	case q.Range < q.Step:
-		c.reportf("rate-range", n, "%s over %s never has two samples, since the steps are %s apart; use %s or longer", n.Func.Name, model.Duration(q.Range), model.Duration(q.Step), model.Duration(2*q.Step))
+		c.reportf("rate-range", n, "%s over %s never has two samples: the steps are %s apart; use %s or longer", n.Func.Name, model.Duration(q.Range), model.Duration(q.Step), model.Duration(2*q.Step))
 	case q.Range < 2*q.Step:
-		c.reportGuessf("rate-range", n, true, "%s over %s has two samples only part of the time, since the steps are %s apart; use %s or longer", n.Func.Name, model.Duration(q.Range), model.Duration(q.Step), model.Duration(2*q.Step))
+		c.reportGuessf("rate-range", n, true, "%s over %s has two samples only part of the time: the steps are %s apart; use %s or longer", n.Func.Name, model.Duration(q.Range), model.Duration(q.Step), model.Duration(2*q.Step))
 	}
 }
 
-// sides finds aggregations by different labels, of which only those series match that have
-// none of the labels.
+// sides finds operators between aggregations by different labels. Only series without these labels
+// match.
 func (c *checker) sides(n *parser.BinaryExpr) {
 	m := n.VectorMatching
 	if m == nil || m.On || len(m.MatchingLabels) > 0 || n.Op == parser.LOR || n.ReturnBool || Fills(n) {
@@ -76,11 +76,11 @@ func (c *checker) sides(n *parser.BinaryExpr) {
 	by, okLeft := groupedBy(left)
 	other, okRight := groupedBy(right)
 	if okLeft && okRight && !slices.Equal(by, other) {
-		c.reportf("label-match", n, "the sides are grouped by different labels, %q and %q, so that their series do not match; group both alike, or write on (...) with group_left", by, other)
+		c.reportf("label-match", n, "the sides are grouped by different labels, %q and %q, so their series do not match; group both by the same labels, or write on (...) with group_left", by, other)
 	}
 }
 
-// groupedBy are the labels of an aggregation's result, if they are all known.
+// groupedBy returns the labels of an aggregation's result, if all are known.
 func groupedBy(n *parser.AggregateExpr) ([]string, bool) {
 	if n.Without || n.Op == parser.COUNT_VALUES || slices.ContainsFunc(n.Grouping, dashboardfile.Varies) {
 		return nil, false

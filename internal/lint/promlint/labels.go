@@ -23,22 +23,22 @@ func (c *checker) quantile(n *parser.Call) {
 	}
 	switch listed := slices.Contains(a.Grouping, semconv.LabelLessOrEqual); {
 	case a.Without && listed:
-		c.reportf("quantile-le", a, "the buckets are summed without le, which histogram_quantile reads; leave le out of without (...)")
+		c.reportf("quantile-le", a, "histogram_quantile needs the label le; remove le from without (...)")
 	case !a.Without && !listed:
-		c.reportf("quantile-le", a, "the buckets are summed without le, which histogram_quantile reads; write sum by (%s) (...)",
+		c.reportf("quantile-le", a, "histogram_quantile needs the label le; write sum by (%s) (...)",
 			strings.Join(append([]string{semconv.LabelLessOrEqual}, a.Grouping...), ", "))
 	}
 }
 
-// quantileRange wants a quantile between 0 and 1: the result is infinite otherwise.
+// quantileRange finds quantiles outside of 0 to 1, whose result is infinite.
 func (c *checker) quantileRange(n parser.Node, quantile parser.Expr) {
 	if q, ok := literal(quantile); ok && (q < 0 || q > 1) {
-		c.reportf("quantile-le", n, "the share %v is outside of 0 to 1; the 99th percentile is 0.99", q)
+		c.reportf("quantile-le", n, "the quantile %v is not between 0 and 1; write 0.99 for the 99th percentile", q)
 	}
 }
 
-// aggregated is the aggregation that makes the labels of a result, or nil: filters, factors
-// and the choice of some series leave labels as they are.
+// aggregated returns the aggregation that determines the labels of a result, or nil. Filters,
+// factors and topk keep labels.
 func aggregated(e parser.Expr) *parser.AggregateExpr {
 	switch n := bare(e).(type) {
 	case *parser.AggregateExpr:
@@ -57,19 +57,19 @@ func aggregated(e parser.Expr) *parser.AggregateExpr {
 	return nil
 }
 
-// keepsLabels says whether an aggregation gives some of its series with all their labels.
+// keepsLabels reports whether an aggregation returns series with all their labels.
 func keepsLabels(op parser.ItemType) bool {
 	return slices.Contains([]parser.ItemType{parser.TOPK, parser.BOTTOMK, parser.LIMITK, parser.LIMIT_RATIO}, op)
 }
 
-// buckets says whether every selector finds classic buckets.
+// buckets reports whether all selectors read classic buckets.
 func (c *checker) buckets(tree parser.Expr) bool {
 	all := Selectors(tree)
 	return len(all) > 0 && !slices.ContainsFunc(all, func(s *parser.VectorSelector) bool { return !strings.HasSuffix(Name(s), "_bucket") })
 }
 
-// groupReference is $$, which is a dollar sign, or $name or ${name}. The name is as long as
-// it can be, so that $1a is the group 1a.
+// groupReference matches $$ (a dollar sign), $name and ${name}. Names are as long as possible: $1a
+// is the group 1a.
 var groupReference = regexp.MustCompile(`\$(?:\$|([\pL\p{Nd}_]+)|\{([\pL\p{Nd}_]+)\})`)
 
 var leadingDigits = regexp.MustCompile(`^\d+`)
@@ -90,7 +90,7 @@ func (c *checker) replace(n *parser.Call) {
 		if mistake, ok := errors.AsType[*syntax.Error](err); ok {
 			why = mistake.Code.String()
 		}
-		c.reportf("label-replace", n, "%q is not a regular expression: %s", texts[4], why)
+		c.reportf("label-replace", n, "invalid regular expression %q: %s", texts[4], why)
 		return
 	}
 	for _, m := range groupReference.FindAllStringSubmatch(texts[2], -1) {
@@ -99,14 +99,14 @@ func (c *checker) replace(n *parser.Call) {
 		switch digits := leadingDigits.FindString(name); {
 		case m[0] == "$$", err == nil && group <= pattern.NumSubexp(), slices.Contains(pattern.SubexpNames(), name):
 		case err == nil:
-			c.reportf("label-replace", n, "%q reads group %s of %q, which has %d; the label would be empty", texts[2], name, texts[4], pattern.NumSubexp())
+			c.reportf("label-replace", n, "%q reads group %s, but %q has %d groups; the label is always empty", texts[2], name, texts[4], pattern.NumSubexp())
 		case digits != "" && m[1] != "":
-			c.reportf("label-replace", n, "%q reads a group called %s, which %q does not have; write ${%s}%s", texts[2], name, texts[4], digits, name[len(digits):])
+			c.reportf("label-replace", n, "%q reads group %s, which %q does not have; write ${%s}%s", texts[2], name, texts[4], digits, name[len(digits):])
 		default:
-			c.reportf("label-replace", n, "%q reads a group called %s, which %q does not have; the label would be empty", texts[2], name, texts[4])
+			c.reportf("label-replace", n, "%q reads group %s, which %q does not have; the label is always empty", texts[2], name, texts[4])
 		}
 	}
 	if !model.LegacyValidation.IsValidLabelName(texts[1]) && !dashboardfile.Varies(texts[1]) {
-		c.reportGuessf("label-replace", n, model.UTF8Validation.IsValidLabelName(texts[1]), "%q is not a label name that every Prometheus accepts; use letters, digits and underscores", texts[1])
+		c.reportGuessf("label-replace", n, model.UTF8Validation.IsValidLabelName(texts[1]), "not every Prometheus accepts the label name %q; use letters, digits and underscores", texts[1])
 	}
 }

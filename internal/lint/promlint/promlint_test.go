@@ -23,10 +23,10 @@ func parse(tb testing.TB, expr string) parser.Expr {
 	return tree
 }
 
-// offset keeps the offset in the column.
+// offset returns a finding with the offset as its column.
 func offset(at int) lint.Finding { return lint.Finding{Column: at} }
 
-// world declares a counter, a gauge and a histogram, and records their sums.
+// world declares counters, gauges and histograms, and records sums of them.
 func world(tb testing.TB) promlint.World {
 	tb.Helper()
 	w := promlint.NewWorld([]declared.Metric{
@@ -58,27 +58,27 @@ func world(tb testing.TB) promlint.World {
 	return w
 }
 
-// Each rule finds its mistake and leaves alone what looks like it.
-func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
+// Near is a similar query without a finding.
+func TestRules(t *testing.T) {
 	t.Parallel()
 	covered := map[string]bool{}
 	for _, tc := range []struct{ rule, name, bad, says, near string }{
-		{"rate-range", "one scrape", `rate(jobs_total[15s])`, "rate over 15s never has two samples, since scrapes are 15s apart; use 1m or longer", `rate(jobs_total[30s])`},
-		{"rate-range", "a range below two scrapes", `rate(jobs_total[29s])`, "rate over 29s has two samples only part of the time, since scrapes are 15s apart; use 1m or longer", `irate(jobs_total[30s])`},
-		{"rate-range", "the shortest of several intervals", `rate(twice:x[10s])`, "rate over 10s never has two samples, since records are 10s apart", `rate(twice:x[20s])`},
-		{"rate-range", "one record", `delta(job:jobs:rate5m[90s])`, "has two samples only part of the time, since records are 1m apart", `delta(job:jobs:rate5m[2m])`},
-		{"rate-range", "one scrape, beside samples from outside of the range", `increase(jobs_total[15s])`, "never has two samples", `increase(jobs_total[15s] anchored) + rate(jobs_total[15s] smoothed)`},
-		{"rate-gauge", "a gauge", `increase(queue_length[5m])`, "increase of queue_length, which is a gauge", `delta(queue_length[5m])`},
+		{"rate-range", "one scrape", `rate(jobs_total[15s])`, "rate over 15s never has two samples: scrapes are 15s apart; use 1m or longer", `rate(jobs_total[30s])`},
+		{"rate-range", "a range below two scrapes", `rate(jobs_total[29s])`, "rate over 29s has two samples only part of the time: scrapes are 15s apart; use 1m or longer", `irate(jobs_total[30s])`},
+		{"rate-range", "the shortest of several intervals", `rate(twice:x[10s])`, "rate over 10s never has two samples: records are 10s apart", `rate(twice:x[20s])`},
+		{"rate-range", "one record", `delta(job:jobs:rate5m[90s])`, "has two samples only part of the time: records are 1m apart", `delta(job:jobs:rate5m[2m])`},
+		{"rate-range", "one scrape, not samples from outside of the range", `increase(jobs_total[15s])`, "never has two samples", `increase(jobs_total[15s] anchored) + rate(jobs_total[15s] smoothed)`},
+		{"rate-gauge", "a gauge", `increase(queue_length[5m])`, "increase of the gauge queue_length", `delta(queue_length[5m])`},
 		{"rate-sum", "in a subquery", `rate(sum(jobs_total)[5m:15s])`, "rate of a sum", `max_over_time(sum(rate(jobs_total[5m]))[1h:1m])`},
-		{"rate-sum", "through a record", `rate(job:jobs:sum[5m])`, "rate of job:jobs:sum, which records a sum of counters", `avg_over_time(job:jobs:rate5m[5m])`},
-		{"rate-sum", "of all instances, beside one of each instance", `rate(sum by (job) (jobs_total)[5m:15s])`, "rate of a sum", `rate(sum by (instance) (jobs_total)[5m:15s]) + on () group_left () rate(sum by (pod, container) (jobs_total)[5m:15s])`},
-		{"rate-sum", "of all instances, beside one instance", `rate(sum(jobs_total{instance=~"a.+"})[5m:15s])`, "rate of a sum", `rate(sum(jobs_total{instance="a:1"})[5m:15s]) + rate(sum without (instance) (jobs_total{pod="a"})[5m:15s])`},
-		{"rate-sum", "of a counter, beside a gauge", `rate(sum(jobs_total)[5m:15s])`, "rate of a sum", `rate(sum(queue_length)[5m:15s])`},
-		{"rate-sum", "of all pods, beside one of each pod", `rate(sum without (instance, pod) (jobs_total)[5m:15s])`, "rate of a sum", `rate(avg without (cpu) (job_cpu_seconds_total)[5m:15s])`},
+		{"rate-sum", "through a record", `rate(job:jobs:sum[5m])`, "rate of job:jobs:sum, a recorded sum of counters", `avg_over_time(job:jobs:rate5m[5m])`},
+		{"rate-sum", "of all instances, not one of each instance", `rate(sum by (job) (jobs_total)[5m:15s])`, "rate of a sum", `rate(sum by (instance) (jobs_total)[5m:15s]) + on () group_left () rate(sum by (pod, container) (jobs_total)[5m:15s])`},
+		{"rate-sum", "of all instances, not one instance", `rate(sum(jobs_total{instance=~"a.+"})[5m:15s])`, "rate of a sum", `rate(sum(jobs_total{instance="a:1"})[5m:15s]) + rate(sum without (instance) (jobs_total{pod="a"})[5m:15s])`},
+		{"rate-sum", "of a counter, not a gauge", `rate(sum(jobs_total)[5m:15s])`, "rate of a sum", `rate(sum(queue_length)[5m:15s])`},
+		{"rate-sum", "of all pods, not one of each pod", `rate(sum without (instance, pod) (jobs_total)[5m:15s])`, "rate of a sum", `rate(avg without (cpu) (job_cpu_seconds_total)[5m:15s])`},
 		{"rate-sum", "of sums by instance", `rate(sum(sum by (instance) (jobs_total))[5m:15s])`, "rate of a sum", `rate(sum by (instance) (sum without (cpu) (jobs_total))[5m:15s])`},
-		{"rate-sum", "through a record, beside a record of each instance", `rate(job:jobs:sum[5m])`, "records a sum of counters", `rate(instance:jobs:sum[5m])`},
-		{"counter-rate", "compared as it stands", `sum(jobs_total) > 100`, "jobs_total is a counter; compare or calculate with rate(jobs_total[...])", `sum(rate(jobs_total[5m])) > 100`},
-		{"counter-rate", "over a gauge, beside the time since the start", `job_cpu_seconds_total / queue_length > 0.9`, "job_cpu_seconds_total is a counter", `job_cpu_seconds_total / (time() - process_start_time_seconds) > 0.9`},
+		{"rate-sum", "through a record, not a record of each instance", `rate(job:jobs:sum[5m])`, "a recorded sum of counters", `rate(instance:jobs:sum[5m])`},
+		{"counter-rate", "compared without rate", `sum(jobs_total) > 100`, "jobs_total is a counter; use rate(jobs_total[...])", `sum(rate(jobs_total[5m])) > 100`},
+		{"counter-rate", "over a gauge, not the time since the start", `job_cpu_seconds_total / queue_length > 0.9`, "job_cpu_seconds_total is a counter", `job_cpu_seconds_total / (time() - process_start_time_seconds) > 0.9`},
 		{"counter-rate", "added to a gauge", `queue_length + on() jobs_total`, "jobs_total is a counter", `queue_length + on() 0 * jobs_total`},
 		{"counter-rate", "over another counter", `jobs_total / on() job_cpu_seconds_total`, "is a counter", `jobs_total{code="5"} / ignoring(code) jobs_total`},
 		{"counter-rate", "counted only", `jobs_total == 0`, "jobs_total is a counter", `count(jobs_total * on() queue_length) == 3 or absent(jobs_total) == 1`},
@@ -88,89 +88,89 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"counter-rate", "divides a number", `5 / jobs_total`, "jobs_total is a counter", `wait_seconds_sum * 1000 / wait_seconds_count`},
 		{"counter-rate", "joined and compared", `jobs_total * on (pod) group_left (node) kube_pod_info > 5`, "jobs_total is a counter", `jobs_total * on (pod) group_left (node) kube_pod_info`},
 		{"counter-rate", "multiplied with a gauge", `jobs_total * on () queue_length`, "jobs_total is a counter", `jobs_total * on () group_left () (target_info == 1)`},
-		{"delta-counter", "below zero at a restart", `delta(jobs_total[5m])`, "delta of jobs_total, which is a counter", `(delta(jobs_total[5m]) >= 0) or increase(jobs_total[5m])`},
-		{"delta-counter", "a slope, beside a fall, which is a restart", `deriv(jobs_total[5m]) < 1`, "deriv of jobs_total", `deriv(queue_length[5m]) < 0 or 60 * deriv(jobs_total[5m]) < 0`},
-		{"delta-counter", "below a bound, beside no change", `delta(jobs_total[10m]) < 1`, "delta of jobs_total", `delta(jobs_total[10m]) == 0`},
-		{"delta-counter", "another than a value, beside any change", `delta(jobs_total[10m]) != 5`, "delta of jobs_total", `delta(jobs_total[10m]) != 0`},
-		{"delta-counter", "below the left side, beside above it", `5 > delta(jobs_total[5m])`, "delta of jobs_total", `0 < delta(jobs_total[5m])`},
-		{"delta-counter", "no rise, beside a fall", `delta(jobs_total[5m]) <= 0`, "delta of jobs_total", `-delta(jobs_total[5m]) > 0 or 0 > delta(jobs_total[5m]) or delta(jobs_total[5m]) <= -1 or delta(jobs_total[5m]) < 0`},
-		{"delta-counter", "kept from rising, beside kept from falling", `clamp_max(delta(jobs_total[5m]), 0)`, "delta of jobs_total", `clamp_min(delta(jobs_total[5m]), 0) + clamp(delta(jobs_total[5m]), 0, 5)`},
-		{"delta-counter", "a negative factor, beside a positive one", `-2 * delta(jobs_total[5m]) > 0`, "delta of jobs_total", `(60 * delta(jobs_total[5m]) / 300) > bool 0`},
-		{"delta-counter", "in a subquery, beside a rate", `delta((jobs_total > 5)[1h:1m])`, "delta of jobs_total", `delta(rate(jobs_total[5m])[1h:1m]) < 0`},
-		{"delta-counter", "in a subquery, beside a slope of a rate", `delta((jobs_total > 5)[1h:1m])`, "delta of jobs_total", `deriv(rate(jobs_total[5m])[1h:1m]) < 0`},
-		{"delta-counter", "in a subquery, beside a count", `delta((jobs_total > 5)[1h:1m])`, "delta of jobs_total", `delta(count(jobs_total)[1h:1m]) < -5`},
-		{"delta-counter", "in a subquery, beside changes", `delta((jobs_total > 5)[1h:1m])`, "delta of jobs_total", `delta(changes(jobs_total[5m])[1h:1m]) < -5`},
-		{"delta-counter", "in a subquery, beside a number of samples", `delta((jobs_total > 5)[1h:1m])`, "delta of jobs_total", `idelta(count_over_time(jobs_total[5m])[1h:1m]) != 0`},
-		{"rate-gauge", "in a subquery, beside a filter by another metric", `rate((5 < queue_length)[1h:1m])`, "rate of queue_length, which is a gauge", `rate((jobs_total and on (instance) up == 1)[5m:1m]) > 1`},
-		{"rate-gauge", "in a subquery, beside changes of a gauge", `rate((5 < queue_length)[1h:1m])`, "rate of queue_length, which is a gauge", `increase(changes(queue_length[5m])[1h:5m]) > 0`},
-		{"rate-gauge", "in a subquery, beside a comparison with bool", `rate((5 < queue_length)[1h:1m])`, "rate of queue_length, which is a gauge", `increase((queue_length > bool 5)[1h:1m]) > 0`},
-		{"rate-gauge", "without others", `rate((queue_length unless on () jobs_total)[1h:1m])`, "rate of queue_length", `rate((jobs_total * on (pod) group_left (node) up)[5m:1m]) > 1`},
+		{"delta-counter", "below zero at a restart", `delta(jobs_total[5m])`, "delta of the counter jobs_total", `(delta(jobs_total[5m]) >= 0) or increase(jobs_total[5m])`},
+		{"delta-counter", "slope, not a fall", `deriv(jobs_total[5m]) < 1`, "deriv of the counter jobs_total", `deriv(queue_length[5m]) < 0 or 60 * deriv(jobs_total[5m]) < 0`},
+		{"delta-counter", "below a bound, not equal to zero", `delta(jobs_total[10m]) < 1`, "delta of the counter jobs_total", `delta(jobs_total[10m]) == 0`},
+		{"delta-counter", "not equal to a value, not any change", `delta(jobs_total[10m]) != 5`, "delta of the counter jobs_total", `delta(jobs_total[10m]) != 0`},
+		{"delta-counter", "below the left side, not above it", `5 > delta(jobs_total[5m])`, "delta of the counter jobs_total", `0 < delta(jobs_total[5m])`},
+		{"delta-counter", "no rise, not a fall", `delta(jobs_total[5m]) <= 0`, "delta of the counter jobs_total", `-delta(jobs_total[5m]) > 0 or 0 > delta(jobs_total[5m]) or delta(jobs_total[5m]) <= -1 or delta(jobs_total[5m]) < 0`},
+		{"delta-counter", "kept from rising, not kept from falling", `clamp_max(delta(jobs_total[5m]), 0)`, "delta of the counter jobs_total", `clamp_min(delta(jobs_total[5m]), 0) + clamp(delta(jobs_total[5m]), 0, 5)`},
+		{"delta-counter", "a negative factor, not a positive one", `-2 * delta(jobs_total[5m]) > 0`, "delta of the counter jobs_total", `(60 * delta(jobs_total[5m]) / 300) > bool 0`},
+		{"delta-counter", "in a subquery, not a rate", `delta((jobs_total > 5)[1h:1m])`, "delta of the counter jobs_total", `delta(rate(jobs_total[5m])[1h:1m]) < 0`},
+		{"delta-counter", "in a subquery, not a slope of a rate", `delta((jobs_total > 5)[1h:1m])`, "delta of the counter jobs_total", `deriv(rate(jobs_total[5m])[1h:1m]) < 0`},
+		{"delta-counter", "in a subquery, not a count", `delta((jobs_total > 5)[1h:1m])`, "delta of the counter jobs_total", `delta(count(jobs_total)[1h:1m]) < -5`},
+		{"delta-counter", "in a subquery, not changes", `delta((jobs_total > 5)[1h:1m])`, "delta of the counter jobs_total", `delta(changes(jobs_total[5m])[1h:1m]) < -5`},
+		{"delta-counter", "in a subquery, not a number of samples", `delta((jobs_total > 5)[1h:1m])`, "delta of the counter jobs_total", `idelta(count_over_time(jobs_total[5m])[1h:1m]) != 0`},
+		{"rate-gauge", "in a subquery, not a filter by another metric", `rate((5 < queue_length)[1h:1m])`, "rate of the gauge queue_length", `rate((jobs_total and on (instance) up == 1)[5m:1m]) > 1`},
+		{"rate-gauge", "in a subquery, not changes of a gauge", `rate((5 < queue_length)[1h:1m])`, "rate of the gauge queue_length", `increase(changes(queue_length[5m])[1h:5m]) > 0`},
+		{"rate-gauge", "in a subquery, not a comparison with bool", `rate((5 < queue_length)[1h:1m])`, "rate of the gauge queue_length", `increase((queue_length > bool 5)[1h:1m]) > 0`},
+		{"rate-gauge", "without others", `rate((queue_length unless on () jobs_total)[1h:1m])`, "rate of the gauge queue_length", `rate((jobs_total * on (pod) group_left (node) up)[5m:1m]) > 1`},
 		{"impossible-comparison", "a negative rate of some", `rate((jobs_total > 5)[5m:1m]) < 0`, "the left side is never below 0", `rate((0 - rate(jobs_total[5m]))[5m:1m]) < 0`},
-		{"impossible-comparison", "with NaN", `queue_length == NaN`, "to find NaN write x != x", `queue_length != queue_length`},
-		{"impossible-comparison", "anything but NaN", `queue_length != NaN`, "always holds, since NaN equals nothing, not even NaN; to leave NaN out write x == x", `queue_length == queue_length`},
-		{"impossible-comparison", "a negative number of observations, beside a difference", `histogram_count(sum(rate(wait_seconds[5m]))) < 0`, "never below 0", `histogram_count(rate(wait_seconds[5m]) - rate(wait_seconds[5m] offset 1d)) < 0 or histogram_count(delta(wait_seconds[5m])) < -5`},
+		{"impossible-comparison", "with NaN", `queue_length == NaN`, "write x != x to find NaN", `queue_length != queue_length`},
+		{"impossible-comparison", "anything but NaN", `queue_length != NaN`, "is always true: NaN equals nothing, not even NaN; write x == x to drop NaN", `queue_length == queue_length`},
+		{"impossible-comparison", "a negative number of observations, not a difference", `histogram_count(sum(rate(wait_seconds[5m]))) < 0`, "never below 0", `histogram_count(rate(wait_seconds[5m]) - rate(wait_seconds[5m] offset 1d)) < 0 or histogram_count(delta(wait_seconds[5m])) < -5`},
 		{"impossible-comparison", "a negative number of observations since the start", `histogram_count(wait_seconds{queue="a"}) < 0`, "never below 0", `histogram_count(body_size) < 0 or histogram_count(queue_length) < 0`},
-		{"impossible-comparison", "a fraction above one, beside one of a difference", `histogram_fraction(0, 1, rate(wait_seconds[5m])) > 1`, "between 0 and 1", `histogram_fraction(0, 1, sum(rate(wait_seconds[5m])) - sum(rate(wait_seconds[1h]))) > 1 or histogram_count(rate(job:loop:c[5m])) < 0`},
-		{"impossible-comparison", "a part of a whole, beside ranges and offsets that are expressions", `sum(rate(jobs_total[step() * 2])) / sum(rate(jobs_total[step() * 2])) > 1`, "never holds", `sum(rate(jobs_total[step() * 2])) / sum(rate(jobs_total[range()])) > 1 or sum(rate(jobs_total[5m] offset (step() * 2))) / sum(rate(jobs_total[5m] offset step())) > 1`},
+		{"impossible-comparison", "a fraction above one, not one of a difference", `histogram_fraction(0, 1, rate(wait_seconds[5m])) > 1`, "between 0 and 1", `histogram_fraction(0, 1, sum(rate(wait_seconds[5m])) - sum(rate(wait_seconds[1h]))) > 1 or histogram_count(rate(job:loop:c[5m])) < 0`},
+		{"impossible-comparison", "a part of a whole, not ranges and offsets that are expressions", `sum(rate(jobs_total[step() * 2])) / sum(rate(jobs_total[step() * 2])) > 1`, "is never true", `sum(rate(jobs_total[step() * 2])) / sum(rate(jobs_total[range()])) > 1 or sum(rate(jobs_total[5m] offset (step() * 2))) / sum(rate(jobs_total[5m] offset step())) > 1`},
 		{"impossible-comparison", "of constants", `queue_length > 2 * (1 > bool 2)`, "compares two constants", `queue_length > 0 and on() vector(1)`},
-		{"impossible-comparison", "a share above one", `sum(rate(jobs_total{code="5"}[5m])) / sum(rate(jobs_total[5m])) > 1.44`, "the left side lies between 0 and 1", `sum(rate(jobs_total{code="5"}[5m])) / sum(rate(jobs_total[5m])) > 0.99`},
-		{"impossible-comparison", "a recorded share above one", `job:errors:ratio5m > 14.4 * 0.1`, "job:errors:ratio5m > 14.4 * 0.1 never holds: the left side lies between 0 and 1", `job:errors:percent > 14.4 * 0.1`},
-		{"impossible-comparison", "a part that is no part", `1 - (sum(rate(wait_seconds_bucket{le="1"}[5m])) / sum(rate(wait_seconds_count[5m]))) > 1`, "lies between 0 and 1", `sum(rate(wait_seconds_bucket[5m])) / sum(rate(wait_seconds_count[5m])) > 1`},
-		{"impossible-comparison", "a part of another whole", `sum by (a) (increase(jobs_total{x="1"}[1h])) / sum by (a) (increase(jobs_total[1h])) >= 1.01`, "never holds", `sum by (a) (increase(jobs_total{x="1"}[2h])) / sum by (a) (increase(jobs_total[1h])) >= 1.01`},
-		{"impossible-comparison", "a part of a whole, beside names that are patterns", `sum(rate({__name__="jobs_total"}[5m])) / sum(rate(jobs_total[5m])) > 1.5`, "never holds", `sum(rate({__name__=~".+_errors_total"}[5m])) / sum(rate({__name__=~".+_requests_total"}[5m])) > 1.5`},
-		{"impossible-comparison", "a part of a whole, beside one at the start of the graph", `sum(rate(jobs_total[5m] @ end())) / sum(rate(jobs_total[5m] @ end())) > 1`, "never holds", `sum(rate(jobs_total[5m])) / sum(rate(jobs_total[5m] @ start())) > 1`},
-		{"impossible-comparison", "a part of a whole at one time, beside one at another", `sum(rate(jobs_total[5m] @ 100)) / sum(rate(jobs_total[5m] @ 100)) > 1`, "never holds", `sum(rate(jobs_total[5m] @ 100)) / sum(rate(jobs_total[5m] @ 200)) > 1`},
-		{"impossible-comparison", "a part of a smoothed whole, beside one that is not", `sum(rate(jobs_total[5m] smoothed)) / sum(rate(jobs_total[5m] smoothed)) > 1`, "never holds", `sum(rate(jobs_total[5m] smoothed)) / sum(rate(jobs_total[5m])) > 1 or sum(rate(jobs_total[5m])) / sum(rate(jobs_total[5m] anchored)) > 1`},
-		{"impossible-comparison", "above infinity", `queue_length > Inf`, "queue_length > +Inf never holds: no value is above +Inf", `queue_length < Inf`},
-		{"impossible-comparison", "infinity below", `-Inf > queue_length`, "-Inf > queue_length never holds: no value is below -Inf", `Inf > queue_length`},
-		{"impossible-comparison", "a negated flag", `-up > 0`, "the left side lies between -1 and 0", `-up < 0`},
-		{"impossible-comparison", "a thirteenth month", `month() == 13`, "lies between 1 and 12", `month() == 12 and month() == 1`},
-		{"impossible-comparison", "a day that no month has", `day_of_month(queue_length) > 31`, "lies between 1 and 31", `day_of_month() > 30 or day_of_month() < 2`},
-		{"impossible-comparison", "a day that no year has", `day_of_year() > 366`, "lies between 1 and 366", `day_of_year() > 365`},
-		{"impossible-comparison", "a month without days", `days_in_month() < 28`, "lies between 28 and 31", `days_in_month() < 29`},
-		{"impossible-comparison", "a sign above one", `sgn(queue_length) > 1`, "lies between -1 and 1", `sgn(queue_length) > 0 or sgn(queue_length) == -1`},
+		{"impossible-comparison", "a share above one", `sum(rate(jobs_total{code="5"}[5m])) / sum(rate(jobs_total[5m])) > 1.44`, "the left side is between 0 and 1", `sum(rate(jobs_total{code="5"}[5m])) / sum(rate(jobs_total[5m])) > 0.99`},
+		{"impossible-comparison", "a recorded share above one", `job:errors:ratio5m > 14.4 * 0.1`, "job:errors:ratio5m > 14.4 * 0.1 is never true: the left side is between 0 and 1", `job:errors:percent > 14.4 * 0.1`},
+		{"impossible-comparison", "not a part of the whole", `1 - (sum(rate(wait_seconds_bucket{le="1"}[5m])) / sum(rate(wait_seconds_count[5m]))) > 1`, "is between 0 and 1", `sum(rate(wait_seconds_bucket[5m])) / sum(rate(wait_seconds_count[5m])) > 1`},
+		{"impossible-comparison", "a part of another whole", `sum by (a) (increase(jobs_total{x="1"}[1h])) / sum by (a) (increase(jobs_total[1h])) >= 1.01`, "is never true", `sum by (a) (increase(jobs_total{x="1"}[2h])) / sum by (a) (increase(jobs_total[1h])) >= 1.01`},
+		{"impossible-comparison", "a part of a whole, not names that are patterns", `sum(rate({__name__="jobs_total"}[5m])) / sum(rate(jobs_total[5m])) > 1.5`, "is never true", `sum(rate({__name__=~".+_errors_total"}[5m])) / sum(rate({__name__=~".+_requests_total"}[5m])) > 1.5`},
+		{"impossible-comparison", "a part of a whole, not one at the start of the graph", `sum(rate(jobs_total[5m] @ end())) / sum(rate(jobs_total[5m] @ end())) > 1`, "is never true", `sum(rate(jobs_total[5m])) / sum(rate(jobs_total[5m] @ start())) > 1`},
+		{"impossible-comparison", "a part of a whole at one time, not one at another", `sum(rate(jobs_total[5m] @ 100)) / sum(rate(jobs_total[5m] @ 100)) > 1`, "is never true", `sum(rate(jobs_total[5m] @ 100)) / sum(rate(jobs_total[5m] @ 200)) > 1`},
+		{"impossible-comparison", "a part of a smoothed whole, not one that is not", `sum(rate(jobs_total[5m] smoothed)) / sum(rate(jobs_total[5m] smoothed)) > 1`, "is never true", `sum(rate(jobs_total[5m] smoothed)) / sum(rate(jobs_total[5m])) > 1 or sum(rate(jobs_total[5m])) / sum(rate(jobs_total[5m] anchored)) > 1`},
+		{"impossible-comparison", "above infinity", `queue_length > Inf`, "queue_length > +Inf is never true: no value is above +Inf", `queue_length < Inf`},
+		{"impossible-comparison", "infinity below", `-Inf > queue_length`, "-Inf > queue_length is never true: no value is below -Inf", `Inf > queue_length`},
+		{"impossible-comparison", "a negated flag", `-up > 0`, "the left side is between -1 and 0", `-up < 0`},
+		{"impossible-comparison", "a thirteenth month", `month() == 13`, "is between 1 and 12", `month() == 12 and month() == 1`},
+		{"impossible-comparison", "a day that no month has", `day_of_month(queue_length) > 31`, "is between 1 and 31", `day_of_month() > 30 or day_of_month() < 2`},
+		{"impossible-comparison", "a day that no year has", `day_of_year() > 366`, "is between 1 and 366", `day_of_year() > 365`},
+		{"impossible-comparison", "a month without days", `days_in_month() < 28`, "is between 28 and 31", `days_in_month() < 29`},
+		{"impossible-comparison", "a sign above one", `sgn(queue_length) > 1`, "is between -1 and 1", `sgn(queue_length) > 0 or sgn(queue_length) == -1`},
 		{"impossible-comparison", "a negative sign of a count", `sgn(count(up)) < 1`, "is always 1", `sgn(abs(queue_length)) < 1 or sgn(clamp_max(queue_length, 0.5)) > 0.7 or sgn(clamp_min(queue_length, 5)) > 0`},
 		{"impossible-comparison", "an empty count", `count(up) == 0`, "the left side is never below 1", `count(up) == 1 or absent(up)`},
-		{"impossible-comparison", "up has two values", `up > 1`, "lies between 0 and 1", `sum(up) > 1`},
+		{"impossible-comparison", "up has two values", `up > 1`, "is between 0 and 1", `sum(up) > 1`},
 		{"impossible-comparison", "a negative rate", `rate(jobs_total[5m]) < 0`, "the left side is never below 0", `delta(queue_length[5m]) < 0`},
-		{"impossible-comparison", "a negative quotient, beside one by a negative zero", `jobs_total / rate(jobs_total[5m]) < 0`, "the left side is never below 0", `rate(jobs_total[5m]) / -0 < 0 or rate(jobs_total[5m]) / on () vector(-1 * 0) < 0 or rate(jobs_total[5m]) / (rate(jobs_total[5m]) or vector(-0)) < 0 or rate(jobs_total[5m]) / (0 * delta(queue_length[5m])) < 0 or count(jobs_total) / (-1 * 0) < 0`},
+		{"impossible-comparison", "a negative quotient, not one by a negative zero", `jobs_total / rate(jobs_total[5m]) < 0`, "the left side is never below 0", `rate(jobs_total[5m]) / -0 < 0 or rate(jobs_total[5m]) / on () vector(-1 * 0) < 0 or rate(jobs_total[5m]) / (rate(jobs_total[5m]) or vector(-0)) < 0 or rate(jobs_total[5m]) / (0 * delta(queue_length[5m])) < 0 or count(jobs_total) / (-1 * 0) < 0`},
 		{"impossible-comparison", "a positive quotient by a negative number", `rate(jobs_total[5m]) / -2 > 0`, "never above 0", `rate(jobs_total[5m]) / -2 < 0`},
-		{"impossible-comparison", "the other way round", `0 > rate(jobs_total[5m])`, "never holds", `0 < rate(jobs_total[5m])`},
+		{"impossible-comparison", "the other way round", `0 > rate(jobs_total[5m])`, "is never true", `0 < rate(jobs_total[5m])`},
 		{"impossible-comparison", "clamped away", `clamp_max(queue_length, 5) > 5`, "is never above 5", `clamp_max(queue_length, 5) >= 5`},
-		{"impossible-comparison", "refined twice", `(queue_length > 10) < 5`, "never holds", `(queue_length > 5) < 10`},
-		{"impossible-comparison", "different from what it is", `absent(up) != 1`, "never holds", `queue_length * 0 != 0`},
-		{"impossible-comparison", "different from what a constant is", `vector(1) != 1`, "never holds", `vector(scalar(absent(up))) != 1`},
-		{"impossible-comparison", "different from what was kept", `(queue_length == 5) != 5`, "never holds", `clamp(queue_length, 5, 5) != 5`},
-		{"impossible-comparison", "a group of another value", `(group(up) unless queue_length) != 1`, "never holds", `sum(queue_length * 0) != 0`},
+		{"impossible-comparison", "refined twice", `(queue_length > 10) < 5`, "is never true", `(queue_length > 5) < 10`},
+		{"impossible-comparison", "different from what it is", `absent(up) != 1`, "is never true", `queue_length * 0 != 0`},
+		{"impossible-comparison", "different from what a constant is", `vector(1) != 1`, "is never true", `vector(scalar(absent(up))) != 1`},
+		{"impossible-comparison", "different from what was kept", `(queue_length == 5) != 5`, "is never true", `clamp(queue_length, 5, 5) != 5`},
+		{"impossible-comparison", "a group of another value", `(group(up) unless queue_length) != 1`, "is never true", `sum(queue_length * 0) != 0`},
 		{"quantile-le", "le is summed away", `histogram_quantile(0.9, sum by (a) (rate(wait_seconds_bucket[5m])))`, "write sum by (le, a) (...)", `histogram_quantile(0.9, sum by (a, le) (rate(wait_seconds_bucket[5m])))`},
-		{"quantile-le", "le is left out", `histogram_quantile(0.9, sum without (le) (rate(wait_seconds_bucket[5m])))`, "leave le out of without", `histogram_quantile(0.9, sum by (a) (rate(wait_seconds[5m])))`},
-		{"quantile-le", "a percentage", `histogram_quantile(99, rate(wait_seconds_bucket[5m]))`, "the 99th percentile is 0.99", `histogram_quantile(1, rate(wait_seconds_bucket[5m]))`},
+		{"quantile-le", "le is left out", `histogram_quantile(0.9, sum without (le) (rate(wait_seconds_bucket[5m])))`, "remove le from without", `histogram_quantile(0.9, sum by (a) (rate(wait_seconds[5m])))`},
+		{"quantile-le", "a percentage", `histogram_quantile(99, rate(wait_seconds_bucket[5m]))`, "write 0.99 for the 99th percentile", `histogram_quantile(1, rate(wait_seconds_bucket[5m]))`},
 		{"quantile-le", "le is summed away below a filter", `histogram_quantile(0.9, sum by (pod) (rate(wait_seconds_bucket[5m])) > 0)`, "write sum by (le, pod)", `histogram_quantile(0.9, sum by (pod, le) (rate(wait_seconds_bucket[5m])) > 0)`},
 		{"quantile-le", "le is summed away below a choice", `histogram_quantile(0.9, topk(5, sum by (pod) (rate(wait_seconds_bucket[5m]))))`, "write sum by (le, pod)", `histogram_quantile(0.9, topk(100, rate(wait_seconds_bucket[5m])))`},
-		{"quantile-le", "le is summed away below a factor", `histogram_quantile(0.9, 2 * sum without (le) (rate(wait_seconds_bucket[5m])))`, "leave le out", `histogram_quantile(0.9, bottomk by (pod) (5, rate(wait_seconds_bucket[5m])))`},
-		{"quantile-le", "a percentage of series", `quantile(95, queue_length)`, "the share 95 is outside", `quantile(0.95, queue_length)`},
-		{"quantile-le", "a percentage of samples", `quantile_over_time(95, queue_length[5m])`, "the share 95 is outside", `quantile_over_time(0.95, queue_length[5m])`},
-		{"label-replace", "no regular expression", `label_replace(up, "a", "$1", "b", "(")`, `"(" is not a regular expression: missing closing )`, `label_replace(up, "a", "$1", "b", "(.*)")`},
+		{"quantile-le", "le is summed away below a factor", `histogram_quantile(0.9, 2 * sum without (le) (rate(wait_seconds_bucket[5m])))`, "remove le", `histogram_quantile(0.9, bottomk by (pod) (5, rate(wait_seconds_bucket[5m])))`},
+		{"quantile-le", "a percentage of series", `quantile(95, queue_length)`, "the quantile 95 is not between", `quantile(0.95, queue_length)`},
+		{"quantile-le", "a percentage of samples", `quantile_over_time(95, queue_length[5m])`, "the quantile 95 is not between", `quantile_over_time(0.95, queue_length[5m])`},
+		{"label-replace", "no regular expression", `label_replace(up, "a", "$1", "b", "(")`, `invalid regular expression "(": missing closing )`, `label_replace(up, "a", "$1", "b", "(.*)")`},
 		{"label-replace", "a group that is not there", `label_replace(up, "a", "$2", "b", "(.*)")`, "reads group 2", `label_replace(up, "a", "x", "", "")`},
 		{"label-replace", "a dollar sign", `label_replace(up, "a", "$$$1", "b", "a")`, "reads group 1", `label_replace(up, "a", "$$1", "b", "a")`},
 		{"label-replace", "a letter behind a group", `label_replace(up, "a", "$1a", "b", "(a)")`, "write ${1}a", `label_replace(up, "a", "${1}a", "b", "(a)")`},
-		{"label-replace", "a name of no group", `label_replace(up, "a", "$x", "b", "(a)")`, "reads a group called x", `label_replace(up, "a", "$x-$ ${x}", "b", "(?P<x>a)")`},
-		{"label-replace", "no label", `label_replace(up, "a-b", "x", "b", ".*")`, `"a-b" is not a label name`, `label_replace(up, "a_b", "x", "b", ".*")`},
-		{"server-feature", "an aggregation", `limitk(5, up)`, "limitk needs the flag --enable-feature=promql-experimental-functions", `topk(5, up)`},
-		{"server-feature", "a function", `ts_of_last_over_time(jobs_total[5m]) > 5`, "ts_of_last_over_time needs the flag", `timestamp(jobs_total) > 5`},
+		{"label-replace", "a name of no group", `label_replace(up, "a", "$x", "b", "(a)")`, "reads group x", `label_replace(up, "a", "$x-$ ${x}", "b", "(?P<x>a)")`},
+		{"label-replace", "no label", `label_replace(up, "a-b", "x", "b", ".*")`, `not every Prometheus accepts the label name "a-b"`, `label_replace(up, "a_b", "x", "b", ".*")`},
+		{"server-feature", "an aggregation", `limitk(5, up)`, "limitk needs --enable-feature=promql-experimental-functions", `topk(5, up)`},
+		{"server-feature", "a function", `ts_of_last_over_time(jobs_total[5m]) > 5`, "ts_of_last_over_time needs --enable-feature", `timestamp(jobs_total) > 5`},
 		{"server-feature", "a name of Prometheus 2", `holt_winters(queue_length[1h], 0.5, 0.5)`, "write double_exponential_smoothing", `predict_linear(queue_length[1h], 60)`},
 		{"always-empty", "no series", `topk(0, up)`, "topk(0, ...) selects no series", `topk(1, up)`},
 		{"always-empty", "bounds the wrong way round", `clamp(queue_length, 10, 5)`, "write the lower bound first", `clamp(queue_length, 5, 5)`},
-		{"always-empty", "two values of a label", `up{a="x",a="y"}`, "a series has one value of a", `up{a="x",a!="y",b="y"}`},
-		{"rate-range", "less than a step", `rate(jobs_total[30s:1m])`, "never has two samples, since the steps are 1m apart; use 2m or longer", `rate(jobs_total[2m:1m])`},
-		{"rate-range", "one step", `increase(jobs_total[5m:5m])`, "only part of the time, since the steps are 5m apart", `max_over_time(queue_length[5m:10m])`},
+		{"always-empty", "two values of a label", `up{a="x",a="y"}`, "never match the same series", `up{a="x",a!="y",b="y"}`},
+		{"rate-range", "less than a step", `rate(jobs_total[30s:1m])`, "never has two samples: the steps are 1m apart; use 2m or longer", `rate(jobs_total[2m:1m])`},
+		{"rate-range", "one step", `increase(jobs_total[5m:5m])`, "only part of the time: the steps are 5m apart", `max_over_time(queue_length[5m:10m])`},
 		{"label-match", "different labels", `sum by (pod) (queue_length) / sum by (instance) (queue_length)`, "grouped by different labels", `sum by (pod, a) (queue_length) / max by (a, pod) (queue_length) > 1 or vector(0)`},
 		{"label-match", "no labels on one side", `sum by (pod) (rate(jobs_total[5m])) > sum(rate(jobs_total[5m]))`, "grouped by different labels", `sum by (pod) (rate(jobs_total[5m])) > on () group_left () sum(rate(jobs_total[5m]))`},
 		{"label-match", "beside a set operator", `sum by (pod) (queue_length) and max(up)`, "grouped by different labels", `(sum by (pod) (queue_length) and on () max(up)) or sum(queue_length)`},
-		{"absent-aggregate", "of a sum", `absent(sum by (job) (up))`, "absent(sum by (job) (up)) holds only when", `absent(up{job="a"})`},
+		{"absent-aggregate", "of a sum", `absent(sum by (job) (up))`, "absent(sum by (job) (up)) is true only if", `absent(up{job="a"})`},
 		{"regex-equality", "no pattern", `up{job=~"orders"}`, `write job="orders"`, `up{job=~"orders|shop"}`},
 		{"regex-equality", "no pattern, negated", `up{job!~"orders"}`, `write job!="orders"`, `up{job!~"orders.+"}`},
-		{"regex-equality", "anything", `up{job=~".*"}`, "matches anything; leave it out", `up{job=~".+"}`},
+		{"regex-equality", "anything", `up{job=~".*"}`, "matches everything; remove it", `up{job=~".+"}`},
 	} {
 		covered[tc.rule] = true
 		t.Run(tc.rule+": "+tc.name, func(t *testing.T) {
@@ -186,13 +186,13 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	}
 	for _, rule := range promlint.Catalog() {
 		if !covered[rule.Name] {
-			t.Errorf("no case has the rule %s", rule.Name)
+			t.Errorf("no test case for rule %s", rule.Name)
 		}
 	}
 }
 
-// What rests on the name of a metric, or on a usual setting, is a warning.
-func TestAGuessIsAWarning(t *testing.T) {
+// Findings that depend on metric names or defaults are warnings.
+func TestGuessesAreWarnings(t *testing.T) {
 	t.Parallel()
 	declared := func() promlint.World { return world(t) }
 	guessed := func() promlint.World {
@@ -224,7 +224,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"how often it happened as a scalar", "jobs_total > scalar(queue_length)", declared, "counter-rate", true},
 		{"a slope of a declared counter", "deriv(jobs_total[5m]) < 1", declared, "delta-counter", false},
 		{"a slope of a name", "idelta(jobs_total[5m])", guessed, "delta-counter", true},
-		{"a metric beside those of a page", "ceph_pg_total > 100", page, "counter-rate", true},
+		{"a metric and those of a page", "ceph_pg_total > 100", page, "counter-rate", true},
 		{"a total below zero may be a balance", "accounts_total < 0", guessed, "counter-rate", true},
 		{"a scrape interval that was stated", "rate(jobs_total[15s])", declared, "rate-range", false},
 		{"a range between one scrape and two", "rate(jobs_total[20s])", declared, "rate-range", true},
@@ -239,13 +239,13 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a counter times whether there is a rate", "jobs_total * on () (rate(wait_seconds_count[5m]) > bool 0)", declared, "counter-rate", true},
 		{"a counter for each series", "jobs_total / on() count(queue_length)", declared, "counter-rate", true},
 		{"a counter over the change of a gauge", "jobs_total / on() sum(delta(queue_length[5m]))", declared, "counter-rate", false},
-		{"a scrape interval that nobody stated", "rate(jobs_total[15s])", guessed, "rate-range", true},
+		{"a default scrape interval", "rate(jobs_total[15s])", guessed, "rate-range", true},
 		{"a label name that Prometheus 2 rejects", `label_replace(up, "a-b", "x", "b", ".*")`, declared, "label-replace", true},
 		{"a comparison that NaN never fails", "up != NaN", declared, "impossible-comparison", true},
 		{"a comparison that NaN always fails", "up == bool NaN", declared, "impossible-comparison", false},
 		{"a comparison with a record, with all rules", "job:errors:ratio5m > 1.44", declared, "impossible-comparison", false},
 		{"a comparison with a record that other rules may record, too", "job:errors:ratio5m > 1.44", some, "impossible-comparison", true},
-		{"a comparison that never holds, whatever rules record", "count(job:errors:ratio5m) < 1", some, "impossible-comparison", false},
+		{"a comparison that is never true, whatever rules record", "count(job:errors:ratio5m) < 1", some, "impossible-comparison", false},
 		{"a range of a record, with all rules", "rate(job:wait:mean_seconds[30s])", declared, "rate-range", false},
 		{"a range of a record that other rules may record, too", "rate(job:wait:mean_seconds[30s])", some, "rate-range", true},
 		{"an empty count", "count by (job) (backend_up) == 0", guessed, "impossible-comparison", false},
@@ -260,7 +260,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a subquery of one step, which Prometheus 2 may find twice", "rate(jobs_total[5m:5m])", guessed, "rate-range", true},
 		{"aggregations by different labels", "sum by (pod) (up) / sum(up)", guessed, "label-match", true},
 		{"an absent aggregation", "absent(sum(up))", declared, "absent-aggregate", true},
-		{"a pattern that is none", `up{job=~"a"}`, declared, "regex-equality", true},
+		{"a plain value as a pattern", `up{job=~"a"}`, declared, "regex-equality", true},
 		{"a rate of a sum of a declared counter", "rate(sum(jobs_total)[5m:15s])", declared, "rate-sum", false},
 		{"a rate of a sum of what is named a counter", "rate(sum(ceph_pg_total)[5m:15s])", guessed, "rate-sum", true},
 		{"a rate of a sum without instances, which may have pods", "rate(sum without (instance) (jobs_total)[5m:15s])", declared, "rate-sum", true},
@@ -288,7 +288,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 	}
 }
 
-func TestWithoutDeclarationsTheNameTells(t *testing.T) {
+func TestCounterIsKnownByItsNameWithoutDeclarations(t *testing.T) {
 	t.Parallel()
 	w := promlint.NewWorld(nil, 15*time.Second)
 	if got := w.Check(parse(t, "http_requests_total > 5"), offset); len(got) != 1 || got[0].Rule != "counter-rate" {
@@ -301,7 +301,7 @@ func TestWithoutDeclarationsTheNameTells(t *testing.T) {
 	}
 }
 
-func TestAProblemHasItsPlace(t *testing.T) {
+func TestFindingHasItsPlace(t *testing.T) {
 	t.Parallel()
 	got := world(t).Check(parse(t, `up == 0 or rate(queue_length[5m]) > 0`), offset)
 	if len(got) != 1 || got[0].Column != 11 {
@@ -322,12 +322,12 @@ func TestUnitsOfResults(t *testing.T) {
 		{"a rate of bytes", "rate(body_bytes_sum[5m])", "bytes per second"},
 		{"bits", "8 * rate(body_bytes_sum[5m])", "bits per second"},
 		{"milliseconds", "1000 * job:wait:mean_seconds", "milliseconds"},
-		{"a share", "job:errors:ratio5m", "a share"},
-		{"what is left of one", "1 - job:errors:ratio5m", "a share"},
+		{"a share", "job:errors:ratio5m", "a ratio"},
+		{"what is left of one", "1 - job:errors:ratio5m", "a ratio"},
 		{"percent", "job:errors:percent", "percent"},
-		{"processor time", "rate(job_cpu_seconds_total[5m])", "a share"},
+		{"processor time", "rate(job_cpu_seconds_total[5m])", "a ratio"},
 		{"a count", "count(up)", "a number"},
-		{"a flag", "min(runtime_ready)", "a share"},
+		{"a flag", "min(runtime_ready)", "a ratio"},
 		{"zero where there is nothing", "rate(jobs_total{a=\"b\"}[5m]) or 0 * rate(jobs_total[5m])", "a number per second"},
 		{"a filter", "heap_bytes > 5", "bytes"},
 		{"a gauge without a unit", "queue_length", ""},
@@ -336,10 +336,10 @@ func TestUnitsOfResults(t *testing.T) {
 		{"a share of how many there should be", "count_over_time(up[1h]) / 240", ""},
 		{"apples and pears", "heap_bytes + wait_seconds_count", ""},
 		{"bytes in sevenths", "heap_bytes / 7", ""},
-		{"a time whose unit nobody says", "rate(busy_time_total[5m])", ""},
+		{"a time without a unit", "rate(busy_time_total[5m])", ""},
 		{"a cycle", "job:loop:a", ""},
 		{"a constant", "vector(1)", ""},
-		{"a foreign metric", "nobody_declares_seconds", ""},
+		{"an undeclared metric", "undeclared_seconds", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -10,18 +10,17 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Unit is what the values of a result measure: bytes and seconds to a power, and
-// by how much they were scaled. A plain number has neither.
+// Unit is the unit of a result: powers of bytes and seconds, and a scale. A plain number has
+// neither bytes nor seconds.
 type Unit struct {
 	Bytes, Seconds int
 	Scale          float64 // 1000 of seconds are milliseconds
-	// Number says that a result without bytes and seconds is a number of things,
-	// and not the share of some in others.
+	// Number tells a count of things from a ratio, if there are neither bytes nor seconds.
 	Number bool
-	// Guessed says that the name of a part may not mean what it says: one without a
-	// unit was taken for a number of things.
+	// Guessed means that a name does not determine the unit, such as one without a unit that was
+	// assumed to count things.
 	Guessed bool
-	// MayBeRate says that only the name of a gauge says bytes, which may be those of each second.
+	// MayBeRate means that only the name of a gauge says bytes, which may be bytes per second.
 	MayBeRate bool
 }
 
@@ -32,10 +31,10 @@ func (u Unit) same(o Unit) bool {
 	return u.Bytes == o.Bytes && u.Seconds == o.Seconds && u.Scale == o.Scale
 }
 
-// String names the unit as a reader would.
+// String returns the name of the unit, empty for unusual ones.
 func (u Unit) String() string {
 	name := map[[2]int]string{
-		{0, 0}: "a share", {0, 1}: "seconds", {1, 0}: "bytes", {1, -1}: "bytes per second", {0, -1}: "a number per second",
+		{0, 0}: "a ratio", {0, 1}: "seconds", {1, 0}: "bytes", {1, -1}: "bytes per second", {0, -1}: "a number per second",
 	}[[2]int{u.Bytes, u.Seconds}]
 	switch {
 	case u.plain() && u.Scale == 100:
@@ -52,15 +51,14 @@ func (u Unit) String() string {
 	return name
 }
 
-// UnitOf works out the unit of an expression's result. It answers only when every
-// part of the expression has a unit for sure.
+// UnitOf returns the unit of an expression's result. It is not ok if the unit of any part is
+// unknown.
 func (w World) UnitOf(e parser.Expr) (Unit, bool) {
 	u, ok := w.unitOf(e)
 	return u, ok && u.String() != "" && u.usual()
 }
 
-// usual says whether people scale the unit like that: a factor may stand for
-// anything else.
+// usual reports whether the scale is a common one. Other factors may have any meaning.
 func (u Unit) usual() bool {
 	switch u.Scale {
 	case 1:
@@ -99,7 +97,7 @@ func (w World) unitOfSelector(s *parser.VectorSelector) (Unit, bool) {
 	name := Name(s)
 	if m, found := w.Metrics[name]; found {
 		if m.Type == declared.Histogram {
-			return Unit{}, false // a native histogram has no one value
+			return Unit{}, false // a native histogram has no single value
 		}
 		return w.unitOfName(name, m)
 	}
@@ -131,9 +129,8 @@ func (w World) unitOfRecord(r *recorded) (Unit, bool) {
 	return r.unit, r.sure
 }
 
-// unitOfName goes by the grammar of metric names: the unit is the last word but
-// for _total. A declared metric without a unit counts things. A unit in the middle
-// of a name may be that of its values or not.
+// unitOfName derives the unit from a metric name: its last word before _total. A declared metric
+// without a unit counts things. A unit in the middle of a name may have another meaning.
 func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 	if m.Flag {
 		return ratio(), true
@@ -148,7 +145,7 @@ func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 	case isGauge && isSpeed(base):
 		return Unit{}, false // bytes may be bytes per second
 	case strings.HasSuffix(base, "_timestamp_seconds"), strings.HasSuffix(base, "_time_seconds") && m.Type != declared.Counter && !strings.HasSuffix(name, "_total"):
-		return Unit{}, false // a date, or a length of time: the name does not say
+		return Unit{}, false // a date or a duration
 	case strings.HasSuffix(base, "_seconds"), m.Unit == "seconds":
 		return Unit{Seconds: 1, Scale: 1}, true
 	case strings.HasSuffix(base, "_milliseconds"), strings.HasSuffix(base, "_ms"):
@@ -159,7 +156,7 @@ func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 		return Unit{Bytes: 1, Scale: 1, MayBeRate: isGauge}, true
 	case strings.HasSuffix(base, "_ratio"), m.Unit == "ratio":
 		u := ratio()
-		u.Guessed = w.OtherMetrics && m.Unit == "" // some exporters write percents
+		u.Guessed = w.OtherMetrics && m.Unit == "" // some exporters expose percent
 		return u, true
 	case m.Unit != "", amount(base), unitInside(base) && w.OtherMetrics:
 		return Unit{}, false
@@ -171,14 +168,14 @@ func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 	return Unit{}, false
 }
 
-// isSpeed says whether a name is of a rate, such as node_network_speed_bytes.
+// isSpeed reports whether a name is of a rate, such as node_network_speed_bytes.
 func isSpeed(name string) bool {
 	return slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool {
 		return slices.Contains([]string{"speed", "rate", "bandwidth", "throughput"}, word)
 	})
 }
 
-// unitInside says whether a word of a name before the last is a unit.
+// unitInside reports whether a word of a name is a unit.
 func unitInside(name string) bool {
 	words := strings.Split(strings.ToLower(name), "_")
 	return slices.ContainsFunc([]string{"bytes", "byte", "bits", "octets", "seconds", "second", "milliseconds", "ms", "microseconds", "nanoseconds"}, func(unit string) bool {
@@ -186,7 +183,7 @@ func unitInside(name string) bool {
 	})
 }
 
-// amount says whether a name without a unit is of something that has one, such as
+// amount reports whether a name without a unit is of a quantity that has one, such as
 // windows_cpu_time_total.
 func amount(name string) bool {
 	return slices.ContainsFunc([]string{"_time", "_duration", "_latency", "_size", "_usage", "_energy", "_cost"}, func(word string) bool {
@@ -202,7 +199,7 @@ func (w World) unitOfAggregate(n *parser.AggregateExpr) (Unit, bool) {
 		return Unit{}, false
 	case parser.SUM:
 		u, ok := w.unitOf(n.Expr)
-		return u, ok && (!u.plain() || u.Number) // a sum of shares is no share
+		return u, ok && (!u.plain() || u.Number) // a sum of ratios is not a ratio
 	}
 	return w.unitOf(n.Expr)
 }
@@ -235,24 +232,24 @@ func (w World) unitOfBinary(n *parser.BinaryExpr) (Unit, bool) {
 		return l, l.same(r)
 	case parser.DIV:
 		out := Unit{Bytes: l.Bytes - r.Bytes, Seconds: l.Seconds - r.Seconds, Scale: l.Scale / r.Scale, Guessed: l.Guessed || r.Guessed, MayBeRate: l.MayBeRate != r.MayBeRate}
-		// So many things to each of another kind may be a number; seconds in
-		// seconds and things in things are a share.
+		// A quotient of different things may be a number; one of seconds, or of things of the same
+		// kind, is a ratio.
 		return out, !out.plain() || l.same(r) && l.Number == r.Number
 	}
 	return Unit{}, false
 }
 
-// scaled is a unit times or over a number, plus or minus one.
+// scaled returns the unit of an operation with a number.
 func (w World) scaled(n *parser.BinaryExpr, e parser.Expr, factor float64) (Unit, bool) {
 	u, ok := w.unitOf(e)
 	if !ok || u.Number && factor != 0 && factor != 1 {
-		return Unit{}, false // so many of how many there should be is a share
+		return Unit{}, false // a count over the expected count is a ratio
 	}
 	switch n.Op {
 	case parser.ADD, parser.SUB:
 		return u, u.plain() && !u.Number && u.Scale == 1
 	case parser.MUL:
-		if factor != 0 { // zero times a thing is still of its unit
+		if factor != 0 { // zero keeps the unit
 			u.Scale *= factor
 		}
 		return u, true
@@ -272,7 +269,7 @@ func (w World) unitOfCall(n *parser.Call) (Unit, bool) {
 		u, ok := w.unitOf(n.Args[0])
 		u.Seconds--
 		u.Number = false
-		u.MayBeRate = u.MayBeRate && n.Func.Name == "deriv" // only what counts has a rate
+		u.MayBeRate = u.MayBeRate && n.Func.Name == "deriv" // rate and irate are for counters
 		return u, ok
 	case "histogram_quantile":
 		return w.unitOfBuckets(n.Args[1])
@@ -289,7 +286,7 @@ func (w World) unitOfCall(n *parser.Call) (Unit, bool) {
 	return Unit{}, false
 }
 
-// unitOfBuckets is the unit of what a histogram observes.
+// unitOfBuckets returns the unit of a histogram's observations.
 func (w World) unitOfBuckets(e parser.Expr) (Unit, bool) {
 	all := Selectors(e)
 	if len(all) != 1 {

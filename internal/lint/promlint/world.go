@@ -1,8 +1,6 @@
-// Package promlint finds mistakes in a PromQL expression that parses: a rate that never has two
-// samples, a comparison that is never true, a quantile without its buckets.
-//
-// It uses the declared metrics and the recording rules, and no server. A finding that depends on
-// a guess is a warning.
+// Package promlint finds errors in valid PromQL expressions, such as a rate that never has two
+// samples and a comparison that is never true. It uses declared metrics and recording rules, and no
+// server. A finding that depends on a guess is a warning.
 package promlint
 
 import (
@@ -20,29 +18,29 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// unknown is the type of a metric that is neither declared nor clear from its name.
+// unknown is the type of a metric that neither a declaration nor its name determines.
 const unknown declared.Type = ""
 
-// World is what an expression may use. It remembers what records mean and is not
-// safe for concurrent use.
+// World has the metrics and records that expressions may use. It caches results and is not safe
+// for concurrent use.
 type World struct {
-	// Metrics are the declared ones by the name that a query uses, parts of
-	// histograms included. Nil when nothing is declared.
+	// Metrics are the declared metrics by series name, including the series of histograms. Nil
+	// means that nothing is declared.
 	Metrics map[string]Metric
-	// Scrape is how far apart the samples of a scraped series are.
+	// Scrape is the scrape interval.
 	Scrape time.Duration
-	// ScrapeGuessed says that no one stated the scrape interval.
+	// ScrapeGuessed means that Scrape is a default.
 	ScrapeGuessed bool
-	// OtherMetrics says that there are metrics beside the declared ones, and that one without a
-	// unit may have one all the same.
+	// OtherMetrics means that undeclared metrics may exist, and that a metric without a declared
+	// unit may have one.
 	OtherMetrics bool
-	// OtherRecords says that rules beside the known ones may record the same names.
+	// OtherRecords means that unknown rules may record the same names.
 	OtherRecords bool
 
 	records map[string][]*recorded // by name
 }
 
-// recorded is a record with what was found out about it.
+// recorded is a record with cached results.
 type recorded struct {
 	Record
 
@@ -53,8 +51,8 @@ type recorded struct {
 	spanned, measured progress
 }
 
-// progress says how far a record's meaning is known. Records that lead to each
-// other in a cycle meet one under way, of which nothing is known.
+// progress is the state of a cached result. A record that is under way is part of a cycle; its
+// result is unknown.
 type progress int
 
 const (
@@ -63,27 +61,27 @@ const (
 	done
 )
 
-// maxMatching is how many records a selector may find before nothing is said
-// about it: files with thousands of objectives record one name for each.
+// maxMatching is the maximum number of records of a selector that are checked. Files with thousands
+// of objectives record the same name for each.
 const maxMatching = 200
 
-// Metric is one declared metric, or one part of a histogram.
+// Metric is a declared metric or a series of a histogram.
 type Metric struct {
 	Type declared.Type
 	Unit string // seconds, bytes, or empty
-	Flag bool   // is 0 or 1 by its meaning
+	Flag bool   // the value is 0 or 1
 }
 
-// Record is one recording rule.
+// Record is a recording rule.
 type Record struct {
 	Name   string
 	Labels map[string]string // that the rule sets
-	Tree   parser.Expr       // nil when it does not parse
-	// Interval is how far apart its samples are, 0 when the server decides.
+	Tree   parser.Expr       // nil if it does not parse
+	// Interval is the evaluation interval, 0 for the server's default.
 	Interval time.Duration
 }
 
-// NewWorld collects metrics by the names that queries use.
+// NewWorld returns a World of declared metrics, nil if nothing is declared.
 func NewWorld(metrics []declared.Metric, scrape time.Duration) World {
 	w := World{Scrape: scrape, records: map[string][]*recorded{}}
 	if metrics == nil {
@@ -103,7 +101,7 @@ func NewWorld(metrics []declared.Metric, scrape time.Duration) World {
 	return w
 }
 
-// typeOf is the type of what a selector selects: as declared, else as the name says.
+// typeOf returns the declared type of a selected metric, else the type that its name suggests.
 func (w World) typeOf(s *parser.VectorSelector) declared.Type {
 	name := Name(s)
 	if m, ok := w.Metrics[name]; ok {
@@ -118,21 +116,20 @@ func (w World) typeOf(s *parser.VectorSelector) declared.Type {
 	return unknown
 }
 
-// Declared says whether the type of what a selector finds is declared, and not known
-// by its name only.
+// Declared reports whether the selected metric is declared.
 func (w World) Declared(s *parser.VectorSelector) bool {
 	_, found := w.Metrics[Name(s)]
 	return found
 }
 
-// IsCounter says whether a query's selector finds a counter.
+// IsCounter reports whether a selector reads a counter.
 func (w World) IsCounter(s *parser.VectorSelector) bool { return w.typeOf(s) == declared.Counter }
 
-// Record adds a recorded series.
+// Record adds a recording rule.
 func (w World) Record(r Record) { w.records[r.Name] = append(w.records[r.Name], &recorded{Record: r}) }
 
-// recordsOf are the rules that may have recorded what a selector finds, none when
-// they are too many to tell.
+// recordsOf returns the rules that may have recorded the selected series, none if they are too
+// many.
 func (w World) recordsOf(s *parser.VectorSelector) []*recorded {
 	candidates := w.records[Name(s)]
 	if len(candidates) > maxMatching {
@@ -147,8 +144,8 @@ func (w World) recordsOf(s *parser.VectorSelector) []*recorded {
 	return out
 }
 
-// Admits says whether a selector can find a series with these labels among its
-// own. Labels with a template in them may have any value.
+// Admits reports whether a selector can match a series that has these labels. Labels with a
+// template may have any value.
 func Admits(s *parser.VectorSelector, own map[string]string) bool {
 	for _, m := range s.LabelMatchers {
 		value, set := own[m.Name]
@@ -159,7 +156,7 @@ func Admits(s *parser.VectorSelector, own map[string]string) bool {
 	return true
 }
 
-// Name is the metric that a selector names, or "".
+// Name returns the metric name of a selector, or "".
 func Name(s *parser.VectorSelector) string {
 	if s.Name != "" {
 		return s.Name
@@ -172,7 +169,7 @@ func Name(s *parser.VectorSelector) string {
 	return ""
 }
 
-// Selectors lists the selectors of an expression.
+// Selectors returns the selectors of an expression.
 func Selectors(tree parser.Node) []*parser.VectorSelector {
 	var out []*parser.VectorSelector
 	parser.Inspect(tree, func(n parser.Node, _ []parser.Node) error {
@@ -184,7 +181,7 @@ func Selectors(tree parser.Node) []*parser.VectorSelector {
 	return out
 }
 
-// bare removes what only groups: parentheses and wrappers of the parser.
+// bare removes parentheses and wrappers of the parser.
 func bare(e parser.Expr) parser.Expr {
 	for {
 		switch n := e.(type) {
@@ -200,7 +197,7 @@ func bare(e parser.Expr) parser.Expr {
 
 func start(n parser.Node) int { return int(n.PositionRange().Start) }
 
-// literal is the value of a number, unless a variable of a dashboard chooses it.
+// literal returns the value of a number. It is not ok if a dashboard variable determines it.
 func literal(e parser.Expr) (float64, bool) {
 	switch n := bare(e).(type) {
 	case *parser.NumberLiteral:
@@ -215,21 +212,21 @@ func literal(e parser.Expr) (float64, bool) {
 	return 0, false
 }
 
-// Catalog lists the rules of this package.
+// Catalog returns the rules of this package.
 func Catalog() []lint.Rule {
 	return []lint.Rule{
-		{Name: "rate-range", Means: "A rate, increase or delta reads a range in which there are never two samples, or two steps of a subquery, so that it has no value, ever. A warning where there are two part of the time, where the scrape interval is a guess, and where other rules may record the series, too.", Do: "Make the range two scrapes or longer; four bear a lost scrape."},
-		{Name: "rate-gauge", Means: "rate, irate or increase of a gauge: each fall of the gauge counts as a restart.", Do: "Use delta or deriv, or a counter."},
-		{Name: "rate-sum", Means: "A rate of a sum of counters: one restarted process makes the sum fall, which counts as a restart of all of them. A warning where only the name says that it is a counter, and where a label that is kept or selected may tell the processes apart. Sums of each instance or pod, and of one, are allowed.", Do: "Take the rate first and sum it then: sum(rate(x[5m]))."},
-		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started. A warning where only the name says that it is a counter, and beside anything but a rate, since the total may be the question, as with a quota. Multiplying by a constant, joining labels, and dividing by the time since the start are allowed.", Do: "Use rate or increase."},
-		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter goes below zero when the process restarts. A warning where only the name says that it is a counter. Allowed where values below zero make no difference, as in delta(x[5m]) > 0 and clamp_min, and where they are the question, as in delta(x[5m]) < 0.", Do: "Use increase or rate."},
-		{Name: "impossible-comparison", Means: "A comparison that never holds, whatever is measured: with NaN, of constants, or with what the other side cannot reach. A warning where that depends on a record, and other rules may record the series, too.", Do: "Correct the bound; remove a rule that cannot hold."},
-		{Name: "always-empty", Means: "A part of a query that never has a result: topk of no series, clamp with the bounds the wrong way round, or a selector with two values of one label.", Do: "Correct it; write =~ for one of several values."},
-		{Name: "label-match", Warning: true, Means: "An operator between aggregations by different labels: only series without these labels match.", Do: "Group both sides by the same labels, or write on (...) with group_left."},
-		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or a quantile with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},
-		{Name: "label-replace", Means: "label_replace with an invalid regular expression, or with a capture group that the expression does not have.", Do: "Correct the expression; $1 is its first group."},
-		{Name: "server-feature", Warning: true, Means: "A function, aggregation or syntax that needs a feature flag, or a function that has another name in Prometheus 2.", Do: "Set the flag, or write an exclusion that says that it is set."},
-		{Name: "absent-aggregate", Warning: true, Means: "absent of an aggregation: it holds only when every group is gone, and its result has no labels.", Do: "Write absent(x{...}) for each value that must be there."},
-		{Name: "regex-equality", Warning: true, Means: "A regular expression where a plain comparison says the same, or that matches anything.", Do: "Write = for =~, != for !~; leave out what matches anything."},
+		{Name: "rate-range", Means: "The range of a rate, increase or delta never has two samples, or two steps of a subquery, so the result is always empty. A warning if it has two samples part of the time, if the scrape interval is assumed, and if other rules may record the series.", Do: "Use a range of two scrape intervals or more; four tolerate a failed scrape."},
+		{Name: "rate-gauge", Means: "rate, irate or increase of a gauge, which counts each decrease as a restart.", Do: "Use delta or deriv, or a counter."},
+		{Name: "rate-sum", Means: "A rate of a sum of counters, which counts the restart of one process as a restart of all. A warning if only the name says that it is a counter, and if a grouped or selected label may identify the process. Sums by instance or pod, and of a single one, are allowed.", Do: "Write sum(rate(x[5m]))."},
+		{Name: "counter-rate", Means: "A comparison or calculation with a counter without rate, whose result depends on the start of the process. A warning if only the name says that it is a counter, and if the other side has no rate, since the total may be meant, as with a quota. Multiplying by a constant, joining labels, and dividing by the time since the start are allowed.", Do: "Use rate or increase."},
+		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter, which is negative after a restart. A warning if only the name says that it is a counter. Allowed if the query drops negative values, as in delta(x[5m]) > 0 and clamp_min, or selects them, as in delta(x[5m]) < 0.", Do: "Use increase or rate."},
+		{Name: "impossible-comparison", Means: "A comparison that is never true: with NaN, of constants, or with a value that the other side cannot have. A warning if it depends on a record that other rules may record, too.", Do: "Correct the bound, or remove the rule."},
+		{Name: "always-empty", Means: "A part of a query that never has a result: topk of zero series, clamp with a lower bound above the upper one, or a selector with two values of one label.", Do: "Correct the query; use =~ for one of several values."},
+		{Name: "label-match", Warning: true, Means: "An operator between aggregations by different labels, of which only series without these labels match.", Do: "Group both sides by the same labels, or write on (...) with group_left."},
+		{Name: "quantile-le", Means: "histogram_quantile of buckets without the label le, or a quantile that is not between 0 and 1.", Do: "Write sum by (le, ...)."},
+		{Name: "label-replace", Means: "label_replace with an invalid regular expression, or with a capture group that the expression does not have.", Do: "Correct the expression; $1 is the first group."},
+		{Name: "server-feature", Warning: true, Means: "A function, aggregation or syntax that needs a feature flag of the server, or a function that Prometheus 3 renamed.", Do: "Set the flag and exclude the finding."},
+		{Name: "absent-aggregate", Warning: true, Means: "absent of an aggregation, which is true only if all series are missing, and whose result has no labels.", Do: "Write absent(x{...}) for each required series."},
+		{Name: "regex-equality", Warning: true, Means: "A regular expression that matches a single value or everything.", Do: "Write = for =~ and != for !~; remove a matcher of everything."},
 	}
 }

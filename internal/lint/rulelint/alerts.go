@@ -16,10 +16,10 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// alert runs the rules that are for alerts.
+// alert runs the rules for alerts.
 func (l *linter) alert(p place) {
 	if !conditional(p.Tree) {
-		l.add(p.finding("alert-comparison", 0, "the alert has no condition: it fires as long as %s exists; compare with a bound", p.Tree))
+		l.add(p.finding("alert-comparison", 0, "the alert has no condition and fires as long as %s exists; compare with a bound", p.Tree))
 	}
 	l.waits(p)
 	l.texts(p)
@@ -31,8 +31,8 @@ func (l *linter) alert(p place) {
 	}
 }
 
-// conditional says whether a result depends on more than that its series exist.
-// A constant is an alert that is to fire always, to watch the path of alerts.
+// conditional reports whether a result depends on more than the existence of series. A constant
+// is an alert that always fires on purpose, to monitor alerting.
 func conditional(tree parser.Expr) bool {
 	constant, found := true, false
 	parser.Inspect(tree, func(n parser.Node, _ []parser.Node) error {
@@ -58,7 +58,7 @@ func (l *linter) waits(p place) {
 	}
 	for key, d := range map[string]time.Duration{"for": p.For, "keep_firing_for": p.KeepFiringFor} {
 		if d > 0 && d < p.group.Interval {
-			l.add(p.text("alert-for", key, "%s: %s is shorter than the group's interval of %s and waits as long as one evaluation; write %s or longer",
+			l.add(p.text("alert-for", key, "%s: %s is shorter than the group's interval %s and waits for one evaluation; write %s or longer",
 				key, model.Duration(d), model.Duration(p.group.Interval), model.Duration(p.group.Interval)))
 		}
 	}
@@ -67,18 +67,18 @@ func (l *linter) waits(p place) {
 func (l *linter) texts(p place) {
 	lacks := func(key string) bool { return strings.TrimSpace(p.Annotations[key]) == "" }
 	if missing := slices.DeleteFunc([]string{"summary", "description"}, func(key string) bool { return !lacks(key) }); len(missing) > 0 {
-		l.add(p.named("alert-annotations", "the alert has no %s; the engineer on call reads it first", strings.Join(missing, " and no ")))
+		l.add(p.named("alert-annotations", "the alert has no %s; write the annotation for the engineer on call", strings.Join(missing, " and no ")))
 	}
-	// A separate finding, so that the baseline still matches the other one.
+	// A separate finding, so that baselines still match the one above.
 	if l.Runbooks && lacks("runbook_url") {
-		l.add(p.named("alert-annotations", "the alert has no runbook_url, which other alerts have"))
+		l.add(p.named("alert-annotations", "the alert has no runbook_url, but other alerts have one; add it"))
 	}
 }
 
-// definitions are what Prometheus puts before every text of an alert.
+// definitions is the text that Prometheus puts before each template of an alert.
 const definitions = `{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}`
 
-// template checks one text with Prometheus's own parser, then its meaning.
+// template checks a text with Prometheus's parser, then the labels that it reads.
 func (l *linter) template(p place, key, text string) {
 	if !strings.Contains(text, "{{") {
 		return
@@ -90,7 +90,7 @@ func (l *linter) template(p place, key, text string) {
 		if _, rest, found := strings.Cut(message, "template: text:"); found {
 			_, message, _ = strings.Cut(rest, ": ")
 		}
-		l.add(p.text("alert-template", key, "%s is not a template: %s", key, message))
+		l.add(p.text("alert-template", key, "%s: invalid template: %s", key, message))
 		return
 	}
 	trees := map[string]*parse.Tree{}
@@ -102,22 +102,21 @@ func (l *linter) template(p place, key, text string) {
 	l.readLabels(p, key, t.Root)
 }
 
-// readLabels finds labels that the result cannot have, and functions for numbers
-// that are given text.
+// readLabels finds labels that the result cannot have, and labels that are formatted as numbers.
 func (l *linter) readLabels(p place, key string, root parse.Node) {
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	warn := func(warning bool, format string, args ...any) {
 		f := p.text("alert-template", key, format, args...)
-		if f.Warning = warning; !told[f.Message] {
+		if f.Warning = warning; !reported[f.Message] {
 			l.add(f)
 		}
-		told[f.Message] = true
+		reported[f.Message] = true
 	}
 	tested := testedLabels(root)
 	walk(root, true, func(n parse.Node, dotIsAlert bool) {
 		if label := labelRead(n, dotIsAlert); label != "" && l.Known != nil {
 			if names, closed := l.Known.LabelsOf(p.Tree); closed && !slices.Contains(names, label) {
-				warn(tested[label] || l.Known.LabelsMayBeAdded(p.Tree), "%s reads $labels.%s, which the result of the expression does not have%s", key, label, listed(names))
+				warn(tested[label] || l.Known.LabelsMayBeAdded(p.Tree), "%s reads $labels.%s, but the expression's result has no such label%s", key, label, listed(names))
 			}
 		}
 		pipe, ok := n.(*parse.PipeNode)
@@ -127,14 +126,14 @@ func (l *linter) readLabels(p place, key string, root parse.Node) {
 		label := labelRead(pipe.Cmds[0].Args[0], dotIsAlert)
 		function := pipe.Cmds[1].Args[0].String()
 		if label != "" && label != semconv.LabelLessOrEqual && label != semconv.LabelQuantile && strings.HasPrefix(function, "humanize") {
-			// It is a guess, since a label may hold a number.
-			warn(true, "%s gives $labels.%s to %s, which is for numbers; use $value", key, label, function)
+			// A warning, since a label may be a number.
+			warn(true, "%s passes $labels.%s to %s, which formats numbers; use $value", key, label, function)
 		}
 	})
 }
 
-// testedLabels are the labels that a template tests, as in {{ if $labels.x }}: it has another text
-// for alerts without them.
+// testedLabels returns the labels that a template tests, as in {{ if $labels.x }}, since it has
+// another text for alerts without them.
 func testedLabels(root parse.Node) map[string]bool {
 	tested := map[string]bool{}
 	collect := func(n parse.Node, dotIsAlert bool) {
@@ -169,7 +168,8 @@ func listed(names []string) string {
 	return "; it has " + strings.Join(names, ", ")
 }
 
-// labelRead is the label that $labels.x, $.Labels.x or, where the dot is the alert, .Labels.x reads.
+// labelRead returns the label that $labels.x, $.Labels.x or, if the dot is the alert, .Labels.x
+// reads.
 func labelRead(n parse.Node, dotIsAlert bool) string {
 	var path []string
 	switch n := n.(type) {
@@ -188,7 +188,7 @@ func labelRead(n parse.Node, dotIsAlert bool) string {
 	return ""
 }
 
-// walk visits every node of a template. The dot is something else inside of range and with.
+// walk visits all nodes of a template. The dot is not the alert inside range and with.
 func walk(n parse.Node, dotIsAlert bool, visit func(n parse.Node, dotIsAlert bool)) {
 	branch := func(b *parse.BranchNode, dotInside bool) {
 		walk(b.Pipe, dotIsAlert, visit)

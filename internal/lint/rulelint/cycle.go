@@ -12,8 +12,8 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 )
 
-// cycles finds records that read themselves, through others or directly. Cycles that can have no
-// series are found before those that can, which they may cross.
+// cycles finds records that read themselves directly or through others. It reports cycles that
+// can have no series before other cycles, which they may cross.
 func (l *linter) cycles() {
 	edges := l.edges()
 	reported := map[int]bool{}
@@ -30,12 +30,12 @@ func (l *linter) cycles() {
 	}
 }
 
-// certain are the edges to a record without which the reader has no result.
+// certain returns the edges to records without which the reader has no result.
 func (l *linter) certain(edges [][]int) [][]int {
 	out := make([][]int, len(edges))
 	for at := range l.all {
 		for _, node := range edges[at] {
-			if places := edges[node]; len(places) == 1 && !l.readsAnother(at, places[0]) && !l.isSupplied(at, places[0]) && !l.beginsAgain(at, places[0]) {
+			if places := edges[node]; len(places) == 1 && !l.readsAnother(at, places[0]) && !l.isSupplied(at, places[0]) && !l.canRestart(at, places[0]) {
 				out[at] = append(out[at], places[0])
 			}
 		}
@@ -43,8 +43,8 @@ func (l *linter) certain(edges [][]int) [][]int {
 	return out
 }
 
-// edges lists what each record reads. Numbers from that of the rules up are selections, since
-// thousands of rules may read the same thousands of records.
+// edges returns the records that each record reads. Nodes after those of the rules are shared
+// selections, since thousands of rules may read the same thousands of records.
 func (l *linter) edges() [][]int {
 	edges := make([][]int, len(l.all))
 	nodes := map[*selection]int{}
@@ -67,8 +67,8 @@ func (l *linter) edges() [][]int {
 	return slices.Concat(edges, selections)
 }
 
-// lastSamples are the selectors that select the last sample of series. Others read a range or the
-// past, which a gap does not end.
+// lastSamples returns the selectors of the last sample of series. Selectors of a range or of the
+// past survive a gap.
 func lastSamples(tree parser.Expr) []*parser.VectorSelector {
 	var out []*parser.VectorSelector
 	parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
@@ -91,27 +91,27 @@ func isRange(n parser.Node) bool {
 
 func (l *linter) reportCycle(of []int) {
 	p := l.all[of[0]]
-	begins, supplied := anyStep(of, l.beginsAgain), anyStep(of, l.isSupplied)
+	restarts, supplied := anyStep(of, l.canRestart), anyStep(of, l.isSupplied)
 	report := func(format string, args ...any) {
 		f := p.named("rule-cycle", format, args...)
-		f.Warning = begins || supplied || anyStep(of, l.readsAnother) || l.World.OtherRecords
+		f.Warning = restarts || supplied || anyStep(of, l.readsAnother) || l.World.OtherRecords
 		l.add(f)
 	}
 	switch {
 	case len(of) > maxNamed:
-		report("%d rules read each other in a cycle: %s -> ... -> %s", len(of), l.way(of[:3]), p.Record)
+		report("%d recording rules form a cycle: %s -> ... -> %s; remove one of these reads", len(of), l.way(of[:3]), p.Record)
 	case len(of) > 1:
-		report("the rules read each other in a cycle: %s -> %s", l.way(of), p.Record)
+		report("the recording rules form a cycle: %s -> %s; remove one of these reads", l.way(of), p.Record)
 	case supplied:
-		report("the rule reads its own last sample together with other series of %s; record another name", p.Record)
-	case begins:
-		report("the rule reads its own last sample, and loses it after a gap of 5m; read it over a range: last_over_time(%s[1h])", p.Record)
+		report("the rule reads its own last sample and other series of %s; record another name", p.Record)
+	case restarts:
+		report("the rule reads its own last sample and loses it after a gap of 5m; write last_over_time(%s[1h])", p.Record)
 	default:
-		report("the rule reads its own last sample; one gap of 5m ends the series permanently; read it over a range: last_over_time(%s[1h])", p.Record)
+		report("the rule reads its own last sample, so one gap of 5m ends the series permanently; write last_over_time(%s[1h])", p.Record)
 	}
 }
 
-// maxNamed is how many records of a cycle a message names.
+// maxNamed is the maximum number of records that a message about a cycle names.
 const maxNamed = 5
 
 func (l *linter) way(of []int) string {
@@ -133,18 +133,18 @@ func (l *linter) reading(at, record int) []*parser.VectorSelector {
 	})
 }
 
-// anyStep reports whether something is true of a rule of a cycle and the next one.
-func anyStep(cycle []int, is func(at, next int) bool) bool {
+// anyStep reports whether condition is true for any rule of a cycle and the next one.
+func anyStep(cycle []int, condition func(at, next int) bool) bool {
 	for i, at := range cycle {
-		if is(at, cycle[(i+1)%len(cycle)]) {
+		if condition(at, cycle[(i+1)%len(cycle)]) {
 			return true
 		}
 	}
 	return false
 }
 
-// readsAnother reports whether the matchers of a rule may select other series of a record only,
-// since they are on labels that the record does not set.
+// readsAnother reports whether the matchers of a rule may select only other series of a record,
+// since the record does not set their labels.
 func (l *linter) readsAnother(at, record int) bool {
 	isOpen := func(m *labels.Matcher) bool {
 		_, set := l.all[record].Labels[m.Name]
@@ -153,8 +153,8 @@ func (l *linter) readsAnother(at, record int) bool {
 	return !slices.ContainsFunc(l.reading(at, record), func(s *parser.VectorSelector) bool { return !slices.ContainsFunc(s.LabelMatchers, isOpen) })
 }
 
-// isSupplied reports whether series of a record may come from elsewhere: from a target, as those
-// without a colon in their name, or from another rule.
+// isSupplied reports whether series of a record may come from a target, if the name has no colon,
+// or from another rule.
 func (l *linter) isSupplied(at, record int) bool {
 	name := l.all[record].Record
 	_, isDeclared := l.World.Metrics[name]
@@ -162,8 +162,8 @@ func (l *linter) isSupplied(at, record int) bool {
 		slices.ContainsFunc(l.reading(at, record), func(s *parser.VectorSelector) bool { return len(l.reads(s).places) > 1 })
 }
 
-// beginsAgain says whether a rule has a result without a record that it reads.
-func (l *linter) beginsAgain(at, record int) bool {
+// canRestart reports whether a rule has a result without a record that it reads.
+func (l *linter) canRestart(at, record int) bool {
 	reading := l.reading(at, record)
 	needed := false
 	parser.Inspect(l.all[at].Tree, func(n parser.Node, path []parser.Node) error {
@@ -174,8 +174,8 @@ func (l *linter) beginsAgain(at, record int) bool {
 	return !needed
 }
 
-// resultWithout reports whether a node around a selector has a result without the series of the
-// selector, and of the others that read the same record.
+// resultWithout reports whether a node around a selector has a result without the series of that
+// selector and of others that read the same record.
 func resultWithout(around parser.Node, s *parser.VectorSelector, others []*parser.VectorSelector) bool {
 	reads := func(e parser.Expr) bool {
 		return slices.ContainsFunc(promlint.Selectors(e), func(s *parser.VectorSelector) bool { return slices.Contains(others, s) })
@@ -191,7 +191,7 @@ func resultWithout(around parser.Node, s *parser.VectorSelector, others []*parse
 	return false
 }
 
-// rangeOf is the range that a selector is read over, 0 where its last sample is read.
+// rangeOf returns the range of a selector, 0 if it reads the last sample.
 func rangeOf(tree parser.Expr, s *parser.VectorSelector) time.Duration {
 	var longest time.Duration
 	parser.Inspect(tree, func(n parser.Node, _ []parser.Node) error {
@@ -210,8 +210,8 @@ func rangeOf(tree parser.Expr, s *parser.VectorSelector) time.Duration {
 	return longest
 }
 
-// cyclesIn returns one cycle through each set of rules that reach each other. Numbers from rules up
-// are not rules, and are left out of the cycles.
+// cyclesIn returns one cycle of each strongly connected component. It omits nodes that are not
+// rules.
 func cyclesIn(edges [][]int, rules int) [][]int {
 	set := components(edges)
 	done := map[int]bool{}
@@ -228,7 +228,7 @@ func cyclesIn(edges [][]int, rules int) [][]int {
 	return out
 }
 
-// components gives numbers that reach each other the same mark, by Tarjan's algorithm.
+// components returns the strongly connected component of each node (Tarjan's algorithm).
 func components(edges [][]int) []int {
 	order, lowest, set := make([]int, len(edges)), make([]int, len(edges)), make([]int, len(edges))
 	var open []int
@@ -260,7 +260,7 @@ func components(edges [][]int) []int {
 	return set
 }
 
-// cycleFrom is the shortest way from a number back to it, which does not leave its set.
+// cycleFrom returns the shortest cycle through a node within its component.
 func cycleFrom(edges [][]int, set []int, from int) []int {
 	before := map[int]int{}
 	queue := []int{from}

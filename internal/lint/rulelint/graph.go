@@ -15,13 +15,13 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 )
 
-// labelSet is the labels of a result. It is open where others are possible.
+// labelSet is the labels of a result. If it is open, others are possible.
 type labelSet struct {
 	names []string
 	open  bool
 }
 
-// labelsOf are the labels of what a rule records.
+// labelsOf returns the labels of the series that a rule records.
 func (l *linter) labelsOf(at int) labelSet {
 	if l.Known == nil || l.all[at].Tree == nil {
 		return labelSet{open: true}
@@ -37,10 +37,10 @@ func (l *linter) labelsOf(at int) labelSet {
 	return *set
 }
 
-// selection is the records that a selector may select. Many rules may have the same selector, and
-// many records one name.
+// selection is the records that a selector may select. It is cached, since many rules may have the
+// same selector and many records the same name.
 type selection struct {
-	places       []int // in all, ascending
+	places       []int // indexes of linter.all, ascending
 	firstOfGroup []int // the first place of each group
 }
 
@@ -69,7 +69,7 @@ func (l *linter) selection(s *parser.VectorSelector) *selection {
 	}
 	add(func(at int) bool { return l.mayHave(at, s.LabelMatchers) })
 	if len(out.places) == 0 && l.Known != nil && l.Known.LabelsMayBeAdded(s) {
-		add(func(int) bool { return true }) // a ruler may add the labels that no rule has
+		add(func(int) bool { return true }) // a ruler may add the labels
 	}
 	seen := map[groupKey]bool{}
 	for _, i := range out.places {
@@ -81,7 +81,7 @@ func (l *linter) selection(s *parser.VectorSelector) *selection {
 	return &out
 }
 
-// mayHave is false where a matcher selects series with a label that the result cannot have.
+// mayHave returns false if a matcher needs a label that the result cannot have.
 func (l *linter) mayHave(at int, matchers []*labels.Matcher) bool {
 	return !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool {
 		if m.Matches("") || m.Name == model.MetricNameLabel {
@@ -92,7 +92,7 @@ func (l *linter) mayHave(at int, matchers []*labels.Matcher) bool {
 	})
 }
 
-// groupKey identifies the rules that are evaluated together.
+// groupKey identifies a group.
 type groupKey struct {
 	document int
 	name     string
@@ -102,27 +102,27 @@ func (l *linter) groupOf(at int) groupKey {
 	return groupKey{l.all[at].document, l.all[at].group.Name}
 }
 
-// dependencies finds rules that wait for another group.
+// dependencies finds rules that read records of other groups.
 func (l *linter) dependencies() {
 	for at, p := range l.all {
-		if p.Tree == nil || len(p.group.Tenants) > 0 { // it reads the series of other tenants
+		if p.Tree == nil || len(p.group.Tenants) > 0 { // it reads series of other tenants
 			continue
 		}
-		told := map[groupKey]bool{}
+		reported := map[groupKey]bool{}
 		for _, s := range promlint.Selectors(p.Tree) {
 			slowest, groups := l.waitsFor(at, s)
-			if groups == 0 || told[l.groupOf(slowest)] {
+			if groups == 0 || reported[l.groupOf(slowest)] {
 				continue
 			}
-			told[l.groupOf(slowest)] = true
+			reported[l.groupOf(slowest)] = true
 			l.dependency(p, l.all[slowest], groups, s)
 		}
 	}
 }
 
-// waitsFor counts the other groups that a rule waits for if it reads a selector, and returns a place
-// of the slowest. None are waited for if its own group records the series, too, or it reads the past,
-// where everything has been recorded.
+// waitsFor returns the number of other groups that a rule waits for if it reads a selector, and a
+// rule of the slowest one. It is 0 if its own group records the series, too, or if an offset
+// covers the delay.
 func (l *linter) waitsFor(at int, s *parser.VectorSelector) (slowest, groups int) {
 	var longest time.Duration
 	for _, i := range l.reads(s).firstOfGroup {
@@ -147,16 +147,15 @@ func (l *linter) dependency(p, of place, groups int, s *parser.VectorSelector) {
 	if groups > 1 {
 		from, which = fmt.Sprintf("%d groups, such as %s", groups, of.group.Name), "all"
 	}
-	l.add(p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of %s; a change shows up to %s later; put %s into one group",
+	l.add(p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of %s, so changes arrive up to %s later; put %s into one group",
 		of.Record, from, model.Duration(delayOf(p, of)), which))
 }
 
-// defaultInterval is Prometheus's evaluation interval where nobody sets one.
+// defaultInterval is Prometheus's default evaluation interval.
 const defaultInterval = time.Minute
 
-// delayOf is how much later a reader sees a change than a rule of its own group
-// would: the other group's interval, since the two are evaluated at different
-// moments of it, and as much as the other looks further back.
+// delayOf returns the delay of a record from another group compared with one from the reader's
+// group: the other group's interval and the difference of their query offsets.
 func delayOf(reader, of place) time.Duration {
 	interval := of.group.Interval
 	if interval == 0 {
@@ -167,12 +166,12 @@ func delayOf(reader, of place) time.Duration {
 
 func every(interval time.Duration) string {
 	if interval == 0 {
-		return "at the server's interval (1m unless it is set)"
+		return "at the server's interval (default 1m)"
 	}
 	return "every " + model.Duration(interval).String()
 }
 
-// What a metric's name can be in a text: a word, which may have dots, or anything in quotes.
+// Forms of a metric name in a text: a word, a word with dots, or quoted text.
 var (
 	word   = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:]*`)
 	dotted = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:.]*`)
@@ -180,7 +179,7 @@ var (
 	nested = regexp.MustCompile(`\\"[^"\\]*\\"`) // in a string of a template
 )
 
-// texts are the names in texts.
+// texts is the set of names in texts.
 type texts map[string]bool
 
 func (t texts) add(text string) {
@@ -212,12 +211,12 @@ func (l *linter) unused() {
 			}
 		}
 	}
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, p := range l.all {
-		if p.Record == "" || p.Tree == nil || used[p.Record] || named[p.Record] || l.named[p.Record] || told[p.Record] {
+		if p.Record == "" || p.Tree == nil || used[p.Record] || named[p.Record] || l.named[p.Record] || reported[p.Record] {
 			continue
 		}
-		told[p.Record] = true
-		l.add(p.named("record-unused", "no rule, alert or dashboard reads it; remove the rule, or name its reader in an exclusion in .scaffold-lint.yaml"))
+		reported[p.Record] = true
+		l.add(p.named("record-unused", "no rule, alert or dashboard reads it; remove the rule, or exclude it in .scaffold-lint.yaml"))
 	}
 }

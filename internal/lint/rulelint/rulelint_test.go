@@ -18,11 +18,11 @@ import (
 	"github.com/observability-first/scaffold/runtime/declared"
 )
 
-// guessed ends a file whose metrics may have labels that nobody lists.
+// guessed at the end of a file means that metrics may have unknown labels.
 const guessed = "# target labels are guessed\n"
 
-// check lints files, which are told apart by a line of dashes. Words behind
-// "dashboards:" on the first line are what dashboards read.
+// check lints files, which are separated by ---. Words after "dashboards:" on the first line are
+// queries of dashboards.
 func check(t *testing.T, src string) []lint.Finding {
 	t.Helper()
 	in := rulelint.Input{Runbooks: strings.Contains(src, "runbook")}
@@ -38,7 +38,7 @@ func check(t *testing.T, src string) []lint.Finding {
 		for doc := range strings.SplitSeq(text, "--- # the same file\n") {
 			f, err := rulefile.Parse(name, []byte(doc))
 			if err != nil {
-				return lint.Broken("rule-file", name, err)
+				return lint.ParseFindings("rule-file", name, err)
 			}
 			_, r := metricnames.RuleQueries(f)
 			recorded = append(recorded, r...)
@@ -53,21 +53,21 @@ func check(t *testing.T, src string) []lint.Finding {
 	return rulelint.Check(in)
 }
 
-// otherRecords begins files beside which others may record the same names.
+// otherRecords before files means that other rules may record the same names.
 const otherRecords = "# not all files\n"
 
-// group writes one group of rules, each rule in YAML's flow form.
+// group returns a group of rules in YAML's flow form.
 func group(name, more string, rules ...string) string {
 	return "groups:\n- name: " + name + "\n" + more + "  rules:\n  - " + strings.Join(rules, "\n  - ") + "\n"
 }
 
-// alert writes an alert that nothing else is wrong with.
+// alert returns an alert without other findings.
 func alert(name, expr, more string) string {
 	return "{alert: " + name + ", expr: '" + expr + "', " + more + "annotations: {summary: s, description: d}}"
 }
 
-// Each rule finds its mistake and leaves alone what looks like it.
-func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
+// Near is a similar file without a finding.
+func TestRules(t *testing.T) {
 	t.Parallel()
 	const rate = "{record: job:jobs:rate5m, expr: 'sum by (kind) (rate(jobs_total[5m]))'"
 	covered := map[string]bool{}
@@ -77,7 +77,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{record: a, expr: abs(up)}"),
 		},
 		{
-			"rule-result", "a range of samples", group("g", "", alert("A", "up[5m]", "")), "a.yaml:4:22", "the result is a range vector, so that each evaluation fails; write an expression that returns an instant vector or a scalar",
+			"rule-result", "a range of samples", group("g", "", alert("A", "up[5m]", "")), "a.yaml:4:22", "the result is a range vector, so each evaluation fails; write an expression that returns an instant vector or a scalar",
 			group("g", "", "{record: a:b:d, expr: 'max_over_time(up[5m])'}"),
 		},
 		{
@@ -85,11 +85,11 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{record: a:b:c, expr: time()}"),
 		},
 		{
-			"rule-file", "a query that is too long to check", group("g", "", "{record: a:b:c, expr: 'up{a=~\""+strings.Repeat("x|", 10_000)+"\"}'}"), "a.yaml:4:27", "query has 20009 bytes, which is too long to check",
+			"rule-file", "a query that is too long to check", group("g", "", "{record: a:b:c, expr: 'up{a=~\""+strings.Repeat("x|", 10_000)+"\"}'}"), "a.yaml:4:27", "the query has 20009 bytes and is too long to check",
 			group("g", "", "{record: a:b:c, expr: up}"),
 		},
 		{
-			"group-duplicate", "twice in a file", group("g", "", rate+"}") + "- name: g\n  rules: []\n", "a.yaml:5", "the group is in this file twice",
+			"group-duplicate", "twice in a file", group("g", "", rate+"}") + "- name: g\n  rules: []\n", "a.yaml:5", "duplicate group name in this file",
 			group("g", "", rate+"}") + "- name: h\n  rules: []\n",
 		},
 		{
@@ -97,40 +97,40 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", rate+"}") + "---\n" + "groups:\n- name: h\n  rules: []\n",
 		},
 		{
-			"group-interval", "ten minutes", group("g", "  interval: 10m\n", rate+"}"), "a.yaml:2", "evaluated every 10m; after 5m a sample is no longer seen",
+			"group-interval", "ten minutes", group("g", "  interval: 10m\n", rate+"}"), "a.yaml:2", "evaluated every 10m, but queries see samples for 5m only",
 			group("g", "  interval: 5m\n", rate+"}"),
 		},
 		{
-			"record-duplicate", "the same name", group("g", "", rate+"}", "{record: job:jobs:rate5m, expr: 'sum(rate(jobs_total[1m]))'}"), "a.yaml:5", "line 4 of a.yaml has the same name and labels",
+			"record-duplicate", "the same name", group("g", "", rate+"}", "{record: job:jobs:rate5m, expr: 'sum(rate(jobs_total[1m]))'}"), "a.yaml:5", "same name and labels as line 4 of a.yaml",
 			group("g", "", rate+"}", rate+", labels: {x: y}}"),
 		},
 		{
-			"record-duplicate", "one within the other", group("g", "", "{record: a:b:c, expr: 'up{job=\"a\"}'}", "{record: a:b:c, expr: 'up{job=\"a\",x=\"y\"}'}"), "a.yaml:5", "has the same name",
+			"record-duplicate", "one within the other", group("g", "", "{record: a:b:c, expr: 'up{job=\"a\"}'}", "{record: a:b:c, expr: 'up{job=\"a\",x=\"y\"}'}"), "a.yaml:5", "same name and labels",
 			group("g", "", "{record: a:b:c, expr: 'up{job=\"a\"}'}", "{record: a:b:c, expr: 'up{job=~\"b.\"}'}"),
 		},
 		{
-			"alert-duplicate", "the same labels", group("g", "", alert("A", "up == 0", ""), alert("A", "up < 1", "")), "a.yaml:5", "the same name and labels",
+			"alert-duplicate", "the same labels", group("g", "", alert("A", "up == 0", ""), alert("A", "up < 1", "")), "a.yaml:5", "same name and labels",
 			group("g", "", alert("A", "up == 0", "labels: {severity: page}, "), alert("A", "up < 1", "labels: {severity: ticket}, ")),
 		},
 		{
-			"rule-cycle", "two rules", group("g", "", "{record: a:b:c, expr: d:e:f}", "{record: d:e:f, expr: 1 + a:b:c}"), "a.yaml:4", "in a cycle: a:b:c -> d:e:f -> a:b:c",
+			"rule-cycle", "two rules", group("g", "", "{record: a:b:c, expr: d:e:f}", "{record: d:e:f, expr: 1 + a:b:c}"), "a.yaml:4", "form a cycle: a:b:c -> d:e:f -> a:b:c",
 			group("g", "", "{record: a:b:c, expr: 'd:e:f{x=\"2\"}'}", "{record: d:e:f, labels: {x: '1'}, expr: a:b:c}", "{record: d:e:f, labels: {x: '2'}, expr: up}"),
 		},
 		{
-			"rule-cycle", "itself", group("g", "", "{record: a:b:c, expr: a:b:c + 1}"), "a.yaml:4", "read it over a range: last_over_time(a:b:c[1h])",
+			"rule-cycle", "itself", group("g", "", "{record: a:b:c, expr: a:b:c + 1}"), "a.yaml:4", "write last_over_time(a:b:c[1h])",
 			group("g", "", "{record: a:b:c, expr: 'up * time() or last_over_time(a:b:c[1h])'}"),
 		},
 		{
-			"rule-cycle", "the name of a metric", group("g", "", "{record: node_load1, expr: avg(node_load1)}"), "a.yaml:4", "the rule reads its own last sample together with other series of node_load1; record another name",
+			"rule-cycle", "the name of a metric", group("g", "", "{record: node_load1, expr: avg(node_load1)}"), "a.yaml:4", "the rule reads its own last sample and other series of node_load1; record another name",
 			group("g", "", "{record: 'job:node_load1:avg', expr: avg(node_load1)}"),
 		},
 		{
 			"rule-cycle", "many rules", group("g", "", "{record: a:b:1, expr: a:b:2}", "{record: a:b:2, expr: a:b:3}", "{record: a:b:3, expr: a:b:4}", "{record: a:b:4, expr: a:b:5}", "{record: a:b:5, expr: a:b:6}", "{record: a:b:6, expr: a:b:1}"),
-			"a.yaml:4", "6 rules read each other in a cycle: a:b:1 -> a:b:2 -> a:b:3 -> ... -> a:b:1",
+			"a.yaml:4", "6 recording rules form a cycle: a:b:1 -> a:b:2 -> a:b:3 -> ... -> a:b:1",
 			group("g", "", "{record: a:b:1, expr: a:b:2}", "{record: a:b:2, expr: a:b:3}", "{record: a:b:3, expr: up}"),
 		},
 		{
-			"rule-cycle", "itself, beside series with another label", group("g", "", "{record: 'jobs:rate5m', labels: {level: job}, expr: 'sum by (kind) (jobs:rate5m)'}"), "a.yaml:4", "reads its own last sample",
+			"rule-cycle", "itself, not series with another label", group("g", "", "{record: 'jobs:rate5m', labels: {level: job}, expr: 'sum by (kind) (jobs:rate5m)'}"), "a.yaml:4", "reads its own last sample",
 			group("g", "", "{record: 'jobs:rate5m', expr: 'sum by (kind, instance) (rate(jobs_total[5m]))'}", "{record: 'jobs:rate5m', labels: {level: job}, expr: 'sum by (kind) (jobs:rate5m{instance!=\"\"})'}"),
 		},
 		{
@@ -140,12 +140,12 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		},
 		{
 			"rule-dependency", "another group", group("g", "  interval: 30s\n  query_offset: 20s\n", rate+"}") + "---\n" + group("h", "  interval: 1m\n  query_offset: 5s\n", "{record: x:y:z, expr: sum(job:jobs:rate5m)}"),
-			"b.yaml:6:31", "reads job:jobs:rate5m of group g, evaluated every 30s; a change shows up to 45s later",
+			"b.yaml:6:31", "reads job:jobs:rate5m of group g, evaluated every 30s, so changes arrive up to 45s later",
 			group("g", "  interval: 30s\n", rate+"}", "{record: x:y:z, expr: sum(job:jobs:rate5m)}"),
 		},
 		{
 			"rule-dependency", "the server's interval", group("g", "", rate+"}") + "---\n" + group("h", "", "{record: x:y:z, expr: sum(job:jobs:rate5m)}"),
-			"b.yaml:4:31", "evaluated at the server's interval (1m unless it is set); a change shows up to 1m later",
+			"b.yaml:4:31", "evaluated at the server's interval (default 1m), so changes arrive up to 1m later",
 			group("g", "", rate+"}") + "---\n" + group("h", "", "{record: x:y:z, expr: sum(job:jobs:rate5m offset 1m)}"),
 		},
 		{
@@ -155,11 +155,11 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		},
 		{
 			"rule-dependency", "several groups", group("g", "", rate+", labels: {a: '1'}}") + "---\n" + group("h", "  interval: 2m\n", rate+", labels: {a: '2'}}") + "---\n" + group("i", "", "{record: x:y:z, expr: sum(job:jobs:rate5m)}"),
-			"c.yaml:4:31", "reads job:jobs:rate5m of 2 groups, such as h; a change shows up to 2m later; put all into one group",
+			"c.yaml:4:31", "reads job:jobs:rate5m of 2 groups, such as h, so changes arrive up to 2m later; put all into one group",
 			group("g", "", rate+", labels: {a: '1'}}") + "---\n" + group("h", "  interval: 2m\n", rate+", labels: {a: '2'}}") + "---\n" + group("i", "", "{record: x:y:z, expr: sum(job:jobs:rate5m offset 2m)}"),
 		},
 		{
-			"record-unused", "nobody", "dashboards: other\n" + group("g", "", rate+"}"), "a.yaml:4", "no rule, alert or dashboard reads it",
+			"record-unused", "no reader", "dashboards: other\n" + group("g", "", rate+"}"), "a.yaml:4", "no rule, alert or dashboard reads it",
 			"dashboards: sum(job:jobs:rate5m)\n" + group("g", "", rate+"}"),
 		},
 		{
@@ -175,7 +175,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", alert("A", "up == 0", "")),
 		},
 		{
-			"alert-template", "half a template", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value', description: d}}"), "a.yaml:4:54", "annotations.summary is not a template: unclosed action",
+			"alert-template", "half a template", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value', description: d}}"), "a.yaml:4:54", "annotations.summary: invalid template: unclosed action",
 			group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value }}', description: d}}"),
 		},
 		{
@@ -184,22 +184,22 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		},
 		{
 			"alert-template", "a label that was summed away", group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ with $labels.job }}{{ . }}{{ end }}', description: d}}"),
-			"a.yaml:4:89", "annotations.summary reads $labels.job, which the result of the expression does not have; it has kind",
+			"a.yaml:4:89", "annotations.summary reads $labels.job, but the expression's result has no such label; it has kind",
 			group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ $labels.kind }}', description: '{{ $externalLabels.job }}'}}"),
 		},
 		{
 			"alert-template", "a label beside counted values", group("g", "", "{alert: A, expr: 'count_values(\"v\", jobs_total) > 1', annotations: {summary: '{{ $labels.kind }}', description: d}}"),
-			"a.yaml:4", "reads $labels.kind, which the result of the expression does not have; it has v",
+			"a.yaml:4", "reads $labels.kind, but the expression's result has no such label; it has v",
 			group("g", "", "{alert: A, expr: 'count_values(\"v\", jobs_total) > 1', annotations: {summary: '{{ $labels.v }}', description: d}}"),
 		},
 		{
 			"alert-template", "a label that no metric has", group("g", "", "{alert: A, expr: 'jobs_total offset 1h > 1e9 unless jobs_total > 1e9', annotations: {summary: '{{ $labels.kinds }}', description: d}}"),
-			"a.yaml:4", "does not have; it has instance, job, kind",
+			"a.yaml:4", "has no such label; it has instance, job, kind",
 			group("g", "", "{alert: A, expr: 'absent(x) unless up == 0', annotations: {summary: s, description: d}}", "{alert: B, expr: 'sum by (exported_job) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ $labels.exported_job }}', description: d}}"),
 		},
 		{
 			"alert-template", "a label of the data", group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ range .Labels }}{{ end }}{{ .Labels.nope }}', description: d}}"),
-			"a.yaml:4", "reads $labels.nope, which the result of the expression does not have; it has kind",
+			"a.yaml:4", "reads $labels.nope, but the expression's result has no such label; it has kind",
 			group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ range query `up` }}{{ .Labels.job }}{{ end }}{{ .Labels.kind }}', description: '{{ with query `up` | first }}{{ .Labels.job }}{{ end }}'}}"),
 		},
 		{
@@ -208,11 +208,11 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ with query `up` }}{{ else }}{{ $.Labels.kind }}{{ end }}', description: d}}"),
 		},
 		{
-			"alert-template", "a label in a label", group("g", "", alert("A", "sum(rate(jobs_total[5m])) > 1", "labels: {x: \"{{ $labels.kind }}\"}, ")), "a.yaml:4", "labels.x reads $labels.kind, which the result of the expression does not have; it has none",
-			group("g", "", alert("A", "nobody_declares > 1", "labels: {x: \"{{ $labels.kind }}\"}, ")),
+			"alert-template", "a label in a label", group("g", "", alert("A", "sum(rate(jobs_total[5m])) > 1", "labels: {x: \"{{ $labels.kind }}\"}, ")), "a.yaml:4", "labels.x reads $labels.kind, but the expression's result has no such label; it has none",
+			group("g", "", alert("A", "undeclared > 1", "labels: {x: \"{{ $labels.kind }}\"}, ")),
 		},
 		{
-			"alert-template", "text as a number", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $labels.job | humanizeDuration }}', description: d}}"), "a.yaml:4", "gives $labels.job to humanizeDuration, which is for numbers",
+			"alert-template", "text as a number", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $labels.job | humanizeDuration }}', description: d}}"), "a.yaml:4", "passes $labels.job to humanizeDuration, which formats numbers",
 			group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $labels.job | title }}', description: d}}"),
 		},
 		{
@@ -224,7 +224,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{alert: A, expr: up == 0, annotations: {summary: s, description: d, runbook_url: u}}"),
 		},
 		{
-			"alert-for", "shorter than the interval", group("g", "  interval: 1m\n", alert("A", "up == 0", "for: 30s, ")), "a.yaml:5:38", "for: 30s is shorter than the group's interval of 1m",
+			"alert-for", "shorter than the interval", group("g", "  interval: 1m\n", alert("A", "up == 0", "for: 30s, ")), "a.yaml:5:38", "for: 30s is shorter than the group's interval 1m",
 			group("g", "  interval: 1m\n", alert("A", "up == 0", "for: 1m, ")),
 		},
 		{
@@ -254,46 +254,46 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	}
 	for _, rule := range rulelint.Catalog() {
 		if !covered[rule.Name] {
-			t.Errorf("no case has the rule %s", rule.Name)
+			t.Errorf("no test case for rule %s", rule.Name)
 		}
 	}
 }
 
 func lineOf(f lint.Finding) string { return fmt.Sprintf("%d:%d:", f.Line, f.Column) }
 
-// Rules that only look alike are warnings, and so are labels that may hold a number.
-func TestAGuessIsAWarning(t *testing.T) {
+// Findings that depend on a guess are warnings.
+func TestGuessesAreWarnings(t *testing.T) {
 	t.Parallel()
 	const kind = "{record: 'kind:jobs:rate5m', expr: 'sum by (kind) (rate(jobs_total[5m]))'"
 	twice := func(a, b string) string { return group("g", "", alert("A", a, ""), alert("A", b, "")) }
 	for _, tc := range []struct{ name, src, rule, want string }{
 		{"one alert with two conditions", twice("time() - up > 10800", "up == 0"), "alert-duplicate", "warning"},
-		{"the same alert twice", twice("up == 0", "up  ==  0"), "alert-duplicate", "fault"},
+		{"the same alert twice", twice("up == 0", "up  ==  0"), "alert-duplicate", "error"},
 		{"an alert with fewer conditions", group("g", "", alert("A", `up{x="1"} == 0`, ""), alert("A", `up{x="2"} == 0`, ""), alert("A", "up == 0", "")), "alert-duplicate", "warning"},
 		{"the same alert in two files", group("g", "", alert("A", "up == 0", "")) + "---\n" + group("h", "", alert("A", "up == 0", "")), "alert-duplicate", "warning"},
 		{"the same alert in two resources of a file", group("g", "", alert("A", "up == 0", "")) + "--- # the same file\n" + group("g", "", alert("A", "up == 0", "")), "alert-duplicate", "warning"},
 		{"the same record in two resources of a file", group("g", "", "{record: a:b:c, expr: up}") + "--- # the same file\n" + group("h", "", "{record: a:b:c, expr: up}"), "record-duplicate", "warning"},
 		{"two records of one name", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: down}"), "record-duplicate", "warning"},
-		{"the same record twice", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: up}"), "record-duplicate", "fault"},
+		{"the same record twice", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: up}"), "record-duplicate", "error"},
 		{"alerts that are looked at rarely", group("g", "  interval: 1h\n", alert("A", "up == 0", "")), "group-interval", ""},
 		{"a cycle of a record that other files may have", otherRecords + group("g", "", "{record: a:b:c, labels: {l: all}, expr: max(a:b:c)}"), "rule-cycle", "warning"},
-		{"a cycle of a record that no other file has", group("g", "", "{record: a:b:c, labels: {l: all}, expr: max(a:b:c)}"), "rule-cycle", "fault"},
-		{"a cycle beside one of other series", group("g", "", "{record: a:b:c, expr: 'a:b:c{env=\"p\"} + d:e:f'}", "{record: d:e:f, expr: a:b:c + 1}"), "rule-cycle", "fault"},
+		{"a cycle of a record that no other file has", group("g", "", "{record: a:b:c, labels: {l: all}, expr: max(a:b:c)}"), "rule-cycle", "error"},
+		{"a cycle and one of other series", group("g", "", "{record: a:b:c, expr: 'a:b:c{env=\"p\"} + d:e:f'}", "{record: d:e:f, expr: a:b:c + 1}"), "rule-cycle", "error"},
 		{"information of itself", group("g", "", "{record: a:b:c, expr: 'info(up, {__name__=\"a:b:c\"})'}"), "rule-cycle", "warning"},
-		{"itself with information", group("g", "", "{record: a:b:c, expr: 'info(a:b:c)'}"), "rule-cycle", "fault"},
-		{"a cycle beside one that begins again", group("g", "", "{record: a:b:c, expr: '(a:b:c or up) + d:e:f'}", "{record: d:e:f, expr: a:b:c + 1}"), "rule-cycle", "fault"},
-		{"a cycle beside one with series of a target", group("g", "", "{record: load, expr: avg(load) + a:b:c}", "{record: a:b:c, expr: d:e:f + load}", "{record: d:e:f, expr: a:b:c + 1}"), "rule-cycle", "fault and warning"},
+		{"itself with information", group("g", "", "{record: a:b:c, expr: 'info(a:b:c)'}"), "rule-cycle", "error"},
+		{"a cycle and one that begins again", group("g", "", "{record: a:b:c, expr: '(a:b:c or up) + d:e:f'}", "{record: d:e:f, expr: a:b:c + 1}"), "rule-cycle", "error"},
+		{"a cycle and one with series of a target", group("g", "", "{record: load, expr: avg(load) + a:b:c}", "{record: a:b:c, expr: d:e:f + load}", "{record: d:e:f, expr: a:b:c + 1}"), "rule-cycle", "error and warning"},
 		{"records that are made rarely", group("g", "  interval: 1h\n", "{record: a:b:c, expr: up}"), "group-interval", "warning"},
 		{"records that are made rarely and read over an hour", group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", "{record: a:b:d, expr: 'max_over_time(a:b:c[1h])'}", alert("A", "last_over_time(a:b:d[10m]) > 1", "")), "group-interval", ""},
 		{"records that are made rarely and read over less", group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[9m]) > 1", "")), "group-interval", "warning"},
 		{"records that are made rarely and read as they are", group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > a:b:c", "")), "group-interval", "warning"},
 		{"records that are made rarely and shown", "dashboards: a:b:c\n" + group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > 1", "")), "group-interval", "warning"},
-		{"records that are made rarely beside a shown one with a longer name", "dashboards: sum(a:b:c:max)\n" + group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > 1", "")), "group-interval", ""},
+		{"records that are made rarely and a shown one with a longer name", "dashboards: sum(a:b:c:max)\n" + group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > 1", "")), "group-interval", ""},
 		{"records with dots in their names that are made rarely and shown", "dashboards: sum({\"job.x:sum\"})\n" + group("g", "  interval: 10m\n", "{record: job.x:sum, expr: up}", alert("A", "last_over_time({\"job.x:sum\"}[1h]) > 1", "")), "group-interval", "warning"},
 		{"a record with dots in its name that is shown", "dashboards: sum({\"job.x:sum\"})\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", ""},
 		{"a record with dots in its name in the text of an alert", "dashboards: none\n" + group("g", "", "{record: job.x:sum, expr: up}", "{alert: A, expr: up == 0, annotations: {summary: 's', description: '{{ query `{\"job.x:sum\"}` | len }}'}}"), "record-unused", ""},
 		{"a record with dots in its name that is shown unquoted, at the end of a sentence", "dashboards: see job.x:sum.\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", ""},
-		{"a record with dots in its name beside a shown one with a longer name", "dashboards: sum({\"my.job.x:sum_total\"})\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", "warning"},
+		{"a record with dots in its name and a shown one with a longer name", "dashboards: sum({\"my.job.x:sum_total\"})\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", "warning"},
 		{"a record with a dash in its name that is shown", "dashboards: sum({\"job-x:sum\"})\n" + group("g", "", "{record: job-x:sum, expr: up}"), "record-unused", ""},
 		{"a record in a quoted query of a template", "dashboards: none\n" + group("g", "", "{record: job-x:sum, expr: up}", "{alert: A, expr: up == 0, annotations: {summary: 's', description: '{{ query \"{\\\"job-x:sum\\\"}\" | len }}'}}"), "record-unused", ""},
 		{"a record that is shown in single quotes", "dashboards: sum({'job-x:sum'})\n" + group("g", "", "{record: job-x:sum, expr: up}"), "record-unused", ""},
@@ -301,23 +301,23 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a record that is shown at the end of a sentence", "dashboards: see job:x:sum.\n" + group("g", "", "{record: job:x:sum, expr: up}"), "record-unused", ""},
 		{"a record with dots in its name that nothing reads", "dashboards: x:sum\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", "warning"},
 		{"the same alert of two tenants", group("g", "  source_tenants: [a]\n", alert("A", "up == 0", "")) + strings.TrimPrefix(group("h", "  source_tenants: [b]\n", alert("A", "up == 0", "")), "groups:\n"), "alert-duplicate", ""},
-		{"the same alert of the same tenants", group("g", "  source_tenants: [a, b]\n", alert("A", "up == 0", "")) + strings.TrimPrefix(group("h", "  source_tenants: [b, a]\n", alert("A", "up == 0", "")), "groups:\n"), "alert-duplicate", "fault"},
+		{"the same alert of the same tenants", group("g", "  source_tenants: [a, b]\n", alert("A", "up == 0", "")) + strings.TrimPrefix(group("h", "  source_tenants: [b, a]\n", alert("A", "up == 0", "")), "groups:\n"), "alert-duplicate", "error"},
 		{"a label that may be a number", group("g", "", "{alert: A, expr: usage > 0, annotations: {summary: '{{ $labels.quota | humanize }}', description: d}}"), "alert-template", "warning"},
-		{"a label that was summed away", group("g", "", "{alert: A, expr: sum by (pod) (unreachable_nodes) > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", "fault"},
+		{"a label that was summed away", group("g", "", "{alert: A, expr: sum by (pod) (unreachable_nodes) > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", "error"},
 		{"a label that a ruler may add to a record", group("g", "", "{record: 'kind:jobs:rate5m', expr: 'sum by (kind) (rate(jobs_total[5m]))'}", "{alert: A, expr: 'kind:jobs:rate5m > 1', annotations: {summary: '{{ $labels.cluster }}', description: d}}") + guessed, "alert-template", "warning"},
-		{"a label that is summed away of a record", group("g", "", "{record: 'kind:jobs:rate5m', expr: 'sum by (kind) (rate(jobs_total[5m]))'}", "{alert: A, expr: 'sum by (kind) (kind:jobs:rate5m) > 1', annotations: {summary: '{{ $labels.cluster }}', description: d}}") + guessed, "alert-template", "fault"},
-		{"a label that a record does not have, with known labels of the scrape", group("g", "", "{record: 'kind:jobs:rate5m', expr: 'sum by (kind) (rate(jobs_total[5m]))'}", "{alert: A, expr: 'kind:jobs:rate5m > 1', annotations: {summary: '{{ $labels.cluster }}', description: d}}"), "alert-template", "fault"},
+		{"a label that is summed away of a record", group("g", "", "{record: 'kind:jobs:rate5m', expr: 'sum by (kind) (rate(jobs_total[5m]))'}", "{alert: A, expr: 'sum by (kind) (kind:jobs:rate5m) > 1', annotations: {summary: '{{ $labels.cluster }}', description: d}}") + guessed, "alert-template", "error"},
+		{"a label that a record does not have, with known labels of the scrape", group("g", "", "{record: 'kind:jobs:rate5m', expr: 'sum by (kind) (rate(jobs_total[5m]))'}", "{alert: A, expr: 'kind:jobs:rate5m > 1', annotations: {summary: '{{ $labels.cluster }}', description: d}}"), "alert-template", "error"},
 		{"a label of the side whose missing series are filled", group("g", "", "{alert: A, expr: 'sum by (job) (up) + fill_left(0) sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ $labels.kind }}', description: d}}"), "alert-template", ""},
-		{"a label of the other side", group("g", "", "{alert: A, expr: 'sum by (job) (up) + sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ $labels.kind }}', description: d}}"), "alert-template", "fault"},
+		{"a label of the other side", group("g", "", "{alert: A, expr: 'sum by (job) (up) + sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ $labels.kind }}', description: d}}"), "alert-template", "error"},
 		{"a label that the template tests", group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ if $labels.namespace }}in {{ $labels.namespace }}{{ end }}', description: '{{ or .Labels.pod `all` }}'}}"), "alert-template", "warning"},
-		{"a label beside one that the template tests", group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ if $labels.kind }}in {{ $labels.namespace }}{{ end }}', description: d}}"), "alert-template", "fault"},
-		{"a label that absent cannot know", group("g", "", "{alert: A, expr: 'absent(up{job=~\"x.*\"})', annotations: {summary: '{{ $labels.job }}', description: d}}"), "alert-template", "fault"},
-		{"a record that reads its own last sample", group("g", "", "{record: a:b:c, expr: up * a:b:c}"), "rule-cycle", "fault"},
+		{"a label and one that the template tests", group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ if $labels.kind }}in {{ $labels.namespace }}{{ end }}', description: d}}"), "alert-template", "error"},
+		{"a label that absent cannot know", group("g", "", "{alert: A, expr: 'absent(up{job=~\"x.*\"})', annotations: {summary: '{{ $labels.job }}', description: d}}"), "alert-template", "error"},
+		{"a record that reads its own last sample", group("g", "", "{record: a:b:c, expr: up * a:b:c}"), "rule-cycle", "error"},
 		{"a record of what it may have recorded", group("g", "", "{record: a:b:c, expr: 'rate(up[5m]) + a:b:c{job=\"x\"}'}"), "rule-cycle", "warning"},
-		{"a record that selects the value that it sets", group("g", "", "{record: a:b:c, labels: {x: '1'}, expr: 'a:b:c{x=\"1\"} + up'}"), "rule-cycle", "fault"},
+		{"a record that selects the value that it sets", group("g", "", "{record: a:b:c, labels: {x: '1'}, expr: 'a:b:c{x=\"1\"} + up'}"), "rule-cycle", "error"},
 		{"a record that keeps what was there", group("g", "", "{record: a:b:c, expr: up or a:b:c}"), "rule-cycle", "warning"},
 		{"a count that begins again", group("g", "", "{record: a:b:c, expr: (a:b:c + 1) or vector(0)}"), "rule-cycle", "warning"},
-		{"both sides of or end", group("g", "", "{record: a:b:c, expr: (a:b:c + 1) or a:b:c}"), "rule-cycle", "fault"},
+		{"both sides of or end", group("g", "", "{record: a:b:c, expr: (a:b:c + 1) or a:b:c}"), "rule-cycle", "error"},
 		{"a record that remembers and reads itself", group("g", "", "{record: a:b:c, expr: 'last_over_time(a:b:c[1h]) or a:b:c'}"), "rule-cycle", "warning"},
 		{"a record that remembers and selects other series of itself", group("g", "", "{record: a:b:c, expr: 'up + a:b:c{job=\"x\"} * 2 + last_over_time(a:b:c[1h])'}"), "rule-cycle", "warning"},
 		{"two records, one of which remembers and selects other series", group("g", "", "{record: a:b:c, expr: 'up + d:e:f{job=\"x\"} * 2 + last_over_time(d:e:f[1h])'}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "warning"},
@@ -328,9 +328,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 			group("h", "", "{record: 'kind:jobs:rate5m', labels: {level: all}, expr: 'sum(kind:jobs:rate5m{instance!=\"\"})'}") + guessed, "rule-dependency", "warning"},
 		{"a record of a name whose other records have the label that it selects", group("g", "", "{record: 'kind:jobs:rate5m', expr: 'rate(jobs_total[5m])'}", "{record: 'kind:jobs:rate5m', labels: {level: all}, expr: 'sum(kind:jobs:rate5m{instance!=\"\"})'}") + guessed, "rule-cycle", ""},
 		{"a record of what is not recorded", group("g", "", "{record: a:first, expr: timestamp(up) unless a:first}"), "rule-cycle", "warning"},
-		{"a record that ends with what it is taken from", group("g", "", "{record: a:first, expr: a:first unless up}"), "rule-cycle", "fault"},
+		{"a record that ends with what it is taken from", group("g", "", "{record: a:first, expr: a:first unless up}"), "rule-cycle", "error"},
 		{"a record of its absence", group("g", "", "{record: a:abs, expr: absent(a:abs)}"), "rule-cycle", "warning"},
-		{"two records that end", group("g", "", "{record: a:b:c, expr: up * d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "fault"},
+		{"two records that end", group("g", "", "{record: a:b:c, expr: up * d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "error"},
 		{"two records that begin again", group("g", "", "{record: a:b:c, expr: up or d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "warning"},
 		{"a record that starts again through scalar", group("g", "", "{record: 'a:latch', expr: 'up > bool (5 - 2 * scalar(a:latch))'}"), "rule-cycle", "warning"},
 		{"a record that starts again with a value for missing series", group("g", "", "{record: a:b:c, expr: 'a:b:c + fill_left(0) up'}"), "rule-cycle", "warning"},
@@ -344,7 +344,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a record that reads itself over a range that is an expression", group("g", "", "{record: a:b:c, expr: 'up or last_over_time(a:b:c[step() * 5])'}"), "rule-cycle", ""},
 		{"a record that reads itself before a time that is an expression", group("g", "", "{record: a:b:c, expr: 'up + a:b:c offset (step() * 5)'}"), "rule-cycle", ""},
 		{"a record that reads itself at a fixed time", group("g", "", "{record: a:b:c, expr: 'up + a:b:c @ 1700000000'}"), "rule-cycle", ""},
-		{"a record that reads itself at the time of the evaluation", group("g", "", "{record: a:b:c, expr: 'up + a:b:c @ end()'}"), "rule-cycle", "fault"},
+		{"a record that reads itself at the time of the evaluation", group("g", "", "{record: a:b:c, expr: 'up + a:b:c @ end()'}"), "rule-cycle", "error"},
 		{"a record that reads the series of other tenants", group("g", "  source_tenants: [x]\n", "{record: a:b:c, expr: sum(a:b:c)}"), "rule-cycle", ""},
 		{"a record of other tenants' series of a record", group("g", "  source_tenants: [x]\n", "{record: a:b:c, expr: sum(d:e:f)}") + "---\n" + group("h", "", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", ""},
 		{"a group of other tenants' series that another group records", group("g", "  source_tenants: [x]\n", "{record: a:b:c, expr: sum(d:e:f)}") + "---\n" + group("h", "", "{record: d:e:f, expr: up}"), "rule-dependency", ""},
@@ -360,7 +360,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 			for _, f := range check(t, tc.src) {
 				if f.Rule == tc.rule {
 					always := slices.ContainsFunc(rulelint.Catalog(), func(r lint.Rule) bool { return r.Name == f.Rule && r.Warning })
-					got[map[bool]string{true: "warning", false: "fault"}[f.Warning || always]] = true
+					got[map[bool]string{true: "warning", false: "error"}[f.Warning || always]] = true
 				}
 			}
 			if all := strings.Join(slices.Sorted(maps.Keys(got)), " and "); all != tc.want {
@@ -370,8 +370,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 	}
 }
 
-// A rule has one finding for each group that it reads.
-func TestDependenciesAreReportedOnce(t *testing.T) {
+func TestDependenciesAreReportedOncePerGroup(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string]int{
 		"a:b:c / a:b:c": 1, "a:b:c / d:e:f": 1, "a:b:c offset 5m / a:b:c": 1, "a:b:c / a:b:c offset 5m": 1, "a:b:c offset 5m": 0, "a:b:c / g:h:i": 2,
@@ -383,7 +382,7 @@ func TestDependenciesAreReportedOnce(t *testing.T) {
 	}
 }
 
-// Generated files have thousands of rules; time that grows with their square took minutes.
+// Generated files have thousands of rules. Quadratic time would be minutes.
 func TestManyRulesTakeLinearTime(t *testing.T) { //nolint:paralleltest // it compares times
 	const few, times = 500, 8
 	readers := func(i, _ int) string { return fmt.Sprintf("{record: 'd:e:f%d', expr: 'a:b:c / a:b:c'}", i) }

@@ -1,8 +1,4 @@
-// Package grafana writes dashboards to a Grafana over its HTTP API.
-//
-// A [Client] asks first and writes then: [Client.Version] tells whether a Grafana
-// answers at all, [Client.Find] what a dashboard would replace, [Client.Folder] and
-// [Client.Save] write. How requests are sent and retried is internal/push's.
+// Package grafana saves dashboards with the HTTP API of Grafana.
 package grafana
 
 import (
@@ -14,10 +10,10 @@ import (
 	"github.com/observability-first/scaffold/internal/push"
 )
 
-// Client talks to one Grafana. It may be used concurrently.
+// Client is a client of a Grafana. It is safe for concurrent use.
 type Client struct{ transport *push.Client }
 
-// New checks the address; it asks nothing yet.
+// New checks the options. It sends no request.
 func New(o push.Options) (*Client, error) {
 	transport, err := push.New(push.Peer{
 		Name: "Grafana", Address: "https://grafana.acme.test", Instead: "use a token of a service account",
@@ -29,14 +25,14 @@ func New(o push.Options) (*Client, error) {
 	return &Client{transport}, nil
 }
 
-// request is one call of the API.
+// request is a request of the API.
 type request struct {
-	method string
-	path   []string
-	query  url.Values
-	body   any // nil for none
-	answer any // what the JSON of the answer is read into
-	what   string
+	method   string
+	path     []string
+	query    url.Values
+	body     any // nil for none
+	response any // target of the JSON response
+	what     string
 }
 
 func (c *Client) do(ctx context.Context, r request) error {
@@ -51,8 +47,8 @@ func (c *Client) do(ctx context.Context, r request) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, r.answer); err != nil {
-		return fmt.Errorf("%s: the answer of %s is not Grafana's: %w; check the address", r.what, c.transport.Address(), err)
+	if err := json.Unmarshal(text, r.response); err != nil {
+		return fmt.Errorf("%s: the response of %s is not Grafana's: %w; check the URL", r.what, c.transport.Address(), err)
 	}
 	return nil
 }

@@ -19,14 +19,14 @@ import (
 	"github.com/observability-first/scaffold/internal/push/grafana"
 )
 
-// server is a Grafana that keeps what it is sent and fails as it is told.
+// server is a fake Grafana that records requests and returns configured errors.
 type server struct {
 	*httptest.Server
 
 	mu         sync.Mutex
 	requests   []sent
-	failures   []answer          // given first, one a request
-	dashboards map[string]string // uid to the answer about it
+	failures   []fakeResponse    // returned first, one per request
+	dashboards map[string]string // uid to its response
 }
 
 type sent struct {
@@ -34,13 +34,13 @@ type sent struct {
 	Body                            map[string]any
 }
 
-type answer struct {
+type fakeResponse struct {
 	status int
 	body   string
 	header map[string]string
 }
 
-func newServer(t *testing.T, failures ...answer) *server {
+func newServer(t *testing.T, failures ...fakeResponse) *server {
 	t.Helper()
 	s := &server{failures: failures, dashboards: map[string]string{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.handle))
@@ -59,7 +59,7 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.requests = append(s.requests, got)
-	reply := answer{status: http.StatusOK}
+	reply := fakeResponse{status: http.StatusOK}
 	switch key := r.Method + " " + r.URL.Path; {
 	case len(s.failures) > 0:
 		reply, s.failures = s.failures[0], s.failures[1:]
@@ -74,7 +74,7 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request) {
 	case s.dashboards[r.URL.Path] != "":
 		reply.body = s.dashboards[r.URL.Path]
 	default:
-		reply = answer{status: http.StatusNotFound, body: `{"message":"Not found"}`}
+		reply = fakeResponse{status: http.StatusNotFound, body: `{"message":"Not found"}`}
 	}
 	for name, value := range reply.header {
 		w.Header().Set(name, value)
@@ -83,7 +83,7 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, reply.body)
 }
 
-// client talks to the server and notes how long it would have waited.
+// client returns a client of the server and records its waits.
 func (s *server) client(t *testing.T, token string) (*grafana.Client, *[]time.Duration) {
 	t.Helper()
 	var waits []time.Duration
@@ -99,7 +99,7 @@ func (s *server) client(t *testing.T, token string) (*grafana.Client, *[]time.Du
 
 const dashboard = `{"id":7,"uid":"orders-overview","title":"orders / Overview","version":3,"panels":[]}`
 
-func TestSaveSendsWhatGrafanaWants(t *testing.T) {
+func TestSave(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	c, _ := s.client(t, "secret\n")
@@ -122,7 +122,7 @@ func TestSaveSendsWhatGrafanaWants(t *testing.T) {
 	}
 }
 
-func TestFoldersAreFoundBeforeTheyAreMade(t *testing.T) {
+func TestFolderIsCreatedOnce(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	c, _ := s.client(t, "")
@@ -141,7 +141,7 @@ func TestFoldersAreFoundBeforeTheyAreMade(t *testing.T) {
 	}
 }
 
-func TestFindTellsWhatWouldBeReplaced(t *testing.T) {
+func TestFind(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.dashboards["/api/dashboards/uid/orders-slo"] = `{"meta":{"provisioned":true,"folderUid":"f"},"dashboard":{}}`
@@ -156,9 +156,9 @@ func TestFindTellsWhatWouldBeReplaced(t *testing.T) {
 	}
 }
 
-func TestWhatMayPassIsTriedAgain(t *testing.T) {
+func TestTemporaryErrorsAreRetried(t *testing.T) {
 	t.Parallel()
-	for name, failure := range map[string]answer{
+	for name, failure := range map[string]fakeResponse{
 		"too many requests": {status: 429, header: map[string]string{"Retry-After": "7"}},
 		"a broken balancer": {status: 502, body: "<html>"},
 		"a restart":         {status: 503},
@@ -181,13 +181,13 @@ func TestWhatMayPassIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestItGivesUpInTheEnd(t *testing.T) {
+func TestRetriesAreLimited(t *testing.T) {
 	t.Parallel()
-	down := answer{status: 503}
+	down := fakeResponse{status: 503}
 	s := newServer(t, down, down, down, down, down, down)
 	c, waits := s.client(t, "")
 	_, err := c.Version(t.Context())
-	const want = "ask for the version: grafana says 503: try again later, then look at Grafana's log (tried 5 times)"
+	const want = "read the version: grafana responded 503: try again later, or check the log of Grafana (tried 5 times)"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
@@ -201,20 +201,20 @@ func TestItGivesUpInTheEnd(t *testing.T) {
 	}
 }
 
-func TestNobodyAnswers(t *testing.T) {
+func TestNoServer(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.Close()
 	c, waits := s.client(t, "")
 	_, err := c.Version(t.Context())
-	if err == nil || !strings.HasSuffix(err.Error(), "is Grafana running there? (tried 5 times)") || len(*waits) != 4 {
+	if err == nil || !strings.HasSuffix(err.Error(), "check that Grafana is running (tried 5 times)") || len(*waits) != 4 {
 		t.Errorf("got %v after waits of %v", err, *waits)
 	}
 }
 
-func TestItStopsWhenItIsTold(t *testing.T) {
+func TestCanceledContextStopsRetries(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, answer{status: 503}, answer{status: 503})
+	s := newServer(t, fakeResponse{status: 503}, fakeResponse{status: 503})
 	ctx, stop := context.WithCancelCause(t.Context())
 	enough := errors.New("the user had enough")
 	c, err := grafana.New(push.Options{URL: s.URL, Wait: func(ctx context.Context, _ time.Duration) error {
@@ -229,33 +229,33 @@ func TestItStopsWhenItIsTold(t *testing.T) {
 	}
 }
 
-func TestRefusalsSayWhatToDo(t *testing.T) {
+func TestErrorsHaveAdvice(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		token string
-		give  answer
+		give  fakeResponse
 		want  string
 	}{
-		"no token": {"", answer{status: 401, body: `{"message":"Unauthorized"}`},
-			"grafana says 401 (Unauthorized): it wants a token; make one for a service account with the role Editor and set GRAFANA_TOKEN or --token-file"},
-		"wrong token": {"x", answer{status: 401, body: `{"message":"Invalid API key"}`},
-			"grafana says 401 (Invalid API key): the token is wrong or has expired; make a new one for a service account and set GRAFANA_TOKEN or --token-file"},
-		"weak token": {"x", answer{status: 403, body: `{"message":"Access denied"}`},
-			"grafana says 403 (Access denied): the token may not do this; give its service account the role Editor, or Edit on the folder"},
-		"wrong address": {"x", answer{status: 404, body: "<html>"},
-			"grafana says 404: there is no such thing at URL; check the address, its path included"},
-		"same title": {"x", answer{status: 412, body: `{"status":"name-exists","message":"exists"}`},
-			"grafana says 412 (exists): another dashboard of the folder has this title; rename or delete that one, or choose another --folder"},
-		"same moment": {"x", answer{status: 412, body: `{"status":"version-mismatch","message":"changed"}`},
-			"grafana says 412 (changed): somebody changed the dashboard at the same moment; push again"},
-		"of a plugin": {"x", answer{status: 412, body: `{"status":"plugin-dashboard"}`},
-			"grafana says 412: the dashboard belongs to a plugin; give yours another uid"},
-		"provisioned": {"x", answer{status: 400, body: `{"message":"Cannot save provisioned dashboard"}`},
-			"grafana says 400 (Cannot save provisioned dashboard): it loads this dashboard from a file; change the file that provisions it, or remove the provider first"},
-		"old": {"x", answer{status: 400, body: `{"message":"bad request data"}`},
-			"grafana says 400 (bad request data): the dashboard is not what this Grafana takes; dashboards are made for version 11 and newer"},
-		"moved": {"x", answer{status: 302, header: map[string]string{"Location": "/login"}},
-			"grafana says 302: it is served at /login; use that address"},
+		"no token": {"", fakeResponse{status: 401, body: `{"message":"Unauthorized"}`},
+			"grafana responded 401 (Unauthorized): a token is required; create one for a service account with the role Editor, and set GRAFANA_TOKEN or --token-file"},
+		"wrong token": {"x", fakeResponse{status: 401, body: `{"message":"Invalid API key"}`},
+			"grafana responded 401 (Invalid API key): the token is invalid or has expired; create a new one for a service account, and set GRAFANA_TOKEN or --token-file"},
+		"weak token": {"x", fakeResponse{status: 403, body: `{"message":"Access denied"}`},
+			"grafana responded 403 (Access denied): the token has no permission; grant its service account the role Editor, or Edit on the folder"},
+		"wrong address": {"x", fakeResponse{status: 404, body: "<html>"},
+			"grafana responded 404: not found at ADDRESS; check the URL and its path"},
+		"same title": {"x", fakeResponse{status: 412, body: `{"status":"name-exists","message":"exists"}`},
+			"grafana responded 412 (exists): another dashboard in the folder has this title; rename or delete it, or choose another --folder"},
+		"same moment": {"x", fakeResponse{status: 412, body: `{"status":"version-mismatch","message":"changed"}`},
+			"grafana responded 412 (changed): the dashboard was changed concurrently; push again"},
+		"of a plugin": {"x", fakeResponse{status: 412, body: `{"status":"plugin-dashboard"}`},
+			"grafana responded 412: a dashboard of a plugin has this uid; use another uid"},
+		"provisioned": {"x", fakeResponse{status: 400, body: `{"message":"Cannot save provisioned dashboard"}`},
+			"grafana responded 400 (Cannot save provisioned dashboard): the dashboard is provisioned from a file; change that file, or remove the provider"},
+		"old": {"x", fakeResponse{status: 400, body: `{"message":"bad request data"}`},
+			"grafana responded 400 (bad request data): this Grafana rejects the dashboard; generated dashboards need version 11 or newer"},
+		"moved": {"x", fakeResponse{status: 302, header: map[string]string{"Location": "/login"}},
+			"grafana responded 302: redirected to /login; use that URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -265,7 +265,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			if err == nil {
 				t.Fatal("it was taken")
 			}
-			want := "save dashboard orders-overview: " + strings.ReplaceAll(tc.want, "URL", s.URL)
+			want := "save dashboard orders-overview: " + strings.ReplaceAll(tc.want, "ADDRESS", s.URL)
 			if err.Error() != want {
 				t.Errorf("got  %s\nwant %s", err, want)
 			}
@@ -276,12 +276,12 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	}
 }
 
-func TestAddressesThatAreNone(t *testing.T) {
+func TestInvalidURLs(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
-		"grafana.acme.test":      `invalid grafana address "grafana.acme.test"; write one such as https://grafana.acme.test`,
-		"ftp://x":                `invalid grafana address "ftp://x"; write one such as https://grafana.acme.test`,
-		"https://me:secret@acme": "grafana address holds a user; leave it out and use a token of a service account",
+		"grafana.acme.test":      `invalid grafana URL "grafana.acme.test"; write one such as https://grafana.acme.test`,
+		"ftp://x":                `invalid grafana URL "ftp://x"; write one such as https://grafana.acme.test`,
+		"https://me:secret@acme": "the grafana URL has a user; remove it and use a token of a service account",
 	} {
 		if _, err := grafana.New(push.Options{URL: address}); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", address, err, want)
@@ -289,28 +289,28 @@ func TestAddressesThatAreNone(t *testing.T) {
 	}
 }
 
-func TestSomethingElseAnswers(t *testing.T) {
+func TestOtherServersAreRejected(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		"<html>":          "ask for the version: the answer of URL is not Grafana's: invalid character '<' looking for beginning of value; check the address",
-		`{"status":"up"}`: "ask for the version: what answers at URL is not Grafana; check the address",
+		"<html>":          "read the version: the response of ADDRESS is not Grafana's: invalid character '<' looking for beginning of value; check the URL",
+		`{"status":"up"}`: "read the version: the server at ADDRESS is not Grafana; check the URL",
 	} {
-		s := newServer(t, answer{status: 200, body: body})
+		s := newServer(t, fakeResponse{status: 200, body: body})
 		c, _ := s.client(t, "")
-		if _, err := c.Version(t.Context()); err == nil || err.Error() != strings.ReplaceAll(want, "URL", s.URL) {
+		if _, err := c.Version(t.Context()); err == nil || err.Error() != strings.ReplaceAll(want, "ADDRESS", s.URL) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }
 
-func TestFilesThatAreNoDashboards(t *testing.T) {
+func TestOtherFilesAreRejected(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]string{
-		`{`:                       "no dashboard JSON: unexpected end of JSON input",
-		`[]`:                      "no dashboard JSON: it holds an array where a dashboard has something else",
-		`{"title":"x"}`:           "it has no uid, so that each push would make another dashboard; set one",
-		`{"uid":"x"}`:             "it has no title, which Grafana wants; set one",
-		`{"kind":"Dashboard"}`:    "it is a resource of the newer kind; push takes classic dashboard JSON",
+		`{`:                       "not dashboard JSON: unexpected end of JSON input",
+		`[]`:                      "not dashboard JSON: unexpected array; export the dashboard again",
+		`{"title":"x"}`:           "the dashboard has no uid, so each push would create another one; set a uid",
+		`{"uid":"x"}`:             "the dashboard has no title; set one",
+		`{"kind":"Dashboard"}`:    "not classic dashboard JSON but a resource; export the dashboard as classic JSON",
 		`{"uid":"x","title":"y"}`: "",
 	} {
 		_, err := grafana.ReadHead([]byte(src))

@@ -13,62 +13,61 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// Version is the version of the Grafana that answers, as in 13.2.3. It is empty
-// when Grafana keeps it to itself.
+// Version returns the version of Grafana, as in 13.2.3. It is empty if Grafana hides it.
 func (c *Client) Version(ctx context.Context) (string, error) {
-	var answer struct {
+	var response struct {
 		Version  string  `json:"version"`
 		Database *string `json:"database"`
 	}
-	err := c.do(ctx, request{method: http.MethodGet, path: []string{"api", "health"}, answer: &answer, what: "ask for the version"})
-	if err == nil && answer.Database == nil {
-		return "", fmt.Errorf("ask for the version: what answers at %s is not Grafana; check the address", c.transport.Address())
+	err := c.do(ctx, request{method: http.MethodGet, path: []string{"api", "health"}, response: &response, what: "read the version"})
+	if err == nil && response.Database == nil {
+		return "", fmt.Errorf("read the version: the server at %s is not Grafana; check the URL", c.transport.Address())
 	}
-	return answer.Version, err
+	return response.Version, err
 }
 
-// Existing is a dashboard that Grafana has.
+// Existing is a dashboard in Grafana.
 type Existing struct {
 	Found       bool
-	Provisioned bool // loaded from a file, so that it cannot be saved
+	Provisioned bool // loaded from a file and read-only
 	FolderUID   string
 }
 
-// Find looks up what a dashboard with the uid would replace.
+// Find returns the dashboard with the uid.
 func (c *Client) Find(ctx context.Context, uid string) (Existing, error) {
-	var answer struct {
+	var response struct {
 		Meta struct {
 			Provisioned bool   `json:"provisioned"`
 			FolderUID   string `json:"folderUid"`
 		} `json:"meta"`
 	}
 	err := c.do(ctx, request{
-		method: http.MethodGet, path: []string{"api", "dashboards", "uid", uid}, answer: &answer, what: "look up dashboard " + uid,
+		method: http.MethodGet, path: []string{"api", "dashboards", "uid", uid}, response: &response, what: "look up dashboard " + uid,
 	})
 	if push.IsNotFound(err) {
 		return Existing{}, nil
 	}
-	return Existing{Found: err == nil, Provisioned: answer.Meta.Provisioned, FolderUID: answer.Meta.FolderUID}, err
+	return Existing{Found: err == nil, Provisioned: response.Meta.Provisioned, FolderUID: response.Meta.FolderUID}, err
 }
 
-// folder is one of Grafana's folders.
+// folder is a Grafana folder.
 type folder struct {
 	UID   string `json:"uid"`
 	Title string `json:"title"`
 }
 
-// maxFolders is the most that Grafana lists at once.
+// maxFolders is Grafana's maximum page size.
 const maxFolders = 1000
 
-// FindFolder gives the uid of the folder with the title, empty if there is none.
+// FindFolder returns the uid of the folder with the title, empty if there is none.
 func (c *Client) FindFolder(ctx context.Context, title string) (string, error) {
-	var answer []folder
+	var response []folder
 	query := url.Values{"limit": {strconv.Itoa(maxFolders)}}
-	err := c.do(ctx, request{method: http.MethodGet, path: []string{"api", "folders"}, query: query, answer: &answer, what: "list folders"})
+	err := c.do(ctx, request{method: http.MethodGet, path: []string{"api", "folders"}, query: query, response: &response, what: "list folders"})
 	if err != nil {
 		return "", err
 	}
-	for _, f := range answer {
+	for _, f := range response {
 		if f.Title == title {
 			return f.UID, nil
 		}
@@ -76,8 +75,7 @@ func (c *Client) FindFolder(ctx context.Context, title string) (string, error) {
 	return "", nil
 }
 
-// Folder gives the uid of the folder with the title and makes it if there is
-// none.
+// Folder returns the uid of the folder with the title, and creates it if there is none.
 func (c *Client) Folder(ctx context.Context, title string) (string, error) {
 	uid, err := c.FindFolder(ctx, title)
 	if err != nil || uid != "" {
@@ -85,20 +83,20 @@ func (c *Client) Folder(ctx context.Context, title string) (string, error) {
 	}
 	var made folder
 	err = c.do(ctx, request{
-		method: http.MethodPost, path: []string{"api", "folders"}, body: map[string]string{"title": title}, answer: &made,
-		what: fmt.Sprintf("make folder %q", title),
+		method: http.MethodPost, path: []string{"api", "folders"}, body: map[string]string{"title": title}, response: &made,
+		what: fmt.Sprintf("create folder %q", title),
 	})
 	return made.UID, err
 }
 
-// Dashboard is a dashboard to write.
+// Dashboard is a dashboard to save.
 type Dashboard struct {
 	JSON      json.RawMessage // classic dashboard JSON with a uid
 	FolderUID string          // empty for the general folder
-	Message   string          // what the history of the dashboard says about this version
+	Message   string          // message in the history of the dashboard
 }
 
-// Head is what identifies a dashboard.
+// Head identifies a dashboard.
 type Head struct {
 	UID   string `json:"uid"`
 	Title string `json:"title"`
@@ -106,12 +104,12 @@ type Head struct {
 
 // Errors of files that are not dashboards.
 var (
-	ErrNoUID   = errors.New("it has no uid, so that each push would make another dashboard; set one")
-	ErrNoTitle = errors.New("it has no title, which Grafana wants; set one")
-	ErrKind    = errors.New("it is a resource of the newer kind; push takes classic dashboard JSON")
+	ErrNoUID   = errors.New("the dashboard has no uid, so each push would create another one; set a uid")
+	ErrNoTitle = errors.New("the dashboard has no title; set one")
+	ErrKind    = errors.New("not classic dashboard JSON but a resource; export the dashboard as classic JSON")
 )
 
-// ReadHead reads what identifies a dashboard, and refuses what is none.
+// ReadHead reads uid and title of a dashboard. It rejects other formats.
 func ReadHead(src []byte) (Head, error) {
 	var dashboard struct {
 		Head
@@ -120,13 +118,13 @@ func ReadHead(src []byte) (Head, error) {
 	}
 	err := json.Unmarshal(src, &dashboard)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return Head{}, fmt.Errorf("no dashboard JSON: it holds an %s where a dashboard has something else", wrong.Value)
+		return Head{}, fmt.Errorf("not dashboard JSON: unexpected %s; export the dashboard again", wrong.Value)
 	}
 	if err != nil && !userfile.IsJSON(src) {
-		return Head{}, errors.New("no dashboard JSON; export the dashboard again, or pass another file")
+		return Head{}, errors.New("not dashboard JSON; export the dashboard again, or pass another file")
 	}
 	if err != nil {
-		return Head{}, fmt.Errorf("no dashboard JSON: %w", err)
+		return Head{}, fmt.Errorf("not dashboard JSON: %w", err)
 	}
 	switch {
 	case dashboard.Kind != "":
@@ -139,10 +137,10 @@ func ReadHead(src []byte) (Head, error) {
 	return dashboard.Head, nil
 }
 
-// ErrProvisioned is a dashboard that Grafana loads from a file.
+// ErrProvisioned is the error of a dashboard that Grafana loads from a file.
 var ErrProvisioned = errors.New(provisioned)
 
-// Save writes a dashboard over the one with its uid and gives its address.
+// Save creates or replaces the dashboard with the uid and returns its URL.
 func (c *Client) Save(ctx context.Context, b Dashboard) (string, error) {
 	head, err := ReadHead(b.JSON)
 	if err != nil {
@@ -152,14 +150,14 @@ func (c *Client) Save(ctx context.Context, b Dashboard) (string, error) {
 	if err := json.Unmarshal(b.JSON, &dashboard); err != nil {
 		return "", fmt.Errorf("save dashboard %s: %w", head.UID, err)
 	}
-	// A number from another Grafana would overwrite a stranger's dashboard.
+	// An id of another Grafana would overwrite a different dashboard.
 	dashboard["id"] = json.RawMessage("null")
 	delete(dashboard, "version")
 	var saved struct {
 		URL string `json:"url"`
 	}
 	err = c.do(ctx, request{
-		method: http.MethodPost, path: []string{"api", "dashboards", "db"}, answer: &saved, what: "save dashboard " + head.UID,
+		method: http.MethodPost, path: []string{"api", "dashboards", "db"}, response: &saved, what: "save dashboard " + head.UID,
 		body: map[string]any{"dashboard": dashboard, "folderUid": b.FolderUID, "overwrite": true, "message": b.Message},
 	})
 	if err != nil {

@@ -11,23 +11,22 @@ import (
 	"github.com/observability-first/scaffold/internal/push"
 )
 
-// TokenVariable is where the token comes from.
+// TokenVariable is the environment variable of the token.
 const TokenVariable = "MIMIR_TOKEN"
 
-// explain reads why Mimir did not do it, and is the one place that knows what to
-// do about it.
-func (c *Client) explain(r push.Refusal, need Need) (message, advice string) {
+// explain returns Mimir's message and advice.
+func (c *Client) explain(r push.ErrorResponse, need Need) (message, advice string) {
 	message = words(r.Text)
 	switch r.Status {
 	case http.StatusUnauthorized:
 		return message, unauthorized(r, message)
 	case http.StatusForbidden:
 		if strings.Contains(message, "namespace is protected") {
-			return message, "whoever runs Mimir lists it in ruler_protected_namespaces; choose another --namespace, or ask them"
+			return message, "Mimir's ruler_protected_namespaces has this namespace; choose another --namespace, or ask the operators of Mimir"
 		}
-		return message, "the token may not change rules" + c.ofTenant() + "; give it the right to, or set another in " + TokenVariable + " or --token-file"
+		return message, "the token has no permission to change rules" + c.ofTenant() + "; grant it, or set another token in " + TokenVariable + " or --token-file"
 	case http.StatusNotFound:
-		return message, "there is no ruler at " + r.Address + "/" + strings.Join(c.path(), "/") +
+		return message, "no ruler at " + r.Address + "/" + strings.Join(c.path(), "/") +
 			"; check that Mimir runs its ruler with the API enabled (-ruler.enable-api), and that --prefix is its -http.prometheus-http-prefix"
 	case http.StatusBadRequest:
 		return message, c.badRequest(message, need)
@@ -35,18 +34,17 @@ func (c *Client) explain(r push.Refusal, need Need) (message, advice string) {
 	return message, ""
 }
 
-func unauthorized(r push.Refusal, message string) string {
+func unauthorized(r push.ErrorResponse, message string) string {
 	switch {
 	case strings.Contains(message, "no org id"):
-		return "it keeps tenants apart; name yours with --tenant or SCAFFOLD_MIMIR_TENANT"
+		return "a tenant is required; set --tenant or SCAFFOLD_MIMIR_TENANT"
 	case r.Authorized:
-		return "the token is wrong or has expired; set another in " + TokenVariable + " or --token-file, with --user if it is a password"
+		return "the token is invalid or has expired; set another in " + TokenVariable + " or --token-file, with --user if it is a password"
 	}
-	return "it wants a token; set " + TokenVariable + " or --token-file, with --user if it is a password"
+	return "a token is required; set " + TokenVariable + " or --token-file, with --user if it is a password"
 }
 
-// limits are the words in which Mimir says that a tenant has too much, with the
-// numbers that it allows and that it would have had.
+// limits matches Mimir's message of an exceeded limit, with the limit and the actual number.
 const limits = `per-user %s limit \(limit: (\d+) actual: (\d+)\) exceeded`
 
 func (c *Client) badRequest(message string, need Need) string {
@@ -57,9 +55,9 @@ func (c *Client) badRequest(message string, need Need) string {
 		return c.raise("ruler_max_rule_groups_per_tenant", limit, actual+max(0, need.Groups-1), "groups")
 	}
 	if strings.Contains(message, "no valid org id") {
-		return "the tenant is no name that Mimir takes; check --tenant or SCAFFOLD_MIMIR_TENANT"
+		return "invalid tenant name; check --tenant or SCAFFOLD_MIMIR_TENANT"
 	}
-	return "the group is not what this Mimir takes; look at what it says, and at its version"
+	return "this Mimir rejects the group; check its message and version"
 }
 
 func exceeded(what, message string) (limit, actual int, over bool) {
@@ -75,10 +73,9 @@ func exceeded(what, message string) (limit, actual int, over bool) {
 	return limit, actual, err == nil
 }
 
-// raise is what to tell whoever runs Mimir. A limit belongs to a tenant, so that
-// the others need not change.
+// raise returns the advice to raise a limit of the tenant.
 func (c *Client) raise(name string, limit, need int, what string) string {
-	return fmt.Sprintf("this Mimir takes %d %s and this push needs %d; tell whoever runs it to set the limit %s to at least %d%s, then push again",
+	return fmt.Sprintf("the limit is %d %s, but this push needs %d; ask the operators of Mimir to set %s to at least %d%s, then push again",
 		limit, what, need, name, need, c.ofTenant())
 }
 
@@ -89,13 +86,13 @@ func (c *Client) ofTenant() string {
 	return fmt.Sprintf(" of tenant %q", c.tenant)
 }
 
-// words are those of the server: plain text or JSON, never a page of a proxy.
+// words returns the server's message in plain text or JSON, empty for a page of a proxy.
 func words(text []byte) string {
-	var answer struct {
+	var response struct {
 		Error string `json:"error"`
 	}
-	if err := json.Unmarshal(text, &answer); err == nil {
-		return answer.Error
+	if err := json.Unmarshal(text, &response); err == nil {
+		return response.Error
 	}
 	plain := strings.Join(strings.Fields(string(text)), " ")
 	if strings.HasPrefix(plain, "<") {

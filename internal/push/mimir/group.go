@@ -14,25 +14,25 @@ import (
 	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
-// Group is a group of rules in a namespace.
+// Group is a rule group in a namespace.
 type Group struct {
 	Namespace, Name string
-	Rules           int // how many
+	Rules           int // number of rules
 
 	body *yaml.Node // without aliases and comments
 }
 
-// YAML is the group as Mimir's API takes it: one group, without its namespace.
+// YAML returns the group in the format of Mimir's API, without the namespace.
 func (g Group) YAML() ([]byte, error) { return yaml.Marshal(g.body) }
 
-// Equal says whether both groups mean the same: durations may be written
-// differently, queries too, and what is empty may be left out.
+// Equal reports whether both groups have the same meaning. It ignores the notation of durations and
+// queries, and empty values.
 func (g Group) Equal(other Group) bool {
 	return reflect.DeepEqual(meaning(g.body), meaning(other.body))
 }
 
-// Read gives the groups of a rule file and the namespace that the file names;
-// groups without one are put into the given one.
+// Read returns the groups of a rule file. They are in the namespace of the file, or else in the given
+// one.
 func Read(src []byte, namespace string) ([]Group, error) {
 	root, err := document(src)
 	if err != nil || root == nil {
@@ -51,14 +51,14 @@ func Read(src []byte, namespace string) ([]Group, error) {
 	return groups(list, namespace)
 }
 
-// parseNamespaces reads the answer of the ruler: groups by namespace.
+// parseNamespaces parses a response of the ruler: groups by namespace.
 func parseNamespaces(src []byte) (map[string][]Group, error) {
 	root, err := document(src)
 	if err != nil {
 		return nil, err
 	}
 	if root == nil || root.Kind != yaml.MappingNode {
-		return nil, errors.New("no YAML of namespaces")
+		return nil, errors.New("not YAML with namespaces")
 	}
 	all := map[string][]Group{}
 	for i := 0; i+1 < len(root.Content); i += 2 {
@@ -72,7 +72,7 @@ func parseNamespaces(src []byte) (map[string][]Group, error) {
 
 func groups(list *yaml.Node, namespace string) ([]Group, error) {
 	if list.Kind != yaml.SequenceNode {
-		return nil, errors.New("no list of groups")
+		return nil, errors.New("groups are not a list")
 	}
 	var all []Group
 	for _, body := range list.Content {
@@ -89,41 +89,40 @@ func groups(list *yaml.Node, namespace string) ([]Group, error) {
 	return all, nil
 }
 
-// document reads YAML and puts what aliases stand for in their place, so that
-// each group stands alone. Nothing gives nil.
+// document parses YAML and replaces aliases by their values, so that groups are independent. It
+// returns nil for an empty document.
 func document(src []byte) (*yaml.Node, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(src, &doc); err != nil {
-		return nil, fmt.Errorf("no YAML: %w", err)
+		return nil, fmt.Errorf("not YAML: %w", err)
 	}
 	if len(doc.Content) == 0 {
-		return nil, nil //nolint:nilnil // an empty file holds no group, which is no mistake
+		return nil, nil //nolint:nilnil // an empty file has no groups
 	}
 	left := maxNodes
-	return alone(doc.Content[0], &left, maxDepth)
+	return withoutAliases(doc.Content[0], &left, maxDepth)
 }
 
-// Bounds of a document. Aliases may grow it to about forty thousand rules; rules
-// are six levels deep, and the indentation of what is far deeper grows with the
-// square.
+// Limits of a document: about forty thousand rules. Rules have six levels; the indentation of much
+// deeper values is quadratic.
 const (
 	maxNodes = 1 << 20
 	maxDepth = 50
 )
 
-func alone(n *yaml.Node, left *int, depth int) (*yaml.Node, error) {
+func withoutAliases(n *yaml.Node, left *int, depth int) (*yaml.Node, error) {
 	if depth == 0 {
-		return nil, fmt.Errorf("more than %d levels deep, which rules never are", maxDepth)
+		return nil, fmt.Errorf("more than %d levels deep; write the rules without aliases", maxDepth)
 	}
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
 	if *left--; *left < 0 {
-		return nil, fmt.Errorf("more than %d values with what its aliases stand for; make several files of it", maxNodes)
+		return nil, fmt.Errorf("more than %d values including aliases; split the file", maxNodes)
 	}
 	own := &yaml.Node{Kind: n.Kind, Style: n.Style, Tag: n.Tag, Value: n.Value}
 	for _, child := range n.Content {
-		c, err := alone(child, left, depth-1)
+		c, err := withoutAliases(child, left, depth-1)
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +131,7 @@ func alone(n *yaml.Node, left *int, depth int) (*yaml.Node, error) {
 	return own, nil
 }
 
-// at is the value of a key, or nil.
+// at returns the value of a key, or nil.
 func at(n *yaml.Node, key string) *yaml.Node {
 	if n.Kind != yaml.MappingNode {
 		return nil
@@ -145,10 +144,10 @@ func at(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// meaning is a group in a form that compares.
+// meaning returns a comparable form of a group.
 func meaning(group *yaml.Node) map[string]any {
 	all := keys(group, "interval", "query_offset", "evaluation_delay")
-	// Mimir keeps no difference between an offset of zero and none.
+	// For Mimir, an offset of zero and none are the same.
 	dropZero(all, "interval", "query_offset", "evaluation_delay")
 	rules := at(group, "rules")
 	if rules == nil {
@@ -171,7 +170,7 @@ func ruleMeaning(rule *yaml.Node) map[string]any {
 	return all
 }
 
-// dropZero leaves out durations for which zero and nothing are the same.
+// dropZero removes durations of zero.
 func dropZero(all map[string]any, durations ...string) {
 	for _, key := range durations {
 		if all[key] == model.Duration(0) {
@@ -180,7 +179,7 @@ func dropZero(all map[string]any, durations ...string) {
 	}
 }
 
-// keys takes a mapping as it is, but for durations and what is empty.
+// keys returns a mapping with parsed durations and without empty values.
 func keys(n *yaml.Node, durations ...string) map[string]any {
 	all := map[string]any{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -196,8 +195,7 @@ func keys(n *yaml.Node, durations ...string) map[string]any {
 	return all
 }
 
-// plain is a value as text, since labels and annotations are text whatever YAML
-// makes of them.
+// plain returns a value with scalars as text, since labels and annotations are text.
 func plain(n *yaml.Node) any {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -219,8 +217,7 @@ func plain(n *yaml.Node) any {
 	return n.Value
 }
 
-// queryMeaning is a query as Prometheus would write it; what it cannot read
-// stays as it is.
+// queryMeaning returns a query in Prometheus's format, or unchanged if it does not parse.
 func queryMeaning(expr string) string {
 	tree, err := promql.Parse(expr)
 	if err != nil {

@@ -1,10 +1,8 @@
-// Package dashboardfile reads a dashboard as Grafana's classic JSON has it, whoever wrote
-// it: what it asks of which data source, and where in the file.
+// Package dashboardfile reads the queries of Grafana dashboards in classic JSON, with their places
+// in the file.
 //
-// It is strict about nothing that a reader of queries does not need: a dashboard of
-// another version of Grafana, with fields of plugins and values of an unexpected
-// kind, reads all the same. What is no classic dashboard is refused with what to do
-// instead, since a guess would check half of it and say that all is well.
+// It ignores unknown fields and values of unexpected types, so that it reads dashboards of all
+// Grafana versions. It rejects other formats, since it would miss queries in them.
 package dashboardfile
 
 import (
@@ -15,69 +13,67 @@ import (
 	"strings"
 )
 
-// Dashboard is one dashboard.
+// Dashboard is a Grafana dashboard.
 type Dashboard struct {
 	File, UID, Title string
 	Tags             []string
-	Editable         bool // true where the file does not say, as in Grafana
+	Editable         bool // default true, as in Grafana
 	Refresh          string
 	Variables        []Variable
-	Inputs           []string // that Grafana asks for at the import, by their names
-	// Panels stand in reading order, those of rows among them, open or collapsed.
-	// A row itself is none: its title is Panel.Row.
+	Inputs           []string // names of the inputs at the import
+	// Panels are in reading order, including those of open and collapsed rows. A row is not a
+	// panel; Panel.Row has its title.
 	Panels []Panel
 	Links  []Link
-	// Annotations have their name for a RefID.
+	// Annotations have their name as RefID.
 	Annotations []Target
 }
 
-// Variable is one template variable.
+// Variable is a template variable.
 type Variable struct {
 	Name, Type, Query, Label string
 	Datasource               Datasource
 	Multi, IncludeAll        bool
 	Refresh                  int      // 0 never, 1 when the dashboard loads, 2 when the time range changes
-	Current                  []string // the values that the file has chosen
+	Current                  []string // selected values
 	Line, Column             int
 }
 
-// Panel is one panel.
+// Panel is a panel.
 type Panel struct {
 	ID                             int
-	Type, Title, Description, Unit string // Unit as Grafana names it
+	Type, Title, Description, Unit string // Unit is Grafana's name
 	Datasource                     Datasource
 	Targets                        []Target
-	Links                          []Link // the panel's and the data links of its fields, overrides included
-	Row                            string // title of the row that it stands in
-	Library                        bool   // its queries are in Grafana and not in the file
-	Transformed                    bool   // transformations stand between queries and picture
-	Units                          bool   // some of the fields have another unit, from an override or a second axis
-	Line, Column                   int    // where the panel begins
+	Links                          []Link // panel links and data links, including those of overrides
+	Row                            string // title of its row
+	Library                        bool   // a library panel, whose queries are in Grafana
+	Transformed                    bool   // it has transformations
+	Units                          bool   // some fields have another unit, from an override or a second axis
+	Line, Column                   int    // start of the panel
 }
 
-// Target is one query.
+// Target is a query.
 type Target struct {
 	RefID string
-	// Expr is PromQL, LogQL, TraceQL or a selector of profiles, whatever key of
-	// the file holds it.
+	// Expr is PromQL, LogQL, TraceQL or a selector of profiles.
 	Expr                      string
-	Datasource                Datasource // the panel's where the target has none
+	Datasource                Datasource // default: that of the panel
 	Instant, Exemplar, Hidden bool
 	Format, ProfileType       string
-	Line, Column              int // of Expr, or where the target begins
+	Line, Column              int // of Expr, or start of the target
 }
 
-// Datasource names a data source. A file of an old Grafana has a name alone,
-// which is the UID then.
+// Datasource identifies a data source. Old Grafana versions write only a name, which is UID then.
 type Datasource struct{ Type, UID string }
 
-// Link leads somewhere; DashboardUID says which dashboard, if it is one.
+// Link is a link. DashboardUID is empty for links to other pages.
 type Link struct {
 	Title, URL   string
 	DashboardUID string
 }
 
-// Parse reads a dashboard. Name is what errors call the file.
+// Parse reads a dashboard. Name is the file name in errors.
 func Parse(name string, src []byte) (Dashboard, error) {
 	root, err := parse(name, src)
 	if err != nil {
@@ -112,7 +108,7 @@ func Parse(name string, src []byte) (Dashboard, error) {
 	return b, nil
 }
 
-// resolve gives data sources that a variable chooses the type that the variable has.
+// resolve sets the type of data sources that are variables.
 func resolve(b *Dashboard) {
 	types := map[string]string{}
 	for _, v := range b.Variables {
@@ -120,49 +116,49 @@ func resolve(b *Dashboard) {
 			types[v.Name] = v.Query
 		}
 	}
-	give := func(d *Datasource) {
+	set := func(d *Datasource) {
 		if d.Type == "" && grafanaVariable.FindString(d.UID) == d.UID {
 			d.Type = types[variableName(d.UID)]
 		}
 	}
 	for i := range b.Variables {
-		give(&b.Variables[i].Datasource)
+		set(&b.Variables[i].Datasource)
 	}
 	for i := range b.Annotations {
-		give(&b.Annotations[i].Datasource)
+		set(&b.Annotations[i].Datasource)
 	}
 	for i := range b.Panels {
-		give(&b.Panels[i].Datasource)
+		set(&b.Panels[i].Datasource)
 		for j := range b.Panels[i].Targets {
-			give(&b.Panels[i].Targets[j].Datasource)
+			set(&b.Panels[i].Targets[j].Datasource)
 		}
 	}
 }
 
-// OtherJSONError is about a document that has nothing of a dashboard, such as the
+// OtherJSONError is the error of JSON that is not a dashboard in any format, such as the
 // configuration of another program.
 type OtherJSONError struct{ err error }
 
 func (e *OtherJSONError) Error() string { return e.err.Error() }
 
-// Unwrap gives what the document is instead.
+// Unwrap returns the error that describes the document.
 func (e *OtherJSONError) Unwrap() error { return e.err }
 
-// notClassic says what a document is, if it is not a classic dashboard, and whether
-// it is a dashboard in another form.
+// notClassic returns a message if a document is not a classic dashboard, and whether it is a
+// dashboard in another format.
 func notClassic(n node) (why string, dashboard bool) {
 	kind := n.get("kind").text()
 	switch {
 	case n.items != nil:
-		return "a list, not a Grafana dashboard; write each dashboard into a file of its own", slices.ContainsFunc(n.items, func(item node) bool { return item.has("panels") })
+		return "not a Grafana dashboard but a list; write each dashboard to its own file", slices.ContainsFunc(n.items, func(item node) bool { return item.has("panels") })
 	case n.fields == nil:
-		return "not a Grafana dashboard, which is a JSON object; export one with Share > Export", false
+		return "not a Grafana dashboard: not a JSON object; export one with Share > Export", false
 	case n.has("apiVersion") && n.has("spec"):
-		return fmt.Sprintf("a resource (%s), not a classic dashboard; export it as classic JSON, or write what is under spec into a file if that has panels", n.get("apiVersion").text()), kind == "Dashboard"
+		return fmt.Sprintf("not a classic dashboard but a resource (%s); export it as classic JSON, or write its spec to a file if that has panels", n.get("apiVersion").text()), kind == "Dashboard"
 	case n.has("elements") && n.has("layout"):
-		return "a dashboard in schema v2 (elements and layout), which is not read; export it as classic JSON", true
+		return "dashboard schema v2 (elements and layout) is not supported; export the dashboard as classic JSON", true
 	case n.get("dashboard").fields != nil && !n.has("panels"):
-		return "a response of Grafana's API, not a dashboard; write what is under dashboard into the file", hasClassicKey(n.get("dashboard"))
+		return "not a dashboard but a response of Grafana's API; write the value of its key dashboard to the file", hasClassicKey(n.get("dashboard"))
 	case !hasClassicKey(n):
 		return "not a Grafana dashboard: it has neither panels nor schemaVersion", false
 	}
@@ -171,8 +167,8 @@ func notClassic(n node) (why string, dashboard bool) {
 
 func hasClassicKey(n node) bool { return n.has("panels") || n.has("rows") || n.has("schemaVersion") }
 
-// panels reads a list of panels. An open row holds those that follow it, a
-// collapsed one has them inside.
+// panels reads a list of panels. Panels of an open row follow it, those of a collapsed row are
+// inside it.
 func panels(row string, list node) []Panel {
 	var out []Panel
 	for _, n := range list.items {
@@ -215,8 +211,8 @@ func panel(row string, n node) Panel {
 	return p
 }
 
-// unit returns the unit of a panel. Its key depends on the panel type and the version of Grafana. Of a
-// graph with two axes it is the unit of the left one.
+// unit returns the unit of a panel, for two axes that of the left one. Its key depends on the panel
+// type and the Grafana version.
 func unit(n node) string {
 	places := []node{n.get("fieldConfig", "defaults", "unit"), n.get("options", "fieldOptions", "defaults", "unit")}
 	switch n.get("type").text() {
@@ -255,8 +251,7 @@ func target(n node, inherited Datasource) Target {
 	return t
 }
 
-// annotation is a query beside panels: its fields stand in the annotation, or in
-// a target of it.
+// annotation reads the query of an annotation, whose fields are in the annotation or in its target.
 func annotation(n node) Target {
 	t := target(n, Datasource{})
 	if inner := n.get("target"); t.Expr == "" && inner.fields != nil {
@@ -288,7 +283,7 @@ func datasource(n node) Datasource {
 	return Datasource{Type: n.get("type").text(), UID: n.get("uid").text()}
 }
 
-// dashboardAddress is the path of a dashboard in any Grafana, below any prefix.
+// dashboardAddress matches the path of a dashboard, with any prefix.
 var dashboardAddress = regexp.MustCompile(`(?:^|/)d/([^/?#]+)`)
 
 func links(n node) []Link {
@@ -305,7 +300,7 @@ func links(n node) []Link {
 	return out
 }
 
-// All walks every query with its panel, in reading order.
+// All iterates over all queries with their panels, in reading order.
 func (b Dashboard) All() iter.Seq2[Panel, Target] {
 	return func(yield func(Panel, Target) bool) {
 		for _, p := range b.Panels {
@@ -318,22 +313,21 @@ func (b Dashboard) All() iter.Seq2[Panel, Target] {
 	}
 }
 
-// Prometheus says whether the data source is one that PromQL is for. Without a
-// type it may be any; Grafana's default usually is.
+// Prometheus reports whether the data source is a Prometheus. One without a type is assumed to be.
 func (d Datasource) Prometheus() bool {
 	return d.Type == "prometheus" || d.Type == "" && !d.BuiltIn()
 }
 
-// BuiltIn says whether every Grafana has the data source, under the same id.
+// BuiltIn reports whether the data source exists in each Grafana with the same id.
 func (d Datasource) BuiltIn() bool {
 	return strings.HasPrefix(d.UID, "-- ") || d.UID == "grafana" || d.UID == "__expr__"
 }
 
-// emptySentence is "Empty until X." A full stop inside of X has no space behind it.
+// emptySentence matches "Empty until X." A full stop in X is not followed by a space.
 var emptySentence = regexp.MustCompile(`(?:^|\s)Empty until ((?:[^.]|\.[^\s])+)\.(?:\s|$)`)
 
-// EmptyUntil is until when the panel may be without data, as its description
-// declares in a sentence "Empty until X."
+// EmptyUntil returns X if the description has the sentence "Empty until X.", which declares that the
+// panel may have no data until X.
 func (p Panel) EmptyUntil() (string, bool) {
 	m := emptySentence.FindStringSubmatch(p.Description)
 	if m == nil {

@@ -39,7 +39,7 @@ const dashboard = `{
   ]
 }`
 
-func TestADashboardIsReadWithItsPlaces(t *testing.T) {
+func TestParseReturnsPlaces(t *testing.T) {
 	t.Parallel()
 	got, err := dashboardfile.Parse("shop.json", []byte(dashboard))
 	if err != nil {
@@ -90,7 +90,7 @@ func TestADashboardIsReadWithItsPlaces(t *testing.T) {
 	}
 }
 
-func TestRowsOfAnOldGrafanaAreRead(t *testing.T) {
+func TestRowsOfOldGrafanaVersionsAreRead(t *testing.T) {
 	t.Parallel()
 	b, err := dashboardfile.Parse("old.json", []byte(`{"title":"x","rows":[{"title":"One","panels":[{"title":"P","datasource":"Prometheus","targets":[{"expr":"up"}]}]}]}`))
 	if err != nil || len(b.Panels) != 1 || b.Panels[0].Row != "One" || b.Panels[0].Targets[0].Datasource.UID != "Prometheus" {
@@ -98,24 +98,24 @@ func TestRowsOfAnOldGrafanaAreRead(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoClassicDashboardIsRefused(t *testing.T) {
+func TestOtherFormatsAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, src, want string }{
-		{"half a file", "{\n  \"panels\": [", `b.json:2:14: not JSON: unexpected end of JSON input; export the dashboard again, or correct it there`},
-		{"a comma too many", "{\n  \"panels\": [1,]\n}", `b.json:2:16: not JSON: invalid character ']' looking for beginning of value; export the dashboard again, or correct it there`},
-		{"columns are characters", `{"ä": x}`, `b.json:1:7: not JSON: invalid character 'x' looking for beginning of value; export the dashboard again, or correct it there`},
-		{"nothing", "", `b.json:1:1: not JSON: unexpected end of JSON input; export the dashboard again, or correct it there`},
-		{"two documents", `{"panels":[]} {}`, `b.json:1:15: not JSON: invalid character '{' after top-level value; export the dashboard again, or correct it there`},
-		{"a word", `"dashboard"`, `b.json:1:1: not a Grafana dashboard, which is a JSON object; export one with Share > Export`},
-		{"a list of dashboards", `[{"panels":[]}]`, `b.json:1:1: a list, not a Grafana dashboard; write each dashboard into a file of its own`},
+		{"half a file", "{\n  \"panels\": [", `b.json:2:14: not JSON: unexpected end of JSON input; correct it, or export the dashboard again`},
+		{"a comma too many", "{\n  \"panels\": [1,]\n}", `b.json:2:16: not JSON: invalid character ']' looking for beginning of value; correct it, or export the dashboard again`},
+		{"columns are characters", `{"ä": x}`, `b.json:1:7: not JSON: invalid character 'x' looking for beginning of value; correct it, or export the dashboard again`},
+		{"nothing", "", `b.json:1:1: not JSON: unexpected end of JSON input; correct it, or export the dashboard again`},
+		{"two documents", `{"panels":[]} {}`, `b.json:1:15: not JSON: invalid character '{' after top-level value; correct it, or export the dashboard again`},
+		{"a word", `"dashboard"`, `b.json:1:1: not a Grafana dashboard: not a JSON object; export one with Share > Export`},
+		{"a list of dashboards", `[{"panels":[]}]`, `b.json:1:1: not a Grafana dashboard but a list; write each dashboard to its own file`},
 		{"another JSON file", `{"name":"x"}`, `b.json:1:1: not a Grafana dashboard: it has neither panels nor schemaVersion`},
-		{"schema v2", `{"title":"x","elements":{},"layout":{}}`, `b.json:1:1: a dashboard in schema v2 (elements and layout), which is not read; export it as classic JSON`},
+		{"schema v2", `{"title":"x","elements":{},"layout":{}}`, `b.json:1:1: dashboard schema v2 (elements and layout) is not supported; export the dashboard as classic JSON`},
 		{
 			"a resource", `{"apiVersion":"dashboard.grafana.app/v1","kind":"Dashboard","spec":{"panels":[]}}`,
-			`b.json:1:1: a resource (dashboard.grafana.app/v1), not a classic dashboard; export it as classic JSON, or write what is under spec into a file if that has panels`,
+			`b.json:1:1: not a classic dashboard but a resource (dashboard.grafana.app/v1); export it as classic JSON, or write its spec to a file if that has panels`,
 		},
-		{"an answer of the API", `{"meta":{},"dashboard":{"panels":[]}}`, `b.json:1:1: a response of Grafana's API, not a dashboard; write what is under dashboard into the file`},
-		{"a bottomless pit", `{"panels":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + `}`, `b.json: values nest deeper than 200 levels; Grafana writes no such dashboard`},
+		{"response of the API", `{"meta":{},"dashboard":{"panels":[]}}`, `b.json:1:1: not a dashboard but a response of Grafana's API; write the value of its key dashboard to the file`},
+		{"deep nesting", `{"panels":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + `}`, `b.json: values are nested deeper than 200 levels; export the dashboard again`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +127,7 @@ func TestWhatIsNoClassicDashboardIsRefused(t *testing.T) {
 	}
 }
 
-func TestValuesOfAnUnexpectedKindAreLeftOut(t *testing.T) {
+func TestValuesOfUnexpectedTypesAreIgnored(t *testing.T) {
 	t.Parallel()
 	b, err := dashboardfile.Parse("b.json", []byte("\ufeff"+`{"title":7,"uid":null,"panels":[{"id":"x","title":[],"targets":{"a":1}},{"targets":[null,{"expr":3}]}],"templating":[],"links":{}}`))
 	if err != nil || b.Title != "" || len(b.Panels) != 2 || len(b.Panels[1].Targets) != 1 {
@@ -135,13 +135,13 @@ func TestValuesOfAnUnexpectedKindAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestWhenAPanelIsEmpty(t *testing.T) {
+func TestEmptyUntil(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, description, want string
 		ok                      bool
 	}{
-		{"a sentence of its own", "Empty until an alert fires.", "an alert fires", true},
+		{"a single sentence", "Empty until an alert fires.", "an alert fires", true},
 		{"behind others", "Alerts.\n\nBad: many. Empty until v1.2 is out.\n", "v1.2 is out", true},
 		{"no end", "Empty until an alert fires", "", false},
 		{"another sentence", "It is not Empty-until x. Nonempty until y.", "", false},
@@ -153,7 +153,7 @@ func TestWhenAPanelIsEmpty(t *testing.T) {
 	}
 }
 
-func TestWhichDataSourcesSpeakPromQL(t *testing.T) {
+func TestDatasourcePrometheus(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[dashboardfile.Datasource]bool{
 		{Type: "prometheus", UID: "x"}: true, {}: true, {UID: "Prometheus"}: true,
@@ -165,8 +165,7 @@ func TestWhichDataSourcesSpeakPromQL(t *testing.T) {
 	}
 }
 
-// No dashboard of our own may read as less than it is.
-func TestOurOwnDashboardsAreRead(t *testing.T) {
+func TestGeneratedDashboardsAreReadCompletely(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../../examples/*/observability/dashboards/*.json")
 	if err != nil || len(files) < 6 {
@@ -216,7 +215,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// from is the text of a file from a line and a column on.
+// from returns the text of a file after a line and a column.
 func from(src []byte, line, column int) string {
 	lines := strings.SplitN(strings.TrimPrefix(string(src), "\ufeff"), "\n", line+1)
 	if runes := []rune(lines[line-1]); column >= 1 && column <= len(runes) {
@@ -225,8 +224,7 @@ func from(src []byte, line, column int) string {
 	return ""
 }
 
-// Minified dashboards have all panels on one line, which columns tell apart.
-func TestPlacesInOneLineAreTold(t *testing.T) {
+func TestPlacesInMinifiedDashboardsHaveColumns(t *testing.T) {
 	t.Parallel()
 	src := []byte(`{"title":"Größe","panels":[{"title":"A","targets":[{"expr":"up"}]},{"title":"B","targets":[{"expr":"down"},{"refId":"C"}]}]}`)
 	b, err := dashboardfile.Parse("b.json", src)
@@ -242,7 +240,6 @@ func TestPlacesInOneLineAreTold(t *testing.T) {
 	}
 }
 
-// A variable of the dashboard says which kind of data source it chooses.
 func TestDataSourcesHaveTheTypeOfTheirVariable(t *testing.T) {
 	t.Parallel()
 	b, err := dashboardfile.Parse("b.json", []byte(`{"templating":{"list":[{"name":"logs","type":"datasource","query":"loki"}]},"panels":[
@@ -259,9 +256,7 @@ func TestDataSourcesHaveTheTypeOfTheirVariable(t *testing.T) {
 	}
 }
 
-// In a directory, JSON of other programs is told apart from dashboards in a form that
-// is not read.
-func TestOtherJSONIsToldFromDashboards(t *testing.T) {
+func TestOtherJSONErrorIsForOtherPrograms(t *testing.T) {
 	t.Parallel()
 	for src, other := range map[string]bool{
 		`{"name":"x"}`: true, `[1]`: true, `"x"`: true, `{"apiVersion":"v1","kind":"List","spec":{}}`: true, `{"dashboard":{"a":1}}`: true,

@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// Fill puts values into a text of a dashboard: queries, links, titles. value gives
-// what $name, ${name}, ${name:format} or [[name]] stands for. Fill returns the
-// names that value does not know.
+// Fill replaces the variables in a text of a dashboard: $name, ${name}, ${name:format} and
+// [[name]]. It returns the names that value does not know.
 func Fill(text string, value func(name, format string) (string, bool)) (filled string, unknown []string) {
 	listed := map[string]bool{}
 	filled = grafanaVariable.ReplaceAllStringFunc(text, func(v string) string {
@@ -22,15 +21,15 @@ func Fill(text string, value func(name, format string) (string, bool)) (filled s
 	return filled, unknown
 }
 
-// Alternatives writes chosen values as Grafana does in PromQL: one as it is,
-// several as alternatives of a regular expression.
+// Alternatives formats selected values as Grafana does in PromQL: a single value unchanged, several
+// as alternatives of a regular expression.
 func Alternatives(values []string) string {
 	if len(values) == 1 {
 		return values[0]
 	}
 	quoted := make([]string, len(values))
 	for i, v := range values {
-		// Inside of a string of PromQL a backslash is written twice.
+		// In a PromQL string, a backslash is escaped.
 		quoted[i] = strings.ReplaceAll(regexp.QuoteMeta(v), `\`, `\\`)
 	}
 	return "(" + strings.Join(quoted, "|") + ")"

@@ -12,15 +12,15 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// node is one JSON value with the place where it begins.
+// node is a JSON value with its place.
 type node struct {
-	value        any             // string, bool, json.Number or nil; unused for the two below
-	fields       map[string]node // of an object; of a key that is there twice the last counts, as in browsers
+	value        any             // string, bool, json.Number or nil; nil for objects and lists
+	fields       map[string]node // of an object; the last of duplicate keys, as in browsers
 	items        []node          // of a list
 	line, column int             // from 1; columns count characters
 }
 
-// get follows keys; what is not there is the empty node.
+// get returns the value of nested keys, or the empty node.
 func (n node) get(keys ...string) node {
 	for _, key := range keys {
 		n = n.fields[key]
@@ -33,7 +33,7 @@ func (n node) has(key string) bool {
 	return ok
 }
 
-// text is a string, and "" for anything else.
+// text returns a string, or "" for other values.
 func (n node) text() string {
 	s, _ := n.value.(string)
 	return s
@@ -53,7 +53,7 @@ func (n node) number() int {
 	return int(i)
 }
 
-// texts is a list of strings, or one string as a list.
+// texts returns a list of strings. A single string is a list of one.
 func (n node) texts() []string {
 	if s := n.text(); s != "" {
 		return []string{s}
@@ -67,23 +67,22 @@ func (n node) texts() []string {
 	return out
 }
 
-// maxDepth is how deep values may nest. Dashboards nest a dozen levels; a file with
-// more was made to break its readers.
+// maxDepth is the maximum nesting of values. Dashboards have a dozen levels; deeper files are
+// malicious.
 const maxDepth = 200
 
-// reader makes nodes from tokens.
+// reader builds nodes from tokens.
 type reader struct {
 	src   []byte
 	dec   *json.Decoder
-	lines []int // offset at which each line begins
+	lines []int // offsets of the starts of lines
 
-	// at is an offset up to which columns of its line were counted: a file of one
-	// line would be counted from its start for each of its values.
+	// at is the offset up to which column was counted. Counting from the start of the line for each
+	// value is quadratic in minified files.
 	at, column int
 }
 
-// place is where the next token begins: behind what the decoder has read, and
-// behind what JSON has between tokens.
+// place returns the place of the next token.
 func (r *reader) place() (line, column int) {
 	at := int(r.dec.InputOffset())
 	for at < len(r.src) && strings.IndexByte(" \t\r\n,:", r.src[at]) >= 0 {
@@ -98,11 +97,10 @@ func (r *reader) place() (line, column int) {
 	return line, r.column
 }
 
-// read reads one value. The source is known to be JSON, so that tokens come in
-// an order that makes sense.
+// read reads a value. The source is valid JSON.
 func (r *reader) read(depth int) (node, error) {
 	if depth > maxDepth {
-		return node{}, fmt.Errorf("values nest deeper than %d levels; Grafana writes no such dashboard", maxDepth)
+		return node{}, fmt.Errorf("values are nested deeper than %d levels; export the dashboard again", maxDepth)
 	}
 	line, column := r.place()
 	token, err := r.dec.Token()
@@ -138,7 +136,7 @@ func (r *reader) read(depth int) (node, error) {
 	return n, err
 }
 
-// parse reads one JSON document. Errors have the line and column.
+// parse reads a JSON document. Errors have the line and column.
 func parse(name string, src []byte) (node, error) {
 	src = bytes.TrimPrefix(src, []byte("\ufeff"))
 	var whole json.RawMessage
@@ -159,7 +157,7 @@ func parse(name string, src []byte) (node, error) {
 	return root, nil
 }
 
-// located adds the place of a mistake, whose offset is one behind the culprit.
+// located adds the place to an error. Offset of a [json.SyntaxError] is one after the wrong byte.
 func located(name string, src []byte, err error) error {
 	if len(src) > 0 && !userfile.IsJSON(src) {
 		return fmt.Errorf("%s: not JSON; export the dashboard again, or pass another file", name)
@@ -171,8 +169,8 @@ func located(name string, src []byte, err error) error {
 	before := src[:at]
 	line := bytes.Count(before, []byte("\n")) + 1
 	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
-	return fmt.Errorf("%s:%d:%d: not JSON: %w; export the dashboard again, or correct it there", name, line, column, err)
+	return fmt.Errorf("%s:%d:%d: not JSON: %w; correct it, or export the dashboard again", name, line, column, err)
 }
 
-// endOfInput is what package json says of half a document.
+// endOfInput is the message of package json for a truncated document.
 const endOfInput = "unexpected end of JSON input"

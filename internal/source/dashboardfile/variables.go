@@ -15,15 +15,15 @@ import (
 	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
-// grafanaVariable is $name, ${name}, ${name:format} or [[name]].
+// grafanaVariable matches $name, ${name}, ${name:format} and [[name]].
 var grafanaVariable = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_.]*(:[^}]*)?\}|\$[A-Za-z_][A-Za-z0-9_]*|\[\[[A-Za-z_][A-Za-z0-9_]*(:[^\]]*)?\]\]`)
 
-// Chosen stands for what a reader of the dashboard chooses. As a number it may stand
-// anywhere in PromQL, inside of a text too, and nobody would write it.
+// Chosen is the placeholder for the value of a variable. It is an unusual number, which is valid in
+// most places of PromQL, including strings.
 const Chosen = "1737291"
 
-// PromQL puts a value for each variable of Grafana, so that the query parses:
-// for the built-in ones a time range of a day or more, else [Chosen].
+// PromQL replaces Grafana variables so that the query parses: built-in ones by a duration of a day
+// or more, others by [Chosen].
 func PromQL(query string) string { return fillIn(query, Chosen) }
 
 func fillIn(query, chosen string) string {
@@ -35,9 +35,8 @@ func fillIn(query, chosen string) string {
 	})
 }
 
-// builtInValue is an interval, or a number that varies where the variable has a unit: $__range_s is
-// in seconds, the ends of the time range in milliseconds. Variables have different values, since
-// Grafana gives them different ones.
+// builtInValue returns a duration, or a number for variables with a unit, such as $__range_s.
+// Different variables have different values, as in Grafana.
 func builtInValue(name string) string {
 	switch {
 	case name == "__from":
@@ -51,8 +50,8 @@ func builtInValue(name string) string {
 	return strconv.FormatInt(builtInInterval(name).Milliseconds(), 10) + "ms"
 }
 
-// builtInInterval is longer than any between two samples, since Grafana derives it from the scrape
-// interval of the data source.
+// builtInInterval returns a duration longer than any scrape interval, since Grafana derives the value
+// from that of the data source.
 func builtInInterval(name string) time.Duration {
 	const day, hour = 24 * time.Hour, 3_600_000
 	return day + time.Duration(hash(name)%hour)*time.Millisecond
@@ -74,43 +73,42 @@ func builtIn(v string) bool {
 	return strings.HasPrefix(name, "__") && name != "__all"
 }
 
-// quoted is a text in a query.
+// quoted matches a string in a query.
 var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`")
 
-// WithoutTexts replaces the texts of a query by blanks of the same length.
+// WithoutTexts replaces the strings of a query by blanks of the same length.
 func WithoutTexts(query string) string {
 	return quoted.ReplaceAllStringFunc(query, func(text string) string { return strings.Repeat(" ", len(text)) })
 }
 
-// Free says whether a variable outside of texts may stand for any part of the
-// query, so that nobody knows whether it parses.
+// Free reports whether a variable outside of strings may replace any part of the query, so that it
+// is unknown whether it parses.
 func Free(query string) bool {
 	return slices.ContainsFunc(grafanaVariable.FindAllString(WithoutTexts(query), -1), func(v string) bool { return !builtIn(v) })
 }
 
-// labelList is a list of labels without other brackets in it.
+// labelList matches a list of labels without nested brackets.
 var labelList = regexp.MustCompile(`\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)`)
 
-// matcherVariables are variables that stand for label matchers.
+// matcherVariables matches variables in place of label matchers.
 var matcherVariables = regexp.MustCompile(`[{,]\s*(?:` + grafanaVariable.String() + `)(?:\s*,\s*(?:` + grafanaVariable.String() + `))*\s*[,}]`)
 
-// WithMatchers is PromQL with a matcher for each variable that stands between matchers.
+// WithMatchers is PromQL, but replaces variables in place of label matchers by a matcher.
 func WithMatchers(query string) string {
 	return PromQL(matcherVariables.ReplaceAllStringFunc(query, func(list string) string {
 		return grafanaVariable.ReplaceAllLiteralString(list, chosenName+`="`+Chosen+`"`)
 	}))
 }
 
-// ParsePromQL reads a query with the variables of Grafana in it, each taken for a
-// number, those in lists of labels for names, all of them for names, or those between matchers for a
-// matcher.
+// ParsePromQL parses a query with Grafana variables. It tries to replace them by numbers, those in
+// lists of labels by names, all by names, and those between matchers by matchers.
 func ParsePromQL(query string) (parser.Expr, error) {
 	tree, err := promql.Parse(PromQL(query))
 	if err == nil {
 		return tree, nil
 	}
 	if !Free(query) {
-		return nil, err // the parser gives a part of the tree beside an error
+		return nil, err // the parser may return a partial tree with an error
 	}
 	grouped := labelList.ReplaceAllStringFunc(query, func(list string) string { return fillIn(list, chosenName) })
 	for _, filled := range []string{PromQL(grouped), fillIn(query, chosenName), WithMatchers(grouped)} {
@@ -121,14 +119,14 @@ func ParsePromQL(query string) (parser.Expr, error) {
 	return nil, err
 }
 
-// chosenName stands for what a reader chooses where PromQL has a name.
+// chosenName is the placeholder for a name.
 const chosenName = "v" + Chosen
 
-// WithVariables replaces what [ParsePromQL] put into a query in a message about it:
-// built-in variables by themselves, others by the variable if the query has one, else by three dots.
+// WithVariables replaces the placeholders of [ParsePromQL] in a message by the variables of the
+// query, or by … if it has several variables that are not built-in.
 func WithVariables(message, query string) string {
 	variables := grafanaVariable.FindAllString(query, -1)
-	var replaced []string // the value of a built-in variable begins with Chosen, so it is first
+	var replaced []string // values of built-in variables first, since they begin with Chosen
 	for _, v := range variables {
 		if !builtIn(v) {
 			continue
@@ -148,23 +146,23 @@ func WithVariables(message, query string) string {
 	if variables = slices.Compact(variables); len(variables) == 1 {
 		shown = variables[0]
 	}
-	if len(variables) > 0 { // the parser quotes the first character of what stands for one
+	if len(variables) > 0 { // the parser quotes the first character of a placeholder
 		replaced = append(replaced, "inside braces: '"+Chosen[:1]+"'", "inside braces: '"+shown+"'")
 	}
 	return strings.NewReplacer(append(replaced, chosenName, shown, Chosen, shown)...).Replace(message)
 }
 
-// Varies says whether a part of a query that [PromQL] gave has a choice in it.
+// Varies reports whether a part of a query from [PromQL] depends on a variable.
 func Varies(text string) bool { return strings.Contains(text, Chosen) }
 
-// queryFunction is a call in the query of a variable.
+// queryFunction matches the query of a variable.
 var queryFunction = regexp.MustCompile(`(?s)^\s*(label_values|query_result|label_names|metrics)\s*\((.*)\)\s*$`)
 
-// variableLabel is what label_values asks for, behind the last comma.
+// variableLabel matches the arguments of label_values: an optional query and a label.
 var variableLabel = regexp.MustCompile(`(?s)^(?:(.*),)?\s*([A-Za-z_][A-Za-z0-9_]*)\s*$`)
 
-// PromQL is the query of a variable of Prometheus as PromQL, with the label whose
-// values it offers. Both may be empty.
+// PromQL returns the query of a variable as PromQL, and the label whose values it lists. Both may be
+// empty.
 func (v Variable) PromQL() (expr, label string) {
 	m := queryFunction.FindStringSubmatch(v.Query)
 	if v.Type != "query" || !v.Datasource.Prometheus() || m == nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-func TestVariablesGetAValue(t *testing.T) {
+func TestVariablesAreReplaced(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, query, want string }{
 		{"an interval", "rate(x[$__rate_interval])", "rate(x[89662855ms])"},
@@ -26,7 +26,7 @@ func TestVariablesGetAValue(t *testing.T) {
 	}
 }
 
-// Grafana gives each variable a value of its own, and messages name the variable.
+// Messages name the variable of each value.
 func TestBuiltInVariablesHaveDifferentValues(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
@@ -65,12 +65,12 @@ func TestQueriesOfVariables(t *testing.T) {
 		})
 	}
 	if expr, label := (dashboardfile.Variable{Type: "custom", Query: "label_values(a)"}).PromQL(); expr != "" || label != "" {
-		t.Errorf("a list of values is no query: %q, %q", expr, label)
+		t.Errorf("a list of values is not a query: %q, %q", expr, label)
 	}
 }
 
-// A variable outside of a text may stand for a number or a name.
-func TestQueriesParseWithVariablesInThem(t *testing.T) {
+// A variable outside of a string may be a number or a name.
+func TestQueriesWithVariablesParse(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]struct{ parses, free bool }{
 		`sum by ($by) (rate(x_total{job=~"$job"}[$__rate_interval]))`: {true, true},

@@ -1,8 +1,5 @@
-// Package diagnostic describes what is wrong with a file so that its author can fix it: where, what,
-// and what to write instead.
-//
-// A [Problem] is one mistake. A [List] is every mistake of one run, sorted by
-// position, and is itself an error: nobody should fix ten mistakes in ten runs.
+// Package diagnostic describes errors in files: the place, the error and the correction. A [List]
+// has all errors of a file, so that its author can fix them in one run.
 package diagnostic
 
 import (
@@ -13,21 +10,21 @@ import (
 	"unicode"
 )
 
-// Problem is one mistake at one place. The keys are public.
+// Problem is an error at a place. The JSON keys are public.
 type Problem struct {
-	File    string `json:"file,omitempty"`   // as the user named it
-	Line    int    `json:"line,omitempty"`   // from 1; 0 when the problem has no line
-	Column  int    `json:"column,omitempty"` // from 1, in runes; 0 when the problem has no column
-	Path    string `json:"path,omitempty"`   // the key, as in slos[0].objective; may be empty
+	File    string `json:"file,omitempty"`   // as the user passed it
+	Line    int    `json:"line,omitempty"`   // from 1; 0 if unknown
+	Column  int    `json:"column,omitempty"` // from 1, in runes; 0 if unknown
+	Path    string `json:"path,omitempty"`   // key, as in slos[0].objective; may be empty
 	Message string `json:"message"`          // what is wrong and what to write instead
-	Source  string `json:"-"`                // the line itself, for the caret; may be empty
+	Source  string `json:"-"`                // the source line; may be empty
 }
 
-// Error gives the problem on one line, as compilers do:
+// Error returns the problem on one line, as compilers do:
 //
 //	scaffold.yaml:12:9: slos[0].objective: 0.999 looks like a ratio; write 99.9
 func (p Problem) Error() string {
-	// A name or a key must not begin a line, which a pipeline may take for a command.
+	// Text from a file must not begin a line: a pipeline may run it as a command.
 	lineBreaks := strings.NewReplacer("\r", `\r`, "\n", `\n`)
 	var b strings.Builder
 	if p.File != "" {
@@ -51,13 +48,13 @@ func (p Problem) Error() string {
 // maxSource is the longest line that is shown, in bytes.
 const maxSource = 2000
 
-// Render gives the problem with its source line and a caret under the culprit.
+// Render returns the problem with its source line and a caret under the place.
 func (p Problem) Render() string {
-	// A line that is longer than any terminal shows no place.
+	// In a very long line, a caret does not help.
 	if p.Source == "" || p.Column < 1 || len(p.Source) > maxSource {
 		return p.Error()
 	}
-	// Tabs stay tabs under a tab, so that the caret lines up in any terminal.
+	// A tab under a tab aligns the caret in any terminal.
 	var pad strings.Builder
 	for i, r := range []rune(p.Source) {
 		if i >= p.Column-1 {
@@ -72,8 +69,8 @@ func (p Problem) Render() string {
 	return p.Error() + "\n    " + printable(p.Source) + "\n    " + pad.String() + "^"
 }
 
-// printable replaces what a terminal would act on, one character for one, so
-// that the caret stays right and a hostile file cannot write escape sequences.
+// printable replaces control characters, so that a malicious file cannot write escape sequences. It
+// keeps the number of characters for the caret.
 func printable(line string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\t' || unicode.IsGraphic(r) {
@@ -83,10 +80,10 @@ func printable(line string) string {
 	}, line)
 }
 
-// List is every problem of one run.
+// List is the problems of a run.
 type List []Problem
 
-// Error gives each problem on a line of its own.
+// Error returns one line for each problem.
 func (l List) Error() string {
 	lines := make([]string, len(l))
 	for i, p := range l {
@@ -95,7 +92,7 @@ func (l List) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Render gives each problem with its source line and caret.
+// Render returns each problem with its source line and caret.
 func (l List) Render() string {
 	parts := make([]string, len(l))
 	for i, p := range l {
@@ -104,11 +101,11 @@ func (l List) Render() string {
 	return strings.Join(parts, "\n")
 }
 
-// maxProblems is how many problems are reported: a file with more of them is not the
-// expected one, or has one mistake that aliases repeat.
+// maxProblems is the maximum number of reported problems. A file with more is likely the wrong file,
+// or has an error that aliases repeat.
 const maxProblems = 100
 
-// Bounded returns each problem once, and counts those beyond the first hundred.
+// Bounded removes duplicates and replaces problems after the first hundred by their number.
 func (l List) Bounded() List {
 	var once List
 	seen := map[Problem]bool{}
@@ -125,8 +122,8 @@ func (l List) Bounded() List {
 	return once
 }
 
-// Err returns the list sorted by file and position, or nil when it is empty.
-// Use it instead of returning the list, so that an empty list is no error.
+// Err returns the list sorted by file and position, or nil if it is empty. Return it instead of the
+// list, since an empty List is not a nil error.
 func (l List) Err() error {
 	if len(l) == 0 {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
-func TestProblemReadsLikeACompilersMessage(t *testing.T) {
+func TestProblemError(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
@@ -24,8 +24,8 @@ func TestProblemReadsLikeACompilersMessage(t *testing.T) {
 			"a.yaml:12:9: slos[0].objective: 120 is above 100",
 		},
 		{"a line without a column", diagnostic.Problem{File: "a.yaml", Line: 3, Message: "not valid YAML"}, "a.yaml:3: not valid YAML"},
-		{"a column without a line says nothing", diagnostic.Problem{File: "a.yaml", Column: 3, Message: "empty"}, "a.yaml: empty"},
-		{"a value that stands in no file", diagnostic.Problem{Line: 4, Column: 2, Path: "module", Message: "empty"}, "module: empty"},
+		{"a column without a line is ignored", diagnostic.Problem{File: "a.yaml", Column: 3, Message: "empty"}, "a.yaml: empty"},
+		{"a value without a file", diagnostic.Problem{Line: 4, Column: 2, Path: "module", Message: "empty"}, "module: empty"},
 		{"names with line breaks", diagnostic.Problem{File: "a\n.yaml", Line: 1, Path: "labels.a\r\n::error::b", Message: "c\nd"}, `a\n.yaml:1: labels.a\r\n::error::b: c\nd`},
 		{"only a message", diagnostic.Problem{Message: "empty"}, "empty"},
 	} {
@@ -38,7 +38,7 @@ func TestProblemReadsLikeACompilersMessage(t *testing.T) {
 	}
 }
 
-func TestRenderPutsTheCaretUnderTheCulprit(t *testing.T) {
+func TestRenderPutsTheCaretUnderThePlace(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
@@ -62,7 +62,7 @@ func TestRenderPutsTheCaretUnderTheCulprit(t *testing.T) {
 	}
 }
 
-func TestAnEmptyListIsNoError(t *testing.T) {
+func TestErrOfAnEmptyListIsNil(t *testing.T) {
 	t.Parallel()
 	if err := (diagnostic.List{}).Err(); err != nil {
 		t.Errorf("got %v, want nil", err)
@@ -134,7 +134,7 @@ func TestSuggest(t *testing.T) {
 	}
 }
 
-func TestTheNearestWordWinsAndOfTwoTheFirst(t *testing.T) {
+func TestSuggestReturnsTheFirstOfTheNearestWords(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, word string

@@ -6,15 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxKnown bounds the words that are compared: a page of metrics may have millions.
+// maxKnown limits the words that are compared. A page of metrics may have millions.
 const maxKnown = 20_000
 
-// Suggest returns the known word nearest to the given one, or "" when none is
-// near enough to be what the author meant, or more than 20,000 are known.
-//
-// Near enough is at most a third of the word's letters changed, and never more
-// than three: beyond that a suggestion is noise. Upper and lower case are alike.
-// Of words equally near, the first wins.
+// Suggest returns the known word that is nearest to the given one, the first of equally near ones.
+// It returns "" if none differs in at most a third of the letters and at most three, ignoring case,
+// or if more than 20,000 words are known.
 func Suggest(word string, known []string) string {
 	if len(known) > maxKnown {
 		return ""
@@ -23,7 +20,7 @@ func Suggest(word string, known []string) string {
 	limit := min(3, max(1, len(letters)/3))
 	best := ""
 	for _, k := range known {
-		// Lengths too far apart need no table: a key may be a whole file long.
+		// A key may be as long as a file, so compare lengths first.
 		if other := utf8.RuneCountInString(k); other-len(letters) > limit || len(letters)-other > limit {
 			continue
 		}
@@ -34,7 +31,7 @@ func Suggest(word string, known []string) string {
 	return best
 }
 
-// DidYouMean returns `; did you mean "x"?`, or "" when no known word is near.
+// DidYouMean returns `; did you mean "x"?`, or "" if no known word is near.
 func DidYouMean(word string, known []string) string {
 	if s := Suggest(word, known); s != "" {
 		return `; did you mean "` + s + `"?`
@@ -42,8 +39,8 @@ func DidYouMean(word string, known []string) string {
 	return ""
 }
 
-// NearestMetric is DidYouMean for the name of a metric, also in milliseconds instead of seconds or
-// the reverse. Where no name is near, it lists those that go on where this one ends, as with a forgotten unit.
+// NearestMetric is DidYouMean for names of metrics. It also suggests milliseconds for seconds and
+// vice versa, and lists metrics with the name as a prefix, as of a missing unit.
 func NearestMetric(name string, known []string) string {
 	if meant := DidYouMean(name, known); meant != "" {
 		return meant
@@ -72,9 +69,8 @@ func NearestMetric(name string, known []string) string {
 	return "; metrics with this prefix: " + strings.Join(longer, ", ")
 }
 
-// distance counts the insertions, deletions, substitutions and swaps of
-// neighbours that turn x into y (optimal string alignment). It stops counting at
-// more than limit.
+// distance returns the number of insertions, deletions, substitutions and swaps of neighbours that
+// change x into y (optimal string alignment), or limit+1 if it is greater than limit.
 func distance(x, y []rune, limit int) int {
 	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
 	for j := range last {
@@ -92,7 +88,7 @@ func distance(x, y []rune, limit int) int {
 				row[j] = min(row[j], before[j-2]+1)
 			}
 		}
-		// A swap reaches back two rows and adds one.
+		// A swap uses the row before the last and adds one.
 		if slices.Min(row) > limit && slices.Min(last) >= limit {
 			return limit + 1
 		}

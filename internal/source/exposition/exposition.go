@@ -1,6 +1,5 @@
-// Package exposition reads a page of metrics as Prometheus scrapes it, in place of
-// what a service declares: the metrics that any program exposes can be compared
-// with rules and dashboards.
+// Package exposition reads metrics from pages that Prometheus scrapes and from a Prometheus, to
+// check rules and dashboards of services that do not declare their metrics.
 package exposition
 
 import (
@@ -23,25 +22,25 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Page is the metrics of a scraped page, or of several, sorted by name.
+// Page is the metrics of one or more pages, sorted by name.
 type Page struct{ Metrics []Metric }
 
-// Metric is what a page shows of one metric.
+// Metric is a metric of a page.
 type Metric struct {
 	declared.Metric
 
-	// Values are those of labels. Labels with many values are missing.
+	// Values has the values by label. Labels with many values are missing.
 	Values map[string][]string
-	// NoSeries is true for a metric that a page declares and has no series of: its labels
-	// and bounds are not known.
+	// NoSeries means that the page declares the metric, but has no series of it. Its labels and
+	// bounds are unknown.
 	NoSeries bool
-	// Spellings are those of Bounds on the page, which Prometheus 2 stores as they are.
+	// Spellings are the texts of Bounds on the page, which Prometheus 2 stores unchanged.
 	Spellings []string
-	// Form is empty for a histogram that may have both forms, and for other metrics.
+	// Form is empty for other metrics, and for histograms that may have both forms.
 	Form Form
 }
 
-// Declared returns what a service declares, in place of a page.
+// Declared returns the declared metrics of a service as a page.
 func Declared(s declared.Signals) Page {
 	var p Page
 	for _, m := range s.Metrics {
@@ -59,31 +58,30 @@ func (p Page) Find(name string) (Metric, bool) {
 	return p.Metrics[i], true
 }
 
-// page collects what a scraped page shows.
+// page collects the metrics of a scraped page.
 type page struct {
 	types   map[string]model.MetricType
 	units   map[string]string
 	help    map[string]string
 	metrics map[string]*Metric
-	seen    map[string]bool // labels and bounds of a metric
+	seen    map[string]bool // labels and bounds by metric
 	sampled map[string]bool // families that have series
-	// counterSuffix is what OpenMetrics leaves out of the name of a counter's family.
+	// counterSuffix is omitted in the names of counter families in OpenMetrics.
 	counterSuffix string
 }
 
-// Parse reads a page in the text format or in OpenMetrics, which it tells apart by
-// themselves. Labels are those that the page shows: a label that no series has
-// yet is unknown.
+// Parse reads a page in the text format or OpenMetrics, which it detects. Labels without series are
+// unknown.
 func Parse(name string, src []byte) (Page, error) {
 	if text := bytes.TrimSpace(src); bytes.HasPrefix(text, []byte("<")) {
-		return Page{}, fmt.Errorf("%s: an HTML page, not metrics; use the address that Prometheus scrapes, which usually ends in /metrics", name)
+		return Page{}, fmt.Errorf("%s: not metrics but an HTML page; use the URL that Prometheus scrapes, which usually ends in /metrics", name)
 	}
 	kind := "text/plain"
 	if bytes.HasSuffix(bytes.TrimSpace(src), []byte("# EOF")) {
 		kind = "application/openmetrics-text; version=1.0.0"
 	}
 	if line := longLine(src); line > 0 {
-		return Page{}, fmt.Errorf("%s:%d: the line is longer than %d KiB; use the address that Prometheus scrapes", name, line, maxLine>>10)
+		return Page{}, fmt.Errorf("%s:%d: the line is longer than %d KiB; use the URL that Prometheus scrapes", name, line, maxLine>>10)
 	}
 	p, err := textparse.New(src, kind, labels.NewSymbolTable(), textparse.ParserOptions{})
 	if err != nil {
@@ -98,21 +96,21 @@ func Parse(name string, src []byte) (Page, error) {
 	}
 	if entries, err := out.read(p); errors.Is(err, errManyMetrics) {
 		return Page{}, fmt.Errorf("%s:%d: %w", name, lineOf(src, entries), err)
-	} else if err != nil { // it quotes the page, which may be any file
-		reason := "not a page of metrics; use the address that Prometheus scrapes"
+	} else if err != nil { // err is left out: it quotes the page, which may be any file
+		reason := "not a page of metrics; use the URL that Prometheus scrapes"
 		if len(out.metrics)+len(out.types) > 0 {
 			reason = reasonOf(err)
 		}
 		return Page{}, fmt.Errorf("%s:%d: %s", name, lineOf(src, entries), reason)
 	}
 	if len(out.metrics) == 0 {
-		return Page{}, fmt.Errorf("%s: the page shows no metric; use the address that Prometheus scrapes", name)
+		return Page{}, fmt.Errorf("%s: no metrics; use the URL that Prometheus scrapes", name)
 	}
 	out.addUnsampled()
 	return out.result(), nil
 }
 
-// reasonOf says what the parser found wrong with a line, without the text that it quotes.
+// reasonOf describes an error of the parser without quoting the page.
 func reasonOf(err error) string {
 	for _, known := range [][2]string{
 		{"strconv.", "the value or the timestamp is not a number"},
@@ -135,10 +133,10 @@ func reasonOf(err error) string {
 	return "not in the text format of Prometheus; correct the line"
 }
 
-// maxLine bounds a line of a page, in bytes. The labels of Prometheus panic above 16 MiB.
+// maxLine is the maximum length of a line, in bytes. Prometheus's labels panic above 16 MiB.
 const maxLine = 1 << 20
 
-// longLine is the number of the first line that is too long; 0 if there is none.
+// longLine returns the number of the first line that is too long, or 0.
 func longLine(src []byte) int {
 	n := 0
 	for line := range bytes.Lines(src) {
@@ -150,7 +148,7 @@ func longLine(src []byte) int {
 	return 0
 }
 
-// lineOf is the number of the line after that many entries: each line is one, unless it is blank.
+// lineOf returns the number of the line after that many entries. Each line that is not blank is one.
 func lineOf(src []byte, entries int) int {
 	n := 0
 	for line := range bytes.Lines(src) {
@@ -166,7 +164,7 @@ func lineOf(src []byte, entries int) int {
 	return n
 }
 
-// read returns how many entries it has read.
+// read returns the number of entries that it has read.
 func (p page) read(from textparse.Parser) (entries int, err error) {
 	for ; ; entries++ {
 		entry, err := from.Next()
@@ -198,19 +196,19 @@ func (p page) read(from textparse.Parser) (entries int, err error) {
 	}
 }
 
-// maxMetrics bounds the memory of a page, of which a name takes some kilobytes.
+// maxMetrics limits the memory of a page. A metric needs some kilobytes.
 const maxMetrics = 50_000
 
 var errManyMetrics = fmt.Errorf("more than %d metrics; pass the page of one service", maxMetrics)
 
-// series adds one series to its metric. The labels have bounds as Prometheus 3 spells them, the
-// text has those of the page.
+// series adds a series to its metric. Its labels have bounds in the spelling of Prometheus 3, its
+// text in that of the page.
 func (p page) series(l labels.Labels, text []byte) {
 	name := l.Get(model.MetricNameLabel)
 	family, kind := p.family(name)
 	p.sampled[family] = true
 	if strings.HasSuffix(name, "_created") && family != name {
-		return // when the counter was born, which no query needs
+		return // creation time of a counter, which queries do not need
 	}
 	metric := name
 	if kind == model.MetricTypeHistogram || kind == model.MetricTypeSummary {
@@ -242,7 +240,7 @@ func (p page) series(l labels.Labels, text []byte) {
 
 var boundLabel = regexp.MustCompile(`[{,]\s*le\s*=\s*"([^"]*)"`)
 
-// spelling is the bound in the text of a series.
+// spelling returns the text of the bound of a series.
 func spelling(text []byte) string {
 	m := boundLabel.FindSubmatch(text)
 	if m == nil {
@@ -255,8 +253,8 @@ func (p page) declaration(name, family string, kind model.MetricType) declared.M
 	return declared.Metric{Name: name, Type: typeOf(kind), Unit: p.units[family], Help: p.help[family], Labels: []string{}}
 }
 
-// maxValues is how many values of a label are kept. A label with more, such as an id,
-// has values that no page shows.
+// maxValues is the maximum number of values of a label. A label with more, such as an id, has values
+// that the page does not have.
 const maxValues = 100
 
 func addValue(values map[string][]string, label labels.Label) {
@@ -265,7 +263,7 @@ func addValue(values map[string][]string, label labels.Label) {
 	}
 }
 
-// first reports whether these words are seen for the first time.
+// first reports whether the words are new.
 func (p page) first(words ...string) bool {
 	key := strings.Join(words, "\x00")
 	known := p.seen[key]
@@ -273,7 +271,7 @@ func (p page) first(words ...string) bool {
 	return !known
 }
 
-// family is the name that a series' type was declared under.
+// family returns the name and type of the declaration of a series.
 func (p page) family(name string) (string, model.MetricType) {
 	if kind, ok := p.types[name]; ok {
 		return name, kind
@@ -288,7 +286,7 @@ func (p page) family(name string) (string, model.MetricType) {
 	return name, model.MetricTypeUnknown
 }
 
-// typeOf is a type as a service declares it; "" where nobody knows.
+// typeOf returns the declared type, or "" if it is unknown.
 func typeOf(kind model.MetricType) declared.Type {
 	switch kind {
 	case model.MetricTypeCounter, model.MetricTypeGauge, model.MetricTypeHistogram, model.MetricTypeSummary:
@@ -299,8 +297,7 @@ func typeOf(kind model.MetricType) declared.Type {
 	return ""
 }
 
-// addUnsampled adds the metrics that have a type and no series, as of labels that
-// nothing was counted for yet.
+// addUnsampled adds metrics with a type and without series, which appear with the first event.
 func (p page) addUnsampled() {
 	for family, kind := range p.types {
 		if p.sampled[family] {
@@ -318,12 +315,12 @@ func (p page) result() Page {
 	var s Page
 	for _, name := range slices.Sorted(maps.Keys(p.metrics)) {
 		m := *p.metrics[name]
-		if m.Type == declared.Histogram && len(m.Bounds) > 0 { // in text, a native one has the bucket of +Inf only
+		if m.Type == declared.Histogram && len(m.Bounds) > 0 { // in the text format, a native one has only the bucket +Inf
 			m.Form = Classic
 		}
 		slices.Sort(m.Labels)
 		slices.Sort(m.Bounds)
-		m.Bounds = slices.Compact(m.Bounds) // of two spellings
+		m.Bounds = slices.Compact(m.Bounds) // a bound may have two spellings
 		for label, values := range m.Values {
 			slices.Sort(values)
 			if len(values) > maxValues {
@@ -335,8 +332,8 @@ func (p page) result() Page {
 	return s
 }
 
-// Merge joins what several pages show, or services declare. A metric has the labels
-// and bounds of all of them, and no type where they differ about it.
+// Merge merges pages. A metric has the labels and bounds of all pages, and no type if the types
+// differ.
 func Merge(all ...Page) Page {
 	metrics := map[string]Metric{}
 	for _, s := range all {
@@ -368,8 +365,8 @@ func Merge(all ...Page) Page {
 	return out
 }
 
-// valuesOfBoth merges the label values of two pages, without labels that have too many. A
-// declared metric has no values.
+// valuesOfBoth merges the label values of two pages, without labels that have too many. Declared
+// metrics have no values.
 func valuesOfBoth(a, b Metric) map[string][]string {
 	switch {
 	case a.Values == nil:

@@ -74,13 +74,13 @@ func TestMetricsOfAPage(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoPageOfMetricsIsRefused(t *testing.T) {
+func TestOtherPagesAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, src, want string }{
-		{"a login page", "\n<!doctype html><html>", "page: an HTML page, not metrics; use the address that Prometheus scrapes, which usually ends in /metrics"},
-		{"nothing", "", "page: the page shows no metric; use the address that Prometheus scrapes"},
-		{"prose", "Not Found\n", "page:1: not a page of metrics; use the address that Prometheus scrapes"},
-		{"prose after a comment", "# Not Found\nNot Found\n", "page:2: not a page of metrics; use the address that Prometheus scrapes"},
+		{"a login page", "\n<!doctype html><html>", "page: not metrics but an HTML page; use the URL that Prometheus scrapes, which usually ends in /metrics"},
+		{"nothing", "", "page: no metrics; use the URL that Prometheus scrapes"},
+		{"prose", "Not Found\n", "page:1: not a page of metrics; use the URL that Prometheus scrapes"},
+		{"prose after a comment", "# Not Found\nNot Found\n", "page:2: not a page of metrics; use the URL that Prometheus scrapes"},
 		{"a page with a mistake", "# TYPE a gauge\na 1\n\na secret\n", "page:4: the value or the timestamp is not a number; correct the line"},
 		{"the first sample is a mistake", "# TYPE a gauge\na{b=\"secret\"} x\n", "page:2: the value or the timestamp is not a number; correct the line"},
 		{"labels that are not closed", "a 1\nb{c=\"secret\" 5\n", "page:2: the labels are not separated by commas, or not closed with }; correct the line"},
@@ -93,7 +93,7 @@ func TestWhatIsNoPageOfMetricsIsRefused(t *testing.T) {
 		{"text after the timestamp", "a 1\nb 1 1 secret\n", "page:2: there is text after the timestamp; correct the line"},
 		{"an unknown type", "a 1\n# TYPE b secret\n", "page:2: the type is unknown; write counter, gauge, histogram, summary or untyped"},
 		{"no name", "a 1\n{} 5\n", "page:2: not in the text format of Prometheus; correct the line"},
-		{"a long line", "a 1\nb{c=\"" + strings.Repeat("x", 17<<20) + "\"} 1\n", "page:2: the line is longer than 1024 KiB; use the address that Prometheus scrapes"},
+		{"a long line", "a 1\nb{c=\"" + strings.Repeat("x", 17<<20) + "\"} 1\n", "page:2: the line is longer than 1024 KiB; use the URL that Prometheus scrapes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -116,8 +116,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// A metric of several pages has what all of them show, and no type that one denies.
-func TestPagesAreMerged(t *testing.T) {
+func TestMerge(t *testing.T) {
 	t.Parallel()
 	var pages []exposition.Page
 	for _, src := range []string{
@@ -146,7 +145,7 @@ func TestPagesAreMerged(t *testing.T) {
 	}
 }
 
-// withoutValues compares what TestValuesOfLabels leaves out.
+// withoutValues ignores Values, which TestValuesOfLabels compares.
 var withoutValues = cmpopts.IgnoreFields(exposition.Metric{}, "Values", "Form", "Spellings")
 
 func TestValuesOfLabels(t *testing.T) {
@@ -185,7 +184,7 @@ func TestValuesOfLabels(t *testing.T) {
 	}
 }
 
-func TestADeclaredMetricExistsWithoutSeries(t *testing.T) {
+func TestMetricWithoutSeries(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]string{
 		"# TYPE a_total counter\n# TYPE b_seconds histogram\nup 1\n":          "a_total counter true b_seconds histogram true up  false",
@@ -206,7 +205,7 @@ func TestADeclaredMetricExistsWithoutSeries(t *testing.T) {
 	}
 }
 
-func TestAPageOfManyMetricsIsRejected(t *testing.T) {
+func TestPageWithTooManyMetricsIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, line := range map[string]string{"series": "m%d 1\n", "types": "# TYPE m%d counter\n"} {
 		var page strings.Builder
@@ -220,7 +219,7 @@ func TestAPageOfManyMetricsIsRejected(t *testing.T) {
 	}
 }
 
-func TestAFormIsThatOfAllPages(t *testing.T) {
+func TestMergeOfForms(t *testing.T) {
 	t.Parallel()
 	const (
 		classic = "# TYPE w_seconds histogram\nw_seconds_bucket{le=\"1\"} 1\nw_seconds_bucket{le=\"+Inf\"} 1\nw_seconds_sum 1\nw_seconds_count 1\n"
@@ -233,15 +232,15 @@ func TestAFormIsThatOfAllPages(t *testing.T) {
 		pages []string
 		want  exposition.Form
 	}{
-		"classic":                               {[]string{classic, classic}, exposition.Classic},
-		"classic and native":                    {[]string{classic, native}, ""},
-		"native and classic":                    {[]string{native, classic}, ""},
-		"classic and unseen":                    {[]string{classic, unseen}, exposition.Classic},
-		"unseen and classic":                    {[]string{unseen, classic}, exposition.Classic},
-		"classic beside a gauge without series": {[]string{classic, "# TYPE w_seconds gauge\n# TYPE up gauge\nup 1\n"}, ""},
-		"classic beside a declaration":          {[]string{classic, declare}, exposition.Classic},
-		"a declaration beside classic":          {[]string{declare, classic}, exposition.Classic},
-		"classic beside a gauge":                {[]string{classic, gauge}, ""},
+		"classic":                            {[]string{classic, classic}, exposition.Classic},
+		"classic and native":                 {[]string{classic, native}, ""},
+		"native and classic":                 {[]string{native, classic}, ""},
+		"classic and unseen":                 {[]string{classic, unseen}, exposition.Classic},
+		"unseen and classic":                 {[]string{unseen, classic}, exposition.Classic},
+		"classic and a gauge without series": {[]string{classic, "# TYPE w_seconds gauge\n# TYPE up gauge\nup 1\n"}, ""},
+		"classic and a declaration":          {[]string{classic, declare}, exposition.Classic},
+		"a declaration and classic":          {[]string{declare, classic}, exposition.Classic},
+		"classic and a gauge":                {[]string{classic, gauge}, ""},
 	} {
 		var pages []exposition.Page
 		for _, src := range test.pages {

@@ -7,7 +7,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/declared"
 )
 
-// Form is the form in which a histogram is exposed, which decides the names of its series.
+// Form is the form of a histogram, which determines the names of its series.
 type Form string
 
 const (
@@ -17,11 +17,11 @@ const (
 	Native Form = "native"
 )
 
-// DeclaredAs is [Declared] for a service with that kind of histograms: classic, native or both.
+// DeclaredAs is [Declared] with the form of histograms: classic, native or both.
 func DeclaredAs(s declared.Signals, histograms string) Page {
 	p := Declared(s)
 	for i, m := range p.Metrics {
-		// A library chooses the form of its own histograms; those of Go are classic.
+		// Libraries choose the form of their histograms; those of Go are classic.
 		byLibrary := len(m.Bounds) > 0 || strings.HasPrefix(m.Name, "go_")
 		switch {
 		case m.Type != declared.Histogram:
@@ -34,8 +34,7 @@ func DeclaredAs(s declared.Signals, histograms string) Page {
 	return p
 }
 
-// AbsentSeries are the series that the histogram has in its other form only, each with a
-// message that says what to write.
+// AbsentSeries returns messages by series that the histogram would have only in its other form.
 func (m Metric) AbsentSeries() map[string]string {
 	switch m.Form {
 	case Classic:
@@ -50,8 +49,8 @@ func (m Metric) AbsentSeries() map[string]string {
 	return nil
 }
 
-// formOfBoth is the form that a histogram has on two pages; empty where they differ. A declared
-// metric, or one without series, does not decide.
+// formOfBoth returns the form of a histogram on two pages, empty if they differ. It ignores declared
+// metrics and those without series.
 func formOfBoth(a, b Metric) Form {
 	switch {
 	case a.Type != b.Type:

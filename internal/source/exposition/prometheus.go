@@ -18,27 +18,26 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// recent is how far back a metric may have had its last sample. It may be that of a
-// failure, or of last night.
+// recent is the maximum age of a metric's last sample. A day includes failures and nightly jobs.
 const recent = 24 * time.Hour
 
-// ErrNoServer means that the address is not the HTTP API of a Prometheus.
+// ErrNoServer means that the URL is not that of a Prometheus.
 var ErrNoServer = errors.New("not the API of a Prometheus")
 
-// Prometheus reads what a Prometheus has seen in the last day, from its HTTP API.
+// Prometheus reads the metrics of the last day from the HTTP API of a Prometheus.
 type Prometheus struct {
-	Address string // below which /api/v1 is
-	// Get reads one page.
+	Address string // base URL, without /api/v1
+	// Get reads a page.
 	Get func(ctx context.Context, address string) ([]byte, error)
 }
 
-// Names lists all metrics.
+// Names returns the names of all metrics.
 func (p Prometheus) Names(ctx context.Context) ([]string, error) {
 	return p.values(ctx, "label/__name__/values", "")
 }
 
-// Metrics are all metrics by name, some of them with their labels and bounds. The error wraps
-// [ErrNoServer] where the names cannot be read.
+// Metrics returns all metrics, the detailed ones with labels and bounds. The error wraps
+// [ErrNoServer] if the names cannot be read.
 func (p Prometheus) Metrics(ctx context.Context, detailed []string) (Page, error) {
 	names, err := p.Names(ctx)
 	if err != nil {
@@ -65,12 +64,12 @@ func (p Prometheus) Metrics(ctx context.Context, detailed []string) (Page, error
 	return out, nil
 }
 
-// Values are those that a label has on the series of a metric.
+// Values returns the values of a label of a metric.
 func (p Prometheus) Values(ctx context.Context, metric, label string) ([]string, error) {
 	return p.values(ctx, "label/"+label+"/values", metric)
 }
 
-// Types are the metrics of which all targets declare the same type and unit, of the given names.
+// Types returns the metrics for which all targets declare the same type and unit.
 func (p Prometheus) Types(ctx context.Context, names []string) ([]Metric, error) {
 	var metadata map[string][]struct {
 		Type declared.Type
@@ -86,7 +85,7 @@ func (p Prometheus) Types(ctx context.Context, names []string) ([]Metric, error)
 			continue
 		}
 		m := Metric{Metric: declared.Metric{Name: name, Type: all[0].Type, Unit: all[0].Unit}}
-		// OpenMetrics names a counter without the end of its series.
+		// OpenMetrics omits _total in the names of counters.
 		if counter := name + "_total"; m.Type == "counter" && slices.Contains(names, counter) {
 			m.Name = counter
 		}
@@ -109,11 +108,11 @@ func (p Prometheus) histogram(ctx context.Context, base string) (Metric, error) 
 		}
 	}
 	slices.Sort(m.Bounds)
-	m.Bounds = slices.Compact(m.Bounds) // of two spellings
+	m.Bounds = slices.Compact(m.Bounds) // a bound may have two spellings
 	return m, err
 }
 
-// values asks for a list of names, of the series of one metric.
+// values reads a list of names, for the series of a metric if it is not empty.
 func (p Prometheus) values(ctx context.Context, path, metric string) ([]string, error) {
 	path = fmt.Sprintf("%s?start=%d", path, time.Now().Add(-recent).Unix())
 	if metric != "" {
@@ -124,7 +123,7 @@ func (p Prometheus) values(ctx context.Context, path, metric string) ([]string, 
 	return slices.DeleteFunc(names, func(name string) bool { return name == model.MetricNameLabel }), err
 }
 
-// data reads the data of a response.
+// data decodes the data of a response.
 func (p Prometheus) data(ctx context.Context, path string, into any) error {
 	address := strings.TrimRight(p.Address, "/") + "/api/v1/" + path
 	page, err := p.Get(ctx, address)

@@ -14,7 +14,7 @@ import (
 
 const list = `{"status":"success","data":["__name__","wait_seconds_bucket","jobs_total","0.5","1","1.0","+Inf"]}`
 
-func TestPrometheusReadsMetricsThatAreAskedFor(t *testing.T) {
+func TestPrometheusReadsDetailedMetrics(t *testing.T) {
 	t.Parallel()
 	get := func(_ context.Context, address string) ([]byte, error) {
 		switch {
@@ -40,7 +40,7 @@ func TestPrometheusReadsMetricsThatAreAskedFor(t *testing.T) {
 	}
 }
 
-func TestPrometheusReportsWhatIsNoPrometheus(t *testing.T) {
+func TestOtherServersAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{"<html>", "", `{"status":"error","error":"too many"}`, `{"data":["a"]}`} {
 		_, err := exposition.Prometheus{Address: "http://p.test", Get: func(context.Context, string) ([]byte, error) { return []byte(answer), nil }}.Metrics(t.Context(), nil)
@@ -50,8 +50,8 @@ func TestPrometheusReportsWhatIsNoPrometheus(t *testing.T) {
 	}
 }
 
-// Versions of a program word their help differently.
-func TestTypesAreThoseThatAllTargetsAgreeOn(t *testing.T) {
+// The help may differ between versions of a program.
+func TestTypesAreThoseThatAllTargetsDeclare(t *testing.T) {
 	t.Parallel()
 	const metadata = `{"status":"success","data":{
 		"jobs":[{"type":"counter","unit":"","help":"Jobs."},{"type":"counter","unit":"","help":"Number of jobs."}],

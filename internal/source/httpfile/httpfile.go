@@ -1,6 +1,5 @@
-// Package httpfile reads the plain request files that editors send (VS Code's REST
-// Client, JetBrains' HTTP Client), so that the requests of a proof are the ones
-// that a developer tries by hand.
+// Package httpfile reads request files of editors (VS Code REST Client, JetBrains HTTP Client), so
+// that scaffold verify sends the requests that developers try by hand.
 //
 //	@customer = 42
 //
@@ -15,8 +14,7 @@
 //	### Read it back
 //	GET {{host}}/v1/orders/{{created.response.body.id}}
 //
-// The expectation is a comment to editors. Without one an answer below 500 will
-// do.
+// Editors treat @expect as a comment. Without it, any status below 500 is expected.
 package httpfile
 
 import (
@@ -33,39 +31,38 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// File is the requests of one file, in order.
+// File is the requests of a file, in order.
 type File struct {
-	Variables map[string]string // @name = value, not yet filled in
+	Variables map[string]string // @name = value, with placeholders
 	Requests  []Request
 }
 
-// Request is one request as it stands in the file, with its placeholders.
+// Request is a request with its placeholders.
 type Request struct {
-	Title  string // what follows ###
-	Name   string // of @name; later requests read its answer by it
+	Title  string // text after ###
+	Name   string // @name, by which later requests read its response
 	Method string
 	URL    string
 	Header []Field
 	Body   string
-	Expect int // wanted status; 0 for any below 500
+	Expect int // expected status; 0 for any below 500
 	Line   int // of the request line
 }
 
-// Field is one header field.
+// Field is a header field.
 type Field struct{ Name, Value string }
 
-// What a file may hold. A request file is typed by hand; beyond this it is
-// something else.
+// Limits of a file.
 const (
 	maxBytes    = 1 << 20
 	maxRequests = 1000
 )
 
-// Parse reads a file. The error is a [diagnostic.List] of everything that is wrong.
+// Parse reads a file. The error is a [diagnostic.List].
 func Parse(name string, src []byte) (File, error) {
 	p := parser{name: name, file: File{Variables: map[string]string{}}}
 	if len(src) > maxBytes {
-		return File{}, diagnostic.List{{File: name, Message: fmt.Sprintf("holds %d bytes; a request file has up to %d", len(src), maxBytes)}}
+		return File{}, diagnostic.List{{File: name, Message: fmt.Sprintf("%d bytes are too many; split the file into files of at most %d", len(src), maxBytes)}}
 	}
 	if err := recognised(src); err != nil {
 		return File{}, diagnostic.List{{File: name, Message: err.Error()}}
@@ -81,23 +78,23 @@ func Parse(name string, src []byte) (File, error) {
 	return p.file, nil
 }
 
-// recognised says why a text is no request file, or returns nil. What is wrong
-// with one is quoted, which must not happen to any other file.
+// recognised returns an error if a text is not a request file. Later errors quote the file, which
+// must not happen with other files.
 func recognised(src []byte) error {
 	marks := []string{"###", "http://", "https://", "{{", "@", "# @", "// @"}
 	for _, m := range methods() {
 		marks = append(marks, m+" ")
 	}
 	if len(bytes.TrimSpace(src)) > 0 && !userfile.Marked(src, marks...) && !likeRequest.Match(src) {
-		return errors.New("holds no request; write one as GET {{host}}/v1/orders, or remove the file")
+		return errors.New("no request found; write one such as GET {{host}}/v1/orders, or remove the file")
 	}
 	return nil
 }
 
-// likeRequest is a request line with a method that is misspelt.
+// likeRequest matches a request line with a misspelled method.
 var likeRequest = regexp.MustCompile(`(?m)^[A-Z]+ (?:\{\{|https?://|/)`)
 
-// part is where in a request the parser is.
+// part is the current part of a request.
 type part int
 
 const (
@@ -136,25 +133,25 @@ func (p *parser) line(n int, line string) {
 	case strings.TrimSpace(line) == "":
 		p.at = inBody
 	case line[0] == ' ' || line[0] == '\t':
-		p.now.URL += strings.TrimSpace(line) // a long query on several lines
+		p.now.URL += strings.TrimSpace(line) // continuation of a long query
 	default:
 		p.headerField(n, line)
 	}
 }
 
-// end closes a request.
+// end adds the current request.
 func (p *parser) end() {
 	if p.at != inHead {
 		p.now.Body = strings.TrimRight(strings.Join(p.body, "\n"), "\n \t")
 		if len(p.file.Requests) == maxRequests {
-			p.problemf(p.now.Line, "", "is request number %d; a file holds up to %d", maxRequests+1, maxRequests)
+			p.problemf(p.now.Line, "", "more than %d requests; split the file", maxRequests)
 		}
 		p.file.Requests = append(p.file.Requests, p.now)
 	}
 	p.at, p.now, p.body = inHead, Request{}, nil
 }
 
-// tag is "# @name value" or "// @name value".
+// tag matches "# @name value" and "// @name value".
 var tag = regexp.MustCompile(`^(?:#|//)\s*@([a-z-]+)(?:\s+(.*))?$`)
 
 func (p *parser) comment(n int, line string) {
@@ -166,13 +163,13 @@ func (p *parser) comment(n int, line string) {
 	switch m[1] {
 	case "name":
 		if !identifier.MatchString(value) {
-			p.problemf(n, line, "@name %q: write a name of letters, digits and _, as in created", value)
+			p.problemf(n, line, "@name %q: use letters, digits and _, as in created", value)
 		}
 		p.now.Name = value
 	case "expect":
 		status, err := strconv.Atoi(value)
 		if err != nil || status < 100 || status > 599 {
-			p.problemf(n, line, "@expect %q: write a status, as in 201", value)
+			p.problemf(n, line, "@expect %q: write a status such as 201", value)
 		}
 		p.now.Expect = status
 	}
@@ -196,7 +193,7 @@ func methods() []string {
 	}
 }
 
-// protocol is the version at the end of a request line, which the client chooses.
+// protocol matches the version at the end of a request line, which is ignored.
 var protocol = regexp.MustCompile(`(?:^|\s)HTTP/[0-9.]+\s*$`)
 
 func (p *parser) requestLine(n int, line string) {
@@ -204,14 +201,14 @@ func (p *parser) requestLine(n int, line string) {
 	p.now.Line = n
 	method, rest, ok := strings.Cut(strings.TrimSpace(protocol.ReplaceAllLiteralString(line, "")), " ")
 	if !ok && !slices.Contains(methods(), method) {
-		method, rest = http.MethodGet, method // an address alone is a GET
+		method, rest = http.MethodGet, method // a URL alone is a GET
 	}
 	rest = strings.TrimSpace(rest)
 	if !slices.Contains(methods(), method) {
 		p.problemf(n, line, "%q is not an HTTP method; write a request as GET {{host}}/v1/orders%s", method, diagnostic.DidYouMean(strings.ToUpper(method), methods()))
 	}
 	if rest == "" {
-		p.problemf(n, line, "the request has no address; write one as in %s {{host}}/v1/orders", method)
+		p.problemf(n, line, "the request has no URL; write one such as %s {{host}}/v1/orders", method)
 	}
 	p.now.Method, p.now.URL = method, rest
 }
@@ -219,17 +216,17 @@ func (p *parser) requestLine(n int, line string) {
 func (p *parser) headerField(n int, line string) {
 	name, value, ok := strings.Cut(line, ":")
 	if !ok || strings.TrimSpace(name) == "" || strings.ContainsAny(name, " \t{}\"") {
-		p.problemf(n, line, "is not a header field; write Name: value, and an empty line before the body")
+		p.problemf(n, line, "invalid header field; write Name: value, and an empty line before the body")
 		return
 	}
 	p.now.Header = append(p.now.Header, Field{name, strings.TrimSpace(value)})
 }
 
-// placeholder is {{name}}, with spaces or without.
+// placeholder matches {{name}}.
 var placeholder = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
 
-// Fill returns the request with every placeholder replaced by what lookup gives.
-// The error names those that lookup does not know.
+// Fill returns the request with placeholders replaced by the values of lookup. The error names the
+// unknown ones.
 func (r Request) Fill(lookup func(name string) (string, bool)) (Request, error) {
 	var unknown []string
 	fill := func(text string) string {
@@ -249,7 +246,7 @@ func (r Request) Fill(lookup func(name string) (string, bool)) (Request, error) 
 		out.Header[i] = Field{f.Name, fill(f.Value)}
 	}
 	if len(unknown) > 0 {
-		return Request{}, fmt.Errorf("nothing gives {{%s}} a value; declare @name = value above, or name the request that it reads from", strings.Join(unknown, "}}, {{"))
+		return Request{}, fmt.Errorf("no value for {{%s}}; declare @name = value above, or add @name to the request whose response it reads", strings.Join(unknown, "}}, {{"))
 	}
 	return out, nil
 }

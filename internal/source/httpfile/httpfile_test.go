@@ -51,7 +51,7 @@ GET {{host}}/v1/orders
 	}
 }
 
-func TestParseTellsEveryMistake(t *testing.T) {
+func TestParseReportsAllErrors(t *testing.T) {
 	t.Parallel()
 	_, err := httpfile.Parse("verify.http", []byte(`@9 = x
 GTE {{host}}/
@@ -67,10 +67,10 @@ POST
 	want := strings.Join([]string{
 		`verify.http:1:1: write a variable as @name = value`,
 		`verify.http:2:1: "GTE" is not an HTTP method; write a request as GET {{host}}/v1/orders; did you mean "GET"?`,
-		`verify.http:3:1: is not a header field; write Name: value, and an empty line before the body`,
-		`verify.http:5:1: @expect "soon": write a status, as in 201`,
-		`verify.http:6:1: @name "a-b": write a name of letters, digits and _, as in created`,
-		`verify.http:7:1: the request has no address; write one as in POST {{host}}/v1/orders`,
+		`verify.http:3:1: invalid header field; write Name: value, and an empty line before the body`,
+		`verify.http:5:1: @expect "soon": write a status such as 201`,
+		`verify.http:6:1: @name "a-b": use letters, digits and _, as in created`,
+		`verify.http:7:1: the request has no URL; write one such as POST {{host}}/v1/orders`,
 	}, "\n")
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Error(diff)
@@ -94,13 +94,12 @@ func TestFill(t *testing.T) {
 		t.Error(diff)
 	}
 	delete(values, "id")
-	if _, err := r.Fill(lookup); err == nil || !strings.Contains(err.Error(), "nothing gives {{id}} a value") {
+	if _, err := r.Fill(lookup); err == nil || !strings.Contains(err.Error(), "no value for {{id}};") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// FuzzParse wants every file to be read or refused with a place, and what was
-// read to be requests that can be sent.
+// FuzzParse checks that each file is rejected with a place, or has valid requests.
 func FuzzParse(f *testing.F) {
 	f.Add("### a\n# @name b\nGET {{host}}/\nA: b\n\nbody\n")
 	f.Add("@a = b\n\n\nhttp://x\n###\n###\nPOST /x\n ?q=1")

@@ -1,15 +1,12 @@
-// Package markdown writes text of others into Markdown so that it is shown and
-// never read: [Escape] is all there is to it.
+// Package markdown escapes untrusted text for Markdown.
 package markdown
 
 import "strings"
 
-// Escape makes any text one line that a renderer of CommonMark shows as it was
-// written, at the start of a line and within one. Runs of white space, line
-// ends among them, become one space.
+// Escape returns a text as one line that CommonMark renders literally, at the start of a line and
+// within one. It replaces white space, including line breaks, by one space.
 //
-// CommonMark 0.31, section 2.4: a backslash before ASCII punctuation is that
-// character itself.
+// CommonMark 0.31, section 2.4: a backslash before ASCII punctuation escapes it.
 func Escape(text string) string {
 	line := strings.Join(strings.Fields(text), " ")
 	var b strings.Builder
@@ -22,9 +19,8 @@ func Escape(text string) string {
 	return b.String()
 }
 
-// beginsBlock says whether the character would make a line that begins so a
-// list, a ruler or the underline of a heading: - + = at its start, or the mark
-// behind a number.
+// beginsBlock reports whether the character at i would make the line a list, a thematic break or a
+// heading underline: - + = at the start, or . ) after a number.
 func beginsBlock(line string, i int) bool {
 	switch line[i] {
 	case '-', '+', '=':

@@ -31,7 +31,7 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-// What CommonMark takes for the beginning of a block other than a paragraph.
+// Beginnings of blocks other than paragraphs in CommonMark.
 var block = regexp.MustCompile("^([-+*] |[-+*]$|[0-9]{1,9}[.)]( |$)|#{1,6}( |$)|>|`{3}|~{3}|<|[-*_]{3}|=+$|\\||\\[)")
 
 func FuzzEscape(f *testing.F) {

@@ -9,24 +9,24 @@ import (
 	"strings"
 )
 
-// Excess is a request whose only fault is one value just outside the bounds of its schema.
+// Excess is a request with one value just outside of the bounds of its schema.
 type Excess struct {
 	Field string // as in body.name or query.limit
 	Rule  string // as in maxLength 200
-	Body  []byte // nil for that of a valid request
-	Param Param  // with Value; Name is empty when the body is the one that is wrong
+	Body  []byte // nil for the body of a valid request
+	Param Param  // the parameter that has Value; Name is empty if the body is invalid
 	Value string
 }
 
-// Excesses returns a request for each bound of the members of the body and of the parameters:
-// one character over maxLength, one below minimum.
+// Excesses returns a request for each bound of body members and parameters, such as one character
+// more than maxLength.
 func (o Operation) Excesses(n int) []Excess {
 	var out []Excess
 	body := o.document.merged(o.Body)
 	properties := object(body["properties"])
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		if o.document.merged(object(properties[name]))["readOnly"] == true {
-			continue // no part of a request
+			continue // not part of a request
 		}
 		for _, beyond := range beyondBounds(o.document.merged(object(properties[name]))) {
 			valid, ok := o.document.sample(o.Body, n, 0).(map[string]any)
@@ -76,9 +76,8 @@ func beyondBounds(s map[string]any) []beyond {
 	return out
 }
 
-// Response returns the place of the JSON schema for a response, as a JSON pointer into the
-// document; empty when the response has no JSON. described is false for a status that the
-// operation does not have.
+// Response returns the JSON pointer of the schema for a response, empty if the response has no JSON.
+// described is false if the operation does not have the status.
 func (o Operation) Response(status int) (pointer string, described bool) {
 	base := "/paths/" + escape(o.Path) + "/" + strings.ToLower(o.Method) + "/responses/"
 	responses := object(object(object(object(o.document.root["paths"])[o.Path])[strings.ToLower(o.Method)])["responses"])
@@ -100,5 +99,5 @@ func (o Operation) Response(status int) (pointer string, described bool) {
 
 func escape(key string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(key) }
 
-// Root is the whole document, numbers as [json.Number].
+// Root returns the document, with numbers as [json.Number].
 func (d *Document) Root() map[string]any { return d.root }

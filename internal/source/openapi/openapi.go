@@ -1,9 +1,6 @@
-// Package openapi reads the OpenAPI 3.1 document of a service: its operations and where
-// they are, and for each a valid request and one that the service should reject.
-//
-// It reads what it needs and nothing else. The document comes from the service
-// that is asked, so it is not validated here; what it leaves open is made up in the
-// same way each time.
+// Package openapi reads the operations of an OpenAPI 3.1 document, and generates for each a valid
+// request and one that the service should reject. It does not validate the document. Generated
+// values are deterministic.
 package openapi
 
 import (
@@ -23,21 +20,21 @@ type Document struct {
 	Operations []Operation // by path, then by method
 	root       map[string]any
 	src        []byte
-	keys       map[string]int // offsets into src
+	keys       map[string]int // offsets in src
 }
 
-// Operation is one method of one path.
+// Operation is a method of a path.
 type Operation struct {
 	ID     string // operationId
 	Method string // upper case
 	Path   string // as in /v1/orders/{id}
 	Params []Param
-	// Body is the schema of the JSON body, nil without one.
+	// Body is the schema of the JSON body, nil if there is none.
 	Body     Schema
 	document *Document
 }
 
-// Param is one parameter of an operation.
+// Param is a parameter of an operation.
 type Param struct {
 	Name     string
 	In       string // path, query or header
@@ -45,7 +42,7 @@ type Param struct {
 	Schema   Schema
 }
 
-// Schema is a JSON Schema as it stands in the document, references unresolved.
+// Schema is a JSON Schema with unresolved references.
 type Schema map[string]any
 
 // Parse reads a document.
@@ -61,7 +58,7 @@ func Parse(src []byte) (Document, error) {
 		return Document{}, fmt.Errorf("not an OpenAPI document: %w", err)
 	}
 	if version, _ := root["openapi"].(string); !strings.HasPrefix(version, "3.") {
-		return Document{}, errors.New("not an OpenAPI document of version 3: there is no openapi: 3.x")
+		return Document{}, errors.New("not an OpenAPI document: the key openapi is not 3.x")
 	}
 	d := Document{root: root, src: src, keys: keyOffsets(src)}
 	paths := object(root["paths"])
@@ -118,7 +115,7 @@ func (d *Document) resolve(o map[string]any) map[string]any {
 	return o
 }
 
-// follow is resolve for an object at a JSON pointer, which becomes that of the last reference.
+// follow is resolve for an object at a JSON pointer. It also returns the pointer of the last reference.
 func (d *Document) follow(pointer string, o map[string]any) (string, map[string]any) {
 	for range maxDepth {
 		ref, ok := o["$ref"].(string)
@@ -135,11 +132,11 @@ func (d *Document) follow(pointer string, o map[string]any) (string, map[string]
 	return "", nil
 }
 
-// Key names the operation as the runtime names routes: GET /v1/orders.
+// Key returns the operation in the runtime's notation of routes: GET /v1/orders.
 func (o Operation) Key() string { return o.Method + " " + o.Path }
 
-// Collection is the path whose members the last parameter of a path names, and
-// that parameter: /v1/orders and id for /v1/orders/{id}/lines.
+// Collection returns the path before the last parameter, and that parameter: /v1/orders and id for
+// /v1/orders/{id}/lines.
 func Collection(path string) (collection, param string, ok bool) {
 	end := strings.LastIndexByte(path, '}')
 	begin := strings.LastIndexByte(path[:max(end, 0)], '{')

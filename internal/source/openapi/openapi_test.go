@@ -41,7 +41,7 @@ func TestOperationsOfTheExample(t *testing.T) {
 	}
 }
 
-func TestExcessesAreJustOutsideOfTheBounds(t *testing.T) {
+func TestExcesses(t *testing.T) {
 	t.Parallel()
 	src, err := os.ReadFile("../../../examples/orders/api/openapi.json")
 	if err != nil {
@@ -73,7 +73,6 @@ func TestExcessesAreJustOutsideOfTheBounds(t *testing.T) {
 	}
 }
 
-// The service sets ids, and cookies are ignored.
 func TestReadOnlyMembersAndCookiesHaveNoExcess(t *testing.T) {
 	t.Parallel()
 	d, err := openapi.Parse([]byte(`{"openapi":"3.1.0","paths":{"/a":{"post":{"parameters":[{"name":"session","in":"cookie","schema":{"type":"string","maxLength":5}}],
@@ -126,7 +125,7 @@ func TestPositionOfAnOperation(t *testing.T) {
 		{"/v1/orders", "POST", 4, 5},
 		{"/v1/orders", "GET", 5, 1},
 		{"/v1/orders", "PUT", 3, 2}, // the path has no such method
-		{"/v1/other", "GET", 2, 10}, // there is no such path
+		{"/v1/other", "GET", 2, 10}, // unknown path
 	} {
 		if line, column := d.Position(tc.path, tc.method); line != tc.line || column != tc.column {
 			t.Errorf("%s %s: got %d:%d, want %d:%d", tc.method, tc.path, line, column, tc.line, tc.column)
@@ -134,7 +133,7 @@ func TestPositionOfAnOperation(t *testing.T) {
 	}
 }
 
-// document wraps one schema.
+// document returns a document with a schema.
 func document(schema string) []byte {
 	return []byte(`{"openapi":"3.1.0","components":{"schemas":{
 		"Self":{"type":"object","required":["next"],"properties":{"next":{"$ref":"#/components/schemas/Self"}}},
@@ -173,7 +172,7 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-func TestASchemaThatHoldsItselfEnds(t *testing.T) {
+func TestRecursiveSchemaIsLimited(t *testing.T) {
 	t.Parallel()
 	d, err := openapi.Parse(document(`{"$ref":"#/components/schemas/Self"}`))
 	if err != nil {
@@ -199,7 +198,7 @@ func TestCollection(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoDocument(t *testing.T) {
+func TestOtherDocumentsAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, src := range []string{"", "[]", "{}", `{"openapi":"2.0"}`, "<html>"} {
 		if _, err := openapi.Parse([]byte(src)); err == nil || !strings.Contains(err.Error(), "not an OpenAPI document") {
@@ -208,8 +207,7 @@ func TestWhatIsNoDocument(t *testing.T) {
 	}
 }
 
-// FuzzParse wants any document to be read without end or panic, and every body
-// that is made up to be JSON.
+// FuzzParse checks that generated bodies are JSON.
 func FuzzParse(f *testing.F) {
 	f.Add(string(document(`{"type":"object","required":["a"],"properties":{"a":{"$ref":"#/components/schemas/Self"}}}`)))
 	f.Fuzz(func(t *testing.T, src string) {

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Position returns the line and column of an operation, from 1: those of its method, or of
-// the path or of paths where the document lacks it.
+// Position returns the line and column of an operation, from 1. If the document does not have it, it
+// returns those of the path or of paths.
 func (d *Document) Position(path, method string) (line, column int) {
 	for _, key := range []string{at("paths", path, strings.ToLower(method)), at("paths", path), at("paths")} {
 		if offset, ok := d.keys[key]; ok {
@@ -20,10 +20,10 @@ func (d *Document) Position(path, method string) (line, column int) {
 	return 1, 1
 }
 
-// at names a key by the keys around it.
+// at joins nested keys.
 func at(keys ...string) string { return strings.Join(keys, "\x00") }
 
-// keyOffsets returns where the keys of a JSON document begin, down to the methods of paths.
+// keyOffsets returns the offsets of the keys of a JSON document.
 func keyOffsets(src []byte) map[string]int {
 	w := keyWalk{src: src, dec: json.NewDecoder(bytes.NewReader(src)), offsets: map[string]int{}}
 	w.walk(nil)
@@ -36,7 +36,7 @@ type keyWalk struct {
 	offsets map[string]int
 }
 
-// walk reads one value below the given keys.
+// walk reads a value below the given keys.
 func (w *keyWalk) walk(parents []string) {
 	token, err := w.dec.Token()
 	if err != nil || token != json.Delim('{') && token != json.Delim('[') {

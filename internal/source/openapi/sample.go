@@ -12,17 +12,17 @@ import (
 	"github.com/observability-first/scaffold/internal/source/regexsample"
 )
 
-// maxDepth bounds schemas that hold themselves.
+// maxDepth limits recursive schemas.
 const maxDepth = 16
 
-// How much is made up at the most, whatever a schema asks for.
+// Maximum sizes of generated values.
 const (
 	maxItems = 100
 	maxText  = 10_000
 )
 
-// ValidBody is a body that the operation should take, nil when it wants none.
-// Texts that may be anything differ by n, so that what must be unique is.
+// ValidBody returns a valid body, nil if the operation has none. Free texts contain n, so that unique
+// values are.
 func (o Operation) ValidBody(n int) []byte {
 	if o.Body == nil {
 		return nil
@@ -30,9 +30,8 @@ func (o Operation) ValidBody(n int) []byte {
 	return encode(o.document.sample(o.Body, n, 0))
 }
 
-// WrongBody is a body that the operation should refuse: one without what is
-// required, or of another type than the schema says. ok is false when every body
-// will do.
+// WrongBody returns an invalid body: without required members or of another type. ok is false if all
+// bodies are valid.
 func (o Operation) WrongBody() (body []byte, ok bool) {
 	if o.Body == nil {
 		return nil, false
@@ -47,7 +46,7 @@ func (o Operation) WrongBody() (body []byte, ok bool) {
 	return []byte(`{"not":"that"}`), kind(s) != ""
 }
 
-// Value is a valid value of a parameter as text.
+// Value returns a valid value of a parameter as text.
 func (o Operation) Value(p Param, n int) string {
 	switch v := o.document.sample(p.Schema, n, 0).(type) {
 	case string:
@@ -59,8 +58,7 @@ func (o Operation) Value(p Param, n int) string {
 	}
 }
 
-// WrongValue is a value that breaks the rules of a parameter; ok is false when
-// any text will do.
+// WrongValue returns an invalid value of a parameter. ok is false if all texts are valid.
 func (o Operation) WrongValue(p Param) (value string, ok bool) {
 	s := o.document.merged(p.Schema)
 	if limit, has := number(s["maximum"]); has {
@@ -83,12 +81,12 @@ func (o Operation) WrongValue(p Param) (value string, ok bool) {
 func encode(v any) []byte {
 	out, err := json.Marshal(v)
 	if err != nil {
-		return []byte("null") // maps, slices, texts and numbers always encode
+		return []byte("null") // cannot happen: maps, slices, texts and numbers encode
 	}
 	return out
 }
 
-// kind is the type of a schema, the first that is not null where there are more.
+// kind returns the type of a schema, the first one that is not null.
 func kind(s map[string]any) string {
 	if t, ok := s["type"].(string); ok {
 		return t
@@ -104,8 +102,7 @@ func kind(s map[string]any) string {
 	return ""
 }
 
-// merged resolves a schema and takes in its parts: all of allOf, the first of
-// oneOf and anyOf.
+// merged resolves a schema and merges all of allOf, and the first of oneOf and anyOf.
 func (d *Document) merged(s Schema) map[string]any { return d.mergedAt(s, 0) }
 
 func (d *Document) mergedAt(s map[string]any, depth int) map[string]any {
@@ -143,7 +140,7 @@ func (d *Document) mergedAt(s map[string]any, depth int) map[string]any {
 	return out
 }
 
-// sample makes up a value of a schema.
+// sample generates a value of a schema.
 func (d *Document) sample(schema map[string]any, n, depth int) any {
 	s := d.mergedAt(schema, depth)
 	if depth > maxDepth {
@@ -179,7 +176,7 @@ func (d *Document) sample(schema map[string]any, n, depth int) any {
 	return nil
 }
 
-// sampleObject has what is required and nothing else.
+// sampleObject returns an object with the required members only.
 func (d *Document) sampleObject(s map[string]any, n, depth int) any {
 	out := map[string]any{}
 	properties := object(s["properties"])
@@ -216,8 +213,8 @@ func sampleNumber(s map[string]any) any {
 	return value
 }
 
-// multiple is a multiple of a step: the next one from value up, or the one below if that is
-// beyond the maximum.
+// multiple returns the next multiple of step from value up, or the one below if that exceeds the
+// maximum.
 func multiple(value, step float64, s map[string]any) float64 {
 	next := math.Ceil(value/step) * step
 	most, bounded := number(s["maximum"])
@@ -228,8 +225,8 @@ func multiple(value, step float64, s map[string]any) float64 {
 	return next
 }
 
-// below is a value under an exclusive maximum: the next integer, or for numbers the middle
-// between both bounds.
+// below returns a value below an exclusive maximum: the next integer, or for numbers the middle of
+// both bounds.
 func below(most float64, s map[string]any) float64 {
 	if least, ok := number(s["exclusiveMinimum"]); ok && kind(s) == "number" {
 		return (least + most) / 2
@@ -249,7 +246,7 @@ func number(v any) (float64, bool) {
 	return f, err == nil
 }
 
-// sampleText follows format, pattern and length, in this order.
+// sampleText generates a text from the format, else the pattern, else the length.
 func sampleText(s map[string]any, n int) any {
 	switch s["format"] {
 	case "uuid":

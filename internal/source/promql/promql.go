@@ -1,7 +1,5 @@
-// Package promql parses PromQL of files that users name.
-//
-// The parser of Prometheus takes time that grows with the square of the nesting
-// and of the number of operators, so a query is measured before it is parsed.
+// Package promql parses untrusted PromQL. It limits the length and nesting of queries, since the time
+// of Prometheus's parser is quadratic in both.
 package promql
 
 import (
@@ -15,26 +13,26 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// Bounds of a query. The longest of the public rules and dashboards that the
-// project checks has 2,600 bytes.
+// Limits of a query. The longest query of the public rules and dashboards that the project checks has
+// 2,600 bytes.
 const (
 	maxLength  = 16 << 10 // bytes
-	maxNesting = 100      // open brackets and signs in a row
+	maxNesting = 100      // open brackets and consecutive signs
 )
 
-// LimitError is a query that is too long or too deep to be parsed.
+// LimitError is the error of a query that is too long or too deep to parse.
 type LimitError string
 
 func (e LimitError) Error() string { return string(e) }
 
-// IsLimit reports whether an error is a [LimitError]: a server may read the query.
+// IsLimit reports whether an error is a [LimitError]. A server may accept the query.
 func IsLimit(err error) bool {
 	_, is := errors.AsType[LimitError](err)
 	return is
 }
 
-// Parse parses an expression, which may have functions and syntax that a server has with a flag
-// only, or functions that only Prometheus 2 has. The error is a [LimitError] or that of the parser.
+// Parse parses an expression. It accepts functions and syntax that need a flag of the server, and
+// functions of Prometheus 2. The error is a [LimitError] or the parser's.
 func Parse(query string) (parser.Expr, error) {
 	if err := bounded(query); err != nil {
 		return nil, err
@@ -49,8 +47,8 @@ func Parse(query string) (parser.Expr, error) {
 	return tree, err
 }
 
-// IsUnquoted reports whether a query parses only on servers that take names with dots or letters
-// beyond ASCII without quotes.
+// IsUnquoted reports whether a query parses only on servers that accept unquoted names with dots or
+// non-ASCII letters.
 func IsUnquoted(query string) bool {
 	if !mayBeUnquoted(query) || bounded(query) != nil {
 		return false
@@ -62,8 +60,8 @@ func IsUnquoted(query string) bool {
 	return err == nil
 }
 
-// mayBeUnquoted says whether a query has a character of such names and is short of the bounds,
-// which the lexer for it does not measure.
+// mayBeUnquoted reports whether a query has a character of such names and is within the limits, which
+// their lexer does not count.
 func mayBeUnquoted(query string) bool {
 	isOfName := func(r rune) bool { return r == '.' || r >= utf8.RuneSelf }
 	nesting := strings.Count(query, "(") + strings.Count(query, "+") + strings.Count(query, "-")
@@ -76,10 +74,10 @@ func parse(query string, unquoted bool) (parser.Expr, error) {
 	}).ParseExpr(query)
 }
 
-// HoltWinters is what Prometheus 2 calls double_exponential_smoothing.
+// HoltWinters is the name of double_exponential_smoothing in Prometheus 2.
 const HoltWinters = "holt_winters"
 
-// functions are those of Prometheus 3, and what Prometheus 2 calls one of them.
+// functions returns the functions of Prometheus 3 and HoltWinters.
 var functions = sync.OnceValue(func() map[string]*parser.Function {
 	all := maps.Clone(parser.Functions)
 	renamed := *all["double_exponential_smoothing"]
@@ -90,7 +88,7 @@ var functions = sync.OnceValue(func() map[string]*parser.Function {
 
 func bounded(query string) error {
 	if len(query) > maxLength {
-		return LimitError(fmt.Sprintf("query has %d bytes, which is too long to check; split it into recording rules of at most %d bytes", len(query), maxLength))
+		return LimitError(fmt.Sprintf("the query has %d bytes and is too long to check; split it into recording rules of at most %d bytes", len(query), maxLength))
 	}
 	open, signs := 0, 0
 	lexer := parser.Lex(query)
@@ -112,7 +110,7 @@ func bounded(query string) error {
 			signs = 0
 		}
 		if open+signs > maxNesting {
-			return LimitError(fmt.Sprintf("query nests more than %d levels deep, which is too deep to check; split it into recording rules", maxNesting))
+			return LimitError(fmt.Sprintf("the query is nested deeper than %d levels and is too deep to check; split it into recording rules", maxNesting))
 		}
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
-func TestQueriesAreBounded(t *testing.T) {
+func TestQueriesAreLimited(t *testing.T) {
 	t.Parallel()
-	const long, deep = "query has ", "query nests more than 100 levels deep, which is too deep to check; split it into recording rules"
+	const long, deep = "the query has ", "the query is nested deeper than 100 levels and is too deep to check; split it into recording rules"
 	nested := func(opening, closing string, n int) string {
 		return strings.Repeat(opening, n) + "up" + strings.Repeat(closing, n)
 	}
@@ -35,8 +35,8 @@ func TestQueriesAreBounded(t *testing.T) {
 	}
 }
 
-// A server takes such names with a flag only.
-func TestNamesWithoutQuotes(t *testing.T) {
+// Servers accept such names only with a flag.
+func TestUnquotedNames(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]struct{ parses, unquoted bool }{
 		`http.server.requests > 5`:       {true, true},

@@ -1,5 +1,4 @@
-// Package regexsample makes up texts that regular expressions match, for values that
-// nobody gave.
+// Package regexsample generates texts that match regular expressions.
 package regexsample
 
 import (
@@ -7,8 +6,8 @@ import (
 	"strings"
 )
 
-// Of gives a short text that a regular expression matches, or one that it
-// does not where the expression looks around itself. Callers check.
+// Of returns a short text that matches a regular expression. It may not match an expression with
+// assertions such as \b; callers must check it.
 func Of(expr string) string {
 	re, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
@@ -42,8 +41,8 @@ func writeSample(b *strings.Builder, re *syntax.Regexp) {
 	}
 }
 
-// ofClass chooses from pairs of first and last characters. Letters and digits are valid in any
-// value; a class such as [^/] begins with characters that few values may hold.
+// ofClass chooses a character from pairs of first and last characters. It prefers letters and digits,
+// since a class such as [^/] begins with control characters.
 func ofClass(pairs []rune) rune {
 	for _, r := range "a0A" {
 		for i := 0; i < len(pairs); i += 2 {

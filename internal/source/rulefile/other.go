@@ -9,44 +9,44 @@ import (
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
-// OtherError is the error of YAML whose groups are not groups of rules, such as the values of a chart.
+// OtherError is the error of YAML whose groups are not rule groups, such as the values of a chart.
 type OtherError struct{ File, Message string }
 
 func (e *OtherError) Error() string { return e.File + ": " + e.Message }
 
-// other returns an [OtherError] for a document that has groups of another kind, and else nil.
+// other returns an [OtherError] for a document with other groups, else nil.
 func other(name string, doc *yamldoc.Document) error {
 	groups, found := value(doc.Root(), "groups")
 	if !found {
-		return nil // the document is read for its mark
+		return nil // the mark of the document is in another place
 	}
 	entries := groups.Content
-	if groups.Kind == yaml.MappingNode { // a list was forgotten
+	if groups.Kind == yaml.MappingNode { // a list is missing
 		entries = []*yaml.Node{groups}
 	}
 	switch {
 	case slices.ContainsFunc(entries, ofGrafana):
-		return &OtherError{name, "Grafana alert provisioning, not a rule file; Grafana alert rules are not checked"}
+		return &OtherError{name, "not a rule file but Grafana alert provisioning, which is not checked"}
 	case slices.ContainsFunc(entries, hasRules), anyRule(groups), isEmpty(groups) && onlyGroups(doc.Root()):
 		return nil
 	}
 	return &OtherError{name, `not a rule file: no entry of groups has the key "rules"; add it, or pass another file`}
 }
 
-// isEmpty says whether a list has nothing but names of groups, whose rules are perhaps comments.
+// isEmpty reports whether a list has only groups without rules, as if their rules were commented out.
 func isEmpty(list *yaml.Node) bool {
 	isList := list.Tag == "!!null" || list.Kind == yaml.SequenceNode
 	return isList && !slices.ContainsFunc(list.Content, func(entry *yaml.Node) bool { return !has(entry, "name") || len(keysOf(entry)) > 1 })
 }
 
-// onlyGroups says whether a mapping has no keys beside those of a rule file. Prometheus loads one
-// without rules.
+// onlyGroups reports whether a mapping has only keys of a rule file. Prometheus accepts one without
+// rules.
 func onlyGroups(root *yaml.Node) bool {
 	return !slices.ContainsFunc(keysOf(root), func(key *yaml.Node) bool { return key.Value != "groups" && key.Value != "namespace" })
 }
 
-// ofGrafana says whether a group belongs to Grafana alert provisioning. Rules of Prometheus in a group
-// with a wrong key have expr.
+// ofGrafana reports whether a group is Grafana alert provisioning. Rules with expr are Prometheus rules
+// in a group with a wrong key.
 func ofGrafana(group *yaml.Node) bool {
 	if !has(group, "orgId") && !has(group, "folder") {
 		return false
@@ -55,18 +55,18 @@ func ofGrafana(group *yaml.Node) bool {
 	return !slices.ContainsFunc(rules.Content, func(rule *yaml.Node) bool { return has(rule, "expr") })
 }
 
-// hasRules says whether an entry has the key rules, a misspelling of it beside a name, or a merge key,
-// which may add it.
+// hasRules reports whether an entry has the key rules, a name and a misspelling of rules, or a merge
+// key, which may add rules.
 func hasRules(entry *yaml.Node) bool {
 	named := has(entry, "name")
 	return slices.ContainsFunc(keysOf(entry), func(key *yaml.Node) bool {
-		// Lists of users have roles, which is near to rules.
+		// Lists of users have roles, which is similar to rules.
 		misspelled := named && key.Value != "roles" && diagnostic.Suggest(key.Value, []string{"rules"}) != ""
 		return key.Value == "rules" || key.Value == "<<" || misspelled
 	})
 }
 
-// anyRule says whether a node contains a rule, as below a key that is not rules.
+// anyRule reports whether a node contains a rule at any level.
 func anyRule(n *yaml.Node) bool {
 	return has(n, "expr") && (has(n, "alert") || has(n, "record")) || slices.ContainsFunc(n.Content, anyRule)
 }
@@ -76,7 +76,7 @@ func has(n *yaml.Node, key string) bool {
 	return found
 }
 
-// value is that of a key of a mapping, or an empty node.
+// value returns the value of a key of a mapping, or an empty node.
 func value(n *yaml.Node, key string) (of *yaml.Node, found bool) {
 	keys := keysOf(n)
 	i := slices.IndexFunc(keys, func(k *yaml.Node) bool { return k.Value == key })

@@ -7,10 +7,10 @@ import (
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
-func TestGroupsOfAnotherKindAreNotRules(t *testing.T) {
+func TestOtherGroupsAreNotRules(t *testing.T) {
 	t.Parallel()
 	const (
-		grafana = "a.yaml: Grafana alert provisioning, not a rule file; Grafana alert rules are not checked"
+		grafana = "a.yaml: not a rule file but Grafana alert provisioning, which is not checked"
 		none    = `a.yaml: not a rule file: no entry of groups has the key "rules"; add it, or pass another file`
 	)
 	for _, tc := range []struct{ name, src, want string }{
@@ -20,12 +20,12 @@ func TestGroupsOfAnotherKindAreNotRules(t *testing.T) {
 		{"a name", "groups: admins", none},
 		{"groups with other keys", "groups: [{name: a, members: [b]}]", none},
 		{"groups with roles", "groups: [{name: a, roles: [b]}]", none},
-		{"an empty list beside other keys", "groups: []\nusers: []\n", none},
-		{"an empty list beside another key that is an alias", "x: &x []\ngroups: *x\n", none},
+		{"an empty list and other keys", "groups: []\nusers: []\n", none},
+		{"an empty list and another key that is an alias", "x: &x []\ngroups: *x\n", none},
 		{"an empty list", "groups: []", ""},
 		{"no list", "groups:", ""},
 		{"a name alone", "groups: [{name: g}]", ""},
-		{"a name alone beside other keys", "groups: [{name: g}]\nusers: []\n", none},
+		{"a name alone and other keys", "groups: [{name: g}]\nusers: []\n", none},
 		{"a resource", "kind: PrometheusRule\ngroups: [admins]\n", ""},
 		{"a group without rules", "groups: [{name: g, rules: []}]", ""},
 		{"one group with rules", "groups: [a, {name: g, rules: []}]", "problem"},

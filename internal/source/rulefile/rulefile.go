@@ -1,8 +1,5 @@
-// Package rulefile reads files of Prometheus rules, whoever wrote them, and tells
-// every mistake of a file at once with line and column.
-//
-// It reads what Prometheus reads, the keys that Mimir and Thanos add, and the
-// PrometheusRule resource that operators take.
+// Package rulefile reads Prometheus rule files, with the keys of Mimir and Thanos, and PrometheusRule
+// resources. It reports all errors of a file with line and column.
 package rulefile
 
 import (
@@ -25,37 +22,37 @@ import (
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
-// File is one file of rules.
+// File is a rule file.
 type File struct {
 	Name     string
 	Groups   []Group
-	Resource bool // a PrometheusRule, which an operator turns into a file
+	Resource bool // a PrometheusRule
 }
 
-// Group is evaluated in order, all at once.
+// Group is a group of rules, which are evaluated in order.
 type Group struct {
 	Name                  string
-	Interval, QueryOffset time.Duration // 0 where the file leaves it to the server
-	Tenants               []string      // whose series the rules read, sorted; empty if the group sets none
+	Interval, QueryOffset time.Duration // 0: the server's default
+	Tenants               []string      // source tenants, sorted
 	Rules                 []Rule
 	Line                  int
 }
 
-// Rule records a series or raises an alert.
+// Rule is a recording rule or an alert.
 type Rule struct {
-	Record, Alert       string // one of them
+	Record, Alert       string // one is empty
 	Expr                string
-	Tree                parser.Expr       // nil when Expr does not parse or is not read
-	Unread              string            // why Expr is not read though Prometheus may read it, or empty
-	For, KeepFiringFor  time.Duration     // 0 where the file does not say
-	Labels, Annotations map[string]string // labels of the group included
+	Tree                parser.Expr       // nil if Expr does not parse or is too long
+	Unread              string            // message if Expr exceeds the limits of package promql
+	For, KeepFiringFor  time.Duration     // 0 if not set
+	Labels, Annotations map[string]string // including labels of the group
 	Line                int               // of the name
 
 	doc  *yamldoc.Document
 	path string
 }
 
-// Name says what the rule is, as in "alert OrdersDown".
+// Name returns the type and name of the rule, as in "alert OrdersDown".
 func (r Rule) Name() string {
 	if r.Record != "" {
 		return "record " + r.Record
@@ -63,34 +60,34 @@ func (r Rule) Name() string {
 	return "alert " + r.Alert
 }
 
-// ExprPlace is the line and column of an offset into the expression.
+// ExprPlace returns the line and column of an offset in the expression.
 func (r Rule) ExprPlace(offset int) (line, column int) {
 	return r.doc.Place(r.path+".expr", offset)
 }
 
-// TextPlace is where the value of a key stands, as in annotations.summary.
+// TextPlace returns the line and column of the value of a key, as in annotations.summary.
 func (r Rule) TextPlace(key string) (line, column int) {
 	return r.doc.Place(r.path+"."+key, 0)
 }
 
-// Parts of LogQL, without the contents of quoted texts and without comments.
+// Parts of LogQL, in a skeleton.
 var (
-	// stream is a selector of log lines, which has no name before the brace.
+	// stream matches a log stream selector, which has no name before the brace.
 	stream = regexp.MustCompile(`(?:^|[(,])\s*\{[^{}]*\}`)
-	// namedSelector is one of PromQL.
+	// namedSelector matches a PromQL selector.
 	namedSelector = regexp.MustCompile(`[\w:.]\s*\{`)
-	// pipeline is a filter or a stage behind a selector and its range.
+	// pipeline matches a filter or stage after a selector and its range.
 	pipeline = regexp.MustCompile(stream.String() + `[\s)]*(?:\[[^\[\]]*\]\s*(?:offset\s+-?\w+)?[\s)]*)?(?:\|[=~>]?\s*["(A-Za-z_]|!>|(?:!=|!~)\s*(?:"|ip\s*\())`)
-	// function is one that PromQL does not have.
+	// function matches functions that PromQL does not have.
 	function = regexp.MustCompile(`\b(?:approx_topk|bytes_over_time|bytes_rate|rate_counter)\s*\(`)
 
-	// word is a name or a keyword, and not the exponent of a number.
+	// word matches a name or a keyword, but not the exponent of a number.
 	word = regexp.MustCompile(`\b[A-Za-z_]`)
 
 	quotedOrComment = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`|#[^\n]*")
 )
 
-// skeleton is an expression without the contents of quoted texts and without comments.
+// skeleton returns an expression without comments and contents of quoted texts.
 func skeleton(expr string) string {
 	return quotedOrComment.ReplaceAllStringFunc(expr, func(part string) string {
 		if part[0] == '#' {
@@ -100,13 +97,13 @@ func skeleton(expr string) string {
 	})
 }
 
-// isLogQL says whether only Loki can evaluate a rule that names no metric.
+// isLogQL reports whether only Loki can evaluate a rule that names no metric.
 func (r Rule) isLogQL() bool {
 	text := skeleton(r.Expr)
 	return r.Tree == nil && (pipeline.MatchString(text) || stream.MatchString(text) && function.MatchString(text))
 }
 
-// namesMetric says whether Loki rejects the rule, since a query of logs has no metric.
+// namesMetric reports whether the expression names a metric, which Loki rejects.
 func (r Rule) namesMetric() bool {
 	if r.Tree == nil {
 		text := skeleton(r.Expr)
@@ -122,8 +119,8 @@ func (r Rule) namesMetric() bool {
 	return named
 }
 
-// LogQL returns the first rule that only Loki can evaluate. A file that has one is a file of Loki,
-// unless a rule names a metric: no server reads such a file.
+// LogQL returns the first LogQL rule. If any rule names a metric, the file is not one of Loki and
+// found is false.
 func (f File) LogQL() (first Rule, found bool) {
 	for _, g := range f.Groups {
 		for _, r := range g.Rules {
@@ -138,7 +135,7 @@ func (f File) LogQL() (first Rule, found bool) {
 	return first, found
 }
 
-// source is the shape of a file. Keys that only other servers know are read and ignored.
+// source is the format of a file. Keys of other servers are accepted and ignored.
 type source struct {
 	Groups    []groupSource `yaml:"groups"`
 	Namespace string        `yaml:"namespace"` // Mimir
@@ -160,8 +157,8 @@ type groupSource struct {
 
 type limit struct{}
 
-// UnmarshalYAMLNode implements [yamldoc.Unmarshaler]. It reads what Prometheus does: a number with a
-// fraction or an exponent, too.
+// UnmarshalYAMLNode implements [yamldoc.Unmarshaler]. As Prometheus does, it accepts numbers with a
+// fraction or an exponent.
 func (limit) UnmarshalYAMLNode(n *yaml.Node) error {
 	var number int
 	if n.Decode(&number) != nil {
@@ -180,14 +177,14 @@ type ruleSource struct {
 	Annotations   map[string]string          `yaml:"annotations"`
 }
 
-// IsTest reports whether a file with this name tests rules instead of holding any.
+// IsTest reports whether a file with this name is a rule test.
 func IsTest(name string) bool {
 	return slices.ContainsFunc([]string{".test.yaml", ".test.yml", "_test.yaml", "_test.yml"}, func(ending string) bool {
 		return strings.HasSuffix(name, ending)
 	})
 }
 
-// Marks are the keys by which a file of rules is recognised.
+// Marks returns the keys by which a rule file is recognised.
 func Marks() []string { return []string{"groups:", resourceMark} }
 
 const resourceMark = "kind: PrometheusRule"
@@ -198,8 +195,8 @@ type Document struct {
 	Before int // lines of the file before it
 }
 
-// Documents are the PrometheusRules of a text with several resources. Any other text is one document,
-// and so is one with too many values.
+// Documents returns the PrometheusRules of a file with several resources. Any other file is one
+// document, also one with too many values.
 func Documents(src []byte) []Document {
 	if yamldoc.Bounded(src) != nil {
 		return []Document{{Src: src}}
@@ -228,8 +225,8 @@ func Documents(src []byte) []Document {
 	return all
 }
 
-// Parse reads a file. What could be read is returned even beside an error, which
-// is a diagnostic.List, so that one mistake does not hide others, or an [OtherError].
+// Parse reads a file. The error is a [diagnostic.List] or an [OtherError]. With a list, it returns the
+// valid rules, too, so that an error does not hide findings of other rules.
 func Parse(name string, src []byte) (File, error) { return ParsePart(name, Document{Src: src}) }
 
 // ParsePart is Parse for a part of a file.
@@ -238,7 +235,7 @@ func ParsePart(name string, part Document) (File, error) {
 	doc, err := yamldoc.ParsePart(name, part.Before, part.Src, Marks()...)
 	if err != nil {
 		if strings.Contains(err.Error(), "the file is empty") {
-			return file, nil // no rules are rules, too
+			return file, nil // a rule file without rules
 		}
 		return file, err
 	}
@@ -272,7 +269,7 @@ func group(doc *yamldoc.Document, path string, s groupSource) Group {
 	line, _ := doc.Place(path, 0)
 	g := Group{Name: s.Name, Interval: time.Duration(s.Interval), QueryOffset: time.Duration(max(s.QueryOffset, s.EvaluationDelay)), Tenants: slices.Sorted(slices.Values(s.SourceTenants)), Line: line}
 	if s.Name == "" {
-		doc.Problemf(path, "the group has no name; give it one")
+		doc.Problemf(path, "the group has no name; add one")
 	}
 	checkLabels(doc, path+".labels", s.Labels)
 	for i, r := range s.Rules {
@@ -282,7 +279,7 @@ func group(doc *yamldoc.Document, path string, s groupSource) Group {
 			if labels == nil {
 				labels = map[string]string{}
 			}
-			maps.Copy(labels, r.Labels) // of the two the rule's own wins
+			maps.Copy(labels, r.Labels) // labels of the rule override those of the group
 			rule.Labels = labels
 			g.Rules = append(g.Rules, rule)
 		}
@@ -290,7 +287,7 @@ func group(doc *yamldoc.Document, path string, s groupSource) Group {
 	return g
 }
 
-// read checks one rule. What is neither record nor alert is left out.
+// read reads a rule. It is not ok if it is not either a record or an alert.
 func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 	r := Rule{
 		Record: s.Record, Alert: s.Alert, Expr: s.Expr, For: time.Duration(s.For), KeepFiringFor: time.Duration(s.KeepFiringFor), Annotations: s.Annotations, doc: doc, path: path,
@@ -300,7 +297,7 @@ func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 		doc.Problemf(path, "the rule has neither record nor alert; write one of them")
 		return r, false
 	case s.Record != "" && s.Alert != "":
-		doc.Problemf(path, "the rule has record and alert; make two rules of it")
+		doc.Problemf(path, "the rule has both record and alert; write two rules")
 		return r, false
 	case s.Record != "":
 		checkRecord(doc, path, s)
@@ -311,7 +308,7 @@ func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 	checkLabels(doc, path+".labels", s.Labels)
 	checkNames(doc, path+".annotations", s.Annotations, "")
 	if strings.TrimSpace(s.Expr) == "" {
-		doc.Problemf(path+".expr", "the rule has no expr; write what it is to evaluate")
+		doc.Problemf(path+".expr", "the rule has no expr; write an expression")
 		return r, true
 	}
 	tree, err := promql.Parse(s.Expr)
@@ -328,12 +325,12 @@ func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 }
 
 func checkRecord(doc *yamldoc.Document, path string, s ruleSource) {
-	// Prometheus 3 takes any name but one that looks like an expression.
+	// Prometheus 3 accepts all names except those with braces.
 	if !model.UTF8Validation.IsValidMetricName(s.Record) || strings.ContainsAny(s.Record, "{}") {
-		doc.Problemf(path+".record", "%q is not a metric name; use letters, digits, underscores and colons", s.Record)
+		doc.Problemf(path+".record", "invalid metric name %q; use letters, digits, underscores and colons", s.Record)
 	}
 	if s.For != 0 || s.KeepFiringFor != 0 || len(s.Annotations) > 0 {
-		doc.Problemf(path, "for, keep_firing_for and annotations belong to alerts; a recorded series has none")
+		doc.Problemf(path, "a recording rule has no for, keep_firing_for and annotations; remove them")
 	}
 }
 
@@ -345,18 +342,18 @@ func checkLabels(doc *yamldoc.Document, path string, labels map[string]string) {
 func checkNames(doc *yamldoc.Document, path string, all map[string]string, reserved string) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if !model.UTF8Validation.IsValidLabelName(name) || name == reserved {
-			doc.Problemf(path+"."+name, "%q is not a label name; use letters, digits and underscores", name)
+			doc.Problemf(path+"."+name, "invalid label name %q; use letters, digits and underscores", name)
 		}
 	}
 }
 
-// problem reports where in the file the parser stumbled.
+// problem reports an error of the parser at its place.
 func problem(doc *yamldoc.Document, path string, err error) {
 	message, offset := Explain(err)
 	doc.ProblemAtf(path, offset, "%s", message)
 }
 
-// Explain says what is wrong with a query, and at which byte.
+// Explain returns the message and the byte offset of a parser's error.
 func Explain(err error) (message string, offset int) {
 	message = err.Error()
 	if promql.IsLimit(err) {
@@ -376,7 +373,7 @@ func Explain(err error) (message string, offset int) {
 	return "not PromQL: " + message, offset
 }
 
-// callable is what may stand before an opening bracket.
+// callable returns the names of functions and aggregations.
 func callable() []string {
 	aggregations := []string{"avg", "bottomk", "count", "count_values", "group", "max", "min", "quantile", "stddev", "stdvar", "sum", "topk"}
 	return append(aggregations, slices.Sorted(maps.Keys(parser.Functions))...)

@@ -18,7 +18,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
-func TestAFileIsReadWithItsPlaces(t *testing.T) {
+func TestParseReturnsPlaces(t *testing.T) {
 	t.Parallel()
 	f, err := rulefile.Parse("a.yaml", []byte(`groups:
 - name: g
@@ -50,17 +50,17 @@ func TestAFileIsReadWithItsPlaces(t *testing.T) {
 		t.Errorf("got %+v", record)
 	}
 	if line, column := record.ExprPlace(strings.Index(record.Expr, "rate")); line != 11 || column != 9 {
-		t.Errorf("rate stands at %d:%d", line, column)
+		t.Errorf("rate is at %d:%d", line, column)
 	}
 	if alert.Name() != "alert Down" || alert.For != 5*time.Minute || alert.KeepFiringFor != 10*time.Minute || alert.Labels["tier"] != "page" {
 		t.Errorf("got %+v", alert)
 	}
 	if line, column := alert.TextPlace("annotations.summary"); line != 17 || column != 16 {
-		t.Errorf("the summary stands at %d:%d", line, column)
+		t.Errorf("the summary is at %d:%d", line, column)
 	}
 }
 
-func TestAResourceOfAnOperatorIsRead(t *testing.T) {
+func TestPrometheusRuleIsRead(t *testing.T) {
 	t.Parallel()
 	f, err := rulefile.Parse("a.yaml", []byte("apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: x}\nspec:\n  groups:\n  - name: g\n    rules:\n    - alert: A\n      expr: up ==\n"))
 	if err == nil || err.Error() != "a.yaml:9:18: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input" {
@@ -87,19 +87,19 @@ func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
 		{"a byte that is not UTF-8 in the second", first + "---\n" + strings.ReplaceAll(first, "record", "\xff"), 2, "a.yaml:11:14: the byte 0xff is not UTF-8; save the file as UTF-8"},
 		{"an unknown anchor in the second", first + "---\n" + strings.ReplaceAll(first, "up", "*up"), 2, "a.yaml:11:1: not valid YAML: unknown anchor 'up' referenced"},
 		{"a duplicate key in the second", first + "---\n" + strings.ReplaceAll(first, "expr", "record: b, expr"), 2, "a.yaml:11:25: spec.groups[0].rules[0].record: duplicate key, first on line 11; keep one"},
-		{"a third without a separator", first + "---\n" + first + "--- {x: y}", 2, "a.yaml:12:1: a second document; put each document into a file of its own"},
+		{"a third without a separator", first + "---\n" + first + "--- {x: y}", 2, "a.yaml:12:1: several documents; write each document to its own file"},
 		{"a second that is a list", first + "---\n- \"\n" + first + "  \"", 2, "a.yaml:7:1: the document is a list; write keys and values"},
 		{"a value that is missing at the end of the second", first + "---\nkind: PrometheusRule\nspec:", 2, ""},
 		{"a text of several lines", first + "---\n" + strings.ReplaceAll(first, "[{record: a, expr: up}]", "\n    - record: a\n      expr: |\n        up +\n        rats(x)"), 2,
 			`a.yaml:15:9: spec.groups[0].rules[0].expr: not PromQL: unknown function rats; did you mean "rate"?`},
 		{"two with a comment", first + "--- # the second\n" + second, 2, "a.yaml:11:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
-		{"one beside another resource", first + service, 1, ""},
+		{"one and another resource", first + service, 1, ""},
 		{"one behind another resource", service + "---\n" + second, 1, "a.yaml:9:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
-		{"two beside another resource", first + service + "---\n" + first, 2, ""},
+		{"two and another resource", first + service + "---\n" + first, 2, ""},
 		{"one", first, 1, ""},
-		{"two files of rules", plain + "---\n" + plain, 1, "a.yaml:4:1: a second document; put each document into a file of its own"},
-		{"a resource and a file of rules", first + "---\n" + plain, 1, "a.yaml:6:1: a second document; put each document into a file of its own"},
-		{"a file of rules and a resource", plain + "---\n" + first, 1, "a.yaml:4:1: a second document; put each document into a file of its own"},
+		{"two files of rules", plain + "---\n" + plain, 1, "a.yaml:4:1: several documents; write each document to its own file"},
+		{"a resource and a file of rules", first + "---\n" + plain, 1, "a.yaml:6:1: several documents; write each document to its own file"},
+		{"a file of rules and a resource", plain + "---\n" + first, 1, "a.yaml:4:1: several documents; write each document to its own file"},
 		{"dashes in a text", strings.ReplaceAll(first, "up}", "up, labels: {a: '---'}}"), 1, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
 	}
 }
 
-func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
+func TestErrorsAreReportedAtTheirPlaces(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, rule, want string }{
 		{"an unknown function", "{record: a, expr: 'sum(rats(x[5m]))'}", `a.yaml:4:28: groups[0].rules[0].expr: not PromQL: unknown function rats; did you mean "rate"?`},
@@ -127,17 +127,17 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 		{"the wrong type", "{record: a, expr: rate(x)}", "a.yaml:4:28: groups[0].rules[0].expr: not PromQL: expected type range vector in call to function \"rate\", got instant vector"},
 		{"an unknown key", "{record: a, exp: x, expr: x}", `a.yaml:4:17: groups[0].rules[0].exp: unknown key; did you mean "expr"?`},
 		{"a misspelled key instead of the expression", "{alert: A, exprs: up}", `a.yaml:4:16: groups[0].rules[0].exprs: unknown key; did you mean "expr"?`},
-		{"an expression of the wrong type", "{alert: A, expr: [up]}", "a.yaml:4:22: groups[0].rules[0].expr: a list is not text; write what it is to evaluate"},
+		{"an expression of the wrong type", "{alert: A, expr: [up]}", "a.yaml:4:22: groups[0].rules[0].expr: a list is not text; write an expression"},
 		{"no duration", "{alert: A, expr: x, for: 5 min}", `a.yaml:4:30: groups[0].rules[0].for: "5 min" is not a duration; write one such as 200ms, 15s or 30d`},
 		{"a duration with a fraction", "{alert: A, expr: x, for: 1.5h}", `a.yaml:4:30: groups[0].rules[0].for: "1.5h" is not a duration; write one such as 200ms, 15s or 30d`},
-		{"less than no time", "{alert: A, expr: x, for: -5m}", "a.yaml:4:30: groups[0].rules[0].for: a duration below zero; write one such as 5m"},
+		{"less than no time", "{alert: A, expr: x, for: -5m}", "a.yaml:4:30: groups[0].rules[0].for: negative duration; write one such as 5m"},
 		{"neither record nor alert", "{expr: x}", "a.yaml:4:5: groups[0].rules[0]: the rule has neither record nor alert; write one of them"},
-		{"record and alert", "{record: a, alert: b, expr: x}", "a.yaml:4:5: groups[0].rules[0]: the rule has record and alert; make two rules of it"},
-		{"no expression", "{alert: A}", "a.yaml:4:5: groups[0].rules[0].expr: the rule has no expr; write what it is to evaluate"},
-		{"a name that is none", "{record: 'a{b}', expr: x}", `a.yaml:4:14: groups[0].rules[0].record: "a{b}" is not a metric name; use letters, digits, underscores and colons`},
-		{"a record that waits", "{record: a, expr: x, for: 5m}", "a.yaml:4:5: groups[0].rules[0]: for, keep_firing_for and annotations belong to alerts; a recorded series has none"},
-		{"a label that is none", "{record: a, expr: x, labels: {'': c}}", `a.yaml:4:39: groups[0].rules[0].labels.: "" is not a label name; use letters, digits and underscores`},
-		{"a label that is the name", "{record: a, expr: x, labels: {__name__: c}}", `a.yaml:4:45: groups[0].rules[0].labels.__name__: "__name__" is not a label name; use letters, digits and underscores`},
+		{"record and alert", "{record: a, alert: b, expr: x}", "a.yaml:4:5: groups[0].rules[0]: the rule has both record and alert; write two rules"},
+		{"no expression", "{alert: A}", "a.yaml:4:5: groups[0].rules[0].expr: the rule has no expr; write an expression"},
+		{"an invalid name", "{record: 'a{b}', expr: x}", `a.yaml:4:14: groups[0].rules[0].record: invalid metric name "a{b}"; use letters, digits, underscores and colons`},
+		{"a record that waits", "{record: a, expr: x, for: 5m}", "a.yaml:4:5: groups[0].rules[0]: a recording rule has no for, keep_firing_for and annotations; remove them"},
+		{"an empty label", "{record: a, expr: x, labels: {'': c}}", `a.yaml:4:39: groups[0].rules[0].labels.: invalid label name ""; use letters, digits and underscores`},
+		{"a label that is the name", "{record: a, expr: x, labels: {__name__: c}}", `a.yaml:4:45: groups[0].rules[0].labels.__name__: invalid label name "__name__"; use letters, digits and underscores`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -155,26 +155,26 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 	}
 	for key, want := range map[string]string{"interval": "a.yaml:3:13", "query_offset": "a.yaml:3:17", "evaluation_delay": "a.yaml:3:21"} {
 		_, err := rulefile.Parse("a.yaml", []byte("groups:\n- name: g\n  "+key+": -1m\n  rules: []\n"))
-		if want += ": groups[0]." + key + ": a duration below zero; write one such as 5m"; err == nil || err.Error() != want {
+		if want += ": groups[0]." + key + ": negative duration; write one such as 5m"; err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 	if _, err := rulefile.Parse("a.yaml", nil); err != nil {
 		t.Errorf("an empty file holds no rules: %v", err)
 	}
-	if _, err := rulefile.Parse("a.yaml", []byte("groups:\n- rules: []\n")); err == nil || err.Error() != "a.yaml:2:3: groups[0]: the group has no name; give it one" {
+	if _, err := rulefile.Parse("a.yaml", []byte("groups:\n- rules: []\n")); err == nil || err.Error() != "a.yaml:2:3: groups[0]: the group has no name; add one" {
 		t.Errorf("got %v", err)
 	}
 }
 
-// differs says whether an error of Prometheus is about what is read on purpose: keys of Mimir and
-// Thanos, functions of Prometheus 2, and what lint reports, group names and templates.
+// differs reports whether an error of Prometheus is about input that is accepted on purpose: keys of
+// Mimir and Thanos, functions of Prometheus 2, and group names and templates, which lint reports.
 func differs(err error) bool {
 	return regexp.MustCompile(`is repeated in the same file|template: |holt_winters|` +
 		`field (namespace|source_tenants|evaluation_delay|align_evaluation_time_on_interval|partial_response_strategy) not found`).MatchString(err.Error())
 }
 
-// What Prometheus rejects is rejected.
+// FuzzParse checks that a file is rejected if Prometheus rejects it.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("groups:\n- name: g\n  interval: 1m\n  rules:\n  - record: a:b\n    expr: sum(x)\n    labels: {a: b}\n"))
 	f.Add([]byte("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up ==\n    for: 1\n"))
@@ -206,7 +206,7 @@ func FuzzParse(f *testing.F) {
 		for _, g := range ours.Groups {
 			for _, r := range g.Rules {
 				if line, column := r.ExprPlace(len(r.Expr)); line < 1 || column < 1 || r.Tree == nil {
-					t.Errorf("%s stands at %d:%d", r.Name(), line, column)
+					t.Errorf("%s is at %d:%d", r.Name(), line, column)
 				}
 			}
 		}
@@ -266,8 +266,8 @@ func TestRulesOfLokiAreRecognised(t *testing.T) {
 	}
 }
 
-// A rule that names a metric is for Prometheus, so that the syntax of logs is a mistake beside it.
-func TestRulesOfMetricsAreNotOfLoki(t *testing.T) {
+// Loki rejects rules that name a metric.
+func TestFileWithAMetricIsNotOfLoki(t *testing.T) {
 	t.Parallel()
 	const logs = `sum(count_over_time({app="x"} |= "a" [5m])) > 1`
 	for expr, want := range map[string]bool{
@@ -285,7 +285,7 @@ func TestRulesOfMetricsAreNotOfLoki(t *testing.T) {
 	}
 }
 
-// A file that an operator exports has thousands of resources.
+// Exported files have thousands of resources.
 func TestManyResourcesTakeLinearMemory(t *testing.T) { //nolint:paralleltest // it counts allocations
 	allocated := func(n int) uint64 {
 		resource := "---\nkind: PrometheusRule\nspec:\n  groups:\n  - name: g\n    rules:\n    - record: a\n      expr: rats(x)\n" + strings.Repeat("\n", 90)

@@ -1,8 +1,7 @@
-// Package userfile reads the files that users name or keep beside a service.
+// Package userfile reads untrusted files.
 //
-// It reads regular files of limited size only: a device such as /dev/zero would
-// fill the memory, and opening a FIFO waits for a writer. Errors name the file and
-// what to do, and never quote the file.
+// It reads only regular files of limited size, since a device such as /dev/zero has no end and
+// opening a FIFO waits for a writer. Errors do not quote the file, which may have secrets.
 package userfile
 
 import (
@@ -19,18 +18,18 @@ import (
 	"strings"
 )
 
-// Limits of a file, in bytes.
+// Size limits of files, in bytes.
 const (
-	// Limit is that of files that people write.
+	// Limit is for files that people write.
 	Limit = 1 << 20
-	// LargeLimit is that of files that programs write: dashboards, rules, what
-	// services print, and whatever lies where a generated file belongs.
+	// LargeLimit is for generated files: dashboards, rules, output of services, and files in place
+	// of generated ones.
 	LargeLimit = 16 << 20
-	// PageLimit is that of a page of metrics: a million series.
+	// PageLimit is for pages of metrics: a million series.
 	PageLimit = 64 << 20
 )
 
-// Read reads the named file. A file that does not exist gives fs.ErrNotExist.
+// Read reads a file. If it does not exist, the error is fs.ErrNotExist.
 func Read(name string, limit int64) ([]byte, error) {
 	shown := filepath.ToSlash(name)
 	return read(shown, limit,
@@ -38,7 +37,7 @@ func Read(name string, limit int64) ([]byte, error) {
 		func() (io.ReadCloser, error) { return os.Open(name) })
 }
 
-// ReadOptional is Read, and returns nil for a file that does not exist.
+// ReadOptional is Read, but returns nil, nil if the file does not exist.
 func ReadOptional(name string, limit int64) ([]byte, error) {
 	src, err := Read(name, limit)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -47,15 +46,15 @@ func ReadOptional(name string, limit int64) ([]byte, error) {
 	return src, err
 }
 
-// Named is the error of a file that a flag names.
-func Named(name string, err error) error {
+// ExplainMissing adds advice to the error of a file argument that does not exist.
+func ExplainMissing(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s does not exist; pass a file or a directory", name)
 	}
 	return err
 }
 
-// ReadFS is Read for a file of a file system, such as that of an [os.Root].
+// ReadFS is Read for a file system, such as that of an [os.Root].
 func ReadFS(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	return read(name, limit,
 		func() (fs.FileInfo, error) { return fs.Stat(fsys, name) },
@@ -74,7 +73,7 @@ func ReadFrom(r io.Reader, name string, limit int64) ([]byte, error) {
 	return src, nil
 }
 
-// missingError is [fs.ErrNotExist] of the file with that name.
+// missingError is [fs.ErrNotExist] with the file name.
 type missingError string
 
 func (e missingError) Error() string { return string(e) + " does not exist" }
@@ -84,8 +83,7 @@ type tooLargeError int64
 
 func (e tooLargeError) Error() string { return fmt.Sprintf("larger than %d MiB", int64(e)>>20) }
 
-// Regular says why a file that another package opens must not be opened, or
-// returns nil.
+// Regular returns an error if a file is not regular and must not be opened.
 func Regular(name string) error {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -105,7 +103,7 @@ func regular(name string, info fs.FileInfo) error {
 }
 
 func read(name string, limit int64, stat func() (fs.FileInfo, error), open func() (io.ReadCloser, error)) (src []byte, err error) {
-	// Before it is opened: opening a FIFO waits for a writer.
+	// Before opening, since opening a FIFO waits for a writer.
 	info, err := stat()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missingError(name)
@@ -131,7 +129,7 @@ func read(name string, limit int64, stat func() (fs.FileInfo, error), open func(
 	return src, err
 }
 
-// Unmarked says what a text without its marks lacks, without quoting it.
+// Unmarked returns the message for a text without its marks.
 func Unmarked(marks ...string) string {
 	quoted := make([]string, len(marks))
 	for i, mark := range marks {
@@ -140,11 +138,9 @@ func Unmarked(marks ...string) string {
 	return "unexpected format: no line begins with " + strings.Join(quoted, " or ") + "; add it, or pass another file"
 }
 
-// Marked says whether a text has one of the marks at the beginning of a line: the
-// keys, with or without a value, by which a kind of document is recognised. In
-// JSON, and in YAML that is written like it, a key may be quoted and indented.
-// Messages about a text without its mark must not quote it: it may be any file,
-// reached through a link.
+// Marked reports whether a line of a text begins with one of the marks: keys, with or without a
+// value, by which a kind of document is recognised. In JSON and flow-style YAML, a key may be quoted
+// and indented. Messages must not quote a text without its mark, which may be any file.
 func Marked(src []byte, marks ...string) bool {
 	text := strings.TrimPrefix(string(src), "\ufeff")
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {
@@ -156,7 +152,7 @@ func Marked(src []byte, marks ...string) bool {
 			continue
 		}
 		line = strings.Replace(strings.Join(strings.Fields(line), " "), " :", ":", 1)
-		if key, explicit := strings.CutPrefix(line, "? "); explicit { // its value is on another line
+		if key, explicit := strings.CutPrefix(line, "? "); explicit { // the value is on another line
 			line = key + ":"
 		}
 		if slices.ContainsFunc(marks, func(mark string) bool { return strings.HasPrefix(line, mark) }) {
@@ -166,8 +162,8 @@ func Marked(src []byte, marks ...string) bool {
 	return false
 }
 
-// IsJSON says whether a text begins like a JSON object or list. Package json quotes
-// what it does not understand, which may be any file.
+// IsJSON reports whether a text begins like a JSON object or list. Errors of package json quote the
+// text, which may be any file.
 func IsJSON(src []byte) bool {
 	src = bytes.TrimSpace(bytes.TrimPrefix(src, []byte("\ufeff")))
 	return bytes.HasPrefix(src, []byte("{")) || bytes.HasPrefix(src, []byte("["))

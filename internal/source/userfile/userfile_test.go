@@ -58,7 +58,7 @@ func message(err error) string {
 	return err.Error()
 }
 
-func TestMarksAreFoundAtTheBeginningOfALine(t *testing.T) {
+func TestMarked(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, src string

@@ -10,16 +10,15 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// Bounds of a document. The YAML library takes about 200 bytes for each value,
-// and what aliases stand for is decoded once for each of them.
+// Limits of a document. The YAML library needs about 200 bytes for each value, and decodes the value
+// of each alias.
 const (
 	maxValues  = 1 << 20
 	maxAliased = 100_000
 )
 
-// Expect says why a text must not be parsed as the kind of document that has one
-// of the marks, as [Parse] takes them, or returns nil. It is for readers that leave
-// parsing to another package, whose messages quote the text.
+// Expect returns an error if a text has too many values or none of the marks (see [Parse]). It is for
+// callers that parse with another package, whose messages quote the text.
 func Expect(src []byte, marks ...string) error {
 	if err := Bounded(src); err != nil {
 		return err
@@ -30,8 +29,8 @@ func Expect(src []byte, marks ...string) error {
 	return nil
 }
 
-// Bounded says why a text has too many values to be parsed, or returns nil. It
-// counts the characters that can begin a value, so that it does not parse.
+// Bounded returns an error if a text has too many values to parse. It counts the characters that can
+// begin a value.
 func Bounded(src []byte) error {
 	values := 0
 	for _, indicator := range []string{"\n", "\r", "\u0085", "\u2028", "\u2029", ",", "[", "{", ": ", ":\n", "- "} {
@@ -42,7 +41,7 @@ func Bounded(src []byte) error {
 	return nil
 }
 
-// boundAliases says why aliases make too much of a document, or returns nil.
+// boundAliases returns an error if aliases expand to too many values.
 func boundAliases(root *yaml.Node) error {
 	left := maxAliased
 	var visit func(n *yaml.Node, aliased bool, depth int) error
@@ -68,11 +67,10 @@ func boundAliases(root *yaml.Node) error {
 	return visit(root, false, 0)
 }
 
-// maxDepth is far below what the stack of this package takes, and ends an anchor
-// that contains its own alias.
+// maxDepth protects the stack, and limits anchors that contain their own alias.
 const maxDepth = 1000
 
 var (
-	errAliases = fmt.Errorf("aliases stand for more than %d values; write fewer of them", maxAliased)
-	errTooDeep = errors.New("nested too deeply, or an anchor contains its own alias; write the values out")
+	errAliases = fmt.Errorf("aliases expand to more than %d values; use fewer aliases", maxAliased)
+	errTooDeep = errors.New("nested too deeply, or an anchor contains its own alias; write the values without aliases")
 )

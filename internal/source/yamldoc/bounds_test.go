@@ -9,7 +9,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
-// laughs is a document whose aliases stand for nine to the power of levels.
+// laughs returns a document whose aliases expand to 9^levels values.
 func laughs(levels int) string {
 	var b strings.Builder
 	b.WriteString("l0: &l0 x\n")
@@ -19,12 +19,12 @@ func laughs(levels int) string {
 	return b.String()
 }
 
-func TestADocumentIsBounded(t *testing.T) {
+func TestDocumentsAreLimited(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, src, want string }{
 		{"a few aliases", laughs(4), ""},
-		{"a billion laughs", laughs(9), "a.yaml:1:1: aliases stand for more than 100000 values; write fewer of them"},
-		{"an anchor that contains its alias", "a: &a [*a]", "a.yaml:1:1: nested too deeply, or an anchor contains its own alias; write the values out"},
+		{"a billion laughs", laughs(9), "a.yaml:1:1: aliases expand to more than 100000 values; use fewer aliases"},
+		{"an anchor that contains its alias", "a: &a [*a]", "a.yaml:1:1: nested too deeply, or an anchor contains its own alias; write the values without aliases"},
 		{"two million keys", strings.Repeat("a:\n", 2<<20), "a.yaml: more than 1048576 values; split the file"},
 		{"two million values on a line", "a: [" + strings.Repeat("a,", 2<<20) + "]", "a.yaml: more than 1048576 values; split the file"},
 		{"brackets", "a: " + strings.Repeat("[", 2<<20), "a.yaml: more than 1048576 values; split the file"},
@@ -43,7 +43,7 @@ func TestADocumentIsBounded(t *testing.T) {
 	}
 }
 
-func TestADocumentOfAnotherKindIsNotQuoted(t *testing.T) {
+func TestErrorsDoNotQuoteOtherDocuments(t *testing.T) {
 	t.Parallel()
 	const want = `a.yaml: unexpected format: no line begins with "groups:"; add it, or pass another file`
 	for _, src := range []string{"hunter2", "- hunter2", "hunter2: [", "a: *hunter2", "a: hunter2\xff", "a: b\n---\nhunter2: c"} {
@@ -75,7 +75,7 @@ func TestManyProblemsAreCounted(t *testing.T) {
 	}
 }
 
-// A text takes memory in proportion to its length.
+// FuzzMemory checks that memory is proportional to the length.
 func FuzzMemory(f *testing.F) {
 	f.Add(laughs(9))
 	f.Add("a: &a [*a]")
@@ -92,7 +92,7 @@ func FuzzMemory(f *testing.F) {
 			_ = doc.Err()
 		}
 		runtime.ReadMemStats(&after)
-		// 100 MB is what the values that aliases may stand for take.
+		// 100 MB for the values of aliases.
 		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(100<<20+4096*len(src)); took > most {
 			t.Errorf("%d bytes took %d, more than %d", len(src), took, most)
 		}

@@ -14,20 +14,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Unmarshaler is a type that reads itself from a node, for values that have
-// more than one spelling. The returned error becomes a problem at the node.
+// Unmarshaler is a type that decodes itself from a node. Its error becomes a problem at the node.
 type Unmarshaler interface {
 	UnmarshalYAMLNode(n *yaml.Node) error
 }
 
-// Decode fills v, a pointer to a struct, from the whole document and records
-// what does not fit. Fields that the document does not hold keep their value.
+// Decode decodes the document into v, a pointer to a struct, and records problems. Fields without a
+// key keep their value.
 func (d *Document) Decode(v any) {
 	d.schema = schema{of: reflect.TypeOf(v).Elem()}
 	d.decode(d.root, "", reflect.ValueOf(v).Elem())
 }
 
-// DecodeKey is Decode for the value of one top-level key.
+// DecodeKey is Decode for the value of a top-level key.
 func (d *Document) DecodeKey(key string, v any) {
 	for i := 0; i+1 < len(d.root.Content); i += 2 {
 		if d.root.Content[i].Value == key {
@@ -67,8 +66,8 @@ func (d *Document) decode(n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-// decodePointer allocates: a key with nothing behind it is absent, except that
-// `postgres:` alone means a postgres with all its defaults.
+// decodePointer allocates the value. A key without a value is absent, but for a struct, such as
+// `postgres:`, it means all defaults.
 func (d *Document) decodePointer(n *yaml.Node, path string, v reflect.Value) {
 	if n.Tag == tagNull && v.Type().Elem().Kind() != reflect.Struct {
 		return
@@ -92,7 +91,7 @@ func (d *Document) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
 		field, ok := fields[key.Value]
 		if !ok {
 			message, meant := d.unknownKey(path, key.Value, v.Type(), slices.Sorted(maps.Keys(fields)))
-			if meant != "" && !hasKey(n, meant) { // that it is missing is reported here
+			if meant != "" && !hasKey(n, meant) { // do not report the missing key, too
 				d.rejected[join(path, meant)] = len(d.problems)
 			}
 			d.problems = append(d.problems, d.problem(key, join(path, key.Value), message))
@@ -137,7 +136,7 @@ func (d *Document) decodeMap(n *yaml.Node, path string, v reflect.Value) {
 	}
 	for key, value := range d.pairs(n, path) {
 		if value.Tag == tagNull && v.Type().Elem().Kind() != reflect.Struct {
-			continue // a key with nothing behind it has no value
+			continue // a key without a value is absent
 		}
 		item := reflect.New(v.Type().Elem()).Elem()
 		d.decode(value, join(path, key.Value), item)
@@ -145,8 +144,8 @@ func (d *Document) decodeMap(n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-// pairs yields each key once, with the keys that a merge key (<<) adds. It reports duplicate keys
-// and keys that are not plain words.
+// pairs yields each key once, including those of merge keys (<<). It reports duplicate keys and keys
+// that are not scalars.
 func (d *Document) pairs(n *yaml.Node, path string) func(yield func(k, v *yaml.Node) bool) {
 	return func(yield func(k, v *yaml.Node) bool) {
 		seen := map[string]int{}
@@ -185,7 +184,7 @@ func (d *Document) pairs(n *yaml.Node, path string) func(yield func(k, v *yaml.N
 	}
 }
 
-// mappings are those that the value of a merge key names: one, or a list.
+// mappings returns the mappings of a merge key: one or a list.
 func (d *Document) mappings(value *yaml.Node, path string) []*yaml.Node {
 	value = target(value)
 	if value.Kind != yaml.SequenceNode {
@@ -218,7 +217,7 @@ func (d *Document) decodeScalar(n *yaml.Node, path string, v reflect.Value) {
 	}
 	switch v.Kind() {
 	case reflect.String:
-		// An unquoted 1.0 or true is text where text is wanted.
+		// An unquoted 1.0 or true is a valid text.
 		if d.want(n, path, yaml.ScalarNode, "text") && n.Tag != tagNull {
 			v.SetString(n.Value)
 		}
@@ -260,7 +259,7 @@ func (d *Document) decodeDuration(n *yaml.Node, path string, v reflect.Value) {
 	}
 	duration, err := model.ParseDuration(n.Value)
 	if err != nil {
-		// Go has fractions, microseconds, and durations below zero, which have a message of their own.
+		// Go's format allows fractions, microseconds, and negative durations, which validation rejects.
 		goDuration, errGo := time.ParseDuration(n.Value)
 		if errGo != nil {
 			d.rejectf(path, notDuration, kindName(n))
@@ -273,8 +272,8 @@ func (d *Document) decodeDuration(n *yaml.Node, path string, v reflect.Value) {
 
 const notDuration = "%s is not a duration; write one such as 200ms, 15s or 30d"
 
-// PrometheusDuration is a duration that Prometheus reads in a file: whole numbers of its units, from
-// zero up. An empty value is zero.
+// PrometheusDuration is a duration in Prometheus's format: integers with units, not negative. An empty
+// value is zero.
 type PrometheusDuration time.Duration
 
 // UnmarshalYAMLNode implements [Unmarshaler].
@@ -284,7 +283,7 @@ func (d *PrometheusDuration) UnmarshalYAMLNode(n *yaml.Node) error {
 	}
 	duration, err := model.ParseDuration(n.Value)
 	if _, errGo := time.ParseDuration(n.Value); errGo == nil && strings.HasPrefix(n.Value, "-") {
-		return errors.New("a duration below zero; write one such as 5m")
+		return errors.New("negative duration; write one such as 5m")
 	}
 	if err != nil {
 		return fmt.Errorf(notDuration, kindName(n))
@@ -309,7 +308,7 @@ func (d *Document) wantTag(n *yaml.Node, path, what string, tags ...string) bool
 	return true
 }
 
-// rejectf is Problemf for a value that could not be decoded.
+// rejectf is Problemf for a value that was not decoded.
 func (d *Document) rejectf(path, format string, args ...any) {
 	before := len(d.problems)
 	d.Problemf(path, format, args...)
@@ -318,7 +317,7 @@ func (d *Document) rejectf(path, format string, args ...any) {
 	}
 }
 
-// fieldsOf maps each YAML name of a struct to its field.
+// fieldsOf returns the fields of a struct by YAML name.
 func fieldsOf(v reflect.Value) map[string]reflect.Value {
 	fields := map[string]reflect.Value{}
 	for i := range v.NumField() {

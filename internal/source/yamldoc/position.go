@@ -8,10 +8,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// inside returns the line and column of an offset into a scalar's value, or of
-// the scalar's start where the value's text and the file's differ too much to
-// tell: folded scalars, and flow scalars over several lines. The line breaks at the end of a value
-// belong to its last line.
+// inside returns the line and column of an offset in a scalar's value. For folded scalars and flow
+// scalars over several lines it returns the start of the scalar. Trailing line breaks belong to the
+// last line.
 func (d *Document) inside(n *yaml.Node, offset int) (line, column int) {
 	offset = min(offset, len(strings.TrimRight(n.Value, "\n")))
 	if n.Kind != yaml.ScalarNode || offset <= 0 {
@@ -30,8 +29,8 @@ func (d *Document) inside(n *yaml.Node, offset int) (line, column int) {
 	return d.insideFlow(n, offset, 0, unquoted)
 }
 
-// insideLiteral relies on the lines of a literal scalar being those of the
-// file, without the indentation.
+// insideLiteral uses the lines of the file, since those of a literal scalar differ only in
+// indentation.
 func (d *Document) insideLiteral(n *yaml.Node, offset int) (line, column int) {
 	before := n.Value[:offset]
 	number := strings.Count(before, "\n")
@@ -41,26 +40,25 @@ func (d *Document) insideLiteral(n *yaml.Node, offset int) (line, column int) {
 	return line, indent + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
 }
 
-// insideFlow walks the source of a scalar until it has given offset bytes of
-// value. The function width says how many characters of source give how many
-// bytes of value.
+// insideFlow reads the source of a scalar up to offset bytes of its value. The function width returns
+// the number of source characters and of value bytes of the next character.
 func (d *Document) insideFlow(n *yaml.Node, offset, quote int, width func(source []rune) (characters, bytes int)) (line, column int) {
 	source := []rune(d.line(n.Line))
 	at := n.Column - 1 + quote
-	for given := 0; given < offset; {
+	for read := 0; read < offset; {
 		if at >= len(source) {
 			return n.Line, n.Column
 		}
 		characters, bytes := width(source[at:])
 		at += characters
-		given += bytes
+		read += bytes
 	}
 	return n.Line, at + 1
 }
 
 func unquoted(source []rune) (characters, bytes int) { return 1, utf8.RuneLen(source[0]) }
 
-// singleQuoted knows the one escape of that style: a doubled quote.
+// singleQuoted handles the only escape of the style: a doubled quote.
 func singleQuoted(source []rune) (characters, bytes int) {
 	if source[0] == '\'' {
 		return 2, 1
@@ -68,7 +66,7 @@ func singleQuoted(source []rune) (characters, bytes int) {
 	return unquoted(source)
 }
 
-// doubleQuoted knows the escapes of YAML 1.2, section 5.7.
+// doubleQuoted handles the escapes of YAML 1.2, section 5.7.
 func doubleQuoted(source []rune) (characters, bytes int) {
 	if source[0] != '\\' || len(source) < 2 {
 		return unquoted(source)

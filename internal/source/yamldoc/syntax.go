@@ -13,29 +13,29 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
-// yamlLine finds the line that the YAML library puts into its message.
+// yamlLine matches the line number in a message of the YAML library.
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
 
-// unclosed are the messages for a flow collection that a { in a plain value ends too early.
+// unclosed are the messages for a flow collection that contains a { in a plain value.
 var unclosed = []string{"did not find expected ',' or ']'", "did not find expected ',' or '}'"}
 
 const unknownAnchor = "unknown anchor '"
 
-// ofCollection are the messages for a block mapping or list. Their line is the one on which that
-// begins, or that of the mistake if it begins on the first line.
+// ofCollection are the messages for a block mapping or list. Their line is its first line, or that of
+// the error if it begins on line 1.
 var ofCollection = []string{"did not find expected key", "did not find expected '-' indicator"}
 
-// ofTab are the messages for a tab in the indentation of their line or of the next one.
+// ofTab are the messages for a tab in the indentation of the line or the next one.
 var ofTab = []string{"found character that cannot start any token", "found a tab character that violates indentation"}
 
 var tabIndent = regexp.MustCompile(`^ *\t`)
 
-// reserved is a value that begins with a character that begins no token. Tabs are valid inside of
-// brackets, so it is the mistake of a line that has both.
+// reserved matches a value that begins with a reserved character. If a line has a tab, too, the
+// reserved character is the error, since tabs are valid inside brackets.
 var reserved = regexp.MustCompile("^(?:[^#'\"]*(?:[,\\[{]|[:-]\\s))?\\s*[@`%]")
 
-// parserMessages are those of the library's parser, whose lines count from 0 in the messages. Those of
-// its scanner count from 1.
+// parserMessages are the messages of the library's parser, whose lines start at 0. Lines of its
+// scanner start at 1.
 var parserMessages = append([]string{
 	"did not find expected <stream-start>",
 	"did not find expected <document start>",
@@ -46,7 +46,7 @@ var parserMessages = append([]string{
 	"found duplicate %TAG directive",
 }, slices.Concat(unclosed, ofCollection)...)
 
-// Syntax is the problem that the YAML library found in a file.
+// Syntax returns the problem for an error of the YAML library.
 func Syntax(name string, src []byte, err error) diagnostic.Problem {
 	return syntax(name, splitLines(string(src)), err)
 }
@@ -87,11 +87,11 @@ func syntax(name string, lines []string, err error) diagnostic.Problem {
 	return p
 }
 
-// lineOfAlias is the line of an unknown anchor, which the message does not have: the text up to it is
-// the shortest with the same message.
+// lineOfAlias returns the line of an unknown anchor, which the message does not have. It is the last
+// line of the shortest text with the same message.
 func lineOfAlias(lines []string, message string) int {
 	alias := "*" + strings.TrimSuffix(strings.TrimPrefix(message, unknownAnchor), "' referenced")
-	var candidates []int // some may be comments, or parts of texts
+	var candidates []int // some may be in comments or texts
 	for i, line := range lines {
 		if strings.Contains(line, alias) {
 			candidates = append(candidates, i+1)
@@ -108,13 +108,13 @@ func lineOfAlias(lines []string, message string) int {
 	return candidates[first]
 }
 
-// quotedValue is a value that may contain braces.
+// quotedValue matches a quoted value, which may contain braces.
 var quotedValue = regexp.MustCompile(`'[^']*'|"(?:\\.|[^"\\])*"`)
 
-// plainBrace is a brace that follows a character of the same plain value.
+// plainBrace matches a brace after a character of a plain value.
 var plainBrace = regexp.MustCompile(`[^\s,:{}\[\]]\{`)
 
-// braceInValue is the column of the first { within a plain value; 0 when the line has none.
+// braceInValue returns the column of the first { in a plain value, or 0.
 func braceInValue(line string) int {
 	masked := quotedValue.ReplaceAllStringFunc(line, func(quoted string) string {
 		return strings.Repeat(" ", len(quoted))

@@ -12,15 +12,15 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
-// schema is the type that a document is decoded into, and the path of its value.
+// schema is the type that a value is decoded into, and the path of the value.
 type schema struct {
 	path   string
 	of     reflect.Type
-	places map[string][]string // of each key, once one is unknown
+	places map[string][]string // paths by key; computed for the first unknown key
 }
 
-// unknownKey says what to write instead of a key that the struct at a path does not have, and
-// returns the key of that struct that the author meant, if one is likely.
+// unknownKey returns the message for an unknown key of the struct at a path, and the key that the
+// author likely meant.
 func (d *Document) unknownKey(path, key string, of reflect.Type, known []string) (message, meant string) {
 	if instead := d.schema.otherLevel(path, key); instead != "" {
 		return "unknown key; " + instead, ""
@@ -37,11 +37,11 @@ func (d *Document) unknownKey(path, key string, of reflect.Type, known []string)
 	return "unknown key; known here: " + strings.Join(known, ", "), ""
 }
 
-// listIndex is the part of a path that the same key of another entry does not share.
+// listIndex matches the index of a list entry in a path.
 var listIndex = regexp.MustCompile(`\[\d+\]`)
 
-// otherLevel says where to write a key that is known at another level: the nearest one above, or the
-// only one below or anywhere. Empty if there is none.
+// otherLevel returns advice for a key that is known at another level: the nearest one above, or the
+// only one below or elsewhere.
 func (s *schema) otherLevel(path, key string) string {
 	level := listIndex.ReplaceAllString(path, "[]")
 	if s.places == nil {
@@ -53,8 +53,8 @@ func (s *schema) otherLevel(path, key string) string {
 		above = parent(above)
 		if slices.Contains(places, join(above, key)) {
 			way := strings.TrimPrefix(level[len(above):], ".")
-			beside := way[:strings.IndexAny(way+".", ".[")]
-			return fmt.Sprintf("write %s beside %s", key, beside)
+			sibling := way[:strings.IndexAny(way+".", ".[")]
+			return fmt.Sprintf("write %s next to %s", key, sibling)
 		}
 	}
 	below := slices.DeleteFunc(slices.Clone(places), func(place string) bool { return !strings.HasPrefix(place, join(level, "")) })
@@ -71,7 +71,7 @@ func (s *schema) otherLevel(path, key string) string {
 	return "write " + place
 }
 
-// collectPlaces adds the paths below a type at which each key is known, with [] for any index.
+// collectPlaces adds the paths of all keys below a type, with [] for any index.
 func collectPlaces(places map[string][]string, of reflect.Type, path string, within []reflect.Type) {
 	lists := 0
 	for ; of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice; of = of.Elem() {
@@ -91,7 +91,7 @@ func collectPlaces(places map[string][]string, of reflect.Type, path string, wit
 	}
 }
 
-// synonym is the key of the struct that an author means by another word, or empty.
+// synonym returns the key of the struct with that synonym, or "".
 func synonym(of reflect.Type, word string) string {
 	for f := range of.Fields() {
 		if f.Tag.Get("synonym") == word && word != "" {
@@ -102,8 +102,7 @@ func synonym(of reflect.Type, word string) string {
 	return ""
 }
 
-// mappingOf is advice for keys that are written without values, as in components: [postgres]. Empty
-// if the node is anything else, or a key wants a value.
+// mappingOf returns advice for keys without values, as in components: [postgres], or "".
 func mappingOf(n *yaml.Node, path string, fields map[string]reflect.Value) string {
 	keys := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {

@@ -1,15 +1,13 @@
-// Package yamldoc decodes YAML strictly and remembers where everything stood.
+// Package yamldoc decodes YAML strictly and keeps the positions of values.
 //
-// [Parse] reads one document, [Document.Decode] fills a struct and records each
-// unknown key, duplicate key and wrong type, and [Document.Problemf] lets later
-// validation report at the position of a key. [Document.Err] gives everything
-// that was found, all at once, sorted by position.
+// [Parse] parses a document. [Document.Decode] fills a struct and records unknown keys, duplicate
+// keys and wrong types. [Document.Problemf] adds problems of later validation at the position of a
+// key. [Document.Err] returns all problems, sorted by position.
 //
-// Fields are named by the `yaml:"name"` tag. Supported are strings, booleans,
-// integers, floats, time.Duration (Prometheus notation, such as 30d),
-// pointers, slices, maps with string keys, nested and inlined (embedded)
-// (`yaml:",inline"`) structs, and types that implement [Unmarshaler]. The tag `synonym:"other"` is a
-// word that authors write instead of the key; it is suggested, and not read.
+// Fields are named by the `yaml:"name"` tag. Supported are strings, booleans, integers, floats,
+// time.Duration (Prometheus notation, such as 30d), pointers, slices, maps with string keys, nested
+// and inlined (`yaml:",inline"`) structs, and types that implement [Unmarshaler]. The tag
+// `synonym:"other"` is a key that authors may write by mistake, for which the field is suggested.
 package yamldoc
 
 import (
@@ -28,33 +26,30 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
-// Document is one YAML document with its problems so far. It is not safe for
-// concurrent use.
+// Document is a YAML document with its problems. It is not safe for concurrent use.
 type Document struct {
 	name     string
-	before   int // lines of the file before those of the document
+	before   int // number of lines before the document in its file
 	lines    []string
 	root     *yaml.Node
 	nodes    map[string]*yaml.Node // by path, as in slos[0].objective
-	empty    map[string]bool       // paths of structs with nothing behind the key
-	rejected map[string]int        // paths of values that were not decoded, with the index of the problem
+	empty    map[string]bool       // paths of structs without a value
+	rejected map[string]int        // indexes in problems by path of values that were not decoded
 	problems diagnostic.List
-	schema   schema // what is decoded into
+	schema   schema // of the value being decoded
 }
 
-// Parse reads src. Text that is not UTF-8, a syntax error, an empty document, a
-// second document, or one that grows too large through aliases is reported as a
-// problem in the returned error.
+// Parse parses src. The error is a [diagnostic.List] for text that is not UTF-8, syntax errors, an
+// empty document, several documents, or too many values.
 //
-// Marks are the keys by which the kind of document is recognised, each with the
-// beginning of a value where the key alone is common, as in "apiVersion: scaffold".
-// A document without any of them is an error that quotes nothing of it: the file
-// may be any, such as one with passwords. Without marks every document is read.
+// Marks are the keys by which the kind of document is recognised, with the beginning of the value if
+// the key alone is common, as in "apiVersion: scaffold". The error of a document without a mark does
+// not quote it, since it may have secrets. Without marks, all documents are parsed.
 func Parse(name string, src []byte, marks ...string) (*Document, error) {
 	return ParsePart(name, 0, src, marks...)
 }
 
-// ParsePart is [Parse] for a part of a file, which has that many lines before it.
+// ParsePart is [Parse] for a part of a file with a number of lines before it.
 func ParsePart(name string, before int, src []byte, marks ...string) (*Document, error) {
 	d := &Document{name: name, before: before, nodes: map[string]*yaml.Node{}, empty: map[string]bool{}, rejected: map[string]int{}}
 	if err := Expect(src, marks...); err != nil {
@@ -72,7 +67,7 @@ func ParsePart(name string, before int, src []byte, marks ...string) (*Document,
 	switch err := dec.Decode(&second); {
 	case err == nil:
 		second.Line += before
-		return nil, d.problemAt(&second, "a second document; put each document into a file of its own")
+		return nil, d.problemAt(&second, "several documents; write each document to its own file")
 	case !errors.Is(err, io.EOF):
 		return nil, d.syntax(err)
 	}
@@ -90,7 +85,7 @@ func ParsePart(name string, before int, src []byte, marks ...string) (*Document,
 	return d, nil
 }
 
-// moveDown adds to the line numbers of a node and those below it.
+// moveDown adds to the line numbers of a node and its children.
 func moveDown(n *yaml.Node, lines int) {
 	n.Line += lines
 	for _, child := range n.Content {
@@ -98,7 +93,7 @@ func moveDown(n *yaml.Node, lines int) {
 	}
 }
 
-// blank says whether a text has nothing but comments and document markers.
+// blank reports whether a text has only comments and document markers.
 func blank(src []byte) bool {
 	for line := range bytes.Lines(bytes.TrimPrefix(src, []byte("\ufeff"))) {
 		line = bytes.TrimSpace(line)
@@ -117,35 +112,30 @@ const (
 	tagMerge = "!!merge"
 )
 
-// lineBreaks are the characters that end a line for the YAML library, which
-// counts lines as YAML 1.1 does.
+// lineBreaks matches the line breaks of YAML 1.1, by which the YAML library counts lines.
 var lineBreaks = regexp.MustCompile("\r\n|[\r\n\u0085\u2028\u2029]")
 
 func splitLines(src string) []string {
 	return lineBreaks.Split(strings.TrimPrefix(src, "\ufeff"), -1)
 }
 
-// Root returns the top mapping, for callers that read a key before they know
-// what to decode into. It must not be modified.
+// Root returns the top mapping, for callers that choose a type by a key. It must not be modified.
 func (d *Document) Root() *yaml.Node { return d.root }
 
-// Has says whether the document gives the path, as in slos[0].objective, a
-// value; a key with nothing behind it has none, except where it stands for a
-// struct with all its defaults. It answers only after Decode.
+// Has reports whether the document has a value for the path, as in slos[0].objective. A key without a
+// value counts only for a struct. Call it after Decode.
 func (d *Document) Has(path string) bool {
 	n := d.nodes[path]
 	return n != nil && (n.Tag != tagNull || d.empty[path])
 }
 
-// Problemf records a problem at the path's value, or at its nearest ancestor
-// when the document does not hold the path. If the value could not be decoded, its problem is
-// reported already, and Problemf only adds the advice of this message: the text after "; ".
+// Problemf records a problem at the value of a path, or at its nearest ancestor. If the value was not
+// decoded, its problem is already recorded, and Problemf only adds the text after "; " to it.
 func (d *Document) Problemf(path, format string, args ...any) {
 	d.ProblemAtf(path, 0, format, args...)
 }
 
-// ProblemAtf is Problemf for a place inside a scalar: offset counts bytes from
-// the start of its value, as parsers of embedded languages report them.
+// ProblemAtf is Problemf for a byte offset in the value of a scalar.
 func (d *Document) ProblemAtf(path string, offset int, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	if d.mergeIntoRejected(path, message) {
@@ -157,8 +147,8 @@ func (d *Document) ProblemAtf(path string, offset int, format string, args ...an
 	d.problems = append(d.problems, p)
 }
 
-// mergeIntoRejected adds the advice of a message to the problem of a value that could not be
-// decoded. It says whether the path has such a value, or an ancestor of it.
+// mergeIntoRejected adds the advice of a message to the problem of a value that was not decoded. It
+// reports whether the path or an ancestor has such a value.
 func (d *Document) mergeIntoRejected(path, message string) bool {
 	for above := path; above != ""; above = parent(above) {
 		i, rejected := d.rejected[above]
@@ -174,13 +164,12 @@ func (d *Document) mergeIntoRejected(path, message string) bool {
 	return false
 }
 
-// Place is where ProblemAtf would report: the line and the column of an offset
-// into a path's value. It answers only after Decode.
+// Place returns the line and column of an offset in the value of a path. Call it after Decode.
 func (d *Document) Place(path string, offset int) (line, column int) {
 	return d.within(d.inside(d.nearest(path), offset))
 }
 
-// nearest is the node of the path or of its nearest ancestor.
+// nearest returns the node of the path or of its nearest ancestor.
 func (d *Document) nearest(path string) *yaml.Node {
 	for p := path; p != ""; p = parent(p) {
 		if n := d.nodes[p]; n != nil {
@@ -190,7 +179,7 @@ func (d *Document) nearest(path string) *yaml.Node {
 	return d.root
 }
 
-// Err returns every problem so far, or nil, as [diagnostic.List.Bounded].
+// Err returns all problems, limited by [diagnostic.List.Bounded], or nil.
 func (d *Document) Err() error { return d.problems.Bounded().Err() }
 
 func (d *Document) problem(n *yaml.Node, path, message string) diagnostic.Problem {
@@ -205,8 +194,7 @@ func (d *Document) problemAt(n *yaml.Node, message string) error {
 	return diagnostic.List{d.problem(n, "", message)}.Err()
 }
 
-// within moves a position to the nearest one that the file has: the library
-// places an empty value behind the last line.
+// within moves a position into the file. The library places an empty value after the last line.
 func (d *Document) within(line, column int) (int, int) {
 	if last := d.before + len(d.lines); line > last {
 		line, column = last, math.MaxInt

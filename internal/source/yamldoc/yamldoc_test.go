@@ -15,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
-// inner and doc hold one field of each supported kind.
+// inner and doc have a field of each supported type.
 type inner struct {
 	Text string `yaml:"text"`
 }
@@ -61,7 +61,7 @@ type inlined struct {
 	Inlined string `yaml:"inlined"`
 }
 
-// either reads a word or a list of words.
+// either decodes a word or a list of words.
 type either []string
 
 func (e *either) UnmarshalYAMLNode(n *yaml.Node) error {
@@ -83,7 +83,7 @@ func decode(t *testing.T, src string) (doc, error) {
 	return v, d.Err()
 }
 
-func TestDecodeFillsEachKind(t *testing.T) {
+func TestDecode(t *testing.T) {
 	t.Parallel()
 	five := 5
 	for _, tt := range []struct {
@@ -115,7 +115,7 @@ func TestDecodeFillsEachKind(t *testing.T) {
 		{"an alias", "inner: &x {text: t}\npointer: *x", doc{Inner: inner{"t"}, Pointer: &inner{"t"}}},
 		{"a merge key, whose keys yield to its own", "inner: &x {text: t}\npointer: {<<: *x}\nlist:\n- {<<: *x, text: own}\n- {text: own, <<: [{text: first}, *x]}\n- {<<: [{text: first}, *x]}",
 			doc{Inner: inner{"t"}, Pointer: &inner{"t"}, List: []item{{Text: "own"}, {Text: "own"}, {Text: "first"}}}},
-		{"a type of its own", "either: x", doc{Either: either{"x"}}},
+		{"an Unmarshaler", "either: x", doc{Either: either{"x"}}},
 		{"an inlined struct", "inlined: x", doc{inlined: inlined{"x"}}},
 		{"keys with nothing behind them", "text:\ninner:\nlist:\nmap:\n", doc{}},
 		{"Windows line ends and a byte order mark", "\ufefftext: x\r\nbool: true\r\n", doc{Text: "x", Bool: true}},
@@ -133,13 +133,13 @@ func TestDecodeFillsEachKind(t *testing.T) {
 	}
 }
 
-func TestEachMistakeIsNamedAtItsPlace(t *testing.T) {
+func TestErrorsAreReportedAtTheirPlaces(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, src, want string }{
 		{"unknown key with a neighbour", "txt: x", `a.yaml:1:1: txt: unknown key; did you mean "text"?`},
 		{"unknown key without one", "inner: {zebra: 1}", "a.yaml:1:9: inner.zebra: unknown key; known here: text"},
-		{"a key of the level above", "list: [{text: a, part: {window: 1d}}]", "a.yaml:1:25: list[0].part.window: unknown key; write window beside part"},
-		{"a key of the document", "list: [{part: {map: {}}}]", "a.yaml:1:16: list[0].part.map: unknown key; write map beside list"},
+		{"a key of the level above", "list: [{text: a, part: {window: 1d}}]", "a.yaml:1:25: list[0].part.window: unknown key; write window next to part"},
+		{"a key of the document", "list: [{part: {map: {}}}]", "a.yaml:1:16: list[0].part.map: unknown key; write map next to list"},
 		{"a key of a level below", "only: x", "a.yaml:1:1: only: unknown key; write nested.only"},
 		{"a key of another level", "inner: {only: x}", "a.yaml:1:9: inner.only: unknown key; write nested.only"},
 		{"a key of a list's items", "part: {}", "a.yaml:1:1: part: unknown key; write part in an entry of list"},
@@ -167,14 +167,14 @@ a.yaml:1:19: list[1]: "part" is not keys and values; write {part: {}}`},
 		{"text for a number", "int: eight", `a.yaml:1:6: int: "eight" is not a whole number`},
 		{"a fraction for a whole number", "int: 1.5", "a.yaml:1:6: int: the number 1.5 is not a whole number"},
 		{"a number that does not fit", "int: 0xFFFFFFFFFFFFFFFF", "a.yaml:1:6: int: 0xFFFFFFFFFFFFFFFF is out of range or not a whole number"},
-		{"a tag that lies", "int: !!int abc", "a.yaml:1:6: int: abc is out of range or not a whole number"},
+		{"a wrong tag", "int: !!int abc", "a.yaml:1:6: int: abc is out of range or not a whole number"},
 		{"nothing for a number", "int:", "a.yaml:1:5: int: an empty value is not a whole number"},
 		{"infinity", "float: .inf", "a.yaml:1:8: float: .inf is not a number"},
 		{"text for a boolean", "bool: yes", `a.yaml:1:7: bool: "yes" is not true or false`},
 		{"a tagged boolean", "bool: !!bool maybe", `a.yaml:1:7: bool: "maybe" is not true or false`},
 		{"a duration without a unit", "duration: 15", "a.yaml:1:11: duration: the number 15 is not a duration; write one such as 200ms, 15s or 30d"},
 		{"a list for a duration", "duration: [1s]", "a.yaml:1:11: duration: a list is not a duration; write one such as 200ms, 15s or 30d"},
-		{"what a type of its own says", "either: [x]", "a.yaml:1:9: either: write a single word"},
+		{"the error of an Unmarshaler", "either: [x]", "a.yaml:1:9: either: write a single word"},
 		{"a mistake in a list", "list: [{text: a}, {text: [b]}]", "a.yaml:1:26: list[1].text: a list is not text"},
 		{"no YAML", "text: [", "a.yaml:1:1: not valid YAML: did not find expected node content"},
 		{"a tab as indentation", "inner:\n\ttext: x", "a.yaml:2:1: not valid YAML: a tab in the indentation; indent with spaces"},
@@ -201,10 +201,10 @@ a.yaml:1:19: list[1]: "part" is not keys and values; write {part: {}}`},
 		{"a comment", "# later", "a.yaml:1:1: the file is empty"},
 		{"an empty document", "---\n", "a.yaml:1:1: the file is empty"},
 		{"a list as the document", "- a", "a.yaml:1:1: the document is a list; write keys and values"},
-		{"two documents", "text: a\n---\ntext: b", "a.yaml:2:1: a second document; put each document into a file of its own"},
+		{"two documents", "text: a\n---\ntext: b", "a.yaml:2:1: several documents; write each document to its own file"},
 		{"an unknown anchor", "text: a\nint: *x", "a.yaml:2:1: not valid YAML: unknown anchor 'x' referenced"},
-		{"an unknown anchor beside one with a longer name", "text: &xy a\nmap: {a: *xy}\nint: *x", "a.yaml:3:1: not valid YAML: unknown anchor 'x' referenced"},
-		{"an unknown anchor beside texts", "# see *x\ntext: 2*x\nmap: {a: ' *x ', b: *x}\nint: \"*x\"", "a.yaml:3:1: not valid YAML: unknown anchor 'x' referenced"},
+		{"an unknown anchor and one with a longer name", "text: &xy a\nmap: {a: *xy}\nint: *x", "a.yaml:3:1: not valid YAML: unknown anchor 'x' referenced"},
+		{"an unknown anchor and texts", "# see *x\ntext: 2*x\nmap: {a: ' *x ', b: *x}\nint: \"*x\"", "a.yaml:3:1: not valid YAML: unknown anchor 'x' referenced"},
 		{"an unknown anchor in a list", "text: a\nlist: [*x]\nint: 1", "a.yaml:2:1: not valid YAML: unknown anchor 'x' referenced"},
 		{"an unknown anchor on two lines", "text: a\nint: *x\nmap: {a: *x}", "a.yaml:2:1: not valid YAML: unknown anchor 'x' referenced"},
 		{"an unknown anchor behind texts of several lines", "text: |\n  a: *x\nmap: {a: 'b\n  c: *x\n  '}\nlist:\n- text: *x\nint: *x", "a.yaml:7:1: not valid YAML: unknown anchor 'x' referenced"},
@@ -258,7 +258,7 @@ func TestProblemfFallsBackToTheNearestAncestor(t *testing.T) {
 	}
 }
 
-// Each text holds one ! as the culprit; the position must be that of the !.
+// Each text has one !, whose position is expected.
 func TestProblemAtfPointsIntoAScalar(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, src string }{
@@ -325,7 +325,7 @@ func TestProblemAtfAtTheEndOfAScalarIsOnItsLastLine(t *testing.T) {
 	}
 }
 
-func TestProblemAtfStaysAtTheStartWhereTheLinesAreFolded(t *testing.T) {
+func TestProblemAtfReportsTheStartOfFoldedScalars(t *testing.T) {
 	t.Parallel()
 	for _, src := range []string{"text: >\n  a\n  b !\n", "text: a\n  b !\n", "text: \"a\n  b !\"\n"} {
 		d, err := yamldoc.Parse("a.yaml", []byte(src))
@@ -341,7 +341,7 @@ func TestProblemAtfStaysAtTheStartWhereTheLinesAreFolded(t *testing.T) {
 	}
 }
 
-func TestHasKnowsWhatWasGiven(t *testing.T) {
+func TestHas(t *testing.T) {
 	t.Parallel()
 	d, err := yamldoc.Parse("a.yaml", []byte("text:\nbool: false\npointer:\nmap: {a: b}\nlist: [{text: x}]\n"))
 	if err != nil {
@@ -376,7 +376,7 @@ func TestDecodeKeyReadsOneKey(t *testing.T) {
 	}
 }
 
-// A value that reads like the key is not the key, and the last key is one, too.
+// A value that equals the key is not the key.
 func TestDecodeKeyLooksAtKeysAlone(t *testing.T) {
 	t.Parallel()
 	d, err := yamldoc.Parse("a.yaml", []byte("text: map\nother: x\nmap: {a: b}\n"))
@@ -395,7 +395,7 @@ func TestDecodeKeyLooksAtKeysAlone(t *testing.T) {
 	}
 }
 
-func TestAStructWithoutKeysSaysSo(t *testing.T) {
+func TestStructWithoutKeys(t *testing.T) {
 	t.Parallel()
 	d, err := yamldoc.Parse("a.yaml", []byte("availability: {window: 1d}\n"))
 	if err != nil {
@@ -410,9 +410,7 @@ func TestAStructWithoutKeysSaysSo(t *testing.T) {
 	}
 }
 
-// What stands in a file once is what the file means: a list that was there
-// before is replaced, a map is filled up.
-func TestDecodeIntoWhatHoldsDefaults(t *testing.T) {
+func TestDecodeReplacesListsAndExtendsMaps(t *testing.T) {
 	t.Parallel()
 	d, err := yamldoc.Parse("a.yaml", []byte("list: [{text: x}]\nmap: {b: y}\npointer: {}\n"))
 	if err != nil {
@@ -435,7 +433,7 @@ func only(t *testing.T, err error) diagnostic.Problem {
 	return l[0]
 }
 
-func FuzzEachProblemLiesInTheFile(f *testing.F) {
+func FuzzProblemsAreInTheFile(f *testing.F) {
 	for _, src := range []string{
 		"", "text: x", "list: [{text: [b]}]\nzebra: 1", "inner: &a {text: *a}", "a: [", "? [a]\n: b", "text: |2\n    a\n",
 		"\ufefftext: \"\\N\\u0041\"", "int: 99999999999999999999", "---\n---\n", "text: a\u0085bool: x", "\xff", "map: {<<: *x}",

@@ -16,23 +16,22 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Budgets of hand-written code, from what the libraries that people admire have
-// in common: short functions, files that fit a screenful of outline.
+// Budgets of hand-written code, as in well-known Go libraries.
 const (
 	maxFunction = 60  // lines
 	p90Function = 30  // lines
 	maxFile     = 400 // lines
 )
 
-// source is one hand-written Go file that is not a test.
+// source is a hand-written Go file that is not a test.
 type source struct {
 	path string
 	file *ast.File
 	set  *token.FileSet
 }
 
-// sources are the files of every directory at the top but examples and hidden ones, and
-// those of further directories.
+// sources returns the files of all top-level directories except examples and hidden ones, and of
+// more directories.
 func sources(t *testing.T, more ...string) []source {
 	t.Helper()
 	entries, err := os.ReadDir(top)
@@ -41,7 +40,7 @@ func sources(t *testing.T, more ...string) []source {
 	}
 	dirs := more
 	for _, e := range entries {
-		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !slices.Contains([]string{"demo", "examples"}, e.Name()) { // demo is what make demo generates
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !slices.Contains([]string{"demo", "examples"}, e.Name()) { // make demo generates demo
 			dirs = append(dirs, e.Name())
 		}
 	}
@@ -50,7 +49,7 @@ func sources(t *testing.T, more ...string) []source {
 		dir = filepath.Join(top, dir)
 		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && entry.Name() == "node_modules" {
-				return fs.SkipDir // others', and many
+				return fs.SkipDir // third-party files
 			}
 			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "testdata") {
 				return err
@@ -76,7 +75,7 @@ func (s source) lines(n ast.Node) int {
 
 func (s source) at(n ast.Node) string { return s.set.Position(n.Pos()).String() }
 
-func TestFunctionsAndFilesStayShort(t *testing.T) {
+func TestFunctionsAndFilesAreShort(t *testing.T) {
 	t.Parallel()
 	var lengths []int
 	for _, s := range sources(t) {
@@ -97,7 +96,7 @@ func TestFunctionsAndFilesStayShort(t *testing.T) {
 	}
 	slices.Sort(lengths)
 	if p90 := lengths[len(lengths)*9/10]; p90 > p90Function {
-		t.Errorf("nine functions in ten have up to %d lines, more than %d", p90, p90Function)
+		t.Errorf("the 90th percentile of function lengths is %d lines, more than %d", p90, p90Function)
 	}
 }
 
@@ -106,13 +105,13 @@ func TestNoInit(t *testing.T) {
 	for _, s := range sources(t) {
 		for _, d := range s.file.Decls {
 			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
-				t.Errorf("%s: init runs behind the reader's back", s.at(f))
+				t.Errorf("%s: init function; call it explicitly", s.at(f))
 			}
 		}
 	}
 }
 
-func TestPackagesSayWhatTheyAreFor(t *testing.T) {
+func TestPackagesHaveComments(t *testing.T) {
 	t.Parallel()
 	documented := map[string]bool{}
 	for _, s := range sources(t) {
@@ -128,21 +127,20 @@ func TestPackagesSayWhatTheyAreFor(t *testing.T) {
 
 var blame = regexp.MustCompile(`^(failed to|could not|cannot|can't|unable to|error )`)
 
-func TestMessagesTellInsteadOfBlaming(t *testing.T) {
+func TestMessagesDoNotBeginWithFailedTo(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
 		ast.Inspect(s.file, func(n ast.Node) bool {
 			if text, ok := literal(n); ok && blame.MatchString(text) {
-				t.Errorf("%s: %q says that something failed; say what is wrong and what to do", s.at(n), text)
+				t.Errorf("%s: %q; write what is wrong and what to do", s.at(n), text)
 			}
 			return true
 		})
 	}
 }
 
-// A metric name is written once, in semconv. Names of the Go and process
-// collectors belong to client_golang.
-func TestMetricNamesAreWrittenOnce(t *testing.T) {
+// Metric names are constants of semconv, except those of client_golang's Go and process collectors.
+func TestMetricNamesAreConstants(t *testing.T) {
 	t.Parallel()
 	names := metricNames(t)
 	for _, s := range sources(t) {
@@ -153,7 +151,7 @@ func TestMetricNamesAreWrittenOnce(t *testing.T) {
 			text, ok := literal(n)
 			for _, name := range names {
 				if ok && containsName(text, name) {
-					t.Errorf("%s: %q is written in package semconv; use its constant", s.at(n), name)
+					t.Errorf("%s: %q is a constant of package semconv; use it", s.at(n), name)
 				}
 			}
 			return true
@@ -161,8 +159,7 @@ func TestMetricNamesAreWrittenOnce(t *testing.T) {
 	}
 }
 
-// metricNames are the constants of semconv that hold metric names: those long
-// enough not to be an English word.
+// metricNames returns the metric names in semconv, except up, which is an English word.
 func metricNames(t *testing.T) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "../../../runtime/semconv/metrics.go", nil, 0)
@@ -200,9 +197,9 @@ func literal(n ast.Node) (string, bool) {
 	return text, err == nil
 }
 
-// The runtime's module needs a licence of its own: a service that replaces the
-// module by its directory vendors the directory, and not what lies above it.
-func TestTheRuntimeCarriesTheLicence(t *testing.T) {
+// The runtime needs its own license file: services that replace the module by its directory vendor only
+// that directory.
+func TestRuntimeHasTheLicence(t *testing.T) {
 	t.Parallel()
 	var texts []string
 	for _, name := range []string{"../../../LICENSE", "../../../runtime/LICENSE"} {
@@ -213,6 +210,6 @@ func TestTheRuntimeCarriesTheLicence(t *testing.T) {
 		texts = append(texts, string(text))
 	}
 	if texts[0] != texts[1] {
-		t.Error("LICENSE and runtime/LICENSE differ; copy one over the other")
+		t.Error("LICENSE and runtime/LICENSE differ; copy one to the other")
 	}
 }

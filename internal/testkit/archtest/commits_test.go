@@ -10,13 +10,13 @@ import (
 // before is the last commit whose subject is not checked.
 const before = "d253ab9"
 
-// The area is a package or directory, so that a list of subjects shows what a release touches.
+// The area is a package or directory, so that a list of subjects shows what a release changes.
 var subject = regexp.MustCompile(`^[a-z][a-z0-9./-]*(, [a-z][a-z0-9./-]*)*: [a-z].{1,90}[^.]$`)
 
-func TestSubjectsOfCommitsNameTheirArea(t *testing.T) {
+func TestCommitSubjectsHaveAnArea(t *testing.T) {
 	t.Parallel()
 	if err := exec.CommandContext(t.Context(), "git", "merge-base", "--is-ancestor", before, "HEAD").Run(); err != nil {
-		t.Skip("TestSubjectsOfCommitsNameTheirArea: the history is not here, as in a shallow clone")
+		t.Skip("TestCommitSubjectsHaveAnArea: no history, as in a shallow clone")
 	}
 	out, err := exec.CommandContext(t.Context(), "git", "log", "--no-merges", "--format=%s", before+"..HEAD").Output()
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// walk is who types the blocks of docs/deploy.md that a comment names.
+// walk runs the blocks of docs/deploy.md that a comment marks.
 const walk = "`make kubernetes-apiserver`"
 
-// Every command of docs/deploy.md stands in the table at its end, with the test
-// that runs it or the reason why none does.
+// Each command of docs/deploy.md is in the table at its end, with the test that runs it or the reason
+// why there is none.
 func TestDeployDocument(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../docs/deploy.md")
@@ -26,7 +26,7 @@ func TestDeployDocument(t *testing.T) {
 	}
 }
 
-func TestDeployDocumentBroken(t *testing.T) {
+func TestDeployProblems(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../docs/deploy.md")
 	if err != nil {
@@ -34,18 +34,18 @@ func TestDeployDocumentBroken(t *testing.T) {
 	}
 	exist := thingsOf(t)
 	for _, tt := range []struct{ name, old, replacement, want string }{
-		{"a command that no row has", "make verify\n", "make verify\nhelm install orders\n", "helm install orders: no row"},
-		{"one in a sentence", "Run `terraform plan`", "Run `terraform apply`", "terraform apply: no row"},
-		{"a row without a command", "| `gcloud` |", "| `gcloud`, `az` |", "az: the document has no such command"},
-		{"a test that is gone", "`TestTheImageIsPushedToARegistry`", "`TestTheImageIsThrownAway`", "TestTheImageIsThrownAway: no such test"},
-		{"a target that is gone", "what it calls: `make demo`", "what it calls: `make believe`", "make believe: no such target"},
-		{"a script that is gone", "script/repository.txtar", "script/nowhere.txtar", "nowhere.txtar: no such file"},
-		{"a command that nobody runs, and no reason", "not run here: it wants an account; ", "not run here; ", "gcloud: neither a test nor a reason"},
-		{"a block that the walk leaves out", "<!-- walk: deploy -->\n", "", "./ci deploy $ENVIRONMENT: the walk does not type it"},
-		{"a block of the walk that the table gives to another", "| `kubectl`, `printf`, `od`, `mkdir`, `rm` | the walk: `make kubernetes-apiserver` |", "| `kubectl`, `printf`, `od`, `mkdir`, `rm` | `TestCI` |", "the walk types it"},
+		{"command without a row", "make verify\n", "make verify\nhelm install orders\n", "helm install orders: no row"},
+		{"command in a sentence without a row", "Run `terraform plan`", "Run `terraform apply`", "terraform apply: no row"},
+		{"row without a command", "| `gcloud` |", "| `gcloud`, `az` |", "az: the document has no such command"},
+		{"removed test", "`TestTheImageIsPushedToARegistry`", "`TestTheImageIsThrownAway`", "TestTheImageIsThrownAway: no such test"},
+		{"removed target", "what it calls: `make demo`", "what it calls: `make believe`", "make believe: no such target"},
+		{"removed script", "script/repository.txtar", "script/nowhere.txtar", "nowhere.txtar: no such file"},
+		{"command without a test and a reason", "not run here: it wants an account; ", "not run here; ", "gcloud: neither a test nor a reason"},
+		{"block without a walk comment", "<!-- walk: deploy -->\n", "", "./ci deploy $ENVIRONMENT: the walk does not run it"},
+		{"block of the walk with another test in the table", "| `kubectl`, `printf`, `od`, `mkdir`, `rm` | the walk: `make kubernetes-apiserver` |", "| `kubectl`, `printf`, `od`, `mkdir`, `rm` | `TestCI` |", "the walk runs it"},
 	} {
 		if !strings.Contains(string(text), tt.old) {
-			t.Fatalf("%s: there is no %q to break", tt.name, tt.old)
+			t.Fatalf("%s: docs/deploy.md does not contain %q", tt.name, tt.old)
 		}
 		found := deployProblems(strings.Replace(string(text), tt.old, tt.replacement, 1), exist)
 		if !slices.ContainsFunc(found, func(problem string) bool { return strings.Contains(problem, tt.want) }) {
@@ -54,17 +54,17 @@ func TestDeployDocumentBroken(t *testing.T) {
 	}
 }
 
-// command is one that the document shows.
+// command is a command in the document.
 type command struct {
 	text   string
-	walked bool // a block of the walk
+	walked bool // in a block of the walk
 	inline bool // in a sentence
 }
 
 func deployProblems(text string, exist things) (problems []string) {
 	body, table, found := strings.Cut(text, "## Who has run these commands\n")
 	if !found {
-		return []string{"the table of commands is gone"}
+		return []string{"no table of commands"}
 	}
 	rows := commandRows(table)
 	used := map[string]bool{}
@@ -75,9 +75,9 @@ func deployProblems(text string, exist things) (problems []string) {
 		case prefix == "":
 			problems = append(problems, c.text+": no row of the table begins with it")
 		case c.walked && !by:
-			problems = append(problems, c.text+": the walk types it, and the table gives it to another")
+			problems = append(problems, c.text+": the walk runs it, but the table names another test")
 		case !c.walked && !c.inline && by:
-			problems = append(problems, c.text+": the walk does not type it: no comment names its block")
+			problems = append(problems, c.text+": the walk does not run it: no comment marks its block")
 		}
 	}
 	for prefix, by := range rows {
@@ -89,7 +89,7 @@ func deployProblems(text string, exist things) (problems []string) {
 	return problems
 }
 
-// commandRows is the second cell of the table by each command of the first.
+// commandRows returns the second cell of the table by command in the first.
 func commandRows(table string) map[string]string {
 	rows := map[string]string{}
 	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?) \\| (.*) \\|$").FindAllStringSubmatch(table, -1) {
@@ -100,8 +100,7 @@ func commandRows(table string) map[string]string {
 	return rows
 }
 
-// shownCommands are the lines of blocks for a shell, and what sentences show of
-// the programs that the document is about.
+// shownCommands returns the lines of shell blocks, and the commands in sentences.
 func shownCommands(body string) (all []command) {
 	blocks := regexp.MustCompile("(?s)(<!-- walk: [a-z]+ -->\n)?```sh\n(.*?)```")
 	for _, block := range blocks.FindAllStringSubmatch(body, -1) {
@@ -125,7 +124,7 @@ func longestPrefix(rows map[string]string, text string) (longest string) {
 	return longest
 }
 
-// things are what a second cell may name.
+// things are the names that a second cell may have.
 type things struct {
 	makefile []byte
 	test     func(name string) bool
@@ -140,8 +139,7 @@ func thingsOf(t *testing.T) things {
 	return things{makefile, testsBelow(t, "../../../test", "../../../internal", "../../../cmd")}
 }
 
-// nobodyRuns says what the second cell names that does not exist, or that it
-// gives no reason.
+// nobodyRuns reports names in the second cell that do not exist, or a missing reason.
 func (e things) nobodyRuns(prefix, by string) (problems []string) {
 	names := regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(by, -1)
 	reason, none := strings.CutPrefix(by, "not run here")
@@ -156,7 +154,7 @@ func (e things) nobodyRuns(prefix, by string) (problems []string) {
 	return problems
 }
 
-// missing says what the name should be one of and is not.
+// missing returns the kind of a name that does not exist, or "".
 func (e things) missing(name string) string {
 	target, isTarget := strings.CutPrefix(name, "make ")
 	switch {

@@ -1,5 +1,5 @@
-// Package archtest holds the architecture as tests: who may import whom, how
-// large a function may grow, and which words only one package may write.
+// Package archtest tests the architecture: imports, lengths of functions and files, and names that
+// only one package may write.
 //
-// A budget changes with an ADR that says why, not with the change that breaks it.
+// A budget changes with an ADR, not with the change that exceeds it.
 package archtest

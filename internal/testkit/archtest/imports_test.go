@@ -20,20 +20,20 @@ const (
 	top     = "../../.." // of the repository
 )
 
-// pkg is a package and what its files import, tests left out.
+// pkg is a package with the imports of its files, except tests.
 type pkg struct {
 	ImportPath string
 	Imports    []string
 }
 
-// packages are those of every module of the repository. They are parsed and not listed by the go
-// command, which would download what the modules below test need.
+// packages returns the packages of all modules. It parses files, since go list would download the
+// dependencies of the modules below test.
 func packages(t *testing.T) []pkg {
 	t.Helper()
 	imports := map[string][]string{}
 	for _, s := range sources(t, "examples") {
 		path := importPath(t, filepath.Dir(s.path))
-		imports[path] = append(imports[path], s.imports(t)...) // none makes a package known, too
+		imports[path] = append(imports[path], s.imports(t)...) // a package without imports counts, too
 	}
 	var all []pkg
 	for path, imported := range imports {
@@ -42,7 +42,7 @@ func packages(t *testing.T) []pkg {
 	return all
 }
 
-// imports are the paths that a file imports.
+// imports returns the import paths of a file.
 func (s source) imports(t *testing.T) (paths []string) {
 	t.Helper()
 	for _, spec := range s.file.Imports {
@@ -55,7 +55,7 @@ func (s source) imports(t *testing.T) (paths []string) {
 	return paths
 }
 
-// importPath is that of the package in a directory, by the nearest go.mod.
+// importPath returns the import path of a directory, by the nearest go.mod.
 func importPath(t *testing.T, dir string) string {
 	t.Helper()
 	for below, at := "", dir; ; below, at = path.Join(filepath.Base(at), below), filepath.Dir(at) {
@@ -69,12 +69,12 @@ func importPath(t *testing.T, dir string) string {
 	}
 }
 
-// within says whether the package is the path or lies below it.
+// within reports whether a package is the path or below it.
 func within(pkg, path string) bool { return pkg == path || strings.HasPrefix(pkg, path+"/") }
 
-// floors hold every package of the repository, the lowest first. A package may import those of
-// lower floors, and those below the same path. The longest path that a package is below counts.
-func floors() [][]string {
+// layers returns the layers of packages, the lowest first. A package may import packages of lower
+// layers and those below the same path. The longest matching path counts.
+func layers() [][]string {
 	return [][]string{
 		{runtime + "/semconv", runtime + "/declared"},
 		{runtime},
@@ -94,35 +94,35 @@ func floors() [][]string {
 	}
 }
 
-// floorOf is the floor of a package and the path on it, or -1.
-func floorOf(path string) (floor int, room string) {
-	floor = -1
-	for i, rooms := range floors() {
-		for _, r := range rooms {
-			if within(path, r) && len(r) > len(room) {
-				floor, room = i, r
+// layerOf returns the layer of a package and the matching path, or -1.
+func layerOf(path string) (layer int, longest string) {
+	layer = -1
+	for i, paths := range layers() {
+		for _, p := range paths {
+			if within(path, p) && len(p) > len(longest) {
+				layer, longest = i, p
 			}
 		}
 	}
-	return floor, room
+	return layer, longest
 }
 
 func TestImportsPointDown(t *testing.T) {
 	t.Parallel()
 	checked := 0
 	for _, p := range packages(t) {
-		from, room := floorOf(p.ImportPath)
+		from, area := layerOf(p.ImportPath)
 		if from < 0 {
-			t.Errorf("%s has no floor; add it to floors", p.ImportPath)
+			t.Errorf("%s has no layer; add it to layers", p.ImportPath)
 		}
 		for _, imported := range p.Imports {
 			if !within(imported, root) {
 				continue
 			}
 			checked++
-			to, other := floorOf(imported)
-			if to > from || to == from && other != room {
-				t.Errorf("%s imports %s, which is not below it", p.ImportPath, imported)
+			to, other := layerOf(imported)
+			if to > from || to == from && other != area {
+				t.Errorf("%s imports %s, which is not in a lower layer", p.ImportPath, imported)
 			}
 		}
 	}
@@ -131,13 +131,12 @@ func TestImportsPointDown(t *testing.T) {
 	}
 }
 
-// forbidden are edges that no floor excludes; a path ending in /... means all
-// below it.
+// forbidden returns imports that layers allow but that are forbidden.
 func forbidden() []struct{ from, to, why string } {
 	return []struct{ from, to, why string }{
 		{root + "/slo", "net/http", "compilers are pure"},
 		{root + "/slo", "os", "compilers are pure"},
-		{root + "/dashboards", "net/http", "compilers are pure; pushing is internal/push/grafana's"},
+		{root + "/dashboards", "net/http", "compilers are pure; internal/push/grafana pushes"},
 		{root + "/dashboards", "os", "compilers are pure"},
 		{root + "/templates", "net/http", "compilers are pure"},
 		{root + "/templates", "os", "compilers are pure"},
@@ -163,11 +162,10 @@ func TestForbiddenImports(t *testing.T) {
 	}
 }
 
-// leaves of the runtime import only names, configuration, API errors and what
-// telemetry hands them, so that each can be used alone.
-func TestRuntimeLeavesStandAlone(t *testing.T) {
+// Leaf packages of the runtime import only common packages, so that each can be used alone.
+func TestRuntimeLeavesAreIndependent(t *testing.T) {
 	t.Parallel()
-	floor := []string{"semconv", "declared", "config", "apierror", "telemetry"}
+	common := []string{"semconv", "declared", "config", "apierror", "telemetry"}
 	for _, p := range packages(t) {
 		leaf, isLeaf := strings.CutPrefix(p.ImportPath, runtime+"/")
 		if !isLeaf || leaf == "servicetest" || strings.HasPrefix(leaf, "postgres/") {
@@ -182,8 +180,8 @@ func TestRuntimeLeavesStandAlone(t *testing.T) {
 				continue
 			}
 			allowed := strings.HasPrefix(leaf, other+"/") // a command of the leaf
-			for _, f := range floor {
-				allowed = allowed || other == f
+			for _, c := range common {
+				allowed = allowed || other == c
 			}
 			if !allowed {
 				t.Errorf("%s imports the leaf %s", p.ImportPath, imported)
@@ -192,9 +190,8 @@ func TestRuntimeLeavesStandAlone(t *testing.T) {
 	}
 }
 
-// The whole of Prometheus is for test/conformance. One heavy package, however
-// deep, and the command drags in the SDKs of every cloud.
-func TestTheCommandStaysLight(t *testing.T) {
+// Only test/conformance may import all of Prometheus, which depends on the SDKs of many clouds.
+func TestCommandHasNoHeavyDependencies(t *testing.T) {
 	t.Parallel()
 	const upstream = "github.com/prometheus/prometheus/"
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-test", "./...")
@@ -205,26 +202,26 @@ func TestTheCommandStaysLight(t *testing.T) {
 	}
 	packages := strings.Fields(string(out))
 	if !slices.Contains(packages, upstream+"promql") {
-		t.Error("not even promql is among the dependencies, so nothing was checked")
+		t.Error("promql is not a dependency, so nothing was checked")
 	}
 	for _, heavy := range []string{"tsdb", "rules", "config", "scrape", "web/api/v1", "promql/promqltest", "discovery", "notifier"} {
 		if slices.Contains(packages, upstream+heavy) {
-			t.Errorf("something imports %s%s; only test/conformance may", upstream, heavy)
+			t.Errorf("%s%s is a dependency; only test/conformance may import it", upstream, heavy)
 		}
 	}
 	const alertmanager = "github.com/prometheus/alertmanager/"
 	for _, p := range packages {
 		if strings.HasPrefix(p, alertmanager) && p != alertmanager+"pkg/labels" && p != alertmanager+"matcher/parse" {
-			t.Errorf("something imports %s; only test/conformance may", p)
+			t.Errorf("%s is a dependency; only test/conformance may import it", p)
 		}
 	}
 }
 
-// runtimeModules is how many modules every service compiles because of the
-// runtime. It grows only on purpose: change the number and say why in the commit.
+// runtimeModules is the maximum number of modules that services compile because of the runtime. If you
+// raise it, write the reason in the commit message.
 const runtimeModules = 61
 
-func TestRuntimeStaysLean(t *testing.T) {
+func TestRuntimeHasFewDependencies(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./...")
 	cmd.Dir = "../../../runtime"
@@ -249,9 +246,8 @@ func TestRuntimeStaysLean(t *testing.T) {
 	t.Logf("%d modules", len(modules))
 }
 
-// The Makefile lists each module, or "make lint" and "make tidy" would leave it out. It finds
-// examples by itself.
-func TestTheMakefileListsEveryModule(t *testing.T) {
+// "make lint" and "make tidy" use the lists of modules in the Makefile. It finds examples itself.
+func TestMakefileListsAllModules(t *testing.T) {
 	t.Parallel()
 	makefile := strings.Fields(readText(t, filepath.Join(top, "Makefile")))
 	found := 0

@@ -23,8 +23,7 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// Everything that somebody outside may rely on stands in one file, so that a
-// change of it is seen in review: renaming one is a major version.
+// Public names are in one file, so that reviews see changes. A rename is a breaking change.
 func TestPublicNames(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -41,13 +40,13 @@ func TestPublicNames(t *testing.T) {
 	alerts, records := ruleNames(t)
 	section("alerts", alerts)
 	section("records", records)
-	section("variables of a service", variables(t))
+	section("environment variables of a service", variables(t))
 	section("keys of the spec", specKeys(t))
 	section("rules of check", checkRules())
 	golden.Compare(t, "../../../docs/public-names.txt", out.Bytes())
 }
 
-// checkRules are the names that findings and exclusions have.
+// checkRules returns the names of lint rules.
 func checkRules() []string {
 	var out []string
 	for _, r := range slices.Concat(metricnames.Catalog(), rulelint.Catalog(), promlint.Catalog(), dashboardlint.Catalog(), lint.Catalog()) {
@@ -56,7 +55,7 @@ func checkRules() []string {
 	return out
 }
 
-// constants are the values of the string constants of a file.
+// constants returns the values of the string constants of a file.
 func constants(t *testing.T, path string) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
@@ -103,7 +102,7 @@ func ruleNames(t *testing.T) (alerts, records []string) {
 	return alerts, records
 }
 
-// variables are the first column of the recorded tables.
+// variables returns the first column of the recorded tables.
 func variables(t *testing.T) []string {
 	t.Helper()
 	tables, err := filepath.Glob("../../../docs/variables.*.txt")
@@ -117,7 +116,7 @@ func variables(t *testing.T) []string {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(text)) {
-			// A line of one word is the heading of a group.
+			// A line with one word is a heading.
 			if words := strings.Fields(line); len(words) > 1 && words[0] != "VARIABLE" {
 				names = append(names, words[0])
 			}
@@ -126,7 +125,7 @@ func variables(t *testing.T) []string {
 	return names
 }
 
-// specKeys are the paths of the spec's schema.
+// specKeys returns the paths of the spec's schema.
 func specKeys(t *testing.T) []string {
 	t.Helper()
 	var schema any

@@ -21,9 +21,8 @@ const (
 	benchmarks    = "../../../docs/benchmarks.md"
 )
 
-// Each Go block of the README is made of functions of tested files, which the
-// comment before it names. There they need names of their own, as in runChi; a
-// reader has one main and one run.
+// The Go blocks of the README are functions of tested files, which the comments before them name. In
+// tests they have a suffix, as in runChi; in the README they are main and run.
 func TestRuntimeReadmeShowsTestedCode(t *testing.T) {
 	t.Parallel()
 	tested := map[string]string{}
@@ -37,7 +36,7 @@ func TestRuntimeReadmeShowsTestedCode(t *testing.T) {
 	readme := readText(t, runtimeReadme)
 	blocks := regexp.MustCompile("(?s)<!-- tested as ([^\n]+) -->\n```go\n(.*?)```").FindAllStringSubmatch(readme, -1)
 	if all := strings.Count(readme, "```go"); len(blocks) == 0 || len(blocks) != all {
-		t.Errorf("%d of %d Go blocks say which tested functions they show", len(blocks), all)
+		t.Errorf("%d of %d Go blocks have a comment with the tested functions", len(blocks), all)
 	}
 	readersNames := regexp.MustCompile(`\b(main|run|orders|authorize|getOrder)(?:Before)?(?:Chi|Mux|Connect|Gin|Echo|Gorilla)\b`)
 	for _, block := range blocks {
@@ -55,7 +54,7 @@ func TestRuntimeReadmeShowsTestedCode(t *testing.T) {
 	}
 }
 
-// functions are the formatted functions of a file by name.
+// functions returns the formatted functions of a file by name.
 func functions(t *testing.T, path string, src []byte) map[string]string {
 	t.Helper()
 	set := token.NewFileSet()
@@ -78,8 +77,7 @@ func functions(t *testing.T, path string, src []byte) map[string]string {
 	return found
 }
 
-// Every test, benchmark and target that a document names exists.
-func TestDocumentsNameWhatExists(t *testing.T) {
+func TestNamesInDocumentsExist(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile("../../../Makefile")
 	if err != nil {
@@ -112,7 +110,6 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 	}
 }
 
-// Both documents state the same figures of the runtime.
 func TestRuntimeFiguresAreTheSameInBothDocuments(t *testing.T) {
 	t.Parallel()
 	_, figures, found := strings.Cut(readText(t, runtimeReadme), "\n## Numbers\n")
@@ -128,8 +125,8 @@ func TestRuntimeFiguresAreTheSameInBothDocuments(t *testing.T) {
 	}
 }
 
-// testsBelow answers whether a text stands in the name of a test below the
-// directories, which is what -run asks.
+// testsBelow returns a function that reports whether a text is in the name of a test below the
+// directories, as -run does.
 func testsBelow(t *testing.T, roots ...string) func(string) bool {
 	t.Helper()
 	var all strings.Builder
@@ -161,8 +158,7 @@ func readText(t *testing.T, path string) string {
 	return string(b)
 }
 
-// Every path that docs/layout.md names exists.
-func TestLayoutNamesPathsThatExist(t *testing.T) {
+func TestPathsInLayoutExist(t *testing.T) {
 	t.Parallel()
 	text := readText(t, filepath.Join(top, "docs", "layout.md"))
 	paths := regexp.MustCompile("(?m)(?:`| )((?:cmd|internal|templates|dashboards|slo|runtime|test|examples)(?:/[\\w.*/-]+)?)(?:`|,|\\s|$)").FindAllStringSubmatch(text, -1)
@@ -177,8 +173,8 @@ func TestLayoutNamesPathsThatExist(t *testing.T) {
 	}
 }
 
-// The picture of docs/layout.md has every directory below internal. Few of them fit on a page.
-func TestLayoutNamesEveryDirectoryBelowInternal(t *testing.T) {
+// The diagram in docs/layout.md has all directories below internal, which are few.
+func TestLayoutHasAllDirectoriesBelowInternal(t *testing.T) {
 	t.Parallel()
 	const most = 13
 	text := readText(t, filepath.Join(top, "docs", "layout.md"))
@@ -188,7 +184,7 @@ func TestLayoutNamesEveryDirectoryBelowInternal(t *testing.T) {
 	}
 	for _, e := range entries {
 		if named := regexp.MustCompile(`(?m)^ .*\binternal/` + e.Name() + `\b`); !named.MatchString(text) {
-			t.Errorf("the picture of docs/layout.md does not have internal/%s", e.Name())
+			t.Errorf("the diagram in docs/layout.md does not have internal/%s", e.Name())
 		}
 	}
 }

@@ -11,10 +11,10 @@ import (
 
 const results = "../../../test/bench/RESULTS.md"
 
-// overBareChi is a row of RESULTS.md: what a stack adds to bare chi.
+// overBareChi is a row of RESULTS.md: the overhead of a stack over bare chi.
 type overBareChi struct{ allocations, bytes, instructions, times float64 }
 
-// measuredOf reads the row of a stack at a share of sampled requests.
+// measuredOf reads the row of a stack at a sampling rate.
 func measuredOf(t *testing.T, stack, sampled string) overBareChi {
 	t.Helper()
 	const cell, plus = `[^|]*\|`, ` \+([\d.]+) \|`
@@ -33,8 +33,8 @@ func measuredOf(t *testing.T, stack, sampled string) overBareChi {
 	return overBareChi{values[0], values[1], values[2], values[3]}
 }
 
-// What documents say of the cost of a request is what the last comparison measured.
-func TestDocumentsSayWhatWasMeasured(t *testing.T) {
+// The costs of a request in documents are those of the last measurement.
+func TestFiguresInDocumentsAreMeasured(t *testing.T) {
 	t.Parallel()
 	const usual = "chi + otelhttp + promhttp + slog + recover"
 	for _, tc := range []struct{ sampled, row string }{
@@ -42,7 +42,7 @@ func TestDocumentsSayWhatWasMeasured(t *testing.T) {
 	} {
 		ours := measuredOf(t, "chi + runtime/httpserver", tc.sampled)
 		theirs := measuredOf(t, usual, tc.sampled)
-		golden.Figure(t, benchmarks, tc.row+`\+(\d+),`, math.Trunc(ours.allocations), 0) // hundredths are what runs beside
+		golden.Figure(t, benchmarks, tc.row+`\+(\d+),`, math.Trunc(ours.allocations), 0) // hundredths are other goroutines
 		golden.Figure(t, benchmarks, tc.row+`\+\d+, \+([\d,]+) B`, ours.bytes, 0)
 		golden.Figure(t, benchmarks, tc.row+`[^\n]*\n\| the same: instructions \|[^|]*\| \+([\d.]+)k`, ours.instructions/1000, 0)
 		golden.Figure(t, benchmarks, tc.row+`[^\n]*\n\| the same: instructions \|[^|]*\| \+[\d.]+k, ([\d.]+)x`, theirs.times, 0)

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// SECURITY.md promises defaults: each test and make target that it names exists,
-// each environment variable exists, and each VARIABLE=value is its default.
-func TestSecurityPolicyNamesWhatExists(t *testing.T) {
+// Tests, make targets and environment variables in SECURITY.md exist, and each VARIABLE=value is the
+// default.
+func TestSecurityPolicy(t *testing.T) {
 	t.Parallel()
 	policy := readFile(t, "../../../SECURITY.md")
 	known := testsBelow(t, "../../../runtime", "../../../internal", "../../../test/hostile")
@@ -31,7 +31,7 @@ func TestSecurityPolicyNamesWhatExists(t *testing.T) {
 		if !isRow {
 			continue // the heading of a group
 		}
-		// The type may be of two words and never holds two spaces.
+		// The type may have two words, but not two consecutive spaces.
 		columns := regexp.MustCompile(`\s{2,}`).Split(strings.TrimSpace(rest), 3)
 		if len(columns) < 2 {
 			t.Fatalf("docs/variables.postgres.txt: %q has no default in its third column", line)
@@ -40,12 +40,12 @@ func TestSecurityPolicyNamesWhatExists(t *testing.T) {
 	}
 	named := regexp.MustCompile("`((?:HTTP|ADMIN|POSTGRES|OVERLOAD)_[A-Z_]+)(?:=([^`]+))?`").FindAllStringSubmatch(policy, -1)
 	if len(named) == 0 {
-		t.Error("SECURITY.md names no environment variable; is the pattern of this test still right?")
+		t.Error("SECURITY.md names no environment variable; check the pattern of this test")
 	}
 	for _, m := range named {
 		value, exists := defaults[m[1]]
 		if !exists || m[2] != "" && m[2] != "off" && m[2] != value {
-			t.Errorf("SECURITY.md says %s, the default is %q", m[0], value)
+			t.Errorf("SECURITY.md has %s, but the default is %q", m[0], value)
 		}
 	}
 }

@@ -6,10 +6,9 @@ import (
 	"testing"
 )
 
-// Files that a user names may be devices, FIFOs or links to secrets; package
-// userfile is the one place that reads them. What else is read is listed with the
-// reason.
-func TestUserFilesAreReadInOnePlace(t *testing.T) {
+// User files may be devices, FIFOs or links to secrets, so only package userfile reads them. Other reads
+// are listed with the reason.
+func TestOnlyPackageUserfileReadsUserFiles(t *testing.T) {
 	t.Parallel()
 	reads := map[string]bool{
 		"os.ReadFile": true, "os.Open": true, "os.OpenFile": true, "io.ReadAll": true, "fs.ReadFile": true, "root.ReadFile": true, "root.Open": true,
@@ -34,11 +33,11 @@ func TestUserFilesAreReadInOnePlace(t *testing.T) {
 		if !strings.HasPrefix(path, "internal/") && !strings.HasPrefix(path, "slo/") && !strings.HasPrefix(path, "templates/") && !strings.HasPrefix(path, "cmd/") {
 			continue
 		}
-		excused := false
+		isAllowed := false
 		for prefix := range allowed {
-			excused = excused || strings.HasPrefix(path, prefix)
+			isAllowed = isAllowed || strings.HasPrefix(path, prefix)
 		}
-		if excused {
+		if isAllowed {
 			continue
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {

@@ -1,7 +1,7 @@
-// Package golden compares output with a checked-in file. Test help only.
+// Package golden compares output of tests with files.
 //
-// A golden file alone proves that nothing changed, not that it is right: put a
-// rule that must hold beside each use.
+// A golden file proves only that the output did not change. Test the important properties of the output,
+// too.
 package golden
 
 import (
@@ -18,12 +18,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// update is a flag rather than a variable of the environment so that
-// `go test -update` works the way Go developers expect.
-var update = flag.Bool("update", false, "rewrite the golden files with what the tests got")
+// update is a flag, since Go developers expect `go test -update`.
+var update = flag.Bool("update", false, "rewrite golden files with the output of the tests")
 
-// Compare fails the test when got differs from the file at path, below the
-// package's directory. With -update it writes the file instead.
+// Compare fails the test if got differs from the file. The path is relative to the package directory.
+// With -update it writes the file.
 func Compare(tb testing.TB, path string, got []byte) {
 	tb.Helper()
 	if *update {
@@ -39,16 +38,15 @@ func Compare(tb testing.TB, path string, got []byte) {
 	if err != nil {
 		tb.Fatalf("%v; run the test with -update to write it", err)
 	}
-	// A checkout on Windows may have turned line endings.
+	// A checkout on Windows may have changed line endings.
 	want = bytes.ReplaceAll(want, []byte("\r\n"), []byte("\n"))
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		tb.Errorf("%s differs (-want +got):\n%s", path, diff)
 	}
 }
 
-// Figure fails the test when a document says another number than was measured. The first
-// group of the pattern is the number, commas in it are left out; tolerance is relative, 0 for
-// a number that is exact as written.
+// Figure fails the test if a number in a document differs from the measured one. The first group of the
+// pattern is the number, which may have commas. The tolerance is relative; 0 compares rounded numbers.
 func Figure(tb testing.TB, path, pattern string, measured, tolerance float64) {
 	tb.Helper()
 	text, err := os.ReadFile(path)
@@ -71,5 +69,5 @@ func Figure(tb testing.TB, path, pattern string, measured, tolerance float64) {
 	}
 }
 
-// Updating says whether the run rewrites golden files.
+// Updating reports whether the run rewrites golden files.
 func Updating() bool { return *update }

@@ -1,17 +1,12 @@
-// Package pairwise picks few combinations of options that together hold every
-// pair of option values: most faults of generated code need two options to meet,
-// and trying every combination would take days.
-//
-// [Cover] gives the combinations, [Each] those that hold every single value.
+// Package pairwise chooses few combinations of options that cover all pairs of option values. Most
+// errors of generated code depend on two options, and testing all combinations would take days.
 package pairwise
 
-// Cover returns rows for factors with that many values each. Row r gives factor
-// f the value r[f], counted from 0, and for any two factors each pair of their
-// values stands in some row. The same sizes give the same rows.
+// Cover returns rows for factors with the given numbers of values. In row r, factor f has the value
+// r[f], from 0. For any two factors, each pair of values is in a row. The result is deterministic.
 //
-// The rows are greedy, as in AETG (Cohen et al., 1997): each begins with the
-// first pair that is missing, and every further factor takes the value that
-// completes the most missing pairs.
+// The algorithm is greedy, as AETG (Cohen et al., 1997): a row begins with the first missing pair, and
+// each other factor gets the value that adds the most missing pairs.
 func Cover(sizes ...int) [][]int {
 	missing := map[pair]bool{}
 	var order []pair
@@ -45,7 +40,7 @@ func Cover(sizes ...int) [][]int {
 	return rows
 }
 
-// Each returns as few rows as hold every value of every factor.
+// Each returns the fewest rows that have all values of all factors.
 func Each(sizes ...int) [][]int {
 	longest := 0
 	for _, n := range sizes {

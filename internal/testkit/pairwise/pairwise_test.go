@@ -7,7 +7,7 @@ import (
 	"github.com/observability-first/scaffold/internal/testkit/pairwise"
 )
 
-func TestEveryPairStandsInARow(t *testing.T) {
+func TestCoverHasAllPairs(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		sizes []int
@@ -35,12 +35,12 @@ func TestEveryPairStandsInARow(t *testing.T) {
 			}
 		}
 		if !reflect.DeepEqual(rows, pairwise.Cover(tt.sizes...)) {
-			t.Errorf("%v: a second run gives other rows", tt.sizes)
+			t.Errorf("%v: a second run returns other rows", tt.sizes)
 		}
 	}
 }
 
-func TestEveryValueStandsInARow(t *testing.T) {
+func TestEachHasAllValues(t *testing.T) {
 	t.Parallel()
 	want := [][]int{{0, 0, 0}, {1, 0, 1}, {2, 0, 0}}
 	if got := pairwise.Each(3, 1, 2); !reflect.DeepEqual(got, want) {

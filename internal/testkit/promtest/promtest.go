@@ -22,8 +22,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
-// The engine's limits in promtool, which are lower than a server's: a test that
-// passes here passes there.
+// The limits of promtool's engine, which are lower than a server's.
 const (
 	unitTestSamples = 10_000
 	unitTestTimeout = 100 * time.Second
@@ -51,8 +50,7 @@ type unitTest struct {
 	Start          moment            `yaml:"start_timestamp"`
 }
 
-// moment is a time written as seconds since the epoch or as in RFC 3339. The
-// zero moment is the epoch.
+// moment is a time in seconds since the epoch or in RFC 3339. The zero value is the epoch.
 type moment struct{ nanos int64 }
 
 func (m *moment) UnmarshalYAML(node *yaml.Node) error {
@@ -63,17 +61,16 @@ func (m *moment) UnmarshalYAML(node *yaml.Node) error {
 	}
 	t, err := time.Parse(time.RFC3339Nano, node.Value)
 	if err != nil {
-		return fmt.Errorf("line %d: start_timestamp %q: write it as 2026-01-02T15:04:05Z or in seconds since the epoch", node.Line, node.Value)
+		return fmt.Errorf("line %d: invalid start_timestamp %q; write 2026-01-02T15:04:05Z or seconds since the epoch", node.Line, node.Value)
 	}
 	m.nanos = t.UnixNano()
 	return nil
 }
 
-// Run runs a test file of promtool and comes to its verdict. read gives the
-// content of a rule file by the name that stands in the test file. Every group is
-// evaluated at the test file's interval, as promtool does. Two things are
-// stricter: a test without an expectation and a template that fails are errors,
-// since they prove nothing. The error joins every expectation that is not met.
+// Run runs a test file of promtool with the same results. read returns the content of a rule file by its
+// name in the test file. As in promtool, the interval of groups is that of the test file. Unlike in
+// promtool, a test without an expectation and a failed template are errors. The error joins all failed
+// expectations.
 func Run(ctx context.Context, data []byte, read func(name string) ([]byte, error)) error {
 	var file unitTestFile
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -97,8 +94,7 @@ func Run(ctx context.Context, data []byte, read func(name string) ([]byte, error
 	return errors.Join(problems...)
 }
 
-// groups loads the rule files, in the order of group_eval_order; groups that do
-// not stand there come first, as in promtool.
+// groups loads the groups in the order of group_eval_order. Other groups are first, as in promtool.
 func (f unitTestFile) groups(read func(name string) ([]byte, error)) ([]rulesim.Group, error) {
 	var out []rulesim.Group
 	for _, name := range f.RuleFiles {
@@ -115,7 +111,7 @@ func (f unitTestFile) groups(read func(name string) ([]byte, error)) ([]rulesim.
 	order := map[string]int{}
 	for i, name := range f.GroupEvalOrder {
 		if _, ok := order[name]; ok {
-			return nil, fmt.Errorf("group_eval_order names %s twice; remove one", name)
+			return nil, fmt.Errorf("duplicate group %s in group_eval_order; remove one", name)
 		}
 		order[name] = i
 	}
@@ -125,7 +121,7 @@ func (f unitTestFile) groups(read func(name string) ([]byte, error)) ([]rulesim.
 
 func (u unitTest) run(ctx context.Context, groups []rulesim.Group, file unitTestFile) error {
 	if len(u.Queries)+len(u.Alerts) == 0 {
-		return errors.New("it has neither alert_rule_test nor promql_expr_test, so that nothing is tested; add what you expect")
+		return errors.New("neither alert_rule_test nor promql_expr_test; add an expectation")
 	}
 	every := time.Duration(file.EvaluationInterval)
 	store, err := u.store(every)
@@ -153,7 +149,7 @@ func (u unitTest) run(ctx context.Context, groups []rulesim.Group, file unitTest
 	return errors.Join(problems...)
 }
 
-// at is a time of the test file on the clock.
+// at returns the absolute time of a time in the test file.
 func (u unitTest) at(d model.Duration) time.Time {
 	return time.Unix(0, u.Start.nanos).Add(time.Duration(d))
 }
@@ -176,7 +172,7 @@ func (u unitTest) runAlerts(ctx context.Context, ev *rulesim.Evaluator) (problem
 	slices.SortStableFunc(tests, func(a, b alertTest) int { return cmp.Compare(a.At, b.At) })
 	for _, a := range tests {
 		if a.Name == "" {
-			return nil, fmt.Errorf("alert_rule_test at %s: alertname is missing; name the alert", a.At)
+			return nil, fmt.Errorf("alert_rule_test at %s: alertname is missing; add it", a.At)
 		}
 		if err := ev.Run(ctx, u.at(0), u.at(a.At).Add(1)); err != nil {
 			return nil, err
@@ -186,7 +182,7 @@ func (u unitTest) runAlerts(ctx context.Context, ev *rulesim.Evaluator) (problem
 	return problems, nil
 }
 
-// store holds the input series, one value each interval from the start on.
+// store returns a store with the input series.
 func (u unitTest) store(every time.Duration) (*metricstore.Store, error) {
 	step := time.Duration(u.Interval)
 	if step <= 0 {
@@ -224,7 +220,7 @@ type alertTest struct {
 	} `yaml:"exp_alerts"`
 }
 
-// compare holds what fires to what is expected.
+// compare compares firing alerts with the expected ones.
 func (a alertTest) compare(alerts []rulesim.Alert) error {
 	var got, want []string
 	for _, x := range alerts {
@@ -240,7 +236,7 @@ func (a alertTest) compare(alerts []rulesim.Alert) error {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		return fmt.Errorf("alert %s at %s: fires\n  %s\nwant\n  %s", a.Name, a.At, orNothing(got), orNothing(want))
+		return fmt.Errorf("alert %s at %s: got\n  %s\nwant\n  %s", a.Name, a.At, orNothing(got), orNothing(want))
 	}
 	return nil
 }
@@ -264,11 +260,11 @@ type wantedSample struct {
 	Histogram string  `yaml:"histogram"` // instead of the value
 }
 
-// tested is a sample in the form in which promtool compares it.
+// tested is a sample in promtool's form for comparison.
 type tested struct {
 	labels    labels.Labels
 	value     float64
-	histogram string // empty when it is a value
+	histogram string // empty for a value
 }
 
 func (s tested) String() string {
@@ -324,14 +320,13 @@ func (w wantedSample) parse() (tested, error) {
 		return tested{}, fmt.Errorf("histogram: %w", err)
 	}
 	if len(values) != 1 || values[0].Histogram == nil {
-		return tested{}, fmt.Errorf("histogram %s: write one, as in {{count:2 sum:3 buckets:[1 1]}}", w.Histogram)
+		return tested{}, fmt.Errorf("invalid histogram %s; write one such as {{count:2 sum:3 buckets:[1 1]}}", w.Histogram)
 	}
 	t.histogram = values[0].Histogram.TestExpression()
 	return t, nil
 }
 
-// sameValue compares as promtool does: NaN equals nothing, and fuzzy allows the
-// next number up or down.
+// sameValue compares as promtool does: NaN equals nothing, and fuzzy allows adjacent numbers.
 func sameValue(a, b float64, fuzzy bool) bool {
 	return a == b || fuzzy && (math.Nextafter(a, math.Inf(-1)) == b || math.Nextafter(a, math.Inf(1)) == b)
 }

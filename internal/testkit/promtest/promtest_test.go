@@ -23,16 +23,16 @@ tests:
   - {expr: z, eval_time: 1m}
 `
 
-func TestUnitTestsTellWhatIsNotMet(t *testing.T) {
+func TestFailedExpectationsAreReported(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, rule, tests, want string }{
-		{"what is met is no error", "x * 2", unitTests, ""},
+		{"a met expectation is no error", "x * 2", unitTests, ""},
 		{"a wrong value", "x * 3", unitTests, `tests[0] "doubles": y at 1m: got`},
 		{"a wrong label", "sum(x) * 2", unitTests, `want [{__name__="y", a="1"} 10]`},
 		{"a rule that does not parse", "(", unitTests, "r.yaml"},
 		{"a kind of test that is not known", "x", strings.Replace(unitTests, "promql_expr_test", "rule_test", 1), "rule_test"},
 		{"a file that is not there", "x", strings.Replace(unitTests, "r.yaml", "s.yaml", 1), "no such file"},
-		{"a test without an expectation", "x", strings.Split(unitTests, "  promql_expr_test")[0], "nothing is tested"},
+		{"a test without an expectation", "x", strings.Split(unitTests, "  promql_expr_test")[0], "add an expectation"},
 		{"a series that does not parse", "x", strings.Replace(unitTests, "1 _ 3", "one", 1), "input series x"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -97,19 +97,19 @@ func TestUnitTestsOfAlerts(t *testing.T) {
 	t.Parallel()
 	change := func(old, replacement string) string { return strings.Replace(alertTests, old, replacement, 1) }
 	for _, tc := range []struct{ name, tests, want string }{
-		{"what fires as expected is no error", alertTests, ""},
-		{"an alert too early", change("1m59s", "2m"), "alert A at 2m: fires\n  {a=\"1\", alertname=\"A\"} with {text=\"2 in eu at http://prom.test\"}\nwant\n  nothing"},
-		{"other annotations", change("text: 3", "text: 4"), "alert A at 3m: fires"},
-		{"other labels", change(`{a: "1"}`, `{a: "2"}`), "alert A at 3m: fires"},
-		{"an alert that does not fire", change("{eval_time: 4m, alertname: A}", "{eval_time: 4m, alertname: B, exp_alerts: [{}]}"), "alert B at 4m: fires\n  nothing"},
+		{"an expected alert is no error", alertTests, ""},
+		{"an alert too early", change("1m59s", "2m"), "alert A at 2m: got\n  {a=\"1\", alertname=\"A\"} with {text=\"2 in eu at http://prom.test\"}\nwant\n  nothing"},
+		{"other annotations", change("text: 3", "text: 4"), "alert A at 3m: got"},
+		{"other labels", change(`{a: "1"}`, `{a: "2"}`), "alert A at 3m: got"},
+		{"an alert that does not fire", change("{eval_time: 4m, alertname: A}", "{eval_time: 4m, alertname: B, exp_alerts: [{}]}"), "alert B at 4m: got\n  nothing"},
 		{"an alert without a name", change("1m59s, alertname: A", "1m59s"), "alertname is missing"},
 		{"the other order of groups", change("[second, first]", "[first, second]"), "z at 3m"},
-		{"an order that names a group twice", change("[second, first]", "[first, first]"), "names first twice"},
+		{"an order that names a group twice", change("[second, first]", "[first, first]"), "duplicate group first"},
 		{"an exact comparison", change("fuzzy_compare: true", "fuzzy_compare: false"), "y at 3m"},
 		{"another start", change("2026-01-02T15:04:30Z", "1767366331"), "time() at 1m"},
-		{"a start that is no time", change("2026-01-02T15:04:30Z", "noon"), `line 9: start_timestamp "noon": write it as`},
+		{"an invalid start", change("2026-01-02T15:04:30Z", "noon"), `line 9: invalid start_timestamp "noon"; write`},
 		{"another histogram", change("histogram: '{{count:2", "histogram: '{{count:3"), "sum(h) at 3m"},
-		{"an expected histogram that is none", change("histogram: '{{count:2 sum:3 counter_reset_hint:not_reset buckets:[2]}}'", "histogram: '3'"), "write one, as in"},
+		{"an invalid expected histogram", change("histogram: '{{count:2 sum:3 counter_reset_hint:not_reset buckets:[2]}}'", "histogram: '3'"), "write one such as"},
 		{"an expected histogram that does not parse", change("histogram: '{{count:2 sum:3 counter_reset_hint:not_reset buckets:[2]}}'", "histogram: '{{'"), "histogram: "},
 		{"NaN equals nothing, as in promtool", change("{expr: 'time()', eval_time: 1m, exp_samples: [{labels: '{}', value: 1767366330}]}", "{expr: 'NaN', eval_time: 1m, exp_samples: [{labels: '{}', value: .nan}]}"), "NaN at 1m"},
 		{"more samples than promtool reads", change("count_over_time(x[3m:])", "count_over_time(x[3m:10ms])"), "more than 10000 samples"},
@@ -131,12 +131,12 @@ func FuzzUnitTests(f *testing.F) {
 	f.Add([]byte(unitTests))
 	f.Add([]byte("tests: [{start_timestamp: 1e300, input_series: [{series: x, values: '1x3'}], alert_rule_test: [{eval_time: 1ms, alertname: A}]}]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		// What is asked for, not how long it takes: a file may ask for years.
+		// Skip long tests: a file may simulate years.
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		err := promtest.Run(ctx, data, func(string) ([]byte, error) { return []byte(alertRules), nil })
 		if err != nil && err.Error() == "" {
-			t.Error("an error that says nothing")
+			t.Error("an error without a message")
 		}
 	})
 }

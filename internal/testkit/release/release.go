@@ -1,8 +1,7 @@
-// Package release makes of a working tree what the world gets when a version is
-// tagged, so that a release can be tried before it exists.
+// Package release builds a release from a working tree, to test it before it is tagged.
 //
-// [Copy] takes the files that git knows, [Pack] writes both modules at a version
-// into a file-based module proxy, and [Next] says which version comes next.
+// [Copy] copies the files in git, [Pack] writes both modules at a version to a file-based module proxy,
+// and [Next] returns the next version.
 package release
 
 import (
@@ -24,11 +23,11 @@ import (
 	"golang.org/x/mod/zip"
 )
 
-// runtimeDirectory is where the runtime's module lies in the repository.
-const runtimeDirectory = "runtime"
+// runtimeDir is the directory of the runtime's module.
+const runtimeDir = "runtime"
 
-// Next is the version after the highest of the tags, as in v0.2.0 after v0.1.3.
-// Tags that are no version, or one that is not final, do not count.
+// Next returns the version after the highest tag, as in v0.2.0 after v0.1.3. It ignores other tags and
+// prereleases.
 func Next(tags []string) string {
 	highest := "v0.0.0"
 	for _, tag := range tags {
@@ -38,13 +37,13 @@ func Next(tags []string) string {
 	}
 	var major, minor int
 	if _, err := fmt.Sscanf(highest, "v%d.%d.", &major, &minor); err != nil {
-		return highest // a number too large for anybody to tag
+		return highest // an unrealistically large number
 	}
 	return fmt.Sprintf("v%d.%d.0", major, minor+1)
 }
 
-// Copy copies the files below from that git knows or does not ignore, if keep
-// says so of their slash-separated path. edit may change what is in them.
+// Copy copies the files below from that git does not ignore and that keep accepts by their
+// slash-separated path. edit may change their content.
 func Copy(ctx context.Context, from, to string, keep func(path string) bool, edit func([]byte) []byte) error {
 	cmd := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	var stderr bytes.Buffer
@@ -67,7 +66,7 @@ func Copy(ctx context.Context, from, to string, keep func(path string) bool, edi
 func copyFile(from, to string, edit func([]byte) []byte) error {
 	info, err := os.Lstat(from)
 	if os.IsNotExist(err) || err == nil && !info.Mode().IsRegular() {
-		return nil // deleted and not yet committed, or a link, which no module holds
+		return nil // a deleted file, or a link, which modules do not have
 	}
 	if err != nil {
 		return err
@@ -82,9 +81,8 @@ func copyFile(from, to string, edit func([]byte) []byte) error {
 	return os.WriteFile(to, edit(data), info.Mode().Perm())
 }
 
-// Pack writes the runtime and the root module of the copy in src into the proxy
-// directory, both at the version. The copy's root go.mod loses its replace lines
-// and requires the runtime by version, as that of a tag does.
+// Pack writes the runtime and the root module in src to the proxy directory, both at the version. It
+// changes go.mod in src as for a tag: no replace directives, and the runtime required by version.
 func Pack(src, proxy, version string) error {
 	name := filepath.Join(src, "go.mod")
 	data, err := os.ReadFile(name)
@@ -96,8 +94,8 @@ func Pack(src, proxy, version string) error {
 		return err
 	}
 	root := module.Version{Path: mod.Module.Mod.Path, Version: version}
-	runtime := module.Version{Path: path.Join(root.Path, runtimeDirectory), Version: version}
-	sums, err := pack(filepath.Join(src, runtimeDirectory), proxy, runtime)
+	runtime := module.Version{Path: path.Join(root.Path, runtimeDir), Version: version}
+	sums, err := pack(filepath.Join(src, runtimeDir), proxy, runtime)
 	if err != nil {
 		return err
 	}
@@ -108,7 +106,7 @@ func Pack(src, proxy, version string) error {
 	return err
 }
 
-// tag makes of the root module what is tagged.
+// tag changes the root module as for a tag.
 func tag(src string, mod *modfile.File, runtime module.Version, sums string) error {
 	for _, r := range mod.Replace {
 		if err := mod.DropReplace(r.Old.Path, r.Old.Version); err != nil {
@@ -137,8 +135,8 @@ func tag(src string, mod *modfile.File, runtime module.Version, sums string) err
 	return file.Close()
 }
 
-// pack writes one module into the proxy, as the protocol of module proxies lays
-// it out, and returns its lines of go.sum.
+// pack writes a module to the proxy in the layout of the module proxy protocol, and returns its lines of
+// go.sum.
 func pack(dir, proxy string, m module.Version) (sums string, err error) {
 	escaped, err := module.EscapePath(m.Path)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 const repository = "../../.."
 
-// place is a user's machine: a directory with a Go of its own.
+// place is a directory like a user's machine, with its own GOPATH.
 type place struct {
 	t   *testing.T
 	dir string
@@ -56,11 +56,9 @@ func nextVersion(t *testing.T) string {
 	return release.Next(strings.Fields(string(out)))
 }
 
-// A version that is not published yet is installed as its users will do it, with
-// nothing of the checkout in reach: from an empty GOPATH, out of a module proxy.
-// Modules of others come from the module cache, or from where the environment
-// has them from.
-func TestEndToEndRehearsal(t *testing.T) {
+// An unpublished version is installed as users will do: from a module proxy, with an empty GOPATH and
+// without the checkout. Other modules are from the module cache or the configured proxy.
+func TestEndToEndRelease(t *testing.T) {
 	if testing.Short() {
 		t.Skip("installs a release and builds a service with it")
 	}
@@ -77,17 +75,17 @@ func TestEndToEndRehearsal(t *testing.T) {
 	p := place{t, home, []string{
 		"GOPATH=" + filepath.Join(home, "go"), "GOMODCACHE=", "GOBIN=", "GOWORK=off",
 		"GOPROXY=file://" + filepath.ToSlash(proxy) + ",file://" + filepath.ToSlash(cached) + "," + goEnv(t, "GOPROXY"),
-		// No database of sums can know a version before it is published; what the
-		// service needs stands in its own go.sum, which is what we are here to see.
+		// A checksum database does not have an unpublished version; go.sum of the service has all sums,
+		// which this test checks.
 		"GOSUMDB=off",
-		"GOFLAGS=-modcacherw -trimpath", // a cache that can be removed, and that compiles once wherever it lies
+		"GOFLAGS=-modcacherw -trimpath", // a cache that can be removed, and that compiles once for all paths
 		"GIT_CEILING_DIRECTORIES=" + home,
 	}}
 	root := modulePath(t)
 	p.run(".", "go", "install", root+"/cmd/scaffold@"+version)
 	scaffold := filepath.Join(home, "go", "bin", "scaffold")
 	if got := p.run(".", scaffold, "version"); !strings.HasPrefix(got, "scaffold "+version+" ") {
-		t.Errorf("scaffold version says %q, want %s", got, version)
+		t.Errorf("scaffold version prints %q, want %s", got, version)
 	}
 	for _, components := range []string{"", "postgres"} {
 		name := "orders" + components
@@ -98,7 +96,7 @@ func TestEndToEndRehearsal(t *testing.T) {
 		p.run(name, "go", "build", "./...")
 		if components == "" {
 			p.run(name, "go", "test", "./...")
-			if got := p.run(name, scaffold, "check"); !strings.HasSuffix(got, ": no faults\n") {
+			if got := p.run(name, scaffold, "check"); !strings.HasSuffix(got, ": no errors\n") {
 				t.Errorf("check:\n%s", got)
 			}
 		}
@@ -118,7 +116,7 @@ func modulePath(t *testing.T) string {
 	return modfile.ModulePath(data)
 }
 
-// requires reads a go.mod that must name the version and no directory.
+// requires checks that a go.mod requires the version and replaces no directory.
 func requires(t *testing.T, name, path, version string) {
 	t.Helper()
 	data, err := os.ReadFile(name)
@@ -145,9 +143,8 @@ func sums(t *testing.T, dir string) []string {
 	return strings.Split(string(data), "\n")
 }
 
-// A platform team that renames the modules by search and replace, and keeps
-// neither tests nor examples, gets services on a runtime of its own.
-func TestEndToEndAForkThatRenamesTheModulesStillGenerates(t *testing.T) {
+// A fork with other module names, without tests and examples, generates services with its own runtime.
+func TestEndToEndForkWithOtherModuleNames(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a fork and a service with it")
 	}

@@ -1,4 +1,4 @@
-// Package testdir makes directories of files for tests.
+// Package testdir creates directories with files for tests.
 package testdir
 
 import (
@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// New returns a directory with these files, which is removed after the test. Their names are relative
-// to it, with forward slashes.
+// New returns a directory with the files, which is removed after the test. Names are relative, with
+// forward slashes.
 func New(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -10,22 +10,22 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-func TestObjectivesReadWhatASourceShows(t *testing.T) {
+func TestObjectivesAreCheckedAgainstASource(t *testing.T) {
 	t.Parallel()
-	shown := Shown{Source: "page", Target: []string{"job"}, Signals: exposition.Declared(declared.Signals{Metrics: []declared.Metric{
+	source := MetricsSource{Source: "page", Target: []string{"job"}, Signals: exposition.Declared(declared.Signals{Metrics: []declared.Metric{
 		{Name: "jobs_total", Type: "counter", Labels: []string{"queue", "result"}},
 		{Name: "wait_seconds", Type: "histogram", Labels: []string{"queue"}, Bounds: []float64{0.1, 1}},
 	}})}
 	for name, tc := range map[string]struct{ total, bad, want string }{
-		"metric and labels are shown": {"jobs_total", `jobs_total{result="error"}`, ""},
-		"a series of a histogram":     {"wait_seconds_count", `wait_seconds_count{queue="slow"}`, ""},
-		"a metric is not shown":       {"job_total", `job_total{result="error"}`, `page has no metric job_total; did you mean "jobs_total"?`},
-		"a label is not shown":        {"jobs_total", `jobs_total{results="error"}`, `metric jobs_total has no label results; did you mean "result"?`},
+		"known metric and labels": {"jobs_total", `jobs_total{result="error"}`, ""},
+		"series of a histogram":   {"wait_seconds_count", `wait_seconds_count{queue="slow"}`, ""},
+		"unknown metric":          {"job_total", `job_total{result="error"}`, `page has no metric job_total; did you mean "jobs_total"?`},
+		"unknown label":           {"jobs_total", `jobs_total{results="error"}`, `metric jobs_total has no label results; did you mean "result"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			spec := slo.Spec{SLOs: []slo.Objective{{Name: "jobs", Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: tc.total, Bad: tc.bad}}}}}
-			_, err := shown.Check(spec, func(_, message string) diagnostic.Problem { return diagnostic.Problem{Message: message} })
+			_, err := source.Check(spec, func(_, message string) diagnostic.Problem { return diagnostic.Problem{Message: message} })
 			if got := errorText(err); got != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
@@ -52,13 +52,12 @@ func TestBoundsAreWrittenInTheUnitOfTheMetric(t *testing.T) {
 	}
 }
 
-// Metrics of the process differ between operating systems; what the service lost is gone.
-func TestMetricsOfAnotherOperatingSystemStayKnown(t *testing.T) {
+func TestPlatformMetricsOfTheLastGenerationStayKnown(t *testing.T) {
 	t.Parallel()
 	before := declared.Signals{Metrics: []declared.Metric{{Name: "process_network_receive_bytes_total"}, {Name: "jobs_total"}}}
 	now := declared.Signals{Metrics: []declared.Metric{{Name: "jobs_done_total"}}}
 	var names []string
-	for _, m := range withForeign(now, before).Metrics {
+	for _, m := range withPlatformMetrics(now, before).Metrics {
 		names = append(names, m.Name)
 	}
 	if want := []string{"jobs_done_total", "process_network_receive_bytes_total"}; !slices.Equal(names, want) {

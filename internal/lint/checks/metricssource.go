@@ -16,21 +16,20 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Shown is what a page or a Prometheus shows of the metrics of objectives.
-type Shown struct {
-	Source  string // as messages may name it
+// MetricsSource is a page of metrics or a Prometheus that objectives are checked against.
+type MetricsSource struct {
+	Source  string // its name in messages
 	Signals exposition.Page
-	// Target are labels that the scrape adds to what a page shows. A Prometheus shows
-	// them itself.
+	// Target has the labels that the scrape adds. A Prometheus has them itself.
 	Target []string
-	// Values are those of a label of a metric, nil where the source is a page.
+	// Values returns the values of a label. It is nil for a page.
 	Values func(metric, label string) ([]string, error)
 }
 
-// Check reports metrics, labels and bounds of the objectives that the source
-// does not show, and warns of values that a page does not show. Problem places a
-// message in the file of the objectives.
-func (s Shown) Check(spec slo.Spec, problem func(path, message string) diagnostic.Problem) (warnings []string, err error) {
+// Check returns an error for metrics, labels and bounds that the source does not have, and
+// warnings for label values that a page does not have. Problem adds the place in the file of the
+// objectives to a message.
+func (s MetricsSource) Check(spec slo.Spec, problem func(path, message string) diagnostic.Problem) (warnings []string, err error) {
 	var problems diagnostic.List
 	add := func(path, format string, args ...any) {
 		if p := problem(path, fmt.Sprintf(format, args...)); !slices.Contains(problems, p) {
@@ -42,13 +41,13 @@ func (s Shown) Check(spec slo.Spec, problem func(path, message string) diagnosti
 		if !ok {
 			hint := diagnostic.NearestMetric(r.Metric, s.names(r.Bound > 0))
 			if hint == "" {
-				hint = "; series appear with the first event: send a request first, or correct the name"
+				hint = "; correct the name, or send a request first: series appear with the first event"
 			}
 			add(r.Path, "%s has no metric %s%s", s.Source, r.Metric, hint)
 			continue
 		}
 		if m.NoSeries && (r.Bound == 0 || notHistogram(m) == "") {
-			continue // the labels and bounds are not known yet
+			continue // labels and bounds are unknown
 		}
 		warn := func(path, message string) {
 			if text := problem(path, message).Error(); !slices.Contains(warnings, text) {
@@ -70,8 +69,8 @@ func (s Shown) Check(spec slo.Spec, problem func(path, message string) diagnosti
 	return warnings, problems.Err()
 }
 
-// find is a metric, or the histogram or summary that a series is of.
-func (s Shown) find(name string) (exposition.Metric, bool) {
+// find returns the metric of a series. A histogram or summary has series with suffixes.
+func (s MetricsSource) find(name string) (exposition.Metric, bool) {
 	if m, ok := s.Signals.Find(name); ok {
 		return m, true
 	}
@@ -84,8 +83,8 @@ func (s Shown) find(name string) (exposition.Metric, bool) {
 	return exposition.Metric{}, false
 }
 
-// names are those of histograms, or of everything that has values.
-func (s Shown) names(histograms bool) []string {
+// names returns the names of histograms, or of all series.
+func (s MetricsSource) names(histograms bool) []string {
 	var out []string
 	for _, m := range s.Signals.Metrics {
 		base, isBucket := strings.CutSuffix(m.Name, "_bucket")
@@ -101,8 +100,8 @@ func (s Shown) names(histograms bool) []string {
 	return out
 }
 
-// checkLabels wants the labels that matchers and groups name.
-func (s Shown) checkLabels(r slo.Read, m exposition.Metric, add func(path, format string, args ...any)) {
+// checkLabels reports unknown labels in matchers and groupBy.
+func (s MetricsSource) checkLabels(r slo.Read, m exposition.Metric, add func(path, format string, args ...any)) {
 	known := slices.Concat(m.Labels, s.Target)
 	for _, matcher := range r.Matchers {
 		if matcher.Name != semconv.LabelLessOrEqual && !slices.Contains(known, matcher.Name) {
@@ -117,9 +116,9 @@ func (s Shown) checkLabels(r slo.Read, m exposition.Metric, add func(path, forma
 	}
 }
 
-// checkValues warns of matchers that select no value of their label on the page. The
-// series may appear with the first failure. Availability has the values of the runtime.
-func (s Shown) checkValues(r slo.Read, m exposition.Metric, warn func(path, message string)) {
+// checkValues warns of matchers that select no value on the page. These are not errors: a series
+// may appear with the first failure. The values of availability are the runtime's.
+func (s MetricsSource) checkValues(r slo.Read, m exposition.Metric, warn func(path, message string)) {
 	for _, matcher := range r.Matchers {
 		if strings.HasSuffix(r.Path, ".availability") || slices.Contains(s.Target, matcher.Name) {
 			continue
@@ -130,7 +129,7 @@ func (s Shown) checkValues(r slo.Read, m exposition.Metric, warn func(path, mess
 	}
 }
 
-// labelHint names the label that was meant, or those that there are.
+// labelHint suggests a similar label, or lists the known ones.
 func labelHint(label string, known []string) string {
 	if hint := diagnostic.DidYouMean(label, known); hint != "" {
 		return hint
@@ -141,14 +140,14 @@ func labelHint(label string, known []string) string {
 	return "; it has " + strings.Join(known, ", ")
 }
 
-// checkBound wants a bucket with the bound, and names the nearest ones.
+// checkBound reports a bound without a bucket, with the nearest ones.
 func checkBound(r slo.Read, m exposition.Metric, add func(path, format string, args ...any)) {
 	if problem := notHistogram(m); problem != "" {
 		add(r.Path, "%s", problem)
 		return
 	}
 	if len(m.Bounds) == 0 {
-		add(r.Path, "metric %s has no classic buckets; write the name of a histogram that has them", r.Metric)
+		add(r.Path, "metric %s has no classic buckets; use a histogram that has them", r.Metric)
 		return
 	}
 	i, found := slices.BinarySearch(m.Bounds, r.Bound)
@@ -166,18 +165,18 @@ func checkBound(r slo.Read, m exposition.Metric, add func(path, format string, a
 	add(r.BoundPath, "%s is not a bucket bound of %s; %s%s", spellBound(r.Metric, r.Bound), r.Metric, noun, strings.Join(nearest, " and "))
 }
 
-// notHistogram is the message for a metric of another type whose buckets are read.
+// notHistogram returns the message for a metric that is not a histogram.
 func notHistogram(m exposition.Metric) string {
 	switch m.Type {
 	case "histogram", "":
 		return ""
 	case "counter":
-		return fmt.Sprintf("metric %s is a counter, not a histogram; count its events with indicator.ratio, with the keys total and bad", m.Name)
+		return fmt.Sprintf("metric %s is a counter, not a histogram; use indicator.ratio with total and bad", m.Name)
 	}
-	return fmt.Sprintf("metric %s is a %s, not a histogram; write the name of a histogram with classic buckets", m.Name, m.Type)
+	return fmt.Sprintf("metric %s is a %s, not a histogram; use a histogram with classic buckets", m.Name, m.Type)
 }
 
-// spellBound writes a bound as a threshold is written, where it is a time.
+// spellBound writes a bound of a time metric as a duration, like a threshold.
 func spellBound(metric string, bound float64) string {
 	unit, timed := slo.TimeUnit(metric)
 	if !timed {
@@ -186,9 +185,9 @@ func spellBound(metric string, bound float64) string {
 	return time.Duration(bound*float64(unit) + 0.5).String()
 }
 
-// checkSelector wants series with the values of the selector. Those of other labels
-// may not exist before the first failure.
-func (s Shown) checkSelector(r slo.Read, spec slo.Spec, add func(path, format string, args ...any)) error {
+// checkSelector reports values of the selector without series. Series with other labels may not
+// exist before the first failure.
+func (s MetricsSource) checkSelector(r slo.Read, spec slo.Spec, add func(path, format string, args ...any)) error {
 	if s.Values == nil {
 		return nil
 	}

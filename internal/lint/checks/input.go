@@ -18,37 +18,36 @@ import (
 	"github.com/observability-first/scaffold/runtime/declared"
 )
 
-// Observed is rules and dashboards with what is known of the metrics that they read.
-type Observed struct {
+// LintInput is rules and dashboards, and the metrics that are known.
+type LintInput struct {
 	Rules      []rulefile.File
 	Dashboards []dashboardfile.Dashboard
-	// HelmTemplates are files of directories that Helm has to render first.
+	// HelmTemplates are skipped files, which Helm has to render first.
 	HelmTemplates []string
 	broken        []lint.Finding // files that do not parse
 	read          map[string]bool
 	searched      []string // directories
 	exclusions    []lint.Exclusion
-	// Signals are nil when nothing declares metrics.
+	// Signals is nil if nothing declares metrics.
 	Signals *exposition.Page
-	stale   bool // the generated files were made from other signals
-	// InPrometheus are names of series with labels that nothing declares.
+	stale   bool // generated files are from other signals
+	// InPrometheus has names of series whose labels are unknown.
 	InPrometheus      []string
 	TypesInPrometheus []exposition.Metric
 
-	TargetLabels        []string // labels that a scrape adds
+	TargetLabels        []string // labels that the scrape adds
 	Scrape              time.Duration
-	OnlyDeclaredMetrics bool // there are none beside those of the signals
-	AllRules            bool // there are none beside those that were read
-	// Set when a default was assumed.
+	OnlyDeclaredMetrics bool // no metrics exist except those in Signals
+	AllRules            bool // no rules exist except those in Rules
+	// TargetLabels and Scrape are defaults.
 	TargetGuessed, ScrapeGuessed bool
-	LabelsOfPages                bool // and not of a declaration
-	// someFilesUnread says that exclusions may be for files that were not read.
+	LabelsOfPages                bool // labels are from a scraped page, not declared
+	// someFilesUnread means that an unused exclusion may be for a file that was not read.
 	someFilesUnread bool
 	runbooks        bool
 }
 
-// Rules lists every rule that rules and dashboards are checked by, in the order
-// of their documentation.
+// Rules returns all lint rules, in the order of docs/checks.md.
 func Rules() []lint.Rule {
 	return slices.Concat(metricnames.Catalog(), rulelint.Catalog(), promlint.Catalog(), dashboardlint.Catalog(), lint.Catalog())
 }
@@ -61,48 +60,48 @@ func ruleNames(of []lint.Rule) []string {
 	return out
 }
 
-// addRules reads one file of rules.
-func (o *Observed) addRules(name string, src []byte) {
+// addRules reads a rule file.
+func (o *LintInput) addRules(name string, src []byte) {
 	for _, doc := range rulefile.Documents(src) {
 		file, err := rulefile.ParsePart(name, doc)
 		if _, isOther := errors.AsType[*rulefile.OtherError](err); isOther {
-			if !o.inSearched(name) {
-				o.broken = append(o.broken, lint.Broken("rule-file", name, err)...)
+			if !o.inDirectory(name) {
+				o.broken = append(o.broken, lint.ParseFindings("rule-file", name, err)...)
 			}
 			continue
 		}
 		if rule, found := file.LogQL(); found {
 			line, column := rule.ExprPlace(0)
-			o.broken = append(o.broken, lint.Finding{Rule: "rule-file", File: name, Line: line, Column: column, Warning: true, Message: "the rule is LogQL; rules of Loki are not checked"})
+			o.broken = append(o.broken, lint.Finding{Rule: "rule-file", File: name, Line: line, Column: column, Warning: true, Message: "LogQL rule; rules of Loki are not checked"})
 			file.Groups, err = nil, nil
 		}
 		if err != nil {
-			o.broken = append(o.broken, lint.Broken("rule-file", name, err)...)
+			o.broken = append(o.broken, lint.ParseFindings("rule-file", name, err)...)
 		}
 		o.Rules = append(o.Rules, file)
 	}
 }
 
-// inSearched says whether a file was found in a directory, and not named.
-func (o *Observed) inSearched(file string) bool {
+// inDirectory reports whether a file was found in a directory and not named.
+func (o *LintInput) inDirectory(file string) bool {
 	return slices.ContainsFunc(o.searched, func(dir string) bool { return lint.IsBelow(dir, file) })
 }
 
-func (o *Observed) addExclusions(name string, src []byte) {
+func (o *LintInput) addExclusions(name string, src []byte) {
 	if path.Base(name) != lint.FileName {
-		o.broken = append(o.broken, lint.Finding{Rule: "exclusion-file", File: name, Warning: true, Message: "the file is not read; rename it to " + lint.FileName})
+		o.broken = append(o.broken, lint.Finding{Rule: "exclusion-file", File: name, Warning: true, Message: "ignored; rename the file to " + lint.FileName})
 		return
 	}
 	exclusions, err := lint.ParseExclusions(name, src, ruleNames(Rules()))
 	if err != nil {
-		o.broken = append(o.broken, lint.Broken("exclusion-file", name, err)...)
+		o.broken = append(o.broken, lint.ParseFindings("exclusion-file", name, err)...)
 		return
 	}
 	o.exclusions = append(o.exclusions, exclusions...)
 }
 
-// known is every name that a query may use.
-func (o *Observed) known() metricnames.Known {
+// known returns the names that queries may use.
+func (o *LintInput) known() metricnames.Known {
 	_, recorded := o.queries()
 	known := metricnames.OnlyRecords(recorded)
 	if o.Signals != nil {
@@ -123,7 +122,7 @@ func (o *Observed) known() metricnames.Known {
 	return known
 }
 
-func (o *Observed) queries() (queries []metricnames.Query, recorded []metricnames.Recorded) {
+func (o *LintInput) queries() (queries []metricnames.Query, recorded []metricnames.Recorded) {
 	for _, f := range o.Rules {
 		q, r := metricnames.RuleQueries(f)
 		queries, recorded = append(queries, q...), append(recorded, r...)
@@ -134,8 +133,8 @@ func (o *Observed) queries() (queries []metricnames.Query, recorded []metricname
 	return queries, recorded
 }
 
-// unknownNames compares every query with what is declared and recorded.
-func (o *Observed) unknownNames() []lint.Finding {
+// unknownNames finds names in queries that are neither declared nor recorded.
+func (o *LintInput) unknownNames() []lint.Finding {
 	queries, _ := o.queries()
 	found := slices.DeleteFunc(o.known().Check(queries), func(f lint.Finding) bool {
 		return f.Rule == "query-syntax" && (f.Panel != "" || strings.HasPrefix(f.Part, "variable ")) // target-promql and template-label-promql report it
@@ -143,8 +142,8 @@ func (o *Observed) unknownNames() []lint.Finding {
 	return o.classify(found, metricnames.Catalog())
 }
 
-// lints runs every lint of rules and dashboards.
-func (o *Observed) lints() []lint.Finding {
+// lints runs all lints of rules and dashboards.
+func (o *LintInput) lints() []lint.Finding {
 	world := promlint.NewWorld(o.declared(), o.Scrape)
 	world.ScrapeGuessed, world.OtherMetrics = o.ScrapeGuessed, !o.OnlyDeclaredMetrics
 	world.OtherRecords = !o.AllRules || !o.OnlyDeclaredMetrics
@@ -159,12 +158,12 @@ func (o *Observed) lints() []lint.Finding {
 	}
 	known := o.known()
 	found := slices.Concat(o.broken, rulelint.Check(rulelint.Input{
-		Files: o.Rules, World: world, Known: &known, Elsewhere: o.elsewhere(), Runbooks: o.runbooks,
+		Files: o.Rules, World: world, Known: &known, Elsewhere: o.dashboardQueries(), Runbooks: o.runbooks,
 	}), dashboardlint.Check(dashboardlint.Input{Dashboards: o.Dashboards, World: world, OneGrafana: o.OnlyDeclaredMetrics}))
 	return o.classify(found, slices.Concat(rulelint.Catalog(), promlint.Catalog(), dashboardlint.Catalog(), lint.Catalog()))
 }
 
-func (o *Observed) declared() []declared.Metric {
+func (o *LintInput) declared() []declared.Metric {
 	if o.Signals == nil {
 		return nil
 	}
@@ -175,8 +174,8 @@ func (o *Observed) declared() []declared.Metric {
 	return out
 }
 
-// elsewhere are the queries of dashboards, nil without dashboards.
-func (o *Observed) elsewhere() []string {
+// dashboardQueries returns the queries of all dashboards, nil if there are no dashboards.
+func (o *LintInput) dashboardQueries() []string {
 	var out []string
 	for _, b := range o.Dashboards {
 		out = append(out, "")
@@ -193,13 +192,13 @@ func (o *Observed) elsewhere() []string {
 	return out
 }
 
-// classify leaves out what is excluded and says which of the rest are faults.
-// Exclusions of rules that are not of this catalog are left to another call.
-func (o *Observed) classify(found []lint.Finding, catalog []lint.Rule) []lint.Finding {
-	mine := ruleNames(catalog)
+// classify removes excluded findings and marks findings of warning rules. It ignores exclusions
+// of rules in other catalogs.
+func (o *LintInput) classify(found []lint.Finding, catalog []lint.Rule) []lint.Finding {
+	names := ruleNames(catalog)
 	var exclusions []lint.Exclusion
 	for _, e := range o.exclusions {
-		if slices.Contains(mine, e.Rule) {
+		if slices.Contains(names, e.Rule) {
 			exclusions = append(exclusions, e)
 		}
 	}
@@ -212,15 +211,15 @@ func (o *Observed) classify(found []lint.Finding, catalog []lint.Rule) []lint.Fi
 	return found
 }
 
-// checked says whether this run could have found what an exclusion is for: it had the
-// files, the metrics and the settings that findings of the rule depend on.
-func (o *Observed) checked(e lint.Exclusion) bool {
-	of := func(catalog []lint.Rule) bool { return slices.Contains(ruleNames(catalog), e.Rule) }
+// checked reports whether this run had the files, metrics and settings that findings of an
+// exclusion's rule depend on. If not, an unused exclusion is not reported.
+func (o *LintInput) checked(e lint.Exclusion) bool {
+	isIn := func(catalog []lint.Rule) bool { return slices.Contains(ruleNames(catalog), e.Rule) }
 	rules, dashboards := len(o.Rules) > 0, len(o.Dashboards) > 0
 	switch {
 	case o.someFilesUnread,
-		!dashboards && (e.Dashboard != "" || e.Panel != "" || of(dashboardlint.Catalog())),
-		!rules && (e.Group != "" || e.Alert != "" || e.Record != "" || of(rulelint.Catalog())):
+		!dashboards && (e.Dashboard != "" || e.Panel != "" || isIn(dashboardlint.Catalog())),
+		!rules && (e.Group != "" || e.Alert != "" || e.Record != "" || isIn(rulelint.Catalog())):
 		return false
 	}
 	switch e.Rule {
@@ -242,13 +241,13 @@ func (o *Observed) checked(e lint.Exclusion) bool {
 	return true
 }
 
-// labelsKnown says whether a declaration or a page was read. A Prometheus was asked for
-// names and types only.
-func (o *Observed) labelsKnown() bool { return o.Signals != nil && len(o.Signals.Metrics) > 0 }
+// labelsKnown reports whether labels of metrics are known. A Prometheus provides names and types
+// only.
+func (o *LintInput) labelsKnown() bool { return o.Signals != nil && len(o.Signals.Metrics) > 0 }
 
-// GuessTarget adds labels to those of the scrape that the queries use of several
-// metrics and that none has, unless the labels were listed. It returns them.
-func (o *Observed) GuessTarget() []string {
+// GuessTarget adds to TargetLabels each label that queries use with two metrics or more and that
+// no metric has, unless the labels were given. It returns the added labels.
+func (o *LintInput) GuessTarget() []string {
 	if !o.TargetGuessed || o.Signals == nil {
 		return nil
 	}
@@ -258,9 +257,9 @@ func (o *Observed) GuessTarget() []string {
 	return guessed
 }
 
-// Findings are unknown names and lints, sorted.
-func (o *Observed) Findings() []lint.Finding {
-	found := slices.Concat(lint.OfCheck(namesCheck{}.Name(), o.unknownNames()), lint.OfCheck(lintCheck{}.Name(), o.lints()))
+// Findings returns all findings, sorted.
+func (o *LintInput) Findings() []lint.Finding {
+	found := slices.Concat(lint.WithCheck(namesCheck{}.Name(), o.unknownNames()), lint.WithCheck(lintCheck{}.Name(), o.lints()))
 	lint.Sort(found)
 	return found
 }

@@ -19,20 +19,20 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// kind is rule files or dashboards.
+// kind is a kind of files: rule files or dashboards.
 type kind struct {
-	rule           string // of a file that does not parse
+	rule           string // for a file that does not parse
 	named, endings []string
 	add            func(name string, src []byte, found bool)
 }
 
-// Read reads rule files and dashboards, or directories of them, and the exclusions beside them.
-// It returns the JSON files of directories that are not dashboards. It stops between two files
-// when the context ends.
-func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skipped []string, err error) {
-	var files []string // that were named
+// Read reads rule files, dashboards, directories of them, and their exclusion files. It returns
+// the JSON files in directories that are not dashboards. It stops between files if the context
+// ends.
+func (o *LintInput) Read(ctx context.Context, rules, dashboards []string) (skipped []string, err error) {
+	var files []string // arguments that are not directories
 	kinds := []kind{
-		{"rule-file", rules, ruleEndings(), o.addRulesFound},
+		{"rule-file", rules, ruleEndings(), o.addRuleFile},
 		{"dashboard-file", dashboards, dashboardEndings(), func(name string, src []byte, found bool) {
 			if !o.addDashboard(name, src, found) {
 				skipped = append(skipped, name)
@@ -44,7 +44,7 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 		for _, name := range kind.named {
 			info, err := os.Stat(name)
 			if err != nil {
-				return nil, userfile.Named(name, err)
+				return nil, userfile.ExplainMissing(name, err)
 			}
 			read := []string{name}
 			if info.IsDir() {
@@ -77,42 +77,43 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 	}
 	o.Rules = withoutCopies(o.Rules, files)
 	if len(o.Rules)+len(o.Dashboards)+len(o.broken) == 0 {
-		return nil, o.nothingIn(slices.Concat(rules, dashboards))
+		return nil, o.noFilesError(slices.Concat(rules, dashboards))
 	}
-	o.runbooks = o.keepsRunbooks()
-	return skipped, o.excludeFrom(o.searched, files)
+	o.runbooks = o.hasRunbooks()
+	return skipped, o.readExclusions(o.searched, files)
 }
 
-func (o *Observed) nothingIn(paths []string) error {
+func (o *LintInput) noFilesError(paths []string) error {
 	slices.Sort(paths)
 	except := ""
 	if len(o.HelmTemplates) > 0 {
 		except = " except Helm templates; " + RenderHelm
 	}
-	return fmt.Errorf("no rule files and no dashboards in %s%s", strings.Join(slices.Compact(paths), ", "), except)
+	return fmt.Errorf("no rule files or dashboards in %s%s", strings.Join(slices.Compact(paths), ", "), except)
 }
 
-// readOne reads a file that was named, or was found in a directory that was.
-func (o *Observed) readOne(k kind, file string, found bool) error {
+// readOne reads a file. Found means that it was found in a directory; an unreadable file is then
+// a finding instead of an error.
+func (o *LintInput) readOne(k kind, file string, found bool) error {
 	src, err := userfile.Read(file, userfile.LargeLimit)
 	switch {
 	case err == nil:
 		k.add(filepath.ToSlash(file), src, found)
 	case found:
-		f := lint.Broken(k.rule, filepath.ToSlash(file), err)[0]
-		f.Warning = userfile.Regular(file) != nil // as of a FIFO, which holds nothing to check
+		f := lint.ParseFindings(k.rule, filepath.ToSlash(file), err)[0]
+		f.Warning = userfile.Regular(file) != nil // a FIFO or device, which has nothing to check
 		o.broken = append(o.broken, f)
 	default:
-		return userfile.Named(file, err)
+		return userfile.ExplainMissing(file, err)
 	}
 	return nil
 }
 
-// HasRead says whether Read has read the file.
-func (o *Observed) HasRead(file string) bool { return o.read[filepath.ToSlash(file)] }
+// HasRead reports whether Read has read the file.
+func (o *LintInput) HasRead(file string) bool { return o.read[filepath.ToSlash(file)] }
 
-// HasChecked says whether Read has read the file, or would have found it if it still existed.
-func (o *Observed) HasChecked(file string) bool {
+// HasChecked reports whether Read has read the file, or would have read it if it still existed.
+func (o *LintInput) HasChecked(file string) bool {
 	if o.HasRead(file) {
 		return true
 	}
@@ -121,31 +122,31 @@ func (o *Observed) HasChecked(file string) bool {
 }
 
 func inDir(dir string, endings []string) []string {
-	found := Below(dir, ".", endings...)
+	found := FindFiles(dir, ".", endings...)
 	for i := range found {
 		found[i] = filepath.Join(dir, filepath.FromSlash(found[i]))
 	}
 	return found
 }
 
-// withoutCopies leaves out each PrometheusRule that has the groups of rule files: it hands the
-// same rules to an operator. It keeps files that were named, and those without groups.
+// withoutCopies removes each PrometheusRule whose groups are all in rule files, too: it is the
+// copy for the operator. It keeps named files and files without groups.
 func withoutCopies(files []rulefile.File, named []string) []rulefile.File {
 	inFiles := map[string]bool{}
 	for _, f := range files {
 		for _, g := range f.Groups {
-			inFiles[content(g)] = inFiles[content(g)] || !f.Resource
+			inFiles[semantics(g)] = inFiles[semantics(g)] || !f.Resource
 		}
 	}
-	isOriginal := func(g rulefile.Group) bool { return !inFiles[content(g)] }
+	isOriginal := func(g rulefile.Group) bool { return !inFiles[semantics(g)] }
 	return slices.DeleteFunc(files, func(f rulefile.File) bool {
 		isNamed := slices.ContainsFunc(named, func(n string) bool { return filepath.ToSlash(filepath.Clean(n)) == f.Name })
 		return f.Resource && !isNamed && len(f.Groups) > 0 && !slices.ContainsFunc(f.Groups, isOriginal)
 	})
 }
 
-// content is what a server makes of a group, however it is written.
-func content(g rulefile.Group) string {
+// semantics returns the meaning of a group, independent of its format.
+func semantics(g rulefile.Group) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, g.Name, g.Interval, g.QueryOffset)
 	for _, r := range g.Rules {
@@ -158,15 +159,15 @@ func content(g rulefile.Group) string {
 	return b.String()
 }
 
-// addRulesFound leaves out what is in a directory of rules and is something else,
-// such as the configuration of Alertmanager.
-func (o *Observed) addRulesFound(name string, src []byte, found bool) {
+// addRuleFile reads a rule file. It skips other files that were found in a directory, such as the
+// configuration of Alertmanager.
+func (o *LintInput) addRuleFile(name string, src []byte, found bool) {
 	if !userfile.Marked(src, rulefile.Marks()...) {
 		if found {
 			return
 		}
 		if _, err := exposition.Parse(name, src); err == nil {
-			o.broken = append(o.broken, lint.Finding{Rule: "rule-file", File: name, Message: "a page of metrics, not a rule file; pass it with --metrics"})
+			o.broken = append(o.broken, lint.Finding{Rule: "rule-file", File: name, Message: "not a rule file but a page of metrics; pass it with --metrics"})
 			return
 		}
 	}
@@ -181,14 +182,14 @@ func (o *Observed) addRulesFound(name string, src []byte, found bool) {
 		o.HelmTemplates = append(o.HelmTemplates, name)
 		return
 	}
-	o.broken = append(o.broken, lint.Finding{Rule: "rule-file", File: name, Message: "a Helm template, not a rule file; " + RenderHelm})
+	o.broken = append(o.broken, lint.Finding{Rule: "rule-file", File: name, Message: "not a rule file but a Helm template; " + RenderHelm})
 }
 
-// RenderHelm is what to do about a template of Helm.
-const RenderHelm = "run helm template, and pass its output"
+// RenderHelm is the advice for a Helm template.
+const RenderHelm = "run helm template and pass its output"
 
-// excludeFrom reads the exclusions of directories and below, and those beside files.
-func (o *Observed) excludeFrom(dirs, files []string) error {
+// readExclusions reads the exclusion files below directories and next to files.
+func (o *LintInput) readExclusions(dirs, files []string) error {
 	var names []string
 	for _, dir := range dirs {
 		names = append(names, inDir(dir, lint.FileNames())...)
@@ -216,9 +217,8 @@ func (o *Observed) excludeFrom(dirs, files []string) error {
 	return nil
 }
 
-// keepsRunbooks says whether these alerts have runbooks: one that has none among
-// them was forgotten.
-func (o *Observed) keepsRunbooks() bool {
+// hasRunbooks reports whether any alert has a runbook. If so, those without one are reported.
+func (o *LintInput) hasRunbooks() bool {
 	for _, f := range o.Rules {
 		for _, g := range f.Groups {
 			for _, r := range g.Rules {
@@ -231,9 +231,9 @@ func (o *Observed) keepsRunbooks() bool {
 	return false
 }
 
-// addDashboard reads a dashboard, and says whether the file may be one. One that was
-// found in a directory need not be.
-func (o *Observed) addDashboard(name string, src []byte, found bool) bool {
+// addDashboard reads a dashboard. It returns false for a file that was found in a directory and
+// is not a dashboard.
+func (o *LintInput) addDashboard(name string, src []byte, found bool) bool {
 	dashboard, err := dashboardfile.Parse(name, src)
 	_, isOther := errors.AsType[*dashboardfile.OtherJSONError](err)
 	_, isBroken := errors.AsType[*json.SyntaxError](err)
@@ -241,8 +241,8 @@ func (o *Observed) addDashboard(name string, src []byte, found bool) bool {
 		return false
 	}
 	if err != nil {
-		broken := lint.Broken("dashboard-file", name, err)
-		broken[0].Warning = found && !isBroken // a form that is not read
+		broken := lint.ParseFindings("dashboard-file", name, err)
+		broken[0].Warning = found && !isBroken // a format that is not supported
 		o.broken = append(o.broken, broken...)
 		return true
 	}
