@@ -28,8 +28,8 @@ func (v view) compiled() ([]File, error) {
 	if v.Deploy.RunsOn(spec.PlatformKubernetes) {
 		analysis, err := analysisFile(rules)
 		files = append(files,
-			managed("observability/kubernetes/prometheusrule.yaml", rules.PrometheusRule(v.MonitoringLabels()...)),
-			managed("observability/kubernetes/alertmanagerconfig.yaml", rules.AlertmanagerConfig(v.MonitoringLabels()...)), analysis)
+			generated("observability/kubernetes/prometheusrule.yaml", rules.PrometheusRule(v.MonitoringLabels()...)),
+			generated("observability/kubernetes/alertmanagerconfig.yaml", rules.AlertmanagerConfig(v.MonitoringLabels()...)), analysis)
 		errDashboards = errors.Join(errDashboards, err)
 	}
 	return files, errors.Join(errSignals, errRunbooks, errDashboards)
@@ -82,14 +82,14 @@ func (v view) dashboardFiles(rules slo.Rules) ([]File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("dashboard %s: %w", d.Name(), err)
 		}
-		files = append(files, managed("observability/dashboards/"+d.Name()+".json", data))
+		files = append(files, generated("observability/dashboards/"+d.Name()+".json", data))
 	}
 	stack, err := dashboards.Provisioning(in)
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range stack {
-		files = append(files, managed(f.Path, f.Data))
+		files = append(files, generated(f.Path, f.Data))
 	}
 	return files, nil
 }
@@ -103,13 +103,13 @@ func (v view) signalFiles() ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []File{managed("observability/telemetry.json", telemetry)}, nil
+	return []File{generated("observability/telemetry.json", telemetry)}, nil
 }
 
 func ruleFiles(rules slo.Rules) []File {
-	files := []File{managed("observability/alertmanager.yaml", rules.Alertmanager())}
+	files := []File{generated("observability/alertmanager.yaml", rules.Alertmanager())}
 	for _, f := range rules.Files() {
-		files = append(files, managed("observability/rules/"+f.Name, f.Data))
+		files = append(files, generated("observability/rules/"+f.Name, f.Data))
 	}
 	return files
 }
@@ -117,7 +117,7 @@ func ruleFiles(rules slo.Rules) []File {
 // analysisFile is what ./ci deploy compares a new version with.
 func analysisFile(rules slo.Rules) (File, error) {
 	data, err := indented(rules.RolloutAnalysis())
-	return managed("deploy/analysis.json", data), err
+	return generated("deploy/analysis.json", data), err
 }
 
 // runbookFiles are user-owned except for the facts, which follow the rules.
@@ -148,8 +148,8 @@ func (v view) runbookOptions() slo.RunbookOptions {
 	}
 }
 
-func managed(path string, data []byte) File {
-	return File{Path: path, Mode: 0o644, Data: data, Owner: Managed}
+func generated(path string, data []byte) File {
+	return File{Path: path, Mode: 0o644, Data: data, Owner: Generated}
 }
 
 // indented is the form in which a service prints JSON.

@@ -30,24 +30,24 @@ func entries(v view) []entry {
 	)
 	files := []entry{
 		{path: cmd + "main.go", template: "cmd/main.go.tmpl", owner: Merged},
-		{path: cmd + "main_test.go", template: "cmd/main_test.go.tmpl", owner: Yours},
-		{path: cmd + "defaults.gen.go", template: "cmd/defaults.gen.go.tmpl", owner: Managed},
+		{path: cmd + "main_test.go", template: "cmd/main_test.go.tmpl", owner: UserOwned},
+		{path: cmd + "defaults.gen.go", template: "cmd/defaults.gen.go.tmpl", owner: Generated},
 
-		{path: domain + ".go", template: "internal/resource/resource.go.tmpl", owner: Yours},
-		{path: domain + "_test.go", template: "internal/resource/resource_test.go.tmpl", owner: Yours},
+		{path: domain + ".go", template: "internal/resource/resource.go.tmpl", owner: UserOwned},
+		{path: domain + "_test.go", template: "internal/resource/resource_test.go.tmpl", owner: UserOwned},
 		{path: "internal/api/routes.go", template: "internal/api/routes.go.tmpl", owner: Merged},
-		{path: "internal/api/" + v.One().Snake() + ".go", template: "internal/api/handlers.go.tmpl", owner: Yours},
-		{path: "internal/api/params.go", template: "internal/api/params.go.tmpl", owner: Yours},
-		{path: "internal/api/routes_test.go", template: "internal/api/routes_test.go.tmpl", owner: Yours},
+		{path: "internal/api/" + v.One().Snake() + ".go", template: "internal/api/handlers.go.tmpl", owner: UserOwned},
+		{path: "internal/api/params.go", template: "internal/api/params.go.tmpl", owner: UserOwned},
+		{path: "internal/api/routes_test.go", template: "internal/api/routes_test.go.tmpl", owner: UserOwned},
 		{path: "api/openapi.json", template: "api/openapi.json.tmpl", owner: Merged},
-		{path: "api/openapi.go", template: "api/openapi.go.tmpl", owner: Yours},
-		{path: "internal/store/memory.go", template: "internal/store/memory.go.tmpl", owner: Yours, when: memory},
-		{path: "internal/store/" + v.One().Snake() + ".go", template: "internal/store/postgres.go.tmpl", owner: Yours, when: postgres},
-		{path: "internal/store/store_test.go", template: "internal/store/store_test.go.tmpl", owner: Yours},
-		{path: "migrations/migrations.go", template: "migrations/migrations.go.tmpl", owner: Yours, when: postgres},
-		{path: "migrations/0001_" + v.Many().Snake() + ".sql", template: "migrations/0001.sql.tmpl", owner: Yours, when: postgres},
+		{path: "api/openapi.go", template: "api/openapi.go.tmpl", owner: UserOwned},
+		{path: "internal/store/memory.go", template: "internal/store/memory.go.tmpl", owner: UserOwned, when: memory},
+		{path: "internal/store/" + v.One().Snake() + ".go", template: "internal/store/postgres.go.tmpl", owner: UserOwned, when: postgres},
+		{path: "internal/store/store_test.go", template: "internal/store/store_test.go.tmpl", owner: UserOwned},
+		{path: "migrations/migrations.go", template: "migrations/migrations.go.tmpl", owner: UserOwned, when: postgres},
+		{path: "migrations/0001_" + v.Many().Snake() + ".sql", template: "migrations/0001.sql.tmpl", owner: UserOwned, when: postgres},
 
-		{path: "verify.http", template: "verify.http.tmpl", owner: Yours},
+		{path: "verify.http", template: "verify.http.tmpl", owner: UserOwned},
 		{path: "README.md", template: "README.md.tmpl", owner: Merged},
 		{path: "Makefile", template: "Makefile.tmpl", owner: Merged},
 		{path: "Dockerfile", template: "Dockerfile.tmpl", owner: Merged},
@@ -60,36 +60,36 @@ func entries(v view) []entry {
 		{path: ".golangci.yml", template: "golangci.yml.tmpl", owner: Merged},
 	}
 	cloudRun := func(v view) bool { return v.Deploy.RunsOn(spec.PlatformCloudRun) }
-	files = append(files, entry{path: "deploy/cloud-run/service.yaml", template: "deploy/cloud-run/service.yaml.tmpl", owner: Managed, when: cloudRun})
+	files = append(files, entry{path: "deploy/cloud-run/service.yaml", template: "deploy/cloud-run/service.yaml.tmpl", owner: Generated, when: cloudRun})
 	// On every platform: who sends all traces needs somebody who chooses among them.
 	deployed := func(v view) bool { return len(v.Deploy.Platforms) > 0 }
-	files = append(files, entry{path: "deploy/collector.yaml", template: "deploy/collector.yaml.tmpl", owner: Managed, when: deployed})
+	files = append(files, entry{path: "deploy/collector.yaml", template: "deploy/collector.yaml.tmpl", owner: Generated, when: deployed})
 	return slices.Concat(files, manifests(), terraform(), pipelines(v))
 }
 
-// pipelines are ./ci and what calls it. The script is managed, since rolling out
+// pipelines are ./ci and what calls it. The script is generated, since rolling out
 // and back has to be corrected everywhere at once; what a team wants otherwise
 // stands in the Makefile and the overlays. The files of the systems are merged:
 // runners, credentials and further jobs are each team's own.
 func pipelines(v view) []entry {
 	alone := func(v view) bool { return v.Deploy.Directory == "" }
 	return []entry{
-		{path: "ci", template: "ci.tmpl", owner: Managed, mode: 0o755},
+		{path: "ci", template: "ci.tmpl", owner: Generated, mode: 0o755},
 		{path: workflowPath(v), template: "pipelines/github.yml.tmpl", owner: Merged, when: func(v view) bool { return alone(v) && on(spec.PipelineGitHub)(v) }},
 		{path: ".gitlab-ci.yml", template: "pipelines/gitlab.yml.tmpl", owner: Merged, when: on(spec.PipelineGitLab)},
 		{path: "Jenkinsfile", template: "pipelines/Jenkinsfile.tmpl", owner: Merged, when: on(spec.PipelineJenkins)},
-		{path: "renovate.json", template: "renovate.json.tmpl", owner: Yours, when: alone},
+		{path: "renovate.json", template: "renovate.json.tmpl", owner: UserOwned, when: alone},
 		{path: "catalog-info.yaml", template: "catalog-info.yaml.tmpl", owner: Merged},
 	}
 }
 
 // atRoot are the files of a service in a directory that have to lie at the root of
-// its repository, since nobody looks for them elsewhere. The workflow is managed:
+// its repository, since nobody looks for them elsewhere. The workflow is generated:
 // what is each team's own stands in a workflow beside it.
 func atRoot(v view) []entry {
 	return []entry{
-		{path: workflowPath(v), template: "pipelines/github.yml.tmpl", owner: Managed, when: on(spec.PipelineGitHub)},
-		{path: "renovate.json", template: "renovate.json.tmpl", owner: Yours},
+		{path: workflowPath(v), template: "pipelines/github.yml.tmpl", owner: Generated, when: on(spec.PipelineGitHub)},
+		{path: "renovate.json", template: "renovate.json.tmpl", owner: UserOwned},
 	}
 }
 
@@ -105,7 +105,7 @@ func terraform() []entry {
 	add := func(module string, when func(view) bool, names ...string) {
 		for _, name := range names {
 			path := "deploy/terraform/" + module + "/" + name
-			files = append(files, entry{path: path, template: path + ".tmpl", owner: Managed, when: when})
+			files = append(files, entry{path: path, template: path + ".tmpl", owner: Generated, when: when})
 		}
 	}
 	add("core", func(v view) bool { return len(v.Deploy.Terraform) > 0 }, "main.tf", "variables.tf", "outputs.tf", "core.tftest.hcl")
@@ -131,25 +131,25 @@ func manifests() []entry {
 		{"service", kubernetes}, {"networkpolicy", kubernetes}, {"httproute", routed}, {"servicemonitor", scraped},
 	} {
 		path := "deploy/base/" + f.name + ".yaml"
-		files = append(files, entry{path: path, template: path + ".tmpl", owner: Managed, when: f.when})
+		files = append(files, entry{path: path, template: path + ".tmpl", owner: Generated, when: f.when})
 	}
 	const autoscaler = "deploy/base/autoscaler.yaml.tmpl"
 	files = append(files, entry{
-		path: "deploy/base/hpa.yaml", template: autoscaler, owner: Managed,
+		path: "deploy/base/hpa.yaml", template: autoscaler, owner: Generated,
 		when: func(v view) bool { return kubernetes(v) && !v.ScalesByKEDA() },
 	}, entry{
-		path: "deploy/base/scaledobject.yaml", template: autoscaler, owner: Managed,
+		path: "deploy/base/scaledobject.yaml", template: autoscaler, owner: Generated,
 		when: func(v view) bool { return kubernetes(v) && v.ScalesByKEDA() },
 	}, entry{
-		path: "observability/kustomization.yaml", template: "observability/kustomization.yaml.tmpl", owner: Managed, when: kubernetes,
+		path: "observability/kustomization.yaml", template: "observability/kustomization.yaml.tmpl", owner: Generated, when: kubernetes,
 	}, entry{
-		path: "deploy/kube-score.md", template: "deploy/kube-score.md.tmpl", owner: Managed, when: kubernetes,
+		path: "deploy/kube-score.md", template: "deploy/kube-score.md.tmpl", owner: Generated, when: kubernetes,
 	})
 	for _, environment := range spec.Environments() {
 		for _, name := range []string{"kustomization.yaml", "config.env"} {
 			files = append(files, entry{
 				path: "deploy/overlays/" + environment + "/" + name, template: "deploy/overlay/" + name + ".tmpl",
-				owner: Yours, when: kubernetes, environment: environment,
+				owner: UserOwned, when: kubernetes, environment: environment,
 			})
 		}
 	}

@@ -15,28 +15,28 @@ import (
 	"strings"
 )
 
-// Owner says who may change a generated file after it was first written. The
-// value stands in `.scaffold/manifest.json`.
+// Owner says who changes a file after it was created. The values are part of
+// `.scaffold/manifest.json`.
 type Owner string
 
 const (
-	// Managed files belong to scaffold and are rewritten on each run.
-	Managed Owner = "managed"
-	// Merged files are written once and belong to the user; a newer template
-	// reaches them only while they are unedited, or through a merge.
+	// Generated files are rewritten on each run.
+	Generated Owner = "generated"
+	// Merged files may be edited. A newer template updates only unedited ones; what it
+	// was before is in .scaffold/base, to merge it by hand.
 	Merged Owner = "merged"
-	// Yours are files that are written once and never touched again.
-	Yours Owner = "yours"
-	// Block files belong to the user except for one part between the markers
+	// UserOwned files are written once and never changed again.
+	UserOwned Owner = "user-owned"
+	// Block files are user-owned, except for the part between the markers
 	// [BlockBegin] and [BlockEnd], which is rewritten on each run.
 	Block Owner = "block"
 )
 
 // Owners lists every owner, in the order of the documentation.
-func Owners() []Owner { return []Owner{Managed, Merged, Yours, Block} }
+func Owners() []Owner { return []Owner{Generated, Merged, UserOwned, Block} }
 
-// The markers of the managed part of a [Block] file, each on a line of its
-// own. The first may carry a remark before its closing `-->`.
+// The markers of the generated part of a [Block] file, each on a line of its
+// own. The first may have text before its closing `-->`.
 const (
 	BlockBegin = "<!-- scaffold:facts:begin"
 	BlockEnd   = "<!-- scaffold:facts:end -->"
@@ -131,7 +131,7 @@ func (f File) check() error {
 	return nil
 }
 
-// FindBlock returns where the managed part of a [Block] file begins and ends,
+// FindBlock returns where the generated part of a [Block] file begins and ends,
 // in bytes, both marker lines included but not the last line's end. Missing,
 // repeated or crossed markers are an error that says which.
 func FindBlock(data []byte) (begin, end int, err error) {

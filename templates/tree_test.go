@@ -13,7 +13,7 @@ import (
 const block = "# Runbook\n\n" + templates.BlockBegin + " written by scaffold -->\nfacts\n" + templates.BlockEnd + "\n\nbody\n"
 
 func file(path string) templates.File {
-	return templates.File{Path: path, Mode: 0o644, Owner: templates.Yours, Data: []byte("x")}
+	return templates.File{Path: path, Mode: 0o644, Owner: templates.UserOwned, Data: []byte("x")}
 }
 
 func TestATreeIsSortedAndLeavesItsInputAlone(t *testing.T) {

@@ -62,8 +62,8 @@ func render(s spec.Service, o templates.RenderOptions) (templates.Tree, error) {
 	files := []templates.File{
 		{Path: "README.md", Owner: templates.Merged, Data: []byte("# " + s.Name + "\n")},
 		{Path: "go.mod", Owner: templates.Merged, Data: []byte(gomod)},
-		{Path: "cmd/" + s.Binary() + "/defaults.gen.go", Owner: templates.Managed, Data: []byte(generated)},
-		{Path: "internal/" + s.One().Package() + "/" + s.One().Package() + ".go", Owner: templates.Yours, Data: []byte("package " + s.One().Package() + "\n")},
+		{Path: "cmd/" + s.Binary() + "/defaults.gen.go", Owner: templates.Generated, Data: []byte(generated)},
+		{Path: "internal/" + s.One().Package() + "/" + s.One().Package() + ".go", Owner: templates.UserOwned, Data: []byte("package " + s.One().Package() + "\n")},
 		{Path: "observability/runbooks/" + s.AlertPrefix() + "Down.md", Owner: templates.Block, Data: []byte(runbook)},
 	}
 	for i := range files {

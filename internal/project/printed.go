@@ -12,7 +12,7 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// TelemetryPath is a managed file whose content the service itself prints: the
+// TelemetryPath is a generated file whose content the service itself prints: the
 // rendered one is right until somebody adds a route or a metric.
 const TelemetryPath = "observability/telemetry.json"
 

@@ -206,11 +206,11 @@ func (g Generator) Plan(w *workspace.Workspace, t Target, defaults spec.Defaults
 // withState adds the spec and what editors and later runs need beside it.
 func withState(rendered templates.Tree, defaults spec.Defaults, src []byte) (templates.Tree, error) {
 	files := append([]templates.File{
-		{Path: spec.FileName, Mode: 0o644, Data: src, Owner: templates.Yours},
-		{Path: schemaPath, Mode: 0o644, Data: spec.Schema(), Owner: templates.Managed},
+		{Path: spec.FileName, Mode: 0o644, Data: src, Owner: templates.UserOwned},
+		{Path: schemaPath, Mode: 0o644, Data: spec.Schema(), Owner: templates.Generated},
 	}, rendered...)
 	if !defaults.IsZero() {
-		files = append(files, templates.File{Path: defaultsPath, Mode: 0o644, Data: defaults.Source(), Owner: templates.Managed})
+		files = append(files, templates.File{Path: defaultsPath, Mode: 0o644, Data: defaults.Source(), Owner: templates.Generated})
 	}
 	return templates.NewTree(files...)
 }

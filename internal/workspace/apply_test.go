@@ -17,14 +17,14 @@ import (
 // before and after differ in all kinds of changes.
 func before(t *testing.T) templates.Tree {
 	return tree(t,
-		file("managed", "a/old.go", "1\n"), file("managed", "a/b/removed.go", "1\n"), file("merged", "Makefile", "1\n"),
-		file("merged", "removed.mk", "1\n"), file("yours", "mine.go", "1\n"), file("block", "r.md", facts("1")))
+		file("generated", "a/old.go", "1\n"), file("generated", "a/b/removed.go", "1\n"), file("merged", "Makefile", "1\n"),
+		file("merged", "removed.mk", "1\n"), file("user-owned", "mine.go", "1\n"), file("block", "r.md", facts("1")))
 }
 
 func after(t *testing.T) templates.Tree {
 	return tree(t,
-		file("managed", "a/old.go", "2\n"), file("managed", "new/deep/file.go", "2\n"), file("merged", "Makefile", "2\n"),
-		file("yours", "mine.go", "2\n"), file("block", "r.md", facts("2")), file("merged", "go.mod", "2\n"))
+		file("generated", "a/old.go", "2\n"), file("generated", "new/deep/file.go", "2\n"), file("merged", "Makefile", "2\n"),
+		file("user-owned", "mine.go", "2\n"), file("block", "r.md", facts("2")), file("merged", "go.mod", "2\n"))
 }
 
 // setUp writes the first tree and files of the user.
@@ -121,7 +121,7 @@ func failsAtEachStep(t *testing.T, start string, once bool) {
 func TestReadOnlyFileIsUpdated(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	apply(t, dir, tree(t, file("managed", "a.txt", "1\n")))
+	apply(t, dir, tree(t, file("generated", "a.txt", "1\n")))
 	if err := os.Chmod(filepath.Join(dir, "a.txt"), 0o444); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestReadOnlyFileIsUpdated(t *testing.T) {
 		}
 		return err
 	}
-	p, err := w.Plan(tree(t, file("managed", "a.txt", "2\n")))
+	p, err := w.Plan(tree(t, file("generated", "a.txt", "2\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestUpdatedFileKeepsItsPermissions(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			one, two := file("managed", "run.sh", "1\n"), file("managed", "run.sh", "2\n")
+			one, two := file("generated", "run.sh", "1\n"), file("generated", "run.sh", "2\n")
 			one.Mode, two.Mode = tt.was&0o100|0o644, tt.tree
 			apply(t, dir, tree(t, one))
 			if err := os.Chmod(filepath.Join(dir, "run.sh"), tt.was); err != nil {
@@ -193,7 +193,7 @@ func TestPlanWithAConflictWritesNothing(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "b.go", "mine\n")
 	w := open(t, dir)
-	p, err := w.Plan(tree(t, file("managed", "a.go", "1\n"), file("managed", "b.go", "1\n")))
+	p, err := w.Plan(tree(t, file("generated", "a.go", "1\n"), file("generated", "b.go", "1\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestConcurrentlyCreatedEqualFileIsKept(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	put(t, dir, "README.md", "shop\n")
-	next := tree(t, file(templates.Merged, "renovate.json", "{}\n"), file(templates.Managed, ".github/workflows/a.yml", "a\n"))
+	next := tree(t, file(templates.Merged, "renovate.json", "{}\n"), file(templates.Generated, ".github/workflows/a.yml", "a\n"))
 	var plans []Plan
 	for range 2 {
 		plans = append(plans, plan(t, dir, next))
@@ -312,7 +312,7 @@ func TestConcurrentlyCreatedLinkIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	dir, outside := t.TempDir(), t.TempDir()
 	w := open(t, dir)
-	p, err := w.Plan(tree(t, file("managed", "cmd/main.go", "x")))
+	p, err := w.Plan(tree(t, file("generated", "cmd/main.go", "x")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,7 +352,7 @@ func TestReadOnlyDirectoryIsNamed(t *testing.T) {
 func deniedIsNamed(t *testing.T, w *Workspace, dir string) {
 	t.Helper()
 	was := snapshot(t, dir)
-	p, err := w.Plan(tree(t, file("managed", "cmd/main.go", "x")))
+	p, err := w.Plan(tree(t, file("generated", "cmd/main.go", "x")))
 	if err != nil {
 		t.Fatal(err)
 	}

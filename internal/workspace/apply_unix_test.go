@@ -40,7 +40,7 @@ func fillDisk(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	w := open(t, dir)
-	p, err := w.Plan(tree(t, file("managed", "a/b.go", "1"), file("merged", "c.go", "1"), file("yours", "d.go", strings.Repeat("x", 2*limit))))
+	p, err := w.Plan(tree(t, file("generated", "a/b.go", "1"), file("merged", "c.go", "1"), file("user-owned", "d.go", strings.Repeat("x", 2*limit))))
 	if err != nil {
 		t.Fatal(err)
 	}

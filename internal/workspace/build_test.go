@@ -149,7 +149,7 @@ func TestManyFilesNeedOneSync(t *testing.T) {
 			}
 			var files []templates.File
 			for i := range 100 {
-				files = append(files, templates.File{Path: fmt.Sprintf("d%d/f%d", i%20, i), Mode: 0o644, Data: []byte("x"), Owner: templates.Managed})
+				files = append(files, templates.File{Path: fmt.Sprintf("d%d/f%d", i%20, i), Mode: 0o644, Data: []byte("x"), Owner: templates.Generated})
 			}
 			tree, err := templates.NewTree(files...)
 			if err != nil {

@@ -16,9 +16,9 @@ import (
 func TestManifestHasOneSortedLinePerFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	script := file("yours", "run.sh", "x\r\n")
+	script := file("user-owned", "run.sh", "x\r\n")
 	script.Mode = 0o755
-	apply(t, dir, tree(t, script, file("managed", "a/b.go", "x\n"), file("merged", "Makefile", "x\n"), file("block", "r.md", facts("x"))))
+	apply(t, dir, tree(t, script, file("generated", "a/b.go", "x\n"), file("merged", "Makefile", "x\n"), file("block", "r.md", facts("x"))))
 	got, err := os.ReadFile(filepath.Join(dir, recordPath))
 	if err != nil {
 		t.Fatal(err)
@@ -32,9 +32,9 @@ func TestManifestHasOneSortedLinePerFile(t *testing.T) {
   ],
   "files": [
     {"path":"Makefile","digest":"`+x+`","owner":"merged","mode":"0644"},
-    {"path":"a/b.go","digest":"`+x+`","owner":"managed","mode":"0644"},
+    {"path":"a/b.go","digest":"`+x+`","owner":"generated","mode":"0644"},
     {"path":"r.md","digest":"`+digest([]byte(facts("x")))+`","rest":"`+digest(nil)+`","owner":"block","mode":"0644"},
-    {"path":"run.sh","digest":"`+x+`","owner":"yours","mode":"0755"}
+    {"path":"run.sh","digest":"`+x+`","owner":"user-owned","mode":"0755"}
   ]
 }
 `, string(got))
@@ -50,14 +50,14 @@ func TestInvalidManifestIsRejected(t *testing.T) {
 		{"a merge in git", "{\n<<<<<<< HEAD\n", ".scaffold/manifest.json:2: invalid character '<' looking for beginning of object key string" + advice},
 		{"an unknown key", `{"schema": 1, "zebra": 1}`, `.scaffold/manifest.json: json: unknown field "zebra"` + advice},
 		{"no schema", `{}`, ".scaffold/manifest.json: schema 0 is unknown" + advice},
-		{"a path that leads out", files(`{"path": "../x", "digest": "", "owner": "managed", "mode": "0644"}`),
+		{"a path that leads out", files(`{"path": "../x", "digest": "", "owner": "generated", "mode": "0644"}`),
 			`.scaffold/manifest.json: "../x" is not the path of a generated file` + advice},
-		{"git's own files", files(`{"path": ".git/config", "digest": "", "owner": "managed", "mode": "0644"}`),
+		{"git's own files", files(`{"path": ".git/config", "digest": "", "owner": "generated", "mode": "0644"}`),
 			`.scaffold/manifest.json: ".git/config" is not the path of a generated file` + advice},
 		{"an unknown owner", files(`{"path": "a", "digest": "", "owner": "x", "mode": "0644"}`), `.scaffold/manifest.json: a: unknown owner "x"` + advice},
-		{"a file twice", files(`{"path": "a", "owner": "yours", "mode": "0644"}, {"path": "a", "owner": "yours", "mode": "0644"}`),
+		{"a file twice", files(`{"path": "a", "owner": "user-owned", "mode": "0644"}, {"path": "a", "owner": "user-owned", "mode": "0644"}`),
 			".scaffold/manifest.json: a is a duplicate or out of order" + advice},
-		{"an invalid mode", files(`{"path": "a", "owner": "yours", "mode": "rw"}`),
+		{"an invalid mode", files(`{"path": "a", "owner": "user-owned", "mode": "rw"}`),
 			`.scaffold/manifest.json: mode "rw" is not octal permission bits` + advice},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestStateOfANewerScaffoldIsRejectedWithItsVersion(t *testing.T) {
 }
 
 func FuzzManifest(f *testing.F) {
-	f.Add([]byte(`{"schema": 1, "generator": "v0.1.0", "layers": [], "files": [{"path": "a", "digest": "x", "owner": "yours", "mode": "0644"}]}`))
+	f.Add([]byte(`{"schema": 1, "generator": "v0.1.0", "layers": [], "files": [{"path": "a", "digest": "x", "owner": "user-owned", "mode": "0644"}]}`))
 	f.Add([]byte(`{"schema": 2}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := decodeManifest(data, options("v0.1.0"))
@@ -143,19 +143,19 @@ func TestDigestsIgnoreLineEnds(t *testing.T) {
 
 func TestManifestAcceptsAllOwners(t *testing.T) {
 	t.Parallel()
-	equal(t, []templates.Owner{"managed", "merged", "yours", "block"}, templates.Owners())
+	equal(t, []templates.Owner{"generated", "merged", "user-owned", "block"}, templates.Owners())
 }
 
 // FuzzDecodeManifest checks that a decoded manifest encodes with the same meaning.
 func FuzzDecodeManifest(f *testing.F) {
 	whole, err := manifest{schemaVersion, "v0.1.0", []Layer{{"scaffold", "v0.1.0", "sha256:0"}}, []entry{
-		{Path: "a.go", Digest: "sha256:1", Owner: "managed", Mode: 0o644}, {Path: "b/c.sh", Digest: "sha256:2", Owner: "merged", Mode: 0o755},
+		{Path: "a.go", Digest: "sha256:1", Owner: "generated", Mode: 0o644}, {Path: "b/c.sh", Digest: "sha256:2", Owner: "merged", Mode: 0o755},
 	}}.encode()
 	if err != nil {
 		f.Fatal(err)
 	}
 	for _, seed := range []string{"", "{}", "null", "[]", string(whole), string(whole[:len(whole)/2]), "<<<<<<< ours\n" + string(whole),
-		`{"schema":1,"generator":"v9.0.0"}`, `{"schema":1,"files":[{"path":"../x"}]}`, `{"schema":1,"files":[{"path":"a","owner":"managed","mode":"9"}]}`} {
+		`{"schema":1,"generator":"v9.0.0"}`, `{"schema":1,"files":[{"path":"../x"}]}`, `{"schema":1,"files":[{"path":"a","owner":"generated","mode":"9"}]}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -156,7 +156,7 @@ func (p *planner) file(f templates.File) error {
 		return nil
 	}
 	switch f.Owner {
-	case templates.Managed:
+	case templates.Generated:
 		p.generated(c)
 	case templates.Merged:
 		return p.merged(c)
@@ -176,7 +176,7 @@ func (p *planner) generated(c candidate) {
 		p.change(c, Keep, "")
 	case c.pristine():
 		p.put(c, Update, "")
-	case c.known && c.last.Owner == templates.Managed:
+	case c.known && c.last.Owner == templates.Generated:
 		p.put(c, Rewrite, "edited by hand")
 	case c.known && c.last.Owner == templates.Block:
 		p.change(c, Conflict, "scaffold generates the whole file now, but it may have your text; move your text away and delete the file")
@@ -296,10 +296,10 @@ func (p *planner) noLongerGenerated(e entry) error {
 	c := candidate{File: templates.File{Path: e.Path, Owner: e.Owner}, disk: d, last: e, known: true}
 	switch {
 	case !d.exists: // also if a directory is in its place
-	case (e.Owner == templates.Managed || e.Owner == templates.Merged) && c.pristine(), e.Owner == templates.Block && c.asCreated():
+	case (e.Owner == templates.Generated || e.Owner == templates.Merged) && c.pristine(), e.Owner == templates.Block && c.asCreated():
 		p.change(c, Remove, "")
 		p.removes = append(p.removes, write{path: e.Path, was: d})
-	case e.Owner == templates.Yours:
+	case e.Owner == templates.UserOwned:
 		p.change(c, Orphaned, "no longer generated; kept, since it is user-owned")
 	case e.Owner == templates.Block: // only its block is recorded
 		p.change(c, Orphaned, "no longer generated; kept, since it may have your text; delete it if it has none")
@@ -323,7 +323,7 @@ func (p *planner) base(c candidate) error {
 	if err != nil {
 		return err
 	}
-	state := candidate{File: templates.File{Path: name, Owner: templates.Managed}}
+	state := candidate{File: templates.File{Path: name, Owner: templates.Generated}}
 	switch {
 	case d.obstacle != "":
 		p.change(state, Conflict, d.obstacle+"; move it away")

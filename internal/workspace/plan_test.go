@@ -26,21 +26,21 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 		want   []Change
 		disk   map[string]string
 	}{
-		{"managed, unedited: updated", []templates.File{first("managed")}, leave, []templates.File{second("managed")},
-			[]Change{{path, "managed", Update, ""}}, map[string]string{path: "two\n"}},
-		{"managed, edited: rewritten", []templates.File{first("managed")}, edit, []templates.File{first("managed")},
-			[]Change{{path, "managed", Rewrite, "edited by hand"}}, map[string]string{path: "one\n"}},
-		{"managed, deleted: created again", []templates.File{first("managed")}, drop, []templates.File{first("managed")},
-			[]Change{{path, "managed", Create, ""}}, map[string]string{path: "one\n"}},
-		{"managed, edited to what comes: kept", []templates.File{first("managed")},
-			func(t *testing.T, dir string) { put(t, dir, path, "two\n") }, []templates.File{second("managed")}, nil, map[string]string{path: "two\n"}},
-		{"managed, line ends turned: kept", []templates.File{first("managed")},
-			func(t *testing.T, dir string) { put(t, dir, path, "one\r\n") }, []templates.File{first("managed")}, nil, map[string]string{path: "one\r\n"}},
-		{"managed, no longer generated, unedited: removed", []templates.File{first("managed")}, leave, nil,
-			[]Change{{path, "managed", Remove, ""}}, map[string]string{}},
-		{"managed, no longer generated, edited: stays", []templates.File{first("managed")}, edit, nil,
-			[]Change{{path, "managed", Orphaned, "no longer generated; kept, since you edited it"}}, map[string]string{path: "mine\n"}},
-		{"managed, no longer generated, deleted: nothing", []templates.File{first("managed")}, drop, nil, nil, map[string]string{}},
+		{"generated, unedited: updated", []templates.File{first("generated")}, leave, []templates.File{second("generated")},
+			[]Change{{path, "generated", Update, ""}}, map[string]string{path: "two\n"}},
+		{"generated, edited: rewritten", []templates.File{first("generated")}, edit, []templates.File{first("generated")},
+			[]Change{{path, "generated", Rewrite, "edited by hand"}}, map[string]string{path: "one\n"}},
+		{"generated, deleted: created again", []templates.File{first("generated")}, drop, []templates.File{first("generated")},
+			[]Change{{path, "generated", Create, ""}}, map[string]string{path: "one\n"}},
+		{"generated, edited to what comes: kept", []templates.File{first("generated")},
+			func(t *testing.T, dir string) { put(t, dir, path, "two\n") }, []templates.File{second("generated")}, nil, map[string]string{path: "two\n"}},
+		{"generated, line ends turned: kept", []templates.File{first("generated")},
+			func(t *testing.T, dir string) { put(t, dir, path, "one\r\n") }, []templates.File{first("generated")}, nil, map[string]string{path: "one\r\n"}},
+		{"generated, no longer generated, unedited: removed", []templates.File{first("generated")}, leave, nil,
+			[]Change{{path, "generated", Remove, ""}}, map[string]string{}},
+		{"generated, no longer generated, edited: stays", []templates.File{first("generated")}, edit, nil,
+			[]Change{{path, "generated", Orphaned, "no longer generated; kept, since you edited it"}}, map[string]string{path: "mine\n"}},
+		{"generated, no longer generated, deleted: nothing", []templates.File{first("generated")}, drop, nil, nil, map[string]string{}},
 
 		{"merged, unedited: updated", []templates.File{first("merged")}, leave, []templates.File{second("merged")},
 			[]Change{{path, "merged", Update, ""}}, map[string]string{path: "two\n"}},
@@ -55,28 +55,28 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 		{"merged, no longer generated, edited: stays", []templates.File{first("merged")}, edit, nil,
 			[]Change{{path, "merged", Orphaned, "no longer generated; kept, since you edited it"}}, map[string]string{path: "mine\n"}},
 
-		{"yours, template changed: never touched", []templates.File{first("yours")}, leave, []templates.File{second("yours")},
+		{"user-owned, template changed: never touched", []templates.File{first("user-owned")}, leave, []templates.File{second("user-owned")},
 			nil, map[string]string{path: "one\n"}},
-		{"yours, edited: never touched", []templates.File{first("yours")}, edit, []templates.File{second("yours")}, nil, map[string]string{path: "mine\n"}},
-		{"yours, deleted: stays away", []templates.File{first("yours")}, drop, []templates.File{second("yours")},
-			[]Change{{path, "yours", Deleted, "you deleted it"}}, map[string]string{}},
-		{"yours, no longer generated: stays", []templates.File{first("yours")}, leave, nil,
-			[]Change{{path, "yours", Orphaned, "no longer generated; kept, since it is user-owned"}}, map[string]string{path: "one\n"}},
+		{"user-owned, edited: never touched", []templates.File{first("user-owned")}, edit, []templates.File{second("user-owned")}, nil, map[string]string{path: "mine\n"}},
+		{"user-owned, deleted: stays away", []templates.File{first("user-owned")}, drop, []templates.File{second("user-owned")},
+			[]Change{{path, "user-owned", Deleted, "you deleted it"}}, map[string]string{}},
+		{"user-owned, no longer generated: stays", []templates.File{first("user-owned")}, leave, nil,
+			[]Change{{path, "user-owned", Orphaned, "no longer generated; kept, since it is user-owned"}}, map[string]string{path: "one\n"}},
 
-		{"not ours, where a managed file comes: conflict", nil, edit, []templates.File{first("managed")},
-			[]Change{{path, "managed", Conflict, "a file that scaffold did not write is in the way; move it away"}}, nil},
+		{"not ours, where a generated file comes: conflict", nil, edit, []templates.File{first("generated")},
+			[]Change{{path, "generated", Conflict, "a file that scaffold did not write is in the way; move it away"}}, nil},
 		{"not ours, where a merged file comes: kept", nil, edit, []templates.File{first("merged")},
 			[]Change{{path, "merged", Keep, "it existed before"}}, map[string]string{path: "mine\n"}},
-		{"not ours, where a file of yours comes: kept", nil, edit, []templates.File{first("yours")}, nil, map[string]string{path: "mine\n"}},
+		{"not ours, where a file of yours comes: kept", nil, edit, []templates.File{first("user-owned")}, nil, map[string]string{path: "mine\n"}},
 		{"not ours and not generated: not seen", nil, edit, nil, nil, map[string]string{path: "mine\n"}},
 
-		{"from merged to managed, unedited: updated", []templates.File{first("merged")}, leave, []templates.File{second("managed")},
-			[]Change{{path, "managed", Update, ""}}, map[string]string{path: "two\n"}},
-		{"from merged to managed, edited: conflict", []templates.File{first("merged")}, edit, []templates.File{second("managed")},
-			[]Change{{path, "managed", Conflict, "scaffold generates the whole file now, but you edited it; move your changes away and delete the file"}}, nil},
-		{"from managed to merged, unedited: updated", []templates.File{first("managed")}, leave, []templates.File{second("merged")},
+		{"from merged to generated, unedited: updated", []templates.File{first("merged")}, leave, []templates.File{second("generated")},
+			[]Change{{path, "generated", Update, ""}}, map[string]string{path: "two\n"}},
+		{"from merged to generated, edited: conflict", []templates.File{first("merged")}, edit, []templates.File{second("generated")},
+			[]Change{{path, "generated", Conflict, "scaffold generates the whole file now, but you edited it; move your changes away and delete the file"}}, nil},
+		{"from generated to merged, unedited: updated", []templates.File{first("generated")}, leave, []templates.File{second("merged")},
 			[]Change{{path, "merged", Update, ""}}, map[string]string{path: "two\n"}},
-		{"from managed to yours: kept", []templates.File{first("managed")}, leave, []templates.File{second("yours")}, nil, map[string]string{path: "one\n"}},
+		{"from generated to user-owned: kept", []templates.File{first("generated")}, leave, []templates.File{second("user-owned")}, nil, map[string]string{path: "one\n"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -188,7 +188,7 @@ func TestObstaclesAreConflicts(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			tt.setup(t, dir)
-			for _, owner := range []templates.Owner{templates.Managed, templates.Merged, templates.Yours} {
+			for _, owner := range []templates.Owner{templates.Generated, templates.Merged, templates.UserOwned} {
 				p := plan(t, dir, tree(t, file(owner, "cmd/main.go", "package main\n")))
 				equal(t, []Change{{"cmd/main.go", owner, Conflict, tt.want}}, p.Conflicts())
 			}
@@ -199,10 +199,10 @@ func TestObstaclesAreConflicts(t *testing.T) {
 func TestChangedExecuteBitIsAnEdit(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	script := file("managed", "run.sh", "#!/bin/sh\n")
+	script := file("generated", "run.sh", "#!/bin/sh\n")
 	apply(t, dir, tree(t, script))
 	script.Mode = 0o755
-	equal(t, []Change{{"run.sh", "managed", Update, ""}}, apply(t, dir, tree(t, script)))
+	equal(t, []Change{{"run.sh", "generated", Update, ""}}, apply(t, dir, tree(t, script)))
 	info, err := os.Stat(filepath.Join(dir, "run.sh"))
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func TestChangedExecuteBitIsAnEdit(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "run.sh"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, []Change{{"run.sh", "managed", Rewrite, "edited by hand"}}, apply(t, dir, tree(t, script)))
+	equal(t, []Change{{"run.sh", "generated", Rewrite, "edited by hand"}}, apply(t, dir, tree(t, script)))
 	if info, err = os.Stat(filepath.Join(dir, "run.sh")); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("got %v, want the user's own permissions with the execute bit back", info.Mode())
 	}
@@ -241,7 +241,7 @@ func TestBaseIsTheGeneratedFile(t *testing.T) {
 	equal(t, "two\n", read())
 
 	remove(t, dir, base)
-	equal(t, []Change{{base, "managed", Create, "deleted"}}, apply(t, dir, two))
+	equal(t, []Change{{base, "generated", Create, "deleted"}}, apply(t, dir, two))
 	put(t, dir, base, "mine\n")
 	equal(t, []Drift{{base, "edited by hand"}}, plan(t, dir, two).Drift())
 	apply(t, dir, two)
@@ -269,15 +269,15 @@ func TestDrift(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	apply(t, dir, tree(t,
-		file("managed", "edited", "1"), file("managed", "old", "1"), file("managed", "lost", "1"), file("managed", "former", "1"),
-		file("merged", "merged", "1"), file("yours", "yours", "1"), file("managed", "same", "1")))
+		file("generated", "edited", "1"), file("generated", "old", "1"), file("generated", "lost", "1"), file("generated", "former", "1"),
+		file("merged", "merged", "1"), file("user-owned", "user-owned", "1"), file("generated", "same", "1")))
 	put(t, dir, "edited", "x")
 	put(t, dir, "merged", "x")
-	put(t, dir, "yours", "x")
+	put(t, dir, "user-owned", "x")
 	remove(t, dir, "lost")
 	p := plan(t, dir, tree(t,
-		file("managed", "edited", "1"), file("managed", "old", "2"), file("managed", "lost", "1"),
-		file("merged", "merged", "2"), file("yours", "yours", "2"), file("managed", "same", "1")))
+		file("generated", "edited", "1"), file("generated", "old", "2"), file("generated", "lost", "1"),
+		file("merged", "merged", "2"), file("user-owned", "user-owned", "2"), file("generated", "same", "1")))
 	equal(t, []Drift{
 		{"edited", "edited by hand"}, {"former", "no longer generated"}, {"lost", "missing"}, {"old", "out of date"},
 	}, p.Drift())
@@ -289,7 +289,7 @@ func TestDrift(t *testing.T) {
 func TestPlanningChangesNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "orders")
-	p := plan(t, dir, tree(t, file("managed", "a/b", "1"), file("merged", "c", "1")))
+	p := plan(t, dir, tree(t, file("generated", "a/b", "1"), file("merged", "c", "1")))
 	if p.Count(Create) != 2 {
 		t.Errorf("got %v", p.Changes)
 	}
@@ -301,7 +301,7 @@ func TestPlanningChangesNothing(t *testing.T) {
 func TestTreeWithFilesInTheStateIsRejected(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{recordPath, ".scaffold/base/x.base"} {
-		if _, err := open(t, t.TempDir()).Plan(tree(t, file("managed", path, ""))); err == nil ||
+		if _, err := open(t, t.TempDir()).Plan(tree(t, file("generated", path, ""))); err == nil ||
 			err.Error() != path+": the path is reserved for scaffold's state" {
 			t.Errorf("got %v", err)
 		}

@@ -32,8 +32,8 @@ func TestTreesWithDifferentStatesShareADirectory(t *testing.T) {
 		return p
 	}
 	one, two := "services/a/.scaffold/repository", "services/b/.scaffold/repository"
-	bring(one, tree(t, file("managed", ".github/workflows/a.yml", "1\n"), file("merged", "shared.txt", "1\n")))
-	bring(two, tree(t, file("managed", ".github/workflows/b.yml", "1\n")))
+	bring(one, tree(t, file("generated", ".github/workflows/a.yml", "1\n"), file("merged", "shared.txt", "1\n")))
+	bring(two, tree(t, file("generated", ".github/workflows/b.yml", "1\n")))
 	for _, name := range []string{one + "/manifest.json", one + "/base/shared.txt.base", two + "/manifest.json"} {
 		if _, ok := snapshot(t, dir)[name]; !ok {
 			t.Errorf("there is no %s", name)
@@ -44,15 +44,15 @@ func TestTreesWithDifferentStatesShareADirectory(t *testing.T) {
 	}
 
 	put(t, dir, ".github/workflows/a.yml", "mine\n")
-	p := bring(two, tree(t, file("managed", ".github/workflows/b.yml", "2\n")))
-	equal(t, []Change{{Path: ".github/workflows/b.yml", Owner: templates.Managed, Action: Update}}, p.Changes)
-	p = bring(one, tree(t, file("managed", ".github/workflows/a.yml", "1\n"), file("merged", "shared.txt", "1\n")))
+	p := bring(two, tree(t, file("generated", ".github/workflows/b.yml", "2\n")))
+	equal(t, []Change{{Path: ".github/workflows/b.yml", Owner: templates.Generated, Action: Update}}, p.Changes)
+	p = bring(one, tree(t, file("generated", ".github/workflows/a.yml", "1\n"), file("merged", "shared.txt", "1\n")))
 	equal(t, 1, p.Count(Rewrite))
 	bring(one, tree(t))
 	if _, ok := snapshot(t, dir)[".github/workflows/b.yml"]; !ok {
 		t.Error("the file of the other tree was removed")
 	}
-	if _, err := at(one).Plan(tree(t, file("managed", one+"/manifest.json", ""))); err == nil {
+	if _, err := at(one).Plan(tree(t, file("generated", one+"/manifest.json", ""))); err == nil {
 		t.Error("a tree may write into its own state")
 	}
 }
