@@ -147,7 +147,7 @@ func TestCheckFindsErrors(t *testing.T) {
 		"observability/rules/own/visits.yaml:5:11: alert NoVisits: metric visits_total is not declared; declare it with svc.Metrics(), see README.md, section Add a metric [unknown-metric]",
 		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no summary and no description",
 		"observability/dashboards/own/broken.json:1:2: not JSON: unexpected end of JSON input",
-		"observability/dashboards/own/uid.json: observability/dashboards/shop-overview.json has the uid shop-overview, too",
+		"observability/dashboards/own/uid.json: observability/dashboards/shop-overview.json has the same uid shop-overview",
 		"outside of this repository; vendor it with make vendor",
 	)
 }

@@ -205,7 +205,7 @@ func TestWhyAPrometheusIsNotReadIsReported(t *testing.T) {
 		status int
 		want   []string
 	}{
-		"no API":        {http.StatusNotFound, []string{"an HTML page, not metrics", "not the API of a Prometheus", "404 Not Found"}},
+		"no API":        {http.StatusNotFound, []string{"not metrics but an HTML page", "not the API of a Prometheus", "404 Not Found"}},
 		"not ready":     {http.StatusServiceUnavailable, []string{"--metrics: ", "503 Service Unavailable"}},
 		"without token": {http.StatusUnauthorized, []string{"401 Unauthorized; set SCAFFOLD_PROMETHEUS_TOKEN to a bearer token"}},
 	} {
