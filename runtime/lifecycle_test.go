@@ -348,7 +348,7 @@ func TestCommands(t *testing.T) {
 		"unknown comes before config":            {[]string{"nonsense"}, map[string]string{"LOG_LEVEL": "loud"}, 64, "", "orders: unknown command \"nonsense\"; known commands: config, "},
 		"config reports wrong values":            {[]string{"config"}, map[string]string{"HTTP_ADDR": "8080", "LOG_LEVEL": "loud"}, 64, "\nLOG_LEVEL  ", "orders: HTTP_ADDR=\"8080\" (environment): not an address with a port; write :8080\norders: LOG_LEVEL=\"loud\" (environment): not a log level; write one (debug, info, warn or error)\n"},
 		"config groups environment variables":    {[]string{"config"}, nil, 0, "\n\nOverload\nOVERLOAD_MODE  ", ""},
-		"one argument too many":                  {[]string{"telemetry", "all"}, nil, 64, "", "orders: unexpected argument \"all\"; see orders telemetry --help\n"},
+		"config takes no argument":               {[]string{"telemetry", "all"}, nil, 64, "", "orders: unexpected argument \"all\"; see orders telemetry --help\n"},
 		"a command takes no argument":            {[]string{"migrate", "all"}, nil, 64, "", "orders: unexpected argument \"all\"; see orders --help\n"},
 		"an unknown flag is reported":            {[]string{"--port=1"}, nil, 64, "", "orders: unknown flag: --port\n"},
 		"openapi needs a document":               {[]string{"openapi"}, nil, 1, "", "orders: GET /openapi.json: status 404"},

@@ -83,9 +83,8 @@ func pipelines(v view) []entry {
 	}
 }
 
-// atRoot are the files of a service in a directory that have to lie at the root of
-// its repository, since nobody looks for them elsewhere. The workflow is generated:
-// what is each team's own stands in a workflow beside it.
+// atRoot are the files of a service in a directory that tools only find at the root of
+// the repository. The workflow is generated; teams add jobs in workflows of their own.
 func atRoot(v view) []entry {
 	return []entry{
 		{path: workflowPath(v), template: "pipelines/github.yml.tmpl", owner: Generated, when: on(spec.PipelineGitHub)},

@@ -91,8 +91,8 @@ func (v view) files(entries []entry) ([]File, error) {
 	return out, errors.Join(errs...)
 }
 
-// render executes one template. Go files are formatted, which also proves that
-// they parse.
+// render executes one template. Go files are formatted, which is an error
+// if they do not parse.
 func render(name string, v view) ([]byte, error) {
 	text, err := fs.ReadFile(files, "files/"+name)
 	if err != nil {

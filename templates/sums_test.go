@@ -28,7 +28,7 @@ func TestAReleasedRuntimeStandsInGoSum(t *testing.T) {
 		want    int
 	}{
 		{"required by version", templates.RenderOptions{RuntimeVersion: "v0.5.0", RuntimeSum: "h1:abc="}, 2},
-		{"with a sum that nobody knows", templates.RenderOptions{RuntimeVersion: "v0.5.0"}, 0},
+		{"with an unknown sum", templates.RenderOptions{RuntimeVersion: "v0.5.0"}, 0},
 		{"replaced by a directory", templates.RenderOptions{RuntimeVersion: "v0.5.0", RuntimeSum: "h1:abc=", RuntimeReplace: "../runtime"}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,8 +59,7 @@ func TestAReleasedRuntimeStandsInGoSum(t *testing.T) {
 	}
 }
 
-// One Go builds the service, whoever does: nobody's image fails because a
-// pipeline was moved on and the Dockerfile was not.
+// The Dockerfile and all pipelines use the same version of Go.
 func TestOneGoInEveryFile(t *testing.T) {
 	t.Parallel()
 	versions := regexp.MustCompile(`(?m)(?:\bgolang:|^toolchain go|^\s*go-version:\s*['"]?)([0-9][0-9.]*)`)

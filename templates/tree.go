@@ -142,12 +142,12 @@ func FindBlock(data []byte) (begin, end int, err error) {
 		switch {
 		case strings.HasPrefix(text, BlockBegin) && strings.HasSuffix(text, "-->"):
 			if begin >= 0 {
-				return 0, 0, errors.New("the marker " + BlockBegin + " stands twice")
+				return 0, 0, errors.New("the marker " + BlockBegin + " appears twice; remove one")
 			}
 			begin = offset
 		case text == BlockEnd:
 			if end >= 0 {
-				return 0, 0, errors.New("the marker " + BlockEnd + " stands twice")
+				return 0, 0, errors.New("the marker " + BlockEnd + " appears twice; remove one")
 			}
 			end = offset + len(text)
 		}

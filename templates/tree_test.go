@@ -114,8 +114,8 @@ func TestFindBlockNamesTheMarkerThatIsWrong(t *testing.T) {
 		{"a first marker that is not closed", templates.BlockBegin + "\n" + end, "the marker <!-- scaffold:facts:begin … --> is missing"},
 		{"no last marker", begin + "facts", "the marker <!-- scaffold:facts:end --> is missing"},
 		{"no first marker", "facts\n" + end, "the marker <!-- scaffold:facts:begin … --> is missing"},
-		{"the first one twice", begin + begin + end, "the marker <!-- scaffold:facts:begin stands twice"},
-		{"the last one twice", begin + end + end, "the marker <!-- scaffold:facts:end --> stands twice"},
+		{"the first one twice", begin + begin + end, "the marker <!-- scaffold:facts:begin appears twice; remove one"},
+		{"the last one twice", begin + end + end, "the marker <!-- scaffold:facts:end --> appears twice; remove one"},
 		{"crossed", end + begin, "the markers of the block are in the wrong order"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -220,7 +220,7 @@ func offer(cmd *cobra.Command, flag string, values []string) {
 func atMost(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > n {
-			return usage(cmd, "%q is one argument too many", args[n])
+			return usage(cmd, "unexpected argument %q", args[n])
 		}
 		return nil
 	}

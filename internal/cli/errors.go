@@ -19,10 +19,10 @@ const (
 	ExitError    = 1
 	ExitConflict = 2  // files are in the way; nothing was written
 	ExitDrift    = 3  // generated files are out of date, or check, lint or verify found an error
-	ExitUsage    = 64 // the command line makes no sense (EX_USAGE of sysexits)
+	ExitUsage    = 64 // invalid usage (EX_USAGE of sysexits)
 )
 
-// UsageError is a command line that makes no sense.
+// UsageError is an invalid command line.
 type UsageError struct {
 	Command string // as in "scaffold new"
 	Err     error

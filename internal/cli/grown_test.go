@@ -190,7 +190,7 @@ func TestTheNameInTheCodeIsThatOfTheSpecification(t *testing.T) {
 	s.check(cli.ExitDrift, `cmd/shop/main.go: Name in runtime.Info is "stock", but scaffold.yaml has the service "shop"`)
 }
 
-// A variable that nobody reads is a setting that somebody believes in.
+// An environment variable without effect is reported.
 func TestVariablesOfOverlaysAreRead(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

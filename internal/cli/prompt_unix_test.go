@@ -247,7 +247,7 @@ func TestAccessibleQuestionsAreLines(t *testing.T) {
 	}
 }
 
-// A question that nobody sees, or whose answer nobody can type, would hang.
+// A question without a terminal would wait forever.
 func TestNothingIsAskedWithoutATerminalOrAgainstTheUsersWish(t *testing.T) {
 	t.Parallel()
 	const proposals = "To reproduce: scaffold new orders --module example.com/orders"

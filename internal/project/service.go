@@ -116,7 +116,7 @@ func (g Generator) Open(flags Options) (Target, *workspace.Workspace, error) {
 	if err != nil {
 		return Target{}, nil, err
 	}
-	// State first: a newer one explains a spec that makes no sense here.
+	// State first: if scaffold is too old for it, the spec may have unknown keys.
 	w, err := g.OpenWorkspace(dir)
 	if err != nil {
 		return Target{}, nil, err

@@ -193,8 +193,8 @@ func ownMistakes() []mistake {
 			"it can never fire: metric shop:carts:rate5min does not exist; did you mean \"shop:carts:rate5m\"?",
 		},
 		{
-			"rules read each other in a circle", change{ownRules, "  - alert: ShopSellsNothing", "  - {record: 'shop:a', expr: 'shop:b'}\n  - {record: 'shop:b', expr: 'shop:a'}\n  - alert: ShopSellsNothing"},
-			"no rules read each other in a cycle: " + ownRules + ": group shop: rules read each other in a circle: shop:a reads shop:b reads shop:a",
+			"rules read each other in a cycle", change{ownRules, "  - alert: ShopSellsNothing", "  - {record: 'shop:a', expr: 'shop:b'}\n  - {record: 'shop:b', expr: 'shop:a'}\n  - alert: ShopSellsNothing"},
+			"no rules read each other in a cycle: " + ownRules + ": group shop: rules read each other in a cycle: shop:a reads shop:b reads shop:a",
 		},
 		{
 			"a rule needs minutes", change{ownRules, `sum by (ending) (rate(shop_carts_total{job="shop"}[5m]))`, `count(max_over_time(max_over_time(max_over_time({__name__=~".+"}[1h:1s])[1h:1s])[1h:1s]))`},

@@ -59,8 +59,8 @@ func (s *session) elsewhere() int {
 	return len(slices.DeleteFunc(alertsim.Intervals(), func(i time.Duration) bool { return i == s.subject.ScrapeInterval }))
 }
 
-// simulateElsewhere simulates what the objectives compile to at the other scrape
-// intervals: whoever changes the interval is to find the same alerts.
+// simulateElsewhere compiles and simulates the objectives at the other scrape
+// intervals: a change of the interval must not change the alerts.
 func (s *session) simulateElsewhere(ctx context.Context, declared alertsim.Simulation) error {
 	for _, interval := range alertsim.Intervals() {
 		if interval == s.subject.ScrapeInterval {

@@ -390,7 +390,7 @@ func TestAFailedLookupIsNamedAlone(t *testing.T) {
 	t.Parallel()
 	db := declare(t, Config{URL: "postgres://u:hunter2@nowhere.test/orders"}, nil).DB
 	lookup := &net.DNSError{Err: "no such host", Name: "nowhere.test"}
-	err := errors.Unwrap(db.unavailable(0, fmt.Errorf("failed to connect:\n\tu\n: %w", lookup)))
+	err := errors.Unwrap(db.unavailable(0, fmt.Errorf("connect:\n\tu\n: %w", lookup)))
 	if want := "no connection to nowhere.test:5432/orders: lookup nowhere.test: no such host"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -54,7 +54,7 @@ func (v *validator) cloudRun() {
 		return
 	}
 	if v.s.Telemetry.Metrics != slo.MetricsPush {
-		v.problemf("deploy.platforms["+strconv.Itoa(at)+"]", "Cloud Run reaches one port, so that nobody can scrape the service there; write telemetry: {metrics: %s} as well", slo.MetricsPush)
+		v.problemf("deploy.platforms["+strconv.Itoa(at)+"]", "Cloud Run opens one port, so Prometheus cannot scrape the service; add telemetry: {metrics: %s}", slo.MetricsPush)
 	}
 	if checkCPU(d.Resources.CPU) == nil && checkMemory(d.Resources.Memory) == nil {
 		if _, _, ok := d.Resources.OnCloudRun(); !ok {

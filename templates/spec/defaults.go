@@ -249,7 +249,7 @@ func (d Defaults) New(c Choices) (Service, error) {
 	for i, name := range c.Pipelines {
 		unknown.check(fmt.Sprintf("pipeline[%d]", i), checkOneOf("pipeline", name, Pipelines()))
 		if slices.Contains(c.Pipelines[:i], name) {
-			unknown.problemf(fmt.Sprintf("pipeline[%d]", i), "%s stands twice; leave one", name)
+			unknown.problemf(fmt.Sprintf("pipeline[%d]", i), "duplicate value %q; remove one", name)
 		}
 		written[fmt.Sprintf("deploy.pipelines[%d]", i)] = true
 	}

@@ -158,7 +158,7 @@ func (v *validator) oneOfEach(key, what string, chosen, known []string) {
 		path := fmt.Sprintf("deploy.%s[%d]", key, i)
 		v.check(path, checkOneOf(what, name, known))
 		if slices.Contains(chosen[:i], name) {
-			v.problemf(path, "%s stands twice; leave one", name)
+			v.problemf(path, "duplicate value %q; remove one", name)
 		}
 	}
 }

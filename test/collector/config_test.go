@@ -247,7 +247,7 @@ func TestBrokenConfigurationsAreRefused(t *testing.T) {
 		"an unknown key of the queue":     {"sizer: bytes", "size_of: bytes", "size_of"},
 		"an unknown kind of discovery":    {"kubernetes_sd_configs", "kubernetis_sd_configs", "kubernetis_sd_configs"},
 		"a role that pods do not have":    {"- role: pod\n", "- role: pods\n", "pods"},
-		"an action that nobody knows":     {"action: keep", "action: keeps", "keeps"},
+		"an unknown action":               {"action: keep", "action: keeps", "keeps"},
 		"an extension that is not there":  {"extensions: [health_check]", "extensions: [health]", "health"},
 		"a batch larger than its limit":   {"send_batch_max_size: 2048", "send_batch_max_size: 512", "send_batch_max_size"},
 	} {

@@ -5,6 +5,6 @@
 // pulls nothing and notes which containers it is asked to start. So this proves
 // that Compose takes the file, that the parts start in order, that each mounted
 // file exists and that nothing but this machine can reach a port. It does not
-// prove that the images exist or like their configuration.
+// check that the images exist or accept their configuration.
 // `make compose` runs it.
 package compose

@@ -117,7 +117,7 @@ func first(diff string) string {
 	return diff[:min(len(diff), readable)]
 }
 
-// ours is the laboratory, run a moment at a time.
+// ours is our evaluator, run one evaluation at a time.
 type ours struct {
 	store    *metricstore.Store
 	ev       *rulesim.Evaluator

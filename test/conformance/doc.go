@@ -1,4 +1,5 @@
-// Package conformance holds the laboratory to the programs that it stands in for.
+// Package conformance compares our store, rule evaluator and routing with Prometheus,
+// promtool and Alertmanager.
 //
 // internal/promsim/metricstore and internal/promsim/rulesim import only the light packages of
 // Prometheus. This module imports all of Prometheus and Alertmanager and shows

@@ -26,9 +26,9 @@ func build(t *testing.T, pkg string, flags ...string) string {
 	return bin
 }
 
-// TestVerdictsAreThoseOfPromtool runs every generated rule test with promtool
-// and in the laboratory, and then again with rules that are broken. promtool
-// also checks every rule file that the laboratory loads.
+// TestVerdictsAreThoseOfPromtool runs every generated rule test with promtool and with
+// our evaluator, and again with broken rules. promtool also checks every rule file that
+// our evaluator loads.
 func TestVerdictsAreThoseOfPromtool(t *testing.T) {
 	t.Parallel()
 	// Without service discovery: nothing here discovers, and it is most of the

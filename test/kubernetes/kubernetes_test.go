@@ -70,8 +70,7 @@ func documents(t *testing.T, dirs ...string) []manifests.Document {
 	return all
 }
 
-// checkDocuments reads the files as they stand: Kustomize would drop a key that
-// stands twice.
+// checkDocuments reads the files as they are: Kustomize drops duplicate keys.
 func checkDocuments(t *testing.T, types *manifests.Types, s generated.Service) {
 	t.Helper()
 	for _, d := range documents(t, filepath.Join(s.Dir, "deploy", "base"), filepath.Join(s.Dir, "observability", "kubernetes")) {

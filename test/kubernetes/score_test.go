@@ -33,8 +33,8 @@ func buildScore(t *testing.T) string {
 	return filepath.Join(dir, "kube-score")
 }
 
-// checkScore wants the written exceptions to be what kube-score says of
-// production: an answer to each, and none to what it does not say any more.
+// checkScore compares the documented exceptions with the findings of kube-score for
+// production: each finding has one, and each exception has a finding.
 func checkScore(t *testing.T, score string, s generated.Service) {
 	t.Helper()
 	for _, problem := range unanswered(findings(t, score, s), exceptions(t, s)) {

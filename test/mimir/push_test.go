@@ -22,7 +22,7 @@ func scaffold(t *testing.T) string {
 	return bin
 }
 
-// pushed is what a push says of each group, as "action written".
+// pushed is the result of a push for each group, as "action written".
 type pushed map[string]string
 
 // push types the README's command in the directory of a service. What was refused

@@ -42,7 +42,7 @@ func load(t *testing.T, s server, mimirtool, command, service string) (string, e
 	return string(out), err
 }
 
-// rule is what Mimir's ruler says of one rule.
+// rule is the status of one rule in Mimir's ruler.
 type rule struct {
 	Name      string `json:"name"`
 	Query     string `json:"query"`

@@ -175,7 +175,7 @@ func TestGitHubWorkflowOfADirectoryBroken(t *testing.T) {
 	s := generate(t, variants()["in a directory"])
 	text := s.atRoot().read(t, workflowFile)
 	if _, err := os.Stat(filepath.Join(s.dir, ".github")); err == nil {
-		t.Error("there is a workflow in the directory, which nobody reads")
+		t.Error("there is a workflow in the directory of the service, where GitHub does not find it")
 	}
 	for name, change := range map[string][2]string{
 		"no filter":            {"    paths: [\"services/orders/**\", \".github/workflows/orders.yml\"]\n", ""},

@@ -151,7 +151,7 @@ func (d Simulation) fewFailures(ctx context.Context, r *record, o slo.Objective)
 		guard = *o.MinBadEvents
 	}
 	if guard < 2 {
-		return nil // whoever switches the guard off wants to hear of each
+		return nil // without the guard each failure fires
 	}
 	for _, n := range []int{guard - 1, guard} {
 		const from = 37*time.Hour + intoTheMinute

@@ -323,7 +323,7 @@ func isPage(a slo.Alert) bool { return a.Tier == slo.TierPage }
 
 func (d Simulation) isPage(f rulesim.Firing) bool { return d.firing(isPage)(f) }
 
-// pageFires says whether any page fires at a moment, whoever hears of it.
+// pageFires reports whether any page fires at a time, inhibited or not.
 func (d Simulation) pageFires(ev *rulesim.Evaluator, now time.Duration) bool {
 	return slices.ContainsFunc(ev.History(), func(f rulesim.Firing) bool { return d.isPage(f) && f.At(at(now)) })
 }

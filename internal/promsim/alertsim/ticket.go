@@ -40,7 +40,7 @@ func troubles() []trouble {
 			func(_ *world, p *process, from, to time.Duration) { p.failing = between(from, to) }},
 		{slo.KindTelemetryDropped, "telemetry is dropped", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.dropped = growing(from, to) }},
-		{slo.KindLogsDropped, "nobody reads the log", true, 30 * time.Minute, 20 * time.Minute, 20 * time.Minute,
+		{slo.KindLogsDropped, "the log is blocked", true, 30 * time.Minute, 20 * time.Minute, 20 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.blocked = growing(from, to) }},
 		{slo.KindMetricCardinalityLimitReached, "a label has too many values", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.overflowed = growing(from, to) }},

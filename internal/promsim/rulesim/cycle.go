@@ -40,7 +40,7 @@ func (g Group) describe(chain []int) string {
 	for _, i := range append(chain, chain[0]) {
 		names = append(names, g.Rules[i].Name)
 	}
-	return fmt.Sprintf("%s: group %s: rules read each other in a circle: %s; one of them sees the last evaluation's results: write what it needs into its own expression, or read it with offset %s",
+	return fmt.Sprintf("%s: group %s: rules read each other in a cycle: %s; one of them reads results of the last evaluation: put the expression that it needs into it, or read it with offset %s",
 		g.File, g.Name, strings.Join(names, " reads "), model.Duration(g.Interval))
 }
 

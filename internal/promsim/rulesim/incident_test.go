@@ -44,8 +44,7 @@ func TestErrorsInStagingNeverPageForProduction(t *testing.T) {
 	}
 }
 
-// Two clusters of one environment, with processes of the same names, are two services
-// to whoever is on call.
+// Two clusters of one environment, with instances of the same names, page separately.
 func TestClustersArePagedApart(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]func(good, bad synthetic.Flow) pod{

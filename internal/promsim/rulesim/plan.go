@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 )
 
-// plan is the order in which rules can be rehearsed: each after everything that
-// it may read, wherever that stands.
+// plan is the order in which RunRange evaluates rules: each after all that it may
+// read, in any file.
 type plan struct {
 	files []*rule // as they stand
 	order []*rule
@@ -66,7 +66,7 @@ func candidates(in inputs, index map[string][]*rule, all []*rule) []*rule {
 }
 
 // visit puts a rule into the order, after what it reads. Rules that read each
-// other in a circle have no such order and are unknown.
+// other in a cycle have no order and are unknown.
 func (p *plan) visit(r *rule, path []*rule) {
 	if i := slices.Index(path, r); i >= 0 {
 		for _, member := range path[i:] {
@@ -84,8 +84,8 @@ func (p *plan) visit(r *rule, path []*rule) {
 	p.order = append(p.order, r)
 }
 
-// canRunRange says whether everything that a rule reads is there as it would be
-// step by step. What it reads was rehearsed before.
+// canRunRange reports whether all that a rule reads is as in a run step by step. What
+// it reads was evaluated before.
 func (p *plan) canRunRange(r *rule) bool {
 	if r.in.future || r.in.unknown {
 		return false

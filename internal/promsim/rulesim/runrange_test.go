@@ -205,8 +205,8 @@ func TestARangeRunEqualsARun(t *testing.T) {
 	}
 }
 
-// The rules that specifications compile to are rehearsed as they run, through an
-// outage, a deploy and lost scrapes.
+// Compiled rules have the same results in a range run, through an outage, a deploy and
+// lost scrapes.
 func TestCompiledRulesRunTheSameByRanges(t *testing.T) {
 	t.Parallel()
 	var files []string
@@ -378,8 +378,7 @@ func TestInputsAreWhatARuleIsMadeOf(t *testing.T) {
 	}
 }
 
-// What is rehearsed from a later time on is, from there on, as if it had been
-// rehearsed from the beginning.
+// A range run from a later time has the same results as one from the beginning.
 func TestARangeRunFromALaterTime(t *testing.T) {
 	t.Parallel()
 	const files, end, shown = 40, 60 * time.Minute, 35 * time.Minute

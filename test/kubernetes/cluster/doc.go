@@ -1,6 +1,6 @@
 // Package cluster runs a Kubernetes that has no machines: etcd, kube-apiserver
-// and kube-controller-manager as programs on loopback, and a kubelet of the test
-// that says of pods what the test wants to be said.
+// and kube-controller-manager as programs on loopback, and a fake kubelet
+// that sets the status of pods as the test wants.
 //
 // What the API server refuses, defaults and warns of is therefore the real
 // thing, and so is what the controllers do. What a container would do is not:

@@ -57,7 +57,7 @@ func ofPods() []Mutant {
 		{"root in the container", "Deployment", put(container+"securityContext.runAsUser", int64(0)), "PodSecurity restricted forbids", Warns, "runAsUser=0"},
 		{"privilege escalation", "Deployment", put(container+"securityContext.allowPrivilegeEscalation", true), "PodSecurity restricted forbids", Warns, "allowPrivilegeEscalation"},
 		{"two ports of one number", "Deployment", put(container+"ports.1.containerPort", int64(8080)), "ports have the number", Warns, "duplicate port"},
-		{"variable that stands twice", "Deployment", put(container+"env.0.name", "STOP_TIMEOUT"), "STOP_TIMEOUT", Warns, "hides previous definition"},
+		{"duplicate environment variable", "Deployment", put(container+"env.0.name", "STOP_TIMEOUT"), "STOP_TIMEOUT", Warns, "hides previous definition"},
 		{"probe of a port that no container has", "Deployment", put(container+"readinessProbe.httpGet.port", "nowhere"), "asks port nowhere", Accepts, ""},
 		{"probe of the port of requests", "Deployment", put(container+"livenessProbe.httpGet.port", "http"), "which is not the admin listener's", Accepts, ""},
 		{"two probes of one path", "Deployment", put(container+"livenessProbe.httpGet.path", "/readyz"), "the probe of /livez asks /readyz", Accepts, ""},

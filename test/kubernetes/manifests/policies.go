@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// policies adds the policies up, as a network does, and compares with what the
-// spec says of who talks to whom.
+// policies adds up the policies, as a network does, and compares them with the
+// connections that the spec declares.
 func (j *judge) policies() {
 	denied := map[networkingv1.PolicyType]bool{}
 	ingress, egress := map[string]bool{}, map[string]bool{}

@@ -88,8 +88,8 @@ func (t *Types) define(o *unstructured.Unstructured) error {
 	return nil
 }
 
-// Check reads a document as strictly as the API server would: no key that the
-// type does not have or that stands twice, no value that it does not allow.
+// Check reads a document as strictly as the API server would: no unknown or
+// duplicate key, and no invalid value.
 func (t *Types) Check(ctx context.Context, document []byte) []string {
 	o, err := Document{"document", document}.Object()
 	if err != nil {
