@@ -148,7 +148,7 @@ func TestWrongRequests(t *testing.T) {
 		"a name that is too long":             {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 201) + `"}`, nil, http.StatusUnprocessableEntity, "body.name: the name is longer than 200 characters"},
 		"malformed JSON":                      {http.MethodPost, all, `{"name":`, nil, http.StatusBadRequest, "body.name: the JSON text ends early"},
 		"no body":                             {http.MethodPost, all, "", nil, http.StatusBadRequest, "the request has no body"},
-		"a body over the limit":               {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, nil, http.StatusRequestEntityTooLarge, "over the limit"},
+		"a body over the limit":               {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, nil, http.StatusRequestEntityTooLarge, "exceeds the limit"},
 		"a compressed body":                   {http.MethodPost, all, `{"name":"x"}`, []string{"Content-Encoding", "gzip"}, http.StatusUnsupportedMediaType, "send the body without one"},
 		"another content type":                {http.MethodPost, all, `{"name":"x"}`, []string{"Content-Type", "text/plain"}, http.StatusUnsupportedMediaType, "send application/json"},
 		"a key that is too long":              {http.MethodPost, all, `{}`, []string{"Idempotency-Key", strings.Repeat("k", 201)}, http.StatusUnprocessableEntity, "header.Idempotency-Key: send one key of 1 to 200 characters of printable ASCII body.name: the member is missing"},
