@@ -50,7 +50,7 @@ func TestFaultsAreInjectedOnRequest(t *testing.T) {
 		svc.WaitMetric(semconv.HTTPServerRequests, labels, before+1)
 	}
 	svc.WaitLog(func(l servicetest.Line) bool {
-		return l["msg"] == "this build fails on request, it is not for production"
+		return l["msg"] == "fault injection is enabled in this build; do not use it in production"
 	})
 }
 
