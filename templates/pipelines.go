@@ -14,17 +14,17 @@ type stage struct{ Name, Help string }
 // Stages are those of ./ci, in the order in which pipelines run them.
 func (v view) Stages() []stage {
 	stages := []stage{
-		{"check", "compare the repository with scaffold.yaml: files, names, routes"},
+		{"check", "check generated files, rules and dashboards"},
 		{"lint", "run the linters"},
 		{"test", "run every test, with the race detector"},
-		{"verify", "run the service and prove its dashboards, alerts and links"},
-		{"image", "build the image; PUSH=1 IMAGE=registry/name sends it"},
+		{"verify", "run the service and check its dashboards, alerts and links"},
+		{"image", "build the image; PUSH=1 IMAGE=registry/name pushes it"},
 		{"sbom", "list what is in the image, with licences"},
 	}
 	if v.DeploysToKubernetes() {
 		stages = append(stages,
 			stage{"deploy", "ENVIRONMENT: roll out, analyze, and roll back unless the analysis passes"},
-			stage{"rollback", "ENVIRONMENT [REVISION]: return to the version before"},
+			stage{"rollback", "ENVIRONMENT [REVISION]: return to the previous version"},
 		)
 	}
 	return stages
