@@ -294,7 +294,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 			"verify.http:1:1: write a variable as @name = value",
 			`verify.http:3:1: @expect "often": write a status such as 201`,
 			`verify.http:4:1: "PUSH" is not an HTTP method`,
-			"verify.http:5:1: is not a header field",
+			"verify.http:5:1: invalid header field",
 		}},
 		{"routes that are none", change{"observability/alertmanager.yaml", "", "route: {receiver: nobody}\nreceivers: [{name: page}]\n"}, []string{`observability/alertmanager.yaml: alertmanager file: route: there is no receiver "nobody"`}},
 	} {
