@@ -176,7 +176,7 @@ func decisions() []mutant {
 		edit("memory is never full", ticket, `(< 2 \^ 62\)\)) > 0\.95\b`, "$1 > 9.5", 0),
 		edit("a process without GOMEMLIMIT is full", ticket, `max by \(deployment_environment_name\) (\(\(go_memory_classes_total_bytes[^<]*) < 2 \^ 62\)\) > 0\.95`, "$1 > 2 ^ 62)) < 0.95", 0),
 		edit("missing data is present", ticket, `unless on (\(deployment_environment_name\) slo:sli_bad:increase2m\{service="orders",slo="availability"\})`, `and on $1`, 0),
-		edit("a young service tickets", ticket, ` and on \(deployment_environment_name\) sum_over_time\(slo:sli_coverage:ratio1h\{[^}]*\}\[\d+d:1h\]\) >= \d+`, ``, 0),
+		edit("a new service tickets", ticket, ` and on \(deployment_environment_name\) sum_over_time\(slo:sli_coverage:ratio1h\{[^}]*\}\[\d+d:1h\]\) >= \d+`, ``, 0),
 		edit("an alert on missing data is impatient", ticket, `for: 10m\n`, "for: 0s\n", 1),
 		edit("crash loops have time", instances, `for: 30s\n`, "for: 30m\n", 0),
 		edit("one good scrape ends a page on instance health", instances, `keep_firing_for: 5m`, "keep_firing_for: 0s", 0),

@@ -25,9 +25,9 @@ func (d Simulation) aftermath(ctx context.Context, r *record) error {
 
 		declared bool // only where the least number of processes is known
 	}{
-		{outage{"most processes stop answering", false, true, func(p *process, from time.Duration, _ int) { p.up = before(from) }}, true},
-		{outage{"most processes run and take no requests", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }}, false},
-		{outage{"most processes crash again and again", true, true, crashLoop}, false},
+		{outage{"most instances stop responding", false, true, func(p *process, from time.Duration, _ int) { p.up = before(from) }}, true},
+		{outage{"most instances run without requests", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }}, false},
+		{outage{"most instances crash repeatedly", true, true, crashLoop}, false},
 	} {
 		if way.runtime && !d.Rules.Spec.Runtime || way.scraped && d.pushed() || way.declared && d.Rules.Spec.Replicas.Min < 3 {
 			continue
@@ -70,11 +70,11 @@ func (d Simulation) after(ctx context.Context, way outage) (evidence string, pro
 	case len(got) == 0:
 		return "", errors.New("nothing pages for an hour"), nil
 	case got[0].At.Sub(at(from)) > pageWithin+routed:
-		return "", fmt.Errorf("%s reaches the pager after %s, later than %s", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second), pageWithin), nil
+		return "", fmt.Errorf("%s pages after %s, later than %s", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second), pageWithin), nil
 	case len(got) > 1:
-		return "", fmt.Errorf("it reaches the pager %d times: %v; the first has to inhibit the others", len(got), alertsOf(got)), nil
+		return "", fmt.Errorf("it pages %d times: %v; the first page must inhibit the others", len(got), alertsOf(got)), nil
 	}
-	return fmt.Sprintf("%s reaches the pager after %s and inhibits %s that follow", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second), laterPages(d, ev, got[0])), nil, nil
+	return fmt.Sprintf("%s pages after %s and inhibits later alerts: %s", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second), laterPages(d, ev, got[0])), nil, nil
 }
 
 // laterPages counts the pages that fire after one and are not heard of.

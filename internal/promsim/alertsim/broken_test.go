@@ -23,7 +23,7 @@ func (e edit) and(old, new string) edit { return append(e, old, new) } //nolint:
 // check says what is wrong with them.
 func TestBrokenRulesAreFound(t *testing.T) {
 	t.Parallel()
-	const everythingBad, tenth = "100 % of events bad", "10 % of events bad"
+	const everythingBad, tenth = "error ratio of 100 %", "error ratio of 10 %"
 	for _, tc := range []struct {
 		name     string
 		edit     edit
@@ -32,74 +32,74 @@ func TestBrokenRulesAreFound(t *testing.T) {
 	}{
 		{
 			"a threshold is doubled", edit{"> 0.0144", "> 0.0288"}, tenth,
-			"OrdersAvailabilityErrorBudgetBurn{long=\"1h\"} at 10 % bad events: it fires after 17m53s; predicted 9m8s, within 30s",
+			"OrdersAvailabilityErrorBudgetBurn{long=\"1h\"} at an error ratio of 10 %: it fires after 17m53s; predicted 9m8s, within 30s",
 		},
 		{
 			"a long window is shortened", edit{`sum_over_time(slo:sli_bad:increase30s{service="orders"}[1h])`, `2 * sum_over_time(slo:sli_bad:increase30s{service="orders"}[30m])`}, tenth,
-			"OrdersAvailabilityErrorBudgetBurn{long=\"1h\"} at 10 % bad events: it fires after 4m53s; predicted 9m8s",
+			"OrdersAvailabilityErrorBudgetBurn{long=\"1h\"} at an error ratio of 10 %: it fires after 4m53s; predicted 9m8s",
 		},
 		{
 			"a short window is lengthened", edit{`slo:sli_error:ratio_rate5m{service="orders",slo="availability"} > 0.0144`, `slo:sli_error:ratio_rate1h{service="orders",slo="availability"} > 0.0144`}, everythingBad,
-			"OrdersAvailabilityErrorBudgetBurn{long=\"1h\"} at 100 % bad events: it resolves after 59m53s; predicted 5m26s",
+			"OrdersAvailabilityErrorBudgetBurn{long=\"1h\"} at an error ratio of 100 %: it resolves after 59m53s; predicted 5m26s",
 		},
 		{
 			"good and bad are swapped", edit{`outcome=~"server_error|shed"`, `outcome="success"`}, "a healthy week",
-			"silence in a healthy week: {alertname=\"OrdersAvailabilityErrorBudgetBurn\"",
+			"no alert in a healthy week: {alertname=\"OrdersAvailabilityErrorBudgetBurn\"",
 		},
 		{
 			"the guard on bad events is gone", edit{` and ignoring (window) slo:sli_bad:increase1h{service="orders",slo="availability"} >= 4.5`, ""}, "little traffic",
-			"silence for one failure of availability",
+			"no alert for one failure of availability",
 		},
 		{
 			"the guard on bad events is too strict", edit{">= 4.5", ">= 450"}, "little traffic",
-			"page for a total outage of availability at 60 events an hour: nothing pages within half an hour",
+			"page for a total outage of availability at 60 events per hour: nothing pages within half an hour",
 		},
 		{
-			"no failure yet is no number", edit{` or on (deployment_environment_name) 0 * slo:sli_total:increase2m{service="orders",sli="http requests"}`, ""}, "an idle night",
-			`numbers through an idle night: {alertname="OrdersSLONoData"`,
+			"no failure yet is no number", edit{` or on (deployment_environment_name) 0 * slo:sli_total:increase2m{service="orders",sli="http requests"}`, ""}, "a night without traffic",
+			`no NaN in a night without traffic: {alertname="OrdersSLONoData"`,
 		},
 		{
-			"a ratio of nothing is NaN", edit{`(slo:sli_total:increase5m{service="orders"} > 0)`, `slo:sli_total:increase5m{service="orders"}`}, "an idle night",
+			"a ratio of nothing is NaN", edit{`(slo:sli_total:increase5m{service="orders"} > 0)`, `slo:sli_total:increase5m{service="orders"}`}, "a night without traffic",
 			"is NaN after ",
 		},
 		{
 			"pages no longer inhibit tickets", edit{`long=~"6h|1d|3d"`, `long="6h"`}.and(`long=~"1d|3d"`, `long="nothing"`), tenth,
-			"one alert speaks at a time for each objective, at 10 % bad events: OrdersAvailabilityErrorBudgetBurn{long=\"1d\"} opens a ticket while OrdersAvailabilityErrorBudgetBurn{long=\"1h\"} pages",
+			"one notification at a time for each objective, at an error ratio of 10 %: OrdersAvailabilityErrorBudgetBurn{long=\"1d\"} opens a ticket while OrdersAvailabilityErrorBudgetBurn{long=\"1h\"} pages",
 		},
 		{
 			"a fast page no longer inhibits a slow one", edit{`long=~"6h|1d|3d"`, `long=~"1d|3d"`}, everythingBad,
-			"one notification names OrdersAvailabilityErrorBudgetBurn{long=\"1h\"}, OrdersAvailabilityErrorBudgetBurn{long=\"6h\"}",
+			"one notification has OrdersAvailabilityErrorBudgetBurn{long=\"1h\"}, OrdersAvailabilityErrorBudgetBurn{long=\"6h\"}",
 		},
 		{
-			"a fast ticket no longer inhibits a slow one", edit{`long=~"3d"`, `long="nothing"`}, "1 % of events bad",
-			"one notification names OrdersAvailabilityErrorBudgetBurn{long=\"1d\"}, OrdersAvailabilityErrorBudgetBurn{long=\"3d\"}",
+			"a fast ticket no longer inhibits a slow one", edit{`long=~"3d"`, `long="nothing"`}, "error ratio of 1 %",
+			"one notification has OrdersAvailabilityErrorBudgetBurn{long=\"1d\"}, OrdersAvailabilityErrorBudgetBurn{long=\"3d\"}",
 		},
 		{
-			"processes that are gone no longer inhibit what follows", edit{`alertname!="OrdersDown"`, `alertname="Nothing"`}, "what follows a loss of processes",
-			"one page when most processes stop answering and the rest fail: it reaches the pager",
+			"processes that are gone no longer inhibit what follows", edit{`alertname!="OrdersDown"`, `alertname="Nothing"`}, "the time after a loss of instances",
+			"one page when most instances stop responding and the rest fail: it pages",
 		},
 		{
-			"processes out of service no longer inhibit what follows", edit{`alertname!~"Orders(Down|CrashLooping|NotReady)"`, `alertname="Nothing"`}, "what follows a loss of processes",
-			"one page when most processes run and take no requests and the rest fail: it reaches the pager",
+			"processes out of service no longer inhibit what follows", edit{`alertname!~"Orders(Down|CrashLooping|NotReady)"`, `alertname="Nothing"`}, "the time after a loss of instances",
+			"one page when most instances run without requests and the rest fail: it pages",
 		},
 		{
-			"processes that crash no longer inhibit what follows", edit{`alertname!~"Orders(Down|CrashLooping)"`, `alertname="Nothing"`}, "what follows a loss of processes",
-			"one page when most processes crash again and again and the rest fail: it reaches the pager",
+			"processes that crash no longer inhibit what follows", edit{`alertname!~"Orders(Down|CrashLooping)"`, `alertname="Nothing"`}, "the time after a loss of instances",
+			"one page when most instances crash repeatedly and the rest fail: it pages",
 		},
 		{
-			"an alert on processes waits too long", edit{"for: 1m30s", "for: 10m"}, "processes that take no requests",
-			"page when every process stops answering: OrdersDown fires after 10m",
+			"an alert on processes waits too long", edit{"for: 1m30s", "for: 10m"}, "instances without requests",
+			"page when every instance stops responding: OrdersDown fires after 10m",
 		},
 		{
-			"an alert on processes does not last", edit{"keep_firing_for: 5m", "keep_firing_for: 0s"}, "processes that take no requests",
-			"page when every process lives for less time than it is away: one incident reaches the pager 2 times",
+			"an alert on processes does not last", edit{"keep_firing_for: 5m", "keep_firing_for: 0s"}, "instances without requests",
+			"page when every instance runs for less time than it is down: one incident pages 2 times",
 		},
 		{
 			"the period counts days for hours", edit{"[719h:1h]", "[71h:1h]"}, "a short outage in the budget",
-			"an outage of 43 minutes in the budget of availability within 5 minutes: the share of bad events: ",
+			"an outage of 43 minutes in the budget of availability within 5 minutes: the error ratio: ",
 		},
 		{
-			"a dependency is not watched", edit{"runtime_health_check_up{", "runtime_health_check_dow{"}, "what is a ticket",
+			"a dependency is not watched", edit{"runtime_health_check_up{", "runtime_health_check_dow{"}, "tickets",
 			"OrdersHealthCheckFailing when a dependency fails: it never fires",
 		},
 		{

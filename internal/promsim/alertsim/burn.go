@@ -58,7 +58,7 @@ func (d Simulation) burn(ctx context.Context, r *record, share float64) error {
 	for _, row := range table {
 		r.hold(d.Rules, row, ev.History(), from, to)
 	}
-	r.judge(fmt.Sprintf("one alert speaks at a time for each objective, at %g %% bad events", share*100),
+	r.judge(fmt.Sprintf("one notification at a time for each objective, at an error ratio of %g %%", share*100),
 		"the others are inhibited", d.oneVoice(ev.History(), end))
 	return nil
 }
@@ -72,14 +72,14 @@ func (d Simulation) oneVoice(history []rulesim.Firing, end time.Duration) error 
 			burns := d.firing(d.burns(o.Name))
 			named := slices.DeleteFunc(slices.Clone(n.Alerts), func(f rulesim.Firing) bool { return !burns(f) })
 			if list := d.named(named...); strings.Contains(list, ", ") {
-				return fmt.Errorf("one notification names %s: the first has to inhibit the others", list)
+				return fmt.Errorf("one notification has %s: the first must inhibit the others", list)
 			}
 			if len(named) == 0 || n.Reason != rulesim.Opened || d.isPage(named[0]) {
 				continue
 			}
 			i := slices.IndexFunc(history, func(f rulesim.Firing) bool { return f.At(n.At) && burns(f) && d.isPage(f) })
 			if i >= 0 {
-				return fmt.Errorf("%s opens a ticket while %s pages: the page has to inhibit it", d.named(named...), d.named(history[i]))
+				return fmt.Errorf("%s opens a ticket while %s pages: the page must inhibit it", d.named(named...), d.named(history[i]))
 			}
 		}
 	}
@@ -104,9 +104,9 @@ func (r *record) hold(rules slo.Rules, want slo.Detection, history []rulesim.Fir
 	var problem error
 	switch {
 	case !want.Fires && len(fired) > 0:
-		problem = fmt.Errorf("it fires %s after the incident began, and should not at all", fired[0].FiredAt.Sub(at(from)))
+		problem = fmt.Errorf("it fires %s after the start of the incident, but must not fire", fired[0].FiredAt.Sub(at(from)))
 	case want.Fires && len(fired) == 0:
-		problem = fmt.Errorf("it never fires; %s after the incident began was predicted", fires.expected())
+		problem = fmt.Errorf("it never fires; predicted %s after the start of the incident", fires.expected())
 	case len(fired) > 1:
 		problem = fmt.Errorf("it fires %d times in one incident", len(fired))
 	case len(fired) == 1:
@@ -121,10 +121,10 @@ func (r *record) hold(rules slo.Rules, want slo.Detection, history []rulesim.Fir
 	r.alerts = append(r.alerts, row)
 	evidence := "stays silent"
 	if want.Fires {
-		evidence = fmt.Sprintf("fires %s after the beginning and resolves %s after the end; predicted %s and %s, each within %s",
+		evidence = fmt.Sprintf("fires %s after the start and resolves %s after the end; predicted %s and %s, each within %s",
 			seconds(row.Measured.After), seconds(row.Measured.Resolves), fires.expected(), resolves.expected(), every)
 	}
-	r.judge(fmt.Sprintf("%s at %g %% bad events", want.Alert, want.ErrorRatio*100), evidence, problem)
+	r.judge(fmt.Sprintf("%s at an error ratio of %g %%", want.Alert, want.ErrorRatio*100), evidence, problem)
 }
 
 // deadline is a moment that was predicted.
@@ -186,11 +186,11 @@ func (d Simulation) onePage(ctx context.Context, r *record) error {
 		evidence := ""
 		switch {
 		case len(got) != 1:
-			problem = fmt.Errorf("a total outage of %s reaches the pager %d times: %v", lasts, len(got), alertsOf(got))
+			problem = fmt.Errorf("a total outage of %s pages %d times: %v", lasts, len(got), alertsOf(got))
 		case got[0].At.Before(at(from)):
-			problem = fmt.Errorf("the pager hears of it at %s, before it began", got[0].At.Sub(at(from)))
+			problem = fmt.Errorf("it pages at %s, before it began", got[0].At.Sub(at(from)))
 		default:
-			evidence = fmt.Sprintf("%s reaches the pager %s after a total outage began, and nothing else does", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second))
+			evidence = fmt.Sprintf("%s pages %s after the start of a total outage, and no other alert does", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second))
 		}
 		r.judge("one page for a total outage of "+o.Name, evidence, problem)
 	}

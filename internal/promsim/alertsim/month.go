@@ -74,8 +74,8 @@ func (d Simulation) budget(ctx context.Context, r *record) error {
 			total := bad + e.good.Between(now-period, now)
 			for _, c := range counted {
 				r.judge(fmt.Sprintf("budget of %s over %s, %s", c.objective, window, s.name),
-					fmt.Sprintf("%.0f of %.0f events are bad; counted %.0f of %.0f", bad, total, c.bad, c.total),
-					errors.Join(near("bad events", c.bad, bad), near("events", c.total, total), near("the share of bad events", c.bad/c.total, bad/total),
+					fmt.Sprintf("%.0f of %.0f events are bad; the rules count %.0f of %.0f", bad, total, c.bad, c.total),
+					errors.Join(near("bad events", c.bad, bad), near("events", c.total, total), near("the error ratio", c.bad/c.total, bad/total),
 						d.judgeBudget(c, bad/total)))
 			}
 		}
@@ -89,7 +89,7 @@ func (d Simulation) judgeBudget(c sum, share float64) error {
 	i := slices.IndexFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Name == c.objective })
 	target, ok := d.Rules.Spec.SLOs[i].Target.Rat()
 	if !ok {
-		return fmt.Errorf("%s is no objective", d.Rules.Spec.SLOs[i].Target)
+		return fmt.Errorf("objective %s does not exist", d.Rules.Spec.SLOs[i].Target)
 	}
 	percent, _ := target.Float64()
 	budget := 1 - percent/100
@@ -115,7 +115,7 @@ func (d Simulation) outageInBudget(ctx context.Context, r *record) error {
 		want := long.Hours() / period.Hours()
 		for _, c := range counted {
 			r.judge(fmt.Sprintf("an outage of 43 minutes in the budget of %s within 5 minutes", c.objective),
-				fmt.Sprintf("%.4f %% of the period's events are bad, %.4f %% counted", want*100, c.bad/c.total*100), near("the share of bad events", c.bad/c.total, want))
+				fmt.Sprintf("%.4f %% of all events are bad; the rules count %.4f %%", want*100, c.bad/c.total*100), near("the error ratio", c.bad/c.total, want))
 		}
 	}
 	return nil
@@ -192,7 +192,7 @@ func (s *sum) read(ctx context.Context, ev *rulesim.Evaluator, bad, total string
 
 func near(what string, got, want float64) error {
 	if math.IsNaN(got) || math.Abs(got-want) > budgetError*want {
-		return fmt.Errorf("%s: %v counted, %v happened; %g %% apart is too far", what, got, want, budgetError*100)
+		return fmt.Errorf("%s: the rules count %v, but there were %v; they differ by more than %g %%", what, got, want, budgetError*100)
 	}
 	return nil
 }
@@ -251,8 +251,8 @@ func (d Simulation) cost(ctx context.Context, r *record) error {
 	}
 	var problem error
 	if r.cost.Objectives > 0 && r.cost.PerObjective() > r.cost.Limit {
-		problem = fmt.Errorf("%.1f samples a second for each of %d objectives on %d counters; the limit is %.0f", r.cost.PerObjective(), r.cost.Objectives, w.series, r.cost.Limit)
+		problem = fmt.Errorf("%.1f samples per second for each of %d objectives on %d counters; the limit is %.0f", r.cost.PerObjective(), r.cost.Objectives, w.series, r.cost.Limit)
 	}
-	r.judge("cost of the rules", fmt.Sprintf("%.1f samples a second for each of %d objectives on %d counters", r.cost.PerObjective(), r.cost.Objectives, w.series), problem)
+	r.judge("cost of the rules", fmt.Sprintf("%.1f samples per second for each of %d objectives on %d counters", r.cost.PerObjective(), r.cost.Objectives, w.series), problem)
 	return nil
 }

@@ -28,15 +28,15 @@ type outage struct {
 
 func outages() []outage {
 	return []outage{
-		{"every process stops answering", false, false, func(p *process, from time.Duration, _ int) { p.up = before(from) }},
-		{"every process and its target are gone", false, false, func(p *process, from time.Duration, _ int) { p.to, p.vanishes = from, true }},
-		{"every process runs and takes no requests", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }},
-		{"every process crashes soon after each start", true, true, func(p *process, from time.Duration, n int) {
+		{"every instance stops responding", false, false, func(p *process, from time.Duration, _ int) { p.up = before(from) }},
+		{"every instance and its target disappear", false, false, func(p *process, from time.Duration, _ int) { p.to, p.vanishes = from, true }},
+		{"every instance runs without requests", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }},
+		{"every instance crashes soon after each start", true, true, func(p *process, from time.Duration, n int) {
 			crashLoop(p, from, n)
 			p.ready = before(from)
 		}},
-		{"every process crashes soon after it said that it is ready", true, true, crashLoop},
-		{"every process lives for less time than it is away", true, true, shortLived},
+		{"every instance crashes soon after it became ready", true, true, crashLoop},
+		{"every instance runs for less time than it is down", true, true, shortLived},
 	}
 }
 
@@ -82,7 +82,7 @@ func (d Simulation) outages(ctx context.Context, r *record) error {
 		if err != nil {
 			return err
 		}
-		r.judge("page when "+way.name, fmt.Sprintf("the pager hears of it %s after it began, once, and it lasts", after.Round(time.Second)), problem)
+		r.judge("page when "+way.name, fmt.Sprintf("pages %s after the start, once, until the end", after.Round(time.Second)), problem)
 	}
 	return nil
 }
@@ -127,9 +127,9 @@ func (d Simulation) outage(ctx context.Context, way outage) (problem error, afte
 	case after > pageWithin:
 		problem = fmt.Errorf("%s fires after %s, later than %s", d.named(first), after, pageWithin)
 	case first.Labels.Get("environment") != production:
-		problem = fmt.Errorf("%s fires for %q, which is well", d.named(first), first.Labels.Get("environment"))
+		problem = fmt.Errorf("%s fires for %q, which is healthy", d.named(first), first.Labels.Get("environment"))
 	case len(got) != 1:
-		problem = fmt.Errorf("one incident reaches the pager %d times: %s", len(got), d.named(alertsOf(got)...))
+		problem = fmt.Errorf("one incident pages %d times: %s", len(got), d.named(alertsOf(got)...))
 	default:
 		problem = d.gapInPages(ev, from+after, w.end)
 	}
@@ -155,7 +155,7 @@ func (d Simulation) firstPage(ev *rulesim.Evaluator) (rulesim.Firing, bool) {
 func (d Simulation) gapInPages(ev *rulesim.Evaluator, from, to time.Duration) error {
 	for now := from; now < to; now += time.Second {
 		if !d.pageFires(ev, now) {
-			return fmt.Errorf("no page fires %s after the first, although the incident lasts", now-from)
+			return fmt.Errorf("no page fires %s after the first, but the incident continues", now-from)
 		}
 	}
 	return nil

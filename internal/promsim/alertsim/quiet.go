@@ -54,7 +54,7 @@ func (d Simulation) healthyWeek(ctx context.Context, r *record) error {
 	if _, err := ev.RunRange(ctx, at(0), at(end)); err != nil {
 		return err
 	}
-	r.judge("silence in a healthy week", fmt.Sprintf("seven deploys, %d restarts, one scrape in a hundred lost, a fifth of each budget spent: no alert fires", 7*d.Fleet.replicas()),
+	r.judge("no alert in a healthy week", fmt.Sprintf("seven deploys, %d restarts, one scrape in a hundred lost, a fifth of each error budget spent", 7*d.Fleet.replicas()),
 		silent(ev, d.looksAt))
 	return nil
 }
@@ -130,7 +130,7 @@ func (d Simulation) littleTraffic(ctx context.Context, r *record) error {
 		if err != nil {
 			return err
 		}
-		r.judge(fmt.Sprintf("silence for one failure of %s at %.0f events an hour", o.Name, perHour), "no alert fires", silent(ev, d.firing(d.burns(o.Name))))
+		r.judge(fmt.Sprintf("no alert for one failure of %s at %.0f events per hour", o.Name, perHour), "no alert fires", silent(ev, d.firing(d.burns(o.Name))))
 		if ok {
 			if err := d.outageOfLittle(ctx, r, o, perHour); err != nil {
 				return err
@@ -168,9 +168,9 @@ func (d Simulation) fewFailures(ctx context.Context, r *record, o slo.Objective)
 		if err != nil {
 			return err
 		}
-		claim := fmt.Sprintf("%d failures of %s beside an event an hour", n, o.Name)
+		claim := fmt.Sprintf("%d failures of %s at one event per hour", n, o.Name)
 		if n < guard {
-			r.judge("silence for "+claim, "no alert fires", silent(ev, d.firing(d.burns(o.Name))))
+			r.judge("no alert for "+claim, "no alert fires", silent(ev, d.firing(d.burns(o.Name))))
 			continue
 		}
 		var problem error
@@ -210,7 +210,7 @@ func (d Simulation) youngService(ctx context.Context, r *record) error {
 	if _, err := ev.RunRange(ctx, at(0), at(end)); err != nil {
 		return err
 	}
-	r.judge("no ticket of a service that is hours old", "a total outage of half an hour is a page and no ticket", silent(ev, d.firing(tickets)))
+	r.judge("no ticket in the first hours of a service", "a total outage of half an hour pages and opens no ticket", silent(ev, d.firing(tickets)))
 	return nil
 }
 
@@ -233,9 +233,9 @@ func (d Simulation) outageOfLittle(ctx context.Context, r *record, o slo.Objecti
 	case !ok:
 		problem = errors.New("nothing pages within half an hour")
 	case after > 10*time.Minute || after < 0:
-		problem = fmt.Errorf("%s fires %s after it began; ten minutes are promised", d.named(first), after)
+		problem = fmt.Errorf("%s fires %s after the start; the limit is ten minutes", d.named(first), after)
 	}
-	r.judge(fmt.Sprintf("page for a total outage of %s at %.0f events an hour", o.Name, 2*perHour), fmt.Sprintf("%s fires after %s", d.named(first), after), problem)
+	r.judge(fmt.Sprintf("page for a total outage of %s at %.0f events per hour", o.Name, 2*perHour), fmt.Sprintf("%s fires after %s", d.named(first), after), problem)
 	return nil
 }
 
@@ -294,9 +294,9 @@ func (d Simulation) freshProcesses(ctx context.Context, r *record) error {
 		}
 		var problem error
 		if math.IsNaN(counted) || math.Abs(counted-processes) > 0.01 {
-			problem = fmt.Errorf("%v failures are counted", counted)
+			problem = fmt.Errorf("the rules count %v failures", counted)
 		}
-		r.judge(fmt.Sprintf("the first failure of each of %d fresh processes counts for %s", processes, o.Name), fmt.Sprintf("%.3f are counted", counted), problem)
+		r.judge(fmt.Sprintf("the first failure of each of %d new instances counts for %s", processes, o.Name), fmt.Sprintf("%.3f are counted", counted), problem)
 	}
 	return nil
 }
@@ -332,7 +332,7 @@ func (d Simulation) idleNight(ctx context.Context, r *record) error {
 	if recorded == 0 && problem == nil {
 		problem = errors.New("nothing was recorded")
 	}
-	r.judge("numbers through an idle night", fmt.Sprintf("%d samples were recorded and none is NaN", recorded), errors.Join(problem, silent(ev, d.looksAt)))
+	r.judge("no NaN in a night without traffic", fmt.Sprintf("%d samples recorded", recorded), errors.Join(problem, silent(ev, d.looksAt)))
 	return nil
 }
 

@@ -75,10 +75,10 @@ type parts struct{ each, once func(Simulation) []scenario }
 func intervalParts() parts {
 	return parts{
 		each: func(d Simulation) []scenario {
-			return append(d.shares(), scenario{"a service that fails from the first", d.fromTheFirst})
+			return append(d.shares(), scenario{"a service that fails from its first request", d.fromTheFirst})
 		},
 		once: func(d Simulation) []scenario {
-			return []scenario{{"processes that take no requests", d.outages}, {"what is a ticket", d.tickets}}
+			return []scenario{{"instances without requests", d.outages}, {"tickets", d.tickets}}
 		},
 	}
 }
@@ -86,7 +86,7 @@ func intervalParts() parts {
 func (d Simulation) shares() []scenario {
 	var all []scenario
 	for _, share := range slo.DetectionRatios() {
-		all = append(all, scenario{fmt.Sprintf("%g %% of events bad", share*100), func(ctx context.Context, r *record) error { return d.burn(ctx, r, share) }})
+		all = append(all, scenario{fmt.Sprintf("error ratio of %g %%", share*100), func(ctx context.Context, r *record) error { return d.burn(ctx, r, share) }})
 	}
 	return all
 }
@@ -99,15 +99,15 @@ func otherParts() parts {
 				{"one incident, one page", d.onePage},
 				{"a healthy week", d.healthyWeek},
 				{"little traffic", d.littleTraffic},
-				{"a young service", d.youngService},
-				{"fresh processes", d.freshProcesses},
-				{"an idle night", d.idleNight},
+				{"a new service", d.youngService},
+				{"new instances", d.freshProcesses},
+				{"a night without traffic", d.idleNight},
 				{"a month's budget", d.budget},
 				{"a short outage in the budget", d.outageInBudget},
 			}
 		},
 		once: func(d Simulation) []scenario {
-			return []scenario{{"what follows a loss of processes", d.aftermath}}
+			return []scenario{{"the time after a loss of instances", d.aftermath}}
 		},
 	}
 }

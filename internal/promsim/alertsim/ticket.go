@@ -42,25 +42,25 @@ func troubles() []trouble {
 			func(_ *world, p *process, from, to time.Duration) { p.dropped = growing(from, to) }},
 		{slo.KindLogsDropped, "the log is blocked", true, 30 * time.Minute, 20 * time.Minute, 20 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.blocked = growing(from, to) }},
-		{slo.KindMetricCardinalityLimitReached, "a label has too many values", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
+		{slo.KindMetricCardinalityLimitReached, "a label exceeds its limit of values", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.overflowed = growing(from, to) }},
-		{slo.KindConcurrencyLimitAtMinimum, "a limit is as low as it may be", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
+		{slo.KindConcurrencyLimitAtMinimum, "the concurrency limit is at its minimum", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.atFloor = between(from, to) }},
-		{slo.KindDBConnectionPoolSaturated, "callers wait for connections", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
+		{slo.KindDBConnectionPoolSaturated, "requests wait for connections", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.waited = growing(from, to) }},
-		{slo.KindScrapeIntervalMismatch, "samples are twice as far apart as declared", false, time.Hour, 45 * time.Minute, 30 * time.Minute,
+		{slo.KindScrapeIntervalMismatch, "the scrape interval is twice the declared one", false, time.Hour, 45 * time.Minute, 30 * time.Minute,
 			func(w *world, p *process, from, to time.Duration) {
 				p.lost = func(t time.Duration) bool { return between(from, to)(t) && t/w.scrape()%2 == 1 }
 			}},
-		{slo.KindHpaMaxedOut, "the autoscaler is at its end", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
-		{slo.KindCPUHigh, "processes use every processor", true, 45 * time.Minute, 30 * time.Minute, 20 * time.Minute,
+		{slo.KindHpaMaxedOut, "the autoscaler is at its maximum", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
+		{slo.KindCPUHigh, "instances use all CPUs", true, 45 * time.Minute, 30 * time.Minute, 20 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) {
 				p.worked = synthetic.Steady(0.1).Then(from, 1).Then(to, 0.1).Count
 			}},
-		{slo.KindMemoryNearLimit, "a process is at GOMEMLIMIT", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
+		{slo.KindMemoryNearLimit, "an instance reaches GOMEMLIMIT", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.full = between(from, to) }},
-		{slo.KindSLONoData, "a process counts no requests", false, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
-		{slo.KindSLODataIncomplete, "nobody scraped for three hours", false, 3 * time.Hour, 4 * time.Hour, 26 * time.Hour,
+		{slo.KindSLONoData, "an instance counts no requests", false, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
+		{slo.KindSLODataIncomplete, "no scrapes for three hours", false, 3 * time.Hour, 4 * time.Hour, 26 * time.Hour,
 			func(_ *world, p *process, from, to time.Duration) { p.lost = between(from, to) }},
 	}
 }
@@ -111,7 +111,7 @@ func (d Simulation) ticket(ctx context.Context, r *record, t trouble, alert slo.
 	problem := t.judge(fired, from, to, alert.Rule.For)
 	evidence := ""
 	if problem == nil {
-		evidence = fmt.Sprintf("fires %s after it began and resolves %s after it ended", fired[0].FiredAt.Sub(at(from)).Round(time.Second), fired[0].ResolvedAt.Sub(at(to)).Round(time.Second))
+		evidence = fmt.Sprintf("fires %s after the start and resolves %s after the end", fired[0].FiredAt.Sub(at(from)).Round(time.Second), fired[0].ResolvedAt.Sub(at(to)).Round(time.Second))
 	}
 	r.judge(alert.Name+" when "+t.name, evidence, problem)
 	return nil
@@ -169,15 +169,15 @@ func (t trouble) judge(fired []rulesim.Firing, from, to, wait time.Duration) err
 	begun, ended := f.FiredAt.Sub(at(from)), f.ResolvedAt.Sub(at(to))
 	switch {
 	case begun < 0:
-		return fmt.Errorf("it fires %s before the trouble began", -begun)
+		return fmt.Errorf("it fires %s before the start", -begun)
 	case begun < wait:
-		return fmt.Errorf("it fires after %s, although it should wait for %s", begun, wait)
+		return fmt.Errorf("it fires after %s, before its waiting time of %s", begun, wait)
 	case begun > t.within:
 		return fmt.Errorf("it fires after %s, later than %s", begun, t.within)
 	case f.ResolvedAt.IsZero():
-		return errors.New("it still fires long after the trouble ended")
+		return errors.New("it still fires long after the end")
 	case ended < -handover:
-		return fmt.Errorf("it resolves %s before the trouble ended", -ended)
+		return fmt.Errorf("it resolves %s before the end", -ended)
 	case ended > t.after:
 		return fmt.Errorf("it resolves after %s, later than %s", ended, t.after)
 	}

@@ -158,7 +158,7 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 		}
 		flows := w.simulation.Rules.Flows(o.Name, more)
 		if flows == nil {
-			return fmt.Errorf("no series could be made up that the objective %s counts", o.Name)
+			return fmt.Errorf("no series can be generated that the objective %s counts", o.Name)
 		}
 		for _, f := range flows {
 			// Objectives may count the same events.
