@@ -281,7 +281,7 @@ type progress struct {
 	step, simulation string
 }
 
-// show says what goes on with the running service.
+// show shows the step of the running service.
 func (p *progress) show(what string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -59,7 +59,7 @@ type Options struct {
 	Only []string
 	// Quick leaves out what [LeftOut] says.
 	Quick bool
-	// Progress is told what goes on; nil tells nobody.
+	// Progress is called with each step; may be nil.
 	Progress func(what string)
 	// Simulating is told which of how many alert simulations begins; nil tells nobody.
 	Simulating func(number, count int, what string)

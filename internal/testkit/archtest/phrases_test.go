@@ -26,6 +26,19 @@ var phrases = []string{
 	`(?i)\bsays of\b`,
 	`(?i)\bleads? back\b`,
 	`(?i)\bgone for good\b`,
+	`(?i)\bat the most\b`,
+	`(?i)\bby lot\b`,
+	`(?i)\bmakes? good\b`,
+	`(?i)\bnever holds\b`,
+	`(?i)\bof one's own\b`,
+	`(?i)\bworked on\b`,
+	`(?i)\b(a part failed|what stands before|what goes on)\b`,
+	`(?i)\bgives? (its|the|a) place back\b`,
+	`(?i)\blongest (time|wait) (for|to)\b`,
+	`(?i)\bnobody (declares|stated|sets)\b`,
+	`(?i)\brequest answered\b`,
+	`(?i)\b(looking whose|taking the database away|asking every query)\b`,
+	`(?i)\bthis build fails on request\b`,
 }
 
 // exempt are files whose words are not ours to choose, or that say what a word was.
