@@ -23,7 +23,7 @@ func (e edit) and(old, new string) edit { return append(e, old, new) } //nolint:
 // check says what is wrong with them.
 func TestBrokenRulesAreFound(t *testing.T) {
 	t.Parallel()
-	const everythingBad, tenth = "error ratio of 100 %", "error ratio of 10 %"
+	const everythingBad, tenth = "incident with an error ratio of 100 %", "incident with an error ratio of 10 %"
 	for _, tc := range []struct {
 		name     string
 		edit     edit
@@ -71,7 +71,7 @@ func TestBrokenRulesAreFound(t *testing.T) {
 			"one notification has OrdersAvailabilityErrorBudgetBurn{long=\"1h\"}, OrdersAvailabilityErrorBudgetBurn{long=\"6h\"}",
 		},
 		{
-			"a fast ticket no longer inhibits a slow one", edit{`long=~"3d"`, `long="nothing"`}, "error ratio of 1 %",
+			"a fast ticket no longer inhibits a slow one", edit{`long=~"3d"`, `long="nothing"`}, "incident with an error ratio of 1 %",
 			"one notification has OrdersAvailabilityErrorBudgetBurn{long=\"1d\"}, OrdersAvailabilityErrorBudgetBurn{long=\"3d\"}",
 		},
 		{

@@ -86,7 +86,7 @@ func intervalParts() parts {
 func (d Simulation) shares() []scenario {
 	var all []scenario
 	for _, share := range slo.DetectionRatios() {
-		all = append(all, scenario{fmt.Sprintf("error ratio of %g %%", share*100), func(ctx context.Context, r *record) error { return d.burn(ctx, r, share) }})
+		all = append(all, scenario{fmt.Sprintf("incident with an error ratio of %g %%", share*100), func(ctx context.Context, r *record) error { return d.burn(ctx, r, share) }})
 	}
 	return all
 }
