@@ -65,29 +65,29 @@ func (r Report) summary() string {
 func (r Report) counts() string {
 	var all tally
 	for _, c := range r.Checks {
-		all.add(c)
+		all = all.plus(c)
 	}
 	ran := all.passed + all.failed + all.notRun
 	switch {
 	case r.Interrupted:
-		return fmt.Sprintf("interrupted after %s, %d failed", plural(all.passed+all.failed, "check"), all.failed)
+		return fmt.Sprintf("interrupted after %s, %d failed", checks(all.passed+all.failed), all.failed)
 	case r.Failures() > 0:
-		return fmt.Sprintf("%d of %s failed", r.Failures(), plural(ran, "check"))
+		return fmt.Sprintf("%d of %s failed", r.Failures(), checks(ran))
 	case ran == 0:
 		return "no check ran"
 	case all.skipped > 0:
-		return fmt.Sprintf("%s passed, %d skipped", plural(ran, "check"), all.skipped)
+		return fmt.Sprintf("%s passed, %d skipped", checks(ran), all.skipped)
 	case ran == 1:
 		return "1 check passed"
 	}
-	return "all " + plural(ran, "check") + " passed"
+	return "all " + checks(ran) + " passed"
 }
 
-func plural(n int, noun string) string {
+func checks(n int) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 check"
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d checks", n)
 }
 
 // skippedAlone reports whether a check was skipped in a section of which other
@@ -105,7 +105,7 @@ func (r Report) skipsWhole(section string) bool {
 // tally counts checks by status.
 type tally struct{ passed, failed, notRun, skipped int }
 
-func (t *tally) add(c Check) {
+func (t tally) plus(c Check) tally {
 	switch c.Status {
 	case Passed:
 		t.passed++
@@ -116,12 +116,13 @@ func (t *tally) add(c Check) {
 	case Skipped:
 		t.skipped++
 	}
+	return t
 }
 
 func (r Report) tally(section string) tally {
 	var t tally
 	for _, c := range r.Of(section) {
-		t.add(c)
+		t = t.plus(c)
 	}
 	if !r.Interrupted {
 		t.failed, t.notRun = t.failed+t.notRun, 0

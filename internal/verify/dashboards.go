@@ -162,7 +162,7 @@ func foreignVariable(v dashboardfile.Variable) string {
 	case v.Type == "adhoc" || v.Type == "groupby":
 		return "ad-hoc filters"
 	case v.Type == "query" && !v.Datasource.Prometheus():
-		return fmt.Sprintf("verify does not run %s", v.Datasource.Type)
+		return "verify does not run " + v.Datasource.Type
 	}
 	return ""
 }

@@ -28,7 +28,7 @@ func (s *session) askOther(expr string, q question) (report.Status, string) {
 	case "grafana-pyroscope-datasource", "phlare":
 		return s.judgeOther(s.askProfiles(expr, q.target.ProfileType))(q)
 	}
-	return report.Skipped, fmt.Sprintf("verify does not run %s", q.target.Datasource.Type)
+	return report.Skipped, "verify does not run " + q.target.Datasource.Type
 }
 
 // judgeOther turns a finding into a status.
