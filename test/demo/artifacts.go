@@ -12,7 +12,7 @@ import (
 )
 
 // showArtifacts counts what was written beside the code and lets the names
-// check check that it fits the service.
+// check that it fits the service.
 func (d *demo) showArtifacts(ctx context.Context) error {
 	d.title("What was written beside the code")
 	for _, kind := range []struct{ name, pattern string }{
