@@ -13,14 +13,13 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
-// edit replaces a text in the rules and routes of a service. The text has to be
-// there: a break that breaks nothing shows nothing.
+// edit replaces texts in the rules and routes of a service. Each text must exist, otherwise the edit breaks
+// nothing.
 type edit []string // old, new, and so on
 
 func (e edit) and(old, new string) edit { return append(e, old, new) } //nolint:predeclared // as in strings.Replace
 
-// Rules that are wrong in a way that nobody sees by looking do not pass, and the
-// check says what is wrong with them.
+// Each subtle error in rules or routes fails a check, and the check describes it.
 func TestBrokenRulesAreFound(t *testing.T) {
 	t.Parallel()
 	const everythingBad, tenth = "100 % of events bad", "10 % of events bad"
@@ -28,7 +27,7 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		name     string
 		edit     edit
 		scenario string
-		want     string // in a claim and its detail
+		want     string // in the name and detail of failed checks
 	}{
 		{
 			"a threshold is doubled", edit{"> 0.0144", "> 0.0288"}, tenth,
@@ -47,7 +46,7 @@ func TestBrokenRulesAreFound(t *testing.T) {
 			"silence in a healthy week: {alertname=\"OrdersAvailabilityErrorBudgetBurn\"",
 		},
 		{
-			"the guard on bad events is gone", edit{` and ignoring (window) slo:sli_bad:increase1h{service="orders",slo="availability"} >= 4.5`, ""}, "little traffic",
+			"the guard on bad events is missing", edit{` and ignoring (window) slo:sli_bad:increase1h{service="orders",slo="availability"} >= 4.5`, ""}, "little traffic",
 			"silence for one failure of availability",
 		},
 		{
@@ -55,11 +54,11 @@ func TestBrokenRulesAreFound(t *testing.T) {
 			"page for a total outage of availability at 60 events an hour: nothing pages within half an hour",
 		},
 		{
-			"no failure yet is no number", edit{` or on (deployment_environment_name) 0 * slo:sli_total:increase2m{service="orders",sli="http requests"}`, ""}, "an idle night",
+			"the count is missing before the first failure", edit{` or on (deployment_environment_name) 0 * slo:sli_total:increase2m{service="orders",sli="http requests"}`, ""}, "an idle night",
 			`numbers through an idle night: {alertname="OrdersSLONoData"`,
 		},
 		{
-			"a ratio of nothing is NaN", edit{`(slo:sli_total:increase5m{service="orders"} > 0)`, `slo:sli_total:increase5m{service="orders"}`}, "an idle night",
+			"a ratio without events is NaN", edit{`(slo:sli_total:increase5m{service="orders"} > 0)`, `slo:sli_total:increase5m{service="orders"}`}, "an idle night",
 			"is NaN after ",
 		},
 		{
@@ -75,15 +74,15 @@ func TestBrokenRulesAreFound(t *testing.T) {
 			"one notification names OrdersAvailabilityErrorBudgetBurn{long=\"1d\"}, OrdersAvailabilityErrorBudgetBurn{long=\"3d\"}",
 		},
 		{
-			"processes that are gone no longer inhibit what follows", edit{`alertname!="OrdersDown"`, `alertname="Nothing"`}, "what follows a loss of processes",
+			"an alert on lost processes no longer inhibits others", edit{`alertname!="OrdersDown"`, `alertname="Nothing"`}, "what follows a loss of processes",
 			"one page when most processes stop answering and the rest fail: it reaches the pager",
 		},
 		{
-			"processes out of service no longer inhibit what follows", edit{`alertname!~"Orders(Down|CrashLooping|NotReady)"`, `alertname="Nothing"`}, "what follows a loss of processes",
+			"an alert on unready processes no longer inhibits others", edit{`alertname!~"Orders(Down|CrashLooping|NotReady)"`, `alertname="Nothing"`}, "what follows a loss of processes",
 			"one page when most processes run and take no requests and the rest fail: it reaches the pager",
 		},
 		{
-			"processes that crash no longer inhibit what follows", edit{`alertname!~"Orders(Down|CrashLooping)"`, `alertname="Nothing"`}, "what follows a loss of processes",
+			"an alert on crashing processes no longer inhibits others", edit{`alertname!~"Orders(Down|CrashLooping)"`, `alertname="Nothing"`}, "what follows a loss of processes",
 			"one page when most processes crash again and again and the rest fail: it reaches the pager",
 		},
 		{
@@ -91,11 +90,11 @@ func TestBrokenRulesAreFound(t *testing.T) {
 			"page when every process stops answering: OrdersDown fires after 10m",
 		},
 		{
-			"an alert on processes does not last", edit{"keep_firing_for: 5m", "keep_firing_for: 0s"}, "processes that take no requests",
+			"an alert on processes resolves too early", edit{"keep_firing_for: 5m", "keep_firing_for: 0s"}, "processes that take no requests",
 			"page when every process lives for less time than it is away: one incident reaches the pager 2 times",
 		},
 		{
-			"the period counts days for hours", edit{"[719h:1h]", "[71h:1h]"}, "a short outage in the budget",
+			"the period is too short", edit{"[719h:1h]", "[71h:1h]"}, "a short outage in the budget",
 			"an outage of 43 minutes in the budget of availability within 5 minutes: the share of bad events: ",
 		},
 		{
@@ -138,7 +137,7 @@ func broken(t *testing.T, e edit) alertsim.Simulation {
 		}
 		return []byte(strings.NewReplacer(e...).Replace(string(data)))
 	}
-	// In a file, queries are laid out over several lines.
+	// Edit the expressions before they are formatted, because rule files wrap long expressions.
 	for _, g := range rules.Groups {
 		for i := range g.Rules {
 			g.Rules[i].Expr = string(change([]byte(g.Rules[i].Expr)))
@@ -165,8 +164,8 @@ func broken(t *testing.T, e edit) alertsim.Simulation {
 	return d
 }
 
-// A service of any other kind, with metrics of its own, holds to the same.
-func TestEverythingHoldsForAServiceOfItsOwn(t *testing.T) {
+// All checks pass for a service without the runtime and with custom metrics.
+func TestAllChecksPassForCustomMetrics(t *testing.T) {
 	t.Parallel()
 	src, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", "slo", "checkout.slo.yaml"))
 	if err != nil {
@@ -175,15 +174,15 @@ func TestEverythingHoldsForAServiceOfItsOwn(t *testing.T) {
 	run(t, load(t, compileSpec(t, string(src))), alertsim.Simulation.Run)
 }
 
-// Each pattern of objectives that is no other's holds, too.
-func TestEverythingHoldsForOtherSpecifications(t *testing.T) {
+// All checks pass for other combinations of objectives.
+func TestAllChecksPassForOtherSpecifications(t *testing.T) {
 	t.Parallel()
 	for name, src := range map[string]string{
-		"metrics that are pushed": "metrics: push\nslos:\n- {name: a, objective: 99.9, indicator: {availability: {}}}\n",
-		"all routes and each":     "slos:\n- {name: a, objective: 99.9, indicator: {availability: {}}}\n- {name: r, objective: 99, groupBy: [http_route], indicator: {availability: {}}}\n",
-		"one process, each route": "slos:\n- {name: a, objective: 99, groupBy: [http_route], indicator: {availability: {}}}\n",
-		"one route":               "slos:\n- {name: a, objective: 99, route: /v1/orders, method: GET, indicator: {latency: {threshold: 70ms}}}\n- {name: b, objective: 99.9, method: POST, indicator: {availability: {}}}\n",
-		"a week's period":         "replicas: {min: 2}\nslos:\n- {name: a, objective: 99.5, window: 7d, indicator: {latency: {threshold: 1s}}}\n",
+		"pushed metrics":                     "metrics: push\nslos:\n- {name: a, objective: 99.9, indicator: {availability: {}}}\n",
+		"all routes together and each route": "slos:\n- {name: a, objective: 99.9, indicator: {availability: {}}}\n- {name: r, objective: 99, groupBy: [http_route], indicator: {availability: {}}}\n",
+		"one process, each route":            "slos:\n- {name: a, objective: 99, groupBy: [http_route], indicator: {availability: {}}}\n",
+		"one route":                          "slos:\n- {name: a, objective: 99, route: /v1/orders, method: GET, indicator: {latency: {threshold: 70ms}}}\n- {name: b, objective: 99.9, method: POST, indicator: {availability: {}}}\n",
+		"a window of one week":               "replicas: {min: 2}\nslos:\n- {name: a, objective: 99.5, window: 7d, indicator: {latency: {threshold: 1s}}}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
