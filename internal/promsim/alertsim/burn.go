@@ -63,7 +63,7 @@ func (d Simulation) burn(ctx context.Context, r *record, share float64) error {
 }
 
 // oneVoice checks that no notification contains two burn alerts of one objective, and that no ticket opens
-// while a page for the same objective fires. Whoever works on the page does not need the ticket.
+// while a page for the same objective fires. The page already covers the ticket.
 func (d Simulation) oneVoice(history []rulesim.Firing, end time.Duration) error {
 	for _, n := range d.Routing.Notifications(history, at(end)) {
 		for _, o := range d.Rules.Spec.SLOs {
