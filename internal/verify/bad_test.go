@@ -15,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/internal/report"
 )
 
-// misbehave checks a service that misbehaves, and returns what does not hold.
+// misbehave verifies a service that misbehaves and returns the failed checks.
 func misbehave(t *testing.T, mode string, only []string, env ...string) (failures string, err error) {
 	t.Helper()
 	if testing.Short() {
@@ -35,7 +35,7 @@ func misbehave(t *testing.T, mode string, only []string, env ...string) (failure
 	return strings.Join(out, "\n"), err
 }
 
-// nothingLeft wants the run to have removed every file that it made.
+// nothingLeft checks that the run has removed every file that it created.
 func nothingLeft(t *testing.T) {
 	t.Helper()
 	left, err := filepath.Glob(filepath.Join(os.TempDir(), "*"))
@@ -64,8 +64,8 @@ func TestServicesThatMisbehave(t *testing.T) {
 	}
 }
 
-// Another program's answers never count, whichever way they are reached.
-func TestAnswersOfAnotherProgram(t *testing.T) {
+// Responses of another program never count, regardless of how the run got its address.
+func TestResponsesOfAnotherProgramDoNotCount(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		_, _ = w.Write([]byte("# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds 1\n"))
@@ -85,7 +85,7 @@ func TestAnswersOfAnotherProgram(t *testing.T) {
 	}
 }
 
-func TestAServiceThatDoesNotStop(t *testing.T) {
+func TestServiceThatDoesNotStop(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and runs a service")
@@ -111,7 +111,7 @@ func TestAServiceThatDoesNotStop(t *testing.T) {
 	}
 }
 
-// An interrupt at any moment ends the run with an error and leaves nothing.
+// An interrupt at any time ends the run with an error and leaves no files.
 func TestInterrupts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs a service")
@@ -135,7 +135,7 @@ func TestInterrupts(t *testing.T) {
 			for _, p := range partial.Checks {
 				switch p.Status {
 				case report.Failed:
-					if at != "stopping the service" { // what the fake lacks was judged before
+					if at != "stopping the service" { // checks before the interrupt failed because the fake is incomplete
 						t.Errorf("%s: %s: %s", p.Section, p.Name, p.Detail)
 					}
 				case report.NotRun:
@@ -156,7 +156,7 @@ func TestInterrupts(t *testing.T) {
 	}
 }
 
-// What is not selected is not run, and the report says so.
+// Sections that are not selected do not run, and the report lists them as skipped.
 func TestOnlySelectedSectionsRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs a service")
@@ -196,7 +196,7 @@ func TestOnlySelectedSectionsRun(t *testing.T) {
 	}
 }
 
-func TestAServiceThatDoesNotBuild(t *testing.T) {
+func TestServiceThatDoesNotBuild(t *testing.T) {
 	t.Parallel()
 	_, err := Run(t.Context(), Subject{Dir: ".", Package: "./testdata/nothing"}, Options{})
 	if err == nil || !strings.Contains(err.Error(), "go build ./testdata/nothing") {
@@ -204,7 +204,7 @@ func TestAServiceThatDoesNotBuild(t *testing.T) {
 	}
 }
 
-// A check that did not run is a failure.
+// A check that did not run counts as failed.
 func TestNotRunIsAFailure(t *testing.T) {
 	t.Parallel()
 	r := report.Report{Checks: []report.Check{{Status: report.Passed}, {Status: report.NotRun}, {Status: report.Skipped}}}

@@ -19,15 +19,13 @@ import (
 	"time"
 )
 
-// How long a service may take to start and to stop, unless the options say so. A
-// service that takes longer has failed the check.
+// Default limits of the options for starting and stopping. A service that takes longer fails the check.
 const (
 	startWithin = 60 * time.Second
 	stopWithin  = 30 * time.Second
 )
 
-// Bounds of what is kept of a service's output: one line of its log, and the end
-// of what it writes to standard error.
+// Limits on stored service output: the length of one log line, and the end of standard error.
 const (
 	maxLogLine = 1 << 20
 	maxStderr  = 64 << 10
@@ -38,28 +36,27 @@ type line map[string]any
 
 func (l line) text(key string) string { s, _ := l[key].(string); return s }
 
-// child is the service as a process.
+// child is the process of the service.
 type child struct {
 	cmd        *exec.Cmd
-	api, admin string // base URLs; api is empty for a service without one
+	api, admin string // base URLs; api is empty for a service without an API
 
 	exited chan struct{}
-	err    error // of the exit; read it after exited is closed
+	err    error // of the exit; read it only after exited is closed
 
 	mu     sync.Mutex
 	lines  []line
-	rest   []string      // what was no JSON: panics, prints
-	stderr bytes.Buffer  // the last of it
+	rest   []string      // output that is not JSON: panics, prints
+	stderr bytes.Buffer  // the end of standard error
 	grown  chan struct{} // closed and replaced with each line
-	began  time.Time     // just before it was started
+	began  time.Time     // just before the start
 }
 
-// launch starts the binary and returns once it says where it listens and
-// /readyz answers 200. The addresses come from the service's own log, which tells
-// them from those of any other program.
+// launch starts the binary and returns when the service has logged its addresses and /readyz responds with
+// 200. The addresses come from the service's own log, so they cannot belong to another program.
 func launch(ctx context.Context, binary, dir string, env []string, within time.Duration) (*child, error) {
 	c := &child{exited: make(chan struct{}), grown: make(chan struct{})}
-	c.cmd = exec.Command(binary) //nolint:noctx // it is stopped by signals, in order
+	c.cmd = exec.Command(binary) //nolint:noctx // signals stop it
 	c.cmd.Dir, c.cmd.Env = dir, env
 	tie(c.cmd)
 	c.cmd.Stderr = lastOf{c}
@@ -97,7 +94,7 @@ func (c *child) waitStarted(ctx context.Context, within time.Duration) error {
 	}, c.alive)
 }
 
-// alive is nil while the process runs, else an error with its last words.
+// alive returns nil while the process runs, else an error with the end of its output.
 func (c *child) alive() error {
 	if c.running() {
 		return nil
@@ -105,13 +102,12 @@ func (c *child) alive() error {
 	return fmt.Errorf("the service ended with %s\n%s", c.state(), c.lastWords())
 }
 
-// dyingWithin is how long a process may take from the connection that it breaks
-// to its exit status. The kernel closes the one before it reports the other, and
-// a loaded machine takes its time in between.
+// dyingWithin is the maximum time between a broken connection and the exit status of the process. The kernel
+// closes the connection before it reports the exit, and a loaded machine delays that report.
 const dyingWithin = 5 * time.Second
 
-// reasonOf is why a request to the service failed: that the service has ended, or
-// is just ending where the connection broke, else the error itself.
+// reasonOf returns why a request to the service failed: the exit of the service if it has exited, or is about
+// to exit after a broken connection, else err.
 func (c *child) reasonOf(ctx context.Context, err error) error {
 	if brokeOff(err) {
 		timer := time.NewTimer(dyingWithin)
@@ -128,7 +124,7 @@ func (c *child) reasonOf(ctx context.Context, err error) error {
 	return err
 }
 
-// brokeOff says whether a connection ended before the whole answer was there.
+// brokeOff reports whether a connection ended before the complete response.
 func brokeOff(err error) bool {
 	_, network := errors.AsType[*net.OpError](err)
 	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
@@ -156,7 +152,7 @@ func (c *child) read(stdout io.Reader) {
 	for scanner.Scan() {
 		c.take(scanner.Bytes())
 	}
-	_, _ = io.Copy(io.Discard, stdout) // past a line that is too long
+	_, _ = io.Copy(io.Discard, stdout) // after a line that is too long
 	c.err = c.cmd.Wait()
 	close(c.exited)
 }
@@ -174,14 +170,14 @@ func (c *child) take(raw []byte) {
 	c.grown = make(chan struct{})
 }
 
-// log lists the lines so far.
+// log returns the lines so far.
 func (c *child) log() []line {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.lines)
 }
 
-// waitLine waits for a line that the function accepts.
+// waitLine waits for a line that accept returns true for.
 func (c *child) waitLine(ctx context.Context, what string, accept func(line) bool) (line, error) {
 	seen := 0
 	for {
@@ -204,10 +200,10 @@ func (c *child) waitLine(ctx context.Context, what string, accept func(line) boo
 	}
 }
 
-// keptWords is how much of what the service said last an error shows.
+// keptWords is the number of output lines that an error shows.
 const keptWords = 10
 
-// lastWords are the end of what the service wrote: problems, then what is no log.
+// lastWords returns the end of the service's output: problems, then text that is not a log line.
 func (c *child) lastWords() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -237,8 +233,7 @@ func (l lastOf) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// stop sends SIGTERM and waits. A service that does not end is killed, and that
-// is an error.
+// stop sends SIGTERM and waits. If the service does not exit in time, stop kills it and returns an error.
 func (c *child) stop(within time.Duration) error {
 	if !c.running() {
 		return c.alive()
@@ -260,7 +255,7 @@ func (c *child) stop(within time.Duration) error {
 	return nil
 }
 
-// kill ends the process at once. Ending one that has ended is no error.
+// kill stops the process immediately. It is not an error if the process has exited.
 func (c *child) kill() error {
 	if c.running() {
 		if err := c.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -271,11 +266,10 @@ func (c *child) kill() error {
 	return nil
 }
 
-// askEvery is how often a condition is looked at.
+// askEvery is the interval at which a condition is checked.
 const askEvery = 10 * time.Millisecond
 
-// until asks until the condition holds. give says what would make waiting
-// pointless; it may be nil.
+// until waits until the condition is true. give returns an error if waiting is pointless; it may be nil.
 func until(ctx context.Context, what string, holds func() bool, give func() error) error {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
@@ -297,7 +291,7 @@ func until(ctx context.Context, what string, holds func() bool, give func() erro
 	return nil
 }
 
-// statusOf asks an address; 0 when nobody answers.
+// statusOf returns the status of a response; 0 without a response.
 func statusOf(ctx context.Context, url string) int {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

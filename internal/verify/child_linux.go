@@ -5,9 +5,8 @@ import (
 	"syscall"
 )
 
-// tie makes the child die with this process, however it dies. The child leads a
-// group of its own, so that a Ctrl-C of the terminal reaches only us and we stop
-// it in order.
+// tie makes the kernel kill the child when this process dies. The child has a separate process group, so that
+// Ctrl-C in the terminal only reaches this process, which then stops the child.
 func tie(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }

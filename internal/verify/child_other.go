@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// tie keeps a Ctrl-C of the terminal from the child: we stop it in order. Where
-// this process is killed the child has to be ended by hand; only Linux offers more.
+// tie puts the child into a separate process group, so that Ctrl-C in the terminal only reaches this process.
+// If this process is killed, the child keeps running; only Linux can prevent that.
 func tie(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

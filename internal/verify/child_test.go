@@ -12,9 +12,8 @@ import (
 	"time"
 )
 
-// A connection that breaks before the exit status is there is no other verdict
-// than one that breaks after it.
-func TestABrokenConnectionWaitsForTheExitStatus(t *testing.T) {
+// The verdict must be the same whether a connection breaks before or after the exit status is known.
+func TestBrokenConnectionWaitsForTheExitStatus(t *testing.T) {
 	t.Parallel()
 	broken := &net.OpError{Op: "read", Err: errors.New("connection reset by peer")}
 	for _, err := range []error{broken, fmt.Errorf("no answer: %w", io.EOF), io.ErrUnexpectedEOF} {
@@ -26,8 +25,8 @@ func TestABrokenConnectionWaitsForTheExitStatus(t *testing.T) {
 	}
 }
 
-// An answer that is wrong is the verdict at once: the service that gave it runs.
-func TestAWrongAnswerWaitsForNothing(t *testing.T) {
+// An invalid response is an error immediately: the service still runs.
+func TestInvalidResponseFailsImmediately(t *testing.T) {
 	t.Parallel()
 	c := &child{cmd: exec.Command("runs"), exited: make(chan struct{})}
 	began := time.Now()

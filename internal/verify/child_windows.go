@@ -2,5 +2,5 @@ package verify
 
 import "os/exec"
 
-// tie has nothing to offer on Windows.
+// tie does nothing on Windows.
 func tie(*exec.Cmd) {}

@@ -18,11 +18,11 @@ import (
 	"github.com/observability-first/scaffold/internal/source/openapi"
 )
 
-// documentURL names the document to the schema compiler, which loads nothing.
+// documentURL is the name of the document in the schema compiler, which loads nothing.
 const documentURL = "urn:openapi"
 
-// contract sends each operation once, compares the response with its schema in the OpenAPI
-// document, and checks that values just outside of the documented bounds are rejected.
+// contract sends each operation once, compares the response with its schema in the OpenAPI document, and
+// checks that values just outside the documented bounds are rejected.
 func (s *session) contract(ctx context.Context) {
 	if len(s.document.Operations) == 0 {
 		return
@@ -45,15 +45,15 @@ func (s *session) contract(ctx context.Context) {
 		problems := c.excesses(ctx, op)
 		answered, err := c.answer(ctx, op, schemas)
 		if !answered && errors.Join(problems...) == nil {
-			continue // judgeRoute reports a route that no request succeeds on
+			continue // judgeRoute reports routes without a successful request
 		}
 		s.checks.Record(sectionTraffic, op.Key()+" matches the OpenAPI document", "the response matches its schema, and values outside the bounds are rejected",
 			errors.Join(append(problems, err)...))
 	}
 }
 
-// answer sends a valid request and compares the response with its schema. answered is false
-// when the request did not succeed.
+// answer sends a valid request and compares the response with its schema. answered is false if the request
+// did not succeed.
 func (c *caller) answer(ctx context.Context, op openapi.Operation, schemas *jsonschema.Compiler) (answered bool, err error) {
 	req, ok := c.request(context.WithoutCancel(ctx), op, well)
 	if !ok {
@@ -89,7 +89,7 @@ func matches(op openapi.Operation, status int, body []byte, schemas *jsonschema.
 	return nil
 }
 
-// excesses sends each value that is just outside of its bounds.
+// excesses sends each value that is just outside its bounds.
 func (c *caller) excesses(ctx context.Context, op openapi.Operation) []error {
 	var problems []error
 	for _, excess := range op.Excesses(c.count()) {
@@ -117,8 +117,8 @@ func (c *caller) excesses(ctx context.Context, op openapi.Operation) []error {
 	return problems
 }
 
-// names reports whether a response is about a field, such as query.limit. Problem details of the
-// runtime list it; others have its name somewhere.
+// names reports whether a response names a field, such as query.limit. Problem details of the runtime list
+// it; in other responses its name may be anywhere.
 func names(field string, body []byte) bool {
 	type located struct {
 		Location string `json:"location"`
@@ -133,8 +133,8 @@ func names(field string, body []byte) bool {
 	return json.Valid(body) && strings.Contains(strings.ToLower(string(body)), strings.ToLower(name))
 }
 
-// rejects wants a response that names the field. Services without the runtime library
-// may use 400 where it uses 422.
+// rejects checks that the response is a rejection that names the field. Services without the runtime library
+// may respond with status 400 instead of 422.
 func rejects(excess openapi.Excess, status int, body []byte) error {
 	isRejected := status == http.StatusUnprocessableEntity || status == http.StatusBadRequest
 	if !isRejected || !names(excess.Field, body) {

@@ -19,13 +19,13 @@ const thingsDocument = `{"openapi":"3.1.0","paths":{"/things":{"post":{
 	"requestBody":{"content":{"application/json":{"schema":{"type":"object","required":["name"],"properties":{"name":{"type":"string","maxLength":3}}}}}},
 	"responses":{"201":{"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{"id":{"type":"string"}}}}}}}}}}}`
 
-// things is a server that follows thingsDocument, apart from what a test changes.
+// things is a server that follows thingsDocument, except for what a test changes.
 type things struct {
 	status     int
 	body       string
-	most, size int // bounds that it enforces
+	most, size int // limits that it enforces
 	says       string
-	errors     string // of the problem details; none when empty
+	errors     string // in the problem details; none if empty
 }
 
 func (s things) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -51,7 +51,7 @@ func TestContractComparesTheServiceWithItsDocument(t *testing.T) {
 		change func(*things)
 		want   string
 	}{
-		"the document is right":                  {func(*things) {}, ""},
+		"the document is correct":                {func(*things) {}, ""},
 		"an undocumented member":                 {func(s *things) { s.body = `{"id":"7","colour":"red"}` }, "does not match its schema"},
 		"a member of another type":               {func(s *things) { s.body = `{"id":7}` }, "does not match its schema"},
 		"a response that is not JSON":            {func(s *things) { s.body = "<id>" }, "is not JSON"},
@@ -81,8 +81,8 @@ func TestContractComparesTheServiceWithItsDocument(t *testing.T) {
 	}
 }
 
-// Schemas of OpenAPI 3.0 have keywords that JSON Schema has not, such as nullable.
-func TestContractSaysThatItDoesNotCompareOldDocuments(t *testing.T) {
+// Schemas of OpenAPI 3.0 have keywords that JSON Schema does not have, such as nullable.
+func TestContractReportsUnsupportedOldDocuments(t *testing.T) {
 	t.Parallel()
 	document, err := openapi.Parse([]byte(strings.Replace(thingsDocument, "3.1.0", "3.0.3", 1)))
 	if err != nil {

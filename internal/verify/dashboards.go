@@ -14,17 +14,17 @@ import (
 	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
-// maxChoices is how many values of a variable a dashboard is tried with.
+// maxChoices is the maximum number of values that are used for a dashboard variable.
 const maxChoices = 10
 
-// dashboards asks every query of every dashboard, with its variables filled in.
+// dashboards runs every query of every dashboard, with values for its variables.
 func (s *session) dashboards(ctx context.Context) {
 	for _, b := range s.subject.Dashboards {
 		choices, problems := s.variables(ctx, b)
 		for _, p := range problems {
 			s.checks.Add(p)
 		}
-		s.foreignPanels(b)
+		s.skippedPanels(b)
 		for panel, target := range b.All() {
 			claim := fmt.Sprintf("panel %s, target %s", panel.Title, target.RefID)
 			until, _ := panel.EmptyUntil()
@@ -38,9 +38,8 @@ func (s *session) dashboards(ctx context.Context) {
 	}
 }
 
-// foreignPanels reports the panels of which not everything can be told from the
-// file: those of plugins, and those that only Grafana holds.
-func (s *session) foreignPanels(b dashboardfile.Dashboard) {
+// skippedPanels reports the panels that the file does not fully describe: plugin panels and library panels.
+func (s *session) skippedPanels(b dashboardfile.Dashboard) {
 	for _, p := range b.Panels {
 		one := report.Check{Section: sectionDashboards, Name: "panel " + p.Title, Status: report.Skipped, File: b.File, Line: p.Line}
 		switch {
@@ -55,8 +54,7 @@ func (s *session) foreignPanels(b dashboardfile.Dashboard) {
 	}
 }
 
-// coreTypes are the panels that come with Grafana 11 and 12, and those that it
-// still turns into others.
+// coreTypes returns the panel types of Grafana 11 and 12, and older types that it converts.
 func coreTypes() []string {
 	return []string{
 		"alertlist", "annolist", "barchart", "bargauge", "candlestick", "canvas", "dashlist", "datagrid", "debug", "flamegraph", "gauge",
@@ -72,13 +70,13 @@ type question struct {
 	emptyUntil string // declared by the dashboard
 }
 
-// ask checks one query, with each combination of choices that it depends on.
+// ask checks one query with each combination of variable values that it depends on.
 func (s *session) ask(ctx context.Context, b dashboardfile.Dashboard, q question, choices []choice) {
 	p := report.Check{Section: sectionDashboards, Name: q.claim, File: b.File, Line: q.target.Line}
 	if q.target.Hidden {
-		return // Grafana does not ask it either
+		return // Grafana does not run it either
 	}
-	if i := slices.IndexFunc(choices, func(c choice) bool { return c.foreign && c.in(q.target.Expr) }); i >= 0 {
+	if i := slices.IndexFunc(choices, func(c choice) bool { return c.skipped && c.in(q.target.Expr) }); i >= 0 {
 		p.Status, p.Detail = report.Skipped, fmt.Sprintf("it depends on $%s, whose values come from another store than Prometheus", choices[i].name)
 		s.checks.Add(p)
 		return
@@ -117,15 +115,15 @@ func (s *session) askMetrics(ctx context.Context, expr string, q question) (repo
 	return report.Passed, "empty until " + q.emptyUntil
 }
 
-// choice is one variable of a dashboard with the values that it offers.
+// choice is one variable of a dashboard with its values.
 type choice struct {
 	name    string
 	values  []string
-	all     bool // all of them together, as the dashboard opens
-	foreign bool // its values come from elsewhere
+	all     bool // the dashboard opens with all values selected
+	skipped bool // its values are not known here
 }
 
-// in says whether a query names the variable.
+// in reports whether a query uses the variable.
 func (c choice) in(expr string) bool {
 	names := false
 	_, _ = dashboardfile.Fill(expr, func(name, _ string) (string, bool) {
@@ -135,29 +133,28 @@ func (c choice) in(expr string) bool {
 	return names
 }
 
-// variables fills a dashboard's variables from what was seen.
+// variables returns a dashboard's variables with the values that the run has seen.
 func (s *session) variables(ctx context.Context, b dashboardfile.Dashboard) (choices []choice, problems []report.Check) {
 	for _, v := range b.Variables {
 		values, err := s.valuesOf(ctx, v, choices)
 		p := report.Check{Section: sectionDashboards, Name: "variable " + v.Name, File: b.File, Line: v.Line, Status: report.Passed, Detail: readable(values)}
-		foreign := foreignVariable(v)
+		reason := skippedVariable(v)
 		switch {
-		case foreign != "":
-			p.Status, p.Detail = report.Skipped, foreign
+		case reason != "":
+			p.Status, p.Detail = report.Skipped, reason
 		case err != nil:
 			p.Status, p.Detail = report.Failed, err.Error()
 		case len(values) == 0:
 			p.Status, p.Detail = report.Failed, "it has no values: "+v.Query
 		}
 		problems = append(problems, p)
-		choices = append(choices, choice{v.Name, values, v.IncludeAll || v.Multi, foreign != ""})
+		choices = append(choices, choice{v.Name, values, v.IncludeAll || v.Multi, reason != ""})
 	}
 	return choices, problems
 }
 
-// foreignVariable says why a variable is not filled in here although nothing is
-// wrong with it.
-func foreignVariable(v dashboardfile.Variable) string {
+// skippedVariable returns why a valid variable has no values in this run.
+func skippedVariable(v dashboardfile.Variable) string {
 	switch {
 	case v.Type == "adhoc" || v.Type == "groupby":
 		return "ad-hoc filters"
@@ -167,7 +164,7 @@ func foreignVariable(v dashboardfile.Variable) string {
 	return ""
 }
 
-// valuesOf lists what a variable offers, given those before it.
+// valuesOf returns the values of a variable, given the variables before it.
 func (s *session) valuesOf(ctx context.Context, v dashboardfile.Variable, before []choice) ([]string, error) {
 	switch v.Type {
 	case "datasource":
@@ -210,7 +207,7 @@ func (s *session) valuesOf(ctx context.Context, v dashboardfile.Variable, before
 	return out, err
 }
 
-// customValues reads "a, b, Text : c".
+// customValues parses "a, b, Text : c".
 func customValues(query string) []string {
 	var out []string
 	for part := range strings.SplitSeq(query, ",") {
@@ -222,8 +219,8 @@ func customValues(query string) []string {
 	return out
 }
 
-// first is the dashboard as it opens: all values of a variable that offers all, else
-// its first.
+// first returns the values with which the dashboard opens: all values of a variable that selects all, else
+// its first value.
 func first(choices []choice) map[string][]string {
 	out := map[string][]string{}
 	for _, c := range choices {
@@ -239,8 +236,8 @@ func first(choices []choice) map[string][]string {
 	return out
 }
 
-// fillings are the ways to fill a query: the dashboard as it opens, and one for each
-// further value of a variable that the query names and that takes one at a time.
+// fillings returns the variable values to run a query with: those with which the dashboard opens, and one set
+// for each other value of a single-value variable that the query uses.
 func fillings(expr string, choices []choice) []map[string][]string {
 	all := []map[string][]string{first(choices)}
 	for _, c := range choices {
@@ -256,13 +253,13 @@ func fillings(expr string, choices []choice) []map[string][]string {
 	return all
 }
 
-// filler gives variables their values: the dashboard's, and Grafana's own.
+// filler returns the values of the dashboard's variables and of Grafana's built-in variables.
 func (s *session) filler(fill map[string][]string) func(name, format string) (string, bool) {
 	interval := s.subject.ScrapeInterval
 	span := s.prober.to.Sub(s.prober.from)
 	return func(name, _ string) (string, bool) {
 		switch name {
-		case "__rate_interval": // four scrapes, as Grafana works it out
+		case "__rate_interval": // four scrape intervals, as in Grafana
 			return (4 * interval).String(), true
 		case "__interval", "__auto":
 			return interval.String(), true
@@ -284,7 +281,7 @@ func (s *session) filler(fill map[string][]string) func(name, format string) (st
 	}
 }
 
-// chosen says which values a query was asked with.
+// chosen describes the values that a query ran with.
 func chosen(expr string, fill map[string][]string, choices []choice) string {
 	var out []string
 	for _, c := range choices {

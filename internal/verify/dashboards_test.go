@@ -10,7 +10,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-// dashboardOf is a dashboard with these variables and panels.
+// dashboardOf returns a dashboard with the given variables and panels.
 func dashboardOf(t *testing.T, variables, panels string) dashboardfile.Dashboard {
 	t.Helper()
 	return parseDashboard(t, "shop.json", fmt.Sprintf(`{"uid":"shop","title":"Shop","schemaVersion":39,
@@ -18,7 +18,7 @@ func dashboardOf(t *testing.T, variables, panels string) dashboardfile.Dashboard
 		"panels":[%s]}`, variables, panels))
 }
 
-// dashboardSession runs the queries of a dashboard on the series of jobs.
+// dashboardSession returns a session with a dashboard and series of jobs.
 func dashboardSession(t *testing.T, b dashboardfile.Dashboard) *session {
 	t.Helper()
 	p := proberOf(t, jobs(), "mails_total")
@@ -32,18 +32,18 @@ func TestPanelsHaveData(t *testing.T) {
 		{"name":"trace","type":"query","datasource":{"type":"tempo"},"query":"label_values(x, y)"}`
 	const inPanel = ` (with job=depot)`
 	for name, tc := range map[string]struct{ description, target, want string }{
-		"data":                              {"", `"expr":"jobs_total"`, "passed: 3 series"},
-		"every value of a variable is run":  {"", `"expr":"jobs_total{job=\"$job\",result=\"failed\"} or up"`, `failed: no data: no series of jobs_total has all of jobs_total{job="depot",result="failed"}` + inPanel},
-		"the last of the values is counted": {"", `"expr":"jobs_total{job=\"$job\"}"`, "passed: 2 series"},
-		"built-in variables":                {"", `"expr":"rate(jobs_total{result=\"ok\"}[$__rate_interval]) + $__range_s + $__interval_ms"`, "passed: 1 series"},
-		"an undeclared variable":            {"", `"expr":"jobs_total{job=\"$jobb\"} + $other"`, "failed: $jobb, $other has no value; declare the variable on the dashboard"},
-		"no data":                           {"", `"expr":"job_total"`, `failed: no data: metric job_total does not exist; did you mean "jobs_total"?`},
-		"no data yet, as declared":          {"Empty until a job fails.", `"expr":"jobs_total > 5"`, "passed: empty until a job fails"},
-		"never data, whatever is declared":  {"Empty until a job fails.", `"expr":"job_total > 5"`, `failed: no data, and there never will be: metric job_total does not exist; did you mean "jobs_total"?`},
-		"a query that does not parse":       {"", `"expr":"sum("`, "parse error"},
-		"a variable of another store":       {"", `"expr":"jobs_total{trace=\"$trace\"}"`, "skipped: it depends on $trace, whose values come from another store than Prometheus"},
-		"a query of another store":          {"", `"query":"{}","datasource":{"type":"tempo"}`, "skipped: verify does not run tempo"},
-		"a hidden query":                    {"", `"expr":"job_total","hide":true`, ""},
+		"data":                             {"", `"expr":"jobs_total"`, "passed: 3 series"},
+		"every value of a variable is run": {"", `"expr":"jobs_total{job=\"$job\",result=\"failed\"} or up"`, `failed: no data: no series of jobs_total has all of jobs_total{job="depot",result="failed"}` + inPanel},
+		"the series of the last value are counted": {"", `"expr":"jobs_total{job=\"$job\"}"`, "passed: 2 series"},
+		"built-in variables":                       {"", `"expr":"rate(jobs_total{result=\"ok\"}[$__rate_interval]) + $__range_s + $__interval_ms"`, "passed: 1 series"},
+		"an undeclared variable":                   {"", `"expr":"jobs_total{job=\"$jobb\"} + $other"`, "failed: $jobb, $other has no value; declare the variable on the dashboard"},
+		"no data":                                  {"", `"expr":"job_total"`, `failed: no data: metric job_total does not exist; did you mean "jobs_total"?`},
+		"no data yet, as declared":                 {"Empty until a job fails.", `"expr":"jobs_total > 5"`, "passed: empty until a job fails"},
+		"never data, even if declared":             {"Empty until a job fails.", `"expr":"job_total > 5"`, `failed: no data, and there never will be: metric job_total does not exist; did you mean "jobs_total"?`},
+		"a query that does not parse":              {"", `"expr":"sum("`, "parse error"},
+		"a variable of another store":              {"", `"expr":"jobs_total{trace=\"$trace\"}"`, "skipped: it depends on $trace, whose values come from another store than Prometheus"},
+		"a query of another store":                 {"", `"query":"{}","datasource":{"type":"tempo"}`, "skipped: verify does not run tempo"},
+		"a hidden query":                           {"", `"expr":"job_total","hide":true`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +51,7 @@ func TestPanelsHaveData(t *testing.T) {
 			s := dashboardSession(t, b)
 			s.dashboards(t.Context())
 			all := checksOf(s)
-			got := strings.Join(all[min(3, len(all)):], "\n") // past the variables
+			got := strings.Join(all[min(3, len(all)):], "\n") // after the variables
 			want := "shop.json:5: panel Jobs, target A: " + tc.want
 			if tc.want == "" && got != "" || tc.want != "" && got != want && (tc.want != "parse error" || !strings.Contains(got, tc.want)) {
 				t.Errorf("got %q, want %q", got, want)
@@ -86,15 +86,15 @@ func TestVariablesOfferValues(t *testing.T) {
 		"the result of a query":       {`"type":"query","query":"query_result(count(jobs_total))"`, "passed: {} => 3 @[1699999995000]"},
 		"a list":                      {`"type":"custom","query":"a, b, Text : c"`, "passed: a, b, c"},
 		"a constant":                  {`"type":"constant","query":"shop, depot"`, "passed: shop"},
-		"a chosen text":               {`"type":"textbox","query":"shop","current":{"value":"depot"}`, "passed: depot"},
+		"a text box":                  {`"type":"textbox","query":"shop","current":{"value":"depot"}`, "passed: depot"},
 		"a data source":               {`"type":"datasource","query":"prometheus"`, "passed: prometheus"},
 		"a metric that is missing":    {`"type":"query","query":"label_values(job_total, result)"`, "failed: it has no values: label_values(job_total, result)"},
 		"a label that is missing":     {`"type":"query","query":"label_values(jobs_total, colour)"`, "failed: it has no values: label_values(jobs_total, colour)"},
 		"a variable that is missing":  {`"type":"query","query":"label_values(jobs_total{job=\"$jobb\"}, result)"`, `failed: $jobb is used in label_values(jobs_total{job="$jobb"}, result) before it has a value; declare it above`},
 		"another function":            {`"type":"query","query":"metrics(jobs)"`, `failed: query variable "metrics(jobs)" is not supported; use label_values(metric, label), custom or constant`},
 		"another type":                {`"type":"switch","query":"on"`, `failed: switch variable "on" is not supported; use label_values(metric, label), custom or constant`},
-		"filters of the reader":       {`"type":"adhoc"`, "skipped: ad-hoc filters"},
-		"groups of the reader":        {`"type":"groupby"`, "skipped: ad-hoc filters"},
+		"ad-hoc filters":              {`"type":"adhoc"`, "skipped: ad-hoc filters"},
+		"group by":                    {`"type":"groupby"`, "skipped: ad-hoc filters"},
 		"another store":               {`"type":"query","query":"label_values(x)","datasource":{"type":"loki"}`, "skipped: verify does not run loki"},
 		"a query that does not parse": {`"type":"query","query":"query_result(sum)"`, "failed: "},
 	} {
@@ -110,7 +110,7 @@ func TestVariablesOfferValues(t *testing.T) {
 	}
 }
 
-func TestPanelsThatTheFileDoesNotHoldAreReported(t *testing.T) {
+func TestPanelsOutsideTheFileAreReported(t *testing.T) {
 	t.Parallel()
 	s := dashboardSession(t, dashboardOf(t, "", `{"type":"timeseries","title":"Core"},
 		{"type":"grafana-worldmap-panel","title":"Map"},
@@ -122,7 +122,7 @@ func TestPanelsThatTheFileDoesNotHoldAreReported(t *testing.T) {
 	)
 }
 
-func TestFillingsAreTheChoicesThatAQueryDependsOn(t *testing.T) {
+func TestFillingsAreTheValuesThatAQueryDependsOn(t *testing.T) {
 	t.Parallel()
 	var many []string
 	for i := range maxChoices + 5 {
@@ -136,7 +136,7 @@ func TestFillingsAreTheChoicesThatAQueryDependsOn(t *testing.T) {
 		"up":                       1,
 		"up{job='$job'}":           2,
 		"up{job='$job_other'}":     1,
-		"up{route=~'$route'}":      1, // all of them together
+		"up{route=~'$route'}":      1, // all values together
 		"up{one='$one'} + $none":   1,
 		"up{m='$many'}":            maxChoices,
 		"up{m='${many}',j='$job'}": maxChoices + 1,

@@ -13,18 +13,18 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// How long the database is away on the stretched clock: the fast page and the
-// ticket about the dependency need less.
+// Simulated time of the outage and of the recovery. The fast page and the ticket about the dependency need
+// less.
 const (
 	awayFor   = 30 * time.Minute
 	backFor   = 10 * time.Minute
-	recoverIn = 15 * time.Second // real time for the service to come back
+	recoverIn = 15 * time.Second // real time in which the service must recover
 )
 
-// dependency takes the database away under load and looks at who is told.
+// dependency stops the database under load and checks which alerts fire.
 func (s *session) dependency(ctx context.Context) error {
 	if s.store == nil {
-		return nil // there is none to take away, and no alert or panel about it
+		return nil // there is no database to stop, and no alert or panel about it
 	}
 	driving, stop := context.WithCancel(ctx)
 	defer stop()
@@ -62,8 +62,7 @@ func (s *session) judgeReadiness(ctx context.Context) {
 	s.checks.Record(sectionDependency, "the service stays ready while the database is stopped", "/readyz responds with 200", problem)
 }
 
-// judgeTold checks that somebody is woken, that a ticket and a panel name the
-// database, and that the wakening came in time.
+// judgeTold checks that an alert pages in time, and that a ticket and a panel name the database.
 func (s *session) judgeTold(ctx context.Context, from time.Time) {
 	page, ok := s.firstSince(from, func(f rulesim.Firing) bool {
 		return strings.HasSuffix(f.Alert, "ErrorBudgetBurn") && f.Labels.Get(slo.LabelLong) == "1h"
@@ -93,7 +92,7 @@ func (s *session) firstSince(from time.Time, accept func(rulesim.Firing) bool) (
 	return rulesim.Firing{}, false
 }
 
-// panelOnChecks asks the panels that draw health checks what they show now.
+// panelOnChecks returns a panel that shows a failing health check, and its value.
 func (s *session) panelOnChecks(ctx context.Context) (panel, value string, err error) {
 	s.prober.to = s.watch.time()
 	for _, b := range s.subject.Dashboards {
@@ -117,8 +116,8 @@ func (s *session) panelOnChecks(ctx context.Context) (panel, value string, err e
 	return "", "", errors.New("no panel shows the failing check")
 }
 
-// startTime is when the service says that it was started, in seconds since the
-// epoch.
+// startTime returns when the service process was started, in seconds since the epoch, according to its
+// metrics.
 func (s *session) startTime(ctx context.Context) (float64, error) {
 	v, err := s.watch.query(ctx, "max("+semconv.ProcessStartTime+")")
 	switch {
@@ -130,7 +129,7 @@ func (s *session) startTime(ctx context.Context) (float64, error) {
 	return v[0].F, nil
 }
 
-// judgeRecovery checks that the service is well again by itself.
+// judgeRecovery checks that the service recovers without a restart.
 func (s *session) judgeRecovery(ctx context.Context, before float64) error {
 	waiting, cancel := context.WithTimeout(ctx, recoverIn)
 	defer cancel()
@@ -156,7 +155,7 @@ func (s *session) judgeRecovery(ctx context.Context, before float64) error {
 	return nil
 }
 
-// lately counts requests that ended well and badly so far.
+// lately returns how many requests have succeeded and failed so far.
 func (s *session) lately(ctx context.Context) (good, bad float64) {
 	for outcome, into := range map[string]*float64{semconv.OutcomeSuccess: &good, semconv.OutcomeServerError: &bad} {
 		v, err := s.watch.query(ctx, fmt.Sprintf("sum(%s{%s=%q})", semconv.HTTPServerRequests, semconv.LabelOutcome, outcome))

@@ -16,7 +16,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-func TestAServiceWithoutADatabaseHasNoChecks(t *testing.T) {
+func TestServiceWithoutADatabaseHasNoChecks(t *testing.T) {
 	t.Parallel()
 	s := &session{}
 	if err := s.dependency(t.Context()); err != nil {
@@ -25,7 +25,7 @@ func TestAServiceWithoutADatabaseHasNoChecks(t *testing.T) {
 	wantChecks(t, s)
 }
 
-func TestReadinessStaysWithoutTheDatabase(t *testing.T) {
+func TestServiceStaysReadyWithoutTheDatabase(t *testing.T) {
 	t.Parallel()
 	const claim = "the service stays ready while the database is stopped: "
 	for status, want := range map[int]string{
@@ -55,7 +55,7 @@ func checksDashboard(t *testing.T, expr string) dashboardfile.Dashboard {
 		{"type":"stat","title":"Failing checks","targets":[{"expr":%q}]}`, expr))
 }
 
-func TestAnOutageOfTheDatabaseIsAlerted(t *testing.T) {
+func TestDatabaseOutageFiresAlerts(t *testing.T) {
 	t.Parallel()
 	const page, ticket, panel = "an outage of the database pages: ", "a ticket names the database: ", "a panel names the database: "
 	const expr = `runtime_health_check_up{job="$job"} == bool 0`
@@ -73,7 +73,7 @@ func TestAnOutageOfTheDatabaseIsAlerted(t *testing.T) {
 		"none of them":          {nil, 1, expr, []string{unpaged, unnamed, unshown}},
 		"another window":        {[]rulesim.Firing{firing("ThingsErrorBudgetBurn", time.Minute, slo.LabelLong, "3d"), fails}, 0, expr, []string{unpaged, named, shown}},
 		"another alert":         {[]rulesim.Firing{firing("ThingsSlow", time.Minute, slo.LabelLong, "1h"), fails}, 0, expr, []string{unpaged, named, shown}},
-		"alerts of before":      {[]rulesim.Firing{firing("ThingsErrorBudgetBurn", -time.Minute, slo.LabelLong, "1h"), firing("CheckFails", 0, "check", "database")}, 0, expr, []string{unpaged, unnamed, shown}},
+		"earlier alerts":        {[]rulesim.Firing{firing("ThingsErrorBudgetBurn", -time.Minute, slo.LabelLong, "1h"), firing("CheckFails", 0, "check", "database")}, 0, expr, []string{unpaged, unnamed, shown}},
 		"a panel without check": {[]rulesim.Firing{burns, fails}, 0, `count(runtime_health_check_up == 0)`, []string{paged, named, unshown}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestAnOutageOfTheDatabaseIsAlerted(t *testing.T) {
 	}
 }
 
-func TestAPanelWhoseQueryFailsIsReported(t *testing.T) {
+func TestPanelWithAFailingQueryIsReported(t *testing.T) {
 	t.Parallel()
 	s := dashboardSession(t, checksDashboard(t, "sum(runtime_health_check_up"))
 	if _, _, err := s.panelOnChecks(t.Context()); err == nil || !strings.Contains(err.Error(), "parse error") {
@@ -97,7 +97,7 @@ func TestAPanelWhoseQueryFailsIsReported(t *testing.T) {
 	}
 }
 
-func TestTheStartTimeIsThatOfTheProcess(t *testing.T) {
+func TestStartTimeIsThatOfTheProcess(t *testing.T) {
 	t.Parallel()
 	s := &session{child: &child{admin: "http://service"}, watch: watchOf(t, map[string]float64{`process_start_time_seconds{instance="a"}`: 17})}
 	if got, err := s.startTime(t.Context()); err != nil || got != 17 {
@@ -110,7 +110,7 @@ func TestTheStartTimeIsThatOfTheProcess(t *testing.T) {
 	}
 }
 
-func TestRequestsAreCountedByTheirOutcome(t *testing.T) {
+func TestRequestsAreCountedByOutcome(t *testing.T) {
 	t.Parallel()
 	s := &session{watch: watchOf(t, map[string]float64{
 		`http_server_requests_total{http_route="/a",outcome="success"}`: 3, `http_server_requests_total{http_route="/b",outcome="success"}`: 4,

@@ -1,23 +1,20 @@
-// Package verify runs a service and checks that what was generated for it is true:
-// every panel has data, every alert fires and resolves when it should, every link
-// leads somewhere, and nothing else happens.
+// Package verify runs a service and checks what was generated for it: every panel has data, every alert fires
+// and resolves when it should, and every link has an existing target.
 //
-// [Run] builds the real binary, starts it with its stores on free ports of this
-// machine, drives every route with requests made up from the service's own OpenAPI
-// document and from verify.http, and watches it the way Prometheus would. What it
-// sees becomes a [report.Report].
+// [Run] builds the real binary, starts it with its stores on free ports of this machine, sends requests to
+// every route, and scrapes it like Prometheus. The requests are generated from the service's OpenAPI document
+// and from verify.http. The result is a [report.Report].
 //
 // # Stretched time
 //
-// Rules look back over hours, and nobody waits for hours. The watch scrapes the
-// service many times a second and writes each scrape down one scrape interval
-// after the one before: a second of the run is some ten minutes in the store.
-// Counters, histograms and exemplars are the service's own; only the clock is not.
-// Rates are therefore smaller than what was driven, and ratios, quantiles and
-// names, which is what dashboards and alerts are about, are what they are.
+// Rules look back over hours. To avoid waiting for hours, the watch scrapes the service many times per second
+// and stores each scrape one scrape interval after the one before: one second of the run is about ten minutes
+// in the store. Counters, histograms and exemplars are those of the service; only the clock differs. Rates
+// are therefore smaller than the real request rate. Ratios, quantiles and names, which dashboards and alerts
+// use, are correct.
 //
-// # Faults
+// # Fault injection
 //
-// The binary is built with a tag that compiles a fault switch into the runtime's
-// server. A build without the tag has no such code.
+// The binary is built with a tag that compiles fault injection into the runtime's server. A build without the
+// tag does not have this code.
 package verify

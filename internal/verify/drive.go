@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	// maxIdle is how many connections are kept: one for each caller.
+	// maxIdle is the maximum number of idle connections: one for each caller.
 	maxIdle = 16
-	// answerWithin bounds one request; the service's own deadline comes first.
+	// answerWithin limits one request; the service's own deadline is shorter.
 	answerWithin = 40 * time.Second
 	maxAnswer    = 1 << 20
 )
@@ -32,37 +32,37 @@ const (
 type manner string
 
 const (
-	well    manner = ""      // as the document says
-	wrongly manner = "wrong" // with a client error, because the request is wrong
-	failing manner = "error" // with a server error, by the fault switch
-	shedded manner = "shed"  // refused, by the fault switch
-	slowly  manner = "delay" // well, and too late for the latency objective
-	busily  manner = "cpu"   // well, with enough CPU time to be in a CPU profile
+	well    manner = ""      // as documented
+	wrongly manner = "wrong" // with a client error, because the request is invalid
+	failing manner = "error" // with a server error, by fault injection
+	shedded manner = "shed"  // rejected, by fault injection
+	slowly  manner = "delay" // successfully, but too late for the latency objective
+	busily  manner = "cpu"   // successfully, with enough CPU time for a CPU profile
 )
 
-// succeeds says whether the request should end well.
+// succeeds reports whether the request should succeed.
 func (m manner) succeeds() bool { return m == well || m == slowly || m == busily }
 
-// busyFor is three samples of a CPU profile, which takes 100 a second.
+// busyFor is the time of three samples of a CPU profile, which takes 100 per second.
 const busyFor = 30 * time.Millisecond
 
-// faultHeader is what the server of a build with the fault switch obeys.
+// faultHeader selects the fault that a build with fault injection injects.
 const faultHeader = "Scaffold-Fault"
 
 // driver sends requests to the service.
 type driver struct {
 	base   string
 	doc    openapi.Document
-	routes []string      // that the service declares, as "GET /v1/orders"
-	file   httpfile.File // the user's own requests
+	routes []string      // declared by the service, such as "GET /v1/orders"
+	file   httpfile.File // the user's requests
 	slow   time.Duration
 	client *http.Client
-	waited atomic.Int64 // nanoseconds from a request to the end of its response, of all requests
+	waited atomic.Int64 // nanoseconds from a request to the end of its response, summed over all requests
 
 	mu       sync.Mutex
 	sent     int
-	problems map[string]string // the last unexpected answer, by route
-	wrong    map[string]bool   // routes that a wrong request could be made up for
+	problems map[string]string // the last unexpected response, by route
+	wrong    map[string]bool   // routes for which an invalid request can be generated
 }
 
 func newDriver(base string, doc openapi.Document, routes []string, file httpfile.File, slow time.Duration) *driver {
@@ -76,14 +76,13 @@ func newDriver(base string, doc openapi.Document, routes []string, file httpfile
 	}
 }
 
-// mix is who calls at the same time: one caller for each manner, with a pause
-// between two requests.
+// mix is a set of parallel callers: one for each manner, with a pause between two requests.
 type mix struct {
 	manners []manner
 	think   time.Duration
 }
 
-// drive lets callers go through every operation until the context ends.
+// drive sends requests to every operation until the context ends.
 func (d *driver) drive(ctx context.Context, m mix) {
 	var wg sync.WaitGroup
 	for _, how := range m.manners {
@@ -101,7 +100,7 @@ func (d *driver) drive(ctx context.Context, m mix) {
 	wg.Wait()
 }
 
-// count numbers requests, so that no two make up the same text.
+// count numbers requests, so that generated texts are unique.
 func (d *driver) count() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -121,8 +120,8 @@ func (d *driver) canBeWrong(route string) {
 	d.wrong[route] = true
 }
 
-// order is the life of things: made before they are read and changed, children
-// before their parents are taken away.
+// order returns the operations in an order in which they can succeed: resources are created before they are
+// read and changed, and children are deleted before their parents.
 func (d *driver) order() []openapi.Operation {
 	out := slices.Clone(d.doc.Operations)
 	for _, route := range d.routes {
@@ -147,17 +146,17 @@ func (d *driver) order() []openapi.Operation {
 	return out
 }
 
-// member is one thing that a caller has made.
+// member is a resource that a caller has created.
 type member struct{ id, etag string }
 
-// caller goes through the operations on its own.
+// caller sends requests to the operations, independently of other callers.
 type caller struct {
 	*driver
 	members map[string]member // by the path of their collection
 }
 
-// round goes through every operation once. What is made and taken away has to
-// be, or nothing else could be asked: those calls are made well, too.
+// round calls every operation once. Operations that create or delete are also sent successfully, because
+// other requests depend on them.
 func (c *caller) round(ctx context.Context, how manner, think time.Duration) {
 	for _, op := range c.order() {
 		if ctx.Err() != nil {
@@ -171,8 +170,8 @@ func (c *caller) round(ctx context.Context, how manner, think time.Duration) {
 	}
 }
 
-// call sends one operation. Requests are not cut off at the end of the drive: a
-// caller that leaves is a client error of its own.
+// call sends one operation. Requests are not cancelled at the end of the drive: the service would count that
+// as a client error.
 func (c *caller) call(ctx context.Context, op openapi.Operation, how manner) {
 	req, ok := c.request(context.WithoutCancel(ctx), op, how)
 	if !ok {
@@ -203,7 +202,7 @@ func (d *driver) send(req *http.Request) (status int, header http.Header, body [
 	return res.StatusCode, res.Header, body, err
 }
 
-// request makes a request up. ok is false when there is none in this manner.
+// request generates a request. ok is false if there is none for the manner.
 func (c *caller) request(ctx context.Context, op openapi.Operation, how manner) (req *http.Request, ok bool) {
 	n := c.count()
 	p := draft{path: op.Path, query: url.Values{}, header: http.Header{}}
@@ -236,7 +235,7 @@ func (c *caller) request(ctx context.Context, op openapi.Operation, how manner) 
 	return req, true
 }
 
-// ask tells the fault switch how the request should end.
+// ask sets the header that requests the fault of the manner.
 func (d *driver) ask(req *http.Request, how manner) {
 	switch how {
 	case failing, shedded:
@@ -248,7 +247,7 @@ func (d *driver) ask(req *http.Request, how manner) {
 	}
 }
 
-// draft is a request that is being made up.
+// draft is a request that is being generated.
 type draft struct {
 	path   string
 	query  url.Values
@@ -256,8 +255,8 @@ type draft struct {
 	body   []byte
 }
 
-// fill gives a parameter its value: what was made for a path, a version that is
-// current for If-Match, and what the schema says where one is needed.
+// fill sets a parameter: the id of a created resource in a path, its current version in If-Match, and a value
+// from the schema if the parameter is required.
 func (c *caller) fill(p *draft, op openapi.Operation, param openapi.Param, n int) {
 	switch {
 	case param.In == "path":
@@ -273,8 +272,7 @@ func (c *caller) fill(p *draft, op openapi.Operation, param openapi.Param, n int
 	}
 }
 
-// idOf is the id of the last member made of the collection that the parameter
-// stands below.
+// idOf returns the id of the last resource created in the parameter's collection.
 func (c *caller) idOf(op openapi.Operation, param openapi.Param, n int) string {
 	upTo := op.Path[:strings.Index(op.Path, "{"+param.Name+"}")+len(param.Name)+2]
 	if collection, _, ok := openapi.Collection(upTo); ok && c.members[collection].id != "" {
@@ -283,7 +281,7 @@ func (c *caller) idOf(op openapi.Operation, param openapi.Param, n int) string {
 	return op.Value(param, n)
 }
 
-// spoil makes one part of a request wrong, the body first.
+// spoil makes one part of a request invalid, preferably the body.
 func (p *draft) spoil(op openapi.Operation) bool {
 	if body, ok := op.WrongBody(); ok {
 		p.body = body
@@ -309,7 +307,7 @@ func (p *draft) spoil(op openapi.Operation) bool {
 	return false
 }
 
-// remember keeps what an answer says about a member.
+// remember stores the id and version that a response contains.
 func (c *caller) remember(op openapi.Operation, header http.Header, body []byte) {
 	collection, param, ok := openapi.Collection(op.Path)
 	switch {
@@ -327,7 +325,7 @@ func (c *caller) remember(op openapi.Operation, header http.Header, body []byte)
 	}
 }
 
-// paramBelow is the parameter that names members of a collection.
+// paramBelow returns the path parameter for the members of a collection.
 func (c *caller) paramBelow(collection string) string {
 	for _, op := range c.doc.Operations {
 		if of, param, ok := openapi.Collection(op.Path); ok && of == collection {
@@ -337,8 +335,7 @@ func (c *caller) paramBelow(collection string) string {
 	return "id"
 }
 
-// idIn finds the id of what was made: the end of Location, or a field of the
-// answer.
+// idIn returns the id of a created resource: the end of Location, or a field of the response.
 func idIn(header http.Header, body []byte, param string) string {
 	if location, err := url.Parse(header.Get("Location")); err == nil && location.Path != "" {
 		return path.Base(location.Path)
@@ -373,5 +370,5 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// errNoRoutes is a service that serves nothing.
+// errNoRoutes means that the service serves nothing.
 var errNoRoutes = errors.New("the service declares no route to send requests to")

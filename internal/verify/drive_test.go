@@ -48,7 +48,7 @@ func (c *caller) find(t *testing.T, method, path string) openapi.Operation {
 	return op
 }
 
-func TestThingsAreMadeBeforeTheyAreReadAndDeleted(t *testing.T) {
+func TestResourcesAreCreatedBeforeTheyAreReadAndDeleted(t *testing.T) {
 	t.Parallel()
 	c := ordersCaller(t, "", "GET /undescribed", "POST /undescribed", "GET /undescribed/{id}", "GET /orders")
 	var got []string
@@ -80,21 +80,21 @@ func TestRequestsFollowTheDocument(t *testing.T) {
 		method, path string
 		how          manner
 		members      map[string]member
-		want         []string // parts
+		want         []string // substrings
 	}{
-		"a body":                         {"POST", "/orders", well, nil, []string{"POST /orders {", `"name":`, "Idempotency-Key=", "Content-Type=application/json"}},
-		"a required query":               {"GET", "/orders", well, nil, []string{"GET /orders?limit="}},
-		"the id of what was made":        {"PUT", "/orders/{order_id}", well, map[string]member{"/orders": {"a b/c", ""}}, []string{"PUT /orders/a%20b%2Fc ", "X-Tenant=a-1"}},
-		"the version of what was made":   {"PUT", "/orders/{order_id}", well, map[string]member{"/orders": {"7", `"v1"`}}, []string{`PUT /orders/7 `, `If-Match="v1"`}},
-		"the parent of what is made":     {"POST", "/orders/{order_id}/items", well, map[string]member{"/orders": {"7", ""}}, []string{"POST /orders/7/items"}},
-		"a wrong body":                   {"POST", "/orders", wrongly, nil, []string{"POST /orders"}},
-		"a wrong query":                  {"GET", "/orders", wrongly, nil, []string{"GET /orders?limit="}},
-		"a wrong path":                   {"GET", "/numbers/{n}", wrongly, nil, []string{"GET /numbers/"}},
-		"a request that cannot be wrong": {"DELETE", "/orders/{order_id}", wrongly, nil, nil},
-		"an injected error":              {"DELETE", "/orders/{order_id}", failing, map[string]member{"/orders": {"7", ""}}, []string{"DELETE /orders/7", "Scaffold-Fault=error"}},
-		"an injected rejection":          {"DELETE", "/orders/{order_id}", shedded, map[string]member{"/orders": {"7", ""}}, []string{"DELETE /orders/7", "Scaffold-Fault=shed"}},
-		"an injected delay":              {"DELETE", "/orders/{order_id}", slowly, map[string]member{"/orders": {"7", ""}}, []string{"DELETE /orders/7", "Scaffold-Fault=delay=300ms"}},
-		"an injected load":               {"DELETE", "/orders/{order_id}", busily, map[string]member{"/orders": {"7", ""}}, []string{"DELETE /orders/7", "Scaffold-Fault=cpu=30ms"}},
+		"a body":                            {"POST", "/orders", well, nil, []string{"POST /orders {", `"name":`, "Idempotency-Key=", "Content-Type=application/json"}},
+		"a required query":                  {"GET", "/orders", well, nil, []string{"GET /orders?limit="}},
+		"the id of a created resource":      {"PUT", "/orders/{order_id}", well, map[string]member{"/orders": {"a b/c", ""}}, []string{"PUT /orders/a%20b%2Fc ", "X-Tenant=a-1"}},
+		"the version of a created resource": {"PUT", "/orders/{order_id}", well, map[string]member{"/orders": {"7", `"v1"`}}, []string{`PUT /orders/7 `, `If-Match="v1"`}},
+		"the parent of a created resource":  {"POST", "/orders/{order_id}/items", well, map[string]member{"/orders": {"7", ""}}, []string{"POST /orders/7/items"}},
+		"an invalid body":                   {"POST", "/orders", wrongly, nil, []string{"POST /orders"}},
+		"an invalid query":                  {"GET", "/orders", wrongly, nil, []string{"GET /orders?limit="}},
+		"an invalid path":                   {"GET", "/numbers/{n}", wrongly, nil, []string{"GET /numbers/"}},
+		"a request that cannot be invalid":  {"DELETE", "/orders/{order_id}", wrongly, nil, nil},
+		"an injected error":                 {"DELETE", "/orders/{order_id}", failing, map[string]member{"/orders": {"7", ""}}, []string{"DELETE /orders/7", "Scaffold-Fault=error"}},
+		"an injected rejection":             {"DELETE", "/orders/{order_id}", shedded, map[string]member{"/orders": {"7", ""}}, []string{"DELETE /orders/7", "Scaffold-Fault=shed"}},
+		"an injected delay":                 {"DELETE", "/orders/{order_id}", slowly, map[string]member{"/orders": {"7", ""}}, []string{"DELETE /orders/7", "Scaffold-Fault=delay=300ms"}},
+		"an injected load":                  {"DELETE", "/orders/{order_id}", busily, map[string]member{"/orders": {"7", ""}}, []string{"DELETE /orders/7", "Scaffold-Fault=cpu=30ms"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +127,7 @@ func TestRequestsFollowTheDocument(t *testing.T) {
 	}
 }
 
-func TestAnIdOrAVersionIsNotMadeUp(t *testing.T) {
+func TestIDsAndVersionsAreNotGenerated(t *testing.T) {
 	t.Parallel()
 	c := ordersCaller(t, "http://service")
 	req, ok := c.request(t.Context(), c.find(t, "PUT", "/orders/{order_id}"), well)
@@ -136,7 +136,7 @@ func TestAnIdOrAVersionIsNotMadeUp(t *testing.T) {
 	}
 }
 
-func TestUnexpectedResponsesAreNoted(t *testing.T) {
+func TestUnexpectedResponsesAreReported(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		how    manner
@@ -156,7 +156,7 @@ func TestUnexpectedResponsesAreNoted(t *testing.T) {
 	}
 }
 
-// A service measures until its handler returns, and so must its clients.
+// A service measures until its handler returns, so clients must wait as long.
 func TestClientsWaitForTheEndOfAResponse(t *testing.T) {
 	t.Parallel()
 	server := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
@@ -172,7 +172,7 @@ func TestClientsWaitForTheEndOfAResponse(t *testing.T) {
 	}
 }
 
-func TestAServiceThatDoesNotRespondIsNoted(t *testing.T) {
+func TestServiceThatDoesNotRespondIsReported(t *testing.T) {
 	t.Parallel()
 	server := newRecorder(t, responds(http.StatusOK, ""))
 	server.Close()
@@ -187,7 +187,7 @@ func TestAServiceThatDoesNotRespondIsNoted(t *testing.T) {
 	}
 }
 
-func TestResponsesAreRememberedAsMembers(t *testing.T) {
+func TestCreatedResourcesAreRemembered(t *testing.T) {
 	t.Parallel()
 	etag := http.Header{"Etag": {"v2"}}
 	for name, tc := range map[string]struct {
@@ -196,15 +196,15 @@ func TestResponsesAreRememberedAsMembers(t *testing.T) {
 		body         string
 		want         member
 	}{
-		"what was made, by its location":  {"POST", "/orders", http.Header{"Location": {"http://service/orders/8"}, "Etag": {"v1"}}, `{"id":"9"}`, member{"8", "v1"}},
-		"what was made, by its parameter": {"POST", "/orders", nil, `{"id":"9","order_id":"8"}`, member{"8", ""}},
-		"what was made, by its id":        {"POST", "/orders", nil, `{"id":9}`, member{"9", ""}},
-		"a response without an id":        {"POST", "/orders", nil, `{"size":9}`, member{"7", "v0"}},
-		"a response that is not JSON":     {"POST", "/orders", nil, `created`, member{"7", "v0"}},
-		"a new version":                   {"PUT", "/orders/{order_id}", etag, "", member{"7", "v2"}},
-		"no version":                      {"PUT", "/orders/{order_id}", nil, "", member{"7", "v0"}},
-		"the version of another thing":    {"GET", "/orders", etag, "", member{"7", "v0"}},
-		"what was deleted":                {"DELETE", "/orders/{order_id}", nil, "", member{}},
+		"a created resource, by its location":  {"POST", "/orders", http.Header{"Location": {"http://service/orders/8"}, "Etag": {"v1"}}, `{"id":"9"}`, member{"8", "v1"}},
+		"a created resource, by its parameter": {"POST", "/orders", nil, `{"id":"9","order_id":"8"}`, member{"8", ""}},
+		"a created resource, by its id":        {"POST", "/orders", nil, `{"id":9}`, member{"9", ""}},
+		"a response without an id":             {"POST", "/orders", nil, `{"size":9}`, member{"7", "v0"}},
+		"a response that is not JSON":          {"POST", "/orders", nil, `created`, member{"7", "v0"}},
+		"a new version":                        {"PUT", "/orders/{order_id}", etag, "", member{"7", "v2"}},
+		"no version":                           {"PUT", "/orders/{order_id}", nil, "", member{"7", "v0"}},
+		"the version of a collection":          {"GET", "/orders", etag, "", member{"7", "v0"}},
+		"a deleted resource":                   {"DELETE", "/orders/{order_id}", nil, "", member{}},
 	} {
 		c := ordersCaller(t, "")
 		c.members["/orders"] = member{"7", "v0"}
@@ -222,10 +222,10 @@ func TestResponsesAreRememberedAsMembers(t *testing.T) {
 	}
 }
 
-// What is made and deleted has to be, or nothing else could be called.
-func TestARoundCallsEveryOperation(t *testing.T) {
+// Requests that create or delete resources must succeed, because others depend on them.
+func TestRoundCallsEveryOperation(t *testing.T) {
 	t.Parallel()
-	const everything, twice = 6, 3 // operations; posts and deletes are also sent well
+	const everything, twice = 6, 3 // operations; posts and deletes are also sent successfully
 	for how, want := range map[manner]struct{ plain, faults int }{
 		well: {everything, 0}, failing: {twice, everything}, shedded: {twice, everything}, slowly: {0, everything},
 	} {
@@ -243,7 +243,7 @@ func TestARoundCallsEveryOperation(t *testing.T) {
 	}
 }
 
-func TestARoundEndsWithItsContext(t *testing.T) {
+func TestRoundEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	server := newRecorder(t, responds(http.StatusOK, "{}"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -256,7 +256,7 @@ func TestARoundEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A caller that leaves would be a client error: a request that has begun is not cut off.
+// Requests in flight are not cancelled: the service would count a client error.
 func TestDrivingEndsAfterTheRequestInFlight(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -284,7 +284,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-func TestTheFirstLineOfAResponseIsShort(t *testing.T) {
+func TestFirstLineOfAResponseIsShort(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 201)
 	for body, want := range map[string]string{"": "", "\n\na\nb": "a", long: long[:200] + "…", long[:200]: long[:200]} {
@@ -294,7 +294,7 @@ func TestTheFirstLineOfAResponseIsShort(t *testing.T) {
 	}
 }
 
-func TestNoTwoRequestsAreMadeUpTheSame(t *testing.T) {
+func TestGeneratedRequestsAreUnique(t *testing.T) {
 	t.Parallel()
 	c := ordersCaller(t, "http://service")
 	seen := map[string]bool{}

@@ -9,9 +9,8 @@ import (
 	"testing"
 )
 
-// The fault switch is in the binary of a check and in no other, and nothing that a
-// service is built with for production mentions its tag.
-func TestProductionHasNoFaultSwitch(t *testing.T) {
+// Only the binary of a check has fault injection, and no production build mentions its tag.
+func TestProductionBuildHasNoFaultInjection(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds a service")

@@ -15,9 +15,8 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-// links checks that every link of dashboards, alerts and runbooks leads to something
-// that exists: a dashboard of the service with the variables that it is given, or a
-// runbook that was written.
+// links checks that every link of dashboards, alerts and runbooks has an existing target: a dashboard of the
+// service with the variables that the link sets, or a runbook.
 func (s *session) links(ctx context.Context) error {
 	for _, b := range s.subject.Dashboards {
 		for _, l := range b.Links {
@@ -42,10 +41,10 @@ func (s *session) links(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// link judges the address of a link on a dashboard.
+// link checks the address of a link on a dashboard.
 func (s *session) link(file string, line int, claim, address string, b dashboardfile.Dashboard) {
 	if address == "" {
-		return // a list of dashboards by their tags
+		return // a list of dashboards by tag
 	}
 	p := report.Check{Section: sectionLinks, Name: claim, File: file, Line: line, Status: report.Passed}
 	filled, unknown := dashboardfile.Fill(address, s.linkFiller(b))
@@ -60,7 +59,7 @@ func (s *session) link(file string, line int, claim, address string, b dashboard
 	s.checks.Add(p)
 }
 
-// linkFiller knows what Grafana puts into links beside the dashboard's variables.
+// linkFiller returns the values that Grafana inserts into links, including the dashboard's variables.
 func (s *session) linkFiller(b dashboardfile.Dashboard) func(name, format string) (string, bool) {
 	own := map[string]string{
 		"__url_time_range": "from=now-6h&to=now", "__all_variables": "", "__from": "0", "__to": "1",
@@ -80,7 +79,7 @@ func (s *session) linkFiller(b dashboardfile.Dashboard) func(name, format string
 	}
 }
 
-// resolve wants a dashboard that exists, with the variables that the address sets.
+// resolve checks that the dashboard exists and has the variables that the address sets.
 func (s *session) resolve(address string) error {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -88,7 +87,7 @@ func (s *session) resolve(address string) error {
 	}
 	uid, ok := dashboardUID(u.Path)
 	if !ok {
-		return nil // not a dashboard: another page of Grafana, or of somebody else
+		return nil // another page of Grafana or of another site
 	}
 	i := slices.IndexFunc(s.subject.Dashboards, func(b dashboardfile.Dashboard) bool { return b.UID == uid })
 	if i < 0 {
@@ -104,8 +103,8 @@ func (s *session) resolve(address string) error {
 	return errors.Join(problems...)
 }
 
-// common says whether some dashboard has the variable: links that pass on all of a
-// dashboard's own variables may pass one that their target does not use.
+// common reports whether any dashboard has the variable. A link that passes all variables may pass one that
+// its target does not use.
 func common(dashboards []dashboardfile.Dashboard, variable string) bool {
 	return slices.ContainsFunc(dashboards, func(b dashboardfile.Dashboard) bool {
 		return slices.ContainsFunc(b.Variables, func(v dashboardfile.Variable) bool { return v.Name == variable })
@@ -127,10 +126,10 @@ func target(address string) string {
 	return address
 }
 
-// action is an action of a template, whose value an alert fills in.
+// action matches a template action, which the alert expands.
 var action = regexp.MustCompile(`\{\{.*?\}\}`)
 
-// alertLinks judges the annotations of an alert that are addresses.
+// alertLinks checks the annotations of an alert that are addresses.
 func (s *session) alertLinks(g rulesim.Group, r rulesim.Rule) {
 	if address := r.Annotations.Get("dashboard_url"); address != "" {
 		err := s.resolve(action.ReplaceAllString(address, "x"))
@@ -161,13 +160,13 @@ func (s *session) hasRunbook(name string) bool {
 	return slices.ContainsFunc(s.subject.Runbooks, func(b Runbook) bool { return path.Base(strings.ReplaceAll(b.File, `\`, "/")) == name })
 }
 
-// hasRunbooks says whether there are runbooks of alerts that the specification
-// compiles to; then each has one.
+// hasRunbooks reports whether there is a runbook for any alert of the specification; then each of these
+// alerts must have one.
 func (s *session) hasRunbooks() bool {
 	return slices.ContainsFunc(s.subject.Runbooks, func(b Runbook) bool { return s.isOurs(strings.TrimSuffix(path.Base(b.File), ".md")) })
 }
 
-// isOurs says whether the specification compiles to an alert.
+// isOurs reports whether the specification defines an alert.
 func (s *session) isOurs(alert string) bool {
 	if s.subject.Simulation == nil {
 		return false
@@ -180,10 +179,10 @@ func (s *session) isOurs(alert string) bool {
 	return false
 }
 
-// markdownLink is [text](address).
+// markdownLink matches [text](address).
 var markdownLink = regexp.MustCompile(`\[([^\]]+)\]\(([^)\s]+)\)`)
 
-// runbookLinks judges the links of a runbook.
+// runbookLinks checks the links of a runbook.
 func (s *session) runbookLinks(book Runbook) {
 	text := string(book.Data)
 	for _, m := range markdownLink.FindAllStringSubmatchIndex(text, -1) {
@@ -203,7 +202,7 @@ func (s *session) runbookLinks(book Runbook) {
 	}
 }
 
-// fillIn is Fill for texts whose variables are known to exist.
+// fillIn is Fill for texts whose variables all exist.
 func fillIn(text string, value func(name, format string) (string, bool)) string {
 	filled, _ := dashboardfile.Fill(text, value)
 	return filled

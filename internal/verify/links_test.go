@@ -15,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// checks are the checks of a session in order, a line each.
+// checksOf returns the checks of a session in order, one per line.
 func checksOf(s *session) []string {
 	var out []string
 	for _, p := range s.checks.Report("shop", 0).Checks {
@@ -28,7 +28,7 @@ func checksOf(s *session) []string {
 	return out
 }
 
-// wantChecks compares the checks of a session, a line each.
+// wantChecks compares the checks of a session, one per line.
 func wantChecks(t *testing.T, s *session, want ...string) {
 	t.Helper()
 	if got := checksOf(s); !slices.Equal(got, want) {
@@ -60,7 +60,7 @@ func TestLinksOfDashboardsAreResolved(t *testing.T) {
 	for address, want := range map[string]string{
 		"/d/runtime":                                        "passed: leads to the dashboard runtime",
 		"/d/runtime/any-slug?var-instance=a":                "passed: leads to the dashboard runtime",
-		"/d/runtime?${__url_time_range}&${__all_variables}": "passed: leads to the dashboard runtime", // job is no variable of its own
+		"/d/runtime?${__url_time_range}&${__all_variables}": "passed: leads to the dashboard runtime", // job is not a separate variable
 		"/d/runtime?var-job=${job}":                         "passed: leads to the dashboard runtime",
 		"/d/runtime?var-instance=${__data.fields.instance}": "passed: leads to the dashboard runtime",
 		"/d/runtime?var-instance=${__field.labels.instance}&var-job=${__series.name}${__value.raw}": "passed: leads to the dashboard runtime",
@@ -82,7 +82,7 @@ func TestLinksOfDashboardsAreResolved(t *testing.T) {
 	}
 }
 
-// compiledAlert is a subject whose specification has the alert.
+// compiledAlert returns a simulation whose specification has the alert.
 func compiledAlert(name string) *alertsim.Simulation {
 	return &alertsim.Simulation{Rules: slo.Rules{Alerts: []slo.Alert{{Name: name}}}}
 }
@@ -112,9 +112,9 @@ func TestLinksOfAlertsAreResolved(t *testing.T) {
 		"a generated alert whose runbook is missing": {
 			nil, books, "ShopIsDown", []string{"runbook of the alert ShopIsDown: failed: the runbook ShopIsDown.md does not exist"},
 		},
-		"a service without runbooks":     {nil, nil, "ShopIsDown", nil},
-		"an alert of the user's own":     {nil, books, "MineAlone", nil},
-		"runbooks of other alerts alone": {nil, []Runbook{{File: "MineAlone.md"}}, "ShopIsDown", nil},
+		"a service without runbooks":    {nil, nil, "ShopIsDown", nil},
+		"a user-defined alert":          {nil, books, "MineAlone", nil},
+		"only runbooks of other alerts": {nil, []Runbook{{File: "MineAlone.md"}}, "ShopIsDown", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -135,7 +135,7 @@ func TestLinksOfAlertsAreResolved(t *testing.T) {
 	}
 }
 
-func TestAlertsWithoutASpecificationNeedNoRunbook(t *testing.T) {
+func TestAlertsOutsideTheSpecificationNeedNoRunbook(t *testing.T) {
 	t.Parallel()
 	s := &session{subject: Subject{
 		Runbooks: []Runbook{{File: "Other.md"}},

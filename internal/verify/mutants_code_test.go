@@ -14,7 +14,7 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// codeMutant breaks one line of the library that the service runs on.
+// codeMutant breaks one line of the library that the service uses.
 type codeMutant struct{ name, file, old, with string }
 
 func codeMutants() []codeMutant {
@@ -22,24 +22,23 @@ func codeMutants() []codeMutant {
 		{"a counter has another name", "semconv/metrics.go", `"http_server_requests_total"`, `"http_requests_total"`},
 		{"a histogram has another name", "semconv/metrics.go", `"http_server_request_duration_seconds"`, `"http_server_latency_seconds"`},
 		{"exemplars have another label", "semconv/labels.go", `ExemplarTraceID      = "trace_id"`, `ExemplarTraceID      = "traceID"`},
-		{"failures count as the caller's", "httpserver/outcome.go", `return ending{status, semconv.OutcomeServerError, strconv.Itoa(status)}`, `return ending{status, semconv.OutcomeClientError, strconv.Itoa(status)}`},
+		{"server errors count as client errors", "httpserver/outcome.go", `return ending{status, semconv.OutcomeServerError, strconv.Itoa(status)}`, `return ending{status, semconv.OutcomeClientError, strconv.Itoa(status)}`},
 		{"success counts as failure", "httpserver/outcome.go", `return ending{status, semconv.OutcomeSuccess, ""}`, `return ending{status, semconv.OutcomeServerError, ""}`},
 		{"a route has no series before its first request", "httpserver/routes.go", `if method != anyMethod && serves(route, method) {`, `if method != anyMethod && method != "DELETE" && serves(route, method) {`},
 		{"durations are in milliseconds", "httpserver/observe.go", `d.observer.Observe(took.Seconds())`, `d.observer.Observe(1000 * took.Seconds())`},
 		{"no bucket for the objective", "httpserver/config.go", `all := append(semconv.DurationBuckets(), extra...)`, `all := append(semconv.DurationBuckets(), extra[:0]...)`},
-		{"spans keep the method for a name", "httpserver/span.go", `x.span.SetName(s.spanName)`, ``},
-		{"spans do not lead to profiles", "telemetry/telemetry.go", `return otelpyroscope.NewTracerProvider(p)`, `_ = otelpyroscope.NewTracerProvider; return p`},
-		{"log lines have another key for the trace", "telemetry/logs.go", `keyTraceID    = "trace_id"`, `keyTraceID    = "traceid"`},
-		{"no log line for a request that went well", "httpserver/accessline.go", `	level, msg := headline(e.outcome)`, `	if e.outcome == semconv.OutcomeSuccess {
+		{"spans are named after the method only", "httpserver/span.go", `x.span.SetName(s.spanName)`, ``},
+		{"spans do not link to profiles", "telemetry/telemetry.go", `return otelpyroscope.NewTracerProvider(p)`, `_ = otelpyroscope.NewTracerProvider; return p`},
+		{"log lines have another key for the trace id", "telemetry/logs.go", `keyTraceID    = "trace_id"`, `keyTraceID    = "traceid"`},
+		{"no log line for a successful request", "httpserver/accessline.go", `	level, msg := headline(e.outcome)`, `	if e.outcome == semconv.OutcomeSuccess {
 		return
 	}
 	level, msg := headline(e.outcome)`},
-		{"no service is ever ready to its metrics", "health/probe.go", `m.ready.Set(1)`, `m.ready.Set(0)`},
+		{"the ready metric is always 0", "health/probe.go", `m.ready.Set(1)`, `m.ready.Set(0)`},
 	}
 }
 
-// TestEveryMutantOfTheCodeIsCaught builds the smallest example on a broken library
-// and runs it.
+// TestEveryMutantOfTheCodeIsCaught builds the smallest example with a broken library and verifies it.
 func TestEveryMutantOfTheCodeIsCaught(t *testing.T) {
 	long(t)
 	const dir = "../../examples/minimal"
@@ -72,8 +71,7 @@ func TestEveryMutantOfTheCodeIsCaught(t *testing.T) {
 	}
 }
 
-// A line that was moved or rewritten takes its mutant along: every run says so, and
-// not only the long one.
+// Every test run checks that each mutant still finds its line, not only the long run.
 func TestEveryMutantOfTheCodeFindsItsLine(t *testing.T) {
 	t.Parallel()
 	for _, m := range codeMutants() {
@@ -81,7 +79,7 @@ func TestEveryMutantOfTheCodeFindsItsLine(t *testing.T) {
 	}
 }
 
-// overlay is a file that puts the broken line in the place of the right one.
+// overlay returns a build overlay that contains the broken line.
 func (m codeMutant) overlay(t *testing.T) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("../../runtime", filepath.FromSlash(m.file)))

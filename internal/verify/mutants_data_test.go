@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// files are what was generated for a service, by path.
+// files are the generated files of a service, by path.
 type files map[string]string
 
 // mutant is one way to break them.
@@ -38,8 +38,8 @@ const (
 	runbooks    = "observability/runbooks/"
 )
 
-// edit replaces the n-th place that matches, from 1; 0 replaces all. A mutant that
-// changes nothing is a mistake of this test.
+// edit replaces the n-th match, starting at 1; 0 replaces all matches. It fails the test if it changes
+// nothing.
 func edit(name, path, pattern, with string, n int) mutant {
 	re := regexp.MustCompile(pattern)
 	return mutant{base.Base(path) + ": " + name, func(f files) (files, error) {
@@ -64,7 +64,7 @@ func edit(name, path, pattern, with string, n int) mutant {
 	}}
 }
 
-// remove takes a file away.
+// remove deletes a file.
 func remove(path string) mutant {
 	return mutant{base.Base(path) + " is gone", func(f files) (files, error) {
 		if _, ok := f[path]; !ok {
@@ -76,10 +76,10 @@ func remove(path string) mutant {
 	}}
 }
 
-// word matches a name as a whole.
+// word matches a whole name.
 func word(name string) string { return `\b` + regexp.QuoteMeta(name) + `\b` }
 
-// renamedMetrics misspells each metric that a file reads, in that file alone.
+// renamedMetrics misspells each metric that a file reads, only in that file.
 func renamedMetrics() []mutant {
 	var out []mutant
 	for path, metrics := range map[string][]string{
@@ -111,7 +111,7 @@ func renamedMetrics() []mutant {
 	return out
 }
 
-// renamedRecords change what a rule records, and not who reads it.
+// renamedRecords changes the name of a recording, but not in its readers.
 func renamedRecords() []mutant {
 	var out []mutant
 	for path, records := range map[string][]string{
@@ -126,7 +126,7 @@ func renamedRecords() []mutant {
 	return out
 }
 
-// renamedLabels misspell a label where it is matched or grouped by.
+// renamedLabels misspells labels in matchers and groupings.
 func renamedLabels() []mutant {
 	var out []mutant
 	for path, names := range map[string][]string{
@@ -146,42 +146,41 @@ func renamedLabels() []mutant {
 	return out
 }
 
-// decisions break what an alert decides by: thresholds, windows, guards, what is
-// good and what is bad.
+// decisions breaks the conditions of alerts: thresholds, windows, guards, and what is good or bad.
 func decisions() []mutant {
 	out := []mutant{
 		edit("good and bad are swapped", page, `outcome=~"server_error\|shed"`, `outcome!~"server_error|shed"`, 0),
 		edit("failures are no longer bad", page, `server_error\|shed`, `shed`, 0),
 		edit("another bucket decides what is slow", page, `le="0\.2"`, `le="0.25"`, 0),
 		edit("a bucket that does not exist decides what is slow", page, `le="0\.2"`, `le="0.21"`, 0),
-		edit("first samples count nothing", page, `max_over_time\(up\{job="orders"\}\[1m30s\] offset 15s\) == 1 or process_start_time_seconds\{job="orders"\} > time\(\) - 90`, `up{job="orders"} == 7`, 0),
-		edit("steps are twice as long as scrapes", page, `\[30s:15s\]`, `[30s:30s]`, 0),
+		edit("first samples are not counted", page, `max_over_time\(up\{job="orders"\}\[1m30s\] offset 15s\) == 1 or process_start_time_seconds\{job="orders"\} > time\(\) - 90`, `up{job="orders"} == 7`, 0),
+		edit("the step is twice the scrape interval", page, `\[30s:15s\]`, `[30s:30s]`, 0),
 		edit("idle time divides by zero", page, `\((slo:sli_total:increase5m\{service="orders"\}) > 0\)`, `$1`, 0),
-		edit("environments are added up", instances, `sum by \(deployment_environment_name\)`, `sum`, 0),
-		edit("environments are added up", page, `sum by \(deployment_environment_name\)`, `sum`, 0),
+		edit("environments are summed", instances, `sum by \(deployment_environment_name\)`, `sum`, 0),
+		edit("environments are summed", page, `sum by \(deployment_environment_name\)`, `sum`, 0),
 		edit("down compares with one", instances, `== 0 or 0 \*`, `== 1 or 0 *`, 1),
-		edit("not ready has another share", instances, `< 0\.5`, `< 0.05`, 0),
-		edit("a failing dependency is well", ticket, `(runtime_health_check_up\{job="orders"\}\)) == 0`, `$1 == 1`, 0),
-		edit("the declared spacing is another", ticket, `15 \* 1\.25`, `60 * 1.25`, 0),
+		edit("the alert on unready instances has another ratio", instances, `< 0\.5`, `< 0.05`, 0),
+		edit("a failing dependency counts as healthy", ticket, `(runtime_health_check_up\{job="orders"\}\)) == 0`, `$1 == 1`, 0),
+		edit("the declared scrape interval is wrong", ticket, `15 \* 1\.25`, `60 * 1.25`, 0),
 		edit("coverage is never too low", ticket, `< 0\.95`, `< 0.15`, 0),
-		edit("a dropped span is worth no ticket", ticket, `\[10m\]\)\) > 0`, `[10m])) > 100000`, 0),
+		edit("dropped spans open no ticket", ticket, `\[10m\]\)\) > 0`, `[10m])) > 100000`, 0),
 		edit("blocked log lines open no ticket", ticket, `(reason="blocked"\}\[10m\]\)\)) > 0`, "$1 > 100000", 0),
 		edit("another reason blocks the log", ticket, `reason="blocked"`, `reason="block"`, 0),
-		edit("labels without a ceiling are worth no ticket", ticket, `(runtime_cardinality_overflow_total\{job="orders"\}\[10m\]\)\)) > 0`, "$1 > 100000", 0),
-		edit("a limit at its floor is well", ticket, `(runtime_overload_at_min_limit\{job="orders"\}\)) == 1`, "$1 == 0", 0),
-		edit("any number of callers may wait", ticket, `(db_client_connection_wait_time_seconds_total\{job="orders"\}\[5m\]\)\)) > 1`, "$1 > 1000", 0),
-		edit("the autoscaler has no end", ticket, `(\(up\{job="orders"\}\)) >= 10\b`, "$1 >= 100", 0),
-		edit("three processes are the autoscaler's end", ticket, `(\(up\{job="orders"\}\)) >= 10\b`, "$1 >= 3", 0),
-		edit("processors are never full", ticket, `(go_sched_gomaxprocs_threads\{job="orders"\}\)) > 0\.9\b`, "$1 > 9", 0),
+		edit("unlimited labels open no ticket", ticket, `(runtime_cardinality_overflow_total\{job="orders"\}\[10m\]\)\)) > 0`, "$1 > 100000", 0),
+		edit("a limit at its minimum counts as healthy", ticket, `(runtime_overload_at_min_limit\{job="orders"\}\)) == 1`, "$1 == 0", 0),
+		edit("the number of waiting callers is unlimited", ticket, `(db_client_connection_wait_time_seconds_total\{job="orders"\}\[5m\]\)\)) > 1`, "$1 > 1000", 0),
+		edit("the autoscaler has no maximum", ticket, `(\(up\{job="orders"\}\)) >= 10\b`, "$1 >= 100", 0),
+		edit("the autoscaler's maximum is three processes", ticket, `(\(up\{job="orders"\}\)) >= 10\b`, "$1 >= 3", 0),
+		edit("CPU saturation is never reported", ticket, `(go_sched_gomaxprocs_threads\{job="orders"\}\)) > 0\.9\b`, "$1 > 9", 0),
 		edit("memory is never full", ticket, `(< 2 \^ 62\)\)) > 0\.95\b`, "$1 > 9.5", 0),
 		edit("a process without GOMEMLIMIT is full", ticket, `max by \(deployment_environment_name\) (\(\(go_memory_classes_total_bytes[^<]*) < 2 \^ 62\)\) > 0\.95`, "$1 > 2 ^ 62)) < 0.95", 0),
 		edit("missing data is present", ticket, `unless on (\(deployment_environment_name\) slo:sli_bad:increase2m\{service="orders",slo="availability"\})`, `and on $1`, 0),
-		edit("a new service tickets", ticket, ` and on \(deployment_environment_name\) sum_over_time\(slo:sli_coverage:ratio1h\{[^}]*\}\[\d+d:1h\]\) >= \d+`, ``, 0),
-		edit("an alert on missing data is impatient", ticket, `for: 10m\n`, "for: 0s\n", 1),
-		edit("crash loops have time", instances, `for: 30s\n`, "for: 30m\n", 0),
+		edit("a new service opens a ticket", ticket, ` and on \(deployment_environment_name\) sum_over_time\(slo:sli_coverage:ratio1h\{[^}]*\}\[\d+d:1h\]\) >= \d+`, ``, 0),
+		edit("an alert on missing data fires too early", ticket, `for: 10m\n`, "for: 0s\n", 1),
+		edit("crash loops are detected too late", instances, `for: 30s\n`, "for: 30m\n", 0),
 		edit("one good scrape ends a page on instance health", instances, `keep_firing_for: 5m`, "keep_firing_for: 0s", 0),
 		edit("the budget is ten times as large", ticket, `vector\(0\.001\)`, `vector(0.01)`, 0),
-		edit("the period forgets the hour so far", ticket, `offset -1h`, `offset 1h`, 0),
+		edit("the period omits the current hour", ticket, `offset -1h`, `offset 1h`, 0),
 		edit("the period is a day short", ticket, `\[29d23h:1h\]`, `[28d23h:1h]`, 0),
 	}
 	for n, alert := range []string{"availability, fast", "availability, slow", "latency, fast", "latency, slow"} {
@@ -201,20 +200,20 @@ func decisions() []mutant {
 	return out
 }
 
-// surroundings break what stands around rules and dashboards.
+// surroundings breaks files other than rules and dashboards.
 func surroundings() []mutant {
 	out := []mutant{
-		edit("the scrape interval is another", prometheus, `scrape_interval: 15s`, `scrape_interval: 30s`, 0),
+		edit("the scrape interval is wrong", prometheus, `scrape_interval: 15s`, `scrape_interval: 30s`, 0),
 		edit("the page group runs half as often", page, `interval: 30s`, `interval: 1m`, 1),
 		edit("the ticket group runs half as often", ticket, `interval: 2m`, `interval: 4m`, 1),
 		edit("pages are grouped by alert", routes, `group_by: \[service, environment, slo\]`, `group_by: [alertname]`, 1),
 		edit("a page goes to the wrong receiver", routes, `severity="critical"`, `severity="page"`, 1),
-		edit("exemplars lead nowhere", datasources, `name: trace_id,`, `name: traceID,`, 0),
+		edit("exemplars have no link", datasources, `name: trace_id,`, `name: traceID,`, 0),
 		edit("traces are in a store that does not exist", datasources, `datasourceUid: tempo,`, `datasourceUid: jaeger,`, 0),
-		edit("log lines are looked for by another field", datasources, `json trace_id="trace_id"`, `json trace_id="traceid"`, 0),
-		edit("profiles are of a kind that nobody pushes", datasources, `process_cpu:cpu:nanoseconds`, `process_cpu:wall:nanoseconds`, 0),
+		edit("log lines are selected by another field", datasources, `json trace_id="trace_id"`, `json trace_id="traceid"`, 0),
+		edit("profiles have a type that is not pushed", datasources, `process_cpu:cpu:nanoseconds`, `process_cpu:wall:nanoseconds`, 0),
 		edit("traces lead to a metric that does not exist", datasources, `http_server_requests_total`, `http_requests_total`, 0),
-		edit("log lines lead to traces by another label", datasources, `exported_trace`, `trace`, 0),
+		edit("log lines link to traces by another label", datasources, `exported_trace`, `trace`, 0),
 		remove(runbooks + "OrdersDown.md"),
 		remove(runbooks + "OrdersSLONoData.md"),
 	}
@@ -226,10 +225,10 @@ func surroundings() []mutant {
 		{"OrdersAvailabilityErrorBudgetBurn.md", "http_server_requests_total"}, {"OrdersLatencyErrorBudgetBurn.md", "http_server_request_duration_seconds_bucket"},
 		{"OrdersSLODataIncomplete.md", "slo:sli_coverage:ratio1h"},
 	} {
-		out = append(out, edit("a query asks for another metric", runbooks+book.file, word(book.metric)+`\{`, book.metric+"x{", 1))
+		out = append(out, edit("a query reads another metric", runbooks+book.file, word(book.metric)+`\{`, book.metric+"x{", 1))
 	}
 	return append(out,
-		edit("a query groups by a label that is not there", runbooks+"OrdersAvailabilityErrorBudgetBurn.md", word("version"), "release", 1),
+		edit("a query groups by a missing label", runbooks+"OrdersAvailabilityErrorBudgetBurn.md", word("version"), "release", 1),
 		edit("a query does not parse", runbooks+"OrdersTelemetryDropped.md", `\[10m\]\)\)`, "[10m])", 1),
 	)
 }
@@ -249,27 +248,27 @@ func withoutInhibition(f files, n int) (files, error) {
 	return out, nil
 }
 
-// pictures break dashboards beside their metrics.
+// pictures breaks dashboards without changing metric names.
 func pictures() []mutant {
 	return []mutant{
 		edit("a link leads to a dashboard that does not exist", overview, `/d/orders-slo\?`, `/d/orders-objectives?`, 1),
 		edit("a link leads to a dashboard that does not exist", dependencies, `/d/orders-overview\?`, `/d/overview?`, 1),
-		edit("the room of another pool is shown", saturation, `runtime_overload_limit\{`, `runtime_overload_limits{`, 1),
-		edit("requests are divided by something else than processes", saturation, `on \(instance\)`, `on (pod)`, 1),
+		edit("the capacity of another pool is shown", saturation, `runtime_overload_limit\{`, `runtime_overload_limits{`, 1),
+		edit("requests are not divided by processes", saturation, `on \(instance\)`, `on (pod)`, 1),
 		edit("a link leads to a dashboard that does not exist", goruntime, `/d/orders-runtime\?`, `/d/runtime?`, 1),
-		edit("a link sets a variable of nobody", overview, `(/d/orders-runtime\?)`, `${1}var-pod=x&`, 1),
-		edit("a link uses a variable of nobody", objectives, `\$\{__url_time_range\}`, `$${range}`, 1),
-		edit("two dashboards have one uid", objectives, `"uid": "orders-slo"`, `"uid": "orders-overview"`, 1),
-		edit("a variable offers nothing", overview, `label_values\(up\{job=\\"orders\\"\}, deployment_environment_name\)`, `label_values(up{job=\"orders\"}, env)`, 0),
-		edit("a variable asks for another job", goruntime, `label_values\(up\{job=\\"orders\\"\}`, `label_values(up{job=\"order\"}`, 0),
-		edit("a variable is gone", dependencies, `"name": "instance"`, `"name": "pod"`, 1),
+		edit("a link sets an unknown variable", overview, `(/d/orders-runtime\?)`, `${1}var-pod=x&`, 1),
+		edit("a link uses an unknown variable", objectives, `\$\{__url_time_range\}`, `$${range}`, 1),
+		edit("two dashboards have the same uid", objectives, `"uid": "orders-slo"`, `"uid": "orders-overview"`, 1),
+		edit("a variable has no values", overview, `label_values\(up\{job=\\"orders\\"\}, deployment_environment_name\)`, `label_values(up{job=\"orders\"}, env)`, 0),
+		edit("a variable selects another job", goruntime, `label_values\(up\{job=\\"orders\\"\}`, `label_values(up{job=\"order\"}`, 0),
+		edit("a variable is missing", dependencies, `"name": "instance"`, `"name": "pod"`, 1),
 		edit("an objective is offered that does not exist", objectives, `availability,latency`, `availability,freshness`, 0),
 		edit("seconds are shown as milliseconds", overview, `"unit": "s"`, `"unit": "ms"`, 1),
-		edit("bytes are shown as a share", goruntime, `"unit": "bytes"`, `"unit": "percentunit"`, 1),
-		edit("a share is shown as seconds", overview, `"unit": "percentunit"`, `"unit": "s"`, 1),
+		edit("bytes are shown as a ratio", goruntime, `"unit": "bytes"`, `"unit": "percentunit"`, 1),
+		edit("a ratio is shown as seconds", overview, `"unit": "percentunit"`, `"unit": "s"`, 1),
 		edit("requests a second are shown as bytes", overview, `"unit": "reqps"`, `"unit": "bytes"`, 1),
 		edit("a rate is shown as seconds", goruntime, `"unit": "Bps"`, `"unit": "s"`, 1),
-		edit("a flame graph is of a kind that nobody pushes", goruntime, `memory:inuse_space:bytes:space:bytes`, `memory:used_space:bytes:space:bytes`, 0),
+		edit("a flame graph has a profile type that is not pushed", goruntime, `memory:inuse_space:bytes:space:bytes`, `memory:used_space:bytes:space:bytes`, 0),
 		edit("flame graphs are of another service", goruntime, `service_name=\\"orders\\"`, `service_name=\"order\"`, 0),
 		edit("log lines are of another service", overview, `\{service_name=\\"orders\\"\}`, `{service_name=\"order\"}`, 0),
 		edit("log lines have another field", overview, `trace_id=\\"trace_id\\"`, `trace_id=\"traceid\"`, 0),
@@ -284,7 +283,7 @@ func dataMutants() []mutant {
 	return slices.Concat(renamedMetrics(), renamedRecords(), renamedLabels(), decisions(), surroundings(), pictures())
 }
 
-// atLeast is how many mutants there have to be.
+// atLeast is the minimum number of mutants.
 const atLeast = 100
 
 func TestThereAreEnoughMutants(t *testing.T) {

@@ -25,10 +25,10 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// example is the service that is broken: the one with a database.
+// example is the service to break: the one with a database.
 const example = "../../examples/orders"
 
-// long keeps this test, which takes minutes, out of ordinary runs.
+// long skips this test, which takes minutes, in ordinary runs.
 func long(t *testing.T) {
 	t.Helper()
 	if os.Getenv("MUTANTS") == "" {
@@ -36,9 +36,8 @@ func long(t *testing.T) {
 	}
 }
 
-// TestEveryMutantIsCaught runs the example once and judges every mutant of what
-// was generated for it: by scaffold check, by what the run has seen, and by the
-// simulation, in this order.
+// TestEveryMutantIsCaught runs the example once and checks every mutant of its generated files: with scaffold
+// lint, on the observation of the run, and with the alert simulation, in this order.
 func TestEveryMutantIsCaught(t *testing.T) {
 	long(t)
 	j := newJudge(t)
@@ -72,7 +71,7 @@ func TestEveryMutantIsCaught(t *testing.T) {
 	t.Logf("caught: %v", caught)
 }
 
-// judge is what mutants are held against.
+// judge has everything that checks a mutant.
 type judge struct {
 	files   files
 	rules   slo.Rules
@@ -121,10 +120,10 @@ func read(t *testing.T, dir string) files {
 	return out
 }
 
-// block is a query that is laid out over several lines.
+// block matches an expression that is wrapped over several lines.
 var block = regexp.MustCompile(`(?m)^    expr: \|2?-\n((?:      .*\n)+)`)
 
-// onOneLine takes the layout off queries, so that mutants need not know it.
+// onOneLine puts expressions on one line, so that mutants do not depend on the formatting.
 func onOneLine(t *testing.T, text string) string {
 	t.Helper()
 	return block.ReplaceAllStringFunc(text, func(found string) string {
@@ -134,7 +133,7 @@ func onOneLine(t *testing.T, text string) string {
 	})
 }
 
-// catch returns who notices that something is wrong, and what they say.
+// catch returns which check found the mutant, and its message.
 func (j *judge) catch(t *testing.T, f files) (by, why string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -161,8 +160,7 @@ func (j *judge) catch(t *testing.T, f files) (by, why string) {
 	return j.simulation(t, subject)
 }
 
-// check runs scaffold lint on the files as those of a stranger, so that their
-// being generated, and changed since, counts for nothing.
+// check runs scaffold lint as if the files were not generated, so that the change itself is not a finding.
 func (j *judge) check(t *testing.T, dir string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -207,7 +205,7 @@ func same(a, b files, prefix string) bool {
 	return true
 }
 
-// simulation simulates in the order in which most mutants are caught.
+// simulation runs the scenarios in the order in which they catch most mutants.
 func (j *judge) simulation(t *testing.T, subject verify.Subject) (by, why string) {
 	t.Helper()
 	for _, part := range []func(alertsim.Simulation, context.Context) (alertsim.Result, error){alertsim.Simulation.Timetable, alertsim.Simulation.Run} {

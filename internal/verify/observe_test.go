@@ -20,16 +20,14 @@ import (
 	"github.com/observability-first/scaffold/internal/report"
 )
 
-// Observation is what a run has seen of a service: its samples, spans, log lines
-// and profiles. Other rules, dashboards and runbooks can be judged by it without
-// running the service again.
+// Observation is what a run has seen of a service: its samples, spans, log lines and profiles. Other rules,
+// dashboards and runbooks can be checked with it without running the service again.
 type Observation struct {
 	session *session
 	report  report.Report
 }
 
-// Observe runs a service and makes every check but the simulation's. It leaves no
-// process and no file behind.
+// Observe runs a service and every check except the simulation. It leaves no processes or files behind.
 func Observe(ctx context.Context, subject Subject, o Options) (seen *Observation, err error) {
 	s, err := newSession(subject, o)
 	if err != nil {
@@ -49,11 +47,11 @@ func Observe(ctx context.Context, subject Subject, o Options) (seen *Observation
 	return &Observation{s, s.checks.Report(s.subject.Service, time.Since(began))}, nil
 }
 
-// Report is what the run has shown.
+// Report returns the report of the run.
 func (o *Observation) Report() report.Report { return o.report }
 
-// Judge makes the checks about rules, dashboards, runbooks and links again, for a
-// subject that differs from the observed one in no more than those.
+// Judge checks rules, dashboards, runbooks and links again, for a subject that differs from the observed one
+// only in these.
 func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report, error) {
 	if o.session.watch == nil {
 		return report.Report{}, errors.New("the service did not start, so that nothing was seen")
@@ -68,7 +66,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report
 		var err error
 		if s.watch, err = seen.watch.again(ctx, seen.prober.from, recordedBy(seen.subject.Rules), subject.Rules, seen.options.QueryWithin); err != nil {
 			s.fail(ruleError{err})
-			return s.checks.Report(s.subject.Service, 0), nil //nolint:nilerr // the book says so
+			return s.checks.Report(s.subject.Service, 0), nil //nolint:nilerr // it is a failed check
 		}
 	}
 	s.prober = &prober{watch: s.watch, from: seen.prober.from, known: s.declared(), labels: s.declaredLabels()}
@@ -79,7 +77,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report
 	return s.checks.Report(s.subject.Service, 0), err
 }
 
-// again evaluates other rules over what was scraped.
+// again evaluates other rules over the scraped samples.
 func (w *watch) again(ctx context.Context, from time.Time, recorded []string, groups []rulesim.Group, within time.Duration) (*watch, error) {
 	store, err := scraped(ctx, w.store, recorded)
 	if err != nil {
@@ -97,7 +95,7 @@ func (w *watch) again(ctx context.Context, from time.Time, recorded []string, gr
 	return out, nil
 }
 
-// recordedBy lists the metrics that rules write, those about alerts included.
+// recordedBy returns the metrics that rules write, including those of alerts.
 func recordedBy(groups []rulesim.Group) []string {
 	out := []string{"ALERTS", "ALERTS_FOR_STATE"}
 	for _, g := range groups {
@@ -110,7 +108,7 @@ func recordedBy(groups []rulesim.Group) []string {
 	return out
 }
 
-// scraped copies a store without what rules have recorded into it.
+// scraped copies a store without the metrics that rules have recorded.
 func scraped(ctx context.Context, from *metricstore.Store, recorded []string) (*metricstore.Store, error) {
 	q, err := from.Querier(math.MinInt64, math.MaxInt64)
 	if err != nil {

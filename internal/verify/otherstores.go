@@ -19,8 +19,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// askOther asks a query of a store that is not Prometheus, as far as the answer
-// can be told from what the service sent.
+// askOther runs a query of a store other than Prometheus on what the service sent, as far as possible.
 func (s *session) askOther(expr string, q question) (report.Status, string) {
 	switch q.target.Datasource.Type {
 	case "loki":
@@ -31,7 +30,7 @@ func (s *session) askOther(expr string, q question) (report.Status, string) {
 	return report.Skipped, "verify does not run " + q.target.Datasource.Type
 }
 
-// judgeOther turns a finding into a status.
+// judgeOther converts a result to a status.
 func (s *session) judgeOther(evidence string, found bool, err error) func(question) (report.Status, string) {
 	return func(q question) (report.Status, string) {
 		switch {
@@ -46,7 +45,7 @@ func (s *session) judgeOther(evidence string, found bool, err error) func(questi
 	}
 }
 
-// askProfiles looks for an upload with the labels and the kind of a flame graph.
+// askProfiles looks for an upload with the labels and the profile type of a flame graph.
 func (s *session) askProfiles(selector, kind string) (evidence string, found bool, err error) {
 	ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector(selector)
 	if err != nil {
@@ -86,7 +85,7 @@ type upload struct {
 	data   *profile.Profile
 }
 
-// profiles are the uploads that hold a profile.
+// profiles returns the uploads that contain a profile.
 func (s *session) profiles() []upload {
 	all := s.receiver.Profiles()
 	for ; s.parsed < len(all); s.parsed++ {
@@ -113,9 +112,8 @@ func readUpload(p servicetest.Profile) (upload, bool) {
 	return u, true
 }
 
-// askLogs goes through the pipeline of a query over the service's own log lines.
-// It knows the stages that dashboards of logs are made of; any other is said to be
-// unknown instead of being guessed at.
+// askLogs runs the pipeline of a query on the service's log lines. It supports the stages that log dashboards
+// use; any other stage is an error.
 func (s *session) askLogs(query string) (evidence string, found bool, err error) {
 	end := strings.IndexByte(query, '}')
 	if end < 0 {
@@ -140,7 +138,7 @@ func (s *session) askLogs(query string) (evidence string, found bool, err error)
 	return fmt.Sprintf("%d log lines", len(lines)), len(lines) > 0, nil
 }
 
-// stages splits a pipeline at its bars, outside of quotes.
+// stages splits a pipeline at its bars, outside quotes.
 func stages(pipeline string) []string {
 	var out []string
 	var quote rune
@@ -203,7 +201,7 @@ func unknownStage(stage string) error {
 	return fmt.Errorf("verify does not support the stage %q of log queries; check it in Grafana", stage)
 }
 
-// containing applies a filter on the text of lines: |= or |~.
+// containing applies a line filter: |= or |~.
 func containing(lines []line, op, text string) ([]line, error) {
 	pattern := text
 	if op == "=" {
@@ -216,12 +214,12 @@ func containing(lines []line, op, text string) ([]line, error) {
 	return slices.DeleteFunc(slices.Clone(lines), func(l line) bool {
 		var raw bytes.Buffer
 		encoder := json.NewEncoder(&raw)
-		encoder.SetEscapeHTML(false) // log lines have & and < as they are
+		encoder.SetEscapeHTML(false) // log lines do not escape & and <
 		return encoder.Encode(l) != nil || !re.Match(bytes.TrimSpace(raw.Bytes()))
 	}), nil
 }
 
-// labelsOfLine are what stages may filter by. Loki finds the level out by itself.
+// labelsOfLine returns the labels that stages can filter by. Loki detects the level itself.
 func labelsOfLine(l line) map[string]string {
 	out := map[string]string{"detected_level": strings.ToLower(l.text("level"))}
 	for key, value := range l {
@@ -230,8 +228,7 @@ func labelsOfLine(l line) map[string]string {
 	return out
 }
 
-// extract gives lines the labels that a stage reads from fields. It is an error if no line has
-// the field.
+// extract adds the labels that a stage reads from fields. It is an error if no line has the field.
 func extract(lines []line, fields string) ([]line, error) {
 	out := make([]line, len(lines))
 	for i, l := range lines {

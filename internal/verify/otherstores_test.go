@@ -33,7 +33,7 @@ func TestLogQueriesRunOnTheLinesOfTheService(t *testing.T) {
 		`{service="shop",deployment_environment_name="verify"}`: "3 log lines",
 		all + ` |= "request"`:         "2 log lines",
 		all + " |= `service started`": "1 log lines",
-		all + ` |= "request."`:        "0 log lines", // text, no pattern
+		all + ` |= "request."`:        "0 log lines", // a text, not a pattern
 		all + ` |~ "reques."`:         "2 log lines",
 		all + ` | json`:               "3 log lines",
 		all + ` | json route="http_route", trace="trace_id" | trace_id="31"`: "1 log lines",
@@ -72,8 +72,8 @@ func TestLogQueriesRunOnTheLinesOfTheService(t *testing.T) {
 	}
 }
 
-// A service that has written nothing lacks no field.
-func TestFieldsAreLookedForInLinesAlone(t *testing.T) {
+// Without log lines no field is reported as missing.
+func TestMissingFieldsNeedLogLines(t *testing.T) {
 	t.Parallel()
 	for fields, want := range map[string]string{"": "", "a": "", `a=""`: "", `a="b"`: "no log line has the field b", `x="msg", y="b"`: "no log line has the field b"} {
 		got := ""
@@ -136,7 +136,7 @@ func TestProfileQueriesRunOnTheUploads(t *testing.T) {
 	}
 }
 
-func TestQueriesOfOtherStoresAreJudged(t *testing.T) {
+func TestQueriesOfOtherStoresAreChecked(t *testing.T) {
 	t.Parallel()
 	s := loggingSession(t)
 	uploadProfile(t, s.receiver, "shop", cpuProfile("30"))

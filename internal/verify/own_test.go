@@ -14,7 +14,7 @@ import (
 
 const shop = "testdata/shop"
 
-// shopSubject is the service that was not generated, from a directory.
+// shopSubject loads the service that was not generated from a directory.
 func shopSubject(t *testing.T, dir string) (Subject, error) {
 	t.Helper()
 	src, err := os.ReadFile(filepath.Join(shop, "shop.slo.yaml"))
@@ -37,7 +37,7 @@ func shopSubject(t *testing.T, dir string) (Subject, error) {
 	return s, s.Complete(rules, nil)
 }
 
-// observe runs a service once and wants all that it shows to hold.
+// observe runs a service once and expects all checks to pass.
 func observe(t *testing.T, s Subject, o Options) *Observation {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
@@ -52,7 +52,7 @@ func observe(t *testing.T, s Subject, o Options) *Observation {
 	return seen
 }
 
-// failures are the checks that do not hold, a line each, with n for the line.
+// failures returns the failed checks, one per line, with n for line numbers.
 func failures(r report.Report) []string {
 	var out []string
 	for _, p := range r.Checks {
@@ -67,7 +67,7 @@ func failures(r report.Report) []string {
 	return out
 }
 
-// files of the service's directory, as change names them.
+// Files in the service directory, for change.
 const (
 	ownRules     = "observability/rules/own/shop.rules.yaml"
 	ownDashboard = "observability/dashboards/own/shop.json"
@@ -76,8 +76,7 @@ const (
 	ownSources   = "observability/grafana/provisioning/datasources/datasources.yaml"
 )
 
-// change is the service's directory with one text replaced, or a file added where
-// there is no old text.
+// change replaces one text in the service directory, or adds a file if old is empty.
 type change struct{ file, old, new string }
 
 func (c change) apply(t *testing.T) (dir string) {
@@ -106,10 +105,9 @@ func (c change) apply(t *testing.T) (dir string) {
 	return dir
 }
 
-// One run of a service that nobody generated shows what holds, and judges rules,
-// dashboards and links that were changed since: each mistake is named with the
-// nearest that would be right.
-func TestEndToEndAServiceThatWasNotGenerated(t *testing.T) {
+// One run of a service that was not generated passes. Changed rules, dashboards and links are then checked on
+// its observation: each mistake is reported with the most similar correct name.
+func TestEndToEndServiceThatWasNotGenerated(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs a service")
 	}
@@ -147,7 +145,7 @@ func TestEndToEndAServiceThatWasNotGenerated(t *testing.T) {
 	}
 }
 
-// wantStatus looks for claims.
+// wantStatus compares the status of named checks.
 func wantStatus(t *testing.T, r report.Report, want map[string]report.Status) {
 	t.Helper()
 	for claim, status := range want {
@@ -166,7 +164,7 @@ func wantStatus(t *testing.T, r report.Report, want map[string]report.Status) {
 	}
 }
 
-// mistake is a change and what a report says about it; nothing where it is none.
+// mistake is a change and the text of the report; empty if the change is correct.
 type mistake struct {
 	name   string
 	change change
@@ -189,7 +187,7 @@ func ownMistakes() []mistake {
 			`it can never fire: no series of shop_carts_total has ending="bought"; available: abandoned, sold`,
 		},
 		{
-			"an alert watches what no rule records", change{ownRules, `sum(rate(shop_carts_total{job="shop",ending="sold"}[1h]))`, `sum(shop:carts:rate5min)`},
+			"an alert reads a metric that no rule records", change{ownRules, `sum(rate(shop_carts_total{job="shop",ending="sold"}[1h]))`, `sum(shop:carts:rate5min)`},
 			"it can never fire: metric shop:carts:rate5min does not exist; did you mean \"shop:carts:rate5m\"?",
 		},
 		{
@@ -209,7 +207,7 @@ func ownMistakes() []mistake {
 			"panel Carts, target A: no data: metric shop_carts_total has no label endings; did you mean \"ending\"? (with ending=abandoned)",
 		},
 		{
-			"a dashboard asks what is no PromQL", change{ownDashboard, "sum(shop_carts_total{", "summ(shop_carts_total{"},
+			"a dashboard query is not PromQL", change{ownDashboard, "sum(shop_carts_total{", "summ(shop_carts_total{"},
 			"panel Ways through the shop, target A: summ(shop_carts_total",
 		},
 		{
@@ -221,7 +219,7 @@ func ownMistakes() []mistake {
 			`variable ending: query variable "magic(shop_carts_total)" is not supported; use label_values(metric, label), custom or constant`,
 		},
 		{
-			"a variable offers nothing", change{ownDashboard, "label_values(shop_carts_total, ending)", "label_values(shop_carts_total, color)"},
+			"a variable has no values", change{ownDashboard, "label_values(shop_carts_total, ending)", "label_values(shop_carts_total, color)"},
 			"variable ending: it has no values: label_values(shop_carts_total, color)",
 		},
 		{
@@ -229,11 +227,11 @@ func ownMistakes() []mistake {
 			"",
 		},
 		{
-			"a panel is empty and does not say so", change{ownDashboard, "Empty until a health check is registered.", ""},
+			"a panel is empty without a declaration", change{ownDashboard, "Empty until a health check is registered.", ""},
 			"panel Health checks, target A: no data: metric runtime_health_check_up is declared and has no series yet",
 		},
 		{
-			"a panel that may be empty asks for what will never be", change{ownDashboard, "runtime_health_check_up{", "runtime_health_checks_up{"},
+			"a panel that may be empty reads a metric that will never exist", change{ownDashboard, "runtime_health_check_up{", "runtime_health_checks_up{"},
 			"panel Health checks, target A: no data, and there never will be: metric runtime_health_checks_up does not exist; did you mean \"runtime_health_check_up\"?",
 		},
 		{
@@ -249,14 +247,14 @@ func ownMistakes() []mistake {
 			ownRunbook + ":n: link the dashboard of the runbook: /d/shop-sales/sales?var-end=sold sets end, which is not a variable of the dashboard shop-sales",
 		},
 		{
-			"a runbook asks for a metric that does not exist", change{ownRunbook, "shop_carts_total{", "shop_cart_total{"},
+			"a runbook reads a metric that does not exist", change{ownRunbook, "shop_carts_total{", "shop_cart_total{"},
 			ownRunbook + ":n: query 1 of the runbook: metric shop_cart_total does not exist; did you mean \"shop_carts_total\"?",
 		},
 		{
 			"the scrape interval is the declared one", change{ownStack, "", "global: {scrape_interval: 15s}\nscrape_configs:\n- job_name: shop\n"}, "",
 		},
 		{
-			"the scraper does not keep to the declared interval", change{ownStack, "", "global: {scrape_interval: 15s}\nscrape_configs:\n- {job_name: shop, scrape_interval: 1m}\n"},
+			"the scraper uses another interval than declared", change{ownStack, "", "global: {scrape_interval: 15s}\nscrape_configs:\n- {job_name: shop, scrape_interval: 1m}\n"},
 			ownStack + ": the scrape interval is the declared one: job shop is scraped every 1m0s, but the rules are for 15s",
 		},
 		{
@@ -264,21 +262,20 @@ func ownMistakes() []mistake {
 			"the scrape interval is the declared one: no job is named shop; available: shopp",
 		},
 		{
-			"exemplars lead to their traces", change{ownSources, "", "datasources:\n- uid: tempo\n- uid: prometheus\n  jsonData: {exemplarTraceIdDestinations: [{name: trace_id, datasourceUid: tempo}]}\n"}, "",
+			"exemplars link to their traces", change{ownSources, "", "datasources:\n- uid: tempo\n- uid: prometheus\n  jsonData: {exemplarTraceIdDestinations: [{name: trace_id, datasourceUid: tempo}]}\n"}, "",
 		},
 		{
 			"exemplars have another label", change{ownSources, "", "datasources:\n- uid: tempo\n- uid: prometheus\n  jsonData: {exemplarTraceIdDestinations: [{name: traceID, datasourceUid: tempo}]}\n"},
 			ownSources + ": from an exemplar to its trace: none of ",
 		},
 		{
-			"exemplars lead to a data source that does not exist", change{ownSources, "", "datasources:\n- uid: prometheus\n  jsonData: {exemplarTraceIdDestinations: [{name: trace_id, datasourceUid: tempo}]}\n"},
+			"exemplars link to a data source that does not exist", change{ownSources, "", "datasources:\n- uid: prometheus\n  jsonData: {exemplarTraceIdDestinations: [{name: trace_id, datasourceUid: tempo}]}\n"},
 			`from an exemplar to its trace: data source "tempo" does not exist`,
 		},
 	}
 }
 
-// What cannot be read is told before anything runs: every mistake of every file,
-// with its line.
+// Unreadable files are reported before anything runs: every mistake in every file, with its line.
 func TestFilesThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -288,15 +285,15 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}{
 		{"a rule that does not parse", change{ownRules, "rate(shop_carts_total{job=\"shop\"}[5m])", "rate(shop_carts_total{job=}[5m])"}, []string{ownRules + ":6:11: "}},
 		{"a function that does not exist", change{ownRules, "rate(", "speed("}, []string{ownRules + `:6:11: group "shop", rule 1, "shop:carts:rate5m": could not parse expression: 1:18: parse error: unknown function with name "speed"`}},
-		{"a file that is no YAML", change{ownRules, "groups:", "groups: ["}, []string{ownRules + ":"}},
-		{"a dashboard that is none", change{ownDashboard, `"uid"`, `uid`}, []string{ownDashboard + ":2:"}},
+		{"a file that is not YAML", change{ownRules, "groups:", "groups: ["}, []string{ownRules + ":"}},
+		{"an invalid dashboard", change{ownDashboard, `"uid"`, `uid`}, []string{ownDashboard + ":2:"}},
 		{"requests with mistakes", change{"verify.http", "### Fill a cart", "@a b = 1\n### Fill a cart\n# @expect often\nPUSH {{host}}/carts\nno header\n###"}, []string{
 			"verify.http:1:1: write a variable as @name = value",
 			`verify.http:3:1: @expect "often": write a status such as 201`,
 			`verify.http:4:1: "PUSH" is not an HTTP method`,
 			"verify.http:5:1: invalid header field",
 		}},
-		{"routes that are none", change{"observability/alertmanager.yaml", "", "route: {receiver: nobody}\nreceivers: [{name: page}]\n"}, []string{`observability/alertmanager.yaml: alertmanager file: route: there is no receiver "nobody"`}},
+		{"invalid routes", change{"observability/alertmanager.yaml", "", "route: {receiver: nobody}\nreceivers: [{name: page}]\n"}, []string{`observability/alertmanager.yaml: alertmanager file: route: there is no receiver "nobody"`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -313,14 +310,13 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A generated service without stores holds in everything, also when one of its
-// goroutines looks at what another does.
-func TestEndToEndAGeneratedServiceHolds(t *testing.T) {
+// A generated service without stores passes all checks, also under the race detector.
+func TestEndToEndGeneratedServicePasses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs a service")
 	}
 	subject := generated(t, "../../examples/minimal")
-	subject.Simulation = nil // endtoend has it
+	subject.Simulation = nil // endtoend runs it
 	r := observe(t, subject, Options{}).Report()
 	for _, section := range []string{sectionService, sectionTraffic, sectionRules, sectionDashboards, sectionTrail, sectionLinks} {
 		if len(r.Of(section)) < 2 {
@@ -329,7 +325,7 @@ func TestEndToEndAGeneratedServiceHolds(t *testing.T) {
 	}
 }
 
-// generated is the service in a directory that has a specification.
+// generated loads the service from a directory with a specification.
 func generated(t *testing.T, dir string) Subject {
 	t.Helper()
 	src, err := os.ReadFile(filepath.Join(dir, spec.FileName))

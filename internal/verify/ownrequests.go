@@ -15,17 +15,16 @@ import (
 	"github.com/observability-first/scaffold/internal/source/httpfile"
 )
 
-// RequestFile is the name of the user's own requests in a service's directory.
+// RequestFile is the name of the file with the user's requests in the service directory.
 const RequestFile = "verify.http"
 
-// answered is what a named request was answered with.
+// answered is the response to a named request.
 type answered struct {
 	header http.Header
 	body   any
 }
 
-// own sends the requests of verify.http in order and checks that each is answered
-// as it says.
+// own sends the requests of verify.http in order and checks the status of each response.
 func (d *driver) own(ctx context.Context, name string) []report.Check {
 	chat := d.newChat()
 	var out []report.Check
@@ -44,8 +43,8 @@ func (d *driver) own(ctx context.Context, name string) []report.Check {
 	return out
 }
 
-// needsFile says whether the file holds requests to routes that the OpenAPI
-// document does not describe: nothing else knows how to call those.
+// needsFile reports whether the file has requests to routes that the OpenAPI document does not describe. Only
+// the file has requests for them.
 func (d *driver) needsFile() bool {
 	return slices.ContainsFunc(d.file.Requests, func(r httpfile.Request) bool {
 		_, target, _ := strings.Cut(r.URL, "}}")
@@ -60,8 +59,8 @@ func (d *driver) needsFile() bool {
 	})
 }
 
-// matchesPattern says whether a path belongs to a route. Placeholders stand for
-// one segment, and for the rest where they end in dots.
+// matchesPattern reports whether a path belongs to a route. A placeholder matches one segment, or the rest of
+// the path if it ends in dots.
 func matchesPattern(pattern, address string) bool {
 	want, got := strings.Split(strings.Trim(pattern, "/"), "/"), strings.Split(strings.Trim(address, "/"), "/")
 	for i, segment := range want {
@@ -75,8 +74,8 @@ func matchesPattern(pattern, address string) bool {
 	return len(want) == len(got)
 }
 
-// fileAgain goes through the file once more. Requests with a fault are also sent
-// without it, because others read their responses.
+// fileAgain sends the requests of the file again. Requests with a fault are also sent without it, because
+// others read their responses.
 func (c *caller) fileAgain(ctx context.Context, how manner, think time.Duration) {
 	chat := c.newChat()
 	for _, r := range c.file.Requests {
@@ -84,14 +83,14 @@ func (c *caller) fileAgain(ctx context.Context, how manner, think time.Duration)
 			return
 		}
 		if how != well && how != wrongly {
-			_, _, _ = chat.send(context.WithoutCancel(ctx), r, how) // counted by the service
+			_, _, _ = chat.send(context.WithoutCancel(ctx), r, how) // the service counts it
 		}
-		_, _, _ = chat.send(context.WithoutCancel(ctx), r, well) // judged when it was sent first
+		_, _, _ = chat.send(context.WithoutCancel(ctx), r, well) // its first response was checked
 		pause(ctx, think)
 	}
 }
 
-// chat is one way through the file, with the answers so far.
+// chat is one pass through the file, with the responses so far.
 type chat struct {
 	*driver
 	answers map[string]answered
@@ -106,7 +105,7 @@ func title(r httpfile.Request) string {
 	return r.Method + " " + r.URL
 }
 
-// send fills a request in and sends it. A named answer is kept if it ended well.
+// send fills in a request and sends it. It stores the response of a named request that succeeded.
 func (c chat) send(ctx context.Context, r httpfile.Request, how manner) (status int, body []byte, err error) {
 	filled, err := r.Fill(func(placeholder string) (string, bool) { return c.value(placeholder, 0) })
 	if err != nil {
@@ -129,13 +128,13 @@ func (c chat) send(ctx context.Context, r httpfile.Request, how manner) (status 
 	}
 	if r.Name != "" && how == well {
 		a := answered{header: header}
-		_ = json.Unmarshal(body, &a.body) // what is no JSON has no fields to read
+		_ = json.Unmarshal(body, &a.body) // a response that is not JSON has no fields
 		c.answers[r.Name] = a
 	}
 	return status, body, nil
 }
 
-// asExpected compares an answer with what the file says.
+// asExpected compares a response with what the file expects.
 func asExpected(r httpfile.Request, status int, body []byte) error {
 	switch {
 	case r.Expect != 0 && status != r.Expect:
@@ -146,11 +145,11 @@ func asExpected(r httpfile.Request, status int, body []byte) error {
 	return nil
 }
 
-// maxNesting bounds variables that are made of variables.
+// maxNesting limits variables that refer to variables.
 const maxNesting = 10
 
-// value gives a placeholder its value: what editors know, a variable of the file,
-// or a part of an earlier answer.
+// value returns the value of a placeholder: a built-in value, a variable of the file, or a part of an earlier
+// response.
 func (c chat) value(name string, depth int) (string, bool) {
 	switch name {
 	case "host", "baseUrl":
@@ -176,7 +175,7 @@ func (c chat) value(name string, depth int) (string, bool) {
 	return dig(a.body, steps)
 }
 
-// dig follows keys and indexes into an answer.
+// dig follows keys and indexes into a response.
 func dig(v any, steps []string) (string, bool) {
 	for _, step := range steps {
 		switch at := v.(type) {

@@ -16,7 +16,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/openapi"
 )
 
-// recorder is a server that records its requests and responds as a test says.
+// recorder is a server that records its requests and responds as the test configures.
 type recorder struct {
 	*httptest.Server
 
@@ -66,7 +66,7 @@ func checkText(checks []report.Check) string {
 	return strings.Join(checksOf(s), "\n")
 }
 
-func TestOwnRequestsEndAsTheirFileSays(t *testing.T) {
+func TestOwnRequestsAreComparedWithTheirFile(t *testing.T) {
 	t.Parallel()
 	const claim = "own request: "
 	for name, tc := range map[string]struct {
@@ -74,8 +74,8 @@ func TestOwnRequestsEndAsTheirFileSays(t *testing.T) {
 		status int
 		want   string
 	}{
-		"any status below 500 will do":      {"GET {{host}}/a", 404, "verify.http:1: " + claim + "GET {{host}}/a: passed: answers 404"},
-		"a title is the claim":              {"### Read\nGET {{baseUrl}}/a", 200, "verify.http:2: " + claim + "Read: passed: answers 200"},
+		"any status below 500 is accepted":  {"GET {{host}}/a", 404, "verify.http:1: " + claim + "GET {{host}}/a: passed: answers 404"},
+		"a title names the check":           {"### Read\nGET {{baseUrl}}/a", 200, "verify.http:2: " + claim + "Read: passed: answers 200"},
 		"a server error is not expected":    {"GET {{host}}/a", 503, "verify.http:1: " + claim + "GET {{host}}/a: failed: got status 503: said; write # @expect 503 above the request if that is correct"},
 		"a server error is expected":        {"# @expect 503\nGET {{host}}/a", 503, "verify.http:2: " + claim + "GET {{host}}/a: passed: answers 503"},
 		"another status is expected":        {"# @expect 201\nGET {{host}}/a", 200, "verify.http:2: " + claim + "GET {{host}}/a: failed: answers 200, expected 201: said"},
@@ -177,7 +177,7 @@ func TestPathsBelongToTheirRoute(t *testing.T) {
 	}
 }
 
-func TestTheFileIsNeededForRoutesThatAreNotDescribed(t *testing.T) {
+func TestFileIsNeededForUndescribedRoutes(t *testing.T) {
 	t.Parallel()
 	document, err := openapi.Parse([]byte(thingsDocument))
 	if err != nil {
@@ -193,8 +193,8 @@ func TestTheFileIsNeededForRoutesThatAreNotDescribed(t *testing.T) {
 	}
 }
 
-// Requests that should fail are sent well, too: others read their responses.
-func TestTheFileIsSentInEachManner(t *testing.T) {
+// Requests that should fail are also sent without a fault: others read their responses.
+func TestFileIsSentInEachManner(t *testing.T) {
 	t.Parallel()
 	for how, want := range map[manner]string{
 		well: "GET /a", wrongly: "GET /a", failing: "GET /a error\nGET /a", shedded: "GET /a shed\nGET /a", slowly: "GET /a delay=300ms\nGET /a", busily: "GET /a cpu=30ms\nGET /a",

@@ -19,13 +19,13 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// scrapeConfig is what the service's own Prometheus scrapes.
+// scrapeConfig is the configuration of the service's own Prometheus.
 type scrapeConfig struct {
 	Global  scrape   `yaml:"global"`
 	Scrapes []scrape `yaml:"scrape_configs"`
 }
 
-// scrape has the settings of a job, or those of all jobs that do not set them.
+// scrape has the settings of a job, or the global ones.
 type scrape struct {
 	JobName        string         `yaml:"job_name"`
 	ScrapeInterval model.Duration `yaml:"scrape_interval"`
@@ -41,8 +41,8 @@ func (s *session) scrapeConfig() (scrapeConfig, error) {
 	return config, yaml.Unmarshal(s.subject.Provisioned.Prometheus, &config)
 }
 
-// target is what the service's own Prometheus would scrape. It keeps all forms of histograms if
-// that Prometheus is not known.
+// target returns the scrape target with the histogram settings of the service's own Prometheus. If that is
+// not known, the target keeps all forms of histograms.
 func (s *session) target(c *child) metricstore.Target {
 	target := metricstore.Target{Labels: targetLabels(s.subject.Selector, s.subject.EnvironmentLabel, strings.TrimPrefix(c.admin, "http://"))}
 	config, err := s.scrapeConfig()
@@ -61,8 +61,8 @@ func (s *session) target(c *child) metricstore.Target {
 	return target
 }
 
-// scrapeInterval checks that the service's own Prometheus scrapes as declared:
-// every increase and every window of the rules depends on it.
+// scrapeInterval checks that the service's own Prometheus uses the declared scrape interval: every increase
+// and window of the rules depends on it.
 func (s *session) scrapeInterval() {
 	if s.subject.Provisioned.Prometheus == nil {
 		return
@@ -89,8 +89,7 @@ func (s *session) scrapeInterval() {
 	s.checks.Add(p)
 }
 
-// datasource is the part of a provisioned data source that leads from one signal
-// to another.
+// datasource is the part of a provisioned data source that links signals.
 type datasource struct {
 	UID      string `yaml:"uid"`
 	Type     string `yaml:"type"`
@@ -121,8 +120,7 @@ type datasource struct {
 	} `yaml:"jsonData"`
 }
 
-// datasources checks that each way from one signal to another, as Grafana is told
-// of it, leads where there is something.
+// datasources checks that each configured link from one signal to another finds data.
 func (s *session) datasources(ctx context.Context) {
 	if s.subject.Provisioned.Datasources == nil {
 		return
@@ -177,7 +175,7 @@ func (s *session) way(claim, evidence string, err error) {
 	s.checks.Add(p)
 }
 
-// exemplarsHave wants the label on the exemplars that were scraped.
+// exemplarsHave checks that the scraped exemplars have the label.
 func (s *session) exemplarsHave(label string) error {
 	seen := 0
 	for _, r := range s.exemplars() {
@@ -191,7 +189,7 @@ func (s *session) exemplarsHave(label string) error {
 	return fmt.Errorf("none of %d exemplars has the label %s", seen, label)
 }
 
-// linesHave wants the fields that a query of logs takes out in some log line.
+// linesHave checks that some log line has the fields that a log query extracts.
 func (s *session) linesHave(query string) error {
 	query = strings.ReplaceAll(query, "$$", "$")
 	_, pipeline, _ := strings.Cut(query, "}")
@@ -208,7 +206,7 @@ func (s *session) linesHave(query string) error {
 	return nil
 }
 
-// routeHas asks a query about the route of some span.
+// routeHas runs a query with the route of a span.
 func (s *session) routeHas(ctx context.Context, query string) error {
 	for _, span := range s.receiver.Spans() {
 		route, ok := span.Attributes["http.route"].(string)
@@ -225,7 +223,7 @@ func (s *session) routeHas(ctx context.Context, query string) error {
 	return errors.New("no span has a route")
 }
 
-// dashboardsMake wants a query of logs that makes the label.
+// dashboardsMake checks that a log query creates the label.
 func (s *session) dashboardsMake(label string) error {
 	makes, err := regexp.Compile(`\b` + regexp.QuoteMeta(label) + `=`)
 	if err != nil {

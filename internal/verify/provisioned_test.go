@@ -57,7 +57,7 @@ func export(t *testing.T, r *servicetest.Receiver, name, trace, span, parent str
 	post(t, r.URL+"/v1/traces", "application/x-protobuf", bytes.NewReader(body))
 }
 
-// cpuProfile has one sample of the span.
+// cpuProfile returns a profile with one sample of the span.
 func cpuProfile(span string) *profile.Profile {
 	return &profile.Profile{
 		SampleType: []*profile.ValueType{{Type: "samples", Unit: "count"}, {Type: "cpu", Unit: "nanoseconds"}},
@@ -65,7 +65,7 @@ func cpuProfile(span string) *profile.Profile {
 	}
 }
 
-// upload sends a profile under the name of an application.
+// uploadProfile sends a profile under the name of an application.
 func uploadProfile(t *testing.T, r *servicetest.Receiver, name string, p *profile.Profile) {
 	t.Helper()
 	var data bytes.Buffer
@@ -90,20 +90,20 @@ func uploadBytes(t *testing.T, r *servicetest.Receiver, name string, data []byte
 	post(t, r.URL+"/ingest?"+url.Values{"name": {name}}.Encode(), form.FormDataContentType(), &body)
 }
 
-func TestTheScraperKeepsToTheDeclaredInterval(t *testing.T) {
+func TestScrapeIntervalMustBeTheDeclaredOne(t *testing.T) {
 	t.Parallel()
 	const claim = "observability/prometheus.yaml: the scrape interval is the declared one: "
 	const advice = ", but the rules are for 15s; set telemetry.scrapeInterval to the interval of the scraper and run scaffold generate"
 	for name, tc := range map[string]struct{ config, want string }{
-		"the job's interval is right":   {"scrape_configs: [{job_name: shop, scrape_interval: 15s}]", "passed: 15s"},
-		"the global interval is right":  {"global: {scrape_interval: 15s}\nscrape_configs: [{job_name: shop}]", "passed: 15s"},
-		"another job may have another":  {"scrape_configs: [{job_name: node, scrape_interval: 1m}, {job_name: shop, scrape_interval: 15s}]", "passed: 15s"},
-		"the job's interval is wrong":   {"global: {scrape_interval: 15s}\nscrape_configs: [{job_name: shop, scrape_interval: 1m}]", "failed: job shop is scraped every 1m0s" + advice},
-		"the global interval is wrong":  {"global: {scrape_interval: 30s}\nscrape_configs: [{job_name: shop}]", "failed: job shop is scraped every 30s" + advice},
-		"the service's job is missing":  {"scrape_configs: [{job_name: node}, {job_name: depot}]", "failed: no job is named shop; available: node, depot"},
-		"an interval is not a duration": {"global: {scrape_interval: soon}\nscrape_configs: []", "failed: not a valid duration string: \"soon\""},
-		"the file is of another kind":   {"apiVersion: v1\nkind: Pod\n", "failed: unexpected format: no line begins with \"scrape_configs:\" or \"global:\"; add it, or pass another file"},
-		"the service has no such file":  {"", ""},
+		"the job's interval is correct":  {"scrape_configs: [{job_name: shop, scrape_interval: 15s}]", "passed: 15s"},
+		"the global interval is correct": {"global: {scrape_interval: 15s}\nscrape_configs: [{job_name: shop}]", "passed: 15s"},
+		"another job may have another":   {"scrape_configs: [{job_name: node, scrape_interval: 1m}, {job_name: shop, scrape_interval: 15s}]", "passed: 15s"},
+		"the job's interval is wrong":    {"global: {scrape_interval: 15s}\nscrape_configs: [{job_name: shop, scrape_interval: 1m}]", "failed: job shop is scraped every 1m0s" + advice},
+		"the global interval is wrong":   {"global: {scrape_interval: 30s}\nscrape_configs: [{job_name: shop}]", "failed: job shop is scraped every 30s" + advice},
+		"the service's job is missing":   {"scrape_configs: [{job_name: node}, {job_name: depot}]", "failed: no job is named shop; available: node, depot"},
+		"an interval is not a duration":  {"global: {scrape_interval: soon}\nscrape_configs: []", "failed: not a valid duration string: \"soon\""},
+		"the file is of another kind":    {"apiVersion: v1\nkind: Pod\n", "failed: unexpected format: no line begins with \"scrape_configs:\" or \"global:\"; add it, or pass another file"},
+		"the service has no such file":   {"", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -120,7 +120,7 @@ func TestTheScraperKeepsToTheDeclaredInterval(t *testing.T) {
 	}
 }
 
-func TestThePrometheusOfAServiceSaysWhichHistogramsItKeeps(t *testing.T) {
+func TestTargetKeepsTheHistogramsThatPrometheusKeeps(t *testing.T) {
 	t.Parallel()
 	both, native, classic := metricstore.Target{}, metricstore.Target{DropClassic: true}, metricstore.Target{DropNative: true}
 	for config, want := range map[string]metricstore.Target{
@@ -158,7 +158,7 @@ datasources:
   - uid: profiles
 `
 
-// linkedSession has seen one request in all signals.
+// linkedSession returns a session that has seen one request in all signals.
 func linkedSession(t *testing.T, sources string) *session {
 	t.Helper()
 	const duration = `http_server_request_duration_seconds_bucket{http_route="/things",le="1"}`
@@ -197,7 +197,7 @@ func TestLinksBetweenSignalsHaveData(t *testing.T) {
 	)
 }
 
-func TestLinksBetweenSignalsFailByName(t *testing.T) {
+func TestBrokenLinksBetweenSignalsAreReported(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ old, with, want string }{
 		"exemplars have another label":     {"name: trace_id", "name: traceID", "from an exemplar to its trace: failed: none of 1 exemplars has the label traceID"},
@@ -207,8 +207,8 @@ func TestLinksBetweenSignalsFailByName(t *testing.T) {
 		"the profiles do not exist":        {"datasourceUid: profiles", "datasourceUid: flames", `from a span to its profile: failed: data source "flames" does not exist`},
 		"no profile of this type":          {"process_cpu:cpu:nanoseconds", "memory:inuse_space:bytes", "from a span to its profile: failed: no profile has inuse_space in bytes; available: samples, cpu"},
 		"the metrics do not exist":         {"{datasourceUid: metrics", "{datasourceUid: prom", `from a trace to Requests: failed: data source "prom" does not exist`},
-		"the query gives nothing":          {"http_server_requests_total", "http_server_request_total", `from a trace to Requests: failed: no data: metric http_server_request_total does not exist; did you mean "http_server_requests_total"?`},
-		"no log query makes the label":     {"matcherRegex: trace,", "matcherRegex: span,", "from a log line to its trace: failed: no query of log lines makes the label span"},
+		"the query has no result":          {"http_server_requests_total", "http_server_request_total", `from a trace to Requests: failed: no data: metric http_server_request_total does not exist; did you mean "http_server_requests_total"?`},
+		"no log query creates the label":   {"matcherRegex: trace,", "matcherRegex: span,", "from a log line to its trace: failed: no query of log lines makes the label span"},
 		"a part of a label is not a label": {"matcherRegex: trace,", "matcherRegex: ace,", "from a log line to its trace: failed: no query of log lines makes the label ace"},
 		"derived fields without a source":  {"trace, datasourceUid: traces}", "trace, datasourceUid: tempo}", `from a log line to its trace: failed: data source "tempo" does not exist`},
 	} {

@@ -20,19 +20,19 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// steps is how many points of a panel are looked at.
+// steps is the number of points that are read per panel.
 const steps = 120
 
-// prober asks queries of what the watch has seen.
+// prober runs queries on what the watch has seen.
 type prober struct {
 	watch    *watch
-	from, to time.Time           // what dashboards show
-	known    []string            // metrics that may come to exist: declared or recorded
-	labels   map[string][]string // that metrics may have: declared, by metric
+	from, to time.Time           // time range of dashboards
+	known    []string            // metrics that may appear later: declared or recorded
+	labels   map[string][]string // declared labels, by metric
 }
 
-// look says whether a query gives data. Numbers that are not, such as the
-// quantile of no observations, are none.
+// look returns how many series with data a query has. NaN, such as the quantile of no observations, is not
+// data.
 func (p *prober) look(ctx context.Context, expr string, instant bool) (series int, err error) {
 	if instant {
 		v, err := p.watch.ev.Query(ctx, expr, p.to)
@@ -62,8 +62,8 @@ func indexes(n int) []int {
 	return out
 }
 
-// why explains an empty answer: the first selector without series, and which of
-// its names does not exist, with the nearest that does.
+// why explains an empty result: the first selector without series, and which of its names does not exist,
+// with the most similar existing name.
 func (p *prober) why(ctx context.Context, expr string) string {
 	tree, err := promql.Parse(expr)
 	if err != nil {
@@ -89,7 +89,7 @@ func selectors(tree parser.Node) []*parser.VectorSelector {
 	return out
 }
 
-// missing says what about a selector does not exist, empty when it has series.
+// missing returns what part of a selector does not exist; empty if it has series.
 func (p *prober) missing(ctx context.Context, s *parser.VectorSelector) string {
 	all := p.series(ctx, s.LabelMatchers...)
 	if len(all) > 0 {
@@ -128,8 +128,8 @@ func (p *prober) missing(ctx context.Context, s *parser.VectorSelector) string {
 	return fmt.Sprintf("no series of %s has all of %s", s.LabelMatchers[name].Value, s)
 }
 
-// otherForm says what to write if the name is that of a histogram that is scraped in its
-// other form only, classic or native.
+// otherForm returns advice if the name is that of a histogram that is only scraped in its other form, classic
+// or native.
 func (p *prober) otherForm(ctx context.Context, name string) string {
 	exists := func(series string, more *labels.Matcher) bool {
 		return len(p.series(ctx, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, series), more)) > 0
@@ -202,8 +202,8 @@ func namesOf(series []labels.Labels) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// unknown is what about an expression neither exists nor may come to: a metric, a
-// label, or a value that no series of any metric has.
+// unknown returns what part of an expression neither exists nor can appear later: a metric, a label, or a
+// value that no series of any metric has.
 func (p *prober) unknown(ctx context.Context, expr string) string {
 	tree, err := promql.Parse(expr)
 	if err != nil {
@@ -214,7 +214,7 @@ func (p *prober) unknown(ctx context.Context, expr string) string {
 			return missing
 		}
 		if strings.HasPrefix(s.Name, "ALERTS") {
-			continue // has the values of what fires
+			continue // has the values of firing alerts
 		}
 		for _, m := range s.LabelMatchers {
 			if unknown := p.unknownValue(ctx, m); unknown != "" {
@@ -225,12 +225,12 @@ func (p *prober) unknown(ctx context.Context, expr string) string {
 	return ""
 }
 
-// isLasting reports whether the series will not appear later either.
+// isLasting reports whether the series cannot appear later either.
 func isLasting(missing string) bool {
 	return slices.ContainsFunc([]string{" does not exist", " has no label ", " is a classic histogram", " is a native histogram"}, func(why string) bool { return strings.Contains(missing, why) })
 }
 
-// unknownValue says that no series of any metric has the value that is asked for.
+// unknownValue reports a selected value that no series of any metric has.
 func (p *prober) unknownValue(ctx context.Context, m *labels.Matcher) string {
 	if m.Type != labels.MatchEqual || m.Value == "" || m.Name == model.MetricNameLabel || m.Name == labels.BucketLabel {
 		return ""

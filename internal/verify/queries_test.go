@@ -31,7 +31,7 @@ func parseSeries(t *testing.T, text string) labels.Labels {
 	return l
 }
 
-// watchOf is a watch that has scraped these series for a minute.
+// watchOf returns a watch that has scraped the series for a minute.
 func watchOf(t *testing.T, series map[string]float64) *watch {
 	t.Helper()
 	store := metricstore.New()
@@ -49,7 +49,7 @@ func watchOf(t *testing.T, series map[string]float64) *watch {
 	return &watch{store: store, ev: ev, interval: scrapedEvery, now: scrapedAt()}
 }
 
-// proberOf runs queries on these series. Dashboards show the last ten minutes.
+// proberOf returns a prober of the series. Dashboards show the last ten minutes.
 func proberOf(t *testing.T, series map[string]float64, known ...string) *prober {
 	t.Helper()
 	return &prober{watch: watchOf(t, series), from: scrapedAt().Add(-10 * time.Minute), to: scrapedAt(), known: known}
@@ -91,7 +91,7 @@ func TestEmptyQueriesAreExplained(t *testing.T) {
 	}
 }
 
-func TestUnknownIsWhatNoSeriesWillEverHave(t *testing.T) {
+func TestUnknownReportsWhatNoSeriesWillHave(t *testing.T) {
 	t.Parallel()
 	series := jobs()
 	series[`other_total{result="late"}`] = 0
@@ -119,7 +119,7 @@ func TestUnknownIsWhatNoSeriesWillEverHave(t *testing.T) {
 	}
 }
 
-// The label of an error comes with the first one.
+// The label of an error appears with the first error.
 func TestDeclaredLabelsAreNotUnknown(t *testing.T) {
 	t.Parallel()
 	const expr = `jobs_total{error_type!=""}`
@@ -145,7 +145,7 @@ func TestBucketBoundsAreNotUnknown(t *testing.T) {
 	}
 }
 
-func TestHistogramsWithoutTheSeriesSayWhatToWrite(t *testing.T) {
+func TestHistogramsInTheOtherFormAreExplained(t *testing.T) {
 	t.Parallel()
 	p := proberOf(t, map[string]float64{`jobs_seconds_bucket{le="0.1"}`: 1, `jobs_seconds_count`: 1, `sizes{quantile="0.5"}`: 1, `filled_bucket`: 1})
 	native := &histogram.FloatHistogram{Count: 1, Sum: 1}
@@ -180,7 +180,7 @@ func TestLookCountsSeriesWithNumbers(t *testing.T) {
 		`jobs_total`:                              3,
 		`jobs_total{job="shop"}`:                  2,
 		`rate(jobs_total{result="ok"}[5m])`:       1,
-		`queue_length / queue_length`:             0, // 0 / 0 is not a number
+		`queue_length / queue_length`:             0, // 0 / 0 is NaN
 		`jobs_seconds`:                            1,
 		`histogram_quantile(0.9, jobs_seconds*0)`: 0,
 		`jobs_total > 5`:                          0,
@@ -199,7 +199,7 @@ func TestLookCountsSeriesWithNumbers(t *testing.T) {
 	}
 }
 
-// Series that have ended are in the range of a panel and have no value now.
+// Series that have ended are in the range of a panel but have no current value.
 func TestLookReadsTheTimeThatAPanelShows(t *testing.T) {
 	t.Parallel()
 	p := proberOf(t, nil)

@@ -23,8 +23,8 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// rules checks that each recording has recorded, and that each alert watches
-// series that exist: an alert that watches nothing never fires.
+// rules checks that each recording rule has recorded, and that each alert reads existing series: an alert
+// without series never fires.
 func (s *session) rules(ctx context.Context) {
 	for _, cycle := range rulesim.Cycles(s.subject.Rules) {
 		s.checks.Failf(sectionRules, "no rules read each other in a cycle", "%s", cycle)
@@ -51,8 +51,8 @@ func (s *session) rules(ctx context.Context) {
 	}
 }
 
-// objectiveSeries finds counters in ratios that have no series: the value of a label is wrong, or
-// the first failures will not be counted.
+// objectiveSeries finds counters of ratios that have no series: a label value is wrong, or the first failures
+// will not be counted.
 func (s *session) objectiveSeries(ctx context.Context) {
 	if s.subject.Simulation == nil {
 		return
@@ -70,7 +70,7 @@ func (s *session) objectiveSeries(ctx context.Context) {
 	}
 }
 
-// setLabels tells recordings of one name apart.
+// setLabels distinguishes recording rules with the same name.
 func setLabels(r rulesim.Rule) string {
 	if r.Labels.IsEmpty() {
 		return ""
@@ -87,8 +87,8 @@ func (s *session) records(ctx context.Context, r rulesim.Rule) (evidence string,
 	return "", errors.New("it recorded no series: " + cmp.Or(s.notCounted(ctx, r), s.prober.why(ctx, r.Expr)))
 }
 
-// notCounted says which counter of the objective of a rule exists and did not increase in the run, so
-// that there is no ratio of it. Empty for other rules.
+// notCounted returns which counter of a rule's objective exists but did not increase in the run, so that it
+// has no ratio. It is empty for other rules.
 func (s *session) notCounted(ctx context.Context, r rulesim.Rule) string {
 	if s.subject.Simulation == nil {
 		return ""
@@ -140,19 +140,19 @@ func (s *session) watches(ctx context.Context, r rulesim.Rule) (evidence string,
 	return evidence, nil
 }
 
-// bornLater says whether a metric without series is a declared gauge: those come
-// with what they measure, such as a first health check. Counters have to be there
-// at zero, or the first event is not seen.
+// bornLater reports whether a metric without series is a declared gauge: gauges appear with what they
+// measure, such as a first health check. Counters must exist at zero, otherwise the first event is not
+// counted.
 func (s *session) bornLater(metric string) bool {
 	m, declared := s.signals.Find(metric)
 	return declared && m.Type == "gauge" && slices.Contains(s.prober.known, metric)
 }
 
-// fence is a block of PromQL in a runbook.
+// fence matches a PromQL block in a runbook.
 var fence = regexp.MustCompile("(?ms)^```promql\n(.*?)\n```$")
 
-// runbooks runs the queries that runbooks ask their readers to run. Most give
-// nothing while all is well; what they name has to exist.
+// runbooks runs the queries of the runbooks. Most have no result in normal operation, but the names in them
+// must exist.
 func (s *session) runbooks(ctx context.Context) {
 	known := s.known()
 	for _, book := range s.subject.Runbooks {
@@ -162,7 +162,7 @@ func (s *session) runbooks(ctx context.Context) {
 				Section: sectionRules, Name: "the runbook belongs to an alert", File: book.File, Status: report.Failed,
 				Detail: fmt.Sprintf("no rule defines the alert %s; delete the runbook if the alert was removed", alert),
 			})
-			continue // its queries were made for rules that are no more
+			continue // its queries belong to rules that no longer exist
 		}
 		for i, m := range fence.FindAllStringSubmatchIndex(text, -1) {
 			query := text[m[2]:m[3]]
@@ -185,7 +185,7 @@ func (s *session) runbooks(ctx context.Context) {
 	}
 }
 
-// known are the labels of everything that is declared or recorded.
+// known returns the labels of all declared and recorded metrics.
 func (s *session) known() metricnames.Known {
 	var recorded []metricnames.Recorded
 	for _, g := range s.subject.Rules {

@@ -63,7 +63,7 @@ func TestObjectivesSelectValuesThatSeriesHave(t *testing.T) {
 	}
 }
 
-func TestObjectivesOfACounterThatDidNotIncreaseSaySo(t *testing.T) {
+func TestCountersThatDidNotIncreaseAreReported(t *testing.T) {
 	t.Parallel()
 	spec, err := slo.Parse("a.yaml", []byte("apiVersion: scaffold.slo/v1\nservice: shop\nowner: a\nslos:\n"+
 		"- {name: jobs, objective: 99, indicator: {ratio: {total: 'jobs_total{queue=\"mail\"}', bad: 'jobs_total{queue=\"mail\",result=\"failed\"}'}}}\n"+

@@ -7,7 +7,7 @@ import (
 	"github.com/observability-first/scaffold/internal/report"
 )
 
-// Sections of the report, in the order in which they are checked.
+// Sections of the report, in the order of the checks.
 const (
 	sectionService    = "service"
 	sectionTraffic    = "traffic"
@@ -18,25 +18,25 @@ const (
 	sectionLinks      = "links"
 )
 
-// Sections lists the sections of a report.
+// Sections returns the sections of a report.
 func Sections() []string {
 	return []string{sectionService, sectionTraffic, sectionTrail, sectionDependency, sectionRules, sectionDashboards, sectionLinks, alertsim.Section}
 }
 
-// selected says whether the section was asked for.
+// selected reports whether the section is selected.
 func (s *session) selected(section string) bool {
 	return len(s.options.Only) == 0 || slices.Contains(s.options.Only, section)
 }
 
-// anyOf says whether one of the sections was asked for.
+// anyOf reports whether any of the sections is selected.
 func (s *session) anyOf(sections ...string) bool { return slices.ContainsFunc(sections, s.selected) }
 
-// needsService says whether a section was asked for that looks at the running service.
+// needsService reports whether a selected section needs the running service.
 func (s *session) needsService() bool {
 	return s.anyOf(slices.DeleteFunc(Sections(), func(section string) bool { return section == alertsim.Section })...)
 }
 
-// skipped are the sections that were not asked for, and what a quick run leaves out.
+// skipped returns checks for the sections that are not selected, and for what a quick run leaves out.
 func (s *session) skipped(made report.Report) []report.Check {
 	var out []report.Check
 	for _, section := range Sections() {
@@ -50,7 +50,7 @@ func (s *session) skipped(made report.Report) []report.Check {
 	return out
 }
 
-// LeftOut says what a quick run leaves out.
+// LeftOut describes what a quick run leaves out.
 const LeftOut = "scrape intervals other than the declared one, and of the alert simulation all but error ratios, low traffic and a healthy week: lost instances, tickets, " +
 	"repeated pages, new services and instances, an idle night, budgets, and the cost of the rules"
 
@@ -61,7 +61,7 @@ func (s *session) finish(sections ...string) {
 	s.finished = append(s.finished, sections...)
 }
 
-// notRun are the checks that an interrupted run did not get to.
+// notRun returns the checks that an interrupted run did not complete.
 func (s *session) notRun() []report.Check {
 	s.mu.Lock()
 	defer s.mu.Unlock()

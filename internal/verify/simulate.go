@@ -11,7 +11,7 @@ import (
 	"github.com/observability-first/scaffold/internal/report"
 )
 
-// simulate runs the simulation beside the live checks: it needs no service.
+// simulate runs the alert simulation, in parallel with the live checks: it does not need the service.
 func (s *session) simulate(ctx context.Context) error {
 	if !s.selected(alertsim.Section) {
 		return nil
@@ -44,7 +44,7 @@ func (s *session) simulate(ctx context.Context) error {
 	return err
 }
 
-// counting reports each simulation with its number.
+// counting returns a function that reports each simulation with its number.
 func (s *session) counting(count int) func(what string) {
 	var begun atomic.Int64
 	return func(what string) {
@@ -54,13 +54,13 @@ func (s *session) counting(count int) func(what string) {
 	}
 }
 
-// elsewhere is how many scrape intervals there are beside the declared one.
+// elsewhere returns the number of scrape intervals other than the declared one.
 func (s *session) elsewhere() int {
 	return len(slices.DeleteFunc(alertsim.Intervals(), func(i time.Duration) bool { return i == s.subject.ScrapeInterval }))
 }
 
-// simulateElsewhere compiles and simulates the objectives at the other scrape
-// intervals: a change of the interval must not change the alerts.
+// simulateElsewhere compiles and simulates the objectives at the other scrape intervals: a change of the
+// interval must not change the alerts.
 func (s *session) simulateElsewhere(ctx context.Context, declared alertsim.Simulation) error {
 	for _, interval := range alertsim.Intervals() {
 		if interval == s.subject.ScrapeInterval {

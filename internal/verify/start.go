@@ -22,10 +22,10 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// faultTag compiles the fault switch into the runtime's server.
+// faultTag compiles fault injection into the runtime's server.
 const faultTag = "scaffold_faults"
 
-// buildStopsWithin is how long an interrupted build gets to clean up.
+// buildStopsWithin is how long an interrupted build may take to clean up.
 const buildStopsWithin = 5 * time.Second
 
 // build builds the real binary.
@@ -38,8 +38,8 @@ func (s *session) build(ctx context.Context) error {
 	args := slices.Concat([]string{"build", "-ldflags=-w", "-tags", faultTag, "-o", s.binary}, s.options.BuildFlags, []string{s.subject.Package})
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = s.subject.Dir
-	// An interrupted go tool removes its own files, which are ours to remove if it
-	// does not get to it.
+	// The go tool removes its files when it is interrupted. If it does not get to that, they are removed with
+	// s.temp.
 	cmd.Env = append(os.Environ(), "GOTMPDIR="+s.temp)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = buildStopsWithin
@@ -49,8 +49,8 @@ func (s *session) build(ctx context.Context) error {
 	return nil
 }
 
-// start gives the service its stores and runs it. A service
-// that does not start is a failed check and no error; child is nil then.
+// start starts the stores and the service. If the service does not start, that is a failed check, not an
+// error, and child is nil.
 func (s *session) start(ctx context.Context) error {
 	env := s.environment()
 	if slices.Contains(s.settings, "POSTGRES_URL") {
@@ -74,13 +74,13 @@ func (s *session) start(ctx context.Context) error {
 	}
 	s.checks.Record(sectionService, "it starts and becomes ready", "started with a trace ratio of 1", err)
 	if err != nil {
-		return nil //nolint:nilerr // the book says so
+		return nil //nolint:nilerr // it is a failed check
 	}
 	s.child = c
 	return s.prepare(c)
 }
 
-// prepare sets up what looks at the running service.
+// prepare creates the watch, the driver and the prober of the running service.
 func (s *session) prepare(c *child) error {
 	var err error
 	if s.watch, err = newWatch(c, s.subject.ScrapeInterval, s.target(c), s.subject.Rules, s.options.QueryWithin); err != nil {
@@ -91,8 +91,8 @@ func (s *session) prepare(c *child) error {
 	return nil
 }
 
-// environment is what the service runs in: free ports of this machine, every
-// trace, log lines that can be read, and checks that notice quickly.
+// environment returns the environment variables of the service: free ports, all traces, JSON log lines, and
+// short check intervals.
 func (s *session) environment() []string {
 	return append(os.Environ(),
 		"HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "DRAIN_DELAY=0s",
@@ -102,8 +102,8 @@ func (s *session) environment() []string {
 	)
 }
 
-// describe asks the binary what the service is, by commands that need neither
-// network nor stores.
+// describe reads the description of the service with commands of the binary that need neither network nor
+// stores.
 func (s *session) describe(ctx context.Context) error {
 	s.options.Progress("reading the declarations of the service")
 	telemetry, err := s.command(ctx, "telemetry")
@@ -131,7 +131,7 @@ func (s *session) describe(ctx context.Context) error {
 	return nil
 }
 
-// command asks the binary one of its commands.
+// command runs one command of the binary.
 func (s *session) command(ctx context.Context, verb string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, s.binary, verb)
 	var stderr bytes.Buffer
@@ -144,7 +144,7 @@ func (s *session) command(ctx context.Context, verb string) ([]byte, error) {
 	return out, nil
 }
 
-// declared are the metrics that may come to exist.
+// declared returns the metrics that may appear.
 func (s *session) declared() []string {
 	out := slices.Sorted(maps.Keys(s.declaredLabels()))
 	out = append(out, "ALERTS", "ALERTS_FOR_STATE")
@@ -158,7 +158,7 @@ func (s *session) declared() []string {
 	return out
 }
 
-// declaredLabels are the labels of each metric that the service declares.
+// declaredLabels returns the labels of each metric that the service declares.
 func (s *session) declaredLabels() map[string][]string {
 	out := map[string][]string{}
 	for _, m := range s.signals.Metrics {
@@ -172,8 +172,7 @@ func (s *session) declaredLabels() map[string][]string {
 	return out
 }
 
-// database is the store that the service keeps its things in, and that a simulation
-// takes away.
+// database is the store of the service, which a check stops.
 type database struct {
 	url    string
 	server *postgrestest.Server

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The log lines are read, whatever the user likes to see.
-func TestTheServiceWritesJSONWhateverTheUserSet(t *testing.T) {
+// The run reads the log lines, so the format that the user set does not apply.
+func TestServiceLogsJSONForAnyUserSetting(t *testing.T) {
 	t.Setenv("LOG_FORMAT", "text")
 	env := new(session).environment()
 	if last := slices.Index(env, "LOG_FORMAT=json"); last < slices.Index(env, "LOG_FORMAT=text") {

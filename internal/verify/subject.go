@@ -23,7 +23,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Directories of a service that hold what is checked, as design and generator have it.
+// Directories of a service with files to check, as in packages design and generator.
 const (
 	rulesDirectory      = "observability/rules"
 	dashboardsDirectory = "observability/dashboards"
@@ -34,17 +34,16 @@ const (
 	datasourcesFile = "observability/grafana/provisioning/datasources/datasources.yaml"
 )
 
-// slower is how much longer than the longest threshold a slow request takes, and
-// slowest how long where there is no objective on latency.
+// slower is the factor from the longest latency threshold to the duration of a slow request, and slowest the
+// duration without a latency objective.
 const (
 	slower  = 1.25
 	slowest = 300 * time.Millisecond
 )
 
-// Load reads what lies in a service's directory: rules and dashboards, the user's own
-// included, runbooks and requests. rules is what its objectives compile to; nil
-// where nobody wrote any. The error is a [diagnostic.List] of
-// everything that is wrong with any file.
+// Load reads the rules, dashboards, runbooks and requests in a service directory, including the user's own.
+// rules is the compiled specification; nil without one. The error is a [diagnostic.List] of all problems in
+// all files.
 func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 	s := Subject{Dir: dir, Slow: slowest}
 	l := loader{dir: dir}
@@ -79,13 +78,13 @@ func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 	return s, l.problems.Err()
 }
 
-// describe takes over what the specification says about the service.
+// describe copies the service's properties from the specification.
 func (s *Subject) describe(rules slo.Rules) {
 	spec := rules.Spec
 	s.Service, s.Selector, s.EnvironmentLabel, s.ScrapeInterval = spec.Service, spec.Selector, spec.EnvironmentLabel, spec.ScrapeInterval
 	s.Selector = maps.Clone(spec.Selector)
 	for _, label := range spec.GroupBy {
-		s.Selector[label] = Environment // the scrape sets it
+		s.Selector[label] = Environment // set by the scrape
 	}
 	for _, o := range spec.SLOs {
 		if o.Indicator.Latency != nil {
@@ -94,8 +93,7 @@ func (s *Subject) describe(rules slo.Rules) {
 	}
 }
 
-// withDefaults fills in what only a specification would say, from what the
-// service says about itself.
+// withDefaults uses the service's own description if there is no specification.
 func (s *Subject) withDefaults(signals declared.Signals) {
 	if s.Service == "" {
 		spec := slo.Spec{Service: signals.Service}.WithDefaults()
@@ -106,8 +104,8 @@ func (s *Subject) withDefaults(signals declared.Signals) {
 	}
 }
 
-// Complete adds what objectives compile to where none of it lies on the disk: a
-// service that was not generated may keep its rules elsewhere.
+// Complete adds the compiled rules that are not on the disk: a service that was not generated may store its
+// rules elsewhere.
 func (s *Subject) Complete(rules slo.Rules, routes []string) error {
 	for _, f := range rules.RuleFiles() {
 		if slices.ContainsFunc(s.Rules, func(g rulesim.Group) bool { return path.Base(g.File) == f.Name }) {
@@ -125,8 +123,8 @@ func (s *Subject) Complete(rules slo.Rules, routes []string) error {
 	return s.simulate(rules, routes, rules.Alertmanager())
 }
 
-// simulate prepares the simulation on the generated rules. The user's own have reasons
-// of their own to fire and are checked against the running service alone.
+// simulate prepares the simulation of the generated rules. The user's own alerts may fire for other reasons
+// and are only checked against the running service.
 func (s *Subject) simulate(rules slo.Rules, routes []string, routing []byte) error {
 	parsed, err := rulesim.ParseRouting(routing)
 	if err != nil {
@@ -141,13 +139,13 @@ func (s *Subject) simulate(rules slo.Rules, routes []string, routing []byte) err
 	return nil
 }
 
-// loader reads files and keeps what is wrong with them.
+// loader reads files and collects their problems.
 type loader struct {
 	dir      string
 	problems diagnostic.List
 }
 
-// wrong keeps a problem, or all of a list.
+// wrong adds a problem, or all problems of a list.
 func (l *loader) wrong(err error) {
 	if list, ok := errors.AsType[diagnostic.List](err); ok {
 		l.problems = append(l.problems, list...)
@@ -170,7 +168,7 @@ func (l *loader) each(directory string, endings []string, take func(name string,
 	}
 }
 
-// one reads a file that need not be there.
+// one reads an optional file.
 func (l *loader) one(name string, take func(name string, data []byte) error) {
 	path := filepath.Join(l.dir, filepath.FromSlash(name))
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -190,7 +188,7 @@ func (l *loader) read(path string, take func(name string, data []byte) error) {
 	}
 }
 
-// limitOf is larger for files that programs write.
+// limitOf returns the size limit of a file, which is larger for files that programs write.
 func limitOf(path string) int64 {
 	if strings.HasSuffix(path, ".http") || strings.HasSuffix(path, ".md") {
 		return userfile.Limit

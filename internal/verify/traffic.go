@@ -11,24 +11,22 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// How long each part of the traffic lasts on the stretched clock: healthy until
-// hours are recorded, broken long enough for every alert that pages, calm until
-// none fires any more.
+// Simulated time of each part of the traffic: healthy until the one-hour recordings have values, broken long
+// enough for every page, and calm until no alert fires.
 const (
 	healthyFor = 75 * time.Minute
 	brokenFor  = 40 * time.Minute
 	calmFor    = 45 * time.Minute
 )
 
-// Bounds of the pause of a caller between two requests.
+// Limits of the pause of a caller between two requests.
 const (
 	minThink = 20 * time.Millisecond
 	maxThink = 100 * time.Millisecond
 )
 
-// The mixes of callers: enough for every route and every quantile, too little to
-// be a load test. While the service is broken, a fifth of the requests or more are
-// slow and as many fail, so that every objective burns.
+// The mixes cover every route and quantile, but are not a load test. While the service is broken, at least a
+// fifth of the requests are slow and at least a fifth fail, so that every objective burns budget.
 func healthyMix(think time.Duration) mix { return mix{[]manner{well, well, well, wrongly}, think} }
 
 func brokenMix() mix {
@@ -37,13 +35,13 @@ func brokenMix() mix {
 
 func calmMix(think time.Duration) mix { return mix{[]manner{well, well, well, well}, think} }
 
-// think is the pause of a caller between two requests. A caller gets to every route within a
-// second, or as soon as it can.
+// think returns the pause of a caller between two requests. A caller reaches every route within a second, or
+// as soon as possible.
 func (s *session) think() time.Duration {
 	return max(minThink, min(maxThink, time.Second/time.Duration(max(len(s.signals.Routes), 1))))
 }
 
-// traffic drives every route and checks that each ended in every way.
+// traffic sends requests to every route and checks that they ended in every manner.
 func (s *session) traffic(ctx context.Context) error {
 	if len(s.signals.Routes) == 0 {
 		s.checks.Failf(sectionTraffic, "routes", "%s", errNoRoutes)
@@ -51,7 +49,7 @@ func (s *session) traffic(ctx context.Context) error {
 	}
 	s.checks.Add(s.driver.own(ctx, s.subject.RequestsFile)...)
 	s.contract(ctx)
-	// Healthy for an hour of stretched time, then everything that may happen.
+	// Healthy for an hour of simulated time, then everything else.
 	if err := s.driveFor(ctx, healthyFor, healthyMix(s.think())); err != nil {
 		return err
 	}
@@ -74,8 +72,7 @@ func (s *session) traffic(ctx context.Context) error {
 	return nil
 }
 
-// judgeQuiet wants no alert while nothing is wrong: one that fires now fires for
-// nothing.
+// judgeQuiet checks that no alert fires while the service is healthy.
 func (s *session) judgeQuiet() {
 	var problems []error
 	for _, f := range s.watch.history() {
@@ -84,7 +81,7 @@ func (s *session) judgeQuiet() {
 	s.checks.Record(sectionRules, "no alert fires while the service is healthy", healthyFor.String()+" of valid and invalid requests, and no alert fires", errors.Join(problems...))
 }
 
-// driveFor drives until an amount of stretched time has passed.
+// driveFor sends requests until an amount of simulated time has passed.
 func (s *session) driveFor(ctx context.Context, d time.Duration, m mix) error {
 	driving, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -98,9 +95,8 @@ func (s *session) driveFor(ctx context.Context, d time.Duration, m mix) error {
 	return err
 }
 
-// judgeDurations compares the durations on the metric with the time that clients waited. They are
-// shorter, unless a handler goes on after its response. A wrong unit makes them 60 times as long
-// at least.
+// judgeDurations compares the durations in the metric with the time that clients waited. They are shorter,
+// unless a handler continues after its response. A wrong unit makes them at least 60 times longer.
 func (s *session) judgeDurations(ctx context.Context) {
 	const total = semconv.HTTPServerRequestDuration
 	v, err := s.watch.query(ctx, fmt.Sprintf("sum(%[1]s_sum) or sum(histogram_sum(%[1]s))", total))
@@ -115,8 +111,7 @@ func (s *session) judgeDurations(ctx context.Context) {
 	s.checks.Record(sectionTraffic, "durations are in seconds", "at most ten times as long as clients waited", err)
 }
 
-// judgeRoute checks from the service's own counters that a route was driven in
-// every manner.
+// judgeRoute checks with the service's own counters that requests to a route ended in every manner.
 func (s *session) judgeRoute(ctx context.Context, route string) {
 	counts := map[string]float64{}
 	for _, outcome := range semconv.Outcomes() {
@@ -146,7 +141,7 @@ func (s *session) judgeRoute(ctx context.Context, route string) {
 		counts[semconv.OutcomeSuccess], counts[semconv.OutcomeClientError], counts[semconv.OutcomeServerError], counts[semconv.OutcomeShed]), errors.Join(problems...))
 }
 
-// requests is how many requests of a route have ended in one way.
+// requests returns how many requests to a route have ended with an outcome.
 func (s *session) requests(ctx context.Context, route, outcome string) (float64, error) {
 	method, pattern, _ := strings.Cut(route, " ")
 	v, err := s.watch.query(ctx, fmt.Sprintf("sum(%s{%s=%q,%s=%q,%s=%q})", semconv.HTTPServerRequests,

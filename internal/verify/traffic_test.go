@@ -15,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/declared"
 )
 
-// outcomes are the counters of GET /things.
+// outcomes returns the counters of GET /things.
 func outcomes(success, clientError, serverError, shed float64) map[string]float64 {
 	out := map[string]float64{`http_server_requests_total{http_request_method="GET",http_route="/other",outcome="success"}`: 100}
 	for outcome, n := range map[string]float64{"success": success, "client_error": clientError, "server_error": serverError, "shed": shed} {
@@ -24,7 +24,7 @@ func outcomes(success, clientError, serverError, shed float64) map[string]float6
 	return out
 }
 
-func TestARouteIsDrivenInEveryManner(t *testing.T) {
+func TestRouteNeedsRequestsOfEveryManner(t *testing.T) {
 	t.Parallel()
 	const fails = "GET /things: failed: "
 	missing := outcomes(5, 0, 2, 1)
@@ -36,7 +36,7 @@ func TestARouteIsDrivenInEveryManner(t *testing.T) {
 		want    string
 	}{
 		"every outcome":                  {outcomes(5, 3, 2, 1), "", true, "GET /things: passed: 5 succeeded, 3 were rejected as invalid, 2 failed and 1 were shed by fault injection"},
-		"nothing that may be wrong":      {outcomes(5, 0, 2, 1), "", false, "GET /things: passed: 5 succeeded, 0 were rejected as invalid, 2 failed and 1 were shed by fault injection"},
+		"no operation can be invalid":    {outcomes(5, 0, 2, 1), "", false, "GET /things: passed: 5 succeeded, 0 were rejected as invalid, 2 failed and 1 were shed by fault injection"},
 		"no success":                     {outcomes(0, 3, 2, 1), "", true, fails + "no request ended as success; add a request that does to verify.http"},
 		"no success, with a last status": {outcomes(0, 3, 2, 1), "answers 404: said", true, fails + "no request ended as success; it answers 404: said; describe its parameters and body in the OpenAPI document, or add a valid request to verify.http"},
 		"no server error":                {outcomes(5, 3, 0, 1), "", true, fails + "no request ended as server_error, although fault injection asked for it"},
@@ -58,7 +58,7 @@ func TestARouteIsDrivenInEveryManner(t *testing.T) {
 	}
 }
 
-func TestDurationsAreNoLongerThanClientsWait(t *testing.T) {
+func TestDurationsMustNotExceedClientWaits(t *testing.T) {
 	t.Parallel()
 	const claim = "durations are in seconds: "
 	for total, want := range map[float64]string{
@@ -86,7 +86,7 @@ func TestDurationsOfANativeHistogramAreCompared(t *testing.T) {
 	wantChecks(t, s, "durations are in seconds: failed: http_server_request_duration_seconds has 3 s of requests, but clients waited for 0 s; observe seconds")
 }
 
-func TestNoAlertFiresWhileAllIsWell(t *testing.T) {
+func TestNoAlertMayFireWhileHealthy(t *testing.T) {
 	t.Parallel()
 	const claim = "no alert fires while the service is healthy: "
 	s := &session{watch: &watch{}}
@@ -99,7 +99,7 @@ func TestNoAlertFiresWhileAllIsWell(t *testing.T) {
 	wantChecks(t, s, claim+`failed: {alertname="Busy"} fires with the value 0.5 while the service is healthy`)
 }
 
-func TestAServiceWithoutRoutesFails(t *testing.T) {
+func TestServiceWithoutRoutesFails(t *testing.T) {
 	t.Parallel()
 	s := &session{}
 	if err := s.traffic(t.Context()); err != nil {
@@ -108,7 +108,7 @@ func TestAServiceWithoutRoutesFails(t *testing.T) {
 	wantChecks(t, s, "routes: failed: the service declares no route to send requests to")
 }
 
-// drivenSession has a service whose metrics page has every outcome of GET /things.
+// drivenSession returns a session with a service whose metrics page has every outcome of GET /things.
 func drivenSession(t *testing.T) (*session, *service) {
 	t.Helper()
 	document, err := openapi.Parse([]byte(`{"openapi":"3.1.0","paths":{"/undeclared":{"get":{}}}}`))
@@ -155,8 +155,8 @@ func TestTrafficEndsWithTheService(t *testing.T) {
 	}
 }
 
-// The alerts need a fifth of the requests to be slow and as many to fail.
-func TestTheBrokenMixBurnsEveryObjective(t *testing.T) {
+// The alerts need at least a fifth of the requests to be slow and a fifth to fail.
+func TestBrokenMixBurnsEveryObjective(t *testing.T) {
 	t.Parallel()
 	counts := map[manner]int{}
 	broken := brokenMix().manners

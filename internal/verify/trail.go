@@ -17,33 +17,32 @@ import (
 )
 
 const (
-	// trailWithin is how long the run looks for a request that is in all signals, while it sends
-	// more of them.
+	// trailWithin is how long the run looks for a request that is in all signals, while it sends more
+	// requests.
 	trailWithin = 20 * time.Second
-	// trailThink is longer than the 100 ms between two exemplars of a series, so that each
-	// request of one caller has an exemplar.
+	// trailThink is longer than the 100 ms between two exemplars of a series, so that each request of one
+	// caller has an exemplar.
 	trailThink = 200 * time.Millisecond
 )
 
-// maxDurationGap is how long a process may be without a CPU between the ends of a measurement and
-// of its span: ten periods of a throttled container.
+// maxDurationGap is how long a process may wait for a CPU between the end of a measurement and the end of its
+// span: ten periods of a throttled container.
 const maxDurationGap = time.Second
 
-// profileLink is the attribute by which a span finds its profile in Grafana.
+// profileLink is the attribute with which Grafana finds the profile of a span.
 const profileLink = "pyroscope.profile.id"
 
-// trail is one request as every signal tells of it.
+// trail is one request in every signal.
 type trail struct {
 	traceID string
 	series  labels.Labels // of the exemplar
 	seconds float64       // value of the exemplar
 	span    servicetest.Span
 	line    line
-	profile string // kind of the profile that holds its span
+	profile string // type of the profile that contains the span
 }
 
-// trail follows one request from the exemplar of a metric to its span, its log
-// line and its profile.
+// trail follows one request from the exemplar of a metric to its span, its log line and its profile.
 func (s *session) trail(ctx context.Context) error {
 	driving, stop := context.WithCancel(ctx)
 	defer stop()
@@ -80,8 +79,8 @@ type observation struct {
 	seconds float64
 }
 
-// follow looks for a request that is in all signals. The error says how far the
-// best one got.
+// follow looks for a request that is in all signals. The error names the first signal that no request
+// reached.
 func (s *session) follow() (trail, error) {
 	s.collectExemplars()
 	if len(s.exemplarOf) == 0 {
@@ -114,15 +113,15 @@ func (s *session) follow() (trail, error) {
 	return trail{}, errors.New("the trace of no exemplar was exported")
 }
 
-// collectExemplars keeps the exemplars of requests that went well. A series has only its newest
-// ones, and the profile of a request comes seconds later.
+// collectExemplars stores the exemplars of successful requests. A series only has its newest exemplars, and
+// the profile of a request arrives seconds later.
 func (s *session) collectExemplars() {
 	if s.exemplarOf == nil {
 		s.exemplarOf = map[string]observation{}
 	}
 	for _, r := range s.exemplars() {
 		if r.SeriesLabels.Get(semconv.LabelOutcome) != semconv.OutcomeSuccess {
-			continue // failures are traced and logged in any case
+			continue // failures are always traced and logged
 		}
 		for _, e := range r.Exemplars {
 			s.exemplarOf[traceOf(e)] = observation{r.SeriesLabels, e.Value}
@@ -130,7 +129,7 @@ func (s *session) collectExemplars() {
 	}
 }
 
-// exemplars are those of the duration of requests.
+// exemplars returns the exemplars of the request duration.
 func (s *session) exemplars() []exemplar.QueryResult {
 	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, semconv.HTTPServerRequestDuration+"(_bucket)?")}
 	return cmp.Or(s.seen, s.watch.store).Exemplars(math.MinInt64, math.MaxInt64, ms)
@@ -147,7 +146,7 @@ func (s *session) lineOf(span servicetest.Span) (line, bool) {
 	return nil, false
 }
 
-// profiledSpans are the spans that profiles have samples of, with the kind.
+// profiledSpans returns the profile type of each span that has profile samples.
 func (s *session) profiledSpans() map[string]string {
 	out := map[string]string{}
 	for _, u := range s.profiles() {

@@ -21,7 +21,7 @@ const (
 	trailSpan  = "3031323334353637"
 )
 
-// trailParts are what a test changes about a request that all signals have.
+// trailParts are what a test changes in a request that all signals have.
 type trailParts struct {
 	exemplar, outcome string  // trace id of the exemplar, outcome of its series
 	seconds           float64 // value of the exemplar
@@ -61,21 +61,21 @@ func trailSession(t *testing.T, parts trailParts) *session {
 	return s
 }
 
-func TestARequestIsFollowedThroughAllSignals(t *testing.T) {
+func TestRequestIsFollowedThroughAllSignals(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		change func(*trailParts)
 		want   string
 	}{
-		"all signals have the request":  {func(*trailParts) {}, ""},
-		"no exemplar":                   {func(p *trailParts) { p.exemplar = "" }, "no bucket of http_server_request_duration_seconds for successful requests has an exemplar"},
-		"an exemplar of a failure":      {func(p *trailParts) { p.outcome = "server_error" }, "no bucket of http_server_request_duration_seconds for successful requests has an exemplar"},
-		"an exemplar without its trace": {func(p *trailParts) { p.exemplar = "31" }, "the trace of no exemplar was exported"},
-		"a span that has a parent":      {func(p *trailParts) { p.parent = "01234567" }, "the trace of no exemplar was exported"},
-		"no line of the trace":          {func(p *trailParts) { p.line["trace_id"] = "31" }, "no log line has the trace id " + trailTrace + " of an exported span"},
-		"a line of another span":        {func(p *trailParts) { p.line["span_id"] = "31" }, "no log line has the trace id " + trailTrace + " of an exported span"},
-		"a line that is no access log":  {func(p *trailParts) { delete(p.line, "http_route") }, "no log line has the trace id " + trailTrace + " of an exported span"},
-		"no profile of the span":        {func(p *trailParts) { p.profiled = "31" }, "no profile has the span of a request with an exemplar"},
+		"all signals have the request":          {func(*trailParts) {}, ""},
+		"no exemplar":                           {func(p *trailParts) { p.exemplar = "" }, "no bucket of http_server_request_duration_seconds for successful requests has an exemplar"},
+		"an exemplar of a failure":              {func(p *trailParts) { p.outcome = "server_error" }, "no bucket of http_server_request_duration_seconds for successful requests has an exemplar"},
+		"an exemplar without its trace":         {func(p *trailParts) { p.exemplar = "31" }, "the trace of no exemplar was exported"},
+		"a span that has a parent":              {func(p *trailParts) { p.parent = "01234567" }, "the trace of no exemplar was exported"},
+		"no line of the trace":                  {func(p *trailParts) { p.line["trace_id"] = "31" }, "no log line has the trace id " + trailTrace + " of an exported span"},
+		"a line of another span":                {func(p *trailParts) { p.line["span_id"] = "31" }, "no log line has the trace id " + trailTrace + " of an exported span"},
+		"a line that is not an access log line": {func(p *trailParts) { delete(p.line, "http_route") }, "no log line has the trace id " + trailTrace + " of an exported span"},
+		"no profile of the span":                {func(p *trailParts) { p.profiled = "31" }, "no profile has the span of a request with an exemplar"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -95,8 +95,8 @@ func TestARequestIsFollowedThroughAllSignals(t *testing.T) {
 	}
 }
 
-// A series has only its newest exemplars, and the profile of a request comes seconds later.
-func TestARequestIsFollowedWhoseProfileComesAfterManyOthers(t *testing.T) {
+// A series only has its newest exemplars, and the profile of a request arrives seconds later.
+func TestRequestWithALateProfileIsFollowed(t *testing.T) {
 	t.Parallel()
 	parts := rightTrail()
 	parts.profiled = "31"
@@ -117,7 +117,7 @@ func TestARequestIsFollowedWhoseProfileComesAfterManyOthers(t *testing.T) {
 	}
 }
 
-func TestSignalsAgreeAboutARequest(t *testing.T) {
+func TestSignalsMustAgreeAboutARequest(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		change func(*trailParts)
@@ -154,7 +154,7 @@ func TestSignalsAgreeAboutARequest(t *testing.T) {
 	}
 }
 
-func TestTheNameOfTheSpanIsItsMethodAndRoute(t *testing.T) {
+func TestSpanNameIsMethodAndRoute(t *testing.T) {
 	t.Parallel()
 	s := trailSession(t, rightTrail())
 	found, err := s.follow()
@@ -166,7 +166,7 @@ func TestTheNameOfTheSpanIsItsMethodAndRoute(t *testing.T) {
 	wantChecks(t, s, "all signals agree about route, method, status, outcome and duration: failed: the name of the span is GET, but GET /things on the metric")
 }
 
-func TestTheTrailIsReported(t *testing.T) {
+func TestTrailIsReported(t *testing.T) {
 	t.Parallel()
 	const claim = "a request can be followed from exemplar to span, log line and profile: "
 	s := trailSession(t, rightTrail())
@@ -194,7 +194,7 @@ func TestTheTrailIsReported(t *testing.T) {
 }
 
 // One request without a log line does not hide others.
-func TestARequestIsFollowedBesideOneWithoutALogLine(t *testing.T) {
+func TestRequestIsFollowedDespiteAnotherWithoutALogLine(t *testing.T) {
 	t.Parallel()
 	const silentTrace, silentSpan = "fedcba9876543210", "76543210"
 	s := trailSession(t, rightTrail())

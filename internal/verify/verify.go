@@ -20,71 +20,67 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// Subject is the service that is checked, and everything that was generated for it.
+// Subject is the service to check, with everything that was generated for it.
 type Subject struct {
 	Dir     string // directory of its module
-	Package string // that builds the binary, as in ./cmd/orders
-	Service string // name on every signal
+	Package string // main package, such as ./cmd/orders
+	Service string // name in every signal
 
-	Selector         map[string]string // labels that the scraper puts on its series
+	Selector         map[string]string // target labels
 	EnvironmentLabel string
 	ScrapeInterval   time.Duration // declared
-	Slow             time.Duration // the longest latency threshold; slow requests take longer
+	Slow             time.Duration // longer than every latency threshold; duration of slow requests
 
 	Rules      []rulesim.Group
 	Dashboards []dashboardfile.Dashboard
 	Runbooks   []Runbook
-	// Provisioned is the service's own stack: how its Prometheus scrapes and how
-	// its Grafana links signals. Files that are not there are nil.
+	// Provisioned is the service's own stack: the configuration of Prometheus, and Grafana's data sources.
+	// Missing files are nil.
 	Provisioned struct{ Prometheus, Datasources []byte }
 	Requests    httpfile.File // of verify.http
-	// RequestsFile is its name, for messages; empty without one.
+	// RequestsFile is the name of that file for messages, or empty.
 	RequestsFile string
 	// Simulation of the alerts; nil skips it.
 	Simulation *alertsim.Simulation
 }
 
-// Runbook is one runbook as it lies on the disk.
+// Runbook is one runbook file.
 type Runbook struct {
-	File string // as the user would name it
+	File string // name for messages
 	Data []byte
 }
 
-// Options say how to run.
+// Options configure a run.
 type Options struct {
-	// Env holds further variables for the service, as NAME=value, and BuildFlags
-	// further flags of go build.
+	// Env adds environment variables for the service, as NAME=value, and BuildFlags adds flags of go build.
 	Env, BuildFlags []string
-	// Only names the sections of [Sections] to run; empty runs all.
+	// Only is the [Sections] to run; empty runs all.
 	Only []string
-	// Quick leaves out what [LeftOut] says.
+	// Quick leaves out what [LeftOut] describes.
 	Quick bool
-	// Progress is called with each step; may be nil.
+	// Progress is called at the start of each step; may be nil.
 	Progress func(what string)
-	// Simulating is told which of how many alert simulations begins; nil tells nobody.
+	// Simulating is called at the start of each alert simulation; may be nil.
 	Simulating func(number, count int, what string)
-	// StartWithin and StopWithin are how long the service may take to start and
-	// to stop, TrailWithin how long a request is looked for that every signal
-	// tells of; 0 means 60, 30 and 20 s.
+	// StartWithin and StopWithin limit the start and the stop of the service, and TrailWithin the search for
+	// a request that is in all signals; 0 means 60, 30 and 20 s.
 	StartWithin, StopWithin, TrailWithin time.Duration
-	// QueryWithin is how long one query of a rule or a dashboard may take; 0 means
-	// 10 s. Prometheus allows two minutes; a rule that needs more than a few
-	// seconds on one process is wrong.
+	// QueryWithin limits one query of a rule or a dashboard; 0 means 10 s. Prometheus allows two minutes, but
+	// a rule that needs more than a few seconds on one process is wrong.
 	QueryWithin time.Duration
 }
 
-// Run checks a service. The error is for what kept it from looking: a service
-// that does not build, a machine without what its stores need, an interrupt. What
-// is wrong with the service is in the report. With an [InterruptedError] the report
-// holds what was judged before. Run leaves no process and no file behind.
+// Run checks a service. Problems of the service are in the report. An error means that the run could not
+// check it: the service does not build, the machine lacks what the stores need, or the run was interrupted.
+// With an [InterruptedError] the report has the completed checks. Run leaves no processes or files behind.
 func Run(ctx context.Context, subject Subject, o Options) (_ report.Report, err error) {
 	s, err := newSession(subject, o)
 	if err != nil {
 		return report.Report{}, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.temp)) }()
-	// What fails after an interrupt fails because of it.
-	// A service that does not run is reported whatever was selected.
+	// Drop failures after an interrupt, which caused them. Keep the failure of a service that does not run,
+	// even if its section is not selected.
 	s.checks.Filter(func(p report.Check) bool {
 		return ctx.Err() == nil && (s.selected(p.Section) || p.Section == sectionService && p.Failed())
 	})
@@ -101,7 +97,7 @@ func Run(ctx context.Context, subject Subject, o Options) (_ report.Report, err 
 	}
 	made := s.checks.Report(s.subject.Service, time.Since(began))
 	made.Quick = o.Quick
-	made.Checks = append(made.Checks, s.simulated...) // last, however long it took
+	made.Checks = append(made.Checks, s.simulated...) // last, regardless of their duration
 	if ctx.Err() != nil {
 		made.Interrupted = true
 		made.Checks = append(made.Checks, s.notRun()...)
@@ -110,7 +106,7 @@ func Run(ctx context.Context, subject Subject, o Options) (_ report.Report, err 
 	return made, interrupted(ctx, err)
 }
 
-// run makes the checks that need a running service, and beside them those that do not.
+// run runs the checks that need a running service, and in parallel those that do not.
 func (s *session) run(ctx context.Context) error {
 	simulated := make(chan error, 1)
 	go func() { simulated <- s.simulate(ctx) }()
@@ -124,7 +120,7 @@ func (s *session) run(ctx context.Context) error {
 	return errors.Join(err, <-simulated)
 }
 
-// interrupted says so where that is why something ended.
+// interrupted returns an [InterruptedError] if the context was cancelled, else err.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
@@ -132,15 +128,15 @@ func interrupted(ctx context.Context, err error) error {
 	return &InterruptedError{context.Cause(ctx)}
 }
 
-// InterruptedError says that the run was stopped before its end.
+// InterruptedError means that the run was stopped before its end.
 type InterruptedError struct{ Cause error }
 
 func (e *InterruptedError) Error() string { return fmt.Sprintf("interrupted: %v", e.Cause) }
 
-// Unwrap gives the cause of the context.
+// Unwrap returns the cause of the context.
 func (e *InterruptedError) Unwrap() error { return e.Cause }
 
-// newSession makes a session with a directory for its files.
+// newSession returns a session with a temporary directory.
 func newSession(subject Subject, o Options) (*session, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
@@ -153,17 +149,17 @@ func newSession(subject Subject, o Options) (*session, error) {
 type session struct {
 	subject   Subject
 	options   Options
-	temp      string // directory that goes away with the run
+	temp      string // directory that is removed at the end of the run
 	binary    string
 	checks    report.Recorder
-	simulated []report.Check // of the simulation, which runs beside everything else
+	simulated []report.Check // of the simulation, which runs in parallel
 
 	signals  declared.Signals
 	document openapi.Document
-	settings []string  // names of the variables that the service reads
+	settings []string  // names of the environment variables that the service reads
 	store    *database // nil without one
 	receiver *servicetest.Receiver
-	// stopReceiver ends the receiver, after the service: what it sends last counts.
+	// stopReceiver stops the receiver after the service, to receive the last signals.
 	stopReceiver func()
 	child        *child
 	watch        *watch
@@ -173,14 +169,14 @@ type session struct {
 	mu       sync.Mutex
 	finished []string // sections whose checks have all run
 
-	seen       *metricstore.Store     // holds the exemplars; nil for that of the watch
-	exemplarOf map[string]observation // each request that had one, by trace id
-	parsed     int                    // uploads that were read
+	seen       *metricstore.Store     // store of the exemplars; nil means that of the watch
+	exemplarOf map[string]observation // each request with an exemplar, by trace id
+	parsed     int                    // number of uploads read
 	uploads    []upload
 }
 
-// live starts the service and makes every check that needs one. It stops at the
-// first that makes the others pointless.
+// live starts the service and runs every check that needs it. It stops at the first failure that makes the
+// others pointless.
 func (s *session) live(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -188,18 +184,17 @@ func (s *session) live(ctx context.Context) error {
 		return errors.Join(err, s.close())
 	}
 	if s.child == nil {
-		return s.close() // it did not start, and the book says so
+		return s.close() // it did not start, which is a failed check
 	}
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		_ = s.watch.run(ctx) // trouble is kept and asked for
+		_ = s.watch.run(ctx) // the error is read from s.watch.trouble
 	}()
 	for _, step := range []struct {
 		name string
 		run  func(context.Context) error
-		// needed says whether a section was asked for that the step is a part of,
-		// or whose queries need the data that it makes.
+		// needed reports whether a selected section includes the step or has queries that need its data.
 		needed   bool
 		finishes []string
 	}{
@@ -238,18 +233,17 @@ func (s *session) live(ctx context.Context) error {
 	return s.close()
 }
 
-// errNotOurs says that another program answers, so that nothing can be checked.
+// errNotOurs means that another program responds, so that nothing can be checked.
 var errNotOurs = errors.New("another program uses this address")
 
-// identity checks that the metrics are those of the process that was started:
-// another program's must not make anything hold.
+// identity checks that the metrics come from the process that was started: those of another program must not
+// make checks pass.
 func (s *session) identity(ctx context.Context) error {
 	if err := s.watch.pass(ctx, s.subject.ScrapeInterval); err != nil {
 		return err
 	}
 	started, err := s.startTime(ctx)
-	// The kernel counts from a boot time in whole seconds, which moves when the
-	// clock is set.
+	// The kernel counts from a boot time in whole seconds, which changes when the clock is set.
 	const exact = 5
 	if since := started - float64(s.child.began.UnixMilli())/1000; err == nil && (since < -exact || since > exact+startWithin.Seconds()) {
 		err = fmt.Errorf("%s/metrics comes from a process that started at %s, but the service started at %s: another program uses this address",
@@ -262,7 +256,7 @@ func (s *session) identity(ctx context.Context) error {
 	return nil
 }
 
-// fail says why the watch has stopped.
+// fail reports why the watch has stopped.
 func (s *session) fail(trouble error) {
 	if _, rule := errors.AsType[ruleError](trouble); rule {
 		s.checks.Failf(sectionService, "every rule evaluates", "%s", trouble)
@@ -271,12 +265,12 @@ func (s *session) fail(trouble error) {
 	s.checks.Failf(sectionService, "it keeps running and responds to every scrape", "%s", trouble)
 }
 
-// stop ends the service as its platform would.
+// stop stops the service as its platform would.
 func (s *session) stop() {
 	s.checks.Record(sectionService, "it stops on SIGTERM", "exit status 0", s.child.stop(cmp.Or(s.options.StopWithin, stopWithin)))
 }
 
-// close ends what still runs.
+// close stops everything that still runs.
 func (s *session) close() error {
 	var errs []error
 	if s.child != nil {
@@ -291,7 +285,7 @@ func (s *session) close() error {
 	return errors.Join(errs...)
 }
 
-// queries asks everything of what has been seen so far.
+// queries runs all queries on what has been seen so far.
 func (s *session) queries(ctx context.Context) error {
 	s.prober.to = s.watch.time()
 	s.kept()
@@ -310,8 +304,7 @@ func (s *session) queries(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// kept says so when the service exposed more than could be held: what is gone may
-// be what a panel lacks.
+// kept fails if the service exposed more than the store can hold: panels may lack the evicted samples.
 func (s *session) kept() {
 	if stats := s.watch.store.Stats(); stats.EvictedSamples > 0 {
 		s.checks.Failf(sectionService, "all scrapes fit into the store", "%d samples of %d series take more than %d MB; the oldest %d were dropped; expose fewer series",

@@ -16,26 +16,24 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Bounds of the watch.
+// Limits of the watch.
 const (
 	// pace is the real time between two scrapes.
 	pace = 25 * time.Millisecond
-	// maxPage is the largest metrics page that is read: beyond it the service
-	// costs its Prometheus more than it is worth.
+	// maxPage is the maximum size of a metrics page: a larger one costs its Prometheus too much.
 	maxPage = 16 << 20
-	// storeBytes bounds what is kept of all scrapes.
+	// storeBytes limits the memory of all scrapes.
 	storeBytes = 512 << 20
 	// queryWithin is the default of Options.QueryWithin.
 	queryWithin = 10 * time.Second
-	// scrapeTimeout is far beyond what a page takes.
+	// scrapeTimeout is much longer than a scrape takes.
 	scrapeTimeout = 5 * time.Second
 )
 
-// watch is a Prometheus of one target with a stretched clock. One goroutine runs
-// it; queries may come from others.
+// watch is a Prometheus with one target and a stretched clock. One goroutine runs it; others may query it.
 type watch struct {
 	child    *child
-	interval time.Duration // declared; one scrape of stretched time
+	interval time.Duration // declared; simulated time between two scrapes
 	store    *metricstore.Store
 	scraper  *metricstore.Scraper
 	ev       *rulesim.Evaluator
@@ -47,7 +45,7 @@ type watch struct {
 	failed  error
 }
 
-// newWatch prepares to watch a child. The clock begins with the child's.
+// newWatch returns a watch of a child, whose clock starts when the child started.
 func newWatch(c *child, interval time.Duration, target metricstore.Target, groups []rulesim.Group, within time.Duration) (*watch, error) {
 	store := metricstore.NewWithLimit(storeBytes)
 	target.URL, target.MaxBytes, target.Timeout = c.admin+"/metrics", maxPage, scrapeTimeout
@@ -61,8 +59,8 @@ func newWatch(c *child, interval time.Duration, target metricstore.Target, group
 	}, nil
 }
 
-// run scrapes and evaluates the rules until the context ends. It stops at the
-// first scrape that fails: a service that runs answers its scraper.
+// run scrapes and evaluates the rules until the context ends. It stops at the first scrape that fails: a
+// running service must respond to its scraper.
 func (w *watch) run(ctx context.Context) error {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
@@ -84,15 +82,14 @@ func (w *watch) run(ctx context.Context) error {
 	}
 }
 
-// step is one scrape, and every evaluation that is due by its time.
+// step runs one scrape and every evaluation that is due by its time.
 func (w *watch) step(ctx context.Context) error {
 	from := w.time()
 	to := from.Add(w.interval)
 	if _, err := w.scraper.Scrape(ctx, to); err != nil {
 		return w.child.reasonOf(ctx, err)
 	}
-	// The address is the child's only as long as the child runs: another program
-	// may be given the port afterwards.
+	// Only a running child owns the address; afterwards another program may get the port.
 	if err := w.child.alive(); err != nil {
 		return err
 	}
@@ -119,31 +116,31 @@ func (w *watch) state() (scrapes int, failed error) {
 	return w.scrapes, w.failed
 }
 
-// pass waits until a time of the stretched clock has gone by.
+// pass waits until an amount of simulated time has passed.
 func (w *watch) pass(ctx context.Context, d time.Duration) error {
 	end := w.time().Add(d)
 	return until(ctx, fmt.Sprintf("%s of simulated time have passed", d), func() bool { return !w.time().Before(end) }, w.trouble)
 }
 
-// trouble is why the watch has stopped, if it has.
+// trouble returns why the watch has stopped, or nil.
 func (w *watch) trouble() error {
 	_, failed := w.state()
 	return failed
 }
 
-// history lists the alerts that have fired so far.
+// history returns the alerts that have fired so far.
 func (w *watch) history() []rulesim.Firing {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.fired)
 }
 
-// query evaluates an expression as of now.
+// query evaluates an expression at the current time.
 func (w *watch) query(ctx context.Context, expr string) (promql.Vector, error) {
 	return w.ev.Query(ctx, expr, w.time())
 }
 
-// targetLabels are what a scraper puts on every series of the service.
+// targetLabels returns the labels that a scraper sets on every series of the service.
 func targetLabels(selector map[string]string, environmentLabel, instance string) labels.Labels {
 	b := labels.NewBuilder(labels.FromMap(selector))
 	b.Set(environmentLabel, Environment)
@@ -151,10 +148,10 @@ func targetLabels(selector map[string]string, environmentLabel, instance string)
 	return b.Labels()
 }
 
-// Environment is the environment that the service is told to run in.
+// Environment is the deployment environment in which the service runs.
 const Environment = "verify"
 
-// ruleError is a rule that does not evaluate: the service is not to blame.
+// ruleError is a rule that does not evaluate; the service is not the cause.
 type ruleError struct{ err error }
 
 func (e ruleError) Error() string { return e.err.Error() }

@@ -18,7 +18,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
-// service is a fake process that serves a metrics page and whether it is ready.
+// service is a fake process that serves a metrics page and its readiness.
 type service struct {
 	*child
 
@@ -69,7 +69,7 @@ func (s *service) watch(t *testing.T, interval time.Duration, rules string) *wat
 	return w
 }
 
-// running is a watch that scrapes until the test ends.
+// running returns a watch that scrapes until the test ends.
 func (s *service) running(t *testing.T, interval time.Duration) *watch {
 	t.Helper()
 	w := s.watch(t, interval, "")
@@ -83,7 +83,7 @@ func (s *service) running(t *testing.T, interval time.Duration) *watch {
 	return w
 }
 
-func TestAStepScrapesAndEvaluates(t *testing.T) {
+func TestStepScrapesAndEvaluates(t *testing.T) {
 	t.Parallel()
 	w := newService(t, "jobs 7\n").watch(t, time.Minute, `{record: "shop:jobs", expr: jobs * 2}, {alert: Busy, expr: jobs > 5}`)
 	from := w.time()
@@ -105,7 +105,7 @@ func TestAStepScrapesAndEvaluates(t *testing.T) {
 	}
 }
 
-func TestAWatchEndsWithItsReason(t *testing.T) {
+func TestWatchEndsWithItsReason(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		rules  string
@@ -113,10 +113,10 @@ func TestAWatchEndsWithItsReason(t *testing.T) {
 		want   string
 		rule   bool
 	}{
-		"the page does not come":     {"", func(s *service) { s.responds(func() (int, string) { return http.StatusInternalServerError, "" }) }, "500", false},
-		"the page is no metrics":     {"", func(s *service) { s.serves("<html>") }, "/metrics", false},
-		"the process has ended":      {"", func(s *service) { close(s.exited) }, "the service ended with no exit status", false},
-		"a rule that cannot be read": {`{record: "shop:jobs", expr: jobs * on() jobs}`, func(s *service) { s.serves("jobs{a=\"1\"} 1\njobs{a=\"2\"} 1\n") }, "shop:jobs", true},
+		"the request fails":              {"", func(s *service) { s.responds(func() (int, string) { return http.StatusInternalServerError, "" }) }, "500", false},
+		"the page is not a metrics page": {"", func(s *service) { s.serves("<html>") }, "/metrics", false},
+		"the process has exited":         {"", func(s *service) { close(s.exited) }, "the service ended with no exit status", false},
+		"a rule that cannot be read":     {`{record: "shop:jobs", expr: jobs * on() jobs}`, func(s *service) { s.serves("jobs{a=\"1\"} 1\njobs{a=\"2\"} 1\n") }, "shop:jobs", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,7 +141,7 @@ func TestAWatchEndsWithItsReason(t *testing.T) {
 	}
 }
 
-func TestAWatchThatIsStoppedHasNoTrouble(t *testing.T) {
+func TestStoppedWatchHasNoError(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	s := newService(t, "")
@@ -167,7 +167,7 @@ func TestPassWaitsForTheStretchedClock(t *testing.T) {
 	}
 }
 
-func TestEverySeriesHasTheTargetsLabels(t *testing.T) {
+func TestEverySeriesHasTheTargetLabels(t *testing.T) {
 	t.Parallel()
 	got := targetLabels(map[string]string{"job": "shop"}, "deployment_environment_name", "127.0.0.1:1")
 	if want := labels.FromStrings("deployment_environment_name", "verify", "instance", "127.0.0.1:1", "job", "shop"); !labels.Equal(got, want) {

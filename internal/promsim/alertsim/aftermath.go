@@ -10,20 +10,19 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/synthetic"
 )
 
-// overwhelmedAfter is when what is left of a service begins to fail.
+// overwhelmedAfter is when the remaining process starts to fail.
 const overwhelmedAfter = 10 * time.Minute
 
-// routed is how long Alertmanager may gather a group before it pages.
+// routed is the maximum time that Alertmanager waits to group alerts before it pages.
 const routed = 30 * time.Second
 
-// aftermath loses two processes of three, so that somebody is woken. The one that
-// is left cannot cope and fails every request: that is the same incident, and
-// wakes nobody again.
+// aftermath stops two of three processes, which pages. Later the remaining process is overloaded and fails
+// every request. That is the same incident and must not page again.
 func (d Simulation) aftermath(ctx context.Context, r *record) error {
 	for _, way := range []struct {
 		outage
 
-		declared bool // only where the least number of processes is known
+		declared bool // only if the minimum number of replicas is declared
 	}{
 		{outage{"most instances stop responding", false, true, func(p *process, from time.Duration, _ int) { p.up = before(from) }}, true},
 		{outage{"most instances run without requests", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }}, false},
@@ -77,7 +76,7 @@ func (d Simulation) after(ctx context.Context, way outage) (evidence string, pro
 	return fmt.Sprintf("%s pages after %s and inhibits later alerts: %s", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second), laterPages(d, ev, got[0])), nil, nil
 }
 
-// laterPages counts the pages that fire after one and are not heard of.
+// laterPages counts the pages that fire after the first one and are inhibited.
 func laterPages(d Simulation, ev *rulesim.Evaluator, first rulesim.Notification) string {
 	n := 0
 	for _, f := range ev.History() {

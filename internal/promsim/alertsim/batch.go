@@ -8,9 +8,8 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// batches parts the objectives so that no two of one batch count the same metric:
-// an event of the one would be an event of the other, and an incident of one
-// alone could not be made up.
+// batches splits the objectives so that no two in a batch count the same metric. Otherwise an event of one
+// objective would also be an event of another, and an incident could not be limited to one.
 func (d Simulation) batches() [][]slo.Objective {
 	var out [][]slo.Objective
 	var counted []map[string]bool
@@ -39,8 +38,8 @@ func (d Simulation) metricsOf(o slo.Objective) []string {
 	return out
 }
 
-// of is the simulation of some of the objectives: the rules on the disk stay what they
-// are, and only those objectives have traffic and are looked at.
+// of returns a simulation in which only the given objectives have traffic and are checked. The loaded rules
+// stay the same.
 func (d Simulation) of(objectives []slo.Objective) (Simulation, error) {
 	spec := d.Rules.Spec
 	spec.SLOs = objectives

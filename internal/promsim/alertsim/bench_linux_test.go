@@ -9,9 +9,8 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/alertsim"
 )
 
-// BenchmarkSimulation simulates one objective at its declared scrape interval: five
-// incidents, little traffic, a healthy week. The bar is 2 CPU seconds
-// (docs/benchmarks.md).
+// BenchmarkSimulation simulates one objective at its declared scrape interval: five incidents, low traffic
+// and a healthy week. The limit is 2 CPU seconds (docs/benchmarks.md).
 func BenchmarkSimulation(b *testing.B) {
 	one := load(b, compileOne(b))
 	for _, part := range []struct {
@@ -33,7 +32,7 @@ func BenchmarkSimulation(b *testing.B) {
 	}
 }
 
-// cpuSeconds is the processor time of this process so far.
+// cpuSeconds returns the CPU time that this process has used.
 func cpuSeconds(b *testing.B) float64 {
 	b.Helper()
 	var u syscall.Rusage

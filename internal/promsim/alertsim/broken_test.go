@@ -13,14 +13,13 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
-// edit replaces a text in the rules and routes of a service. The text has to be
-// there: a break that breaks nothing shows nothing.
+// edit replaces texts in the rules and routes of a service. Each text must exist, otherwise the edit breaks
+// nothing.
 type edit []string // old, new, and so on
 
 func (e edit) and(old, new string) edit { return append(e, old, new) } //nolint:predeclared // as in strings.Replace
 
-// Rules that are wrong in a way that nobody sees by looking do not pass, and the
-// check says what is wrong with them.
+// Each subtle error in rules or routes fails a check, and the check describes it.
 func TestBrokenRulesAreFound(t *testing.T) {
 	t.Parallel()
 	const everythingBad, tenth = "incident with an error ratio of 100 %", "incident with an error ratio of 10 %"
@@ -28,7 +27,7 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		name     string
 		edit     edit
 		scenario string
-		want     string // in a claim and its detail
+		want     string // in the name and detail of failed checks
 	}{
 		{
 			"a threshold is doubled", edit{"> 0.0144", "> 0.0288"}, tenth,
@@ -138,7 +137,7 @@ func broken(t *testing.T, e edit) alertsim.Simulation {
 		}
 		return []byte(strings.NewReplacer(e...).Replace(string(data)))
 	}
-	// In a file, queries are laid out over several lines.
+	// Edit the expressions before they are formatted, because rule files wrap long expressions.
 	for _, g := range rules.Groups {
 		for i := range g.Rules {
 			g.Rules[i].Expr = string(change([]byte(g.Rules[i].Expr)))
@@ -165,8 +164,8 @@ func broken(t *testing.T, e edit) alertsim.Simulation {
 	return d
 }
 
-// A service of any other kind, with metrics of its own, holds to the same.
-func TestEverythingHoldsForAServiceOfItsOwn(t *testing.T) {
+// All checks pass for a service without the runtime and with custom metrics.
+func TestAllChecksPassForCustomMetrics(t *testing.T) {
 	t.Parallel()
 	src, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", "slo", "checkout.slo.yaml"))
 	if err != nil {
@@ -175,15 +174,15 @@ func TestEverythingHoldsForAServiceOfItsOwn(t *testing.T) {
 	run(t, load(t, compileSpec(t, string(src))), alertsim.Simulation.Run)
 }
 
-// Each pattern of objectives that is no other's holds, too.
-func TestEverythingHoldsForOtherSpecifications(t *testing.T) {
+// All checks pass for other combinations of objectives.
+func TestAllChecksPassForOtherSpecifications(t *testing.T) {
 	t.Parallel()
 	for name, src := range map[string]string{
-		"metrics that are pushed": "metrics: push\nslos:\n- {name: a, objective: 99.9, indicator: {availability: {}}}\n",
-		"all routes and each":     "slos:\n- {name: a, objective: 99.9, indicator: {availability: {}}}\n- {name: r, objective: 99, groupBy: [http_route], indicator: {availability: {}}}\n",
-		"one process, each route": "slos:\n- {name: a, objective: 99, groupBy: [http_route], indicator: {availability: {}}}\n",
-		"one route":               "slos:\n- {name: a, objective: 99, route: /v1/orders, method: GET, indicator: {latency: {threshold: 70ms}}}\n- {name: b, objective: 99.9, method: POST, indicator: {availability: {}}}\n",
-		"a week's period":         "replicas: {min: 2}\nslos:\n- {name: a, objective: 99.5, window: 7d, indicator: {latency: {threshold: 1s}}}\n",
+		"pushed metrics":                     "metrics: push\nslos:\n- {name: a, objective: 99.9, indicator: {availability: {}}}\n",
+		"all routes together and each route": "slos:\n- {name: a, objective: 99.9, indicator: {availability: {}}}\n- {name: r, objective: 99, groupBy: [http_route], indicator: {availability: {}}}\n",
+		"one process, each route":            "slos:\n- {name: a, objective: 99, groupBy: [http_route], indicator: {availability: {}}}\n",
+		"one route":                          "slos:\n- {name: a, objective: 99, route: /v1/orders, method: GET, indicator: {latency: {threshold: 70ms}}}\n- {name: b, objective: 99.9, method: POST, indicator: {availability: {}}}\n",
+		"a window of one week":               "replicas: {min: 2}\nslos:\n- {name: a, objective: 99.5, window: 7d, indicator: {latency: {threshold: 1s}}}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

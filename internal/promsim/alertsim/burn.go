@@ -13,18 +13,17 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// The rate that incidents happen at, far above every guard on bad events, and
-// how long it was good before: the longest window is full.
+// The event rate of incidents is far above every guard on bad events. The healthy time before fills the
+// longest window.
 const (
-	incidentRate = 100 // events a second
+	incidentRate = 100 // events per second
 	warmUp       = 73 * time.Hour
 )
 
-// intoTheMinute moves incidents off the grid of evaluations.
+// intoTheMinute shifts incidents off the evaluation times.
 const intoTheMinute = 7 * time.Second
 
-// burn breaks a share of the events of every objective at once and holds each
-// burn alert to its timetable.
+// burn makes a share of the events of every objective bad and compares each burn alert with its timetable.
 func (d Simulation) burn(ctx context.Context, r *record, share float64) error {
 	table := d.Rules.Detections(share)
 	from := warmUp + intoTheMinute
@@ -36,7 +35,7 @@ func (d Simulation) burn(ctx context.Context, r *record, share float64) error {
 			after = max(after, row.ResolvesAfter+slack)
 		}
 	}
-	to = max(to, from+4*time.Hour) // what should be silent gets time to be loud
+	to = max(to, from+4*time.Hour) // wait long enough to see alerts that must not fire
 	end := to + after + time.Hour
 	w := d.newWorld(end)
 	w.repeat(steady, from, to, end)
@@ -63,9 +62,8 @@ func (d Simulation) burn(ctx context.Context, r *record, share float64) error {
 	return nil
 }
 
-// oneVoice wants no notification to name two burn alerts of one objective, and
-// no ticket to be opened while a page for the same objective fires: who is
-// working on the one does not need the other.
+// oneVoice checks that no notification contains two burn alerts of one objective, and that no ticket opens
+// while a page for the same objective fires. The page already covers the ticket.
 func (d Simulation) oneVoice(history []rulesim.Firing, end time.Duration) error {
 	for _, n := range d.Routing.Notifications(history, at(end)) {
 		for _, o := range d.Rules.Spec.SLOs {
@@ -127,17 +125,17 @@ func (r *record) hold(rules slo.Rules, want slo.Detection, history []rulesim.Fir
 	r.judge(fmt.Sprintf("%s at an error ratio of %g %%", want.Alert, want.ErrorRatio*100), evidence, problem)
 }
 
-// deadline is a moment that was predicted.
+// deadline is a predicted time.
 type deadline struct {
-	earliest time.Duration // in closed form, as if events were counted at once
-	lag      time.Duration // until they are
-	every    time.Duration // from one evaluation to the next
+	earliest time.Duration // computed without counting delay
+	lag      time.Duration // counting delay
+	every    time.Duration // evaluation interval
 }
 
 func (d deadline) expected() time.Duration { return d.earliest + d.lag }
 
-// hold wants a moment within one evaluation of the expected one, and none before
-// the earliest: what comes sooner than events can be counted is no luck.
+// hold checks that got is at most one evaluation away from the expected time and not before the earliest
+// time: events cannot be counted sooner.
 func (d deadline) hold(what string, got time.Duration) error {
 	if got < d.earliest || (got-d.expected()).Abs() > d.every {
 		return fmt.Errorf("it %s after %s; predicted %s, within %s", what, got, d.expected(), d.every)
@@ -154,15 +152,14 @@ func moment(fires bool, after, resolves time.Duration) report.Timing {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// onePage fails all events of one objective after the other. Each incident may
-// reach the pager once.
+// onePage fails all events of one objective after another. Each incident may page once.
 func (d Simulation) onePage(ctx context.Context, r *record) error {
 	for _, o := range d.Rules.Spec.SLOs {
 		soonest, ok := d.soonestPage(o.Name)
 		if !ok {
 			continue
 		}
-		// Half of three days has to be measured before tickets are sent.
+		// Tickets need data for half of their three-day window.
 		from := 37*time.Hour + intoTheMinute
 		lasts := max(40*time.Minute, soonest+d.Rules.Delay(slo.TierPage)+10*time.Minute).Round(time.Minute)
 		to := from + lasts
@@ -197,8 +194,8 @@ func (d Simulation) onePage(ctx context.Context, r *record) error {
 	return nil
 }
 
-// fromTheFirst fails every event of a service from its first on, before any good
-// one could be counted. It pages as any outage does.
+// fromTheFirst fails every event of a service from the first one, before any good event was counted. It must
+// page like any outage.
 func (d Simulation) fromTheFirst(ctx context.Context, r *record) error {
 	const end = time.Hour
 	w := d.newWorld(end)
@@ -235,8 +232,7 @@ func (d Simulation) fromTheFirst(ctx context.Context, r *record) error {
 	return nil
 }
 
-// soonestPage is when the first page of an objective fires in a total outage, if
-// any does.
+// soonestPage returns when the first page of an objective fires in a total outage, if any fires.
 func (d Simulation) soonestPage(objective string) (after time.Duration, ok bool) {
 	for _, row := range d.Rules.Detections(1) {
 		if row.SLO == objective && row.Fires && row.Pair.Tier == slo.TierPage && (!ok || row.FiresAfter < after) {

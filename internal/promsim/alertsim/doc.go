@@ -1,12 +1,11 @@
-// Package alertsim simulates incidents on the rules of one service, in simulated
-// time, and holds every alert to the minute that was predicted for it.
+// Package alertsim simulates incidents against the rules of one service, in simulated time, and checks that
+// every alert fires in the predicted minute.
 //
-// A [Simulation] is the rules as they lie on the disk, what they were compiled from,
-// and the [Fleet] that the series are shaped like. [Simulation.Run] breaks it in every
-// way that the rules are made for: shares of bad events, processes that go away,
-// crash or take no requests, weeks in which nothing is wrong, single failures of
-// little used services, idle nights, and budgets over a month. It returns checks;
-// an alert that is late, early, silent, or fires for nothing is one that fails.
+// A [Simulation] has the rules from the disk, the specification that they were compiled from, and the [Fleet]
+// that defines the series. [Simulation.Run] simulates everything that the rules must handle: shares of bad
+// events; processes that disappear, crash or are not ready; healthy weeks; single failures at low traffic;
+// idle nights; and budgets over a month. It returns checks. A check fails if an alert fires too early, too
+// late, not at all, or without a reason.
 //
-// Nothing here waits: a month takes seconds, on the PromQL engine of Prometheus.
+// A month takes seconds, on the PromQL engine of Prometheus.
 package alertsim

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Some runs the scenarios that have one of the names.
+// Some runs the scenarios with the given names.
 func (d Simulation) Some(ctx context.Context, names ...string) (Result, error) {
 	all, err := d.scenarios(intervalParts(), otherParts())
 	if err != nil {
@@ -15,7 +15,7 @@ func (d Simulation) Some(ctx context.Context, names ...string) (Result, error) {
 	return d.run(ctx, slices.DeleteFunc(all, func(r scenario) bool { return !slices.Contains(names, r.name) }))
 }
 
-// Core is what an objective is about: every share of bad events, little traffic, and a healthy week.
+// Core runs what depends on an objective: every share of bad events, low traffic, and a healthy week.
 func (d Simulation) Core(ctx context.Context) (Result, error) {
 	return d.run(ctx, append(d.shares(), scenario{"little traffic", d.littleTraffic}, scenario{"a healthy week", d.healthyWeek}))
 }

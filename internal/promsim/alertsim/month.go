@@ -14,14 +14,13 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// budgetError is how far a budget may be from the true count.
+// budgetError is the maximum deviation of a budget from the true count.
 const budgetError = 0.001
 
-// shape is a daily rhythm of traffic that an average of ratios gets wrong, with
-// an hour of 20 % failures on one day.
+// shape is daily traffic for which an average of ratios is wrong, with one hour of 20 % failures on one day.
 type shape struct {
 	name       string
-	day, night float64 // events a second
+	day, night float64 // events per second
 	incident   float64 // hour of the day
 }
 
@@ -34,7 +33,7 @@ func shapes() []shape {
 	}
 }
 
-// traffic has its day from 8 to 20 o'clock. It is steady until each of the changes.
+// traffic returns events with day traffic from 8 to 20 o'clock, and the times at which the rate changes.
 func (s shape) traffic(failing, end time.Duration) (e events, changes []time.Duration) {
 	var good, bad []synthetic.Segment
 	for t := time.Duration(0); t < end; t += 30 * time.Minute {
@@ -55,7 +54,7 @@ func (s shape) traffic(failing, end time.Duration) (e events, changes []time.Dur
 	return events{synthetic.NewFlow(good...), synthetic.NewFlow(bad...)}, append(changes, end)
 }
 
-// budget compares what periods sum up to with the true count.
+// budget compares the sums of the period with the true count.
 func (d Simulation) budget(ctx context.Context, r *record) error {
 	for _, window := range d.Rules.Spec.Periods() {
 		period := window.Duration()
@@ -83,8 +82,8 @@ func (d Simulation) budget(ctx context.Context, r *record) error {
 	return nil
 }
 
-// judgeBudget compares what dashboards and alerts say about the budget with what the
-// objective and the true share of bad events come to.
+// judgeBudget compares the recorded budget with the one that follows from the objective and the true share of
+// bad events.
 func (d Simulation) judgeBudget(c sum, share float64) error {
 	i := slices.IndexFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Name == c.objective })
 	target, ok := d.Rules.Spec.SLOs[i].Target.Rat()
@@ -98,13 +97,13 @@ func (d Simulation) judgeBudget(c sum, share float64) error {
 		near(slo.RecordPeriodBurn, c.burn, share/budget), near("what "+slo.RecordRemaining+" has spent", 1-c.remaining, share/budget))
 }
 
-// outageInBudget wants an outage of 43 minutes, a whole month's budget at 99.9 %,
-// to be in the budget five minutes after it ended.
+// outageInBudget checks that an outage of 43 minutes, a whole month's budget at 99.9 %, is in the budget five
+// minutes after its end.
 func (d Simulation) outageInBudget(ctx context.Context, r *record) error {
 	const long, soon = 43 * time.Minute, 5 * time.Minute
 	for _, window := range d.Rules.Spec.Periods() {
 		period := window.Duration()
-		from := period + 8*time.Minute // so that every ticket group is evaluated at the end
+		from := period + 8*time.Minute // all ticket groups are evaluated at the end
 		end := from + long + soon
 		w := d.newWorld(end + time.Hour)
 		w.repeat(steady, from)
@@ -121,7 +120,7 @@ func (d Simulation) outageInBudget(ctx context.Context, r *record) error {
 	return nil
 }
 
-// sum is what the period of one objective sums up to.
+// sum is the result of the period for one objective.
 type sum struct {
 	objective       string
 	bad, total      float64
@@ -129,8 +128,8 @@ type sum struct {
 	burn, remaining float64 // of the period, as recorded
 }
 
-// period records the increases and hours of all objectives until an hour before the world
-// ends, and reads what the period sums up to at now.
+// period records the increases and hours of all objectives until an hour before the end of the world, and
+// reads the sums of the period at now.
 func (d Simulation) period(ctx context.Context, w *world, window slo.Window, e events, now time.Duration) ([]sum, error) {
 	end := w.end - time.Hour
 	if err := w.replicas(production, 2, d.all(e)); err != nil {
@@ -167,7 +166,7 @@ func (d Simulation) period(ctx context.Context, w *world, window slo.Window, e e
 	return out, nil
 }
 
-// read asks for the sums and what is recorded from them. What is missing is NaN.
+// read queries the sums and the values recorded from them. A missing value is NaN.
 func (s *sum) read(ctx context.Context, ev *rulesim.Evaluator, bad, total string, now time.Time) error {
 	of := fmt.Sprintf("{%s=%q}", slo.LabelObjective, s.objective)
 	for query, into := range map[string]*float64{
@@ -197,16 +196,15 @@ func near(what string, got, want float64) error {
 	return nil
 }
 
-// The reference fleet of the cost: what one objective may read on it is a
-// promise. Rules on raw windows read 208,480 samples a second there.
+// The reference fleet of the cost limit. Rules on raw windows read 208,480 samples per second on it.
 const (
 	ReferenceSeries = 180 // 20 routes, 3 processes, 3 outcomes
-	DefaultMaxCost  = 200 // samples a second for one objective
+	DefaultMaxCost  = 200 // samples per second for one objective
 )
 
-// cost counts what the engine reads for the rules in an hour that follows a
-// month, on counters as many as the service has. One process with one route
-// records the month: the rules record the same series for it as for the fleet.
+// cost counts what the engine reads for the rules in one hour after a month, on as many counters as the
+// service has. One process with one route records the month, since the rules record the same series for it as
+// for the fleet.
 func (d Simulation) cost(ctx context.Context, r *record) error {
 	const end, counted = 31 * day, time.Hour
 	w := d.newWorld(end)
@@ -214,7 +212,7 @@ func (d Simulation) cost(ctx context.Context, r *record) error {
 	if err := w.add(before); err != nil {
 		return err
 	}
-	w.repeat(time.Hour, end-counted-5*time.Minute) // a hundredth of an event a second
+	w.repeat(time.Hour, end-counted-5*time.Minute) // 0.01 events per second
 	w.routes, w.series = d.Fleet.routes(), 0
 	for n := range d.Fleet.replicas() {
 		p := process{environment: production, name: fmt.Sprint("p", n), from: end - counted - 5*time.Minute, traffic: before.traffic}

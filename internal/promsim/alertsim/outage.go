@@ -12,16 +12,16 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// pageWithin is how soon somebody is woken when requests reach no process: no
-// request metric tells, so every minute is one in which all of them are lost.
+// pageWithin is the maximum time until a page when requests reach no process. No request metric shows this,
+// and all requests fail meanwhile.
 const pageWithin = 3 * time.Minute
 
-// outage is a way to lose every process at a moment.
+// outage is a way to lose every process.
 type outage struct {
 	name string
-	// runtime says that only services on the runtime can tell.
+	// runtime limits the outage to services on the runtime.
 	runtime bool
-	// scraped says that only a scraper can tell: what is pushed just stops.
+	// scraped limits the outage to scraped services: pushed metrics just stop.
 	scraped bool
 	lose    func(p *process, from time.Duration, n int)
 }
@@ -44,8 +44,8 @@ func before(end time.Duration) func(time.Duration) bool {
 	return func(t time.Duration) bool { return t < end }
 }
 
-// Crash loops shorter than a scrape: a program lives for four seconds of seven,
-// so that scrapes meet now a living one and now none.
+// Crash loops shorter than a scrape interval: a program runs for four of seven seconds, so that only some
+// scrapes find it running.
 const (
 	crashEvery = 7 * time.Second
 	crashAfter = 4 * time.Second
@@ -55,8 +55,8 @@ func crashLoop(p *process, from time.Duration, n int) {
 	loop(p, from+time.Duration(n)*time.Second, crashEvery, crashAfter)
 }
 
-// shortLived is a loop that most scrapes miss: what they see changes its mind, and
-// the page must not.
+// shortLived is a crash loop that most scrapes miss. The scrapes alternate between up and down, but the page
+// must not.
 func shortLived(p *process, from time.Duration, n int) {
 	loop(p, from+time.Duration(n)*3*time.Second, 2*crashEvery, crashAfter)
 }
@@ -71,8 +71,7 @@ func loop(p *process, began, every, lives time.Duration) {
 	}
 }
 
-// outages takes all processes away in every way. Each pages in time, once, and
-// as long as it lasts.
+// outages loses all processes in every way. Each outage must page in time, once, and until it ends.
 func (d Simulation) outages(ctx context.Context, r *record) error {
 	for _, way := range outages() {
 		if way.runtime && !d.Rules.Spec.Runtime || way.scraped && d.pushed() {
@@ -87,8 +86,7 @@ func (d Simulation) outages(ctx context.Context, r *record) error {
 	return nil
 }
 
-// pushed says that the service sends its metrics, so that no scraper tells that
-// it is gone.
+// pushed reports whether the service pushes its metrics, so that no scraper reports that it is down.
 func (d Simulation) pushed() bool { return d.Rules.Spec.Metrics == slo.MetricsPush }
 
 func (d Simulation) outage(ctx context.Context, way outage) (problem error, after time.Duration, err error) {
@@ -105,7 +103,7 @@ func (d Simulation) outage(ctx context.Context, way outage) (problem error, afte
 			return nil, 0, err
 		}
 	}
-	// Staging goes on, so that absence has to be told by environment.
+	// Staging keeps running, so absence must be detected per environment.
 	if err := w.replicas(staging, 1, d.all(healthy(1, 0))); err != nil {
 		return nil, 0, err
 	}
@@ -136,8 +134,8 @@ func (d Simulation) outage(ctx context.Context, way outage) (problem error, afte
 	return problem, after, nil
 }
 
-// notPeriod leaves out what sums up whole periods: no page reads it, and an hour
-// would not fill it.
+// notPeriod excludes the rules that sum up whole periods: no page reads them, and one hour does not fill a
+// period.
 func notPeriod(r rulesim.Rule) bool {
 	return r.IsAlert || !strings.HasSuffix(r.Name, "d") || !strings.Contains(r.Name, "increase")
 }
@@ -151,7 +149,7 @@ func (d Simulation) firstPage(ev *rulesim.Evaluator) (rulesim.Firing, bool) {
 	return rulesim.Firing{}, false
 }
 
-// gapInPages looks for a moment within the incident at which no page fires.
+// gapInPages returns an error if no page fires at some time during the incident.
 func (d Simulation) gapInPages(ev *rulesim.Evaluator, from, to time.Duration) error {
 	for now := from; now < to; now += time.Second {
 		if !d.pageFires(ev, now) {

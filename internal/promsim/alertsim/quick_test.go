@@ -12,7 +12,7 @@ import (
 	"github.com/observability-first/scaffold/internal/report"
 )
 
-func TestAQuickRunIsAPartOfTheWhole(t *testing.T) {
+func TestQuickRunsPartOfTheScenarios(t *testing.T) {
 	t.Parallel()
 	d := load(t, compileOne(t))
 	_, want, _, err := d.Counts()
@@ -38,8 +38,8 @@ func TestAQuickRunIsAPartOfTheWhole(t *testing.T) {
 	}
 }
 
-// Nothing is judged by a scenario that an interrupt cut short.
-func TestAnInterruptedRunGivesWhatWasCompleted(t *testing.T) {
+// A scenario that was interrupted returns no checks.
+func TestInterruptedRunReturnsCompletedScenarios(t *testing.T) {
 	t.Parallel()
 	d := load(t, compileOne(t))
 	ctx, interrupt := context.WithCancelCause(t.Context())

@@ -15,8 +15,8 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// healthyWeek is seven days with a deploy each day, restarts in place, one
-// scrape in a hundred lost, and a fifth of each budget spent. Nothing may fire.
+// healthyWeek simulates seven days with a deploy each day, restarts in place, one lost scrape in a hundred,
+// and a fifth of each budget spent. No alert may fire.
 func (d Simulation) healthyWeek(ctx context.Context, r *record) error {
 	const end = 7 * day
 	w := d.newWorld(end)
@@ -44,7 +44,7 @@ func (d Simulation) healthyWeek(ctx context.Context, r *record) error {
 			if err := w.add(p); err != nil {
 				return err
 			}
-			from = to - 20*time.Second // its successor is there before it goes
+			from = to - 20*time.Second // its successor starts before it stops
 		}
 	}
 	ev, err := w.evaluator(d.madeOf(every))
@@ -73,7 +73,7 @@ func (d Simulation) week(time.Duration) map[string]events {
 	return out
 }
 
-// madeOf selects some alerts and every rule that they are made of.
+// madeOf selects alerts and every rule that they read, directly or through others.
 func (d Simulation) madeOf(wanted func(slo.Alert) bool) func(rulesim.Rule) bool {
 	var names []string
 	for _, a := range d.Rules.Alerts {
@@ -85,18 +85,17 @@ func (d Simulation) madeOf(wanted func(slo.Alert) bool) func(rulesim.Rule) bool 
 	return func(r rulesim.Rule) bool { return inputs[r.Name] }
 }
 
-// every alert that the specification compiles to: a user's own may have any reason to
-// fire.
+// every selects all alerts of the specification. User-defined alerts may fire for other reasons.
 func every(slo.Alert) bool { return true }
 
-// looksAt says whether an alert is of the objectives that have traffic here, or of
-// the service as a whole. Others have nothing to measure and say so.
+// looksAt reports whether an alert belongs to an objective that has traffic in this simulation, or to the
+// service as a whole. Other alerts fire because they have no data.
 func (d Simulation) looksAt(f rulesim.Firing) bool {
 	objective := f.Labels.Get(slo.LabelObjective)
 	return d.firing(every)(f) && (objective == "" || slices.ContainsFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Name == objective }))
 }
 
-// silent wants no alert to have fired.
+// silent returns an error if an alert that counts has fired.
 func silent(ev *rulesim.Evaluator, counts func(rulesim.Firing) bool) error {
 	var problems []error
 	for _, f := range ev.History() {
@@ -110,8 +109,8 @@ func silent(ev *rulesim.Evaluator, counts func(rulesim.Firing) bool) error {
 	return errors.Join(problems...)
 }
 
-// littleTraffic holds each objective at the traffic below which its rules stop
-// paging for a total outage: one failure there is no incident, and an outage is.
+// littleTraffic runs each objective at the traffic below which its rules no longer page for a total outage.
+// One failure must not page, and an outage must.
 func (d Simulation) littleTraffic(ctx context.Context, r *record) error {
 	for _, o := range d.Rules.Spec.SLOs {
 		perHour, ok := d.Rules.MinTraffic(o.Name)
@@ -143,8 +142,8 @@ func (d Simulation) littleTraffic(ctx context.Context, r *record) error {
 	return nil
 }
 
-// fewFailures are failures of a service that gets an event an hour: each is most
-// of its traffic, and only as many as the guard asks for are an incident.
+// fewFailures simulates failures at one event per hour. Each failure is a large share of the traffic, but
+// only as many as the guard requires may fire an alert.
 func (d Simulation) fewFailures(ctx context.Context, r *record, o slo.Objective) error {
 	guard := slo.DefaultMinBadEvents
 	if o.MinBadEvents != nil {
@@ -182,7 +181,7 @@ func (d Simulation) fewFailures(ctx context.Context, r *record, o slo.Objective)
 	return nil
 }
 
-// quietOf lists the burn alerts of an objective that have not fired.
+// quietOf returns the burn alerts of an objective that have not fired.
 func (d Simulation) quietOf(ev *rulesim.Evaluator, objective string) []string {
 	var out []string
 	for _, a := range d.Rules.Alerts {
@@ -194,8 +193,8 @@ func (d Simulation) quietOf(ev *rulesim.Evaluator, objective string) []string {
 	return out
 }
 
-// youngService has errors in its first hours. A page comes, and no ticket: three
-// days hold an hour, and what spends a month's budget in it may be over.
+// youngService has errors in its first hours. It must page without a ticket: the three-day window has only
+// one hour of data, and an error that spends a month's budget in that hour may be over.
 func (d Simulation) youngService(ctx context.Context, r *record) error {
 	const end = 6 * time.Hour
 	w := d.newWorld(end)
@@ -214,8 +213,8 @@ func (d Simulation) youngService(ctx context.Context, r *record) error {
 	return nil
 }
 
-// outageOfLittle is a total outage at twice the least traffic: events come one
-// by one, and the guard wants whole ones.
+// outageOfLittle simulates a total outage at twice the minimum traffic: events come one by one, and the guard
+// counts whole events.
 func (d Simulation) outageOfLittle(ctx context.Context, r *record, o slo.Objective, perHour float64) error {
 	const from = 7*time.Hour + intoTheMinute
 	w := d.newWorld(from + 30*time.Minute)
@@ -239,7 +238,7 @@ func (d Simulation) outageOfLittle(ctx context.Context, r *record, o slo.Objecti
 	return nil
 }
 
-// objectiveEvaluator simulates a world in which only one objective has traffic.
+// objectiveEvaluator returns an evaluator for a world in which only one objective has traffic.
 func (d Simulation) objectiveEvaluator(ctx context.Context, w *world, o slo.Objective) (*rulesim.Evaluator, error) {
 	ev, err := w.evaluator(d.madeOf(d.burns(o.Name)))
 	if err != nil {
@@ -249,13 +248,13 @@ func (d Simulation) objectiveEvaluator(ctx context.Context, w *world, o slo.Obje
 	return ev, err
 }
 
-// burns are the burn alerts of an objective.
+// burns selects the burn alerts of an objective.
 func (d Simulation) burns(objective string) func(slo.Alert) bool {
 	return func(a slo.Alert) bool { return a.Burn != nil && d.Rules.Spec.SLOs[a.SLO].Name == objective }
 }
 
-// freshProcesses each fail one event soon after they started. Every one counts:
-// a new process is where failures are most likely.
+// freshProcesses each fail one event soon after their start. Every failure must count, because failures are
+// most likely in a new process.
 func (d Simulation) freshProcesses(ctx context.Context, r *record) error {
 	const processes, end = 5, 2 * time.Hour
 	w := d.newWorld(end)
@@ -263,7 +262,7 @@ func (d Simulation) freshProcesses(ctx context.Context, r *record) error {
 		from := time.Duration(15+11*i)*time.Minute + time.Duration(i*3)*time.Second
 		failure := time.Duration(80+9*i) * time.Second // after its second scrape at any interval
 		if d.Rules.Spec.Runtime && i%2 == 0 {
-			failure = time.Millisecond // before the first
+			failure = time.Millisecond // before the first scrape
 		}
 		e := failures(1, from+failure)
 		e.good = synthetic.Steady(0).Then(from, 1)
@@ -301,8 +300,8 @@ func (d Simulation) freshProcesses(ctx context.Context, r *record) error {
 	return nil
 }
 
-// idleNight has no traffic before the first request and for an hour after some.
-// Nothing that is recorded may be NaN, and nothing fires.
+// idleNight has no traffic before the first request and for an hour after some requests. No recorded value
+// may be NaN, and no alert may fire.
 func (d Simulation) idleNight(ctx context.Context, r *record) error {
 	const end = 2 * time.Hour
 	w := d.newWorld(end)
@@ -336,7 +335,7 @@ func (d Simulation) idleNight(ctx context.Context, r *record) error {
 	return nil
 }
 
-// numbers reads everything that was recorded, every two minutes.
+// numbers checks everything that was recorded, every two minutes.
 func (d Simulation) numbers(ctx context.Context, ev *rulesim.Evaluator, end time.Duration) (recorded int, problem error) {
 	for now := time.Duration(0); now <= end; now += 2 * time.Minute {
 		v, err := ev.Query(ctx, `{__name__=~"slo:.+|service:.+|ALERTS"}`, at(now))

@@ -16,27 +16,25 @@ import (
 // Section is the name of the simulation's checks in a report.
 const Section = "alert simulation"
 
-// Simulation is one service's rules and what they are simulated on.
+// Simulation is the rules of one service and the settings of their simulation.
 type Simulation struct {
-	// Rules is what the specification compiles to: it knows what each alert
-	// should do.
+	// Rules is compiled from the specification and predicts each alert.
 	Rules slo.Rules
-	// Groups are the rules that are simulated, as they lie on the disk.
+	// Groups are the rules to simulate, loaded from the disk.
 	Groups []rulesim.Group
 	// Routing decides who is paged.
 	Routing *rulesim.Routing
 	Fleet   Fleet
-	// MaxCost is how many samples a second one objective may read on up to
-	// [ReferenceSeries] counters; more in proportion beyond. 0 means
-	// [DefaultMaxCost].
+	// MaxCost is the maximum number of samples per second that one objective may read on up to
+	// [ReferenceSeries] counters; the limit grows in proportion beyond that. 0 means [DefaultMaxCost].
 	MaxCost float64
-	// Progress is told what is being simulated; nil tells nobody.
+	// Progress is called at the start of each scenario; may be nil.
 	Progress func(what string)
 }
 
-// Fleet is the shape of the service.
+// Fleet is the size of the service.
 type Fleet struct {
-	Routes   []string // as in "GET /v1/orders"
+	Routes   []string // such as "GET /v1/orders"
 	Replicas int      // 0 means 3
 }
 
@@ -54,10 +52,10 @@ func (f Fleet) replicas() int {
 	return f.Replicas
 }
 
-// Result is what a simulation showed.
+// Result is the result of a simulation.
 type Result struct {
 	Checks []report.Check
-	Alerts []report.SimulatedAlert // of the declared scrape interval
+	Alerts []report.SimulatedAlert // at the declared scrape interval
 	Cost   report.Cost
 }
 
@@ -67,8 +65,8 @@ type scenario struct {
 	run  func(context.Context, *record) error
 }
 
-// parts are scenarios that depend on objectives, and those of the service as a
-// whole, which one batch of objectives is enough for.
+// parts are the scenarios that run for each batch of objectives, and those that run once because one batch is
+// enough.
 type parts struct{ each, once func(Simulation) []scenario }
 
 // intervalParts depend on the scrape interval.
@@ -91,7 +89,7 @@ func (d Simulation) shares() []scenario {
 	return all
 }
 
-// otherParts are the same at every scrape interval but for the increases.
+// otherParts depend on the scrape interval only through the increases.
 func otherParts() parts {
 	return parts{
 		each: func(d Simulation) []scenario {
@@ -112,7 +110,7 @@ func otherParts() parts {
 	}
 }
 
-// scenarios goes through the parts with each batch of objectives.
+// scenarios returns the scenarios of the parts for each batch of objectives.
 func (d Simulation) scenarios(all ...parts) ([]scenario, error) {
 	batches := d.batches()
 	if len(batches) == 0 {
@@ -136,9 +134,8 @@ func (d Simulation) scenarios(all ...parts) ([]scenario, error) {
 	return out, nil
 }
 
-// Run simulates everything and returns what it showed. The error is for what
-// kept it from looking, such as a rule that the engine refuses; the result holds
-// the scenarios that were completed before it.
+// Run runs all scenarios. An error means that the simulation stopped, for example because the engine rejected
+// a rule; the result then has the completed scenarios.
 func (d Simulation) Run(ctx context.Context) (Result, error) {
 	all, err := d.scenarios(intervalParts(), otherParts())
 	if err != nil {
@@ -147,7 +144,7 @@ func (d Simulation) Run(ctx context.Context) (Result, error) {
 	return d.run(ctx, append(all, scenario{"the cost of the rules", d.cost}))
 }
 
-// quickParts are the shares of bad events, little traffic and a healthy week.
+// quickParts are shares of bad events, low traffic and a healthy week.
 func quickParts() parts {
 	return parts{
 		each: func(d Simulation) []scenario {
@@ -157,7 +154,7 @@ func quickParts() parts {
 	}
 }
 
-// Quick simulates, for each objective, shares of bad events, little traffic and a healthy week.
+// Quick simulates shares of bad events, low traffic and a healthy week for each objective.
 func (d Simulation) Quick(ctx context.Context) (Result, error) {
 	all, err := d.scenarios(quickParts())
 	if err != nil {
@@ -166,7 +163,7 @@ func (d Simulation) Quick(ctx context.Context) (Result, error) {
 	return d.run(ctx, all)
 }
 
-// Counts are how many scenarios Run, Quick and Timetable have.
+// Counts returns the numbers of scenarios in Run, Quick and Timetable.
 func (d Simulation) Counts() (run, quick, timetable int, err error) {
 	var counts [3]int
 	for i, p := range [][]parts{{intervalParts(), otherParts()}, {quickParts()}, {intervalParts()}} {
@@ -176,11 +173,11 @@ func (d Simulation) Counts() (run, quick, timetable int, err error) {
 		}
 		counts[i] = len(all)
 	}
-	return counts[0] + 1, counts[1], counts[2], nil // 1: the cost of the rules
+	return counts[0] + 1, counts[1], counts[2], nil // 1 for the cost of the rules
 }
 
-// Timetable simulates only what the scrape interval decides: shares of bad
-// events and processes that take no requests.
+// Timetable simulates only what depends on the scrape interval: shares of bad events, and processes that are
+// not ready.
 func (d Simulation) Timetable(ctx context.Context) (Result, error) {
 	all, err := d.scenarios(intervalParts())
 	if err != nil {
@@ -189,8 +186,7 @@ func (d Simulation) Timetable(ctx context.Context) (Result, error) {
 	return d.run(ctx, all)
 }
 
-// At is the simulation of the same objectives at another scrape interval: what the
-// rules would be if the specification said so.
+// At returns the simulation of the same objectives with rules compiled for another scrape interval.
 func (d Simulation) At(scrape time.Duration) (Simulation, error) {
 	spec := d.Rules.Spec
 	spec.ScrapeInterval = scrape
@@ -209,12 +205,12 @@ func (d Simulation) At(scrape time.Duration) (Simulation, error) {
 	return d, nil
 }
 
-// Intervals are the scrape intervals that rules have to hold at.
+// Intervals returns the scrape intervals that rules must support.
 func Intervals() []time.Duration {
 	return []time.Duration{10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute}
 }
 
-// workers is how many scenarios run at a time: each is one goroutine's work.
+// workers is the number of parallel scenarios; each uses one goroutine.
 const workers = 2
 
 func (d Simulation) run(ctx context.Context, all []scenario) (Result, error) {
@@ -260,7 +256,7 @@ func (d Simulation) run(ctx context.Context, all []scenario) (Result, error) {
 	return out, context.Cause(ctx)
 }
 
-// record is what one scenario showed.
+// record is the result of one scenario.
 type record struct {
 	checks []report.Check
 	alerts []report.SimulatedAlert
@@ -275,8 +271,8 @@ func (r *record) judge(claim, evidence string, problem error) {
 	r.checks = append(r.checks, p)
 }
 
-// pages lists what reaches the pager, in the order of time, without repeats. What
-// no route asks for goes to the receiver of all, where nobody waits for it.
+// pages returns the notifications to the pager, ordered by time, without repeats. Alerts that match no route
+// go to the default receiver and do not page.
 func (d Simulation) pages(ev *rulesim.Evaluator, until time.Duration) []rulesim.Notification {
 	var out []rulesim.Notification
 	for _, n := range d.Routing.Notifications(ev.History(), at(until)) {
@@ -287,7 +283,7 @@ func (d Simulation) pages(ev *rulesim.Evaluator, until time.Duration) []rulesim.
 	return out
 }
 
-// alertOf is the alert of the rules that has fired, and false for a user's own.
+// alertOf returns the alert of the specification that has fired, or false for a user-defined alert.
 func (d Simulation) alertOf(f rulesim.Firing) (slo.Alert, bool) {
 	i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Is(f.Labels.Get) })
 	if i < 0 {
@@ -296,7 +292,7 @@ func (d Simulation) alertOf(f rulesim.Firing) (slo.Alert, bool) {
 	return d.Rules.Alerts[i], true
 }
 
-// firing selects what fires by its alert.
+// firing selects firing alerts by their definition.
 func (d Simulation) firing(accept func(slo.Alert) bool) func(rulesim.Firing) bool {
 	return func(f rulesim.Firing) bool {
 		a, ok := d.alertOf(f)
@@ -304,7 +300,7 @@ func (d Simulation) firing(accept func(slo.Alert) bool) func(rulesim.Firing) boo
 	}
 }
 
-// named lists alerts that fire as people tell them apart.
+// named returns the names of firing alerts for messages.
 func (d Simulation) named(firing ...rulesim.Firing) string {
 	var out []string
 	for _, f := range firing {

@@ -13,8 +13,8 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Everything holds at every scrape interval.
-func TestEverythingHolds(t *testing.T) {
+// All checks pass at every scrape interval.
+func TestAllChecksPass(t *testing.T) {
 	t.Parallel()
 	d := load(t, compile(t, "15s"))
 	for _, interval := range alertsim.Intervals() {
@@ -28,7 +28,7 @@ func TestEverythingHolds(t *testing.T) {
 			if len(result.Alerts) != 8*len(slo.DetectionRatios()) {
 				t.Errorf("%d rows", len(result.Alerts))
 			}
-			// The cost is promised for scrapes of 15 s; more of them are more to read.
+			// The cost limit applies to scrape intervals of 15 s and more; shorter ones read more samples.
 			if c := result.Cost; c.PerObjective() == 0 || interval >= 15*time.Second && c.PerObjective() > alertsim.DefaultMaxCost {
 				t.Errorf("cost %+v", c)
 			}
@@ -69,7 +69,7 @@ slos:
 `)
 }
 
-// compileOne is one objective on availability and the alerts of its service.
+// compileOne compiles one availability objective with the alerts of its service.
 func compileOne(t testing.TB) slo.Rules {
 	t.Helper()
 	return compileSpec(t, `apiVersion: scaffold.slo/v1

@@ -12,24 +12,23 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// trouble is something that is no page: how to make it, and which kind of alert
-// says so within which time.
+// trouble is a problem that opens a ticket: how to simulate it, and which alert must fire within which time.
 type trouble struct {
 	kind    slo.Kind
 	name    string
-	runtime bool // only services on the runtime can tell
+	runtime bool // only on the runtime
 	lasts   time.Duration
-	within  time.Duration // from the beginning until the alert
+	within  time.Duration // from the start until the alert
 	after   time.Duration // from the end until it resolves
 	make    func(w *world, p *process, from, to time.Duration)
 }
 
-// between is a state that begins and ends.
+// between returns a state that is true from from until to.
 func between(from, to time.Duration) func(time.Duration) bool {
 	return func(t time.Duration) bool { return t >= from && t < to }
 }
 
-// growing counts two a second between two moments.
+// growing counts two per second between two times.
 func growing(from, to time.Duration) func(time.Duration) float64 {
 	return synthetic.Steady(0).Then(from, 2).Then(to, 0).Count
 }
@@ -65,8 +64,8 @@ func troubles() []trouble {
 	}
 }
 
-// tickets makes every trouble that waits for working hours. Its alert says so,
-// stays while it lasts, and resolves by itself.
+// tickets simulates every problem that can wait for working hours. Its alert must fire, last as long as the
+// problem, and resolve.
 func (d Simulation) tickets(ctx context.Context, r *record) error {
 	for _, t := range troubles() {
 		i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Kind == t.kind })
@@ -117,12 +116,12 @@ func (d Simulation) ticket(ctx context.Context, r *record, t trouble, alert slo.
 	return nil
 }
 
-// handover is how long a process and its successor run side by side.
+// handover is how long a process and its successor run in parallel.
 const handover = time.Minute
 
-// troubled adds processes of which the first has the trouble, or as many as an
-// autoscaler may add. For missing data the one process is followed by another
-// that counts nothing, and that by one that does.
+// troubled adds processes, the first of which has the trouble, or as many processes as an autoscaler may add.
+// For missing data, the single process is replaced by one that counts nothing, and that by one that counts
+// again.
 func (w *world) troubled(d Simulation, t trouble, from, to time.Duration) error {
 	if t.make != nil {
 		for n := range 2 {

@@ -24,36 +24,35 @@ const (
 	staging    = "staging"
 )
 
-// at is a moment of simulated time.
+// at converts to a time in the simulation, which starts at the epoch.
 func at(t time.Duration) time.Time { return time.Unix(0, 0).Add(t) }
 
 // process is one replica as its scraper sees it.
 type process struct {
 	environment, name string
-	from, to          time.Duration // its life; to 0 is for ever
+	from, to          time.Duration // its lifetime; to 0 is forever
 	// traffic is the events that this process counts, by objective.
 	traffic map[string]events
-	// up, ready and lost ask about a moment; nil means up, ready and not lost.
-	// A lost scrape is one that nobody notices: the sample is just not there.
+	// up, ready and lost return the state at a time; nil means up, ready and not lost. A lost scrape leaves
+	// no sample and no trace.
 	up, ready, lost func(t time.Duration) bool
-	// started is when the program that runs at t was started; nil means once.
+	// started returns the start time of the program that runs at t; nil means that it never restarts.
 	started func(t time.Duration) time.Duration
-	// failing says that a health check fails; nil means that none does.
+	// failing reports whether a health check fails; nil means that none fails.
 	failing func(t time.Duration) bool
-	// dropped counts telemetry that got lost, blocked log lines that nobody read,
-	// overflowed values of labels beyond the ceiling, and waited the seconds that
-	// callers stood in line for connections; nil means none.
+	// dropped counts lost telemetry, blocked counts dropped log lines, overflowed counts label values above
+	// the limit, and waited counts seconds of waiting for connections; nil means none.
 	dropped, blocked, overflowed, waited func(t time.Duration) float64
-	// worked counts the seconds of its processor that it used; nil means a tenth.
+	// worked counts CPU seconds used; nil means 10 %.
 	worked func(t time.Duration) float64
-	// full says that it holds nearly all of GOMEMLIMIT; nil: a tenth.
+	// full reports whether memory use is near GOMEMLIMIT; nil means that it is 10 %.
 	full func(t time.Duration) bool
-	// atFloor says that the limit of requests is as low as it may be; nil: never.
+	// atFloor reports whether the concurrency limit is at its minimum; nil means never.
 	atFloor  func(t time.Duration) bool
-	vanishes bool // its target goes away with it
-	silent   bool // it counts no events, not even none
-	// unborn says that series of bad events begin with the first one, as do the
-	// histograms of services on the runtime: nothing counts zero before.
+	vanishes bool // its target disappears with it
+	silent   bool // it exports no event counters
+	// unborn means that series of bad events start with the first bad event, like the histograms of services
+	// on the runtime: there is no zero before.
 	unborn bool
 }
 
@@ -62,25 +61,25 @@ type world struct {
 	simulation Simulation
 	store      *metricstore.Store
 	end        time.Duration
-	routes     []string // that traffic spreads over
+	routes     []string // routes of the traffic
 	count      int
-	series     int             // counters of events
+	series     int             // number of event counters
 	made       map[string]bool // series of counters
 	// repeats are the phases in which all processes repeat their samples, see rulesim.Options.
 	repeats [][]rulesim.Repetition
 }
 
-// newWorld has one route: increases sum over routes before anything else happens.
-// What the number of series matters for sets routes.
+// newWorld returns a world with one route, because increases first sum over routes. Scenarios that depend on
+// the number of series set routes.
 func (d Simulation) newWorld(end time.Duration) *world {
 	return &world{simulation: d, store: metricstore.New(), end: end, routes: d.Fleet.routes()[:1], made: map[string]bool{}}
 }
 
 func (w *world) scrape() time.Duration { return w.simulation.Rules.Spec.ScrapeInterval }
 
-// repeat declares phases in which all processes repeat their events every so often: from the
-// beginning until the first time, and then between each two. The scrapes have to repeat too.
-// Shorter cycles that are within these are declared after them.
+// repeat declares phases in which all processes repeat their events after each every: from the start until
+// the first time, and then between successive times. The scrapes must repeat too. Declare shorter cycles
+// inside these afterwards.
 func (w *world) repeat(every time.Duration, until ...time.Duration) {
 	cycle := every
 	for cycle%w.scrape() != 0 {
@@ -94,7 +93,7 @@ func (w *world) repeat(every time.Duration, until ...time.Duration) {
 	w.repeats = append(w.repeats, level)
 }
 
-// add makes the series of a process. Each is scraped at its own phase.
+// add generates the series of a process. Each process has its own scrape phase.
 func (w *world) add(p process) error {
 	w.count++
 	if p.to == 0 {
@@ -120,8 +119,8 @@ func (w *world) add(p process) error {
 	return w.addState(p, first)
 }
 
-// addRequests makes the counters of requests that every service on the runtime has
-// from its start, on the routes of its objectives where these do not count them.
+// addRequests adds the request counters that every service on the runtime has from its start, for routes
+// whose objectives do not count them.
 func (w *world) addRequests(p process, first time.Duration) error {
 	if !w.simulation.Rules.Spec.Runtime || p.silent || len(p.traffic) == 0 {
 		return nil
@@ -148,7 +147,7 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 	for _, route := range w.routes {
 		more := w.labelsOf(p)
 		more[semconv.LabelMethod], more[semconv.LabelRoute], _ = strings.Cut(route, " ")
-		if w.simulation.Rules.Spec.Runtime { // where the rules leave it open
+		if w.simulation.Rules.Spec.Runtime { // if the rules do not specify it
 			more[semconv.LabelOutcome] = semconv.OutcomeSuccess
 		}
 		for _, label := range o.GroupBy {
@@ -193,7 +192,7 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 
 func (p process) alive(t time.Duration) bool { return t < p.to && (p.up == nil || p.up(t)) }
 
-// labelsOf are the labels that the scrape gives to every series of a process.
+// labelsOf returns the target labels of a process.
 func (w *world) labelsOf(p process) map[string]string {
 	out := maps.Clone(w.simulation.Rules.Spec.Selector)
 	out[w.simulation.Rules.Spec.EnvironmentLabel] = p.environment
@@ -204,12 +203,12 @@ func (w *world) labelsOf(p process) map[string]string {
 	return out
 }
 
-// addState makes the series that alerts on processes watch.
+// addState adds the series that process alerts read.
 func (w *world) addState(p process, first time.Duration) error {
 	always := func(t time.Duration) bool { return !p.vanishes || t < p.to }
 	presence := w.simulation.Rules.Presence(w.labelsOf(p))
 	if presence[model.MetricNameLabel] != semconv.Up {
-		always = p.alive // pushed: nobody says that nothing came
+		always = p.alive // pushed metrics have no failed scrapes
 	}
 	if err := w.generate(p, first, presence, always, func(t time.Duration) float64 { return synthetic.Number(p.alive(t)) }); err != nil {
 		return err
@@ -256,8 +255,7 @@ func (w *world) addState(p process, first time.Duration) error {
 // memoryLimit is GOMEMLIMIT of every process.
 const memoryLimit = 1 << 28
 
-// orTenth is a count of seconds that were worked, a tenth of all when there is
-// none.
+// orTenth returns the count of worked seconds, by default 10 % of the time.
 func orTenth(worked func(time.Duration) float64) func(time.Duration) float64 {
 	if worked == nil {
 		return synthetic.Steady(0.1).Count
@@ -265,7 +263,7 @@ func orTenth(worked func(time.Duration) float64) func(time.Duration) float64 {
 	return worked
 }
 
-// orNone is a count that does not grow when there is none.
+// orNone returns the count, by default always zero.
 func orNone(count func(time.Duration) float64) func(time.Duration) float64 {
 	if count == nil {
 		return func(time.Duration) float64 { return 0 }
@@ -279,7 +277,7 @@ func (w *world) generate(p process, first time.Duration, l map[string]string, ex
 	}.Generator())
 }
 
-// replicas adds processes that share the traffic evenly, from beginning to end.
+// replicas adds processes that share the traffic evenly for the whole time.
 func (w *world) replicas(environment string, n int, traffic map[string]events) error {
 	for i := range n {
 		share := map[string]events{}

@@ -7,7 +7,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Scrapes every 59 s meet steady traffic in the same way after 59 cycles only.
+// Scrapes every 59 s sample steady traffic in the same way only after 59 cycles.
 func TestCyclesAreMultiplesOfTheScrapeInterval(t *testing.T) {
 	t.Parallel()
 	for scrape, want := range map[time.Duration]time.Duration{15 * time.Second: steady, 60 * time.Second: steady, 59 * time.Second: 59 * steady, 7 * time.Second: 7 * steady} {

@@ -10,8 +10,8 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
 
-// BenchmarkRangeQuery is what one panel asks for: 100 series over 15 minutes of
-// the last hour at a scrape a second, a point every 5 s.
+// BenchmarkRangeQuery runs the query of one panel: 100 series over the last 15 minutes of an hour, scraped
+// every second, with a step of 5 s.
 func BenchmarkRangeQuery(b *testing.B) {
 	s := metricstore.New()
 	fill(b, s, 100, 3600)
@@ -37,7 +37,7 @@ func BenchmarkRangeQuery(b *testing.B) {
 	}
 }
 
-// BenchmarkAppend is a second of 5,000 series.
+// BenchmarkAppend appends one second of 5,000 series.
 func BenchmarkAppend(b *testing.B) {
 	s := metricstore.New()
 	at := int64(0)

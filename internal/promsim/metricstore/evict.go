@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// evict forgets the oldest chunks until the store is within its limit. writing
-// keeps its last chunk. The lock is held.
+// evict drops the oldest chunks until the store is within its limit, except the last chunk of writing. The
+// caller holds the lock.
 func (s *Store) evict(writing *series) {
 	for s.limit > 0 && s.stats.Bytes > s.limit {
 		x := s.oldest.first()
@@ -19,11 +19,11 @@ func (s *Store) evict(writing *series) {
 	}
 }
 
-// drop forgets the first chunk of a series, and the series with its last one.
+// drop removes the first chunk of a series, and the series with its last chunk.
 func (s *Store) drop(x *series) {
 	gone := x.chunks[0]
 	bytes, samples := gone.bytes(), gone.data.NumSamples()
-	x.chunks[0] = chunk{} // the array behind the slice would keep it alive
+	x.chunks[0] = chunk{} // free the memory while the slice keeps its array
 	x.chunks = x.chunks[1:]
 	if len(x.chunks) == 0 {
 		bytes += s.forget(x)
@@ -35,8 +35,7 @@ func (s *Store) drop(x *series) {
 	s.stats.EvictedUntil = max(s.stats.EvictedUntil, gone.max)
 }
 
-// forget takes the series that the heap has first out of every index and returns
-// what it occupied.
+// forget removes the first series of the heap from every index and returns the bytes that it used.
 func (s *Store) forget(x *series) int {
 	heap.Pop(&s.oldest)
 	isX := func(y *series) bool { return y == x }
@@ -51,12 +50,11 @@ func (s *Store) forget(x *series) int {
 	return x.fixedBytes() + x.exemplars.bytes()
 }
 
-// oldestFirst is a heap of the stored series by the newest sample of their first
-// chunk. That time only grows, so it is looked up when a series comes first, not
-// with every sample.
+// oldestFirst is a heap of the stored series, ordered by the newest sample of their first chunk. That time
+// only grows, so it is updated when a series is first in the heap, not with every sample.
 type oldestFirst []*series
 
-// first returns the series whose first chunk is the oldest, or nil.
+// first returns the series with the oldest first chunk, or nil.
 func (h *oldestFirst) first() *series {
 	for len(*h) > 0 {
 		x := (*h)[0]

@@ -15,7 +15,7 @@ func numbered(i int) labels.Labels {
 	return labels.FromStrings("__name__", "http_server_requests_total", "instance", "127.0.0.1:8080", "job", "orders", "n", strconv.Itoa(i))
 }
 
-func TestTheOldestSamplesGoFirst(t *testing.T) {
+func TestOldestSamplesAreEvictedFirst(t *testing.T) {
 	t.Parallel()
 	const limit = 50_000
 	s := metricstore.NewWithLimit(limit)
@@ -45,7 +45,7 @@ func TestTheOldestSamplesGoFirst(t *testing.T) {
 			samples := read(t, x)
 			held += len(samples)
 			oldest = min(oldest, samples[0].T)
-			// What is younger than the newest evicted sample is whole.
+			// Nothing newer than the newest evicted sample is missing.
 			step := int64(1 + i*10)
 			if first := got.EvictedUntil/step*step + step; samples[0].T > first {
 				t.Errorf("series %d begins at %d, although nothing after %d was evicted", i, samples[0].T, got.EvictedUntil)
@@ -57,7 +57,7 @@ func TestTheOldestSamplesGoFirst(t *testing.T) {
 	}
 }
 
-func TestAStoreTooSmallKeepsWhatIsBeingWritten(t *testing.T) {
+func TestTooSmallStoreKeepsTheChunkBeingWritten(t *testing.T) {
 	t.Parallel()
 	s := metricstore.NewWithLimit(1)
 	for i := range 10 {
@@ -68,7 +68,7 @@ func TestAStoreTooSmallKeepsWhatIsBeingWritten(t *testing.T) {
 	}
 }
 
-func TestAReaderKeepsWhatIsEvicted(t *testing.T) {
+func TestReaderKeepsEvictedSamples(t *testing.T) {
 	t.Parallel()
 	s := metricstore.NewWithLimit(20_000)
 	must(t, s.Append(numbered(0), 0, 0))
@@ -84,9 +84,8 @@ func TestAReaderKeepsWhatIsEvicted(t *testing.T) {
 	}
 }
 
-// fill appends what a service with that many series shows in so many seconds:
-// half of them stand still most of the time, four in ten count all the time, one
-// in ten is a fraction that no two scrapes share.
+// fill appends samples of a service with some series for some seconds: half of the series rarely change, four
+// in ten always count, and one in ten is a fraction that differs in each scrape.
 func fill(t testing.TB, s *metricstore.Store, series, seconds int) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(1, 1))

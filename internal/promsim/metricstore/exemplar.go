@@ -12,26 +12,25 @@ import (
 	"github.com/prometheus/prometheus/storage"
 )
 
-// exemplarsPerSeries bounds what one series keeps. A bucket that gets one every
-// 15 s remembers a quarter of an hour; what is shown are the last few.
+// exemplarsPerSeries limits the exemplars of one series. A bucket that gets one every 15 s has a quarter of
+// an hour; queries only show the last few.
 const exemplarsPerSeries = 64
 
-// Errors of AppendExemplar. They mean that nothing changed.
+// Errors of AppendExemplar. The store does not change.
 var (
 	ErrNoSeries       = errors.New("exemplar of a series without samples")
 	ErrExemplarLabels = fmt.Errorf("labels of an exemplar have more than the %d characters of OpenMetrics", exemplar.ExemplarMaxLabelSetLength)
 )
 
-// AppendExemplar adds an exemplar to a series that has samples. Each series
-// keeps the newest 64. Exemplars come in the order of time; one that is there
-// already is ignored, whatever its time when HasTs is false: such a time is that
-// of the scrape, which finds the same exemplar again and again.
+// AppendExemplar adds an exemplar to an existing series. Each series keeps the newest 64. Exemplars must be
+// in order of time. A duplicate is ignored; without HasTs the time is not compared, because it is the time of
+// the scrape, and each scrape finds the same exemplar again.
 func (s *Store) AppendExemplar(l labels.Labels, e exemplar.Exemplar) error {
 	_, err := s.addExemplar(l, e)
 	return err
 }
 
-// addExemplar tells whether the exemplar was new.
+// addExemplar reports whether the exemplar was new.
 func (s *Store) addExemplar(l labels.Labels, e exemplar.Exemplar) (bool, error) {
 	if characters(e.Labels) > exemplar.ExemplarMaxLabelSetLength {
 		return false, fmt.Errorf("%s: %w", l, ErrExemplarLabels)
@@ -63,9 +62,8 @@ func characters(l labels.Labels) int {
 	return n
 }
 
-// Exemplars lists the exemplars between two times, both included, of the series
-// that match: all matchers of one slice, of any slice; without slices, of all.
-// Series are sorted by their labels, exemplars by their time.
+// Exemplars returns the exemplars between two times, inclusive, of the series that match all matchers of any
+// slice; without slices, of all series. Series are sorted by labels, exemplars by time.
 func (s *Store) Exemplars(from, to int64, matchers ...[]*labels.Matcher) []exemplar.QueryResult {
 	if len(matchers) == 0 {
 		matchers = [][]*labels.Matcher{nil}
@@ -97,8 +95,7 @@ func (q exemplarQuerier) Select(from, to int64, matchers ...[]*labels.Matcher) (
 	return q.store.Exemplars(from, to, matchers...), nil
 }
 
-// ring is the newest exemplars of a series in the order of time. A nil ring is
-// empty.
+// ring has the newest exemplars of a series in order of time. A nil ring is empty.
 type ring struct {
 	all  []exemplar.Exemplar
 	size int
@@ -111,7 +108,7 @@ func (r *ring) bytes() int {
 	return r.size
 }
 
-// has looks at the newest first: a page shows those again until others replace them.
+// has checks the newest first: a page repeats them until others replace them.
 func (r *ring) has(e exemplar.Exemplar) bool {
 	if r == nil {
 		return false
@@ -124,8 +121,7 @@ func (r *ring) has(e exemplar.Exemplar) bool {
 	return false
 }
 
-// add tells whether it took the exemplar: it takes none that is older than the
-// newest.
+// add reports whether it added the exemplar: it must not be older than the newest one.
 func (r *ring) add(e exemplar.Exemplar) bool {
 	if n := len(r.all); n > 0 && e.Ts < r.all[n-1].Ts {
 		return false

@@ -14,13 +14,13 @@ import (
 	"syscall"
 )
 
-// The formats, in the order in which they are wanted: only protobuf carries
-// native histograms, only it and OpenMetrics carry exemplars.
+// The accepted formats in order of preference: only protobuf has native histograms, and only protobuf and
+// OpenMetrics have exemplars.
 const accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7," +
 	"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6," +
 	"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.1"
 
-// read fetches the page and parses all of it. The samples have the labels that the page exposes.
+// read fetches and parses the page. The samples have the labels that the page exposes.
 func (t Target) read(ctx context.Context) (page, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
 	defer cancel()
@@ -35,7 +35,7 @@ func (t Target) read(ctx context.Context) (page, error) {
 	return page{samples: samples, bytes: len(body)}, nil
 }
 
-// redacted is the URL without a password.
+// redacted returns the URL without the password.
 func (t Target) redacted() string {
 	u, err := url.Parse(t.URL)
 	if err != nil {
@@ -69,10 +69,10 @@ func (t Target) fetch(ctx context.Context) (body []byte, contentType string, err
 	return body, contentType, err
 }
 
-// unanswered says what to do about a request that got no answer.
+// unanswered adds advice to the error of a request without a response.
 func (t Target) unanswered(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err // without the URL, which may hold a password
+		err = wrapped.Err // without the URL, which may contain a password
 	}
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
@@ -84,8 +84,7 @@ func (t Target) unanswered(err error) error {
 	return fmt.Errorf("no answer: %w; correct the address, or start the service", err)
 }
 
-// mustBeMetrics refuses pages of other programs, which would give a puzzling
-// complaint about their first line.
+// mustBeMetrics rejects other pages, whose first line would give a confusing parse error.
 func mustBeMetrics(contentType string) error {
 	media, params, err := mime.ParseMediaType(contentType)
 	if err == nil {

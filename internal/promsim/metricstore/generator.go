@@ -6,16 +6,15 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 )
 
-// Generator computes the samples of a series. Times are milliseconds since the
-// epoch. Its functions must give the same answer each time and may be called
-// concurrently.
+// Generator computes the samples of a series. Times are milliseconds since the epoch. Its functions must be
+// deterministic and safe for concurrent use.
 type Generator struct {
-	First, Last int64 // of the samples, both included
+	First, Last int64 // first and last sample, inclusive
 	Step        int64 // from one sample to the next, positive
-	// Value is the sample at t.
+	// Value returns the sample at t.
 	Value func(t int64) float64
-	// Missing says that there is no sample at t, as after a lost scrape; nil
-	// means that none is missing.
+	// Missing reports whether there is no sample at t, for example after a lost scrape; nil means that no
+	// sample is missing.
 	Missing func(t int64) bool
 }
 

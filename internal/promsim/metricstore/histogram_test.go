@@ -16,7 +16,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
 
-// buckets is a histogram with one bucket of each count, from bucket first on.
+// buckets returns a histogram with one bucket for each count, starting at bucket first.
 func buckets(first int32, counts ...float64) *histogram.FloatHistogram {
 	h := &histogram.FloatHistogram{
 		Schema: 3, ZeroThreshold: 1e-9,
@@ -44,7 +44,7 @@ func histograms(t *testing.T, s *metricstore.Store, name string) (times []int64,
 	return times, all
 }
 
-func TestHistogramsReadBackWhateverTheirBuckets(t *testing.T) {
+func TestHistogramsWithAnyBucketsAreReadBack(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	l := labels.FromStrings("__name__", "h")
@@ -62,7 +62,7 @@ func TestHistogramsReadBackWhateverTheirBuckets(t *testing.T) {
 		h := buckets(rnd.Int32N(2), append([]float64(nil), counts...)...)
 		want = append(want, h.Copy())
 		must(t, s.AppendHistogram(l, int64(i), h))
-		h.PositiveBuckets[0] = -1 // the store has its own
+		h.PositiveBuckets[0] = -1 // the store has a copy
 	}
 	_, got := histograms(t, s, "h")
 	if len(got) != len(want) {
@@ -75,7 +75,7 @@ func TestHistogramsReadBackWhateverTheirBuckets(t *testing.T) {
 	}
 }
 
-func TestAppendHistogramTellsWhyItIsRefused(t *testing.T) {
+func TestAppendHistogramErrors(t *testing.T) {
 	t.Parallel()
 	l := labels.FromStrings("__name__", "h")
 	for _, tc := range []struct {
@@ -84,11 +84,11 @@ func TestAppendHistogramTellsWhyItIsRefused(t *testing.T) {
 		h    *histogram.FloatHistogram
 		want error
 	}{
-		{"a newer one is taken", 11, buckets(0, 1, 3), nil},
-		{"another layout is taken", 11, buckets(2, 1, 3), nil},
-		{"the same again is ignored", 10, buckets(0, 1, 2), nil},
+		{"a newer one is added", 11, buckets(0, 1, 3), nil},
+		{"another layout is added", 11, buckets(2, 1, 3), nil},
+		{"a duplicate is ignored", 10, buckets(0, 1, 2), nil},
 		{"an older one is out of order", 9, buckets(0, 1), metricstore.ErrOutOfOrder},
-		{"another one at the same time is a duplicate", 10, buckets(0, 2, 2), metricstore.ErrDuplicate},
+		{"another one at the same time is rejected", 10, buckets(0, 2, 2), metricstore.ErrDuplicate},
 		{"buckets that no span describes", 11, &histogram.FloatHistogram{PositiveBuckets: []float64{1}}, histogram.ErrHistogramSpansBucketsMismatch},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestAppendHistogramTellsWhyItIsRefused(t *testing.T) {
 	}
 }
 
-func TestValuesAndHistogramsFollowEachOther(t *testing.T) {
+func TestSeriesCanMixValuesAndHistograms(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	l := labels.FromStrings("__name__", "h")
@@ -122,7 +122,7 @@ func TestValuesAndHistogramsFollowEachOther(t *testing.T) {
 	}
 }
 
-func TestAHistogramEndsOnce(t *testing.T) {
+func TestHistogramIsMarkedStaleOnce(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	l := labels.FromStrings("__name__", "h")
@@ -146,7 +146,7 @@ func TestExemplars(t *testing.T) {
 		return exemplar.Exemplar{Labels: labels.FromStrings("trace_id", id), Value: v, Ts: at, HasTs: hasTs}
 	}
 	must(t, s.AppendExemplar(a, trace("1", 1, 10, false)))
-	must(t, s.AppendExemplar(a, trace("1", 1, 20, false))) // the same, found again
+	must(t, s.AppendExemplar(a, trace("1", 1, 20, false))) // a duplicate
 	must(t, s.AppendExemplar(a, trace("2", 1, 20, true)))
 	must(t, s.AppendExemplar(labels.FromStrings("__name__", "b"), trace("3", 1, 15, true)))
 	long := trace("123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890x", 1, 30, true)
@@ -156,7 +156,7 @@ func TestExemplars(t *testing.T) {
 		e    exemplar.Exemplar
 		want error
 	}{
-		{"of a series that is not there", labels.FromStrings("__name__", "c"), trace("1", 1, 1, true), metricstore.ErrNoSeries},
+		{"of a series that does not exist", labels.FromStrings("__name__", "c"), trace("1", 1, 1, true), metricstore.ErrNoSeries},
 		{"older than the newest", a, trace("4", 1, 19, true), metricstore.ErrOutOfOrder},
 		{"longer than OpenMetrics allows", a, long, metricstore.ErrExemplarLabels},
 	} {
@@ -171,7 +171,7 @@ func TestExemplars(t *testing.T) {
 		want     []string
 	}{
 		{"all", 0, 100, nil, []string{"a 10", "a 20", "b 15"}},
-		{"a span, both ends included", 10, 15, nil, []string{"a 10", "b 15"}},
+		{"a span, inclusive", 10, 15, nil, []string{"a 10", "b 15"}},
 		{"one series", 0, 100, [][]*labels.Matcher{{eq("__name__", "a")}}, []string{"a 10", "a 20"}},
 		{"either of two, each once", 15, 20, [][]*labels.Matcher{{eq("__name__", "a")}, {eq("__name__", "b")}, {eq("__name__", "a")}}, []string{"a 20", "b 15"}},
 		{"none", 0, 9, nil, nil},
@@ -192,7 +192,7 @@ func TestExemplars(t *testing.T) {
 	}
 }
 
-func TestExemplarsOfASeriesAreBounded(t *testing.T) {
+func TestExemplarsPerSeriesAreLimited(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	l := labels.FromStrings("__name__", "a")

@@ -9,8 +9,8 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
 
-// The hour of a development server fits into 100 MB, and the store's own count,
-// by which its limit works, is what it really occupies.
+// One hour of a development server fits into 100 MB, and the store's byte count, which its limit uses,
+// matches the memory that it occupies.
 func TestAnHourOfFiveThousandSeriesFits(t *testing.T) {
 	if testing.Short() {
 		t.Skip("appends eighteen million samples")

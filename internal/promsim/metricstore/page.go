@@ -18,13 +18,13 @@ import (
 	"github.com/prometheus/prometheus/model/value"
 )
 
-// page is what a scrape has read.
+// page is the result of a scrape.
 type page struct {
 	samples []scraped
 	bytes   int
 }
 
-// scraped is one sample of a page: a native histogram, or a value.
+// scraped is one sample of a page: a native histogram or a value.
 type scraped struct {
 	labels    labels.Labels
 	hash      uint64 // of the stored labels; set by Scraper.label
@@ -33,7 +33,7 @@ type scraped struct {
 	exemplars []exemplar.Exemplar
 }
 
-// parse reads a whole page or nothing.
+// parse parses the page. On error it returns no samples.
 func (t Target) parse(body []byte, contentType string) ([]scraped, error) {
 	if len(body) == 0 {
 		return nil, nil
@@ -100,7 +100,7 @@ func nativeHistogram(p textparse.Parser) (*histogram.FloatHistogram, error) {
 		}
 		h = whole.ToFloat(nil)
 	}
-	h = h.Copy() // the parser uses its own again
+	h = h.Copy() // the parser reuses its histogram
 	h.Sum = notStale(h.Sum)
 	if err := h.Validate(); err != nil {
 		return nil, fmt.Errorf("%w", err)
@@ -108,8 +108,7 @@ func nativeHistogram(p textparse.Parser) (*histogram.FloatHistogram, error) {
 	return h, nil
 }
 
-// notStale keeps a page from ending its own series: the bits of one NaN mean
-// that there is no value.
+// notStale replaces the stale marker, a NaN with special bits, so that a page cannot end its series.
 func notStale(v float64) float64 {
 	if math.IsNaN(v) {
 		return math.Float64frombits(value.NormalNaN)
@@ -117,8 +116,8 @@ func notStale(v float64) float64 {
 	return v
 }
 
-// malformed says where a page is not one of metrics. In the text formats each
-// entry is a line, so that the number of entries gives the line.
+// malformed adds the position to a parse error. In the text formats each entry is one line, so the number of
+// entries gives the line.
 func malformed(body []byte, contentType string, entries int, err error) error {
 	if media, _, _ := mime.ParseMediaType(contentType); media == "application/vnd.google.protobuf" {
 		return fmt.Errorf("the page is malformed after %d entries: %w; correct what writes it", entries, err)
@@ -127,7 +126,7 @@ func malformed(body []byte, contentType string, entries int, err error) error {
 	return fmt.Errorf("line %d of the page is malformed: %q: %w; correct what writes it", n, text, err)
 }
 
-// lineOf finds the line after so many lines that are not blank.
+// lineOf returns the line that follows a number of non-blank lines.
 func lineOf(body []byte, entries int) (n int, text []byte) {
 	const readable = 120
 	for line := range bytes.Lines(body) {
@@ -142,8 +141,7 @@ func lineOf(body []byte, entries int) (n int, text []byte) {
 	return n, text[:min(len(text), readable)]
 }
 
-// label sets the target's labels and moves exposed ones of the same name out of
-// the way.
+// label adds the target's labels and renames exposed labels with the same names.
 func (t Target) label(l labels.Labels) labels.Labels {
 	b := labels.NewBuilder(l)
 	var moved []labels.Label
@@ -153,8 +151,8 @@ func (t Target) label(l labels.Labels) labels.Labels {
 		}
 		b.Set(own.Name, own.Value)
 	})
-	// The shortest first, as Prometheus does, so that a series which exposes both
-	// job and exported_job gives the same names there and here.
+	// The shortest first, as in Prometheus, so that a series with both job and exported_job gets the same
+	// names.
 	slices.SortStableFunc(moved, func(a, b labels.Label) int { return cmp.Compare(len(a.Name), len(b.Name)) })
 	for _, m := range moved {
 		name := model.ExportedLabelPrefix + m.Name

@@ -13,10 +13,9 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 )
 
-// Querier implements storage.Queryable. It may return stored series that have no
-// samples between the bounds, and generated samples beyond them: the engine
-// skips what it does not want. Generated series that end before or begin after
-// are left out, since the engine would go through each of its steps for them.
+// Querier implements storage.Queryable. It may return stored series without samples between the bounds, and
+// generated samples beyond them; the engine skips both. Generated series that end before or start after the
+// bounds are left out, because the engine would visit each of their steps.
 func (s *Store) Querier(from, to int64) (storage.Querier, error) { return querier{s, from, to}, nil }
 
 type querier struct {
@@ -24,7 +23,7 @@ type querier struct {
 	from, to int64
 }
 
-// Close has nothing to release.
+// Close does nothing.
 func (querier) Close() error { return nil }
 
 func (q querier) Select(_ context.Context, _ bool, _ *storage.SelectHints, ms ...*labels.Matcher) storage.SeriesSet {
@@ -59,8 +58,8 @@ func sortedKeys(set map[string]bool) []string {
 	return keys
 }
 
-// matching returns the series that all matchers want, sorted by their labels:
-// the engine gives equal results only for equal orders.
+// matching returns the series that match all matchers, sorted by labels: the engine's results depend on the
+// order.
 func (s *Store) matching(ms []*labels.Matcher) []*series {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -74,7 +73,7 @@ func (s *Store) matching(ms []*labels.Matcher) []*series {
 	return out
 }
 
-// candidates are the series of the one metric that the matchers name, or all.
+// candidates returns the series of the metric that the matchers name, or all series.
 func (s *Store) candidates(ms []*labels.Matcher) []*series {
 	for _, m := range ms {
 		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
@@ -160,7 +159,7 @@ func (s *stored) Seek(t millis) chunkenc.ValueType {
 	if from >= len(s.chunks) {
 		return chunkenc.ValNone
 	}
-	// The last chunk that begins at t or before is the first that can hold t.
+	// Only the last chunk that starts at or before t can contain t.
 	ahead := sort.Search(len(s.chunks)-from, func(i int) bool { return s.chunks[from+i].min > t })
 	if i := from + ahead - 1; i > s.at {
 		s.open(i)
@@ -187,7 +186,7 @@ func (s *stored) AtFloatHistogram(h *histogram.FloatHistogram) (int64, *histogra
 	return s.it.AtFloatHistogram(h)
 }
 
-// floatsOnly is the part of an iterator that reads histograms.
+// floatsOnly implements the histogram methods of iterators without histograms.
 type floatsOnly struct{}
 
 func (floatsOnly) AtHistogram(*histogram.Histogram) (int64, *histogram.Histogram) { return 0, nil }
@@ -197,6 +196,6 @@ func (floatsOnly) AtFloatHistogram(*histogram.FloatHistogram) (int64, *histogram
 func (floatsOnly) AtST() int64 { return 0 }
 func (floatsOnly) Err() error  { return nil }
 
-// millis is a time in milliseconds since the epoch. As a name of its own it
-// tells vet that Seek is chunkenc's and not that of io.Seeker.
+// millis is a time in milliseconds since the epoch. The separate name shows vet that Seek is not the method
+// of io.Seeker.
 type millis = int64

@@ -14,7 +14,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// What a scraper writes about each scrape, beside semconv.Up.
+// Series that a scraper writes about each scrape, in addition to semconv.Up.
 const (
 	scrapeDuration = "scrape_duration_seconds"
 	scrapeSamples  = "scrape_samples_scraped"
@@ -22,55 +22,53 @@ const (
 
 // Defaults of a Target.
 const (
-	// DefaultMaxBytes has room for about 100,000 series.
+	// DefaultMaxBytes is enough for about 100,000 series.
 	DefaultMaxBytes = 16 << 20
-	// DefaultTimeout is Prometheus' scrape_timeout.
+	// DefaultTimeout is the default scrape_timeout of Prometheus.
 	DefaultTimeout = 10 * time.Second
 )
 
 // Target is a metrics page and how to read it.
 type Target struct {
 	URL string
-	// Labels are set on every series. An exposed label of the same name becomes
-	// exported_<name>, as Prometheus does with honor_labels false.
+	// Labels are set on every series. An exposed label with the same name becomes exported_<name>, as in
+	// Prometheus with honor_labels false.
 	Labels   labels.Labels
 	Client   *http.Client  // nil is http.DefaultClient
-	MaxBytes int64         // of the page, decompressed; 0 is DefaultMaxBytes
-	Timeout  time.Duration // of one scrape; 0 is DefaultTimeout
-	// DropNative drops native histograms, as Prometheus does with scrape_native_histograms
-	// false. DropClassic drops the classic form of native histograms, as Prometheus does with
-	// always_scrape_classic_histograms false.
+	MaxBytes int64         // maximum size of the decompressed page; 0 is DefaultMaxBytes
+	Timeout  time.Duration // maximum time of one scrape; 0 is DefaultTimeout
+	// DropNative drops native histograms, like scrape_native_histograms: false in Prometheus. DropClassic
+	// drops the classic form of native histograms, like always_scrape_classic_histograms: false.
 	DropNative, DropClassic bool
 }
 
-// Scrape is what one scrape brought.
+// Scrape is the result of one scrape.
 type Scrape struct {
 	Samples   int // on the page, native histograms included
-	Series    int // of them new: the last scrape had none such
-	Exemplars int // that the series had not yet
-	Bytes     int // of the page, decompressed
+	Series    int // series that the last scrape did not have
+	Exemplars int // exemplars that the series did not have yet
+	Bytes     int // size of the decompressed page
 	Duration  time.Duration
 }
 
-// Scraper reads one target again and again into a store. It is used by one
-// goroutine at a time.
+// Scraper scrapes one target into a store. It is not safe for concurrent use.
 type Scraper struct {
 	store  *Store
 	target Target
 	last   time.Time
 	live   map[uint64]labels.Labels // series of the last scrape, by hash
-	// labelled are the series of the last page, by the hash of the labels that it exposes: most
-	// pages expose the series of the one before.
+	// labelled are the series of the last page, by the hash of the exposed labels: most pages expose the same
+	// series as the page before.
 	labelled map[uint64]labelled
 }
 
-// labelled is a series as a page exposes it, and as it is stored.
+// labelled is a series as exposed and as stored.
 type labelled struct {
 	exposed, stored labels.Labels
 	hash            uint64 // of stored
 }
 
-// NewScraper prepares scrapes of a target. Nothing is read before Scrape.
+// NewScraper returns a scraper of a target.
 func NewScraper(s *Store, t Target) *Scraper {
 	if t.Client == nil {
 		t.Client = http.DefaultClient
@@ -84,13 +82,11 @@ func NewScraper(s *Store, t Target) *Scraper {
 	return &Scraper{store: s, target: t}
 }
 
-// Scrape reads the page and appends its samples and exemplars, all with the time
-// at, which is later than that of the scrape before; times on the page are not
-// used. Series that the last scrape had and this one has not are marked stale.
+// Scrape reads the page and appends its samples and exemplars at time at, which must be later than the last
+// scrape. Times on the page are ignored. Series of the last scrape that are missing now are marked stale.
 //
-// When the page does not come, or is not a page of metrics, nothing of it is
-// kept: up is 0, every series of the target goes stale, and the error says what
-// to do. Only when ctx is done nothing is written, since that says nothing about
+// If the request fails or the page is not a metrics page, up is 0, every series of the target becomes stale,
+// and the error describes the fix. If ctx is done, nothing is written, because that is no information about
 // the target.
 func (sc *Scraper) Scrape(ctx context.Context, at time.Time) (Scrape, error) {
 	if !at.After(sc.last) && !sc.last.IsZero() {
@@ -124,7 +120,7 @@ func (sc *Scraper) label(samples []scraped) {
 	}
 }
 
-// write appends what a scrape brought and ends what it did not.
+// write appends the samples of a scrape and marks missing series stale.
 func (sc *Scraper) write(at int64, page page, out *Scrape, up bool) error {
 	ended := sc.live
 	sc.live = make(map[uint64]labels.Labels, len(page.samples))
@@ -138,7 +134,7 @@ func (sc *Scraper) write(at int64, page page, out *Scrape, up bool) error {
 	for _, s := range page.samples {
 		hash := s.hash
 		if _, twice := seen[hash]; twice {
-			continue // the first of a page counts, as in Prometheus
+			continue // the first sample of a page counts, as in Prometheus
 		}
 		seen[hash] = s.labels
 		if err := sc.append(at, s); err != nil {
@@ -158,7 +154,7 @@ func (sc *Scraper) write(at int64, page page, out *Scrape, up bool) error {
 	return joined(problems, sc.target.redacted())
 }
 
-// joined names the target once and not more problems than one can read.
+// joined returns one error with the target and the first problems.
 func joined(problems []error, target string) error {
 	const readable = 5
 	problems = slices.DeleteFunc(problems, func(err error) bool { return err == nil })
@@ -179,8 +175,8 @@ func (sc *Scraper) append(at int64, s scraped) error {
 	return sc.store.Append(s.labels, at, s.value)
 }
 
-// exemplars returns how many were new. One that the store refuses does not fail
-// a scrape: the sample matters more.
+// exemplars returns how many exemplars were new. An exemplar that the store rejects does not fail the scrape,
+// because its sample is more important.
 func (sc *Scraper) exemplars(at int64, s scraped) int {
 	n := 0
 	for _, e := range s.exemplars {
@@ -192,7 +188,7 @@ func (sc *Scraper) exemplars(at int64, s scraped) int {
 	return n
 }
 
-// reports are the series about the scrape itself.
+// reports returns the samples about the scrape itself.
 func (sc *Scraper) reports(s Scrape, up bool) []scraped {
 	value := 0.0
 	if up {

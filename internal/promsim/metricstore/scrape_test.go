@@ -29,7 +29,7 @@ const (
 	protobuf    = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
 )
 
-// answers is a client whose server gives one page.
+// answers is a client whose server returns one page.
 type answers struct {
 	contentType, body string
 	header            http.Header
@@ -62,7 +62,7 @@ func (a answers) target() metricstore.Target {
 
 func second(n int) time.Time { return time.Unix(int64(n), 0) }
 
-// latest is the newest value of each series, the scrape's own left out.
+// latest returns the newest value of each series, without the series about the scrape.
 func latest(t testing.TB, s *metricstore.Store) map[string]float64 {
 	t.Helper()
 	out := map[string]float64{}
@@ -81,14 +81,14 @@ func latest(t testing.TB, s *metricstore.Store) map[string]float64 {
 	return out
 }
 
-// newest is the time and value of the last sample of the one series of a name.
+// newest returns the last sample of the only series with the name.
 func newest(t testing.TB, s *metricstore.Store, name string) sample {
 	t.Helper()
 	all := read(t, one(t, s, name))
 	return all[len(all)-1]
 }
 
-func TestScrapeSetsTheTargetsLabelsAndTheTimeItIsGiven(t *testing.T) {
+func TestScrapeSetsTargetLabelsAndTime(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	page := `# TYPE a counter
@@ -118,7 +118,7 @@ b 4
 	}
 }
 
-func TestScrapeEndsWhatIsGone(t *testing.T) {
+func TestScrapeMarksMissingSeriesStale(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	target := answers{contentType: text, body: "a 1\nb 1\n"}
@@ -160,23 +160,23 @@ type roundTripper func() answers
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f().RoundTrip(r) }
 
-func TestScrapeTellsWhatToDo(t *testing.T) {
+func TestScrapeErrorsDescribeTheFix(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		page answers
 		want []string
 	}{
-		{"a status", answers{status: 503}, []string{"503 Service Unavailable", "correct the path"}},
+		{"an error status", answers{status: 503}, []string{"503 Service Unavailable", "correct the path"}},
 		{"a page of another program", answers{contentType: "text/html; charset=utf-8", body: "<html>"}, []string{`"text/html; charset=utf-8"`, "another program"}},
 		{"no content type", answers{body: "a 1\n"}, []string{`content type ""`}},
-		{"the protobuf of something else", answers{contentType: "application/vnd.google.protobuf"}, []string{"content type"}},
+		{"protobuf of another message type", answers{contentType: "application/vnd.google.protobuf"}, []string{"content type"}},
 		{"a malformed line", answers{contentType: text, body: "# HELP a b\n\na 1\na{ 2\nc 3\n"}, []string{"line 4", `"a{ 2"`, "correct what writes it"}},
-		{"a page that is cut off", answers{contentType: openMetrics, body: "a 1\n"}, []string{"line 1", "# EOF"}},
+		{"a truncated page", answers{contentType: openMetrics, body: "a 1\n"}, []string{"line 1", "# EOF"}},
 		{"malformed protobuf", answers{contentType: protobuf, body: "\x05hello"}, []string{"malformed after 0 entries"}},
-		{"a page too large", answers{contentType: text, body: strings.Repeat("a 1\n", 300)}, []string{"more than 1000 bytes", "raise the limit"}},
+		{"a page that is too large", answers{contentType: text, body: strings.Repeat("a 1\n", 300)}, []string{"more than 1000 bytes", "raise the limit"}},
 		{"a compression that was not accepted", answers{contentType: text, header: http.Header{"Content-Encoding": {"gzip"}}}, []string{`"gzip"`, "no compression was accepted"}},
-		{"no answer", answers{err: errors.New("the cable is out")}, []string{"the cable is out", "correct the address"}},
+		{"no response", answers{err: errors.New("the cable is out")}, []string{"the cable is out", "correct the address"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -205,7 +205,7 @@ func TestScrapeTellsWhatToDo(t *testing.T) {
 	}
 }
 
-func TestScrapeOfNobodyAndOfTheSilent(t *testing.T) {
+func TestScrapeWithoutResponse(t *testing.T) {
 	t.Parallel()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
@@ -220,9 +220,9 @@ func TestScrapeOfNobodyAndOfTheSilent(t *testing.T) {
 	gone := "http://" + l.Addr().String() + "/metrics"
 	must(t, l.Close())
 	for _, tc := range []struct{ name, url, want string }{
-		{"nobody listens", gone, "nothing listens there"},
-		{"no answer in time", silent.URL, "no whole answer within 20ms"},
-		{"not an address", "http://[::1", "the address is not one"},
+		{"no listener", gone, "nothing listens there"},
+		{"no response in time", silent.URL, "no whole answer within 20ms"},
+		{"an invalid address", "http://[::1", "the address is not one"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -235,7 +235,7 @@ func TestScrapeOfNobodyAndOfTheSilent(t *testing.T) {
 	}
 }
 
-func TestScrapeThatIsCancelledSaysNothingAboutTheTarget(t *testing.T) {
+func TestCancelledScrapeWritesNothing(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -246,7 +246,7 @@ func TestScrapeThatIsCancelledSaysNothingAboutTheTarget(t *testing.T) {
 	}
 }
 
-func TestScrapesGoForwardInTime(t *testing.T) {
+func TestScrapesMustBeInOrderOfTime(t *testing.T) {
 	t.Parallel()
 	sc := metricstore.NewScraper(metricstore.New(), answers{contentType: text, body: "a 1\n"}.target())
 	_, err := sc.Scrape(t.Context(), second(2))
@@ -256,7 +256,7 @@ func TestScrapesGoForwardInTime(t *testing.T) {
 	}
 }
 
-func TestTheFirstOfEqualSeriesCounts(t *testing.T) {
+func TestFirstOfDuplicateSeriesCounts(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	page := "a 1\na 2\nup{instance=\"orders:1\"} 7\n"
@@ -269,8 +269,7 @@ func TestTheFirstOfEqualSeriesCounts(t *testing.T) {
 	}
 }
 
-// A real registry over a real connection: both kinds of histogram, exemplars,
-// and whatever compression the two agree on.
+// A registry over a real connection: both kinds of histogram, exemplars, and the negotiated compression.
 func TestScrapeOfARegistry(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
@@ -285,7 +284,7 @@ func TestScrapeOfARegistry(t *testing.T) {
 	first, err := sc.Scrape(t.Context(), second(1))
 	must(t, err)
 	want := map[string]float64{
-		`{__name__="took", job="orders"}`:                   3.5, // the native one, by its sum
+		`{__name__="took", job="orders"}`:                   3.5, // the native histogram, by its sum
 		`{__name__="took_bucket", job="orders", le="+Inf"}`: 2,
 		`{__name__="took_bucket", job="orders", le="1.0"}`:  1,
 		`{__name__="took_bucket", job="orders", le="5.0"}`:  2,
@@ -315,8 +314,7 @@ func TestScrapeOfARegistry(t *testing.T) {
 	}
 }
 
-// FuzzScrape gives the scraper any page of any kind: it keeps all of it or
-// nothing, and says which.
+// FuzzScrape scrapes arbitrary pages: the scraper must store all samples of a page or none, and report which.
 func FuzzScrape(f *testing.F) {
 	for _, page := range []string{"a 1\n", "# TYPE h histogram\nh_bucket{le=\"1\"} 1 # {t=\"x\"} 0.5\n# EOF\n", "a{", "<html>", "a NaN 5\n", "\x05hello"} {
 		for kind := range byte(3) {

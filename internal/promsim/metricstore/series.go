@@ -12,28 +12,27 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 )
 
-// samplesPerChunk is what Prometheus' own head aims for: few enough that a seek
-// inside a chunk is short, enough that its header does not matter.
+// samplesPerChunk is the target of Prometheus' head: few enough for short seeks, and enough to make the
+// header negligible.
 const samplesPerChunk = 120
 
-// What Go needs beside the samples, in bytes: a chunk's place in its series, its
-// header, and what the allocator rounds up; a series with its places in two
-// indices and the heap. TestAnHourOfFiveThousandSeriesFits holds the sums to what
-// the process really occupies.
+// Memory that Go needs in addition to the samples, in bytes. For a chunk: its entry in the series, its
+// header, and allocator rounding. For a series: its entries in two indices and the heap.
+// TestAnHourOfFiveThousandSeriesFits compares the sums with the memory of the process.
 const (
 	chunkBytes  = int(unsafe.Sizeof(chunk{})+unsafe.Sizeof(chunkenc.XORChunk{})) + 16
 	seriesBytes = int(unsafe.Sizeof(series{})) + 100
 )
 
-// point is a sample: a native histogram when h is set, else v. With a histogram,
-// v is its sum, which carries the stale marker.
+// point is a sample: a native histogram if h is set, else v. With a histogram, v is its sum, which has the
+// stale marker.
 type point struct {
 	v float64
 	h *histogram.FloatHistogram
 }
 
-// series is one label set and its samples, stored or generated. Full chunks
-// never change; the last one does, so readers copy it.
+// series is one label set with its samples, stored or generated. Full chunks never change. The last chunk
+// does, so readers copy it.
 type series struct {
 	store  *Store
 	labels labels.Labels
@@ -44,11 +43,11 @@ type series struct {
 	newest int64
 	last   float64 // the newest value, or the sum of the newest histogram
 
-	age       int64 // by which the heap has placed it, see oldestFirst
-	exemplars *ring // nil while there is none
+	age       int64 // position key in the heap, see oldestFirst
+	exemplars *ring // nil if there are none
 }
 
-// chunk is compressed samples of one kind from the time min to the time max.
+// chunk has compressed samples of one kind between two times, inclusive.
 type chunk struct {
 	min, max int64
 	data     chunkenc.Chunk
@@ -56,15 +55,15 @@ type chunk struct {
 
 func (c chunk) bytes() int { return cap(c.data.Bytes()) + chunkBytes }
 
-// fixedBytes is what the series takes without samples and exemplars.
+// fixedBytes returns the memory of the series without samples and exemplars.
 func (x *series) fixedBytes() int {
 	return int(x.labels.ByteSize()) + seriesBytes //nolint:gosec // far below the limit of int
 }
 
-// append returns by how many bytes the series has grown.
+// append returns the number of bytes by which the series has grown.
 func (x *series) append(t int64, p point) (grown int, err error) {
 	if p.h == nil && value.IsStaleNaN(p.v) && x.endsWithHistogram() {
-		p.h = &histogram.FloatHistogram{Sum: p.v} // a marker needs no chunk of its own
+		p.h = &histogram.FloatHistogram{Sum: p.v} // a marker does not need a new chunk
 	}
 	last := max(len(x.chunks)-1, 0)
 	before := bytesOf(x.chunks[last:])
@@ -95,13 +94,12 @@ func (x *series) endsWithHistogram() bool {
 	return n > 0 && x.chunks[n-1].data.Encoding() == chunkenc.EncFloatHistogram
 }
 
-// makeRoom begins a chunk when the last one is full or of the other kind, and
-// then returns the appender of that one: it knows whether the counters of a
-// histogram were reset in between.
+// makeRoom starts a chunk if the last one is full or of the other kind. It then returns the appender of the
+// last chunk, which detects counter resets of histograms.
 func (x *series) makeRoom(t int64, p point) (previous chunkenc.Appender, err error) {
 	n := len(x.chunks)
 	if n > 0 && !isFull(x.chunks[n-1].data) && x.endsWithHistogram() == (p.h != nil) {
-		return nil, nil //nolint:nilnil // there is no previous appender, which is no error
+		return nil, nil //nolint:nilnil // a missing previous appender is not an error
 	}
 	if n > 0 {
 		x.chunks[n-1].data.Compact()
@@ -122,16 +120,16 @@ func newChunk(p point) chunkenc.Chunk {
 	return chunkenc.NewXORChunk()
 }
 
-// isFull follows Prometheus: samples bound a chunk, and bytes one of histograms,
-// unless those are so large that it would hold only few.
+// isFull follows Prometheus: chunks are limited by samples, and histogram chunks also by bytes, unless the
+// histograms are so large that only few would fit.
 func isFull(c chunkenc.Chunk) bool {
 	n := c.NumSamples()
 	return n >= samplesPerChunk || c.Encoding() == chunkenc.EncFloatHistogram &&
 		len(c.Bytes()) >= chunkenc.TargetBytesPerHistogramChunk && n >= chunkenc.MinSamplesPerHistogramChunk
 }
 
-// appendHistogram hands a copy to the appender, which may change the layout of
-// what it gets, rewrite the chunk, or begin another.
+// appendHistogram passes a copy to the appender, which may change the layout of its argument, rewrite the
+// chunk, or start another one.
 func (x *series) appendHistogram(previous chunkenc.Appender, t int64, h *histogram.FloatHistogram) error {
 	next, rewritten, app, err := x.app.AppendFloatHistogram(previous, 0, t, h.Copy(), false)
 	if err != nil {
@@ -149,7 +147,7 @@ func (x *series) appendHistogram(previous chunkenc.Appender, t int64, h *histogr
 	return nil
 }
 
-// refuse says what is wrong with a sample that is not newer than the newest.
+// refuse returns the error for a sample that is not newer than the newest one.
 func (x *series) refuse(t int64, p point) error {
 	switch {
 	case t < x.newest:
@@ -175,8 +173,7 @@ func (x *series) endsWith(p point) bool {
 	return last.Compact(0).Equals(p.h.Copy().Compact(0))
 }
 
-// snapshot is the chunks with samples between two times, as they are now, the
-// last one copied.
+// snapshot returns the current chunks with samples between two times, with a copy of the last chunk.
 func (x *series) snapshot(from, to int64) []chunk {
 	x.store.mu.RLock()
 	defer x.store.mu.RUnlock()

@@ -1,14 +1,11 @@
-// Package metricstore keeps metric series in memory for the PromQL engine.
+// Package metricstore stores metric series in memory for the PromQL engine.
 //
-// A Store takes samples, native histograms and exemplars, compresses samples
-// into the chunks of Prometheus, and answers queries as a storage.Queryable and
-// a storage.ExemplarQueryable. With a limit it forgets the oldest chunks first
-// and says so in its Stats. A series may also be a Generator, a function of
-// time: thirty days of a counter then cost nothing. A Scraper fills a Store from
-// a metrics page.
+// A Store takes samples, native histograms and exemplars, compresses samples into Prometheus chunks, and
+// implements storage.Queryable and storage.ExemplarQueryable. With a limit it evicts the oldest chunks first
+// and reports that in Stats. A series may also be a Generator, a function of time: thirty days of a counter
+// then use no memory. A Scraper fills a Store from a metrics page.
 //
-// Only the packages of Prometheus that stay light are imported: the store, like
-// what reads it, is part of a command line tool.
+// The package imports only lightweight packages of Prometheus, because it is part of a command-line tool.
 package metricstore
 
 import (
@@ -23,7 +20,7 @@ import (
 	"github.com/prometheus/prometheus/model/value"
 )
 
-// Errors of appending. They mean that one sample was refused and nothing changed.
+// Errors of appending. The sample was rejected and the store did not change.
 var (
 	ErrOutOfOrder = errors.New("sample is older than the newest of its series")
 	ErrDuplicate  = errors.New("sample has the time of another with a different value")
@@ -32,48 +29,44 @@ var (
 	ErrExists     = errors.New("series exists")
 )
 
-// Store holds series. Its zero value is not usable; see [New]. Everything may be
-// called concurrently. A query sees each series as it was when the query first
-// read it.
+// Store stores series; use [New] to create one. It is safe for concurrent use. A query sees each series as it
+// was when the query first read it.
 type Store struct {
 	mu     sync.RWMutex
-	limit  int // bytes; 0 is none
+	limit  int // bytes; 0 is no limit
 	byHash map[uint64][]*series
 	byName map[string][]*series
 	oldest oldestFirst
 	stats  Stats
 }
 
-// Stats is what a store holds, and what it has given up to stay within its limit.
+// Stats is the content of a store, and what it has evicted.
 type Stats struct {
 	Series  int // stored and generated
-	Samples int // held, stale markers included
-	// Bytes of samples, labels and exemplars, with what Go needs to keep them:
-	// close to what the store occupies.
+	Samples int // stored, stale markers included
+	// Bytes of samples, labels and exemplars, including Go's overhead: close to the memory that the store
+	// occupies.
 	Bytes int
-	// Oldest is the time of the oldest sample held, in milliseconds since the
-	// epoch; 0 without samples.
+	// Oldest is the time of the oldest stored sample, in milliseconds since the epoch; 0 without samples.
 	Oldest int64
 
 	EvictedSamples int
 	EvictedBytes   int
-	// EvictedUntil is the time of the newest sample that was evicted: what is
-	// younger is complete. 0 when nothing was.
+	// EvictedUntil is the time of the newest evicted sample, or 0; the store is complete after it.
 	EvictedUntil int64
 }
 
-// New returns an empty store that keeps everything.
+// New returns an empty store without a limit.
 func New() *Store { return NewWithLimit(0) }
 
-// NewWithLimit returns an empty store of at most maxBytes, counted as in
-// [Stats]; 0 or less is no limit. The chunk whose newest sample is the oldest
-// goes first, whichever series it belongs to, and a series goes with its last
-// chunk. Only the chunk that is being written stays in any case.
+// NewWithLimit returns an empty store of at most maxBytes, counted as in [Stats]; 0 or less is no limit. The
+// store first evicts the chunk whose newest sample is the oldest of all series, and removes a series with its
+// last chunk. The chunk that is being written is never evicted.
 func NewWithLimit(maxBytes int) *Store {
 	return &Store{limit: max(maxBytes, 0), byHash: map[uint64][]*series{}, byName: map[string][]*series{}}
 }
 
-// Stats counts what the store holds now.
+// Stats returns the current statistics.
 func (s *Store) Stats() Stats {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -86,18 +79,17 @@ func (s *Store) Stats() Stats {
 	return out
 }
 
-// Append adds a sample at t, in milliseconds since the epoch. Samples of one
-// series come in the order of time; a sample that is there already is ignored.
+// Append adds a sample at t, in milliseconds since the epoch. Samples of one series must be in order of time;
+// a duplicate is ignored.
 func (s *Store) Append(l labels.Labels, t int64, v float64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.append(l, t, point{v: v})
 }
 
-// AppendHistogram adds a native histogram at t. The store keeps floating-point
-// histograms only, since that is what the engine computes with; ToFloat makes
-// one of an integer histogram. h is copied. Samples and histograms may follow
-// each other in one series.
+// AppendHistogram adds a native histogram at t. The store only has floating-point histograms, which the
+// engine uses; ToFloat converts an integer histogram. h is copied. A series may have both values and
+// histograms.
 func (s *Store) AppendHistogram(l labels.Labels, t int64, h *histogram.FloatHistogram) error {
 	if err := h.Validate(); err != nil {
 		return fmt.Errorf("%s at %d ms: native histogram: %w", l, t, err)
@@ -107,8 +99,8 @@ func (s *Store) AppendHistogram(l labels.Labels, t int64, h *histogram.FloatHist
 	return s.append(l, t, point{v: h.Sum, h: h})
 }
 
-// MarkStale ends a series at t: from there on it has no value until the next
-// sample. A series that does not exist, or has ended, is left alone.
+// MarkStale ends a series at t: it has no value until the next sample. It does nothing if the series does not
+// exist or has already ended.
 func (s *Store) MarkStale(l labels.Labels, t int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +111,7 @@ func (s *Store) MarkStale(l labels.Labels, t int64) error {
 	return s.append(l, t, point{v: math.Float64frombits(value.StaleNaN)})
 }
 
-// append adds one sample and makes room for it. The lock is held.
+// append adds one sample and evicts others if necessary. The caller holds the lock.
 func (s *Store) append(l labels.Labels, t int64, p point) error {
 	x, err := s.getOrCreate(l)
 	if err != nil {
@@ -163,7 +155,7 @@ func (s *Store) Generate(l labels.Labels, g Generator) error {
 	return nil
 }
 
-// find returns the series of a label set, or nil. The lock is held.
+// find returns the series with a label set, or nil. The caller holds the lock.
 func (s *Store) find(l labels.Labels) *series {
 	for _, x := range s.byHash[l.Hash()] {
 		if labels.Equal(x.labels, l) {

@@ -22,7 +22,7 @@ type sample struct {
 	V float64
 }
 
-func TestAppendTellsWhySampleIsRefused(t *testing.T) {
+func TestAppendErrors(t *testing.T) {
 	t.Parallel()
 	l := labels.FromStrings("__name__", "m", "a", "1")
 	for _, tc := range []struct {
@@ -32,12 +32,12 @@ func TestAppendTellsWhySampleIsRefused(t *testing.T) {
 		v    float64
 		want error
 	}{
-		{"a newer sample is taken", l, 11, 5, nil},
-		{"the same sample again is ignored", l, 10, 1, nil},
+		{"a newer sample is added", l, 11, 5, nil},
+		{"a duplicate sample is ignored", l, 10, 1, nil},
 		{"an older sample is out of order", l, 9, 1, metricstore.ErrOutOfOrder},
-		{"another value at the same time is a duplicate", l, 10, 2, metricstore.ErrDuplicate},
+		{"another value at the same time is rejected", l, 10, 2, metricstore.ErrDuplicate},
 		{"a series needs a name", labels.FromStrings("a", "1"), 10, 1, metricstore.ErrNoName},
-		{"a generated series takes no samples", labels.FromStrings("__name__", "g"), 10, 1, metricstore.ErrGenerated},
+		{"a generated series rejects samples", labels.FromStrings("__name__", "g"), 10, 1, metricstore.ErrGenerated},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +51,7 @@ func TestAppendTellsWhySampleIsRefused(t *testing.T) {
 	}
 }
 
-func TestGenerateRefusesWhatCannotBeRead(t *testing.T) {
+func TestGenerateRejectsInvalidGenerators(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	l := labels.FromStrings("__name__", "m")
@@ -69,7 +69,7 @@ func TestGenerateRefusesWhatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestStoredAndGeneratedSeriesReadAlike(t *testing.T) {
+func TestStoredAndGeneratedSeriesReadTheSame(t *testing.T) {
 	t.Parallel()
 	gen := metricstore.Generator{
 		First: 700, Last: 700 + 999*15_000, Step: 15_000,
@@ -93,8 +93,7 @@ func TestStoredAndGeneratedSeriesReadAlike(t *testing.T) {
 	}
 }
 
-// seekEverywhere seeks forward in random strides and compares with a search
-// through the plain samples.
+// seekEverywhere seeks forward in random steps and compares the results with a search in the plain samples.
 func seekEverywhere(t *testing.T, x storage.Series, want []sample) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -142,7 +141,7 @@ func TestSelectFindsByNameAndByLabels(t *testing.T) {
 		{"one metric, sorted", []*labels.Matcher{eq("__name__", "up")}, []string{`{__name__="up", job="a"}`, `{__name__="up", job="b"}`}},
 		{"a metric and a label", []*labels.Matcher{eq("job", "b"), eq("__name__", "up")}, []string{`{__name__="up", job="b"}`}},
 		{"a label of any metric", []*labels.Matcher{eq("job", "a")}, []string{`{__name__="down", job="a"}`, `{__name__="up", job="a"}`}},
-		{"a label that is not there is empty", []*labels.Matcher{eq("__name__", "up"), eq("env", "")}, []string{`{__name__="up", job="a"}`, `{__name__="up", job="b"}`}},
+		{"a missing label is empty", []*labels.Matcher{eq("__name__", "up"), eq("env", "")}, []string{`{__name__="up", job="a"}`, `{__name__="up", job="b"}`}},
 		{"nothing", []*labels.Matcher{eq("__name__", "sideways")}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -158,7 +157,7 @@ func TestSelectFindsByNameAndByLabels(t *testing.T) {
 	}
 }
 
-func TestLabelsCanBeListed(t *testing.T) {
+func TestLabelNamesAndValues(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	must(t, s.Append(labels.FromStrings("__name__", "up", "job", "b"), 1, 1))
@@ -171,7 +170,7 @@ func TestLabelsCanBeListed(t *testing.T) {
 	}
 }
 
-func TestAQuerierReadsNoFurtherThanItIsAsked(t *testing.T) {
+func TestQuerierReadsOnlyItsRange(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	l := labels.FromStrings("__name__", "m")
@@ -189,7 +188,7 @@ func TestAQuerierReadsNoFurtherThanItIsAsked(t *testing.T) {
 	}
 }
 
-func TestStaleMarkersEndALiveSeriesOnce(t *testing.T) {
+func TestMarkStaleEndsALiveSeriesOnce(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	l := labels.FromStrings("__name__", "m")
@@ -214,14 +213,13 @@ func TestBytesAreCounted(t *testing.T) {
 	if got.Series != 1 || got.Samples != 10_000 {
 		t.Errorf("got %+v, want 1 series of 10000 samples", got)
 	}
-	// Plain samples are 16 bytes each; a regular counter compresses to less
-	// than a quarter.
+	// Plain samples are 16 bytes each; a regular counter compresses to less than a quarter.
 	if got.Bytes < 10_000 || got.Bytes > 40_000 {
 		t.Errorf("%d bytes for 10000 samples", got.Bytes)
 	}
 }
 
-func TestReadersAndWritersMeet(t *testing.T) {
+func TestConcurrentReadersAndWriters(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	l := labels.FromStrings("__name__", "m")
@@ -248,7 +246,7 @@ func TestReadersAndWritersMeet(t *testing.T) {
 	wg.Wait()
 }
 
-// FuzzAppend holds the store to a plain list of samples.
+// FuzzAppend compares the store with a plain list of samples.
 func FuzzAppend(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 0, 255})
 	f.Add([]byte{3}) // before the epoch

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/prometheus/template"
 )
 
-// The series that an alert writes about itself, and their label.
+// Series that an alert writes, and their state label.
 const (
 	alertsSeries   = "ALERTS"
 	forStateSeries = "ALERTS_FOR_STATE"
@@ -24,24 +24,24 @@ const (
 	stateFiring    = "firing"
 )
 
-// Firing is one alert from its first firing evaluation to the first at which it
-// no longer fires.
+// Firing is one episode of an alert: from the first evaluation at which it fires to the first at which it
+// does not.
 type Firing struct {
 	Alert       string
-	Labels      labels.Labels // alertname included
-	Annotations labels.Labels // as of FiredAt
-	Value       float64       // as of FiredAt
-	ActiveAt    time.Time     // first evaluation of this episode that returned it
+	Labels      labels.Labels // includes alertname
+	Annotations labels.Labels // at FiredAt
+	Value       float64       // at FiredAt
+	ActiveAt    time.Time     // first evaluation of this episode that returned the alert
 	FiredAt     time.Time
-	ResolvedAt  time.Time // zero while it fires
+	ResolvedAt  time.Time // zero while the alert fires
 }
 
-// At tells whether the alert fires at a time.
+// At reports whether the alert fires at t.
 func (f Firing) At(t time.Time) bool {
 	return !t.Before(f.FiredAt) && (f.ResolvedAt.IsZero() || t.Before(f.ResolvedAt))
 }
 
-// History lists every alert that has fired, in the order in which they began.
+// History returns all alerts that have fired, ordered by start.
 func (l *Evaluator) History() []Firing {
 	out := make([]Firing, len(l.history))
 	for i, f := range l.history {
@@ -50,20 +50,19 @@ func (l *Evaluator) History() []Firing {
 	return out
 }
 
-// Alert is an alert that is pending or firing.
+// Alert is a pending or firing alert.
 type Alert struct {
 	File, Group, Name string
-	Labels            labels.Labels // alertname included
-	// Annotations are as of FiredAt, or of the last evaluation with
-	// Options.Annotate.
+	Labels            labels.Labels // includes alertname
+	// Annotations are expanded at FiredAt, or at the last evaluation with Options.Annotate.
 	Annotations labels.Labels
-	Value       float64 // of the last evaluation that returned it
+	Value       float64 // at the last evaluation that returned the alert
 	ActiveAt    time.Time
 	Firing      bool
 }
 
-// Alerts lists what is pending or firing after the last evaluation, in the order
-// of the rules, then of the labels.
+// Alerts returns the alerts that are pending or firing after the last evaluation, ordered by rule, then by
+// labels.
 func (l *Evaluator) Alerts() []Alert {
 	var out []Alert
 	for _, g := range l.groups {
@@ -81,19 +80,18 @@ func (l *Evaluator) Alerts() []Alert {
 	return out
 }
 
-// instance is an alert that is pending or firing.
+// instance is a pending or firing alert.
 type instance struct {
 	labels      labels.Labels
-	annotations labels.Labels // as of the last expansion
-	value       float64       // as of the last evaluation that returned it
+	annotations labels.Labels // at the last expansion
+	value       float64       // at the last evaluation that returned the alert
 	activeAt    time.Time
-	// endedAt is when it first was no longer returned; keep_firing_for counts
-	// from there.
+	// endedAt is the first evaluation that did not return the alert; keep_firing_for starts here.
 	endedAt time.Time
 	firing  *Firing // nil while pending
 }
 
-// alerts moves the rule's alerts on and returns the series about them.
+// alerts updates the states of the rule's alerts and returns the series to record for them.
 func (r *rule) alerts(ctx context.Context, at time.Time, found promql.Vector) (promql.Vector, error) {
 	returned, err := r.identities(ctx, at, found)
 	if err != nil {
@@ -135,13 +133,13 @@ func (r *rule) alerts(ctx context.Context, at time.Time, found promql.Vector) (p
 	return out, nil
 }
 
-// returned is a result of an alert's expression and the labels of its alert.
+// returned is a result of an alert's expression, with the labels of the alert.
 type returned struct {
 	labels labels.Labels
 	sample promql.Sample
 }
 
-// identities finds the alert of each result, by the hash of its labels.
+// identities maps the hash of each alert's labels to its result.
 func (r *rule) identities(ctx context.Context, at time.Time, found promql.Vector) (map[uint64]returned, error) {
 	out := make(map[uint64]returned, len(found))
 	for _, s := range found {
@@ -157,14 +155,14 @@ func (r *rule) identities(ctx context.Context, at time.Time, found promql.Vector
 	return out, nil
 }
 
-// forget is what Prometheus does with the alerts of a rule above its limit.
+// forget does what Prometheus does with the alerts of a rule that exceeds its limit.
 func (r *rule) forget(at time.Time) {
 	for hash, a := range r.active {
 		r.end(hash, a, at)
 	}
 }
 
-// keeps tells whether an alert that is no longer returned fires on.
+// keeps reports whether an alert that is no longer returned continues to fire.
 func (r *rule) keeps(a *instance, at time.Time) bool {
 	if a.firing == nil || r.KeepFiringFor == 0 {
 		return false
@@ -196,7 +194,7 @@ func (r *rule) fire(a *instance, at time.Time) {
 	r.ev.history = append(r.ev.history, a.firing)
 }
 
-// identity is the labels of an alert: those of the result, then the rule's.
+// identity returns the labels of an alert: those of the result, overridden by those of the rule.
 func (r *rule) identity(ctx context.Context, at time.Time, s promql.Sample) (labels.Labels, error) {
 	own, err := r.expandAll(ctx, r.Labels, at, s)
 	if err != nil {
@@ -211,9 +209,8 @@ func (r *rule) identity(ctx context.Context, at time.Time, s promql.Sample) (lab
 	return b.Labels(), nil
 }
 
-// series are those that an alert writes about itself. A label whose template
-// gives nothing is not one of the alert, and keeps the text of the template here:
-// so does Prometheus.
+// series returns the series to record for an alert. If a label's template expands to nothing, the alert does
+// not have the label, but its series have the text of the template, as in Prometheus.
 func (r *rule) series(a *instance, then time.Time) promql.Vector {
 	state := statePending
 	if a.firing != nil {
@@ -231,8 +228,8 @@ func (r *rule) series(a *instance, then time.Time) promql.Vector {
 	}
 }
 
-// expandAll expands values as templates. Empty results stay in the list: they
-// remove a label of the result that the list is applied to.
+// expandAll expands templates. Empty results stay in the list: they remove the label when the list is applied
+// to a result.
 func (r *rule) expandAll(ctx context.Context, texts labels.Labels, at time.Time, s promql.Sample) ([]labels.Label, error) {
 	out := make([]labels.Label, 0, texts.Len())
 	err := texts.Validate(func(l labels.Label) error {
@@ -242,7 +239,7 @@ func (r *rule) expandAll(ctx context.Context, texts labels.Labels, at time.Time,
 			if failed := r.ev.options.Failed; failed == nil || !failed(problem) {
 				return problem
 			}
-			value = fmt.Sprintf("<error expanding template: %s>", err) // as Prometheus
+			value = fmt.Sprintf("<error expanding template: %s>", err) // as in Prometheus
 		}
 		out = append(out, labels.Label{Name: l.Name, Value: value})
 		return nil
@@ -250,11 +247,11 @@ func (r *rule) expandAll(ctx context.Context, texts labels.Labels, at time.Time,
 	return out, err
 }
 
-// plainLabel is an action that gives the value of one label.
+// plainLabel matches a template action that prints one label.
 var plainLabel = regexp.MustCompile(`\{\{ ?\$labels\.([a-zA-Z_][a-zA-Z0-9_]*) ?\}\}`)
 
-// withLabels expands a text of no other actions than labels. Most labels of most
-// alerts are such, and weeks of alerts expand them at every evaluation.
+// withLabels expands a template whose only actions are labels. Most alert labels are like this, and a
+// simulation of weeks expands them at every evaluation.
 func withLabels(text string, of labels.Labels) (expanded string, ok bool) {
 	if !strings.Contains(text, "{{") {
 		return text, true
@@ -267,7 +264,7 @@ func withLabels(text string, of labels.Labels) (expanded string, ok bool) {
 	}), true
 }
 
-// variables are what Prometheus defines before each template.
+// variables are the definitions that Prometheus puts before each template.
 const variables = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"
 
 func (r *rule) expand(ctx context.Context, text string, at time.Time, s promql.Sample) (string, error) {
@@ -277,7 +274,7 @@ func (r *rule) expand(ctx context.Context, text string, at time.Time, s promql.S
 	data := template.AlertTemplateData(s.Metric.Map(), r.ev.options.ExternalLabels.Map(), r.ev.options.ExternalURL, s)
 	query := func(ctx context.Context, expr string, t time.Time) (promql.Vector, error) {
 		v, err := r.ev.Query(ctx, expr, t)
-		// The engine's own words: they end up in a label where Prometheus puts them.
+		// Prometheus puts the engine's error text into a label.
 		if inner := errors.Unwrap(err); inner != nil {
 			return nil, inner
 		}

@@ -13,21 +13,19 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// pageWithin is how soon a page must come when requests reach no process.
+// pageWithin is the maximum time until a page when requests reach no process.
 const pageWithin = 3 * time.Minute
 
-// loop is a process that lives for a while, again and again from a moment on,
-// and is away in between.
+// loop is a process that crashes and restarts again and again from a given time.
 type loop struct {
 	from       time.Duration
 	life, away time.Duration
-	// readyAfter is when in its life a process takes requests; never if it is
-	// not below the life.
+	// readyAfter is the time from start to readiness. A process with a shorter life is never ready.
 	readyAfter time.Duration
 }
 
-// at tells how long the process that runs at t lives already, and whether one
-// runs. The first crash is at the beginning of the incident.
+// at returns the age of the process at t, and whether it runs. The first crash is at the start of the
+// incident.
 func (l loop) at(t time.Duration) (age time.Duration, alive bool) {
 	into := (t - l.from) % (l.life + l.away)
 	return into - l.away, into >= l.away
@@ -51,23 +49,23 @@ func lossOfProcesses(from, scrape time.Duration) map[string]func(p *pod, n int) 
 	}
 	second := time.Second
 	return map[string]func(p *pod, n int){
-		"every replica stops answering":                  func(p *pod, _ int) { p.up = until(from) },
-		"every replica and its target are gone":          func(p *pod, _ int) { p.to, p.vanishes = from, true },
-		"every replica answers and takes no requests":    func(p *pod, _ int) { p.ready = until(from) },
-		"crashes soon after each start":                  loops(4*second, 10*second, time.Hour),
-		"ready between two crashes":                      loops(9*second, 2*second, second),
-		"ready for a short while between two crashes":    loops(4*second, 10*second, second),
-		"ready for most of a scrape":                     loops(scrape*8/10, scrape/10, second),
-		"alive and dead in turn, as scrapes see it":      loops(scrape/2, scrape*3/7, second),
-		"alive and dead in turn, never ready":            loops(scrape/2, scrape*3/7, time.Hour),
-		"dead for three scrapes of four":                 loops(scrape/4, scrape*3/4, 0),
-		"crashes each minute and a half and never ready": loops(80*second, 10*second, time.Hour),
+		"every replica stops responding":                     func(p *pod, _ int) { p.up = until(from) },
+		"every replica and its target disappear":             func(p *pod, _ int) { p.to, p.vanishes = from, true },
+		"every replica responds but is not ready":            func(p *pod, _ int) { p.ready = until(from) },
+		"crashes soon after each start":                      loops(4*second, 10*second, time.Hour),
+		"ready between two crashes":                          loops(9*second, 2*second, second),
+		"ready for a short while between two crashes":        loops(4*second, 10*second, second),
+		"ready for most of a scrape":                         loops(scrape*8/10, scrape/10, second),
+		"scrapes alternate between up and down":              loops(scrape/2, scrape*3/7, second),
+		"scrapes alternate between up and down, never ready": loops(scrape/2, scrape*3/7, time.Hour),
+		"down for three of four scrapes":                     loops(scrape/4, scrape*3/4, 0),
+		"crashes every 90 seconds and is never ready":        loops(80*second, 10*second, time.Hour),
 	}
 }
 
-// Every way to lose the processes of a service pages in time, once, and as long
-// as it lasts, at every scrape interval and whatever the phase of the scrapes.
-func TestTheLossOfProcessesPagesOnceAndLasts(t *testing.T) {
+// Every way to lose all processes pages in time, once, and until it ends, at every scrape interval and scrape
+// phase.
+func TestLossOfAllProcessesPagesOnceUntilItEnds(t *testing.T) {
 	t.Parallel()
 	for _, scrape := range scrapes() {
 		for name := range lossOfProcesses(0, scrape) {
@@ -80,8 +78,8 @@ func TestTheLossOfProcessesPagesOnceAndLasts(t *testing.T) {
 					lose(phase, 1, rulesim.Options{Only: onProcesses})
 				}
 				lose(0.35, 3, rulesim.Options{Only: onProcesses})
-				if scrape%(45*time.Second) == 15*time.Second { // of 15 s and a minute
-					lose(0.68, 3, rulesim.Options{}) // nothing else pages beside it
+				if scrape%(45*time.Second) == 15*time.Second { // every 15 s and every minute
+					lose(0.68, 3, rulesim.Options{}) // nothing else pages at the same time
 				}
 			})
 		}
@@ -117,13 +115,13 @@ func loseProcesses(t *testing.T, name string, scrape, phase time.Duration, repli
 	}
 }
 
-// onProcesses are the rules of the group on processes.
+// onProcesses reports whether the rule is in the group of process alerts.
 func onProcesses(r rulesim.Rule) bool {
 	return r.KeepFiringFor > 0 || r.Name == slo.RecordTargets || r.Name == "service:last_seen:timestamp_seconds"
 }
 
-// What happens each week must wake nobody.
-func TestWhatIsNoLossOfProcessesIsSilent(t *testing.T) {
+// Routine events must not page.
+func TestRoutineEventsDoNotPage(t *testing.T) {
 	t.Parallel()
 	for _, scrape := range scrapes() {
 		for name, worlds := range quietWeeks(scrape) {
@@ -149,7 +147,7 @@ func TestWhatIsNoLossOfProcessesIsSilent(t *testing.T) {
 	}
 }
 
-// quietWeeks are the pods of what is no incident, from a moment on.
+// quietWeeks returns the pods of routine events that start at a given time.
 func quietWeeks(scrape time.Duration) map[string]func(from time.Duration) []pod {
 	named := func(n int) string { return fmt.Sprint("p", n) }
 	restart := func(n int, when, away time.Duration) pod {
@@ -159,7 +157,7 @@ func quietWeeks(scrape time.Duration) map[string]func(from time.Duration) []pod 
 		return p
 	}
 	return map[string]func(from time.Duration) []pod{
-		"one replica of three restarts in place": func(from time.Duration) []pod {
+		"one of three replicas restarts in place": func(from time.Duration) []pod {
 			return []pod{restart(0, from, 5*time.Second), {name: "p1"}, {name: "p2"}}
 		},
 		"each replica restarts in place, one after the other": func(from time.Duration) (out []pod) {
@@ -168,7 +166,7 @@ func quietWeeks(scrape time.Duration) map[string]func(from time.Duration) []pod 
 			}
 			return out
 		},
-		"every replica restarts in place at once": func(from time.Duration) (out []pod) {
+		"all replicas restart in place at once": func(from time.Duration) (out []pod) {
 			for n := range 3 {
 				out = append(out, restart(n, from, scrape/2-time.Second))
 			}
@@ -200,7 +198,7 @@ func quietWeeks(scrape time.Duration) map[string]func(from time.Duration) []pod 
 			}
 			return out
 		},
-		"one scrape of every replica never takes place": func(from time.Duration) (out []pod) {
+		"one scrape of every replica is skipped": func(from time.Duration) (out []pod) {
 			for n := range 3 {
 				out = append(out, pod{name: named(n), lost: func(t time.Duration) bool { return t >= from && t < from+scrape }})
 			}
@@ -212,7 +210,7 @@ func quietWeeks(scrape time.Duration) map[string]func(from time.Duration) []pod 
 				{name: "new", from: from - 5*time.Second, up: func(t time.Duration) bool { return t < from+scrape || t >= from+2*scrape }},
 			}
 		},
-		"the clock of the machine is set back and forth": func(time.Duration) (out []pod) {
+		"the system clock is set back and forth": func(time.Duration) (out []pod) {
 			for n := range 3 {
 				out = append(out, pod{name: named(n), started: func(t time.Duration) time.Duration {
 					if t%(2*scrape) < scrape {
@@ -223,12 +221,12 @@ func quietWeeks(scrape time.Duration) map[string]func(from time.Duration) []pod 
 			}
 			return out
 		},
-		"one replica of three crashes again and again": func(from time.Duration) []pod {
+		"one of three replicas is in a crash loop": func(from time.Duration) []pod {
 			p := pod{name: "p0"}
 			loop{from, 9 * time.Second, 2 * time.Second, time.Second}.onto(&p)
 			return []pod{p, {name: "p1"}, {name: "p2"}}
 		},
-		"an environment begins, and its images take their time": func(from time.Duration) (out []pod) {
+		"a new environment pulls its images slowly": func(from time.Duration) (out []pod) {
 			out = append(out, pod{env: "staging", name: "s0"})
 			for n := range 3 {
 				began := from + time.Duration(n)*10*time.Second + 50*time.Second
@@ -239,8 +237,8 @@ func quietWeeks(scrape time.Duration) map[string]func(from time.Duration) []pod 
 	}
 }
 
-// A scraper that was away for a while knows nothing until it has scraped again.
-func TestARestartedScraperPagesNobody(t *testing.T) {
+// A scraper that was down has no samples until it has scraped again.
+func TestRestartedScraperDoesNotPage(t *testing.T) {
 	t.Parallel()
 	for _, scrape := range scrapes() {
 		rules := compile(t, specOf(scrape, threeReplicas))
@@ -259,9 +257,9 @@ func TestARestartedScraperPagesNobody(t *testing.T) {
 	}
 }
 
-// Loops of any life and pause that together are shorter than a scrape, at any
-// phase, page; see docs/adr/008 for the one that takes a scrape longer.
-func TestAnyCrashLoopShorterThanAScrapePages(t *testing.T) {
+// A crash loop whose period is shorter than the scrape interval pages at any phase; docs/adr/008 describes
+// the loop that takes one scrape longer.
+func TestCrashLoopShorterThanAScrapePages(t *testing.T) {
 	t.Parallel()
 	const loops = 30
 	rnd := rand.New(rand.NewPCG(3, 3))

@@ -12,7 +12,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
 
-// backfill records a rule over a span in one range query.
+// backfill records a rule over a span with one range query.
 func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	until := last.Add(-r.group.QueryOffset)
 	spans, err := r.spansOf(ctx, r.ev.store, first.Add(-r.group.QueryOffset), until)
@@ -22,7 +22,7 @@ func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	return r.writeSpans(spans, until)
 }
 
-// writeSpans records what the rule returns until a time.
+// writeSpans appends what the rule recorded up to until.
 func (r *rule) writeSpans(spans []span, until time.Time) error {
 	for _, s := range spans {
 		if r.wrote != nil && len(s) > 0 {
@@ -35,12 +35,11 @@ func (r *rule) writeSpans(spans []span, until time.Time) error {
 	return nil
 }
 
-// piece is how much of a span one query is about: the engine goes through each
-// step for every series that exists within a query, be it for an hour of weeks.
+// piece is the time range of one query. At each step the engine visits every series that exists anywhere in
+// the query, even one that exists for an hour in weeks.
 const piece = 3 * time.Hour
 
-// overSpan evaluates the rule at each of its times between from and until, both
-// included.
+// overSpan evaluates the rule at each of its times between from and until, inclusive.
 func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until time.Time) (promql.Matrix, error) {
 	query := func(from, until time.Time) (promql.Matrix, error) {
 		return r.ev.queryRange(ctx, of, r.Expr, from, until, r.group.Interval)
@@ -65,10 +64,10 @@ func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until t
 	})
 }
 
-// inPieces evaluates a span with one query for each piece of it.
+// inPieces evaluates a span with one query for each piece.
 func (r *rule) inPieces(from, until time.Time, query func(from, until time.Time) (promql.Matrix, error)) (promql.Matrix, error) {
 	step := r.group.Interval
-	length := max(piece, 4*r.in.window()).Truncate(step) // or windows would be read again and again
+	length := max(piece, 4*r.in.window()).Truncate(step) // at least four windows, to limit repeated reads
 	var all []promql.Matrix
 	for ; !from.After(until); from = from.Add(length) {
 		end := from.Add(length - step)
@@ -84,11 +83,11 @@ func (r *rule) inPieces(from, until time.Time, query func(from, until time.Time)
 	return joined(all...), nil
 }
 
-// span is one recorded series, values and histograms in the order of time.
+// span is one recorded series, ordered by time.
 type span []promql.Sample
 
-// spans gives the series their recorded labels. Two results of a union differ in
-// no more than the metric's name, at different times: they are one recording.
+// spans gives the series their recorded labels. Results that differ only in the metric name, at different
+// times, become one recording.
 func (r *rule) spans(matrix promql.Matrix) ([]span, error) {
 	index := map[uint64]int{}
 	var out []span
@@ -114,7 +113,7 @@ func (r *rule) spans(matrix promql.Matrix) ([]span, error) {
 	return out, r.checkSpans(out)
 }
 
-// checkSpans finds what an evaluation would have refused.
+// checkSpans returns the errors that step-by-step evaluation would return.
 func (r *rule) checkSpans(spans []span) error {
 	at := map[int64]int{}
 	for _, s := range spans {
@@ -134,8 +133,7 @@ func (r *rule) checkSpans(spans []span) error {
 	return nil
 }
 
-// writeSpan appends one series, with a stale marker where an evaluation did not
-// return it.
+// writeSpan appends one series, with a stale marker where an evaluation did not return it.
 func (r *rule) writeSpan(to *metricstore.Store, s span, last int64) error {
 	step := r.group.Interval.Milliseconds()
 	for i, p := range s {

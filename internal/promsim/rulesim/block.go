@@ -13,13 +13,13 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// block evaluates expressions at each step of a span of time. Two kinds of
-// operands are left out where they change no step of it:
+// block evaluates expressions at each step of a time span. It skips two kinds of operands where they do not
+// change any result in the span:
 //
 //	a unless b    when b is empty
 //	a or b and c  when a has a sample wherever b has one
 //
-// Rules use both for what is rare, such as restarts.
+// Rules use both for rare events, such as restarts.
 type block struct {
 	*sharing
 
@@ -28,7 +28,7 @@ type block struct {
 	parts       map[string]promql.Matrix
 }
 
-// shared evaluates an expression that others may have too.
+// shared evaluates an expression and caches the result for other rules.
 func (b *block) shared(ctx context.Context, expr parser.Expr) (promql.Matrix, error) {
 	key := sharedKey{expr.String(), b.step, b.n}
 	if m, ok := b.results[key]; ok {
@@ -46,7 +46,7 @@ func (b *block) shared(ctx context.Context, expr parser.Expr) (promql.Matrix, er
 	return m, nil
 }
 
-// query evaluates an expression as it is.
+// query evaluates an expression without simplification.
 func (b *block) query(ctx context.Context, expr parser.Expr) (promql.Matrix, error) {
 	with := partial{Queryable: b.ev.store, parts: b.parts, step: b.step}
 	m, err := b.ev.queryRange(ctx, with, expr.String(), time.UnixMilli(b.from), time.UnixMilli(b.until), time.Duration(b.step)*time.Millisecond)
@@ -56,7 +56,7 @@ func (b *block) query(ctx context.Context, expr parser.Expr) (promql.Matrix, err
 	return m, err
 }
 
-// keep returns a selector that reads a result.
+// keep stores a result and returns a selector that reads it.
 func (b *block) keep(m promql.Matrix) parser.Expr {
 	if b.parts == nil {
 		b.parts = map[string]promql.Matrix{}
@@ -66,7 +66,7 @@ func (b *block) keep(m promql.Matrix) parser.Expr {
 	return selectorOf(name)
 }
 
-// simplify returns an expression with the same results in this block.
+// simplify returns an expression that has the same results in this block.
 func (b *block) simplify(ctx context.Context, expr parser.Expr) (parser.Expr, error) {
 	var err error
 	switch n := expr.(type) {
@@ -116,15 +116,14 @@ func (b *block) simplifyBinary(ctx context.Context, n *parser.BinaryExpr) (parse
 	return &c, err
 }
 
-// mayAddNothing says that an expression is "a or b and c" and returns a if that
-// covers b.
+// mayAddNothing reports whether the expression is "a or b and c", which equals a if a covers b.
 func mayAddNothing(or *parser.BinaryExpr) bool {
 	and, ok := or.RHS.(*parser.BinaryExpr)
 	return ok && or.Op == parser.LOR && and.Op == parser.LAND && len(or.VectorMatching.MatchingLabels) == 0 && cannotFail(and.RHS)
 }
 
-// cannotFail says that an expression returns a vector whatever the samples are,
-// so that it need not be evaluated to know.
+// cannotFail reports whether the expression returns a vector for any samples, so that skipping it cannot hide
+// an error.
 func cannotFail(expr parser.Expr) bool {
 	switch n := expr.(type) {
 	case *parser.ParenExpr:
@@ -132,10 +131,10 @@ func cannotFail(expr parser.Expr) bool {
 	case *parser.NumberLiteral:
 		return true
 	case *parser.VectorSelector:
-		return n.Name != "" // of several metrics two may have the same labels
+		return n.Name != "" // several metrics can have the same labels
 	case *parser.MatrixSelector:
 		return cannotFail(n.VectorSelector)
-	case *parser.SubqueryExpr: // a function drops the name of what it has at different times
+	case *parser.SubqueryExpr: // functions drop names, so results of different times can collide
 		return cannotFail(n.Expr) && unique(n.Expr)
 	case *parser.AggregateExpr:
 		return n.Param == nil && cannotFail(n.Expr)
@@ -148,8 +147,7 @@ func cannotFail(expr parser.Expr) bool {
 	return false
 }
 
-// covers says whether there is a sample of the same labels, the name aside,
-// wherever there is one of the others.
+// covers reports whether have has a sample with the same labels, ignoring the name, wherever others has one.
 func covers(have, others promql.Matrix) bool {
 	index := map[string][]promql.FPoint{}
 	for _, s := range have {
@@ -173,7 +171,7 @@ func covers(have, others promql.Matrix) bool {
 	return true
 }
 
-// unnamed identifies a series as operators without on or ignoring do.
+// unnamed identifies a series the way operators without on or ignoring match it.
 func unnamed(l labels.Labels) string {
 	return string(l.BytesWithoutLabels(nil, model.MetricNameLabel, model.MetricTypeLabel, model.MetricUnitLabel))
 }

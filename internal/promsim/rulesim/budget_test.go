@@ -16,7 +16,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-func TestEachFirstFailureOfAFreshPodIsCounted(t *testing.T) {
+func TestFirstFailureOfEachNewPodIsCounted(t *testing.T) {
 	t.Parallel()
 	for _, scrape := range scrapes() {
 		t.Run(scrape.String(), func(t *testing.T) {
@@ -25,7 +25,7 @@ func TestEachFirstFailureOfAFreshPodIsCounted(t *testing.T) {
 			w := newWorld(t, scrape, 3*time.Hour)
 			for i := range 5 {
 				from := time.Duration(9+7*i)*time.Minute + time.Duration(i*3)*time.Second
-				// After a scrape or two, so that there is something to compare with.
+				// after one or two scrapes, so that there is a sample to compare with
 				failure := from + scrape + time.Duration(5+9*i)*time.Second
 				w.add(pod{
 					env: "production", name: fmt.Sprint("fresh", i), from: from, good: synthetic.Steady(1),
@@ -44,8 +44,8 @@ func TestEachFirstFailureOfAFreshPodIsCounted(t *testing.T) {
 	}
 }
 
-// measured records the increases and hours of the spans, and at the end of the last
-// one what the whole period sums up to.
+// measured records the increases and hours of the spans, and at the end of the last span the sums over the
+// whole period.
 func measured(t *testing.T, w *world, rules slo.Rules, spans ...[2]time.Duration) *rulesim.Evaluator {
 	t.Helper()
 	increases := w.evaluator(rules, rulesim.Options{Only: func(r rulesim.Rule) bool {
@@ -61,7 +61,7 @@ func measured(t *testing.T, w *world, rules slo.Rules, spans ...[2]time.Duration
 	return period
 }
 
-func TestAnOutageMovesTheBudgetWithinFiveMinutes(t *testing.T) {
+func TestOutageIsInTheBudgetWithinFiveMinutes(t *testing.T) {
 	t.Parallel()
 	rules := compile(t, specOf(15*time.Second, ""))
 	for _, minute := range []int{0, 10, 50} {
@@ -76,7 +76,7 @@ func TestAnOutageMovesTheBudgetWithinFiveMinutes(t *testing.T) {
 	}
 }
 
-func TestAGapInTheRulesCostsOnlyItself(t *testing.T) {
+func TestEvaluationGapLosesOnlyItsOwnEvents(t *testing.T) {
 	t.Parallel()
 	rules := compile(t, specOf(15*time.Second, ""))
 	const end = 31*day + 30*time.Minute
@@ -85,13 +85,13 @@ func TestAGapInTheRulesCostsOnlyItself(t *testing.T) {
 	gap := 25 * day
 	ev := measured(t, w, rules, [2]time.Duration{0, gap - 5*time.Minute}, [2]time.Duration{gap + 5*time.Minute, end})
 	missing := 30*24*60 - value1(t, ev, "slo:sli_total:increase30d", end-15*time.Second)/10.1/60
-	// Up to one increase of two minutes more at either end.
+	// Up to one more two-minute increase is missing at each end.
 	if missing < 6 || missing > 14 {
 		t.Errorf("%.1f minutes are missing after a gap of 10", missing)
 	}
 }
 
-// value1 is the one value that an expression has.
+// value1 returns the single value of an expression.
 func value1(t *testing.T, ev *rulesim.Evaluator, expr string, now time.Duration) float64 {
 	t.Helper()
 	v, err := ev.Query(t.Context(), expr, at(now))

@@ -2,15 +2,15 @@ package rulesim
 
 import "time"
 
-// Cost is what the evaluations of one rule have read. Samples are counted by the
-// engine: a window counts in full each time, whatever the engine saves inside.
+// Cost is what the evaluations of one rule have read. The engine counts the samples: each window counts in
+// full, even if the engine reuses parts of it.
 type Cost struct {
 	Group, Rule string
 	IsAlert     bool
 	Interval    time.Duration
 	Evaluations int
 	Samples     int64 // of all evaluations
-	Peak        int   // samples held at once by one evaluation
+	Peak        int   // maximum number of samples in memory during one evaluation
 }
 
 func (c Cost) plus(r reading) Cost {
@@ -20,7 +20,7 @@ func (c Cost) plus(r reading) Cost {
 	return c
 }
 
-// PerEvaluation is the mean number of samples that one evaluation reads.
+// PerEvaluation returns the mean number of samples read by one evaluation.
 func (c Cost) PerEvaluation() float64 {
 	if c.Evaluations == 0 {
 		return 0
@@ -28,11 +28,11 @@ func (c Cost) PerEvaluation() float64 {
 	return float64(c.Samples) / float64(c.Evaluations)
 }
 
-// PerSecond is the mean number of samples that the rule reads each second.
+// PerSecond returns the mean number of samples read per second.
 func (c Cost) PerSecond() float64 { return c.PerEvaluation() / c.Interval.Seconds() }
 
-// Costs lists what each rule has read in [Evaluator.Run], in the order of the files. Queries of
-// templates are not counted: they run while an alert fires.
+// Costs returns what each rule has read in [Evaluator.Run], in file order. Queries in templates are not
+// counted: they only run while an alert fires.
 func (l *Evaluator) Costs() []Cost {
 	var out []Cost
 	for _, g := range l.groups {

@@ -12,13 +12,13 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// maxSamplesPerSecond is what the rules of one availability objective may read
-// on the reference fleet. Rules on raw windows read 208,480.
+// maxSamplesPerSecond limits what the rules of one availability objective read on the reference fleet. Rules
+// on raw windows read 208,480.
 const maxSamplesPerSecond = 200
 
-// TestRuleCostOnTheReferenceFleet counts what the engine reads for one
-// availability objective, its alerts and the service's own, on 3 replicas and
-// 4 outcomes, scraped each 15 s. The number of routes must not matter.
+// TestRuleCostOnTheReferenceFleet counts the samples that the engine reads for one availability objective,
+// with its alerts and the service alerts, on 3 replicas and 4 outcomes, scraped every 15 s. The number of
+// routes must not matter.
 func TestRuleCostOnTheReferenceFleet(t *testing.T) {
 	t.Parallel()
 	for _, routes := range []int{10, 20, 100, 500} {
@@ -36,7 +36,7 @@ func costOn(t *testing.T, routes int) {
 	rules := compile(t, specOf(scrape, "replicas: {min: 3}"))
 	w := newWorld(t, scrape, end)
 	referenceFleet(w, routes)
-	// The increases of a month and what reads its own past, then an hour as it runs.
+	// Record a month of increases and rules that read their own past, then run one hour step by step.
 	increases := w.evaluator(rules, rulesim.Options{Only: isWindow})
 	_, err := increases.RunRange(t.Context(), at(0), at(end-time.Hour))
 	check(t, err)

@@ -10,10 +10,9 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// Cycles finds rules of one group that read each other's results of now: none of
-// them can come after the others, so one reads what the last evaluation left.
-// Each message names the chain. A rule that reads its own past, or a chain with
-// an offset of an evaluation or more, means to do so and is no cycle.
+// Cycles returns a message for each chain of rules in one group that read each other's current results. One
+// rule of such a chain always reads a result of the previous evaluation. A rule that reads its own past, or a
+// chain with an offset of at least one evaluation, is intentional and not a cycle.
 func Cycles(groups []Group) []string {
 	var out []string
 	for _, g := range groups {
@@ -44,7 +43,7 @@ func (g Group) describe(chain []int) string {
 		g.File, g.Name, strings.Join(names, " reads "), model.Duration(g.Interval))
 }
 
-// reads lists for each rule which others of the group it reads.
+// reads returns, for each rule, the indices of the rules in the group that it reads.
 func (g Group) reads() [][]int {
 	out := make([][]int, len(g.Rules))
 	for i, reader := range g.Rules {
@@ -58,11 +57,11 @@ func (g Group) reads() [][]int {
 	return out
 }
 
-// readsNow lists the selectors of a rule that reach into this evaluation.
+// readsNow returns the selectors of a rule that read the current evaluation.
 func (r Rule) readsNow(g Group) []*parser.VectorSelector {
 	expr, err := newParser().ParseExpr(r.Expr)
 	if err != nil {
-		return nil // Load has reported it
+		return nil // Load has reported the error
 	}
 	var out []*parser.VectorSelector
 	parser.Inspect(expr, func(node parser.Node, path []parser.Node) error {
@@ -84,8 +83,8 @@ func (r Rule) readsNow(g Group) []*parser.VectorSelector {
 	return out
 }
 
-// writes tells whether the rule may write what a selector reads. Labels that the
-// results bring along are not known and match.
+// writes reports whether the rule can write series that the selector matches. Labels that come from the
+// rule's results are unknown and always match.
 func (r Rule) writes(v *parser.VectorSelector) bool {
 	names, known := []string{r.Name}, r.Labels
 	if r.IsAlert {
@@ -104,7 +103,7 @@ func (r Rule) writes(v *parser.VectorSelector) bool {
 	return true
 }
 
-// loop returns the shortest way from a rule back to itself, or nil.
+// loop returns the shortest path from a rule back to itself, or nil.
 func loop(reads [][]int, start int) []int {
 	before := map[int]int{}
 	for queue := []int{start}; len(queue) > 0; queue = queue[1:] {

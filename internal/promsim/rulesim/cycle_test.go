@@ -16,16 +16,16 @@ func TestCycles(t *testing.T) {
 		rules []string
 		want  []string
 	}{
-		{"a chain is none", []string{"record: a\n    expr: x", "record: b\n    expr: a", "record: c\n    expr: a + b"}, nil},
+		{"a chain is not a cycle", []string{"record: a\n    expr: x", "record: b\n    expr: a", "record: c\n    expr: a + b"}, nil},
 		{"two rules", []string{"record: a\n    expr: b", "record: b\n    expr: sum(a)"}, []string{"a reads b reads a"}},
-		{"three rules, and one that only looks on", []string{"record: a\n    expr: rate(c[5m])", "record: b\n    expr: a", "record: c\n    expr: b", "record: d\n    expr: c"}, []string{"a reads c reads b reads a"}},
-		{"two circles", []string{"record: a\n    expr: b", "record: b\n    expr: a", "record: c\n    expr: d", "record: d\n    expr: c"}, []string{"a reads b reads a", "c reads d reads c"}},
-		{"a rule that reads its own past means it", []string{"record: a\n    expr: a + 1 or x"}, nil},
-		{"a pattern of names reads too", []string{"record: a:x\n    expr: b", "record: b\n    expr: '{__name__=~\"a:.*\"}'"}, []string{"a:x reads b reads a:x"}},
-		{"an offset of an evaluation breaks it", []string{"record: a\n    expr: b offset 15s", "record: b\n    expr: a"}, nil},
-		{"a shorter offset does not", []string{"record: a\n    expr: b offset 10s", "record: b\n    expr: a"}, []string{"a reads b reads a"}},
-		{"the offset of a subquery counts", []string{"record: a\n    expr: max_over_time(b[1m:15s] offset 1m)", "record: b\n    expr: a"}, nil},
-		{"rules of one name that their labels tell apart", []string{"record: a\n    expr: b\n    labels: {slo: x}", "record: b\n    expr: 'a{slo=\"y\"}'"}, nil},
+		{"three rules, and a reader outside the cycle", []string{"record: a\n    expr: rate(c[5m])", "record: b\n    expr: a", "record: c\n    expr: b", "record: d\n    expr: c"}, []string{"a reads c reads b reads a"}},
+		{"two cycles", []string{"record: a\n    expr: b", "record: b\n    expr: a", "record: c\n    expr: d", "record: d\n    expr: c"}, []string{"a reads b reads a", "c reads d reads c"}},
+		{"a rule that reads its own past is not a cycle", []string{"record: a\n    expr: a + 1 or x"}, nil},
+		{"a name pattern reads all matching rules", []string{"record: a:x\n    expr: b", "record: b\n    expr: '{__name__=~\"a:.*\"}'"}, []string{"a:x reads b reads a:x"}},
+		{"an offset of one evaluation breaks the cycle", []string{"record: a\n    expr: b offset 15s", "record: b\n    expr: a"}, nil},
+		{"a shorter offset does not break the cycle", []string{"record: a\n    expr: b offset 10s", "record: b\n    expr: a"}, []string{"a reads b reads a"}},
+		{"a subquery offset breaks the cycle", []string{"record: a\n    expr: max_over_time(b[1m:15s] offset 1m)", "record: b\n    expr: a"}, nil},
+		{"rules with the same name and different labels", []string{"record: a\n    expr: b\n    labels: {slo: x}", "record: b\n    expr: 'a{slo=\"y\"}'"}, nil},
 		{"an alert and its state", []string{"alert: A\n    expr: a", "record: a\n    expr: 'ALERTS{alertname=\"A\"}'"}, []string{"A reads a reads A"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

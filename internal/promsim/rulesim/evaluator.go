@@ -13,7 +13,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
 
-// Defaults of Options: those of Prometheus.
+// Defaults of Options, as in Prometheus.
 const (
 	DefaultMaxSamples   = 50_000_000
 	DefaultQueryTimeout = 2 * time.Minute
@@ -21,41 +21,37 @@ const (
 	lookback            = 5 * time.Minute
 )
 
-// Options of a [Evaluator]. The zero value evaluates everything on time and ends at
-// the first rule that fails.
+// Options configure an [Evaluator]. The zero value evaluates everything on time and stops at the first rule
+// that fails.
 type Options struct {
-	// Phase moves every evaluation; otherwise they fall on multiples of the
-	// group's interval since the epoch. Prometheus derives it from the names, so
-	// twins have the same phase only by luck.
+	// Phase shifts every evaluation. By default evaluations are at multiples of the group's interval since
+	// the epoch. Prometheus derives the phase from names, so replicas usually have different phases.
 	Phase time.Duration
-	// Interval evaluates every group at this interval, as promtool does; 0 means
-	// each at its own.
+	// Interval overrides the interval of every group, as promtool does; 0 means the group's own.
 	Interval time.Duration
-	// Skip says that an evaluation does not take place; nil means all do.
+	// Skip reports whether to skip an evaluation; nil means never.
 	Skip func(g Group, at time.Time) bool
-	// Only says which rules are evaluated; nil means all.
+	// Only reports whether to evaluate a rule; nil means all rules.
 	Only func(r Rule) bool
-	// Failed hears of a rule that failed and tells whether to go on with the
-	// others, as Prometheus does; nil ends the run with the error. A rule that
-	// fails records nothing and ends no series.
+	// Failed is called for each rule that fails and reports whether to continue with the others, as
+	// Prometheus does; nil stops the run with the error. A rule that fails records nothing and marks no
+	// series stale.
 	Failed func(err error) bool
-	// Annotate expands annotations at every evaluation, as Prometheus does;
-	// otherwise they are expanded once, when an alert begins to fire.
+	// Annotate expands annotations at every evaluation, as Prometheus does. Otherwise they are expanded once,
+	// when an alert starts to fire.
 	Annotate bool
-	// ExternalURL is what templates link to, ExternalLabels what they know of the
-	// server.
+	// ExternalURL and ExternalLabels are available in templates.
 	ExternalURL    string
 	ExternalLabels labels.Labels
-	// MaxSamples is how many samples a query may hold at once, QueryTimeout how
-	// long it may take; 0 means DefaultMaxSamples and DefaultQueryTimeout.
+	// MaxSamples is the maximum number of samples that a query may load at once, and QueryTimeout the maximum
+	// time that it may take. 0 means DefaultMaxSamples and DefaultQueryTimeout.
 	MaxSamples   int
 	QueryTimeout time.Duration
-	// Substep is the step of a subquery that names none: Prometheus' global
-	// evaluation_interval. 0 means DefaultSubstep.
+	// Substep is the step of subqueries that do not specify one: Prometheus' global evaluation_interval. 0
+	// means DefaultSubstep.
 	Substep time.Duration
-	// Repeats are phases in which a range run may copy results, each level in the order of time.
-	// The first level has the longest cycles. The phases of a further level are within those
-	// cycles and within what no phase covers.
+	// Repeats are phases in which RunRange may copy results, each level ordered by time. The first level has
+	// the longest cycles. Phases of a further level are inside those cycles, or in time that no phase covers.
 	Repeats [][]Repetition
 }
 
@@ -72,8 +68,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Evaluator evaluates groups of rules over a store, to which it also records. A Evaluator is
-// used by one goroutine.
+// Evaluator evaluates groups of rules over a store and records to it. It is not safe for concurrent use.
 type Evaluator struct {
 	store   *metricstore.Store
 	engine  *promql.Engine
@@ -84,7 +79,7 @@ type Evaluator struct {
 	sharing *sharing // during RunRange
 }
 
-// New prepares groups for evaluation. Nothing is evaluated before [Evaluator.Run].
+// New prepares groups for evaluation by [Evaluator.Run] or [Evaluator.RunRange].
 func New(store *metricstore.Store, groups []Group, options Options) (*Evaluator, error) {
 	external, err := url.Parse(options.ExternalURL)
 	if err != nil {
@@ -109,15 +104,13 @@ func newEngine(o Options) *promql.Engine {
 	})
 }
 
-// Run evaluates the groups at each of their times from from, included, to to,
-// excluded. Groups that are due at the same time come in the order of their
-// files. It stops at the first rule that fails, unless Options.Failed lets it go
-// on.
+// Run evaluates the groups at each of their times from from, inclusive, to to, exclusive. Groups that are due
+// at the same time are evaluated in file order. Run stops at the first rule that fails, unless Options.Failed
+// returns true.
 //
-// A further Run goes on where the last one ended: one over many short spans, as
-// in real time, is equal to one over all of them. What was evaluated is not
-// evaluated again, and what lies between two spans is left out, as while a
-// server is down.
+// The next Run continues where the last one ended: many short spans, as in real time, give the same result as
+// one long span. Run never evaluates a time twice. A gap between two spans is skipped, as while a server is
+// down.
 func (l *Evaluator) Run(ctx context.Context, from, to time.Time) error {
 	if len(l.groups) == 0 {
 		return nil

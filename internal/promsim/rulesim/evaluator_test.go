@@ -14,8 +14,8 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
-// values is a series with a sample each 15 s from the epoch on; '_' is a lost
-// scrape, anything else a digit.
+// values adds a series with a sample every 15 s since the epoch; '_' is a lost scrape, other characters are
+// digits.
 func values(t *testing.T, store *metricstore.Store, name, digits string) {
 	t.Helper()
 	for i, c := range digits {
@@ -26,8 +26,8 @@ func values(t *testing.T, store *metricstore.Store, name, digits string) {
 	}
 }
 
-// timeline runs one alert for two minutes and draws ALERTS each 15 s: '.' for
-// none, 'p' for pending, 'F' for firing.
+// timeline runs one alert for two minutes and returns ALERTS every 15 s: '.' for none, 'p' for pending, 'F'
+// for firing.
 func timeline(t *testing.T, rule, digits string) string {
 	t.Helper()
 	store := metricstore.New()
@@ -54,32 +54,32 @@ func TestAlertStates(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, rule, x, want string }{
 		{
-			"without for an alert fires at once and ends at once",
+			"an alert without for fires and resolves immediately",
 			"alert: A\n    expr: x > 0", "001100",
 			"..FF..",
 		},
 		{
-			"for holds an alert back while it lasts",
+			"for keeps an alert pending",
 			"alert: A\n    expr: x > 0\n    for: 30s", "0111100",
 			".ppFF..",
 		},
 		{
-			"a gap begins the wait of for again",
+			"a gap restarts for",
 			"alert: A\n    expr: x > 0\n    for: 30s", "01101110",
 			".pp.ppF.",
 		},
 		{
-			"keep_firing_for bridges a gap and then lets go",
+			"keep_firing_for bridges a gap and then expires",
 			"alert: A\n    expr: x > 0\n    keep_firing_for: 30s", "0101000000",
 			".FFFFF....",
 		},
 		{
-			"keep_firing_for does not keep what was only pending",
+			"keep_firing_for does not keep pending alerts",
 			"alert: A\n    expr: x > 0\n    for: 30s\n    keep_firing_for: 1m", "01100",
 			".pp..",
 		},
 		{
-			"a lost scrape is bridged by the look-back",
+			"the look-back bridges a lost scrape",
 			"alert: A\n    expr: x > 0", "01__10",
 			".FFFF.",
 		},
@@ -93,7 +93,7 @@ func TestAlertStates(t *testing.T) {
 	}
 }
 
-func TestHistoryTellsEachEpisode(t *testing.T) {
+func TestHistoryHasEachEpisode(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "00110010")
@@ -127,8 +127,8 @@ func TestRulesOfAGroupRunInOrder(t *testing.T) {
 	ev := newEvaluator(t, store, rulesim.Options{}, group("g", "15s", "record: a\n    expr: x", "record: b\n    expr: a * 10", "record: c\n    expr: d", "record: d\n    expr: x"))
 	check(t, ev.Run(t.Context(), at(0), at(time.Minute)))
 	for expr, want := range map[string]string{
-		"b": "{} 40", // the a of the same evaluation
-		"c": "{} 3",  // the d of the one before
+		"b": "{} 40", // from a in the same evaluation
+		"c": "{} 3",  // from d in the previous evaluation
 	} {
 		if got := query(t, ev, expr, at(45*time.Second)); got != want {
 			t.Errorf("%s: got %s, want %s", expr, got, want)
@@ -136,7 +136,7 @@ func TestRulesOfAGroupRunInOrder(t *testing.T) {
 	}
 }
 
-func TestEmptyLabelsOfARuleRemoveThoseOfAResult(t *testing.T) {
+func TestEmptyRuleLabelsRemoveResultLabels(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	check(t, store.Append(labels.FromStrings("__name__", "x", "a", "1", "b", "2", "c", "3"), 0, 1))
@@ -150,26 +150,26 @@ func TestEmptyLabelsOfARuleRemoveThoseOfAResult(t *testing.T) {
 	if got := ev.History()[0].Labels.String(); got != `{alertname="A", c="3"}` {
 		t.Errorf("the alert is %s", got)
 	}
-	// As in Prometheus, the series about the alert keeps a template without result.
+	// As in Prometheus, the series of the alert keeps a template that expands to nothing.
 	if got := query(t, ev, "ALERTS", at(0)); got != `{alertname="A", alertstate="firing", c="3", d="{{ $labels.z }}"} 1` {
 		t.Errorf("the series is %s", got)
 	}
 }
 
-func TestQueryOffsetMovesReadingAndWriting(t *testing.T) {
+func TestQueryOffsetShiftsReadsAndWrites(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "12345678")
 	src := "groups:\n- name: g\n  interval: 30s\n  query_offset: 15s\n  rules:\n  - record: a\n    expr: x\n"
 	ev := newEvaluator(t, store, rulesim.Options{}, src)
 	check(t, ev.Run(t.Context(), at(30*time.Second), at(61*time.Second)))
-	// Evaluated at 30 s and 60 s: it saw, and wrote at, 15 s and 45 s.
+	// Evaluations at 30 s and 60 s read and write at 15 s and 45 s.
 	if got, want := query(t, ev, "timestamp(a)", at(30*time.Second))+query(t, ev, "a", at(45*time.Second)), "{} 15{} 4"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-func TestASeriesThatIsNotReturnedEnds(t *testing.T) {
+func TestSeriesThatIsNotReturnedBecomesStale(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "1001")
@@ -182,7 +182,7 @@ func TestASeriesThatIsNotReturnedEnds(t *testing.T) {
 	}
 }
 
-func TestPhaseSkipAndOnlyChooseEvaluations(t *testing.T) {
+func TestPhaseSkipAndOnlySelectEvaluations(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "1111111111")
@@ -201,26 +201,26 @@ func TestPhaseSkipAndOnlyChooseEvaluations(t *testing.T) {
 	}
 }
 
-func TestCostsAreTheEngines(t *testing.T) {
+func TestCostsMatchTheEngine(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "111111111")
 	ev := newEvaluator(t, store, rulesim.Options{}, group("g", "30s", "record: a\n    expr: sum_over_time(x[1m])"))
 	check(t, ev.Run(t.Context(), at(time.Minute), at(2*time.Minute)))
 	got := ev.Costs()[0]
-	// Left-open windows: four samples of 15 s in a minute.
+	// Windows are left-open: four samples of 15 s in a minute.
 	if got.Evaluations != 2 || got.Samples != 8 || got.PerEvaluation() != 4 || got.PerSecond() != 4.0/30 {
 		t.Errorf("got %+v, %v a second", got, got.PerSecond())
 	}
 }
 
-func TestARuleThatFailsEndsTheRun(t *testing.T) {
+func TestFailingRuleStopsTheRun(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, rule, want string }{
-		{"the same labels twice", "record: a\n    expr: label_replace(x, \"i\", \"1\", \"\", \"\") or x\n    labels: {i: '2'}", "two results have the same labels"},
+		{"two results with the same labels", "record: a\n    expr: label_replace(x, \"i\", \"1\", \"\", \"\") or x\n    labels: {i: '2'}", "two results have the same labels"},
 		{"two alerts with the same labels", "alert: a\n    expr: label_replace(x, \"i\", \"1\", \"\", \"\") or x\n    labels: {i: '2'}", "two alerts have the labels"},
-		{"a template that fails", "alert: a\n    expr: x\n    annotations: {text: '{{ query \"(\" }}'}", "template of text"},
-		{"a query that fails", "record: a\n    expr: x * on () group_left () (x or label_replace(x, \"i\", \"1\", \"\", \"\"))", "rule a at 1970-01-01T00:00:00Z"},
+		{"a failing template", "alert: a\n    expr: x\n    annotations: {text: '{{ query \"(\" }}'}", "template of text"},
+		{"a failing query", "record: a\n    expr: x * on () group_left () (x or label_replace(x, \"i\", \"1\", \"\", \"\"))", "rule a at 1970-01-01T00:00:00Z"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -235,7 +235,7 @@ func TestARuleThatFailsEndsTheRun(t *testing.T) {
 	}
 }
 
-func TestLimitBoundsARule(t *testing.T) {
+func TestLimitAppliesToEachRule(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "1")
@@ -262,7 +262,7 @@ func TestLoadReportsEveryProblem(t *testing.T) {
 	}
 }
 
-func TestRangeQueriesEqualEvaluation(t *testing.T) {
+func TestRangeQueriesEqualStepByStepEvaluation(t *testing.T) {
 	t.Parallel()
 	rules := group("g", "30s", "record: a\n    expr: sum_over_time(x[1m]) > 3", "record: b\n    expr: a * 2\n    labels: {l: m}")
 	contents := func(fill func(*rulesim.Evaluator) error) string {
@@ -302,7 +302,7 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// group writes a rule file with one group.
+// group returns a rule file with one group.
 func group(name, interval string, rules ...string) string {
 	return "groups:\n- name: " + name + "\n  interval: " + interval + "\n  rules:\n  - " + strings.Join(rules, "\n  - ") + "\n"
 }
@@ -322,7 +322,7 @@ func newEvaluator(t testing.TB, store *metricstore.Store, options rulesim.Option
 
 func at(d time.Duration) time.Time { return time.Unix(0, 0).Add(d) }
 
-// query gives the samples without the metric name, one after the other.
+// query returns the samples without metric names, concatenated.
 func query(t testing.TB, ev *rulesim.Evaluator, expr string, when time.Time) string {
 	t.Helper()
 	v, err := ev.Query(t.Context(), expr, when)

@@ -18,8 +18,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// target is one address behind which processes follow each other. Each counts from
-// zero.
+// target is one address with a sequence of processes. Each process counts from zero.
 type target struct {
 	name    string
 	starts  []time.Duration // of its processes
@@ -27,11 +26,11 @@ type target struct {
 	good    float64 // events per second
 	bad     float64
 	lost    func(t time.Duration) bool
-	born    bool // its counters begin with their first event
+	born    bool // its counters start with their first event
 	created bool // each process has a sample of zero at its start
 }
 
-// process is the one that runs at t; -1: none.
+// process returns the index of the process that runs at t, or -1.
 func (g target) process(t time.Duration) int {
 	for i := range g.starts {
 		if g.starts[i] <= t && t < g.ends[i] {
@@ -43,15 +42,15 @@ func (g target) process(t time.Duration) int {
 
 func (g target) alive(t time.Duration) bool { return g.process(t) >= 0 && !g.failed(t) }
 
-// failed is a scrape that reached the target and got nothing.
+// failed reports whether the scrape at t reached the target but got no samples.
 func (g target) failed(t time.Duration) bool { return g.lost != nil && g.lost(t) }
 
 func (g target) count(rate float64) func(time.Duration) float64 {
 	return func(t time.Duration) float64 { return math.Floor(rate * (t - g.starts[g.process(t)]).Seconds()) }
 }
 
-// scraped adds up what the scrapes of a counter contain: what each process had
-// counted when it was scraped last, without what it had before the first scrape of all.
+// scraped returns the number of events that the scrapes contain: for each process its count at its last
+// scrape, minus the count at the first scrape of the target.
 func (g target) scraped(first, every, until time.Duration, rate float64) float64 {
 	last := map[int]float64{}
 	var before float64
@@ -70,7 +69,7 @@ func (g target) scraped(first, every, until time.Duration, rate float64) float64
 	return sum
 }
 
-// lives are processes that follow each other until end, each for a random time.
+// lives returns successive processes until end, each with a random lifetime.
 func lives(r *rand.Rand, from, end, shortest, longest, pause time.Duration) (starts, ends []time.Duration) {
 	for from < end {
 		life := shortest + time.Duration(r.Int64N(int64(longest-shortest)+1))
@@ -80,7 +79,7 @@ func lives(r *rand.Rand, from, end, shortest, longest, pause time.Duration) (sta
 	return starts, ends
 }
 
-// targets are what happens to processes within an hour.
+// targets returns events in the life of processes within one hour.
 func targets(r *rand.Rand, scrape time.Duration) map[string]func(i int) target {
 	const from, end = 5 * time.Minute, 50 * time.Minute
 	at := func() time.Duration {
@@ -98,13 +97,13 @@ func targets(r *rand.Rand, scrape time.Duration) map[string]func(i int) target {
 		}
 	}
 	return map[string]func(i int) target{
-		"a process begins with failures":        one(0, 40),
-		"a process begins with traffic":         one(100, 0.2),
+		"a process starts with failures":        one(0, 40),
+		"a process starts with traffic":         one(100, 0.2),
 		"restarts in place":                     looping(4*time.Minute, 9*time.Minute, 2*time.Second),
 		"restarts with a pause":                 looping(4*time.Minute, 9*time.Minute, 3*time.Minute),
 		"a crash loop shorter than two scrapes": looping(scrape/2, 2*scrape, time.Second),
 		"a crash loop":                          looping(2*scrape, 5*scrape, 4*time.Second),
-		"a counter begins with its first failure": func(i int) target {
+		"a counter starts with its first failure": func(i int) target {
 			g := one(3, 0.004)(i)
 			g.born = true
 			return g
@@ -120,9 +119,8 @@ func targets(r *rand.Rand, scrape time.Duration) map[string]func(i int) target {
 	}
 }
 
-// TestEveryEventOfEveryScrapeIsCountedOnce holds the increases to what the scrapes
-// contain, through everything that happens to processes, at every scrape interval
-// and at random phases of scrapes, starts and evaluations.
+// TestEveryEventOfEveryScrapeIsCountedOnce compares the increases with what the scrapes contain, for all
+// kinds of process events, at every scrape interval and at random phases of scrapes, starts and evaluations.
 func TestEveryEventOfEveryScrapeIsCountedOnce(t *testing.T) {
 	t.Parallel()
 	for _, scrape := range []time.Duration{5 * time.Second, 10 * time.Second, 15 * time.Second, 20 * time.Second, 25 * time.Second, 30 * time.Second, time.Minute} {
@@ -139,9 +137,9 @@ func TestEveryEventOfEveryScrapeIsCountedOnce(t *testing.T) {
 	}
 }
 
-// TestCreatedTimestampsChangeNoCount gives each process a sample of zero at its start, as
-// a Prometheus that ingests created timestamps does. The rules count the same; plain
-// increase becomes better and stays wrong (docs/adr/016).
+// TestCreatedTimestampsChangeNoCount gives each process a sample of zero at its start, like a Prometheus that
+// ingests created timestamps. The rules count the same. Plain increase becomes more accurate but stays wrong
+// (docs/adr/016).
 func TestCreatedTimestampsChangeNoCount(t *testing.T) {
 	t.Parallel()
 	const scrape, end = 15 * time.Second, time.Hour
@@ -195,7 +193,7 @@ func exactly(t *testing.T, what string, got, want float64) {
 	}
 }
 
-// onto adds the series of a target. Its address exists from the beginning.
+// onto adds the series of a target. Its address exists from the start.
 func (g target) onto(w *world, first time.Duration) {
 	w.t.Helper()
 	p := pod{env: "production", name: g.name}
@@ -212,7 +210,7 @@ func (g target) onto(w *world, first time.Duration) {
 	w.series(p, first, semconv.ProcessStartTime, g.alive, func(t time.Duration) float64 { return g.starts[g.process(t)].Seconds() })
 }
 
-// zeros adds a counter with the samples that created timestamps make.
+// zeros adds a counter with the samples that created timestamps produce.
 func (g target) zeros(w *world, p pod, first time.Duration, rate float64, outcome string) {
 	w.t.Helper()
 	l := labels.FromStrings("__name__", semconv.HTTPServerRoutedRequests, "job", "orders", "instance", p.name,

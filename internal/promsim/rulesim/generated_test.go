@@ -34,7 +34,7 @@ slos:
   - {name: jobs, objective: 99, window: 14d, indicator: {ratio: {total: jobs_started_total, good: jobs_finished_total}}}
 `
 
-func TestPromtoolTestsHoldInTheEvaluator(t *testing.T) {
+func TestPromtoolTestsPassInTheEvaluator(t *testing.T) {
 	t.Parallel()
 	all := specs(t)
 	all["one objective"] = specOf(15*time.Second, "")
@@ -51,7 +51,7 @@ func TestPromtoolTestsHoldInTheEvaluator(t *testing.T) {
 				continue
 			}
 			tests++
-			// Days of simulated time for each objective: one is enough for tickets.
+			// Simulate days only for one objective: that is enough for tickets.
 			if strings.Contains(file, "ticket") && name != "one objective" {
 				continue
 			}
@@ -71,8 +71,7 @@ func TestPromtoolTestsHoldInTheEvaluator(t *testing.T) {
 	}
 }
 
-// The counter of good events may be born with the first of them: an outage from the
-// start is one.
+// The counter of good events may start with the first good event, so an outage can start before it exists.
 func TestEveryEventIsBadWhileNoSeriesCountsGoodOnes(t *testing.T) {
 	t.Parallel()
 	rules := compile(t, goodEvents)

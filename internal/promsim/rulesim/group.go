@@ -13,7 +13,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
 
-// group is a Group with the state that evaluations leave behind.
+// group is a Group with the state of its evaluations.
 type group struct {
 	Group
 	due   time.Time
@@ -24,11 +24,11 @@ type rule struct {
 	Rule
 	ev       *Evaluator
 	group    *group
-	in       inputs               // of a rule that RunRange evaluates
-	reach    time.Duration        // of a rule that RunRange evaluates, see plan.reach
-	active   map[uint64]*instance // of an alert
+	in       inputs               // only if RunRange evaluates the rule
+	reach    time.Duration        // see plan.reach; only if RunRange evaluates the rule
+	active   map[uint64]*instance // only for alerts
 	returned map[uint64]labels.Labels
-	wrote    map[uint64]labels.Labels // all of it, of a rule that RunRange evaluates
+	wrote    map[uint64]labels.Labels // all series written; only if RunRange evaluates the rule
 	cost     Cost
 }
 
@@ -62,7 +62,7 @@ func (g *group) eval(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// eval queries as of the group's offset, and writes with that time too.
+// eval queries and writes at the time that the group's offset gives.
 func (r *rule) eval(ctx context.Context, at time.Time) error {
 	then := at.Add(-r.group.QueryOffset)
 	found, used, err := r.ev.query(ctx, r.Expr, then)
@@ -94,7 +94,7 @@ func (r *rule) recorded(found promql.Vector) (promql.Vector, error) {
 	return found, r.withinLimit(len(found))
 }
 
-// recordedAs gives a result the record's name and labels.
+// recordedAs returns the labels of a result with the name and labels of the recording rule.
 func (r *rule) recordedAs(l labels.Labels) labels.Labels {
 	b := labels.NewBuilder(l)
 	b.Set(model.MetricNameLabel, r.Name)
@@ -109,8 +109,8 @@ func (r *rule) withinLimit(n int) error {
 	return nil
 }
 
-// write appends samples and ends the series that the rule returned last time
-// and does not return now. What the store refuses counts as not returned.
+// write appends samples and marks series stale that the rule returned last time but not now. Samples that the
+// store rejects count as not returned.
 func (r *rule) write(out promql.Vector, then int64) error {
 	now := make(map[uint64]labels.Labels, len(out))
 	var problems []error
@@ -146,8 +146,7 @@ func record(to *metricstore.Store, s promql.Sample, then int64) error {
 	return nil
 }
 
-// end marks a series stale, unless another rule has written it since: then it
-// goes on.
+// end marks a series stale, unless another rule has written to it since.
 func end(in *metricstore.Store, series labels.Labels, then int64) error {
 	err := in.MarkStale(series, then)
 	if err == nil || errors.Is(err, metricstore.ErrDuplicate) || errors.Is(err, metricstore.ErrOutOfOrder) {

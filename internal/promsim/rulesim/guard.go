@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// guard is that of an alert, empty without one.
+// guard returns the guard of an alert, or "".
 func (r *rule) guard() string {
 	if !r.IsAlert {
 		return ""
@@ -16,13 +16,13 @@ func (r *rule) guard() string {
 	return guardOf(r.Expr)
 }
 
-// guardOf returns a part of an expression, if there is one. While it has no result, the expression has none and
-// cannot fail. Most alerts compare something first, and then ask for more: while all is well, the
-// first comparison is all that has to be evaluated.
+// guardOf returns a part of an expression, or "". While that part has no result, the whole expression has no
+// result and cannot fail. Most alerts start with a comparison and add conditions; in normal operation the
+// first comparison is the only part to evaluate.
 func guardOf(expr string) string {
 	tree, err := newParser().ParseExpr(expr)
 	if err != nil {
-		return "" // the engine has the message
+		return "" // the engine reports the error
 	}
 	part := firstOf(tree)
 	if part == nil || hasSubquery(part) {
@@ -31,8 +31,8 @@ func guardOf(expr string) string {
 	return part.String()
 }
 
-// hasSubquery reports whether an expression has a subquery. Those are evaluated once for all rules
-// (see share.go), so that a guard must not have one.
+// hasSubquery reports whether an expression has a subquery. Subqueries are evaluated once for all rules (see
+// share.go), so a guard must not have one.
 func hasSubquery(expr parser.Expr) bool {
 	found := false
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
@@ -42,7 +42,7 @@ func hasSubquery(expr parser.Expr) bool {
 	return found
 }
 
-// firstOf is the innermost left side of operators that return nothing without it, or nil.
+// firstOf returns the innermost left operand without which the operators return nothing, or nil.
 func firstOf(expr parser.Expr) parser.Expr {
 	switch n := expr.(type) {
 	case *parser.ParenExpr:
@@ -64,12 +64,12 @@ func firstOf(expr parser.Expr) parser.Expr {
 	return nil
 }
 
-// matchesOnAllLabels reports whether each sample matches at most one of the other side.
+// matchesOnAllLabels reports whether each sample matches at most one sample of the other side.
 func matchesOnAllLabels(n *parser.BinaryExpr) bool {
 	return len(n.VectorMatching.MatchingLabels) == 0 && !n.VectorMatching.On && unique(n.LHS) && unique(n.RHS)
 }
 
-// unique says that each set of labels is there once, the name aside.
+// unique reports whether all samples differ in labels, ignoring the name.
 func unique(expr parser.Expr) bool {
 	switch n := expr.(type) {
 	case *parser.ParenExpr:

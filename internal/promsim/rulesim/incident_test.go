@@ -44,12 +44,12 @@ func TestErrorsInStagingNeverPageForProduction(t *testing.T) {
 	}
 }
 
-// Two clusters of one environment, with instances of the same names, page separately.
-func TestClustersArePagedApart(t *testing.T) {
+// Clusters of one environment page separately, even if their instances have the same names.
+func TestClustersPageSeparately(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]func(good, bad synthetic.Flow) pod{
-		"requests fail":      func(good, bad synthetic.Flow) pod { return pod{good: good, bad: bad} },
-		"processes are gone": func(good, _ synthetic.Flow) pod { return pod{good: good, up: until(3 * time.Hour)} },
+		"requests fail":       func(good, bad synthetic.Flow) pod { return pod{good: good, bad: bad} },
+		"processes disappear": func(good, _ synthetic.Flow) pod { return pod{good: good, up: until(3 * time.Hour)} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,7 +76,7 @@ func TestClustersArePagedApart(t *testing.T) {
 	}
 }
 
-func TestOneIncidentIsOnePage(t *testing.T) {
+func TestOneIncidentPagesOnce(t *testing.T) {
 	t.Parallel()
 	for _, share := range []float64{0.05, 0.1, 0.5, 1} {
 		t.Run(fmt.Sprint(share), func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 	}
 }
 
-// failing is three hours of good traffic and half an hour of errors.
+// failing adds three hours of good traffic and half an hour of errors.
 func failing(t *testing.T, share float64) (w *world, from time.Duration) {
 	t.Helper()
 	from = 3*time.Hour + 7*time.Second
@@ -106,10 +106,9 @@ func failing(t *testing.T, share float64) (w *world, from time.Duration) {
 	return w, from
 }
 
-// Processes that are out of service fail what still reaches them. Who was woken
-// for the first is not woken for the second: the inhibitions see to that, and
-// without them this very incident pages again.
-func TestWhatFollowsAnIncidentDoesNotPageAgain(t *testing.T) {
+// Processes that are out of service fail the requests that still reach them. Inhibition prevents a second
+// page for that; without the inhibition rules the same incident pages twice.
+func TestConsequencesOfAnIncidentDoNotPageAgain(t *testing.T) {
 	t.Parallel()
 	const from = time.Hour
 	rules := compile(t, specOf(15*time.Second, threeReplicas))
@@ -143,7 +142,7 @@ func TestWhatFollowsAnIncidentDoesNotPageAgain(t *testing.T) {
 	}
 }
 
-func TestAnotherServerDecidesTheSame(t *testing.T) {
+func TestReplicatedServersDecideTheSame(t *testing.T) {
 	t.Parallel()
 	rules := compile(t, specOf(15*time.Second, threeReplicas))
 	missed := rand.New(rand.NewPCG(1, 1))
@@ -153,7 +152,7 @@ func TestAnotherServerDecidesTheSame(t *testing.T) {
 		options rulesim.Options
 		slack   time.Duration
 	}{
-		{"a twin that evaluates 13 s later", rulesim.Options{Phase: 13 * time.Second}, 30 * time.Second},
+		{"a replica that evaluates 13 s later", rulesim.Options{Phase: 13 * time.Second}, 30 * time.Second},
 		{"a server that misses one evaluation in ten", rulesim.Options{
 			Skip: func(rulesim.Group, time.Time) bool { return missed.IntN(10) == 0 },
 		}, time.Minute},
@@ -188,7 +187,7 @@ func fastPage(t *testing.T, rules slo.Rules, options rulesim.Options) rulesim.Fi
 	return found[0]
 }
 
-func TestARestartedServerPagesOnDuringAnIncident(t *testing.T) {
+func TestRestartedServerKeepsPagingDuringAnIncident(t *testing.T) {
 	t.Parallel()
 	rules := compile(t, specOf(15*time.Second, threeReplicas))
 	w, from := failing(t, 0.5)
@@ -211,7 +210,7 @@ func TestARestartedServerPagesOnDuringAnIncident(t *testing.T) {
 	}
 }
 
-func TestSamplesThatComeLateAreCounted(t *testing.T) {
+func TestLateSamplesAreCounted(t *testing.T) {
 	t.Parallel()
 	rules := compile(t, specOf(15*time.Second, ""))
 	store := metricstore.New()
@@ -225,11 +224,11 @@ func TestSamplesThatComeLateAreCounted(t *testing.T) {
 		}
 		check(t, ev.Run(t.Context(), at(now), at(now+time.Second)))
 	}
-	// From the first increase with two samples to the last before the end.
+	// from the first increase with two samples to the last before the end
 	near(t, "late samples", value1(t, ev, "sum_over_time(slo:sli_bad:increase30s[30m])", 50*time.Minute), 1800, 1e-6)
 }
 
-func TestFewFailuresOfALittleUsedServiceAreSilent(t *testing.T) {
+func TestFewFailuresAtLowTrafficDoNotPage(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name     string
@@ -259,7 +258,7 @@ func TestFewFailuresOfALittleUsedServiceAreSilent(t *testing.T) {
 	}
 }
 
-// until is a state that ends.
+// until returns a state that is true until end.
 func until(end time.Duration) func(time.Duration) bool {
 	return func(t time.Duration) bool { return t < end }
 }

@@ -12,24 +12,24 @@ import (
 type inputs struct {
 	selectors []input
 	future    bool
-	unknown   bool // RunRange cannot evaluate
+	unknown   bool // RunRange cannot evaluate the expression
 }
 
-// input is one selector and how far it looks back at least and at most.
+// input is one selector with its minimum and maximum look-back.
 type input struct {
 	*parser.VectorSelector
 
 	offset, most time.Duration
 }
 
-// reads says whether a rule may record what the expression reads.
+// reads reports whether r may record a series that the expression reads.
 func (in inputs) reads(r Rule) bool {
 	return slices.ContainsFunc(in.selectors, func(i input) bool { return r.writes(i.VectorSelector) })
 }
 
 func (in inputs) readsRule(r *rule) bool { return in.reads(r.Rule) }
 
-// matchesAny says whether the expression reads one of some series.
+// matchesAny reports whether the expression reads any of the series.
 func (in inputs) matchesAny(series map[uint64]labels.Labels) bool {
 	for _, l := range series {
 		for _, i := range in.selectors {
@@ -41,7 +41,7 @@ func (in inputs) matchesAny(series map[uint64]labels.Labels) bool {
 	return false
 }
 
-// reach is how far back what a rule records is read, if it is.
+// reach returns the maximum look-back at series that r records, and whether the expression reads any.
 func (in inputs) reach(r Rule) (most time.Duration, reads bool) {
 	for _, i := range in.selectors {
 		if r.writes(i.VectorSelector) {
@@ -51,7 +51,7 @@ func (in inputs) reach(r Rule) (most time.Duration, reads bool) {
 	return most, reads
 }
 
-// window is how far back the expression looks at most.
+// window returns the maximum look-back of the expression.
 func (in inputs) window() time.Duration {
 	most := time.Duration(0)
 	for _, i := range in.selectors {
@@ -60,8 +60,8 @@ func (in inputs) window() time.Duration {
 	return most
 }
 
-// aheadOf says whether rules of other groups, to which the inputs of a reader
-// belong, record later than the reader looks.
+// aheadOf returns a function that reports whether a rule of another group records later than the reader
+// reads.
 func (in inputs) aheadOf(reader *rule) func(*rule) bool {
 	return func(r *rule) bool {
 		return slices.ContainsFunc(in.selectors, func(i input) bool {
@@ -70,11 +70,11 @@ func (in inputs) aheadOf(reader *rule) func(*rule) bool {
 	}
 }
 
-// inputsOf reads an expression that has been parsed before: rulefmt did.
+// inputsOf returns the inputs of an expression that rulefmt has already parsed.
 func inputsOf(expr string) inputs {
 	tree, err := newParser().ParseExpr(expr)
 	if err != nil {
-		return inputs{selectors: []input{{VectorSelector: &parser.VectorSelector{}}}} // anything
+		return inputs{selectors: []input{{VectorSelector: &parser.VectorSelector{}}}} // any series
 	}
 	return inputsIn(tree)
 }
@@ -106,8 +106,7 @@ func inputsIn(tree parser.Expr) inputs {
 	return in
 }
 
-// Inputs are the names of the given rules and of all that they are made of: every
-// rule whose series they read, directly or through others.
+// Inputs returns the names of the given rules and of every rule that they read, directly or through others.
 func Inputs(groups []Group, names ...string) map[string]bool {
 	out := map[string]bool{}
 	for _, name := range names {

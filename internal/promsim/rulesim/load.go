@@ -17,16 +17,16 @@ import (
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
-// DefaultInterval is how often a group without an interval is evaluated: the
-// default of Prometheus' global evaluation_interval.
+// DefaultInterval is the evaluation interval of groups without one: the default of Prometheus' global
+// evaluation_interval.
 const DefaultInterval = time.Minute
 
 // Group is a list of rules that are evaluated together, in order.
 type Group struct {
 	File, Name  string
 	Interval    time.Duration // positive
-	QueryOffset time.Duration // how far in the past the group lives
-	Limit       int           // series of one rule; 0 is no limit
+	QueryOffset time.Duration // how far evaluations are shifted into the past
+	Limit       int           // maximum series per rule; 0 is no limit
 	Rules       []Rule
 }
 
@@ -36,15 +36,13 @@ type Rule struct {
 	IsAlert bool
 	Expr    string
 
-	For, KeepFiringFor time.Duration // of an alert
-	// Labels are set on the results; an empty one removes that of a result. The
-	// values of an alert's are templates.
+	For, KeepFiringFor time.Duration // only for alerts
+	// Labels are set on the results; an empty value removes the label. In alerts the values are templates.
 	Labels      labels.Labels
 	Annotations labels.Labels // templates
 }
 
-// Load reads a rule file as Prometheus does. The error is a [diagnostic.List] of every
-// problem of the file.
+// Load parses a rule file as Prometheus does. The error is a [diagnostic.List] of all problems in the file.
 func Load(name string, data []byte) ([]Group, error) {
 	// The messages of rulefmt quote the file.
 	if err := yamldoc.Expect(data, "groups:"); err != nil {
@@ -61,7 +59,7 @@ func Load(name string, data []byte) ([]Group, error) {
 	return groups, nil
 }
 
-// position is how rulefmt and yaml tell where something is.
+// position matches the position prefix of rulefmt and yaml errors.
 var position = regexp.MustCompile(`^(?:yaml: line )?(\d+):(?:(\d+):)? `)
 
 func problemsOf(name string, errs []error) error {
@@ -73,7 +71,7 @@ func problemsOf(name string, errs []error) error {
 			p.Line, _ = strconv.Atoi(m[1])
 			p.Column, _ = strconv.Atoi(m[2])
 		}
-		if !slices.Contains(out, p) { // yaml errors come twice
+		if !slices.Contains(out, p) { // yaml reports errors twice
 			out = append(out, p)
 		}
 	}

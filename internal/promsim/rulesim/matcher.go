@@ -7,9 +7,8 @@ import (
 	"github.com/prometheus/alertmanager/pkg/labels"
 )
 
-// parseMatchers reads the matchers of an Alertmanager file as Alertmanager does
-// without feature flags: its older grammar decides; what that one does not know, as a
-// quoted name, is left to the newer one.
+// parseMatchers parses the matchers of an Alertmanager file as Alertmanager does without feature flags: with
+// the older grammar, or with the newer one if the older does not accept the text, for example a quoted name.
 func parseMatchers(texts []string) (matchers, error) {
 	var out matchers
 	for _, text := range texts {

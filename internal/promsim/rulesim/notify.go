@@ -12,13 +12,13 @@ import (
 // Reason is why a notification is sent.
 type Reason string
 
-// The reasons. A pager opens an incident for each group, updates it while the
-// group changes, and closes it: so Opened is what wakes somebody.
+// Reasons of notifications. A pager opens an incident for each group, updates it while the group changes, and
+// closes it. Only Opened wakes someone.
 const (
-	Opened   Reason = "opened"   // the first alert of a group
-	Changed  Reason = "changed"  // an alert joined the group or left it
+	Opened   Reason = "opened"   // the group got its first alert
+	Changed  Reason = "changed"  // an alert joined or left the group
 	Repeated Reason = "repeated" // nothing changed for repeat_interval
-	Closed   Reason = "closed"   // no alert of the group is left
+	Closed   Reason = "closed"   // the group has no alerts left
 )
 
 // Notification is one message to a receiver about a group of alerts.
@@ -26,12 +26,12 @@ type Notification struct {
 	Receiver string
 	Reason   Reason
 	At       time.Time
-	Group    labels.Labels // the labels that the group shares
-	Alerts   []Firing      // what fires and is not inhibited, sorted by name
+	Group    labels.Labels // labels that all alerts of the group share
+	Alerts   []Firing      // firing and not inhibited, sorted by name
 }
 
-// Notifications simulates an Alertmanager up to a time: which groups of alerts
-// are sent where, after inhibition. They are sorted by time.
+// Notifications simulates an Alertmanager until a time and returns the notifications that it sends after
+// inhibition, ordered by time.
 func (r *Routing) Notifications(history []Firing, until time.Time) []Notification {
 	var out []Notification
 	for _, g := range r.aggregate(history) {
@@ -45,7 +45,7 @@ func (r *Routing) Notifications(history []Firing, until time.Time) []Notificatio
 type aggregate struct {
 	route  *route
 	labels labels.Labels
-	alerts []Firing // in the order of FiredAt
+	alerts []Firing // ordered by FiredAt
 }
 
 func (r *Routing) aggregate(history []Firing) []*aggregate {
@@ -86,15 +86,14 @@ func (r *route) shared(l labels.Labels) labels.Labels {
 	return b.Labels()
 }
 
-// How Prometheus tells of an end: again each minute for a quarter of an hour,
-// unless the alert fires again.
+// Prometheus sends a resolved alert again each minute for 15 minutes, unless the alert fires again.
 const (
 	resendDelay = time.Minute
 	resendFor   = 15 * time.Minute
 )
 
-// arrivals are the times at which Alertmanager hears of the alerts of a group.
-// That it hears of one that fires again and again changes nothing.
+// arrivals returns the times at which Alertmanager receives alerts of the group. Repeated messages about a
+// firing alert change nothing and are left out.
 func (g *aggregate) arrivals(until time.Time) []arrival {
 	var out []arrival
 	again := map[string]time.Time{} // when an alert fires next, by labels
@@ -119,12 +118,11 @@ type arrival struct {
 	f  Firing
 }
 
-// notifications flushes the group group_wait after its first alert, then each
-// group_interval until no alert is left in it, and begins again with the next.
-// What was sent is remembered from one to the other.
+// notifications flushes the group group_wait after its first alert, then each group_interval until it has no
+// alerts left, and starts again with the next alert. The notification log is kept between these periods.
 func (g *aggregate) notifications(r *Routing, history []Firing, until time.Time) []Notification {
 	var out []Notification
-	log, held := &entry{}, map[string]Firing{} // by labels: an alert that fires again is one
+	log, held := &entry{}, map[string]Firing{} // by labels, so that an alert that fires again is the same alert
 	var next time.Time
 	flushUntil := func(until time.Time) {
 		for ; len(held) > 0 && !next.After(until); next = next.Add(g.route.interval) {
@@ -146,8 +144,8 @@ func (g *aggregate) notifications(r *Routing, history []Firing, until time.Time)
 	return out
 }
 
-// firstFlush is when the group that an alert begins is flushed: at once if the
-// alert is old enough, as one is that Prometheus tells of again.
+// firstFlush returns when a new group is flushed: immediately if its first alert is old enough, such as one
+// that Prometheus sends again.
 func (g *aggregate) firstFlush(a arrival) time.Time {
 	if a.f.FiredAt.Add(g.route.wait).Before(a.at) {
 		return a.at
@@ -155,9 +153,8 @@ func (g *aggregate) firstFlush(a arrival) time.Time {
 	return a.at.Add(g.route.wait)
 }
 
-// heard is what of a group is not inhibited. An alert that ends while it is
-// inhibited ends unheard, unless the inhibition ends while Prometheus still tells
-// of it.
+// heard returns the alerts of a group that are not inhibited. No notification is sent about an alert that
+// resolves while it is inhibited, unless the inhibition ends while Prometheus still sends the resolved alert.
 func (r *Routing) heard(held map[string]Firing, everywhere []Firing, at time.Time) (firing, resolved []Firing) {
 	for _, f := range held {
 		switch {
@@ -175,7 +172,7 @@ func firingAt(alerts []Firing, at time.Time) []Firing {
 	return slices.DeleteFunc(slices.Clone(alerts), func(f Firing) bool { return !f.At(at) })
 }
 
-// byName sorts alerts by name, and those of one name by labels.
+// byName sorts alerts by name, then by labels.
 func byName(alerts []Firing) []Firing {
 	slices.SortFunc(alerts, func(a, b Firing) int {
 		return cmp.Or(cmp.Compare(a.Alert, b.Alert), labels.Compare(a.Labels, b.Labels))
@@ -183,14 +180,14 @@ func byName(alerts []Firing) []Firing {
 	return alerts
 }
 
-// entry is Alertmanager's notification log of a group: what was last sent.
+// entry is a group's entry in the notification log of Alertmanager: what was last sent.
 type entry struct {
 	sent             time.Time
 	firing, resolved map[string]bool // by labels
 }
 
-// update decides whether to send what a group holds now, as Alertmanager does
-// for receivers that also hear of ends, and notes what is sent.
+// update decides whether to notify about the current alerts, as Alertmanager does for receivers with
+// send_resolved, and records what is sent.
 func (e *entry) update(firing, resolved []Firing, at time.Time, repeat time.Duration) (Reason, bool) {
 	reason := e.reason(firing, resolved, at, repeat)
 	if reason == "" {
@@ -211,7 +208,7 @@ func (e *entry) reason(firing, resolved []Firing, at time.Time, repeat time.Dura
 	case len(firing) == 0 && len(e.firing) > 0:
 		return Closed
 	case len(firing) == 0:
-		return "" // nobody heard of what has ended
+		return "" // the resolved alerts were never sent
 	case !knows(e.resolved, resolved):
 		return Changed
 	case at.Sub(e.sent) > repeat:

@@ -13,21 +13,21 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 )
 
-// partPrefix begins the names that results are read by. The series keep the
-// labels that they have, and the name if they have one.
+// partPrefix starts the names by which stored results are selected. The series keep their own labels and
+// name.
 const partPrefix = "rulesim:part:"
 
 func selectorOf(name string) *parser.VectorSelector {
 	return &parser.VectorSelector{Name: name, LabelMatchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, name)}}
 }
 
-// partial is a store with results of queries beside it.
+// partial is a store combined with results of queries.
 type partial struct {
 	storage.Queryable
 
 	parts map[string]promql.Matrix
-	// step is from one sample of a result to the next. A series has no value where
-	// it has no sample; 0 leaves that open, as windows do.
+	// step is the distance between samples of a result. A series has no value at a step without a sample; 0
+	// leaves gaps to the look-back, as for windows.
 	step int64
 }
 
@@ -74,7 +74,7 @@ func (r *results) At() storage.Series {
 	return promql.NewStorageSeries(s)
 }
 
-// ended puts a stale marker after each sample that no other follows.
+// ended puts a stale marker after each sample that has no successor one step later.
 func ended(points []promql.FPoint, step int64) []promql.FPoint {
 	out := make([]promql.FPoint, 0, len(points)+1)
 	for i, p := range points {

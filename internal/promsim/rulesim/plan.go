@@ -7,12 +7,11 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 )
 
-// plan is the order in which RunRange evaluates rules: each after all that it may
-// read, in any file.
+// plan is the order in which RunRange evaluates rules: each after all rules that it may read, across files.
 type plan struct {
-	files []*rule // as they stand
+	files []*rule // in file order
 	order []*rule
-	at    map[*rule]int // place in the files
+	at    map[*rule]int // position in file order
 	done  map[*rule]bool
 	reads map[*rule][]*rule
 }
@@ -38,7 +37,7 @@ func planOf(files []*rule) plan {
 	return p
 }
 
-// metric is the one that a rule writes, or one of those of an alert.
+// metric returns the name of the metric that a rule writes, or of those of an alert.
 func (r *rule) metric() string {
 	if r.IsAlert {
 		return alertsSeries
@@ -46,7 +45,7 @@ func (r *rule) metric() string {
 	return r.Name
 }
 
-// candidates are the rules that a name does not rule out at once.
+// candidates returns the rules that may match, judged by name.
 func candidates(in inputs, index map[string][]*rule, all []*rule) []*rule {
 	var out []*rule
 	for _, s := range in.selectors {
@@ -65,8 +64,8 @@ func candidates(in inputs, index map[string][]*rule, all []*rule) []*rule {
 	return out
 }
 
-// visit puts a rule into the order, after what it reads. Rules that read each
-// other in a cycle have no order and are unknown.
+// visit adds a rule to the order, after the rules that it reads. Rules in a cycle have no order and are
+// marked unknown.
 func (p *plan) visit(r *rule, path []*rule) {
 	if i := slices.Index(path, r); i >= 0 {
 		for _, member := range path[i:] {
@@ -84,8 +83,8 @@ func (p *plan) visit(r *rule, path []*rule) {
 	p.order = append(p.order, r)
 }
 
-// canRunRange reports whether all that a rule reads is as in a run step by step. What
-// it reads was evaluated before.
+// canRunRange reports whether all inputs of a rule are the same as in step-by-step evaluation. The rules that
+// it reads come before it.
 func (p *plan) canRunRange(r *rule) bool {
 	if r.in.future || r.in.unknown {
 		return false
@@ -102,7 +101,7 @@ func (p *plan) canRunRange(r *rule) bool {
 	return true
 }
 
-// left are the names of the rules that were left out, in the order of the files.
+// left returns the names of the rules that were left out, in file order.
 func (p *plan) left() []string {
 	var out []string
 	for _, r := range p.files {

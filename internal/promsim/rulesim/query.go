@@ -11,16 +11,14 @@ import (
 	"github.com/prometheus/prometheus/storage"
 )
 
-// Query evaluates an expression at a time. A scalar becomes a vector of one
-// sample without labels.
+// Query evaluates an expression at one time. A scalar becomes a vector of one sample without labels.
 func (l *Evaluator) Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
 	v, _, err := l.query(ctx, expr, at)
 	return v, err
 }
 
-// QueryRange evaluates an expression at from and then each step until to,
-// included if a step falls on it. The engine counts in milliseconds: a shorter
-// step is an error.
+// QueryRange evaluates an expression at each step from from to to, inclusive. The step must be at least 1 ms,
+// the engine's resolution.
 func (l *Evaluator) QueryRange(ctx context.Context, expr string, from, to time.Time, step time.Duration) (promql.Matrix, error) {
 	switch {
 	case step < time.Millisecond:
@@ -48,7 +46,7 @@ func (l *Evaluator) queryRange(ctx context.Context, of storage.Queryable, expr s
 	return ownedMatrix(found), nil
 }
 
-// ownedMatrix copies what the engine uses again once a query is closed.
+// ownedMatrix copies memory that the engine reuses after a query is closed.
 func ownedMatrix(m promql.Matrix) promql.Matrix {
 	out := make(promql.Matrix, len(m))
 	for i, s := range m {
@@ -76,7 +74,7 @@ func (l *Evaluator) query(ctx context.Context, expr string, at time.Time) (promq
 	used := reading{q.Stats().Samples.TotalSamples, q.Stats().Samples.PeakSamples}
 	switch v := res.Value.(type) {
 	case promql.Vector:
-		return slices.Clone(v), used, nil // the engine reuses its own
+		return slices.Clone(v), used, nil // the engine reuses its memory
 	case promql.Scalar:
 		return promql.Vector{{T: v.T, F: v.V}}, used, nil
 	default:
@@ -84,7 +82,7 @@ func (l *Evaluator) query(ctx context.Context, expr string, at time.Time) (promq
 	}
 }
 
-// explain says what to do about a query that ran into a limit.
+// explain adds advice to the error of a query that exceeded a limit.
 func (l *Evaluator) explain(expr string, err error) error {
 	if _, ok := errors.AsType[promql.ErrTooManySamples](err); ok {
 		return fmt.Errorf("%s: holds more than %d samples at once: %w; shorten its windows, select fewer series, or record a part of it", expr, l.options.MaxSamples, err)

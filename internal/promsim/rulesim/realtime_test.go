@@ -17,7 +17,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
-// contents is every sample of a store between the epoch and a time.
+// contents returns every sample of a store between the epoch and a time.
 func contents(t testing.TB, ev *rulesim.Evaluator, end time.Duration) string {
 	t.Helper()
 	m, err := ev.QueryRange(t.Context(), `{__name__!=""}`, at(0), at(end), time.Second)
@@ -25,7 +25,7 @@ func contents(t testing.TB, ev *rulesim.Evaluator, end time.Duration) string {
 	return m.String()
 }
 
-func TestManyShortRunsEqualALongOne(t *testing.T) {
+func TestManyShortRunsEqualOneLongRun(t *testing.T) {
 	t.Parallel()
 	const end = 10 * time.Minute
 	rules := []string{
@@ -44,7 +44,7 @@ func TestManyShortRunsEqualALongOne(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 5))
 	for _, tc := range []struct {
 		name string
-		back time.Duration // how far a span reaches into the one before
+		back time.Duration // how far a span overlaps the previous one
 	}{{"one after the other", 0}, {"overlapping", 20 * time.Second}} {
 		got, gotHistory := run(func(l *rulesim.Evaluator) error {
 			for now := time.Duration(0); now < end; {
@@ -73,7 +73,7 @@ func TestAnEvaluatorWithoutRulesRuns(t *testing.T) {
 	check(t, newEvaluator(t, metricstore.New(), rulesim.Options{}).Run(t.Context(), at(0), at(time.Hour)))
 }
 
-func TestFailedDecidesWhetherTheOthersGoOn(t *testing.T) {
+func TestFailedDecidesWhetherOtherRulesContinue(t *testing.T) {
 	t.Parallel()
 	rules := group("g", "15s", "record: twice\n    expr: x or label_replace(x, \"i\", \"1\", \"\", \"\")\n    labels: {i: '2'}", "record: b\n    expr: x",
 		"alert: A\n    expr: x\n    annotations: {text: '{{ query \"(\" }}'}")
@@ -99,7 +99,7 @@ func TestFailedDecidesWhetherTheOthersGoOn(t *testing.T) {
 	}
 }
 
-func TestAlertsTellWhatIsPendingAndWhatFires(t *testing.T) {
+func TestAlertsReturnsPendingAndFiringAlerts(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "1234")
@@ -116,7 +116,7 @@ func TestAlertsTellWhatIsPendingAndWhatFires(t *testing.T) {
 	}
 }
 
-func TestLimitsOfAQueryNameTheRuleAndWhatToDo(t *testing.T) {
+func TestQueryLimitErrorsNameTheRuleAndTheFix(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
@@ -124,7 +124,7 @@ func TestLimitsOfAQueryNameTheRuleAndWhatToDo(t *testing.T) {
 		want    string
 	}{
 		{"too many samples", rulesim.Options{MaxSamples: 3}, "holds more than 3 samples at once"},
-		{"too long", rulesim.Options{QueryTimeout: time.Nanosecond}, "takes longer than 1ns"},
+		{"too slow", rulesim.Options{QueryTimeout: time.Nanosecond}, "takes longer than 1ns"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +144,7 @@ func TestLimitsOfAQueryNameTheRuleAndWhatToDo(t *testing.T) {
 	}
 }
 
-func TestASubqueryWithoutStepTakesTheEvaluators(t *testing.T) {
+func TestSubqueryWithoutStepUsesSubstep(t *testing.T) {
 	t.Parallel()
 	for step, want := range map[time.Duration]string{0: "{} 2", 15 * time.Second: "{} 8"} {
 		store := metricstore.New()
@@ -170,10 +170,10 @@ func TestQueryRange(t *testing.T) {
 		{"a series", "x", 0, time.Minute, 30 * time.Second, "{__name__=\"x\"} =>\n1 @[0]\n3 @[30000]\n5 @[60000]", ""},
 		{"a scalar", "1", 0, 15 * time.Second, 15 * time.Second, "{} =>\n1 @[0]\n1 @[15000]", ""},
 		{"no step", "x", 0, 1, 0, "", "at least 1ms"},
-		{"a step that the engine takes for none", "x", 0, 1, 999, "", "at least 1ms"},
-		{"the wrong way", "x", time.Minute, 0, time.Second, "", "ends at 1970-01-01T00:00:00Z, before it begins"},
+		{"a step below 1 ms", "x", 0, 1, 999, "", "at least 1ms"},
+		{"end before start", "x", time.Minute, 0, time.Second, "", "ends at 1970-01-01T00:00:00Z, before it begins"},
 		{"not an expression", "(", 0, 1, time.Second, "", "(: "},
-		{"a query that fails", "x * on () group_left () (x or label_replace(x, \"i\", \"1\", \"\", \"\"))", 0, 1, time.Second, "", "many-to-many"},
+		{"a failing query", "x * on () group_left () (x or label_replace(x, \"i\", \"1\", \"\", \"\"))", 0, 1, time.Second, "", "many-to-many"},
 	} {
 		m, err := ev.QueryRange(t.Context(), tc.expr, at(tc.from), at(tc.to), tc.step)
 		switch {
@@ -191,7 +191,7 @@ func TestNativeHistogramsAreRecorded(t *testing.T) {
 		name string
 		fill func(*rulesim.Evaluator) error
 	}{
-		{"by evaluation", func(l *rulesim.Evaluator) error { return l.Run(t.Context(), at(0), at(3*time.Minute)) }},
+		{"step by step", func(l *rulesim.Evaluator) error { return l.Run(t.Context(), at(0), at(3*time.Minute)) }},
 		{"by a range query", func(l *rulesim.Evaluator) error {
 			_, err := l.RunRange(t.Context(), at(0), at(3*time.Minute))
 			return err
@@ -218,7 +218,7 @@ func TestNativeHistogramsAreRecorded(t *testing.T) {
 			if len(v) != 1 || math.Abs(v[0].F-math.Sqrt2) > 1e-9 {
 				t.Errorf("the median is %v, want the middle of the bucket", v)
 			}
-			// Once the samples have left the window, the series ends.
+			// The series ends when the samples have left the window.
 			if got := query(t, ev, "histogram_count(took:rate)", at(150*time.Second)); got != "" {
 				t.Errorf("after its end there is %s", got)
 			}
@@ -226,13 +226,13 @@ func TestNativeHistogramsAreRecorded(t *testing.T) {
 	}
 }
 
-func TestASeriesThatAnotherRuleTakesOverGoesOn(t *testing.T) {
+func TestSeriesThatAnotherRuleContinuesIsNotStale(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "1100")
 	ev := newEvaluator(t, store, rulesim.Options{}, group("g", "15s", "record: a\n    expr: x == 0", "record: a\n    expr: x == 1"))
 	check(t, ev.Run(t.Context(), at(0), at(time.Minute)))
-	// At 30 s the first rule begins to write what the second one ends.
+	// At 30 s the first rule starts to write the series that the second rule stops writing.
 	if got := query(t, ev, "a", at(30*time.Second)); got != "{} 0" {
 		t.Errorf("got %q, want the first rule's sample", got)
 	}

@@ -9,21 +9,20 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// Repetition is a span in which all targets repeat their samples every Every: what their counters
-// add and what their gauges show. Every is a multiple of the scrape interval.
+// Repetition is a span in which all targets repeat their samples after each Every: the increments of counters
+// and the values of gauges. Every is a multiple of the scrape interval.
 type Repetition struct {
 	From, To time.Time
 	Every    time.Duration
 }
 
-// worthwhile is the number of cycles from which on a rule is not evaluated for each of them.
+// worthwhile is the minimum number of cycles for which results are copied.
 const worthwhile = 5
 
-// forever is the reach of a rule whose results depend on everything before, or on the calendar.
+// forever is the reach of a rule whose results depend on its whole past or on the calendar.
 const forever = time.Duration(math.MaxInt64)
 
-// reach is how far back the results of a rule depend on targets, also through the rules that it
-// reads.
+// reach returns how far back the results of a rule depend on targets, directly or through other rules.
 func (p *plan) reach(r *rule) time.Duration {
 	if r.in.unknown || r.in.future || r.in.reads(r.Rule) || !r.fitsCycles() {
 		return forever
@@ -41,7 +40,7 @@ func (p *plan) reach(r *rule) time.Duration {
 	return most + lookback
 }
 
-// fitsCycles reports whether evaluations fall on the same times of each cycle.
+// fitsCycles reports whether evaluations are at the same times in each cycle.
 func (r *rule) fitsCycles() bool {
 	for _, level := range r.ev.options.Repeats {
 		if slices.ContainsFunc(level, func(phase Repetition) bool { return phase.Every%r.group.Interval != 0 }) {
@@ -51,9 +50,9 @@ func (r *rule) fitsCycles() bool {
 	return true
 }
 
-// clockReach is how long an expression that reads the time takes to settle: forever if it reads the
+// clockReach returns how long an expression that reads the time takes to settle: forever if it reads the
 // calendar or computes a remainder, otherwise the largest number in it, in seconds. After that time,
-// what compares ages with numbers changes no more.
+// comparisons of ages with numbers no longer change.
 func clockReach(expr string) time.Duration {
 	tree, err := newParser().ParseExpr(expr)
 	if err != nil {
@@ -81,13 +80,13 @@ func clockReach(expr string) time.Duration {
 	return 0
 }
 
-// calendar are the functions of PromQL whose results come back.
+// calendar returns the PromQL functions with periodic results.
 func calendar() []string {
 	return []string{"minute", "hour", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "month", "year"}
 }
 
-// repeated evaluates a span, and copies the results of equal cycles. What a level does not copy,
-// the next one may.
+// repeated evaluates a span and copies the results of equal cycles. What one level does not copy is left to
+// the next level.
 func (r *rule) repeated(levels [][]Repetition, from, until time.Time, each evaluation) (promql.Matrix, error) {
 	if len(levels) == 0 {
 		return each(from, until)
@@ -117,11 +116,11 @@ func (r *rule) repeated(levels [][]Repetition, from, until time.Time, each evalu
 	return joined(append(all, rest)...), err
 }
 
-// evaluation evaluates a rule at each of its times between two, both included.
+// evaluation evaluates a rule at each of its times between two times, inclusive.
 type evaluation func(from, until time.Time) (promql.Matrix, error)
 
-// inPhase evaluates the first two cycles of a phase and the last. When they are equal, it copies
-// them for the others. Results that grow until they cross a threshold differ in the last.
+// inPhase evaluates the first two cycles and the last cycle of a phase. If they are equal, it copies them to
+// the others. The last cycle shows results that grow until they cross a threshold.
 func (r *rule) inPhase(phase Repetition, from, until time.Time, evaluate evaluation) (promql.Matrix, error) {
 	every, step := phase.Every, r.group.Interval
 	first, n := r.cycles(phase, from, until)
@@ -149,7 +148,7 @@ func (r *rule) inPhase(phase Repetition, from, until time.Time, evaluate evaluat
 	return joined(append(all, tail)...), nil
 }
 
-// cycles is when the results of a rule begin to repeat in a span, and how many times.
+// cycles returns when the results of a rule start to repeat in a span, and how many times they do.
 func (r *rule) cycles(phase Repetition, from, until time.Time) (first time.Time, n int) {
 	step := r.group.Interval
 	if r.reach == forever {
@@ -162,7 +161,7 @@ func (r *rule) cycles(phase Repetition, from, until time.Time) (first time.Time,
 	return first, int(until.Add(step).Sub(first) / phase.Every)
 }
 
-// between is the part of a matrix from a time on.
+// between returns the part of a matrix that starts at from.
 func between(m promql.Matrix, from time.Time, length time.Duration) promql.Matrix {
 	first, end := from.UnixMilli(), from.Add(length).UnixMilli()
 	var out promql.Matrix
@@ -177,7 +176,7 @@ func between(m promql.Matrix, from time.Time, length time.Duration) promql.Matri
 	return out
 }
 
-// moved is a matrix some time later.
+// moved returns a matrix shifted by a duration.
 func moved(m promql.Matrix, by time.Duration) promql.Matrix {
 	out := make(promql.Matrix, len(m))
 	for i, s := range m {

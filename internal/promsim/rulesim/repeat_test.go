@@ -14,13 +14,12 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
-// repeatingSeries are gauges and counters that do the same in each cycle until a time, and
-// then other things.
+// repeatingSeries adds gauges and counters that repeat in each cycle until a time, and change afterwards.
 func repeatingSeries(seed uint64, cycle, until, end time.Duration) func(*metricstore.Store) {
 	return nestedSeries(seed, cycle, cycle, until, end)
 }
 
-// nestedSeries repeat short cycles in each half of a long one, and the long ones.
+// nestedSeries adds series that repeat short cycles in each half of a long cycle, and repeat the long cycles.
 func nestedSeries(seed uint64, short, long, until, end time.Duration) func(*metricstore.Store) {
 	return func(store *metricstore.Store) {
 		const scrape = 15 * time.Second
@@ -47,10 +46,9 @@ func nestedSeries(seed uint64, short, long, until, end time.Duration) func(*metr
 	}
 }
 
-// A range run that does not evaluate what repeats records the same samples and has the same
-// history. Random rules include some whose results do not repeat: that read the time, their own
-// past, or counters as they are.
-func TestRepeatsAreRecordedAsTheyRun(t *testing.T) {
+// RunRange with repetitions records the same samples and history as without. The random rules include some
+// whose results do not repeat: they read the time, their own past, or raw counters.
+func TestRepeatsAreRecordedAsWithoutRepeats(t *testing.T) {
 	t.Parallel()
 	const files, cycle, until, end = 20, 15 * time.Minute, 3 * time.Hour, 4 * time.Hour
 	compared := 0
@@ -71,7 +69,7 @@ func TestRepeatsAreRecordedAsTheyRun(t *testing.T) {
 	}
 }
 
-// nested are two levels of phases: the long cycles, and the short ones in each half of them.
+// nested returns two levels of phases: the long cycles, and the short cycles in each half of them.
 func nested(short, long, until time.Duration) [][]rulesim.Repetition {
 	var halves []rulesim.Repetition
 	for from := time.Duration(0); from < until; from += long / 2 {
@@ -80,8 +78,8 @@ func nested(short, long, until time.Duration) [][]rulesim.Repetition {
 	return [][]rulesim.Repetition{{{From: at(0), To: at(until), Every: long}}, halves}
 }
 
-// What repeats within cycles that repeat is recorded as it runs, too.
-func TestNestedRepeatsAreRecordedAsTheyRun(t *testing.T) {
+// Cycles inside repeating cycles are also recorded correctly.
+func TestNestedRepeatsAreRecordedAsWithoutRepeats(t *testing.T) {
 	t.Parallel()
 	const files, short, long, until, end = 6, 5 * time.Minute, 2 * time.Hour, 12 * time.Hour, 13 * time.Hour
 	compared := 0
@@ -102,8 +100,8 @@ func TestNestedRepeatsAreRecordedAsTheyRun(t *testing.T) {
 	}
 }
 
-// Results that differ in some cycles only: a slowly growing one crosses a threshold, the time comes
-// to an age, an hour of the day comes and goes, a group is evaluated at times that do not repeat.
+// Some results differ only in some cycles: a slowly growing result crosses a threshold, the time reaches an
+// age, an hour of the day starts and ends, or the group interval does not fit the cycle.
 func TestLateChangesAreNotRepeats(t *testing.T) {
 	t.Parallel()
 	rules := `
@@ -134,7 +132,7 @@ groups:
 	evaluateTwice(t, repeatingSeries(1, cycle, until, end), 0, end, options, rules).wantEqual(t)
 }
 
-// Of twelve cycles, three are read, and of those a part when shorter cycles repeat in them.
+// Of twelve cycles three are read, and only a part of those if shorter cycles repeat in them.
 func TestRepeatsAreNotEvaluated(t *testing.T) {
 	t.Parallel()
 	rules := `

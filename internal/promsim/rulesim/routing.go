@@ -14,25 +14,24 @@ import (
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
-// Defaults of a route, those of Alertmanager.
+// Defaults of a route, as in Alertmanager.
 const (
 	defaultGroupWait      = 30 * time.Second
 	defaultGroupInterval  = 5 * time.Minute
 	defaultRepeatInterval = 4 * time.Hour
 )
 
-// groupByAll in group_by makes each alert a group of its own.
+// groupByAll in group_by puts each alert into a separate group.
 const groupByAll = "..."
 
-// Routing is the routes and inhibitions of an Alertmanager file: what decides
-// who hears of an alert, and when. Silences, time intervals and receivers'
-// own settings are not part of it.
+// Routing is the routes and inhibition rules of an Alertmanager file. Silences, time intervals and receiver
+// settings are not included.
 type Routing struct {
 	root        *route
 	inhibitions []inhibition
 }
 
-// Default is the receiver of alerts that no route asks for.
+// Default returns the receiver of alerts that match no child route.
 func (r *Routing) Default() string { return r.root.receiver }
 
 type route struct {
@@ -90,8 +89,8 @@ type inhibitionFile struct {
 	Equal          []string          `yaml:"equal"`
 }
 
-// ParseRouting reads an Alertmanager file. What it does not simulate and what
-// would change who is notified is an error.
+// ParseRouting parses an Alertmanager file. Settings that would change who is notified, but are not
+// simulated, are errors.
 func ParseRouting(data []byte) (*Routing, error) {
 	if err := yamldoc.Expect(data, "route:"); err != nil {
 		return nil, fmt.Errorf("alertmanager file: %w", err)
@@ -124,8 +123,8 @@ func ParseRouting(data []byte) (*Routing, error) {
 	return out, nil
 }
 
-// unknownReceiver is the first receiver of a route that the file does not have. A
-// file without any is a part of one.
+// unknownReceiver returns the first receiver that a route uses and the file does not define. A file without
+// receivers is a fragment; it is not checked.
 func (r *route) unknownReceiver(known []receiverFile) string {
 	if len(known) == 0 {
 		return ""
@@ -141,8 +140,8 @@ func (r *route) unknownReceiver(known []receiverFile) string {
 	return ""
 }
 
-// mustBeRoot refuses what Alertmanager refuses at the root, which takes every
-// alert that no other route wants.
+// mustBeRoot rejects what Alertmanager rejects in the root route, which takes all alerts that match no other
+// route.
 func (f routeFile) mustBeRoot() error {
 	switch {
 	case len(f.Matchers)+len(f.Match)+len(f.MatchRE) > 0:
@@ -153,7 +152,7 @@ func (f routeFile) mustBeRoot() error {
 	return nil
 }
 
-// build fills in from the parent what a route leaves out.
+// build returns the route with settings inherited from its parent.
 func (f routeFile) build(parent *route) (*route, error) {
 	if err := f.validate(); err != nil {
 		return nil, err
@@ -200,8 +199,7 @@ func (f routeFile) validate() error {
 	return nil
 }
 
-// allMatchers joins the three ways to write matchers; match and match_re are
-// those of Alertmanager before 0.22.
+// allMatchers joins the three ways to write matchers; match and match_re are from Alertmanager before 0.22.
 func allMatchers(texts []string, equal, regex map[string]string) (matchers, error) {
 	out, err := parseMatchers(texts)
 	if err != nil {
@@ -235,7 +233,7 @@ func (f inhibitionFile) build() (inhibition, error) {
 	return inhibition{source, target, f.Equal}, err
 }
 
-// receivers lists the routes that an alert takes.
+// receivers returns the routes that an alert takes.
 func (r *route) receivers(l labels.Labels) []*route {
 	if !r.matchers.match(l) {
 		return nil
@@ -254,8 +252,8 @@ func (r *route) receivers(l labels.Labels) []*route {
 	return out
 }
 
-// inhibited tells whether one of the alerts that fire silences another. Two
-// alerts that match both sides of a rule do not silence each other.
+// inhibited reports whether a firing alert inhibits the target. Two alerts that both match both sides of an
+// inhibition rule do not inhibit each other.
 func (r *Routing) inhibited(target labels.Labels, firing []Firing) bool {
 	for _, rule := range r.inhibitions {
 		if !rule.target.match(target) {

@@ -32,7 +32,7 @@ inhibit_rules:
   equal: [service]
 `
 
-// fired is an alert from minute to minute; to 0 is forever.
+// fired returns an alert that fires between two minutes; to 0 means that it does not resolve.
 func fired(name, severity, service string, from, to float64) rulesim.Firing {
 	f := rulesim.Firing{
 		Alert: name, FiredAt: at(minutes(from)),
@@ -59,12 +59,12 @@ func TestNotifications(t *testing.T) {
 			[]string{"1m10s page opened Slow", "3m10s page closed "},
 		},
 		{
-			"an alert that ends within group_wait tells nobody",
+			"an alert that resolves within group_wait is not sent",
 			[]rulesim.Firing{fired("Slow", "critical", "a", 1, 1.1)},
 			nil,
 		},
 		{
-			"an alert that another inhibits is silent until that one ends",
+			"an inhibited alert is not sent until the inhibiting alert resolves",
 			[]rulesim.Firing{fired("Fast", "critical", "a", 1, 3), fired("Slow", "critical", "a", 2, 4)},
 			[]string{"1m10s page opened Fast", "3m10s page changed Slow", "4m10s page closed "},
 		},
@@ -74,12 +74,12 @@ func TestNotifications(t *testing.T) {
 			[]string{"1m10s page opened Fast", "2m10s page closed "},
 		},
 		{
-			"another service is another group and is not inhibited",
+			"another service is a separate group and is not inhibited",
 			[]rulesim.Firing{fired("Fast", "critical", "a", 1, 2), fired("Slow", "critical", "b", 1, 2)},
 			[]string{"1m10s page opened Fast", "1m10s page opened Slow", "2m10s page closed ", "2m10s page closed "},
 		},
 		{
-			"what lasts is repeated",
+			"a lasting alert is repeated",
 			[]rulesim.Firing{fired("Fast", "critical", "a", 1, 0)},
 			[]string{"1m10s page opened Fast", "7m10s page repeated Fast"}, // after more than repeat_interval
 		},
@@ -89,32 +89,32 @@ func TestNotifications(t *testing.T) {
 			[]string{"1m10s page opened Fast", "2m10s page closed ", "6m10s page opened Fast", "7m10s page closed "},
 		},
 		{
-			"the slow page that the fast one hid changes the group that the fast one opened, and wakes nobody",
+			"a slow page changes the group that the fast page opened and does not open it again",
 			[]rulesim.Firing{fired("Fast", "critical", "a", 1, 3), fired("Slow", "critical", "a", 1.5, 6)},
 			[]string{"1m10s page opened Fast", "3m10s page changed Slow", "6m10s page closed "},
 		},
 		{
-			"an end among others changes the group",
+			"one resolved alert of several changes the group",
 			[]rulesim.Firing{fired("Other", "critical", "a", 1, 0), fired("Slow", "critical", "a", 1, 3)},
 			[]string{"1m10s page opened Other,Slow", "3m10s page changed Other", "9m10s page repeated Other"},
 		},
 		{
-			"an alert that another group inhibits later is not sent again when that one ends",
+			"an alert that is inhibited later is not sent again after the inhibition",
 			[]rulesim.Firing{fired("Slow", "critical", "a", 1, 6), fired("Elsewhere", "warning", "a", 2, 4)},
 			[]string{"1m10s page opened Slow", "2m30s default opened Elsewhere", "6m10s page closed ", "7m30s default closed "},
 		},
 		{
-			"an alert that ends while it is inhibited ends unheard",
+			"an alert that resolves while inhibited is not sent",
 			[]rulesim.Firing{fired("Slow", "critical", "a", 1, 3), fired("Elsewhere", "warning", "a", 2, 0)},
 			[]string{"1m10s page opened Slow", "2m30s default opened Elsewhere"},
 		},
 		{
-			"unless that one ends while Prometheus still tells of it",
+			"a resolved alert is sent if the inhibition ends while Prometheus still sends it",
 			[]rulesim.Firing{fired("Slow", "critical", "a", 1, 3), fired("Elsewhere", "warning", "a", 2, 5.5)},
 			[]string{"1m10s page opened Slow", "2m30s default opened Elsewhere", "6m0s page closed ", "7m30s default closed "},
 		},
 		{
-			"what no route wants goes to the root, whose group_wait is Alertmanager's",
+			"an alert that matches no route goes to the root with the default group_wait",
 			[]rulesim.Firing{fired("Ticket", "warning", "a", 1, 2)},
 			[]string{"1m30s default opened Ticket", "6m30s default closed "},
 		},
@@ -134,7 +134,7 @@ func TestNotifications(t *testing.T) {
 	}
 }
 
-func TestContinueReachesTheNextRouteToo(t *testing.T) {
+func TestContinueAlsoTakesTheNextRoute(t *testing.T) {
 	t.Parallel()
 	r, err := rulesim.ParseRouting([]byte(`
 route:
@@ -155,20 +155,20 @@ route:
 	}
 }
 
-func TestParseRoutingRefusesWhatItDoesNotSimulate(t *testing.T) {
+func TestParseRoutingRejectsWhatItDoesNotSimulate(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, src, want string }{
 		{"no receiver", "route: {}", "route.receiver is missing"},
 		{"not YAML", "route: [", "alertmanager file"},
 		{"matchers at the root", "route: {receiver: a, match: {a: b}}", "move its matchers to a route below"},
 		{"continue at the root", "route: {receiver: a, continue: true}", "remove continue"},
-		{"an expression that is none", "route: {receiver: a, routes: [{match_re: {a: '('}}]}", "routes[0]: a=~(: error parsing regexp: missing closing )"},
-		{"all labels and one more", "route: {receiver: a, group_by: [..., b]}", "... alone means all"},
+		{"an invalid regular expression", "route: {receiver: a, routes: [{match_re: {a: '('}}]}", "routes[0]: a=~(: error parsing regexp: missing closing )"},
+		{"all labels and another one", "route: {receiver: a, group_by: [..., b]}", "... alone means all"},
 		{"time intervals", "route: {receiver: a, mute_time_intervals: [x]}", "mute_time_intervals is not simulated"},
-		{"a matcher that is none", "route: {receiver: a, routes: [{matchers: [a]}]}", `write it as name="value"`},
-		{"an inhibition that is none", "route: {receiver: a}\ninhibit_rules: [{source_matchers: [a]}]", "inhibit_rules[0]: matcher a"},
-		{"no repetition", "route: {receiver: a, repeat_interval: 0s}", "repeat_interval is not positive"},
-		{"no interval", "route: {receiver: a, group_interval: 0s}", "group_interval is not positive"},
+		{"an invalid matcher", "route: {receiver: a, routes: [{matchers: [a]}]}", `write it as name="value"`},
+		{"an invalid inhibition rule", "route: {receiver: a}\ninhibit_rules: [{source_matchers: [a]}]", "inhibit_rules[0]: matcher a"},
+		{"zero repeat_interval", "route: {receiver: a, repeat_interval: 0s}", "repeat_interval is not positive"},
+		{"zero group_interval", "route: {receiver: a, group_interval: 0s}", "group_interval is not positive"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -180,23 +180,23 @@ func TestParseRoutingRefusesWhatItDoesNotSimulate(t *testing.T) {
 	}
 }
 
-func TestMatchersReadAsAlertmanagerReadsThem(t *testing.T) {
+func TestMatchersParseAsInAlertmanager(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct{ name, text, matches, misses string }{ // values of the label team, split at |
+	for _, tc := range []struct{ name, text, matches, misses string }{ // values of the label team, separated by |
 		{"a value in quotes", `team="a b"`, "a b", "a"},
 		{"a value without quotes", `team=checkout`, "checkout", "other"},
-		{"spaces around", ` team = checkout `, "checkout", "other"},
+		{"surrounding spaces", ` team = checkout `, "checkout", "other"},
 		{"not equal", `team!=a`, "b", "a"},
-		{"an expression is anchored", `team=~check.*`, "checkout", "recheckout"},
-		{"not an expression", `team!~"a|b"`, "c", "a|b"},
-		{"two of them", `team=~"a.*", team!=ab`, "ac", "ab"},
+		{"a regular expression is anchored", `team=~check.*`, "checkout", "recheckout"},
+		{"a negated regular expression", `team!~"a|b"`, "c", "a|b"},
+		{"two matchers", `team=~"a.*", team!=ab`, "ac", "ab"},
 		{"a comma in quotes", `team="a,b"`, "a,b", "a"},
-		{"braces and a last comma", `{team="a",}`, "a", "b"},
+		{"braces and a trailing comma", `{team="a",}`, "a", "b"},
 		{"escapes", `team="a\"b\\n"`, `a"b\n`, "a"},
-		{"a backslash that escapes nothing", `team=a\d`, `a\d`, "ad"},
-		{"nothing at all", `team=`, "", "a"},
+		{"a literal backslash", `team=a\d`, `a\d`, "ad"},
+		{"an empty value", `team=`, "", "a"},
 		{"a quoted name", `"team"=a`, "a", "b"},
-		{"a name beyond ASCII, which no alert has here", `täm!=""`, "", "a|b"},
+		{"a non-ASCII name that no alert has", `täm!=""`, "", "a|b"},
 		{"no matcher", ``, "a|b", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -240,7 +240,7 @@ func FuzzParseRouting(f *testing.F) {
 	})
 }
 
-// names are those of the alerts of a notification.
+// names returns the alert names of a notification.
 func names(n rulesim.Notification) []string {
 	var out []string
 	for _, f := range n.Alerts {

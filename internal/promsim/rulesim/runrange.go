@@ -14,27 +14,24 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
 
-// RunRange does what [Evaluator.Run] does from from, included, to to, excluded, with
-// one range query for each rule instead of one query for each evaluation: weeks
-// of alerts take a second. It is for a Evaluator that has evaluated nothing yet and
-// ends at the first rule that fails; Options.Skip and Options.Failed are not
-// asked, and queries in templates see no more than what rules before the alert
-// record.
+// RunRange has the same result as [Evaluator.Run] between from, inclusive, and to, exclusive, but runs one
+// range query for each rule instead of one query for each evaluation. Weeks of alerts take a second. The
+// Evaluator must be new. RunRange stops at the first rule that fails and ignores Options.Skip and
+// Options.Failed. Queries in templates only see what the rules before the alert record.
 //
-// A rule that reads its own past is evaluated step by step, unless neither an
-// empty past nor the whole one would change what it records. A recording that
-// reads the future (a negative offset, @), what a rule after it has recorded in
-// fact, or what a group with a larger query_offset has not recorded yet, has no
-// meaning here, because all of it would be there already or not yet; it is left
-// out, with every recording that depends on it, and named in left. An alert that
-// depends on one is an error.
+// A rule that reads its own past is evaluated step by step, unless it records the same with an empty past and
+// with the complete past.
+//
+// RunRange leaves out recording rules that read the future (a negative offset, @), a rule after them, or what
+// a group with a larger query_offset has not recorded yet, because a range query would see these samples at
+// the wrong time. It also leaves out every recording rule that depends on them, and returns the names of all
+// of these in left. An alert that depends on one is an error.
 func (l *Evaluator) RunRange(ctx context.Context, from, to time.Time) (left []string, err error) {
 	return l.RunRangeFrom(ctx, from, from, to)
 }
 
-// RunRangeFrom is a [Evaluator.RunRange] of which only what is recorded and fires from
-// shown on matters. What comes before is evaluated as far as rules read it then;
-// alerts are taken to be inactive at first.
+// RunRangeFrom is like [Evaluator.RunRange], but only results from shown on are complete. Earlier times are
+// evaluated only as far as rules read them. Alerts start inactive.
 func (l *Evaluator) RunRangeFrom(ctx context.Context, from, shown, to time.Time) (left []string, err error) {
 	p := planOf(l.rulesInOrder())
 	starts := startsOf(p.order, from, shown)
@@ -60,9 +57,8 @@ func (l *Evaluator) RunRangeFrom(ctx context.Context, from, shown, to time.Time)
 	return p.left(), nil
 }
 
-// startsOf is when each rule has to be evaluated first: early enough for what
-// reads it. What reads its own past, and alerts that others read, begin with the
-// beginning.
+// startsOf returns when the evaluation of each rule must start, so that its readers have their input. Rules
+// that read their own past, and alerts that other rules read, start at from.
 func startsOf(order []*rule, from, shown time.Time) []time.Time {
 	out := make([]time.Time, len(order))
 	for i := range out {
@@ -89,9 +85,8 @@ func startsOf(order []*rule, from, shown time.Time) []time.Time {
 	return out
 }
 
-// runRange evaluates one rule at all its times. What one query over all of them
-// refuses may be right at each of them, and an error may belong to one: such a
-// rule is evaluated step by step.
+// runRange evaluates one rule at all its times. If one query over all of them is rejected or fails, the rule
+// is evaluated step by step: each step may be valid, or only one may be the error.
 func (r *rule) runRange(ctx context.Context, first, to time.Time) error {
 	last := to.Add(-1)
 	var err error
@@ -111,8 +106,7 @@ func (r *rule) runRange(ctx context.Context, first, to time.Time) error {
 	return err
 }
 
-// refusedError is why a rule could not be evaluated over a span at once. Nothing
-// was recorded.
+// refusedError is why a rule cannot be evaluated with range queries. Nothing was recorded.
 type refusedError struct{ error }
 
 func (e refusedError) Unwrap() error { return e.error }
@@ -142,8 +136,8 @@ func (r *rule) runSelfReading(ctx context.Context, first, to time.Time) error {
 	if err != nil {
 		return err
 	}
-	// An evaluation does not see what it is about to record. In one query it
-	// would; a past that comes a moment later shows what difference that makes.
+	// An evaluation does not see the sample that it is about to record, but a range query would. A past that
+	// is shifted by 1 ms shows whether that changes the result.
 	for _, late := range []int64{0, 1} {
 		past := metricstore.New()
 		for _, s := range without {
@@ -162,7 +156,7 @@ func (r *rule) runSelfReading(ctx context.Context, first, to time.Time) error {
 	return r.writeSpans(without, until)
 }
 
-// spansOf is what the rule would record from a store.
+// spansOf returns what the rule would record from a store.
 func (r *rule) spansOf(ctx context.Context, of storage.Queryable, from, until time.Time) ([]span, error) {
 	matrix, err := r.overSpan(ctx, of, from, until)
 	if err != nil {
@@ -171,7 +165,7 @@ func (r *rule) spansOf(ctx context.Context, of storage.Queryable, from, until ti
 	return r.spans(matrix)
 }
 
-// later is the span some milliseconds later.
+// later returns the span shifted by some milliseconds.
 func (s span) later(ms int64) span {
 	out := slices.Clone(s)
 	for i := range out {
@@ -186,7 +180,7 @@ func sameSpan(a, b span) bool {
 	})
 }
 
-// both reads two stores as one.
+// both returns a queryable that reads two stores.
 func both(a, b *metricstore.Store) storage.Queryable {
 	return storage.QueryableFunc(func(from, to int64) (storage.Querier, error) {
 		var queriers []storage.Querier
@@ -201,8 +195,7 @@ func both(a, b *metricstore.Store) storage.Queryable {
 	})
 }
 
-// runAlert turns the result of one range query into what each evaluation
-// would have found.
+// runAlert evaluates an alert with one range query and updates its state for each evaluation.
 func (r *rule) runAlert(ctx context.Context, first, last time.Time) error {
 	offset, step := r.group.QueryOffset, r.group.Interval
 	matrix, err := r.overSpan(ctx, r.ev.store, first.Add(-offset), last.Add(-offset))
@@ -231,7 +224,7 @@ func (r *rule) runAlert(ctx context.Context, first, last time.Time) error {
 	return nil
 }
 
-// vectorAt takes the samples of one time from series that are read forward.
+// vectorAt returns the samples at one time and moves the cursors forward.
 func vectorAt(matrix promql.Matrix, read []cursor, at int64) promql.Vector {
 	var out promql.Vector
 	for i, s := range matrix {
@@ -252,5 +245,5 @@ func vectorAt(matrix promql.Matrix, read []cursor, at int64) promql.Vector {
 	return out
 }
 
-// cursor is how far a series was read.
+// cursor is the read position in a series.
 type cursor struct{ float, histogram int }

@@ -24,8 +24,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/synthetic"
 )
 
-// dump lists every sample of every metric but those that are left out, stale
-// markers included.
+// dump returns every sample of every metric, stale markers included, without the metrics in left.
 func dump(t *testing.T, store *metricstore.Store, left []string) []string {
 	t.Helper()
 	q, err := store.Querier(math.MinInt64, math.MaxInt64)
@@ -47,7 +46,7 @@ func dump(t *testing.T, store *metricstore.Store, left []string) []string {
 	return out
 }
 
-// twin evaluates rule files over two equal stores, step by step and by ranges.
+// twin evaluates rule files over two equal stores, step by step and with RunRange.
 type twin struct {
 	run, ranged          *rulesim.Evaluator
 	runStore, rangeStore *metricstore.Store
@@ -66,7 +65,7 @@ func evaluateTwice(t *testing.T, fill func(*metricstore.Store), from, to time.Du
 	return w
 }
 
-// wantEqual wants the same samples and the same history.
+// wantEqual checks for the same samples and the same history.
 func (w twin) wantEqual(t *testing.T) {
 	t.Helper()
 	check(t, w.runErr)
@@ -79,7 +78,7 @@ func (w twin) wantEqual(t *testing.T) {
 	}
 }
 
-// told is a history in lines, in an order that does not depend on the groups.
+// told returns a history as lines, in an order that does not depend on the groups.
 func told(ev *rulesim.Evaluator) []string {
 	var out []string
 	for _, f := range ev.History() {
@@ -89,8 +88,8 @@ func told(ev *rulesim.Evaluator) []string {
 	return out
 }
 
-// randomSeries are gauges that jump, vanish and come back, and counters that are
-// reset, scraped every 15 s with scrapes lost.
+// randomSeries adds gauges that jump, disappear and return, and counters with resets, scraped every 15 s with
+// lost scrapes.
 func randomSeries(seed uint64, end time.Duration) func(*metricstore.Store) {
 	return func(store *metricstore.Store) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
@@ -100,12 +99,12 @@ func randomSeries(seed uint64, end time.Duration) func(*metricstore.Store) {
 				value, gone := float64(rnd.IntN(5)), false
 				for now := time.Duration(rnd.IntN(15)) * time.Second; now < end; now += 15 * time.Second {
 					switch {
-					case rnd.IntN(40) == 0 && !gone: // ends with a marker, as of a scraper
+					case rnd.IntN(40) == 0 && !gone: // ends with a stale marker, as from a scraper
 						gone = true
 						_ = store.MarkStale(l, now.Milliseconds())
 						continue
 					case gone && rnd.IntN(10) > 0, rnd.IntN(8) == 0:
-						continue // away, or a scrape that is lost
+						continue // absent, or a lost scrape
 					}
 					gone = false
 					if name == "c_total" && rnd.IntN(30) > 0 {
@@ -120,11 +119,10 @@ func randomSeries(seed uint64, end time.Duration) func(*metricstore.Store) {
 	}
 }
 
-// pick takes one of several.
+// pick returns a random element.
 func pick[T any](rnd *rand.Rand, from ...T) T { return from[rnd.IntN(len(from))] }
 
-// randomRules writes a file of groups whose rules read series, what rules before
-// them record, and their own past.
+// randomRules returns a rule file whose rules read series, earlier rules and their own past.
 func randomRules(rnd *rand.Rand) string {
 	var b strings.Builder
 	b.WriteString("groups:\n")
@@ -162,7 +160,7 @@ func randomRules(rnd *rand.Rand) string {
 			kind := pick(rnd, "x", "y")
 			fmt.Fprintf(&b, "  - record: %s\n    expr: %s\n    labels: {kind: %s}\n", self, expr, kind)
 			records = append(records, self+`{kind="`+kind+`"}`)
-			if rnd.IntN(6) == 0 { // the same name again, told apart by a label
+			if rnd.IntN(6) == 0 { // the same name with another label
 				fmt.Fprintf(&b, "  - record: %s\n    expr: %s\n    labels: {kind: z}\n", self, pick(rnd, "sum(b)", "max(a)"))
 				records = append(records, self+`{kind="z"}`, "sum by (i) ("+self+")")
 			}
@@ -171,9 +169,8 @@ func randomRules(rnd *rand.Rand) string {
 	return b.String()
 }
 
-// Over random series and rules a range run records the same samples and tells
-// the same history as an evaluation step by step.
-func TestARangeRunEqualsARun(t *testing.T) {
+// Over random series and rules RunRange records the same samples and history as Run.
+func TestRunRangeEqualsRun(t *testing.T) {
 	t.Parallel()
 	const files, end = 60, 40 * time.Minute
 	compared, left := 0, 0
@@ -205,9 +202,8 @@ func TestARangeRunEqualsARun(t *testing.T) {
 	}
 }
 
-// Compiled rules have the same results in a range run, through an outage, a deploy and
-// lost scrapes.
-func TestCompiledRulesRunTheSameByRanges(t *testing.T) {
+// Compiled rules have the same results in RunRange, through an outage, a deploy and lost scrapes.
+func TestCompiledRulesHaveTheSameResultsInRunRange(t *testing.T) {
 	t.Parallel()
 	var files []string
 	for _, tier := range []string{"instances", "page", "ticket"} {
@@ -230,7 +226,7 @@ func TestCompiledRulesRunTheSameByRanges(t *testing.T) {
 		w.add(pod{env: "staging", name: "s", good: synthetic.Steady(1), ready: until(90 * time.Minute)})
 	}
 	w := evaluateTwice(t, fill, 0, end, rulesim.Options{}, files...)
-	// The sum over a period looks an hour ahead of itself; what reads it comes after.
+	// The sum over a period looks an hour ahead; the rest of the list reads it.
 	if got := fmt.Sprint(w.left); got != "[slo:sli_bad:increase30d slo:sli_total:increase30d slo:sli_error:ratio_rate30d slo:period_burn_rate:ratio slo:period_error_budget_remaining:ratio]" {
 		t.Errorf("left out: %s", got)
 	}
@@ -250,7 +246,7 @@ func TestCompiledRulesRunTheSameByRanges(t *testing.T) {
 	if diff := cmp.Diff(dump(t, w.runStore, w.left), dump(t, w.rangeStore, w.left)); diff != "" {
 		t.Errorf("samples (-run +range):\n%.3000s", diff)
 	}
-	// Their descriptions ask for what a later group records.
+	// Their descriptions query what a later group records.
 	if diff := cmp.Diff(withoutDescriptions(told(w.run)), withoutDescriptions(told(w.ranged))); diff != "" {
 		t.Errorf("history (-run +range):\n%.3000s", diff)
 	}
@@ -266,7 +262,7 @@ func withoutDescriptions(history []string) []string {
 	return out
 }
 
-func TestWhatARangeRunLeavesOut(t *testing.T) {
+func TestRunRangeLeavesOutRulesThatReadTheFuture(t *testing.T) {
 	t.Parallel()
 	fill := func(store *metricstore.Store) { values(t, store, "x", "0123210123") }
 	slow := "- name: slow\n  interval: 15s\n  query_offset: 30s\n  rules:\n  - {record: s, expr: x}\n"
@@ -275,16 +271,16 @@ func TestWhatARangeRunLeavesOut(t *testing.T) {
 	}{
 		{"a negative offset", "  - {record: r, expr: x offset -1m}\n  - {record: fine, expr: x}\n", "[r]", ""},
 		{"a negative offset around a subquery", "  - {record: r, expr: 'max_over_time(x[1m:15s] offset -1m)'}\n", "[r]", ""},
-		{"a negative offset that another takes back", "  - {record: r, expr: 'max_over_time((x offset -30s)[1m:15s] offset 1m)'}\n", "[]", ""},
+		{"a negative offset that another offset compensates", "  - {record: r, expr: 'max_over_time((x offset -30s)[1m:15s] offset 1m)'}\n", "[]", ""},
 		{"a fixed time", "  - {record: r, expr: x @ 60}\n", "[r]", ""},
 		{"the end of a range", "  - {record: r, expr: x @ end()}\n", "[r]", ""},
-		{"what a later rule records", "  - {record: r, expr: later}\n  - {record: later, expr: x}\n", "[r]", ""},
-		{"what depends on something left out", "  - {record: r, expr: x offset -1m}\n  - {record: q, expr: r * 2}\n  - {record: p, expr: 'q{i=\"1\"}'}\n", "[r q p]", ""},
-		{"another recording of the name, told apart by a label", "  - {record: r, expr: 'r{k=\"b\"}', labels: {k: a}}\n  - {record: r, expr: 'x', labels: {k: c}}\n", "[]", ""},
-		{"what a group records later than it is asked for", "  - {record: fine, expr: x}\n" + slow + "- name: h\n  interval: 15s\n  rules:\n  - {record: r, expr: s}\n  - {record: back, expr: s offset 30s}\n", "[r]", ""},
-		{"what a later alert says", "  - {record: r, expr: ALERTS}\n  - {alert: A, expr: x > 1}\n", "[r]", ""},
+		{"a later rule", "  - {record: r, expr: later}\n  - {record: later, expr: x}\n", "[r]", ""},
+		{"a rule that reads a rule left out", "  - {record: r, expr: x offset -1m}\n  - {record: q, expr: r * 2}\n  - {record: p, expr: 'q{i=\"1\"}'}\n", "[r q p]", ""},
+		{"another rule with the same name and another label", "  - {record: r, expr: 'r{k=\"b\"}', labels: {k: a}}\n  - {record: r, expr: 'x', labels: {k: c}}\n", "[]", ""},
+		{"a group that records later than it is read", "  - {record: fine, expr: x}\n" + slow + "- name: h\n  interval: 15s\n  rules:\n  - {record: r, expr: s}\n  - {record: back, expr: s offset 30s}\n", "[r]", ""},
+		{"the state of a later alert", "  - {record: r, expr: ALERTS}\n  - {alert: A, expr: x > 1}\n", "[r]", ""},
 		{"an alert on the future", "  - {alert: A, expr: x offset -1m > 1}\n", "[]", "group g: alert A reads what only a step by step evaluation gives; use Run"},
-		{"an alert on something left out", "  - {record: r, expr: x offset -1m}\n  - {alert: A, expr: r > 1}\n", "[r]", "alert A reads what only"},
+		{"an alert that reads a rule left out", "  - {record: r, expr: x offset -1m}\n  - {alert: A, expr: r > 1}\n", "[r]", "alert A reads what only"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -303,9 +299,8 @@ func TestWhatARangeRunLeavesOut(t *testing.T) {
 	}
 }
 
-// What one query over everything refuses or does not notice is as it would be
-// step by step.
-func TestWhatOnlyStepsShow(t *testing.T) {
+// Errors and results that one query over the whole range would hide are the same as step by step.
+func TestRunRangeFindsWhatOnlySingleStepsShow(t *testing.T) {
 	t.Parallel()
 	fill := func(store *metricstore.Store) {
 		values(t, store, "x", "01232")
@@ -314,8 +309,8 @@ func TestWhatOnlyStepsShow(t *testing.T) {
 		check(t, store.Append(labels.FromStrings("__name__", "y"), 135_000, 4))
 	}
 	for _, tc := range []struct{ name, rules, err string }{
-		{"two metrics that are never there together", "  - {record: r, expr: 'last_over_time({__name__=~\"x|y\"}[30s]) * 2'}\n", ""},
-		{"a rule that takes turns with its own past", "  - {record: r, expr: 'vector(time()) unless on () (r != time())'}\n", ""},
+		{"two metrics that never exist at the same time", "  - {record: r, expr: 'last_over_time({__name__=~\"x|y\"}[30s]) * 2'}\n", ""},
+		{"a rule that alternates with its own past", "  - {record: r, expr: 'vector(time()) unless on () (r != time())'}\n", ""},
 		{"a rule that counts its own samples", "  - {record: r, expr: 'count(x) unless on () count_over_time(r[1m]) > 2'}\n", ""},
 		{"an alert that lasts because it fires", "  - {alert: A, expr: 'x > 2 or (x > 0 and on () ALERTS{alertname=\"A\"})'}\n", ""},
 		{"two results with the same labels", "  - {record: r, expr: 'label_replace(x, \"i\", \"1\", \"\", \"\") or label_replace(x, \"i\", \"2\", \"\", \"\")', labels: {i: same}}\n", "two results have the same labels"},
@@ -337,7 +332,7 @@ func TestWhatOnlyStepsShow(t *testing.T) {
 	}
 }
 
-func TestInputsAreWhatARuleIsMadeOf(t *testing.T) {
+func TestInputsAreTheRulesThatARuleReads(t *testing.T) {
 	t.Parallel()
 	groups, err := rulesim.Load("a.yaml", []byte(`groups:
 - name: g
@@ -357,12 +352,12 @@ func TestInputsAreWhatARuleIsMadeOf(t *testing.T) {
 		names []string
 		want  string
 	}{
-		{"a rule on series alone is made of itself", []string{"tile"}, "tile"},
-		{"an alert is made of all below it", []string{"Burn"}, "Burn half other ratio tile"},
-		{"an alert on an alert is made of that, too", []string{"Also"}, "Also Burn half other ratio tile"},
+		{"a rule that reads only scraped series", []string{"tile"}, "tile"},
+		{"an alert and all rules below it", []string{"Burn"}, "Burn half other ratio tile"},
+		{"an alert that reads an alert", []string{"Also"}, "Also Burn half other ratio tile"},
 		{"several rules", []string{"other", "tile"}, "other tile"},
-		{"a selector without a name may read anything", []string{"everything"}, "Also Burn everything half other ratio tile"},
-		{"nothing is made of nothing", nil, ""},
+		{"a selector without a name may read every rule", []string{"everything"}, "Also Burn everything half other ratio tile"},
+		{"no rules", nil, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -378,15 +373,15 @@ func TestInputsAreWhatARuleIsMadeOf(t *testing.T) {
 	}
 }
 
-// A range run from a later time has the same results as one from the beginning.
-func TestARangeRunFromALaterTime(t *testing.T) {
+// RunRangeFrom a later time has the same results as RunRange from the start.
+func TestRunRangeFromALaterTime(t *testing.T) {
 	t.Parallel()
 	const files, end, shown = 40, 60 * time.Minute, 35 * time.Minute
 	compared := 0
 	for seed := range uint64(files) {
 		rules := randomRules(rand.New(rand.NewPCG(seed, 3)))
 		if strings.Contains(rules, "alert:") && strings.Contains(rules, "ALERTS") {
-			continue // whether an alert was active before is what it does not know
+			continue // the range does not know whether an alert was active before
 		}
 		var stores []*metricstore.Store
 		var failed error
@@ -397,7 +392,7 @@ func TestARangeRunFromALaterTime(t *testing.T) {
 			stores, failed = append(stores, store), errors.Join(failed, err)
 		}
 		if failed != nil {
-			continue // an error is one at any time, see TestARangeRunEqualsARun
+			continue // an error applies to any time, see TestRunRangeEqualsRun
 		}
 		compared++
 		if diff := cmp.Diff(since(dump(t, stores[0], nil), shown), since(dump(t, stores[1], nil), shown)); diff != "" {
@@ -409,7 +404,7 @@ func TestARangeRunFromALaterTime(t *testing.T) {
 	}
 }
 
-// since keeps recorded numbers from a time on: no alerts, and no markers at what
+// since returns recorded samples from a time on, without alerts and without stale markers of series that
 // ended before.
 func since(samples []string, from time.Duration) []string {
 	return slices.DeleteFunc(samples, func(s string) bool {

@@ -11,44 +11,43 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// sharing evaluates what stands in subqueries once for all rules of a range run.
-// The steps of a subquery are multiples of its step since the epoch, so rules that
-// count the same over different ranges read the same results. Only subqueries that
-// read no rule are shared: their results do not depend on when they are evaluated.
+// sharing evaluates the expressions of subqueries once for all rules of RunRange. The steps of a subquery are
+// multiples of its step since the epoch, so rules that read the same expression over different ranges read
+// the same results. Only subqueries that read no rule are shared, because their results do not depend on when
+// they are evaluated.
 //
-// Every operator is the engine's. What is left out are operands that change
-// nothing, see [block].
+// The engine evaluates every operator. Operands that change nothing are skipped; see [block].
 type sharing struct {
 	ev          *Evaluator
-	from, until int64 // nothing is read outside
+	from, until int64 // no times outside are read
 	results     map[sharedKey]promql.Matrix
 }
 
-// sharedKey is an expression at every step of a block of time.
+// sharedKey is an expression at every step of a time block.
 type sharedKey struct {
 	expr  string
 	step  int64
 	block int64
 }
 
-// errHistograms means that a result cannot be shared: subqueries change what
-// histograms say about counter resets.
+// errHistograms means that a result cannot be shared: subqueries change the counter reset hints of
+// histograms.
 var errHistograms = errors.New("native histograms are not shared")
 
-// sharedExpr is an expression that reads parts where its subqueries were.
+// sharedExpr is an expression whose shared subqueries are replaced by selectors of parts.
 type sharedExpr struct {
 	expr  string
 	parts []part
 }
 
-// part is the subquery that a selector stands for.
+// part is the subquery that a selector replaces.
 type part struct {
 	name                string
 	body                parser.Expr
 	step, offset, width int64
 }
 
-// newSharing is for rules that are evaluated from their starts on until a time.
+// newSharing returns the cache for rules that are evaluated from their starts until to.
 func newSharing(l *Evaluator, order []*rule, starts []time.Time, to time.Time) *sharing {
 	from := to
 	for i, r := range order {
@@ -63,7 +62,7 @@ func newSharing(l *Evaluator, order []*rule, starts []time.Time, to time.Time) *
 func (s *sharing) takeOut(expr string) sharedExpr {
 	tree, err := newParser().ParseExpr(expr)
 	if err != nil {
-		return sharedExpr{expr: expr} // the engine has the message
+		return sharedExpr{expr: expr} // the engine reports the error
 	}
 	var out sharedExpr
 	parser.Inspect(tree, func(node parser.Node, path []parser.Node) error {
@@ -99,8 +98,7 @@ func isSubquery(n parser.Node) bool {
 	return ok
 }
 
-// canShare says whether the results at each step are the same for every rule and
-// at any time of the range run.
+// canShare reports whether the results at each step are the same for every rule and at any time of RunRange.
 func (s *sharing) canShare(q *parser.SubqueryExpr) bool {
 	if q.Step <= 0 || q.Step%time.Millisecond != 0 || q.StepExpr != nil || q.RangeExpr != nil || q.OriginalOffsetExpr != nil {
 		return false
@@ -122,8 +120,7 @@ func (s *sharing) queryRange(ctx context.Context, e sharedExpr, from, to time.Ti
 	return s.ev.queryRange(ctx, with, e.expr, from, to, step)
 }
 
-// between is what a part returns at each of its steps after one time, up to and
-// including another, and more.
+// between returns at least the results of a part at its steps after one time, up to and including another.
 func (s *sharing) between(ctx context.Context, p part, after, until int64) (promql.Matrix, error) {
 	length := piece.Milliseconds() / p.step * p.step
 	if length == 0 {
@@ -145,7 +142,7 @@ func (s *sharing) between(ctx context.Context, p part, after, until int64) (prom
 	return joined(all...), nil
 }
 
-// floor divides and rounds down, also before the epoch.
+// floor divides and rounds down, also for times before the epoch.
 func floor(a, b int64) int64 {
 	q := a / b
 	if a%b < 0 {
@@ -154,8 +151,7 @@ func floor(a, b int64) int64 {
 	return q
 }
 
-// joined puts matrices that follow each other in time into one, and leaves them as
-// they are.
+// joined concatenates matrices that follow each other in time, without changing them.
 func joined(all ...promql.Matrix) promql.Matrix {
 	index := map[string]int{}
 	var out promql.Matrix

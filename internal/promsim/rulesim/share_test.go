@@ -17,9 +17,8 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
-// randomSteps is what a subquery evaluates at each step: often the increase of
-// counters that increases sum up, with conditions that are always, sometimes or never
-// true.
+// randomSteps returns what a subquery evaluates at each step: often a sum of counter increases, with
+// conditions that are always, sometimes or never true.
 func randomSteps(rnd *rand.Rand) string {
 	s := pick(rnd, "a", "b", "c_total")
 	condition := pick(
@@ -53,10 +52,10 @@ func randomSubqueries(rnd *rand.Rand) string {
 	return b.String()
 }
 
-// What rules share in their subqueries is what each would evaluate for itself.
+// Shared subqueries give each rule the same results as separate evaluation.
 func TestSharedSubqueriesEqualEvaluations(t *testing.T) {
 	t.Parallel()
-	const files, from, end = 200, 170 * time.Minute, 190 * time.Minute // a block ends within
+	const files, from, end = 200, 170 * time.Minute, 190 * time.Minute // a block ends within this range
 	compared := 0
 	for seed := range uint64(files) {
 		rules := randomSubqueries(rand.New(rand.NewPCG(seed, 3)))
@@ -77,8 +76,8 @@ func TestSharedSubqueriesEqualEvaluations(t *testing.T) {
 	}
 }
 
-// A part that is left out may be one that fails.
-func TestARangeRunFailsWhereARunDoes(t *testing.T) {
+// Skipping an operand must not hide its error.
+func TestRunRangeFailsWhereRunFails(t *testing.T) {
 	t.Parallel()
 	const end = 10 * time.Minute
 	for _, steps := range []string{"a or a and on (i) (a * on () b)", "a or a and on (i) max by (i) (a * on () b)", "a or a and on (i) max_over_time({__name__=~\"a|b\"}[1m])", "a unless on (i) (a * on () b)"} {
@@ -92,7 +91,7 @@ func TestARangeRunFailsWhereARunDoes(t *testing.T) {
 	}
 }
 
-// A range run of later times evaluates subqueries as far back as rules read them.
+// RunRangeFrom evaluates subqueries as far back as rules read them.
 func TestSharedSubqueriesFromALaterTime(t *testing.T) {
 	t.Parallel()
 	const shown, end = 4 * time.Hour, 5 * time.Hour
@@ -112,8 +111,8 @@ func TestSharedSubqueriesFromALaterTime(t *testing.T) {
 	}
 }
 
-// counted is a store of one process that runs on, which counts how often samples of
-// each metric are computed.
+// counted returns a store with one process that keeps running, and counts how often samples of each metric
+// are computed.
 func counted(t *testing.T, end time.Duration) (*metricstore.Store, map[string]int) {
 	t.Helper()
 	store, reads := metricstore.New(), map[string]int{}
@@ -131,8 +130,8 @@ func counted(t *testing.T, end time.Duration) (*metricstore.Store, map[string]in
 	return store, reads
 }
 
-// The page group and the ticket group count the same events, which is evaluated
-// once, and what is known of a process is not read where its counter goes on.
+// The page group and the ticket group count the same events, which are evaluated once. Process metrics are
+// not read while the counters only grow.
 func TestIncreasesAreEvaluatedOnce(t *testing.T) {
 	t.Parallel()
 	const end = 2 * time.Hour

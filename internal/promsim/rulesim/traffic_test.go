@@ -21,13 +21,13 @@ const day = 24 * time.Hour
 // pod is one process as its scraper sees it.
 type pod struct {
 	env, name  string
-	from, to   time.Duration  // its life
+	from, to   time.Duration  // its lifetime
 	good, bad  synthetic.Flow // of the whole pod
 	ready      func(t time.Duration) bool
-	up         func(t time.Duration) bool          // nil: it answers all its life
-	started    func(t time.Duration) time.Duration // of the process that runs then; nil: from
-	lost       func(t time.Duration) bool          // a scrape that gets through to nobody
-	vanishes   bool                                // its target goes away with it
+	up         func(t time.Duration) bool          // nil: responds all its life
+	started    func(t time.Duration) time.Duration // start of the process that runs at t; nil: from
+	lost       func(t time.Duration) bool          // a scrape that leaves no trace
+	vanishes   bool                                // its target disappears with it
 	unreported bool                                // without request metrics
 	cluster    string
 }
@@ -46,7 +46,7 @@ func newWorld(t testing.TB, scrape, end time.Duration) *world {
 	return &world{t: t, store: metricstore.New(), scrape: scrape, end: end}
 }
 
-// add generates the series of a pod. Each pod is scraped at its own phase.
+// add generates the series of a pod. Each pod has its own scrape phase.
 func (w *world) add(p pod) {
 	w.t.Helper()
 	w.pods++
@@ -87,7 +87,7 @@ func (w *world) series(p pod, first time.Duration, name string, exists func(time
 	}.Generator()))
 }
 
-// replicas adds pods that share a flow evenly, from the beginning to the end.
+// replicas adds pods that share a flow evenly for the whole time.
 func (w *world) replicas(env string, n int, good, bad synthetic.Flow) {
 	w.t.Helper()
 	for i := range n {
@@ -126,8 +126,8 @@ func (w *world) evaluator(rules slo.Rules, options rulesim.Options) *rulesim.Eva
 	return newEvaluator(w.t, w.store, options, files...)
 }
 
-// pages runs the Alertmanager file over what fired and lists what reaches the
-// pager, without repeats.
+// pages runs the Alertmanager file over the alert history and returns the notifications to the pager, without
+// repeats.
 func pages(t testing.TB, rules slo.Rules, ev *rulesim.Evaluator, until time.Duration) []rulesim.Notification {
 	t.Helper()
 	routing, err := rulesim.ParseRouting(rules.Alertmanager())
@@ -141,20 +141,20 @@ func pages(t testing.TB, rules slo.Rules, ev *rulesim.Evaluator, until time.Dura
 	return out
 }
 
-// scrapes are the intervals that specifications are likely to have.
+// scrapes returns common scrape intervals.
 func scrapes() []time.Duration {
 	return []time.Duration{10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute}
 }
 
-// isWindow tells the recordings that burn alerts read from those of the period
-// and of the service, which read their own past.
+// isWindow reports whether burn alerts read the recording rule. The rules of the period and of the service
+// read their own past.
 func isWindow(r rulesim.Rule) bool {
 	return !r.IsAlert && (strings.HasPrefix(r.Name, "slo:sli_bad:") || strings.HasPrefix(r.Name, "slo:sli_total:") ||
 		strings.HasPrefix(r.Name, "slo:sli_error:") || r.Name == "slo:sli_coverage:ratio1h") &&
 		!strings.HasSuffix(r.Name, "30d") && !strings.HasSuffix(r.Name, "clock_hour")
 }
 
-// runRange evaluates an evaluator without gaps, as quickly as that goes.
+// runRange runs an evaluator with RunRange.
 func runRange(t testing.TB, ev *rulesim.Evaluator, from, to time.Duration) {
 	t.Helper()
 	_, err := ev.RunRange(t.Context(), at(from), at(to))

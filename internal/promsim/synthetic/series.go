@@ -9,20 +9,18 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
 
-// Series is what a scraper writes of one series. Moments are counted from the
-// beginning of the store.
+// Series defines what a scraper writes for one series. Times are relative to the start of the store.
 type Series struct {
 	First, Last time.Duration // scrapes
-	Every       time.Duration // from one scrape to the next
-	// Lost says which scrapes reach nobody, so that they leave no trace; nil: none.
+	Every       time.Duration // scrape interval
+	// Lost reports whether a scrape leaves no trace; nil means that none is lost.
 	Lost func(t time.Duration) bool
-	// Exists says whether a scrape finds the series. The scraper ends one, with a
-	// stale marker, at the first scrape without it.
+	// Exists reports whether a scrape finds the series. The first scrape without it writes a stale marker.
 	Exists func(t time.Duration) bool
 	Read   func(t time.Duration) float64
 }
 
-// Generator makes the samples when the store is read.
+// Generator returns a generator that computes the samples when the store is read.
 func (s Series) Generator() metricstore.Generator {
 	stale := math.Float64frombits(value.StaleNaN)
 	return metricstore.Generator{
@@ -44,7 +42,7 @@ func (s Series) Generator() metricstore.Generator {
 	}
 }
 
-// Number is a state as a gauge shows it: 1 for yes, 0 for no.
+// Number converts a state to the value of a gauge: 1 for true, 0 for false.
 func Number(b bool) float64 {
 	if b {
 		return 1

@@ -10,7 +10,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/synthetic"
 )
 
-func TestAnIncidentMovesEventsFromGoodToBad(t *testing.T) {
+func TestIncidentMovesEventsFromGoodToBad(t *testing.T) {
 	t.Parallel()
 	good, bad := synthetic.Incident(100, 0.25, time.Minute, 3*time.Minute)
 	for _, tc := range []struct {
@@ -34,9 +34,8 @@ func TestAnIncidentMovesEventsFromGoodToBad(t *testing.T) {
 	}
 }
 
-// A scraper writes one stale marker where a series ends, and nothing for a
-// scrape that is lost.
-func TestASeriesEndsOnceAndLeavesGaps(t *testing.T) {
+// A scraper writes one stale marker where a series ends, and nothing for a lost scrape.
+func TestSeriesEndsOnceAndHasGaps(t *testing.T) {
 	t.Parallel()
 	g := synthetic.Series{
 		Last: time.Minute, Every: 10 * time.Second,

@@ -17,28 +17,27 @@ import (
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 )
 
-// patience bounds what would otherwise hang. Nothing that works comes near it.
+// patience is the timeout of everything that could hang; it is far above normal durations.
 const patience = 2 * time.Minute
 
-// A signal in the middle, from a terminal or a pipeline, ends the program with an
-// error and leaves no process and no file: not of the build, not of the service,
-// not of its database.
-func TestEndToEndAnInterruptLeavesNothing(t *testing.T) {
+// A signal in the middle of a run, from a terminal or a CI system, ends the program with an error and leaves
+// no processes or files of the build, the service or its database.
+func TestEndToEndInterruptLeavesNothing(t *testing.T) {
 	bin := scaffold(t)
-	postgrestest.Start(t) // says where there is none
+	postgrestest.Start(t) // skips with a message if there is no PostgreSQL
 	for _, tc := range []struct {
 		name   string
-		during string // a program that runs then
+		during string // a program that runs at that time
 		signal syscall.Signal
 	}{
-		{"Ctrl-C while it builds", "compile", syscall.SIGINT},
+		{"Ctrl-C during the build", "compile", syscall.SIGINT},
 		{"Ctrl-C while the service runs", "service", syscall.SIGINT},
-		{"a pipeline stops it", "service", syscall.SIGTERM},
+		{"SIGTERM from a CI system", "service", syscall.SIGTERM},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			temp := t.TempDir()
 			if tc.during == "compile" {
-				t.Setenv("GOCACHE", t.TempDir()) // long enough to be met
+				t.Setenv("GOCACHE", t.TempDir()) // an empty cache makes the build long enough
 			}
 			var out bytes.Buffer
 			junit := filepath.Join(t.TempDir(), "verify.xml")
@@ -85,7 +84,7 @@ func TestEndToEndAnInterruptLeavesNothing(t *testing.T) {
 	}
 }
 
-// waitFor waits on a condition.
+// waitFor waits until a condition is true.
 func waitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -100,15 +99,14 @@ func waitFor(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// process is one program with the moment of its start, which tells it from
-// another that is given its id.
+// process is one program with its start time, which distinguishes it from a later one with the same pid.
 type process struct {
 	pid     int
 	name    string
 	started string
 }
 
-// stat reads a process, as proc(5) has it.
+// stat reads /proc/pid/stat, see proc(5).
 func stat(pid int) (p process, parent int, ok bool) {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -124,7 +122,7 @@ func stat(pid int) (p process, parent int, ok bool) {
 	return process{pid, name, fields[19]}, parent, true
 }
 
-// descendants are the programs that a process has started, directly or not.
+// descendants returns the processes that a process has started, directly or not.
 func descendants(of int) []process {
 	directories, _ := filepath.Glob("/proc/[0-9]*")
 	children := map[int][]process{}

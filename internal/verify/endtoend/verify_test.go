@@ -31,7 +31,7 @@ func scaffold(t *testing.T) string {
 	return bin
 }
 
-// The commands of docs/verify.md, which the tests below run as they stand there.
+// The commands of docs/verify.md, which the tests below run verbatim.
 const (
 	plain   = "scaffold verify"
 	quick   = "scaffold verify --quick"
@@ -40,7 +40,7 @@ const (
 	foreign = "scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop"
 )
 
-// run runs a documented command in a directory, with more arguments.
+// run runs a documented command with more arguments in a directory.
 func run(t *testing.T, command, dir string, more ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -72,13 +72,13 @@ func directory(t *testing.T, path string) string {
 	return dir
 }
 
-// Everything that verify checks passes for a generated service with PostgreSQL: the
-// simulation at each scrape interval, the outage of the database, every query and link.
+// All checks pass for a generated service with PostgreSQL: the simulation at each scrape interval, the outage
+// of the database, every query and link.
 func TestEndToEndVerifyOfAServiceWithADatabase(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs services")
 	}
-	postgrestest.Start(t) // says where there is none
+	postgrestest.Start(t) // skips with a message if there is no PostgreSQL
 	dir := t.TempDir()
 	stdout, stderr, err := run(t, reports, dir, "--output", "json", directory(t, "../../../examples/orders"))
 	var r report.Report
@@ -106,7 +106,7 @@ func TestEndToEndVerifyOfAServiceWithADatabase(t *testing.T) {
 	wantReports(t, r, filepath.Join(dir, "verify.xml"), filepath.Join(dir, "verify.md"))
 }
 
-// wantTranscript compares the report on a terminal with docs/transcripts.
+// wantTranscript compares the report in a terminal with docs/transcripts.
 func wantTranscript(t *testing.T, r report.Report) {
 	t.Helper()
 	text := bytes.NewBufferString("$ " + plain + "\n")
@@ -117,7 +117,7 @@ func wantTranscript(t *testing.T, r report.Report) {
 	golden.Compare(t, "../../../docs/transcripts/verify.txt", text.Bytes())
 }
 
-// wantReports wants the files to tell what the command has told.
+// wantReports checks that the report files have the same content as the report of the command.
 func wantReports(t *testing.T, r report.Report, junit, markdown string) {
 	t.Helper()
 	raw, err := os.ReadFile(junit)
@@ -137,8 +137,7 @@ func wantReports(t *testing.T, r report.Report, junit, markdown string) {
 	}
 }
 
-// A program that was not generated is checked by its package and its objectives,
-// as the documentation says.
+// A service that was not generated is checked by its package and its objectives, as documented.
 func TestEndToEndVerifyOfAServiceThatWasNotGenerated(t *testing.T) {
 	out, stderr, err := run(t, foreign, directory(t, "../testdata/fake"))
 	if err != nil {
@@ -151,7 +150,7 @@ func TestEndToEndVerifyOfAServiceThatWasNotGenerated(t *testing.T) {
 	}
 }
 
-// Where the service stands, nothing needs to be said.
+// In the directory of the service, no arguments are needed.
 func TestEndToEndVerifyOfAServiceWithoutStores(t *testing.T) {
 	out, stderr, err := run(t, plain, directory(t, "../../../examples/minimal"))
 	if err != nil || !strings.Contains(out, "\nminimal: all ") || !strings.Contains(out, "\nfires after ") {
@@ -159,7 +158,7 @@ func TestEndToEndVerifyOfAServiceWithoutStores(t *testing.T) {
 	}
 }
 
-// A run of a part says what it left out.
+// A run of some sections reports what it left out.
 func TestEndToEndVerifyOfSelectedSections(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs services")

@@ -1,5 +1,5 @@
-// Command fake answers as a service on the runtime does and then misbehaves in the
-// way that FAKE says. It is for tests of what a check does about such a service.
+// Command fake responds like a service on the runtime and then misbehaves as FAKE requests. Tests check how
+// verify handles such a service.
 package main
 
 import (
@@ -73,7 +73,7 @@ func main() {
 		}
 	})
 	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM) // before anybody hears that it runs
+	signal.Notify(stop, syscall.SIGTERM) // before the service logs that it runs
 	go func() { _ = http.Serve(l, mux) }()
 	fmt.Printf("{\"msg\":\"service started\",\"pid\":%d,\"admin_addr\":%q,\"http_addr\":%q}\n", pid, addr, l.Addr())
 	for range stop {

@@ -1,5 +1,5 @@
-// Command shop is a service that was not generated: a ServeMux on the runtime, with
-// a metric, rules and a dashboard of its own.
+// Command shop is a service that was not generated: a ServeMux on the runtime, with its own metric, rules and
+// dashboard.
 package main
 
 import (
@@ -38,7 +38,7 @@ func run(ctx context.Context, svc *runtime.Service) error {
 	return svc.Run(ctx)
 }
 
-// shop keeps carts in memory.
+// shop stores carts in memory.
 type shop struct {
 	carts *prometheus.CounterVec
 	mu    sync.Mutex
