@@ -26,7 +26,7 @@ func newSpecCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// effective is the document of scaffold spec. Its keys are public.
+// effective is the JSON document of scaffold spec. Its keys are public.
 type effective struct {
 	File   string       `json:"file"`
 	Values []spec.Value `json:"values"`
