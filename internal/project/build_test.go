@@ -31,7 +31,7 @@ func TestModuleOfRemote(t *testing.T) {
 	}
 }
 
-func TestQuoteIsReadBackByAShell(t *testing.T) {
+func TestShellReadsQuotedWords(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"orders", "", "it's", "a b", "$HOME `id` \"x\" \\", "*", "~", "a\nb", "{{x}}", "#"} {
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+Quote(word)).Output()
@@ -41,7 +41,7 @@ func TestQuoteIsReadBackByAShell(t *testing.T) {
 	}
 }
 
-func TestThisBinaryIsACheckout(t *testing.T) {
+func TestTestBinaryIsBuiltFromACheckout(t *testing.T) {
 	t.Parallel()
 	if b := CurrentBuild(); b.Released || b.Version != "devel" {
 		t.Errorf("got %+v", b)
@@ -51,7 +51,7 @@ func TestThisBinaryIsACheckout(t *testing.T) {
 	}
 }
 
-func TestABuildInACheckoutRecordsItsDirectoryAndCommit(t *testing.T) {
+func TestBuildInACheckoutRecordsDirectoryAndCommit(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	info := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123abc"}, {Key: "vcs.modified", Value: "true"}}}
@@ -67,7 +67,7 @@ func TestABuildInACheckoutRecordsItsDirectoryAndCommit(t *testing.T) {
 	}
 }
 
-func TestAnInstalledBinaryKnowsItsRuntime(t *testing.T) {
+func TestInstalledBinaryRecordsRuntimeVersion(t *testing.T) {
 	t.Parallel()
 	info := &debug.BuildInfo{
 		Main: debug.Module{Path: ModulePath(), Version: "v0.5.0", Sum: "h1:main="},
@@ -84,7 +84,7 @@ func TestAnInstalledBinaryKnowsItsRuntime(t *testing.T) {
 	}
 }
 
-func TestARelativeWayFollowsLinksToTheRealPlace(t *testing.T) {
+func TestRelativePathResolvesSymbolicLinks(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
 	for _, dir := range []string{"a/b/real", "runtime"} {

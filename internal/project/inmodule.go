@@ -13,8 +13,8 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// ModuleAbove finds the nearest go.mod above dir that is within root, and returns its
-// directory and the path of its module; empty when there is none.
+// ModuleAbove finds the nearest go.mod above dir within root, and returns its directory and
+// module path; both are empty if there is none.
 func ModuleAbove(root, dir string) (module, name string, err error) {
 	for module := filepath.Dir(dir); !Outside(root, module); module = filepath.Dir(module) {
 		src, err := userfile.Read(filepath.Join(module, "go.mod"), userfile.Limit)
@@ -33,7 +33,7 @@ func ModuleAbove(root, dir string) (module, name string, err error) {
 }
 
 // RequireCommands returns the shell commands that add the requirements of the service to the
-// module above, to type in its directory. Without such a module there are none.
+// module above, to run in its directory. It returns none without such a module.
 func (g Generator) RequireCommands(s spec.Service, dir, module, runtimeFlag string) ([]string, error) {
 	if module == "" {
 		return nil, nil
