@@ -32,7 +32,7 @@ type asked struct {
 }
 
 // ask returns what the service printed last.
-func (a *asked) ask(ctx context.Context, dir, _ string, verbs []string) (map[string]project.Printed, error) {
+func (a *asked) ask(ctx context.Context, dir, _ string, verbs []string) (map[string]project.Output, error) {
 	a.mu.Lock()
 	a.builds++
 	a.running++
@@ -52,14 +52,14 @@ func (a *asked) ask(ctx context.Context, dir, _ string, verbs []string) (map[str
 		case <-time.After(30 * time.Second): // the test fails on the smaller number
 		}
 	}
-	printed := map[string]project.Printed{}
+	printed := map[string]project.Output{}
 	for _, verb := range verbs {
 		file := map[string]string{"telemetry": "observability/telemetry.json"}[verb]
 		if file == "" {
 			continue
 		}
 		src, err := os.ReadFile(filepath.Join(dir, file))
-		printed[verb] = project.Printed{Out: src, Err: err}
+		printed[verb] = project.Output{Out: src, Err: err}
 	}
 	return printed, ctx.Err()
 }
@@ -144,7 +144,7 @@ func main() {
 }
 `,
 	})
-	printed, err := project.AskService(t.Context(), dir, "x", []string{"telemetry", "routes", "config"})
+	printed, err := project.RunVerbs(t.Context(), dir, "x", []string{"telemetry", "routes", "config"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func main() {
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("hunter2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := project.AskService(t.Context(), dir, "x", []string{"config"}); err == nil || strings.Contains(err.Error(), "hunter2") {
+	if _, err := project.RunVerbs(t.Context(), dir, "x", []string{"config"}); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("another file as go.mod: %v", err)
 	}
 }
@@ -173,7 +173,7 @@ func TestInterruptedCheckReportsNoFindings(t *testing.T) {
 	f := cli.System(templates.Render)
 	f.Streams = cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}
 	f.Getenv = func(string) string { return "" }
-	f.Ask = func(context.Context, string, string, []string) (map[string]project.Printed, error) {
+	f.Ask = func(context.Context, string, string, []string) (map[string]project.Output, error) {
 		interrupt(errors.New("Ctrl-C"))
 		return nil, ctx.Err()
 	}

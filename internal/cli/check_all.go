@@ -34,9 +34,9 @@ func runCheckAll(ctx context.Context, g *globals, o project.Options) error {
 		return err
 	}
 	if len(services) == 0 {
-		return fmt.Errorf("no service below %s; create one with scaffold new NAME", project.Nearer(root))
+		return fmt.Errorf("no service below %s; create one with scaffold new NAME", project.RelPath(root))
 	}
-	report := checkedAll{Root: project.Nearer(root), Services: []checked{}, Findings: []lint.Finding{}}
+	report := checkedAll{Root: project.RelPath(root), Services: []checked{}, Findings: []lint.Finding{}}
 	var unread []error
 	report.Services, unread = g.checkEach(ctx, root, services, o)
 	if ctx.Err() != nil {
@@ -82,7 +82,7 @@ func (g *globals) checkEach(ctx context.Context, root string, services []monorep
 		running.Go(func() {
 			defer func() { <-slots }()
 			one := o
-			one.Dir = filepath.Join(project.Nearer(root), filepath.FromSlash(s.Dir))
+			one.Dir = filepath.Join(project.RelPath(root), filepath.FromSlash(s.Dir))
 			var err error
 			if reports[i], err = g.check(ctx, one); err != nil {
 				errs[i] = fmt.Errorf("%s: %w", filepath.ToSlash(one.Dir), err)

@@ -70,7 +70,7 @@ func System(render func(spec.Service, templates.RenderOptions) (templates.Tree, 
 		Getenv: os.Getenv,
 		Generator: project.Generator{
 			Build: project.CurrentBuild(), Render: render, RenderRepository: templates.RenderRepository,
-			TemplatesDigest: templates.Digest, Ask: project.AskService,
+			TemplatesDigest: templates.Digest, Ask: project.RunVerbs,
 		},
 		Checks: checks.All(),
 		Prompt: func(ctx context.Context, s Streams, q []Question) error {

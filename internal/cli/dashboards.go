@@ -122,7 +122,7 @@ func (d compiledDashboards) print(g *globals, o dashboardsOptions) error {
 // a service declares dependencies.
 func (g *globals) readDashboards(file string, flags importFlags) (dashboards.Input, error) {
 	if file == "" {
-		dir, err := project.Find("")
+		dir, err := project.FindService("")
 		if err != nil {
 			return dashboards.Input{}, err
 		}

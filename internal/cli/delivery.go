@@ -51,7 +51,7 @@ func misused(cmd *cobra.Command, err error) error {
 // around the working directory.
 func deliverable(paths []string, directory, ending, none string) ([]string, error) {
 	if len(paths) == 0 {
-		dir, err := project.Find("")
+		dir, err := project.FindService("")
 		if err != nil {
 			return nil, err
 		}

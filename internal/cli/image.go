@@ -69,7 +69,7 @@ type packed struct {
 }
 
 func runImage(ctx context.Context, g *globals, o imageOptions) error {
-	dir, err := project.Find("")
+	dir, err := project.FindService("")
 	if err != nil {
 		return err
 	}

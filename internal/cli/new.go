@@ -195,9 +195,9 @@ func (g *globals) printCreated(t project.Target, shared project.SharedEdits, o *
 	next := []string{"make run", "make test"}
 	switch {
 	case len(require) > 0:
-		next = slices.Concat(require, []string{"cd " + project.Quote(t.Service.ModuleDirectory)}, next)
+		next = slices.Concat(require, []string{"cd " + project.ShellQuote(t.Service.ModuleDirectory)}, next)
 	case filepath.Clean(t.Dir) != ".":
-		next = append([]string{"cd " + project.Quote(t.Dir)}, next...)
+		next = append([]string{"cd " + project.ShellQuote(t.Dir)}, next...)
 	}
 	if g.emit(created{
 		Service: t.Service.Name, Directory: t.Dir, Module: t.Service.Module, Resource: t.Service.Resource, DryRun: o.dryRun,
@@ -246,10 +246,10 @@ func directory(dir string) string {
 // replay returns the command that creates the same service without questions.
 func (o *newOptions) replay() string {
 	c := o.choices
-	command := []string{"scaffold new", project.Quote(c.Name)}
+	command := []string{"scaffold new", project.ShellQuote(c.Name)}
 	add := func(flag, value string) {
 		if value != "" {
-			command = append(command, "--"+flag+" "+project.Quote(value))
+			command = append(command, "--"+flag+" "+project.ShellQuote(value))
 		}
 	}
 	if o.dir != c.Name {

@@ -87,7 +87,7 @@ func alone(ctx context.Context, dir, root, name string) error {
 	}
 	if around, inside := monorepo.ServiceAround(at); inside {
 		return fmt.Errorf("%s is inside the service of %s; set --dir to a directory outside it",
-			dir, project.Nearer(filepath.Join(around, spec.FileName)))
+			dir, project.RelPath(filepath.Join(around, spec.FileName)))
 	}
 	if root == "" {
 		return nil
@@ -99,7 +99,7 @@ func alone(ctx context.Context, dir, root, name string) error {
 	for _, other := range services {
 		if other.Name == name {
 			return fmt.Errorf("service %s already exists in %s; rules, alerts and dashboards are named after it, so choose another name",
-				name, project.Nearer(filepath.Join(root, filepath.FromSlash(other.Dir))))
+				name, project.RelPath(filepath.Join(root, filepath.FromSlash(other.Dir))))
 		}
 	}
 	return nil

@@ -79,7 +79,7 @@ func runSBOM(g *globals, o sbomOptions) error {
 }
 
 func readBill(o sbomOptions) (sbom.Bill, error) {
-	dir, err := project.Find("")
+	dir, err := project.FindService("")
 	if err != nil {
 		return sbom.Bill{}, err
 	}

@@ -110,7 +110,7 @@ func ownObjectives(own slo.Spec, name string, src []byte) objectives {
 func (g *globals) readObjectives(file string, flags importFlags) (objectives, error) {
 	if file == "" {
 		var err error
-		if file, err = project.Find(""); err != nil {
+		if file, err = project.FindService(""); err != nil {
 			return objectives{}, err
 		}
 	}
@@ -164,7 +164,7 @@ func (g *globals) readInput(file string) (name string, src []byte, err error) {
 		return "standard input", src, err
 	}
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
-		if file, err = project.Find(file); err != nil {
+		if file, err = project.FindService(file); err != nil {
 			return "", nil, err
 		}
 		file = filepath.Join(file, spec.FileName)

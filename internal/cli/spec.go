@@ -33,7 +33,7 @@ type effective struct {
 }
 
 func runSpec(g *globals, o project.Options) error {
-	dir, err := project.Find(o.Dir)
+	dir, err := project.FindService(o.Dir)
 	if err != nil {
 		return err
 	}

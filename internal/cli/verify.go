@@ -184,7 +184,7 @@ func (o verifyOptions) subject() (verify.Subject, error) {
 	if o.slo != "" || o.pkg != "" {
 		return o.foreignSubject()
 	}
-	dir, err := project.Find(o.dir)
+	dir, err := project.FindService(o.dir)
 	if err != nil {
 		return verify.Subject{}, fmt.Errorf("%w\nfor a service that was not generated, set --package", err)
 	}

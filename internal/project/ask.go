@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Printed is the output of one command of a service, or its error.
-type Printed struct {
+// Output is the output of one command of a service, or its error.
+type Output struct {
 	Out []byte
 	Err error
 }
@@ -25,9 +25,9 @@ func serviceVerbs() []string { return []string{TelemetryVerb, "config"} }
 
 // asking returns a function that returns the output of a command of the service in dir. Its
 // first call runs all commands, so that the service is built only once.
-func asking(run func(ctx context.Context, dir, binary string, verbs []string) (map[string]Printed, error), dir, binary string) func(ctx context.Context, verb string) ([]byte, error) {
+func asking(run func(ctx context.Context, dir, binary string, verbs []string) (map[string]Output, error), dir, binary string) func(ctx context.Context, verb string) ([]byte, error) {
 	var once sync.Once
-	var printed map[string]Printed
+	var printed map[string]Output
 	var err error
 	return func(ctx context.Context, verb string) ([]byte, error) {
 		once.Do(func() { printed, err = run(ctx, dir, binary, serviceVerbs()) })
@@ -38,10 +38,10 @@ func asking(run func(ctx context.Context, dir, binary string, verbs []string) (m
 	}
 }
 
-// AskService builds the service in dir, runs the commands and returns the output of each. The
+// RunVerbs builds the service in dir, runs the commands and returns the output of each. The
 // error is a build error.
-func AskService(ctx context.Context, dir, binary string, verbs []string) (map[string]Printed, error) {
-	printed := map[string]Printed{}
+func RunVerbs(ctx context.Context, dir, binary string, verbs []string) (map[string]Output, error) {
+	printed := map[string]Output{}
 	err := WithProgram(ctx, dir, binary, func(program string) {
 		for _, verb := range verbs {
 			printed[verb] = runVerb(ctx, program, binary, verb)
@@ -88,14 +88,14 @@ func WithProgram(ctx context.Context, dir, binary string, use func(program strin
 // StopsWithin is the time that an interrupted program has to stop.
 const StopsWithin = 5 * time.Second
 
-func runVerb(ctx context.Context, program, binary, verb string) Printed {
+func runVerb(ctx context.Context, program, binary, verb string) Output {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, verb)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, StopsWithin
 	if err := cmd.Run(); err != nil {
-		return Printed{Err: fmt.Errorf("%s %s: %w\n%s", binary, verb, err, bytes.TrimSpace(stderr.Bytes()))}
+		return Output{Err: fmt.Errorf("%s %s: %w\n%s", binary, verb, err, bytes.TrimSpace(stderr.Bytes()))}
 	}
-	return Printed{Out: stdout.Bytes()}
+	return Output{Out: stdout.Bytes()}
 }
 
 // quoteFields joins words with the quoting of the go tool.

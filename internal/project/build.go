@@ -41,7 +41,7 @@ type Generator struct {
 	TemplatesDigest func() (string, error)
 	// Ask builds the service in dir and runs its commands, such as telemetry. Nil leaves out
 	// everything that needs a service that builds.
-	Ask func(ctx context.Context, dir, binary string, verbs []string) (map[string]Printed, error)
+	Ask func(ctx context.Context, dir, binary string, verbs []string) (map[string]Output, error)
 }
 
 // CurrentBuild returns the build information of the linker. Only a binary that was installed by

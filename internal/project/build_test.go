@@ -34,9 +34,9 @@ func TestModuleOfRemote(t *testing.T) {
 func TestShellReadsQuotedWords(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"orders", "", "it's", "a b", "$HOME `id` \"x\" \\", "*", "~", "a\nb", "{{x}}", "#"} {
-		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+Quote(word)).Output()
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+ShellQuote(word)).Output()
 		if err != nil || string(out) != word {
-			t.Errorf("Quote(%q) = %s, which a shell reads as %q (%v)", word, Quote(word), out, err)
+			t.Errorf("ShellQuote(%q) = %s, which a shell reads as %q (%v)", word, ShellQuote(word), out, err)
 		}
 	}
 }

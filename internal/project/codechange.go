@@ -84,9 +84,9 @@ func storeSteps(dir string, s spec.Service) string {
 // the path of the service there.
 func regenerateCommand(dir string, s spec.Service) (command, other string) {
 	other = path.Join("OTHER", s.Deploy.Directory)
-	command = fmt.Sprintf("mkdir -p %[1]s && cp %[2]s %[1]s && scaffold generate %[1]s", Quote(other), Quote(filepath.ToSlash(filepath.Join(dir, spec.FileName))))
+	command = fmt.Sprintf("mkdir -p %[1]s && cp %[2]s %[1]s && scaffold generate %[1]s", ShellQuote(other), ShellQuote(filepath.ToSlash(filepath.Join(dir, spec.FileName))))
 	if defaults := filepath.Join(dir, filepath.FromSlash(defaultsPath)); fileExists(defaults) {
-		command += " --defaults " + Quote(filepath.ToSlash(defaults))
+		command += " --defaults " + ShellQuote(filepath.ToSlash(defaults))
 	}
 	return command, other
 }

@@ -25,7 +25,7 @@ func ModuleAbove(root, dir string) (module, name string, err error) {
 			return "", "", err
 		}
 		if name = modfile.ModulePath(src); name == "" {
-			return "", "", fmt.Errorf("%s has no module line; add one", Nearer(filepath.Join(module, "go.mod")))
+			return "", "", fmt.Errorf("%s has no module line; add one", RelPath(filepath.Join(module, "go.mod")))
 		}
 		return module, name, nil
 	}
@@ -55,7 +55,7 @@ func (g Generator) RequireCommands(s spec.Service, dir, module, runtimeFlag stri
 	if err != nil {
 		return nil, err
 	}
-	commands := []string{"cd " + Quote(Nearer(module))}
+	commands := []string{"cd " + ShellQuote(RelPath(module))}
 	replaced := map[string]bool{}
 	for _, r := range mod.Replace {
 		directory := filepath.Join(dir, filepath.FromSlash(r.New.Path))
@@ -64,7 +64,7 @@ func (g Generator) RequireCommands(s spec.Service, dir, module, runtimeFlag stri
 			return nil, err
 		}
 		replaced[r.Old.Path] = true
-		commands = append(commands, fmt.Sprintf("go mod edit -replace=%s=%s", r.Old.Path, Quote(way)))
+		commands = append(commands, fmt.Sprintf("go mod edit -replace=%s=%s", r.Old.Path, ShellQuote(way)))
 	}
 	var wanted []string
 	for _, r := range mod.Require {

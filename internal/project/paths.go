@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Nearer returns the path relative to the working directory, with forward slashes.
-func Nearer(path string) string {
+// RelPath returns the path relative to the working directory, with forward slashes.
+func RelPath(path string) string {
 	here, err := os.Getwd()
 	if err != nil {
 		return path
@@ -19,8 +19,8 @@ func Nearer(path string) string {
 	return filepath.ToSlash(relative)
 }
 
-// Quote quotes a word for a POSIX shell.
-func Quote(word string) string {
+// ShellQuote quotes a word for a POSIX shell.
+func ShellQuote(word string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@+=", r)
 	}

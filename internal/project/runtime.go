@@ -149,11 +149,11 @@ func MovedRuntime(dir string) string {
 		checkout, where = "DIR", ", where DIR is a checkout of scaffold"
 	}
 	if !fileExists(filepath.Join(dir, spec.FileName)) || !fileExists(filepath.Join(dir, "go.mod")) {
-		return fmt.Sprintf("run go mod edit -replace=%s=%s%s", RuntimeImport(), Quote(filepath.ToSlash(filepath.Join(checkout, "runtime"))), where)
+		return fmt.Sprintf("run go mod edit -replace=%s=%s%s", RuntimeImport(), ShellQuote(filepath.ToSlash(filepath.Join(checkout, "runtime"))), where)
 	}
-	command := "scaffold generate --runtime " + Quote(filepath.ToSlash(checkout))
+	command := "scaffold generate --runtime " + ShellQuote(filepath.ToSlash(checkout))
 	if dir = filepath.ToSlash(dir); dir != "." {
-		command += " " + Quote(dir)
+		command += " " + ShellQuote(dir)
 	}
 	return "run " + command + where
 }

@@ -43,9 +43,9 @@ type Options struct {
 	Runtime  string // directory of the runtime; empty: search for it
 }
 
-// Find returns the directory of the service: the named one, or else the nearest one upward from
-// the working directory.
-func Find(named string) (string, error) {
+// FindService returns the directory of the service: the named one, or else the nearest one
+// upward from the working directory.
+func FindService(named string) (string, error) {
 	if named != "" {
 		if _, err := os.Stat(filepath.Join(named, spec.FileName)); err != nil {
 			return "", fmt.Errorf("no %[2]s in %[1]s; pass the directory of a service", named, spec.FileName)
@@ -112,7 +112,7 @@ func LoadDefaults(name string) (spec.Defaults, error) {
 // Open loads the service that the flags select and plans its generation. The caller closes the
 // workspace.
 func (g Generator) Open(flags Options) (Target, *workspace.Workspace, error) {
-	dir, err := Find(flags.Dir)
+	dir, err := FindService(flags.Dir)
 	if err != nil {
 		return Target{}, nil, err
 	}
@@ -165,7 +165,7 @@ func wroteBefore(dir string, s spec.Service) bool {
 // stateExists requires the record of what scaffold wrote, and the recorded defaults.
 func stateExists(w *workspace.Workspace, dir string, s spec.Service, flags Options) error {
 	state := filepath.ToSlash(filepath.Join(dir, workspace.DefaultState))
-	restore := "restore it from version control: git checkout HEAD -- " + Quote(state)
+	restore := "restore it from version control: git checkout HEAD -- " + ShellQuote(state)
 	if !w.HasRecord() {
 		command, other := regenerateCommand(dir, s)
 		return fmt.Errorf("%s/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; %s; if it was never committed, generate the service in another directory and copy %s/%s from there: %s",

@@ -155,8 +155,8 @@ func TestOutputOfTheServiceIsWritten(t *testing.T) {
 	dir := newService(t, g, spec.Choices{Name: "orders"})
 	const printed = `{"service":"orders","routes":[],"metrics":[]}`
 	var broken error
-	g.Ask = func(context.Context, string, string, []string) (map[string]Printed, error) {
-		return map[string]Printed{TelemetryVerb: {Out: []byte(printed)}}, broken
+	g.Ask = func(context.Context, string, string, []string) (map[string]Output, error) {
+		return map[string]Output{TelemetryVerb: {Out: []byte(printed)}}, broken
 	}
 	target, w, err := g.Open(Options{Dir: dir})
 	if err != nil {
@@ -286,7 +286,7 @@ func TestCopyProgramKeepsExistingFile(t *testing.T) {
 func TestShellQuote(t *testing.T) {
 	t.Parallel()
 	for word, want := range map[string]string{"a-b_c.d/e:f,@+=1": "a-b_c.d/e:f,@+=1", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$x": "'$x'"} {
-		if got := Quote(word); got != want {
+		if got := ShellQuote(word); got != want {
 			t.Errorf("%q: got %s, want %s", word, got, want)
 		}
 	}
