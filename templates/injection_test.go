@@ -136,7 +136,7 @@ func TestTextsOfTheSpecAreEscaped(t *testing.T) {
 	}
 }
 
-// parses parses a file in its language.
+// parses checks the syntax of a file in its language.
 func parses(t *testing.T, f templates.File) {
 	t.Helper()
 	var err error
