@@ -5,20 +5,19 @@ import (
 	"strconv"
 )
 
-// CloudRunCPUs are the whole CPUs of a replica on Cloud Run.
+// CloudRunCPUs returns the whole CPUs of an instance on Cloud Run.
 func (v view) CloudRunCPUs() (int, error) {
 	cpus, _, err := v.onCloudRun()
 	return cpus, err
 }
 
-// CloudRunMemory is the memory of a replica on Cloud Run, in the notation of
-// Kubernetes.
+// CloudRunMemory returns the memory of an instance on Cloud Run, in Kubernetes notation.
 func (v view) CloudRunMemory() (string, error) {
 	_, mebibytes, err := v.onCloudRun()
 	return strconv.Itoa(mebibytes) + "Mi", err
 }
 
-// CloudRunMemoryLimit is nine tenths of that, as Go reads GOMEMLIMIT.
+// CloudRunMemoryLimit returns 90% of that memory, in GOMEMLIMIT notation.
 func (v view) CloudRunMemoryLimit() (string, error) {
 	_, mebibytes, err := v.onCloudRun()
 	return strconv.Itoa(mebibytes*9/10) + "MiB", err

@@ -8,21 +8,20 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// ScrapedByCollector says whether the collector scrapes the service: it finds
-// pods, so that there have to be some.
+// ScrapedByCollector reports whether the collector scrapes the service. It discovers pods, so
+// it needs Kubernetes.
 func (v view) ScrapedByCollector() bool {
 	return v.Deploy.RunsOn(spec.PlatformKubernetes) && !v.PushesMetrics()
 }
 
-// slowTrace is when the collector keeps a trace for its duration.
+// slowTrace is the duration from which the collector keeps a trace.
 type slowTrace struct {
-	Objective string // the strictest threshold of the spec
+	Objective string // the strictest threshold in the spec
 	Above     int    // milliseconds
 }
 
-// SlowTrace is nil without an objective on latency. The collector cuts a duration
-// down to whole milliseconds and keeps what is then above the number: with 200 it
-// would lose 200.9 ms.
+// SlowTrace returns nil without a latency objective. The collector truncates durations to whole
+// milliseconds and keeps those above the number: with 200 it would drop 200.9 ms.
 func (v view) SlowTrace() *slowTrace {
 	thresholds := v.thresholds()
 	if len(thresholds) == 0 {
@@ -32,12 +31,12 @@ func (v view) SlowTrace() *slowTrace {
 	return &slowTrace{Objective: strictest.String(), Above: max(0, int(strictest.Milliseconds())-1)}
 }
 
-// TracePercent is the ratio in percent, without what binary fractions add to it:
-// 0.07 times 100 is not 7.
+// TracePercent returns the trace ratio in percent, without the error of binary fractions: 0.07
+// times 100 is not 7.
 func (v view) TracePercent() string {
-	const digits = 12 // more than the collector tells apart
+	const digits = 12 // more than the precision of the collector
 	percent, err := strconv.ParseFloat(strconv.FormatFloat(v.Telemetry.TraceRatio*100, 'g', digits, 64), 64)
-	if err != nil { // it was formatted one line above
+	if err != nil { // unreachable: formatted one line above
 		percent = v.Telemetry.TraceRatio * 100
 	}
 	return strconv.FormatFloat(percent, 'f', -1, 64)

@@ -14,8 +14,8 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// compiled returns the files that are computed instead of written as templates:
-// what the service declares, and what follows from its objectives.
+// compiled returns the files that are computed rather than rendered from templates: declared
+// signals, and everything that follows from the objectives.
 func (v view) compiled() ([]File, error) {
 	signals, errSignals := v.signalFiles()
 	rules, err := slo.Compile(v.SLO())
@@ -35,7 +35,7 @@ func (v view) compiled() ([]File, error) {
 	return files, errors.Join(errSignals, errRunbooks, errDashboards)
 }
 
-// DashboardInput is what the dashboards of a service need to know of its spec.
+// DashboardInput returns the input for the dashboards of a service.
 func DashboardInput(service spec.Service, rules slo.Rules) (dashboards.Input, error) {
 	_, port, err := net.SplitHostPort(service.Admin.Addr)
 	if err != nil {
@@ -54,7 +54,7 @@ func DashboardInput(service spec.Service, rules slo.Rules) (dashboards.Input, er
 	}, nil
 }
 
-// scaling is what the autoscaler aims at, where there is one.
+// scaling returns the target of the autoscaler, if there is one.
 func scaling(d spec.Deploy) dashboards.Scaling {
 	if !d.RunsOn(spec.PlatformKubernetes) {
 		return dashboards.Scaling{}
@@ -66,7 +66,7 @@ func scaling(d spec.Deploy) dashboards.Scaling {
 	return target
 }
 
-// dashboardFiles are the dashboards and the stack that shows them on one machine.
+// dashboardFiles returns the dashboards and the local stack that shows them.
 func (v view) dashboardFiles(rules slo.Rules) ([]File, error) {
 	in, err := DashboardInput(v.Service, rules)
 	if err != nil {
@@ -114,13 +114,14 @@ func ruleFiles(rules slo.Rules) []File {
 	return files
 }
 
-// analysisFile is what ./ci deploy compares a new version with.
+// analysisFile returns the queries that ./ci deploy uses to analyze a rollout.
 func analysisFile(rules slo.Rules) (File, error) {
 	data, err := indented(rules.RolloutAnalysis())
 	return generated("deploy/analysis.json", data), err
 }
 
-// runbookFiles are user-owned except for the facts, which follow the rules.
+// runbookFiles returns the runbooks. They are user-owned except for the facts, which follow the
+// rules.
 func (v view) runbookFiles(rules slo.Rules) ([]File, error) {
 	books, err := rules.Runbooks(v.runbookOptions())
 	if err != nil {
@@ -133,8 +134,7 @@ func (v view) runbookFiles(rules slo.Rules) ([]File, error) {
 	return files, nil
 }
 
-// runbookOptions has the commands for the last environment, which is the one that alerts
-// mostly come from.
+// runbookOptions has the commands for the last environment, where most alerts come from.
 func (v view) runbookOptions() slo.RunbookOptions {
 	if !v.DeploysToKubernetes() {
 		return slo.RunbookOptions{}
@@ -152,7 +152,7 @@ func generated(path string, data []byte) File {
 	return File{Path: path, Mode: 0o644, Data: data, Owner: Generated}
 }
 
-// indented is the form in which a service prints JSON.
+// indented returns JSON in the format in which a service prints it.
 func indented(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

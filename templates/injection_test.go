@@ -31,7 +31,7 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// hostile is text that means something to a format that we write, by format.
+// hostile returns texts with a special meaning in a format that we write, by format.
 func hostile() map[string]string {
 	return map[string]string{
 		"quotes":            `it's "quoted" and ` + "`ticked`",
@@ -59,12 +59,12 @@ func hostile() map[string]string {
 	}
 }
 
-// ownerOf is the text as an owner may be: one line that can be printed.
+// ownerOf turns the text into a valid owner: one printable line.
 func ownerOf(text string) string {
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")
 }
 
-// victim is a service whose every free text is the same.
+// victim is a service with the text in all free-text values.
 func victim(t *testing.T, text string, components ...string) spec.Service {
 	t.Helper()
 	document := map[string]any{
@@ -94,7 +94,7 @@ func victim(t *testing.T, text string, components ...string) spec.Service {
 	return s
 }
 
-// hostileLinks are addresses, so that less can stand in them.
+// hostileLinks are URLs, which allow fewer characters.
 func hostileLinks() map[string]any {
 	const tail = "/{{.x}}'`$(reboot)-->)](y)%0a?a=\"b\"&c=|d"
 	return map[string]any{
@@ -113,7 +113,7 @@ func rendered(t *testing.T, s spec.Service) templates.Tree {
 	return tree
 }
 
-func TestTextsOfASpecAreHeldAndNeverRead(t *testing.T) {
+func TestTextsOfTheSpecAreEscaped(t *testing.T) {
 	t.Parallel()
 	for _, components := range [][]string{nil, spec.ComponentNames()} {
 		plain := rendered(t, victim(t, "plain", components...))
@@ -136,7 +136,7 @@ func TestTextsOfASpecAreHeldAndNeverRead(t *testing.T) {
 	}
 }
 
-// parses reads a file in its language.
+// parses checks the syntax of a file in its language.
 func parses(t *testing.T, f templates.File) {
 	t.Helper()
 	var err error
@@ -168,7 +168,7 @@ func parses(t *testing.T, f templates.File) {
 	}
 }
 
-// makes lets make read the file and name the commands of one target.
+// makes lets make parse the file and print the commands of one target.
 func makes(t *testing.T, data []byte) {
 	t.Helper()
 	if _, err := exec.LookPath("make"); err != nil {
@@ -185,7 +185,7 @@ func makes(t *testing.T, data []byte) {
 	}
 }
 
-// runs lets bash read the script and list its stages.
+// runs lets bash parse the script and list its stages.
 func runs(t *testing.T, f templates.File) {
 	t.Helper()
 	if f.Mode != 0o755 {
@@ -228,8 +228,8 @@ func oneDocument(data []byte) error {
 	return nil
 }
 
-// objects reads manifests: every document is an object of Kubernetes, none is
-// empty. Files of variables have lines of their own.
+// objects parses manifests: each document must be a Kubernetes object. Files without apiVersion,
+// such as environment files, are skipped.
 func objects(data []byte) error {
 	if !strings.Contains(string(data), "apiVersion:") {
 		return nil
@@ -251,7 +251,7 @@ func objects(data []byte) error {
 	}
 }
 
-// holds finds the text where it belongs, as each language reads it.
+// holds checks that the text is where it belongs, as each language reads it.
 func holds(t *testing.T, tree templates.Tree, text string) {
 	t.Helper()
 	var openapi struct {
@@ -307,15 +307,15 @@ func literals(t *testing.T, src []byte) (out []string) {
 	return out
 }
 
-// shown is Markdown with the escapes of CommonMark taken away.
+// shown removes the escapes of CommonMark.
 func shown(text string) string {
 	return regexp.MustCompile("\\\\([!-/:-@[-`{-~])").ReplaceAllString(text, "$1")
 }
 
-// linesOf lists the lines of a file without the layout of queries, which depends on
-// how long their selectors are.
+// linesOf lists the lines of a file without the line breaks of queries, which depend on the
+// length of selectors.
 func linesOf(data []byte) []string {
-	query := -1 // indentation of the key whose block it is
+	query := -1 // indentation of the key of the block
 	return slices.DeleteFunc(strings.Split(string(data), "\n"), func(line string) bool {
 		indent := len(line) - len(strings.TrimLeft(line, " "))
 		if query >= 0 && indent > query {
@@ -329,8 +329,8 @@ func linesOf(data []byte) []string {
 	})
 }
 
-// onlyTextsDiffer compares with a harmless service: the same files, and in
-// those that people and shells read as many lines.
+// onlyTextsDiffer compares with a harmless service: the files must be the same, and files for
+// people and shells must have the same number of lines.
 func onlyTextsDiffer(t *testing.T, tree, plain templates.Tree) {
 	t.Helper()
 	if len(tree) != len(plain) {
@@ -351,7 +351,7 @@ func onlyTextsDiffer(t *testing.T, tree, plain templates.Tree) {
 	}
 	for name := range differing {
 		if strings.HasPrefix(name, "observability/") {
-			delete(differing, name) // selectors and annotations: many lines, read by their parsers above
+			delete(differing, name) // selectors and annotations add lines, which the parsers above check
 		}
 	}
 	want := map[string]int{

@@ -7,19 +7,19 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// entry is one file of a service that comes from a template.
+// entry is a file of a service that is rendered from a template.
 type entry struct {
-	path     string // in the service
-	template string // below files/service
+	path     string // relative to the service
+	template string // relative to files/service
 	owner    Owner
-	when     func(view) bool // nil means always
-	// environment is the one that an overlay is for.
+	when     func(view) bool // nil: always
+	// environment is set for files of an overlay.
 	environment string
-	mode        fs.FileMode // 0 means that nobody executes it
+	mode        fs.FileMode // 0: not executable
 }
 
-// entries is the layout of a service on one screen; design and README of a
-// service explain the owners.
+// entries is the file layout of a service. The design document and the README of a service
+// explain the owners.
 func entries(v view) []entry {
 	var (
 		cmd      = "cmd/" + v.Binary() + "/"
@@ -61,16 +61,15 @@ func entries(v view) []entry {
 	}
 	cloudRun := func(v view) bool { return v.Deploy.RunsOn(spec.PlatformCloudRun) }
 	files = append(files, entry{path: "deploy/cloud-run/service.yaml", template: "deploy/cloud-run/service.yaml.tmpl", owner: Generated, when: cloudRun})
-	// On every platform: who sends all traces needs somebody who chooses among them.
+	// On every platform: a service that exports all traces needs a collector that samples them.
 	deployed := func(v view) bool { return len(v.Deploy.Platforms) > 0 }
 	files = append(files, entry{path: "deploy/collector.yaml", template: "deploy/collector.yaml.tmpl", owner: Generated, when: deployed})
 	return slices.Concat(files, manifests(), terraform(), pipelines(v))
 }
 
-// pipelines are ./ci and what calls it. The script is generated, since rolling out
-// and back has to be corrected everywhere at once; what a team wants otherwise
-// stands in the Makefile and the overlays. The files of the systems are merged:
-// runners, credentials and further jobs are each team's own.
+// pipelines are ./ci and the pipeline files that call it. The script is generated, since fixes
+// for roll out and rollback must reach all services; teams customize the Makefile and the
+// overlays. The pipeline files are merged: runners, credentials and more jobs differ by team.
 func pipelines(v view) []entry {
 	alone := func(v view) bool { return v.Deploy.Directory == "" }
 	return []entry{
@@ -83,8 +82,8 @@ func pipelines(v view) []entry {
 	}
 }
 
-// atRoot are the files of a service in a directory that tools only find at the root of
-// the repository. The workflow is generated; teams add jobs in workflows of their own.
+// atRoot are the files of a service in a directory that tools only find at the root of the
+// repository. The workflow is generated; teams add jobs in their own workflows.
 func atRoot(v view) []entry {
 	return []entry{
 		{path: workflowPath(v), template: "pipelines/github.yml.tmpl", owner: Generated, when: on(spec.PipelineGitHub)},
@@ -98,7 +97,7 @@ func on(system string) func(view) bool {
 	return func(v view) bool { return slices.Contains(v.Deploy.Pipelines, system) }
 }
 
-// terraform is one module that knows the service, and one for each cloud.
+// terraform is a module for the service, and one for each cloud.
 func terraform() []entry {
 	var files []entry
 	add := func(module string, when func(view) bool, names ...string) {
@@ -115,8 +114,8 @@ func terraform() []entry {
 	return files
 }
 
-// manifests are what Kubernetes is told: a base that follows the spec, and
-// overlays for what differs between environments.
+// manifests are the Kubernetes manifests: a base that follows the spec, and overlays for the
+// differences between environments.
 func manifests() []entry {
 	kubernetes := func(v view) bool { return v.Deploy.RunsOn(spec.PlatformKubernetes) }
 	routed := func(v view) bool { return kubernetes(v) && v.Deploy.Gateway.Host != "" }

@@ -16,35 +16,32 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// userID is the user that the image runs as, without a name in it; distroless
-// images call the same one nonroot.
+// userID is the numeric user of the image; distroless images call it nonroot.
 const userID = 65532
 
-// UserID is the user and the group of the process in its container.
+// UserID returns the user and group of the process in its container.
 func (view) UserID() int { return userID }
 
-// PushesMetrics says whether the service pushes its metrics, so that nobody
-// scrapes it.
+// PushesMetrics reports whether the service pushes its metrics instead of being scraped.
 func (v view) PushesMetrics() bool { return v.Telemetry.Metrics == slo.MetricsPush }
 
-// NativeHistograms says whether a scraper has to read native histograms.
+// NativeHistograms reports whether a scraper must read native histograms.
 func (v view) NativeHistograms() bool { return v.Telemetry.Histograms != string(dashboards.Classic) }
 
-// ClassicHistograms says whether a scraper has to read classic histograms.
+// ClassicHistograms reports whether a scraper must read classic histograms.
 func (v view) ClassicHistograms() bool { return v.Telemetry.Histograms != string(dashboards.Native) }
 
-// ScalesByKEDA says whether KEDA makes the autoscaler.
+// ScalesByKEDA reports whether KEDA creates the autoscaler.
 func (v view) ScalesByKEDA() bool { return v.Deploy.Autoscale.Source == spec.SourceKEDA }
 
-// ScalesByAdapter says whether the autoscaler may ask for the service's own
-// metrics.
+// ScalesByAdapter reports whether the autoscaler can use the service's own metrics.
 func (v view) ScalesByAdapter() bool { return v.Deploy.Autoscale.Source == spec.SourceAdapter }
 
 // ActiveRequests is the metric of requests in flight.
 func (view) ActiveRequests() string { return semconv.HTTPServerActiveRequests }
 
-// InFlightQuery is the sum of the requests in flight in the environment, in all
-// of them when it is empty.
+// InFlightQuery returns the query for the requests in flight in the environment, or in all of
+// them if it is empty.
 func (v view) InFlightQuery(environment string) string {
 	matchers := maps.Clone(v.Telemetry.Selector)
 	if environment != "" {
@@ -57,10 +54,10 @@ func (v view) InFlightQuery(environment string) string {
 	return "sum(" + semconv.HTTPServerActiveRequests + "{" + strings.Join(list, ",") + "})"
 }
 
-// MonitoringLabels are those by which the operator selects.
+// MonitoringLabels returns the labels that the Prometheus operator selects by.
 func (v view) MonitoringLabels() []slo.Label { return sortedLabels(v.Deploy.Monitoring.Labels) }
 
-// SelectorLabels are those by which rules and dashboards find the service.
+// SelectorLabels returns the labels by which rules and dashboards select the service.
 func (v view) SelectorLabels() []slo.Label { return sortedLabels(v.Telemetry.Selector) }
 
 func sortedLabels(labels map[string]string) []slo.Label {
@@ -71,7 +68,7 @@ func sortedLabels(labels map[string]string) []slo.Label {
 	return list
 }
 
-// CPU is the requested CPU as YAML: a bare 1.5 would be a number.
+// CPU returns the requested CPU as YAML: a bare 1.5 would be a number.
 func (v view) CPU() string {
 	cpu := v.Deploy.Resources.CPU
 	if strings.HasSuffix(cpu, "m") {
@@ -80,14 +77,13 @@ func (v view) CPU() string {
 	return strconv.Quote(cpu)
 }
 
-// Seconds is a duration in whole seconds, as Kubernetes reads it.
+// Seconds returns a duration in whole seconds, for Kubernetes.
 func (view) Seconds(d time.Duration) int { return int(d / time.Second) }
 
-// DurationText is a duration in the notation that Go, Prometheus and its operator
-// share.
+// DurationText returns a duration in the notation of Go, Prometheus and its operator.
 func (view) DurationText(d time.Duration) string { return model.Duration(d).String() }
 
-// GraceArithmetic says what the grace period is made of.
+// GraceArithmetic explains the grace period as a sum.
 func (v view) GraceArithmetic() string {
 	g := v.Deploy.Grace
 	text := fmt.Sprintf("preStop %s + drain %s + stop %s + flush %s + margin %s",
@@ -98,7 +94,7 @@ func (v view) GraceArithmetic() string {
 	return fmt.Sprintf("At least %s: %s (deploy.grace).", v.DurationText(g.Parts()), text)
 }
 
-// Dashboards are the names of the dashboards.
+// Dashboards returns the names of the dashboards.
 func (v view) Dashboards() ([]string, error) {
 	rules, err := slo.Compile(v.SLO())
 	if err != nil {
@@ -116,8 +112,8 @@ func (v view) Dashboards() ([]string, error) {
 	return names, err
 }
 
-// scaleCommand starts more processes. It moves the autoscaler's lower bound, to
-// twice what it is: a number of replicas would be undone within seconds.
+// scaleCommand returns a command that adds instances. It doubles the lower bound of the
+// autoscaler, which would undo a change of the replicas within seconds.
 func (v view) scaleCommand(namespace string) string {
 	kind, key := "hpa", "minReplicas"
 	if v.ScalesByKEDA() {

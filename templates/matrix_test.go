@@ -21,7 +21,7 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// factor is one option of a spec, with what each of its values adds to the file.
+// factor is an option of the spec with its possible values.
 type factor struct {
 	name   string
 	values []choice
@@ -36,14 +36,14 @@ alerting: {severities: {page: P1, ticket: P3}, labels: {unit: shop}}
 deploy: {replicas: {min: 1, max: 2}}
 `
 
-// factors are what a spec can choose. A dotted key goes into its mapping;
-// window and thresholds make the objectives.
+// factors are the options of a spec. A dotted key is a key in a mapping; window and thresholds
+// are for the objectives.
 func factors() []factor {
 	return []factor{
 		{"pattern", choices("pattern: %s", spec.Patterns()...)},
 		{"components", []choice{{"none", "components: {}"}, {"postgres", "components: {postgres: {}}"}}},
-		{"resource", []choice{{"from the name", ""}, {"hyphenated", "resource: purchase-order"}, {"a word of SQL", "resource: user"}}},
-		{"module", []choice{{"plain", "module: example.com/tried"}, {"a major version", "module: example.com/tried/v2"}}},
+		{"resource", []choice{{"from the name", ""}, {"hyphenated", "resource: purchase-order"}, {"SQL keyword", "resource: user"}}},
+		{"module", []choice{{"plain", "module: example.com/tried"}, {"major version", "module: example.com/tried/v2"}}},
 		{"histograms", choices("telemetry.histograms: %s", spec.Histograms()...)},
 		{"metrics", choices("telemetry.metrics: %s", slo.MetricsScrape, slo.MetricsPush)},
 		{"trace ratio", choices("telemetry.traceRatio: %s", "0", "0.25", "1")},
@@ -83,7 +83,7 @@ func sizes() []int {
 	return out
 }
 
-// chosen is the service of one row.
+// chosen returns the service of one row.
 func chosen(t *testing.T, row []int) spec.Service {
 	t.Helper()
 	document := map[string]any{"apiVersion": spec.APIVersion, "service": "tried", "owner": "team-tried"}
@@ -121,11 +121,11 @@ func chosen(t *testing.T, row []int) spec.Service {
 	}
 	telemetry, _ := document["telemetry"].(map[string]any)
 	if telemetry["histograms"] == "native" {
-		thresholds = nil // the spec refuses the two together
+		thresholds = nil // the spec rejects both together
 	}
 	deploy, _ := document["deploy"].(map[string]any)
 	if len(deploy["terraform"].([]any)) > 0 || len(deploy["platforms"].([]any)) == 2 {
-		telemetry["metrics"] = "push" // the spec refuses what nobody scrapes
+		telemetry["metrics"] = "push" // the spec rejects a platform that cannot scrape
 	}
 	slos := []any{objective("availability", window, "availability", map[string]any{})}
 	for i, threshold := range thresholds {
@@ -155,9 +155,9 @@ func title(row []int) string {
 	return strings.Join(out, ", ")
 }
 
-// Any two options that meet give a service that type-checks, whose files parse
-// and whose main.go fits a screen.
-func TestAnyTwoOptionsGoTogether(t *testing.T) {
+// Any two compatible options result in a service that type-checks, whose files parse and whose
+// main.go fits a screen.
+func TestAnyTwoOptionsRenderValidFiles(t *testing.T) {
 	t.Parallel()
 	c := newChecker(t)
 	rows := pairwise.Cover(sizes()...)
@@ -179,8 +179,8 @@ func TestAnyTwoOptionsGoTogether(t *testing.T) {
 	}
 }
 
-// Every value of every option gives a service that builds, vets and passes its
-// own tests with the embedded requirements and sums alone.
+// Every value of every option results in a service that builds, passes go vet and passes its
+// own tests with only the embedded requirements and sums.
 func TestEndToEndEachOptionBuildsAndPassesItsTests(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds services")
@@ -213,9 +213,9 @@ func TestEndToEndEachOptionBuildsAndPassesItsTests(t *testing.T) {
 	}
 }
 
-// Every value of every option gives a service in which the linters that it is
-// given find nothing but the fault that the test puts into each. One workspace
-// holds all trees, so that what they share is read once.
+// Every value of every option results in a service in which its own linters find only the
+// mistake that the test adds. All trees are in one workspace, so that common packages are
+// loaded once.
 func TestEndToEndEachOptionPassesItsOwnLinters(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds golangci-lint")
@@ -231,7 +231,7 @@ func TestEndToEndEachOptionPassesItsOwnLinters(t *testing.T) {
 	for i, row := range pairwise.Each(sizes()...) {
 		s := chosen(t, row)
 		name := fmt.Sprintf("tried%d", i)
-		s.Module = strings.Replace(s.Module, "tried", name, 1) // a workspace wants each module once
+		s.Module = strings.Replace(s.Module, "tried", name, 1) // a workspace requires unique modules
 		tree, err := templates.Render(s, templates.RenderOptions{Generator: "devel", RuntimeReplace: filepath.ToSlash(runtime)})
 		if err != nil {
 			t.Fatal(err)
@@ -270,7 +270,7 @@ func TestEndToEndEachOptionPassesItsOwnLinters(t *testing.T) {
 	}
 }
 
-// fault is what errorlint exists for.
+// fault is a mistake that errorlint finds.
 const fault = `package fault
 
 import "io"
@@ -280,7 +280,7 @@ func ended(err error) bool { return err == io.EOF }
 var _ = ended
 `
 
-// findings are the file and the linter of each, sorted.
+// findings returns the file and the linter of each finding, sorted.
 func findings(t *testing.T, name string) []string {
 	t.Helper()
 	var report struct {
@@ -302,7 +302,7 @@ func findings(t *testing.T, name string) []string {
 	return out
 }
 
-// linter is the command with which the service lints itself.
+// linter returns the command with which the service runs its linter.
 func linter(t *testing.T, tree templates.Tree) string {
 	t.Helper()
 	const variable = "GOLANGCI_LINT := "
@@ -315,8 +315,8 @@ func linter(t *testing.T, tree templates.Tree) string {
 	return ""
 }
 
-// Who lints this repository has the linter of generated services at hand.
-func TestServicesAndThisRepositoryHaveOneLinter(t *testing.T) {
+// The linter of generated services is the one of this repository.
+func TestServicesUseTheLinterOfThisRepository(t *testing.T) {
 	t.Parallel()
 	s := chosen(t, make([]int, len(factors())))
 	if want := linter(t, rendered(t, s)); !strings.Contains(string(read(t, "../Makefile")), "GOLANGCI_LINT := "+want+"\n") {
@@ -346,8 +346,7 @@ func read(t *testing.T, name string) []byte {
 	return out
 }
 
-// offline runs a command that may use what is in the module cache and nothing
-// else.
+// offline runs a command that may use the module cache but no network.
 func offline(t *testing.T, dir, name string, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
@@ -358,7 +357,7 @@ func offline(t *testing.T, dir, name string, args ...string) {
 	}
 }
 
-func TestTheFactorsAreAllThatASpecCanChoose(t *testing.T) {
+func TestFactorsCoverTheSpec(t *testing.T) {
 	t.Parallel()
 	for _, f := range factors() {
 		seen := map[string]bool{}

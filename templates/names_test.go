@@ -10,9 +10,9 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// A resource gives its name to a package, to types and to variables, beside
-// names that generated code has anyway. Each of those is tried as a resource:
-// either the spec refuses it, or the code is free of type errors.
+// A resource becomes the name of a package, of types and of variables, which may collide with
+// other names in generated code. The test uses each of those names as a resource: either the
+// spec rejects it, or the code type-checks.
 func TestNoResourceBreaksGeneratedCode(t *testing.T) {
 	t.Parallel()
 	c := newChecker(t)
@@ -40,7 +40,7 @@ func TestNoResourceBreaksGeneratedCode(t *testing.T) {
 	}
 }
 
-// named gives the Go files of a service with that resource.
+// named returns the Go files of a service with that resource.
 func (c checker) named(resource string, components []string) map[string][]*ast.File {
 	c.t.Helper()
 	const module = "example.com/tried"
@@ -51,8 +51,7 @@ func (c checker) named(resource string, components []string) map[string][]*ast.F
 	return c.parse(module, rendered(c.t, s))
 }
 
-// identifiers returns every name in the files, in lower case as a resource
-// would be written.
+// identifiers returns every name in the files, in lower case like a resource.
 func identifiers(packages map[string][]*ast.File) []string {
 	names := map[string]bool{}
 	for _, files := range packages {

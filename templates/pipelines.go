@@ -8,10 +8,10 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// stage is one of ./ci.
+// stage is a stage of ./ci.
 type stage struct{ Name, Help string }
 
-// Stages are those of ./ci, in the order in which pipelines run them.
+// Stages returns the stages of ./ci, in the order of the pipelines.
 func (v view) Stages() []stage {
 	stages := []stage{
 		{"check", "check generated files, rules and dashboards"},
@@ -30,31 +30,31 @@ func (v view) Stages() []stage {
 	return stages
 }
 
-// DeploysToKubernetes says whether ./ci can roll out.
+// DeploysToKubernetes reports whether ./ci can roll out.
 func (v view) DeploysToKubernetes() bool { return v.Deploy.RunsOn(spec.PlatformKubernetes) }
 
-// Below is the path, which is one in the service, from the root of the repository.
+// Below returns a path of the service, relative to the root of the repository.
 func (v view) Below(name string) string { return path.Join(v.Deploy.Directory, name) }
 
-// OfModule is a file of the module, from the root of the repository.
+// OfModule returns the path of a file of the module, relative to the root of the repository.
 func (v view) OfModule(name string) string {
-	return path.Join(strings.TrimSuffix(v.Deploy.Directory, v.ModuleDirectory), name) // cuts nothing where it is one of its own
+	return path.Join(strings.TrimSuffix(v.Deploy.Directory, v.ModuleDirectory), name) // removes nothing if the service is a module
 }
 
-// CI is how ./ci is called from the root of the repository. It works in its own
-// directory, wherever it is called from.
+// CI returns the command for ./ci at the root of the repository. The script changes to its own
+// directory.
 func (v view) CI() string { return "./" + v.Below("ci") }
 
-// AllStages are those that any service of a repository can have.
+// AllStages returns the stages that any service of a repository can have.
 func (v view) AllStages() []string { return AllStages() }
 
-// AllStages are those of pipelines, in their order. Files of GitLab that are
-// included together have to name the same: the last list counts for all.
+// AllStages returns the stages of pipelines, in their order. GitLab files that are included
+// together must have the same list: the last one counts for all.
 func AllStages() []string {
 	return []string{"check", "lint", "test", "verify", "image", "sbom", "deploy", "rollback"}
 }
 
-// Job is the name of a job: in a repository with others the service comes first.
+// Job returns the name of a job, with the service as prefix if the repository has several.
 func (v view) Job(name string) string {
 	if v.Deploy.Directory == "" {
 		return name
@@ -62,8 +62,8 @@ func (v view) Job(name string) string {
 	return v.Name + ":" + name
 }
 
-// GitLabEnvironment is the name that GitLab has for one: newer deployments to an
-// environment put off older ones, so that services share none.
+// GitLabEnvironment returns the name of a GitLab environment. It contains the service, since a
+// newer deployment to an environment cancels older ones.
 func (v view) GitLabEnvironment(name string) string {
 	if v.Deploy.Directory == "" {
 		return name
@@ -71,10 +71,10 @@ func (v view) GitLabEnvironment(name string) string {
 	return v.Name + "/" + name
 }
 
-// WorkflowPath is where GitHub finds the pipeline, from the root of the repository.
+// WorkflowPath returns the path of the GitHub workflow, relative to the root of the repository.
 func (v view) WorkflowPath() string { return workflowPath(v) }
 
-// Environments are those that a version can be rolled out to.
+// Environments returns the environments that a version can be rolled out to.
 func (view) Environments() []string { return spec.Environments() }
 
 // CommandImport is the import path of the command that generated the service.
@@ -83,8 +83,7 @@ func (v view) CommandImport() string { return path.Dir(v.RuntimeImport) + "/cmd/
 // CommandModule is the module of the command.
 func (v view) CommandModule() string { return path.Dir(v.RuntimeImport) }
 
-// ImageRegistry is the host that images are sent to, as the spec names it; empty
-// where each system knows a registry of its own.
+// ImageRegistry is the registry host in the spec; empty if each pipeline system uses its own.
 func (v view) ImageRegistry() string {
 	host, _, found := strings.Cut(v.Deploy.Image, "/")
 	if !found || !strings.ContainsAny(host, ".:") {
@@ -93,10 +92,10 @@ func (v view) ImageRegistry() string {
 	return host
 }
 
-// catalogLink is one of a catalog.
+// catalogLink is a link in catalog-info.yaml.
 type catalogLink struct{ Title, URL string }
 
-// CatalogLinks are the addresses that the spec names.
+// CatalogLinks returns the links in the spec.
 func (v view) CatalogLinks() []catalogLink {
 	var links []catalogLink
 	for _, l := range []catalogLink{
@@ -109,7 +108,7 @@ func (v view) CatalogLinks() []catalogLink {
 	return links
 }
 
-// GitHubSlug is owner/name of the repository where GitHub has it.
+// GitHubSlug returns owner/name of the repository if it is on GitHub.
 func (v view) GitHubSlug() string {
 	u, err := url.Parse(v.Links.Repository)
 	if err != nil || u.Host != "github.com" {

@@ -16,13 +16,13 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// files holds every template. The prefix "all:" keeps dotfiles in.
+// files contains every template. The prefix "all:" includes dotfiles.
 //
 //go:embed all:files
 var files embed.FS
 
-// Digest names the embedded templates, as sha256:..., so that a service knows
-// which ones made it even between two versions.
+// Digest returns the digest of the embedded templates, sha256:..., which identifies them even
+// between two versions.
 func Digest() (string, error) {
 	sum := sha256.New()
 	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
@@ -39,8 +39,8 @@ func Digest() (string, error) {
 	return fmt.Sprintf("sha256:%x", sum.Sum(nil)), err
 }
 
-// Render returns the files of the service that the spec describes, without
-// those of its state. An error is a defect of a template: a valid spec renders.
+// Render returns the files of the service, without its state. An error is a defect of a
+// template: a valid spec renders.
 func Render(service spec.Service, opts RenderOptions) (Tree, error) {
 	v, err := newView(service, opts)
 	if err != nil {
@@ -54,9 +54,8 @@ func Render(service spec.Service, opts RenderOptions) (Tree, error) {
 	return NewTree(append(out, more...)...)
 }
 
-// RenderRepository returns the files of the service that belong at the root of
-// its repository, with paths from there. There are none when the service is the
-// repository.
+// RenderRepository returns the files of the service at the root of its repository, with paths
+// relative to the root. It returns none if the service is the repository.
 func RenderRepository(service spec.Service, opts RenderOptions) (Tree, error) {
 	if service.Deploy.Directory == "" {
 		return nil, nil
@@ -72,7 +71,7 @@ func RenderRepository(service spec.Service, opts RenderOptions) (Tree, error) {
 	return NewTree(out...)
 }
 
-// files renders those entries that the service has.
+// files renders the entries that the service has.
 func (v view) files(entries []entry) ([]File, error) {
 	var out []File
 	var errs []error
@@ -91,8 +90,7 @@ func (v view) files(entries []entry) ([]File, error) {
 	return out, errors.Join(errs...)
 }
 
-// render executes one template. Go files are formatted, which is an error
-// if they do not parse.
+// render executes a template and formats Go files. Go files that do not parse are an error.
 func render(name string, v view) ([]byte, error) {
 	text, err := fs.ReadFile(files, "files/"+name)
 	if err != nil {
@@ -116,17 +114,15 @@ func render(name string, v view) ([]byte, error) {
 	return source, nil
 }
 
-// jsonText is a value as JSON.
 func jsonText(v any) (string, error) {
 	text, err := json.Marshal(v)
 	return string(text), err
 }
 
-// literal is a text that relabelling takes as it is: it reads $1 as a group.
+// literal escapes $ for relabelling, which reads $1 as a group.
 func literal(text string) string { return strings.ReplaceAll(text, "$", "$$") }
 
-// hclText is a text as Terraform writes it: JSON's form, in which nothing is
-// filled in.
+// hclText returns a Terraform string: JSON without interpolation.
 func hclText(text string) (string, error) {
 	quoted, err := jsonText(text)
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(quoted), err

@@ -11,7 +11,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// ParseSignals reads what a service printed.
+// ParseSignals parses the output of the telemetry command.
 func ParseSignals(name string, src []byte) (declared.Signals, error) {
 	if !userfile.Marked(src, "metrics:", "routes:") {
 		return declared.Signals{}, fmt.Errorf("%s: not declared signals: it has neither metrics nor routes; print it again with the service's telemetry command", name)
@@ -25,8 +25,8 @@ func ParseSignals(name string, src []byte) (declared.Signals, error) {
 	return s, nil
 }
 
-// signals are those of a service as it was generated: the recorded ones with
-// this service's name, routes and latency bounds.
+// signals returns the signals of a new service: the recorded ones with the name, routes and
+// latency bounds of this service.
 func (v view) signals() (declared.Signals, error) {
 	s, err := ParseSignals("recorded signals", v.recorded.signals)
 	if err != nil {

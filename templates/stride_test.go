@@ -2,5 +2,5 @@
 
 package templates_test
 
-// nameStride is every how many names are tried as a resource.
+// nameStride is the step between tested names.
 const nameStride = 1

@@ -13,14 +13,14 @@ import (
 
 const runtimePath = "github.com/observability-first/scaffold/runtime"
 
-func TestTheRecordedRequirementsOfTheRuntimeAreItsOwn(t *testing.T) {
+func TestRecordedRequirementsMatchTheRuntime(t *testing.T) {
 	t.Parallel()
 	if !bytes.Equal(read(t, "files/recorded/runtime.mod"), read(t, "../runtime/go.mod")) {
 		t.Error("runtime/go.mod changed; run make golden")
 	}
 }
 
-func TestAReleasedRuntimeStandsInGoSum(t *testing.T) {
+func TestGoSumContainsTheReleasedRuntime(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
@@ -28,7 +28,7 @@ func TestAReleasedRuntimeStandsInGoSum(t *testing.T) {
 		want    int
 	}{
 		{"required by version", templates.RenderOptions{RuntimeVersion: "v0.5.0", RuntimeSum: "h1:abc="}, 2},
-		{"with an unknown sum", templates.RenderOptions{RuntimeVersion: "v0.5.0"}, 0},
+		{"required by version without sum", templates.RenderOptions{RuntimeVersion: "v0.5.0"}, 0},
 		{"replaced by a directory", templates.RenderOptions{RuntimeVersion: "v0.5.0", RuntimeSum: "h1:abc=", RuntimeReplace: "../runtime"}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestAReleasedRuntimeStandsInGoSum(t *testing.T) {
 }
 
 // The Dockerfile and all pipelines use the same version of Go.
-func TestOneGoInEveryFile(t *testing.T) {
+func TestAllFilesUseOneGoVersion(t *testing.T) {
 	t.Parallel()
 	versions := regexp.MustCompile(`(?m)(?:\bgolang:|^toolchain go|^\s*go-version:\s*['"]?)([0-9][0-9.]*)`)
 	digests := regexp.MustCompile(`golang:[^\s"'@]+@(sha256:[0-9a-f]{64})\b`)

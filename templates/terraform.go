@@ -15,7 +15,7 @@ type promise struct {
 	Days, MinBad                         int
 }
 
-// Objectives are those that alerts can be made of without recorded series.
+// Objectives returns the objectives whose alerts need no recorded series.
 func (v view) Objectives() ([]promise, error) {
 	rules, err := slo.Compile(v.SLO())
 	if err != nil {
@@ -36,8 +36,7 @@ func (v view) Objectives() ([]promise, error) {
 // module: the name and the long window.
 type threshold struct{ Alert, Threshold string }
 
-// BurnThresholds are those of the rules, which the module has to arrive at by
-// itself.
+// BurnThresholds returns the thresholds of the rules; the module must compute the same.
 func (v view) BurnThresholds() ([]threshold, error) {
 	rules, err := slo.Compile(v.SLO())
 	if err != nil {
@@ -56,8 +55,8 @@ func (v view) BurnThresholds() ([]threshold, error) {
 // CPUMillis is the requested CPU in thousandths.
 func (v view) CPUMillis() int { return int(math.Round(v.Deploy.Resources.Cores() * 1000)) }
 
-// MemoryMiB is the limit of memory.
+// MemoryMiB is the memory limit in MiB.
 func (v view) MemoryMiB() int { return v.Deploy.Resources.MiB() }
 
-// Database is the name of the service's database.
+// Database is the name of the database of the service.
 func (v view) Database() string { return strings.ReplaceAll(v.Name, "-", "_") }

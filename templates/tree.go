@@ -1,8 +1,7 @@
-// Package templates turns a service's spec into the files of that service.
+// Package templates renders the files of a service from its spec.
 //
-// Rendering is pure: no clock, disk or network, and the same spec gives the
-// same bytes. A [Tree] is what rendering gives; who may write a [File] again
-// is its [Owner].
+// Rendering is pure: no clock, disk or network, and the same spec results in the same bytes.
+// The result is a [Tree]; the [Owner] of a [File] determines who may change it.
 package templates
 
 import (
@@ -15,28 +14,28 @@ import (
 	"strings"
 )
 
-// Owner says who changes a file after it was created. The values are part of
+// Owner is who changes a file after it was created. The values are part of
 // `.scaffold/manifest.json`.
 type Owner string
 
 const (
 	// Generated files are rewritten on each run.
 	Generated Owner = "generated"
-	// Merged files may be edited. A newer template updates only unedited ones; what it
-	// was before is in .scaffold/base, to merge it by hand.
+	// Merged files may be edited. A newer template updates only unedited ones; the previous
+	// generated content is in .scaffold/base, to merge by hand.
 	Merged Owner = "merged"
 	// UserOwned files are written once and never changed again.
 	UserOwned Owner = "user-owned"
-	// Block files are user-owned, except for the part between the markers
-	// [BlockBegin] and [BlockEnd], which is rewritten on each run.
+	// Block files are user-owned, except for the part between the markers [BlockBegin] and
+	// [BlockEnd], which is rewritten on each run.
 	Block Owner = "block"
 )
 
-// Owners lists every owner, in the order of the documentation.
+// Owners returns all owners, in the order of the documentation.
 func Owners() []Owner { return []Owner{Generated, Merged, UserOwned, Block} }
 
-// The markers of the generated part of a [Block] file, each on a line of its
-// own. The first may have text before its closing `-->`.
+// Markers of the generated part of a [Block] file, each on its own line. The first may have
+// text before its closing `-->`.
 const (
 	BlockBegin = "<!-- scaffold:facts:begin"
 	BlockEnd   = "<!-- scaffold:facts:end -->"
@@ -50,33 +49,30 @@ type File struct {
 	Owner Owner
 }
 
-// Tree is the files of one service, sorted by path, each path once. [NewTree]
-// is the way to get one.
+// Tree is the files of one service, sorted by path without duplicates. Create it with
+// [NewTree].
 type Tree []File
 
-// RenderOptions is what rendering needs beside the spec: facts about the
-// generator and the machine, handed in so that rendering stays pure.
+// RenderOptions are facts about the generator and the machine. They are parameters so that
+// rendering stays pure.
 type RenderOptions struct {
-	// Generator is the version of scaffold, as in v0.1.0; "devel" in a checkout.
+	// Generator is the version of scaffold, such as v0.1.0; "devel" in a checkout.
 	Generator string
-	// RuntimeImport is the import path of the runtime module. A fork that
-	// renames its module has another one.
+	// RuntimeImport is the import path of the runtime module, which a fork may rename.
 	RuntimeImport string
 	// RuntimeVersion is the version that go.mod requires.
 	RuntimeVersion string
-	// RuntimeSum is the sum of that version as go.sum has it, h1:..., so that a
-	// new service builds without asking anybody. Empty leaves it to the go tool.
+	// RuntimeSum is the sum of that version in go.sum, h1:..., so that a new service builds
+	// without a checksum lookup. If empty, the go tool adds it.
 	RuntimeSum string
-	// RuntimeReplace is the directory of the runtime relative to the service, with
-	// forward slashes, for the replace line of go.mod; empty for a released
-	// generator.
+	// RuntimeReplace is the directory of the runtime relative to the service, with forward
+	// slashes, for the replace line of go.mod; empty for a released generator.
 	RuntimeReplace string
 }
 
-// NewTree sorts the files and verifies that together they are a tree: clean
-// relative paths that work on every system, no path twice or once as a file
-// and once as a directory, known owners, permission bits only, and both markers
-// in block files. Every fault is in the returned error.
+// NewTree sorts the files and validates the tree: clean relative paths that work on every
+// system, no duplicate paths, no path that is both a file and a directory, known owners,
+// permission bits only, and both markers in block files. The error contains every problem.
 func NewTree(files ...File) (Tree, error) {
 	t := slices.Clone(Tree(files))
 	slices.SortFunc(t, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
@@ -131,9 +127,9 @@ func (f File) check() error {
 	return nil
 }
 
-// FindBlock returns where the generated part of a [Block] file begins and ends,
-// in bytes, both marker lines included but not the last line's end. Missing,
-// repeated or crossed markers are an error that says which.
+// FindBlock returns the byte range of the generated part of a [Block] file, including both
+// marker lines but not the last line end. The error names a missing, repeated or misplaced
+// marker.
 func FindBlock(data []byte) (begin, end int, err error) {
 	begin, end = -1, -1
 	offset := 0

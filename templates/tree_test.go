@@ -16,7 +16,7 @@ func file(path string) templates.File {
 	return templates.File{Path: path, Mode: 0o644, Owner: templates.UserOwned, Data: []byte("x")}
 }
 
-func TestATreeIsSortedAndLeavesItsInputAlone(t *testing.T) {
+func TestNewTreeSortsWithoutChangingItsInput(t *testing.T) {
 	t.Parallel()
 	files := []templates.File{file("b"), file("a/c"), file("a.go")}
 	tree, err := templates.NewTree(files...)
@@ -35,7 +35,7 @@ func TestATreeIsSortedAndLeavesItsInputAlone(t *testing.T) {
 	}
 }
 
-func TestFindKnowsEachPath(t *testing.T) {
+func TestFindReturnsEachPath(t *testing.T) {
 	t.Parallel()
 	tree, err := templates.NewTree(file("a"), file("b/c"))
 	if err != nil {
@@ -49,7 +49,7 @@ func TestFindKnowsEachPath(t *testing.T) {
 	}
 }
 
-func TestFaultsOfATreeAreNamed(t *testing.T) {
+func TestNewTreeRejectsInvalidFiles(t *testing.T) {
 	t.Parallel()
 	with := func(change func(*templates.File)) templates.File {
 		f := file("a")
@@ -63,20 +63,20 @@ func TestFaultsOfATreeAreNamed(t *testing.T) {
 	}{
 		{"above the root", []templates.File{file("../a")}, `"../a": a path is relative, clean and uses forward slashes`},
 		{"absolute", []templates.File{file("/a")}, `"/a": a path is relative, clean and uses forward slashes`},
-		{"not clean", []templates.File{file("a//b")}, `"a//b": a path is relative, clean and uses forward slashes`},
-		{"the root itself", []templates.File{file(".")}, `".": a path is relative, clean and uses forward slashes`},
+		{"unclean", []templates.File{file("a//b")}, `"a//b": a path is relative, clean and uses forward slashes`},
+		{"the root", []templates.File{file(".")}, `".": a path is relative, clean and uses forward slashes`},
 		{"empty", []templates.File{file("")}, `"": a path is relative, clean and uses forward slashes`},
-		{"a backslash", []templates.File{file(`a\b`)}, `"a\\b": a path holds no character that a file system refuses`},
-		{"a stream of Windows", []templates.File{file("a:b")}, `"a:b": a path holds no character that a file system refuses`},
-		{"twice", []templates.File{file("a"), file("a")}, "a: the tree already holds a"},
-		{"twice where case does not count", []templates.File{file("README.md"), file("Readme.md")}, "Readme.md: the tree already holds README.md"},
-		{"a file as a directory", []templates.File{file("cmd"), file("cmd/a/main.go")}, "cmd/a/main.go: its directory is the file cmd"},
-		{"a directory's mode", []templates.File{with(func(f *templates.File) { f.Mode = fs.ModeDir | 0o755 })},
+		{"backslash", []templates.File{file(`a\b`)}, `"a\\b": a path holds no character that a file system refuses`},
+		{"Windows stream", []templates.File{file("a:b")}, `"a:b": a path holds no character that a file system refuses`},
+		{"duplicate path", []templates.File{file("a"), file("a")}, "a: the tree already holds a"},
+		{"duplicate path with other case", []templates.File{file("README.md"), file("Readme.md")}, "Readme.md: the tree already holds README.md"},
+		{"file and directory", []templates.File{file("cmd"), file("cmd/a/main.go")}, "cmd/a/main.go: its directory is the file cmd"},
+		{"mode of a directory", []templates.File{with(func(f *templates.File) { f.Mode = fs.ModeDir | 0o755 })},
 			"a: mode drwxr-xr-x; use permission bits that let the owner read"},
-		{"no mode", []templates.File{with(func(f *templates.File) { f.Mode = 0 })},
+		{"missing mode", []templates.File{with(func(f *templates.File) { f.Mode = 0 })},
 			"a: mode ----------; use permission bits that let the owner read"},
-		{"nobody's", []templates.File{with(func(f *templates.File) { f.Owner = "theirs" })}, `a: unknown owner "theirs"`},
-		{"a block without markers", []templates.File{with(func(f *templates.File) { f.Owner = templates.Block })},
+		{"unknown owner", []templates.File{with(func(f *templates.File) { f.Owner = "theirs" })}, `a: unknown owner "theirs"`},
+		{"block without markers", []templates.File{with(func(f *templates.File) { f.Owner = templates.Block })},
 			"a: the marker <!-- scaffold:facts:begin … --> is missing"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestFaultsOfATreeAreNamed(t *testing.T) {
 	}
 }
 
-func TestFindBlockReturnsTheBlockWithItsMarkers(t *testing.T) {
+func TestFindBlockIncludesMarkers(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{block, strings.ReplaceAll(block, "\n", "\r\n"), strings.TrimSuffix(block, "\n\nbody\n")} {
 		begin, end, err := templates.FindBlock([]byte(text))
@@ -106,17 +106,17 @@ func TestFindBlockReturnsTheBlockWithItsMarkers(t *testing.T) {
 	}
 }
 
-func TestFindBlockNamesTheMarkerThatIsWrong(t *testing.T) {
+func TestFindBlockReportsInvalidMarkers(t *testing.T) {
 	t.Parallel()
 	const begin, end = templates.BlockBegin + " -->\n", templates.BlockEnd + "\n"
 	for _, tt := range []struct{ name, text, want string }{
 		{"no markers", "body", "the marker <!-- scaffold:facts:begin … --> is missing"},
-		{"a first marker that is not closed", templates.BlockBegin + "\n" + end, "the marker <!-- scaffold:facts:begin … --> is missing"},
+		{"unclosed first marker", templates.BlockBegin + "\n" + end, "the marker <!-- scaffold:facts:begin … --> is missing"},
 		{"no last marker", begin + "facts", "the marker <!-- scaffold:facts:end --> is missing"},
 		{"no first marker", "facts\n" + end, "the marker <!-- scaffold:facts:begin … --> is missing"},
-		{"the first one twice", begin + begin + end, "the marker <!-- scaffold:facts:begin appears twice; remove one"},
-		{"the last one twice", begin + end + end, "the marker <!-- scaffold:facts:end --> appears twice; remove one"},
-		{"crossed", end + begin, "the markers of the block are in the wrong order"},
+		{"duplicate first marker", begin + begin + end, "the marker <!-- scaffold:facts:begin appears twice; remove one"},
+		{"duplicate last marker", begin + end + end, "the marker <!-- scaffold:facts:end --> appears twice; remove one"},
+		{"markers in wrong order", end + begin, "the markers of the block are in the wrong order"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -20,17 +20,15 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// checker type-checks services against what the compiler knows of their
-// dependencies: seconds for hundreds of services, where building them takes
-// minutes. It is not safe for concurrent use.
+// checker type-checks services with the export data of their dependencies: this takes seconds
+// for hundreds of services, building them takes minutes. It is not safe for concurrent use.
 type checker struct {
 	t        *testing.T
 	fset     *token.FileSet
 	imported types.Importer
 }
 
-// newChecker asks the go tool for the dependencies of examples/orders, which
-// uses every component.
+// newChecker lists the dependencies of examples/orders, which uses every component.
 func newChecker(t *testing.T) checker {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-test", "-f", "{{.ImportPath}}\t{{.Export}}", "./...")
@@ -68,7 +66,7 @@ func (c checker) parse(module string, tree templates.Tree) map[string][]*ast.Fil
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		// A test package beside the package is one of its own.
+		// An external test package is a separate package.
 		name := path.Join(module, path.Dir(f.Path))
 		if strings.HasSuffix(file.Name.Name, "_test") {
 			name += "_test"
@@ -78,7 +76,7 @@ func (c checker) parse(module string, tree templates.Tree) map[string][]*ast.Fil
 	return packages
 }
 
-// errors type-checks every package and returns what is wrong.
+// errors type-checks every package and returns all errors.
 func (c checker) errors(packages map[string][]*ast.File) []error {
 	var errs []error
 	done := map[string]*types.Package{}
@@ -95,7 +93,7 @@ func (c checker) errors(packages map[string][]*ast.File) []error {
 		if files == nil {
 			return c.imported.Import(name)
 		}
-		done[name], _ = config.Check(name, c.fset, files, nil) // errors go to config.Error
+		done[name], _ = config.Check(name, c.fset, files, nil) // config.Error collects the errors
 		return done[name], nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(packages)) {

@@ -17,39 +17,37 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// Versions that generated files pin. One place, so that go.mod, Dockerfile,
-// Makefile and pipelines of a service cannot differ.
+// Versions that generated files pin. They are here so that go.mod, Dockerfile, Makefile and
+// pipelines of a service cannot differ.
 const (
-	goVersion       = "1.26.0" // the least that compiles the service
-	goToolchain     = "1.26.8" // the one that everything is built with
+	goVersion       = "1.26.0" // minimum version that compiles the service
+	goToolchain     = "1.26.8" // version of all builds
 	golangciVersion = "v2.15.0"
 )
 
-// goImageDigest is that of the list of manifests, for every platform, behind
-// golang:1.26.8 of Docker's official images. Seen on 2026-11-28 under that tag
-// and under golang:1.26, both as Renovate and Dependabot had pinned them.
+// goImageDigest is the digest of the multi-platform manifest list of golang:1.26.8 of Docker's
+// official images. Read on 2026-11-28 for that tag and for golang:1.26, both as pinned by
+// Renovate and Dependabot.
 const goImageDigest = "sha256:0f063af2d465d8dcae54cce04278ada488b96f77b42449c8d071e47d016cc65a"
 
-// canonicalRuntime is the import path in the recorded go.mod files. A fork that
-// renames the module renames it here and there in one search and replace.
+// canonicalRuntime is the import path in the recorded go.mod files. A fork that renames the
+// module must rename it here and there.
 const canonicalRuntime = "github.com/observability-first/scaffold/runtime"
 
-// unpublished is the version that go.mod requires when a replace line says
-// where the runtime is.
+// unpublished is the version that go.mod requires together with a replace line.
 const unpublished = "v0.0.0-00010101000000-000000000000"
 
-// view is what templates see: the spec, the options, and what both mean in the
-// words of one file.
+// view is the data of the templates: the spec, the options, and values derived from both.
 type view struct {
 	spec.Service
 	RenderOptions
 	recorded recorded
-	// Environment is the one whose overlay is rendered.
+	// Environment is the environment whose overlay is rendered.
 	Environment string
 }
 
-// recorded is what package record kept of one kind of service: requirements and
-// sums of its module, and the signals that it declares.
+// recorded is the output of package record for one kind of service: requirements and sums of
+// its module, and its declared signals.
 type recorded struct{ requires, sums, signals, runtimeMod []byte }
 
 func newView(service spec.Service, opts RenderOptions) (view, error) {
@@ -69,7 +67,7 @@ func newView(service spec.Service, opts RenderOptions) (view, error) {
 	return v, errors.Join(errs[:]...)
 }
 
-// Requires is the require part of go.mod.
+// Requires returns the require part of go.mod.
 func (v view) Requires() string {
 	version := v.RuntimeVersion
 	if version == "" || v.RuntimeReplace != "" {
@@ -80,9 +78,9 @@ func (v view) Requires() string {
 	).Replace(string(v.recorded.requires)), "\n")
 }
 
-// Sums is go.sum. With a runtime that is required by version it holds two lines
-// more: the sum of the runtime's files, which only the released generator knows,
-// and that of its go.mod, which was recorded.
+// Sums returns go.sum. If the runtime is required by version, it has two more lines: the sum of
+// the files of the runtime, which only the released generator has, and the recorded sum of its
+// go.mod.
 func (v view) Sums() (string, error) {
 	if v.RuntimeReplace != "" || v.RuntimeSum == "" {
 		return string(v.recorded.sums), nil
@@ -108,13 +106,13 @@ func (view) GoVersion() string { return goVersion }
 // GoToolchain is the version of Go that binaries and pipelines are built with.
 func (view) GoToolchain() string { return goToolchain }
 
-// GoImage is the image with that Go, with tag and digest.
+// GoImage is the image with that Go version, with tag and digest.
 func (view) GoImage() string { return "golang:" + goToolchain + "@" + goImageDigest }
 
 // GolangciVersion is the version of the linter.
 func (view) GolangciVersion() string { return golangciVersion }
 
-// AdminPort is the port of the admin listener.
+// AdminPort returns the port of the admin listener.
 func (v view) AdminPort() (string, error) {
 	_, port, err := net.SplitHostPort(v.Admin.Addr)
 	if err != nil {
@@ -123,8 +121,7 @@ func (v view) AdminPort() (string, error) {
 	return port, nil
 }
 
-// LatencyBounds are the thresholds of the latency objectives, in seconds, as Go
-// literals.
+// LatencyBounds returns the thresholds of the latency objectives, in seconds, as Go literals.
 func (v view) LatencyBounds() string {
 	var literals []string
 	for _, t := range v.thresholds() {
@@ -133,7 +130,7 @@ func (v view) LatencyBounds() string {
 	return strings.Join(literals, ", ")
 }
 
-// thresholds are those of the latency objectives, in seconds.
+// thresholds returns the thresholds of the latency objectives, in seconds.
 func (v view) thresholds() []float64 {
 	var list []float64
 	for _, o := range v.SLOs {
@@ -145,13 +142,13 @@ func (v view) thresholds() []float64 {
 	return slices.Compact(list)
 }
 
-// TraceRatioText is the ratio as a Go literal.
+// TraceRatioText returns the ratio as a Go literal.
 func (v view) TraceRatioText() string {
 	return strconv.FormatFloat(v.Telemetry.TraceRatio, 'g', -1, 64)
 }
 
-// DescriptionMarkdown is the description as one paragraph of Markdown.
+// DescriptionMarkdown returns the description as one Markdown paragraph.
 func (v view) DescriptionMarkdown() string { return markdown.Escape(v.Description) }
 
-// OwnerMarkdown is the owner in Markdown.
+// OwnerMarkdown returns the owner in Markdown.
 func (v view) OwnerMarkdown() string { return markdown.Escape(v.Owner) }

@@ -22,17 +22,17 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// asked counts builds of services, and how many of them ran in parallel.
+// asked counts builds of services, and the maximum that ran in parallel.
 type asked struct {
 	mu                    sync.Mutex
 	builds, running, most int
-	// together is how many builds wait for each other.
+	// together is the number of builds that wait for each other.
 	together int
 	arrived  chan struct{}
 }
 
-// ask gives what the service printed last.
-func (a *asked) ask(ctx context.Context, dir, _ string, verbs []string) (map[string]project.Printed, error) {
+// ask returns what the service printed last.
+func (a *asked) ask(ctx context.Context, dir, _ string, verbs []string) (map[string]project.Output, error) {
 	a.mu.Lock()
 	a.builds++
 	a.running++
@@ -49,22 +49,22 @@ func (a *asked) ask(ctx context.Context, dir, _ string, verbs []string) (map[str
 	if a.together > 0 {
 		select {
 		case <-a.arrived:
-		case <-time.After(30 * time.Second): // the test sees that they were fewer
+		case <-time.After(30 * time.Second): // the test fails on the smaller number
 		}
 	}
-	printed := map[string]project.Printed{}
+	printed := map[string]project.Output{}
 	for _, verb := range verbs {
 		file := map[string]string{"telemetry": "observability/telemetry.json"}[verb]
 		if file == "" {
 			continue
 		}
 		src, err := os.ReadFile(filepath.Join(dir, file))
-		printed[verb] = project.Printed{Out: src, Err: err}
+		printed[verb] = project.Output{Out: src, Err: err}
 	}
 	return printed, ctx.Err()
 }
 
-// scaffold runs a command that reaches no go tool.
+// scaffold runs a command without the go tool.
 func (a *asked) scaffold(t *testing.T, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -92,7 +92,7 @@ func newServices(t *testing.T, n int) (root string) {
 	return root
 }
 
-func TestAServiceIsBuiltOnce(t *testing.T) {
+func TestServiceIsBuiltOnce(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(newServices(t, 1), "shop0")
 	for _, command := range []string{"check", "generate"} {
@@ -124,8 +124,7 @@ func TestServicesAreCheckedInParallelAndReportedInOrder(t *testing.T) {
 	}
 }
 
-// One command that fails does not hide what the others print.
-func TestAskServiceKeepsCommandsApart(t *testing.T) {
+func TestFailedCommandKeepsOtherOutputs(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds a program")
@@ -145,7 +144,7 @@ func main() {
 }
 `,
 	})
-	printed, err := project.AskService(t.Context(), dir, "x", []string{"telemetry", "routes", "config"})
+	printed, err := project.RunVerbs(t.Context(), dir, "x", []string{"telemetry", "routes", "config"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,13 +159,13 @@ func main() {
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("hunter2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := project.AskService(t.Context(), dir, "x", []string{"config"}); err == nil || strings.Contains(err.Error(), "hunter2") {
+	if _, err := project.RunVerbs(t.Context(), dir, "x", []string{"config"}); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("another file as go.mod: %v", err)
 	}
 }
 
-// What a check found in a run that was interrupted may be of the interrupt.
-func TestAnInterruptedCheckReportsNothing(t *testing.T) {
+// The findings of an interrupted check may be caused by the interrupt.
+func TestInterruptedCheckReportsNoFindings(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(newServices(t, 1), "shop0")
 	ctx, interrupt := context.WithCancelCause(t.Context())
@@ -174,7 +173,7 @@ func TestAnInterruptedCheckReportsNothing(t *testing.T) {
 	f := cli.System(templates.Render)
 	f.Streams = cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}
 	f.Getenv = func(string) string { return "" }
-	f.Ask = func(context.Context, string, string, []string) (map[string]project.Printed, error) {
+	f.Ask = func(context.Context, string, string, []string) (map[string]project.Output, error) {
 		interrupt(errors.New("Ctrl-C"))
 		return nil, ctx.Err()
 	}
@@ -183,12 +182,12 @@ func TestAnInterruptedCheckReportsNothing(t *testing.T) {
 	}
 }
 
-// full takes nothing, as a full disk.
+// full is a writer that fails like a full disk.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
-func TestOutputThatIsNotWrittenIsAnError(t *testing.T) {
+func TestWriteErrorOfOutputIsReported(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"--help"}, {"version"}, {"version", "--output", "json"}, {"schema"}} {
 		var stderr bytes.Buffer
@@ -200,7 +199,7 @@ func TestOutputThatIsNotWrittenIsAnError(t *testing.T) {
 	}
 }
 
-// Files and servers may hold what a terminal or a pipeline acts on.
+// Files and servers may send characters that a terminal or a pipeline interprets.
 func TestControlCharactersAreReplaced(t *testing.T) {
 	t.Parallel()
 	const (

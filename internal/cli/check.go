@@ -45,11 +45,11 @@ func newCheckCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// checked is the document of scaffold check. Its keys are public.
+// checked is the JSON document of scaffold check. Its keys are public.
 type checked struct {
 	Service   string         `json:"service"`
 	Directory string         `json:"directory"`
-	Checks    []string       `json:"checks"` // that ran, in order
+	Checks    []string       `json:"checks"` // checks that ran, in order
 	Errors    int            `json:"errors"`
 	Findings  []lint.Finding `json:"findings"`
 }
@@ -68,7 +68,7 @@ func runCheck(ctx context.Context, g *globals, o project.Options) error {
 	return nil
 }
 
-// inDirectory are the findings of a service with their files below its directory.
+// inDirectory returns the findings of a service, with its directory before each file.
 func inDirectory(r checked) []lint.Finding {
 	out := slices.Clone(r.Findings)
 	for i := range out {
@@ -77,7 +77,6 @@ func inDirectory(r checked) []lint.Finding {
 	return out
 }
 
-// check runs every check on one service.
 func (g *globals) check(ctx context.Context, o project.Options) (report checked, err error) {
 	t, w, err := g.Open(o)
 	if err != nil {
@@ -88,7 +87,7 @@ func (g *globals) check(ctx context.Context, o project.Options) (report checked,
 	for _, check := range slices.Concat([]checks.Check{checks.Drift{}}, g.Checks) {
 		found, err := check.Run(ctx, t)
 		if ctx.Err() != nil {
-			return checked{}, context.Cause(ctx) // what it found may be of the interrupt
+			return checked{}, context.Cause(ctx) // the findings may be caused by the interrupt
 		}
 		if err != nil {
 			return checked{}, fmt.Errorf("check %s: %w", check.Name(), err)
@@ -99,8 +98,8 @@ func (g *globals) check(ctx context.Context, o project.Options) (report checked,
 	return report, nil
 }
 
-// withoutOutdated leaves out files that are out of date while the spec has errors: generating
-// now would copy the errors into them.
+// withoutOutdated removes findings about outdated files while the spec has errors: generating
+// now would copy the errors into the files.
 func (r *checked) withoutOutdated() {
 	drift := checks.Drift{}.Name()
 	inSpec := func(f lint.Finding) bool { return f.File == spec.FileName && !f.Warning && f.Check != drift }

@@ -14,13 +14,13 @@ import (
 	"github.com/observability-first/scaffold/internal/project/monorepo"
 )
 
-// checkedAll is the document of scaffold check --all. Its keys are public.
+// checkedAll is the JSON document of scaffold check --all. Its keys are public.
 type checkedAll struct {
-	Root     string         `json:"root"` // as the user would name it
+	Root     string         `json:"root"` // as the user would write it
 	Services []checked      `json:"services"`
-	Findings []lint.Finding `json:"findings"` // on names that services share
-	Errors   int            `json:"errors"`   // total, of all services
-	// Unreadable are the errors of services that are not in Services.
+	Findings []lint.Finding `json:"findings"` // about names that several services use
+	Errors   int            `json:"errors"`   // total of all services
+	// Unreadable has the errors of services that are not in Services.
 	Unreadable []string `json:"unreadable,omitempty"`
 }
 
@@ -34,9 +34,9 @@ func runCheckAll(ctx context.Context, g *globals, o project.Options) error {
 		return err
 	}
 	if len(services) == 0 {
-		return fmt.Errorf("no service below %s; create one with scaffold new NAME", project.Nearer(root))
+		return fmt.Errorf("no service below %s; create one with scaffold new NAME", project.RelPath(root))
 	}
-	report := checkedAll{Root: project.Nearer(root), Services: []checked{}, Findings: []lint.Finding{}}
+	report := checkedAll{Root: project.RelPath(root), Services: []checked{}, Findings: []lint.Finding{}}
 	var unread []error
 	report.Services, unread = g.checkEach(ctx, root, services, o)
 	if ctx.Err() != nil {
@@ -62,17 +62,17 @@ func runCheckAll(ctx context.Context, g *globals, o project.Options) error {
 	return nil
 }
 
-// UnreadError is for services that check --all could not read. The JSON report has it.
+// UnreadError reports services that check --all cannot read. The JSON report contains it.
 type UnreadError struct{ Errs []error }
 
 func (e *UnreadError) Error() string { return errors.Join(e.Errs...).Error() }
 
-// maxChecked is how many services are checked at a time: each builds one, and the
-// go tool takes all CPUs for a build already.
+// maxChecked limits how many services are checked in parallel. Each check builds a service, and
+// the go tool uses all CPUs for one build.
 const maxChecked = 4
 
-// checkEach checks the services in parallel, and reports those that it could read in their
-// order. The errors are of the others.
+// checkEach checks the services in parallel. It returns the reports in the order of the
+// services, and the errors of services that cannot be read.
 func (g *globals) checkEach(ctx context.Context, root string, services []monorepo.Service, o project.Options) ([]checked, []error) {
 	reports, errs := make([]checked, len(services)), make([]error, len(services))
 	slots := make(chan struct{}, maxChecked)
@@ -82,7 +82,7 @@ func (g *globals) checkEach(ctx context.Context, root string, services []monorep
 		running.Go(func() {
 			defer func() { <-slots }()
 			one := o
-			one.Dir = filepath.Join(project.Nearer(root), filepath.FromSlash(s.Dir))
+			one.Dir = filepath.Join(project.RelPath(root), filepath.FromSlash(s.Dir))
 			var err error
 			if reports[i], err = g.check(ctx, one); err != nil {
 				errs[i] = fmt.Errorf("%s: %w", filepath.ToSlash(one.Dir), err)
@@ -99,7 +99,8 @@ func (g *globals) checkEach(ctx context.Context, root string, services []monorep
 	return read, slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
-// rootOf is the directory that is named, else that of the repository, else this one.
+// rootOf returns the named directory, else the root of the repository, else the working
+// directory.
 func rootOf(named string) (string, error) {
 	if named != "" {
 		if info, err := os.Stat(named); err != nil || !info.IsDir() {

@@ -1,16 +1,15 @@
-// Package cli is the command line of scaffold: one file for each command, each
-// split into what parses (newXCommand) and what runs (runX).
+// Package cli is the command line of scaffold. Each command has a file with a function that
+// parses (newXCommand) and one that runs (runX).
 //
-// [Main] runs a command of a [Factory], which holds everything that a command
-// takes from outside: streams, environment, renderer, prompts and checks. There
-// is no other state.
+// [Main] runs a command of a [Factory], which contains all external dependencies of a command:
+// streams, environment, renderer, prompts and checks. There is no other state.
 //
 // # Output
 //
-// With --output json a command writes exactly one JSON document to standard
-// output and nothing to standard error, whether it succeeds or not. Keys are
-// camelCase and public; the types in this package that have JSON tags are their
-// definition. A failure is {"error": {"message", "code", "problems"}}.
+// With --output json a command writes exactly one JSON document to standard output and nothing
+// to standard error, whether it succeeds or not. Keys are camelCase and public; the types in
+// this package with JSON tags define them. A failure is {"error": {"message", "code",
+// "problems"}}.
 //
 // # Exit codes
 //
@@ -40,17 +39,17 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// Factory is what commands take from outside.
+// Factory contains the external dependencies of commands.
 type Factory struct {
 	project.Generator
 
 	Streams Streams
 	Getenv  func(string) string
-	// Prompt asks the user; it is called only when Streams.Terminal is set.
+	// Prompt asks the user. It is called only if Streams.Terminal is set.
 	Prompt func(context.Context, Streams, []Question) error
-	// Checks run in scaffold check after the check for drift.
+	// Checks run in scaffold check, after the check for drift.
 	Checks []checks.Check
-	// Wait waits between attempts to reach a server. Nil waits by the clock.
+	// Wait waits between attempts to reach a server. Nil uses the clock.
 	Wait func(context.Context, time.Duration) error
 }
 
@@ -58,10 +57,10 @@ type Factory struct {
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
-	Terminal bool // input and output are a terminal, so that questions make sense
+	Terminal bool // input and output are a terminal
 }
 
-// System is the factory of the real program.
+// System returns the factory of the real program.
 func System(render func(spec.Service, templates.RenderOptions) (templates.Tree, error)) Factory {
 	return Factory{
 		Streams: Streams{
@@ -71,7 +70,7 @@ func System(render func(spec.Service, templates.RenderOptions) (templates.Tree, 
 		Getenv: os.Getenv,
 		Generator: project.Generator{
 			Build: project.CurrentBuild(), Render: render, RenderRepository: templates.RenderRepository,
-			TemplatesDigest: templates.Digest, Ask: project.AskService,
+			TemplatesDigest: templates.Digest, Ask: project.RunVerbs,
 		},
 		Checks: checks.All(),
 		Prompt: func(ctx context.Context, s Streams, q []Question) error {
@@ -80,18 +79,18 @@ func System(render func(spec.Service, templates.RenderOptions) (templates.Tree, 
 	}
 }
 
-// gcPercent collects garbage less often: a sixth of the CPU time of verify and new
-// is collection otherwise, of heaps of 100 MB and 10 MB.
+// gcPercent makes garbage collection less frequent. At the default, a sixth of the CPU time of
+// verify and new is collection, of heaps of 100 MB and 10 MB.
 const gcPercent = 400
 
-// Main runs the command that args name, without the program's name, and returns
-// the exit code. Errors are written before it returns.
+// Main runs the command in args, without the name of the program, and returns the exit code. It
+// writes errors before it returns.
 func Main(ctx context.Context, args []string, f Factory) int {
 	if f.Getenv("GOGC") == "" {
 		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	}
 	out := &recorder{to: f.Streams.Out}
-	if !f.Streams.Terminal { // questions need the terminal itself
+	if !f.Streams.Terminal { // prompts need the terminal itself
 		f.Streams.Out = out
 	}
 	g := &globals{Factory: f, args: args}
@@ -111,13 +110,13 @@ func Main(ctx context.Context, args []string, f Factory) int {
 	return exitCode(err)
 }
 
-// globals is the factory with the flags that every command has.
+// globals is the factory and the flags that every command has.
 type globals struct {
 	Factory
 	args    []string
 	output  string
 	noColor bool
-	// unwritten is why a document could not be encoded.
+	// unwritten is the error from encoding a document.
 	unwritten error
 }
 
@@ -142,8 +141,8 @@ func newRootCommand(g *globals) *cobra.Command {
 	return root
 }
 
-// meantFlag is a hint to the flag that an unknown one is similar to. Many tools call
-// --output --format.
+// meantFlag suggests a flag that is similar to an unknown one. Many tools call --output
+// --format.
 func meantFlag(cmd *cobra.Command, err error) string {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
@@ -182,8 +181,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return usage(cmd, "unknown command %q%s", args[0], hint)
 }
 
-// prepare fills flags that were not given from the environment and checks the
-// global ones.
+// prepare sets flags from the environment and validates the global ones.
 func (g *globals) prepare(cmd *cobra.Command) error {
 	if err := g.flagsFromEnvironment(cmd); err != nil {
 		return err
@@ -202,7 +200,6 @@ func (g *globals) prepare(cmd *cobra.Command) error {
 	return nil
 }
 
-// anyOf lists words as a choice.
 func anyOf(words []string) string {
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " or " + words[last]
@@ -210,13 +207,13 @@ func anyOf(words []string) string {
 
 func formats() []string { return []string{"text", "json"} }
 
-// offer lets the shell complete the values of a flag. It fails only for a flag
-// that does not exist or was offered before, and then only completion suffers.
+// offer registers shell completion for the values of a flag. It fails only if the flag does not
+// exist or has completion already; then only completion is missing.
 func offer(cmd *cobra.Command, flag string, values []string) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// atMost is the rule for positional arguments, in our words.
+// atMost limits the number of positional arguments, with our own error message.
 func atMost(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > n {

@@ -21,7 +21,7 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// terminal is a factory with a user who answers by flag; the streams are kept.
+// terminal is a factory with a user who answers prompts by flag, and the recorded streams.
 type terminal struct {
 	Factory
 	out, err bytes.Buffer
@@ -58,20 +58,20 @@ func newTerminal(answers map[string]string) *terminal {
 	return u
 }
 
-func TestQuestionsAreAskedOnlyWhereNoFlagAnswers(t *testing.T) {
+func TestPromptsAreShownOnlyForUnsetFlags(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		args []string
 		want [][]string
 	}{
-		{"nothing given", nil, [][]string{{"name"}, {"module", "owner", "resource"}, {"plural", "with", "pipeline"}, {"yes"}}},
-		{"a name", []string{"shop"}, [][]string{{"module", "owner", "resource"}, {"plural", "with", "pipeline"}, {"yes"}}},
-		{"an owner", []string{"shop", "--owner", "team-a"}, [][]string{{"module", "resource"}, {"plural", "with", "pipeline"}, {"yes"}}},
-		{"no components, on purpose", []string{"shop", "--with", ""}, [][]string{{"module", "owner", "resource"}, {"plural", "pipeline"}, {"yes"}}},
-		{"each choice", []string{"shop", "--module", "example.net/shop", "--owner", "a", "--resource", "order", "--with", "", "--pipeline", "", "--plural", "orders"}, [][]string{{"yes"}}},
-		{"a dry run", []string{"shop", "--dry-run"}, [][]string{{"module", "owner", "resource"}, {"plural", "with", "pipeline"}}},
-		{"no wish to be asked", []string{"shop", "--yes"}, nil},
+		{"no flags", nil, [][]string{{"name"}, {"module", "owner", "resource"}, {"plural", "with", "pipeline"}, {"yes"}}},
+		{"name", []string{"shop"}, [][]string{{"module", "owner", "resource"}, {"plural", "with", "pipeline"}, {"yes"}}},
+		{"owner", []string{"shop", "--owner", "team-a"}, [][]string{{"module", "resource"}, {"plural", "with", "pipeline"}, {"yes"}}},
+		{"empty list of components", []string{"shop", "--with", ""}, [][]string{{"module", "owner", "resource"}, {"plural", "pipeline"}, {"yes"}}},
+		{"all flags", []string{"shop", "--module", "example.net/shop", "--owner", "a", "--resource", "order", "--with", "", "--pipeline", "", "--plural", "orders"}, [][]string{{"yes"}}},
+		{"dry run has no confirmation", []string{"shop", "--dry-run"}, [][]string{{"module", "owner", "resource"}, {"plural", "with", "pipeline"}}},
+		{"--yes has no prompts", []string{"shop", "--yes"}, nil},
 		{"output for programs", []string{"shop", "--output", "json"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestQuestionsAreAskedOnlyWhereNoFlagAnswers(t *testing.T) {
 	}
 }
 
-func TestAnswersStandInTheSpecAndInTheReplayCommand(t *testing.T) {
+func TestAnswersAreInSpecAndReplayCommand(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "orders")
 	u := newTerminal(map[string]string{"module": "github.com/acme/orders", "owner": "team a", "with": "postgres"})
@@ -110,7 +110,7 @@ func TestAnswersStandInTheSpecAndInTheReplayCommand(t *testing.T) {
 	}
 }
 
-func TestTheLastQuestionMayBeAnsweredWithNo(t *testing.T) {
+func TestRejectedConfirmationWritesNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "orders")
 	u := newTerminal(nil)
@@ -131,8 +131,8 @@ func TestTheLastQuestionMayBeAnsweredWithNo(t *testing.T) {
 	}
 }
 
-// What was proposed is left to the spec's defaults, so that the spec stays short.
-func TestAnswersThatDifferFromTheProposalAreWritten(t *testing.T) {
+// Accepted proposals stay out of the spec, so that it stays short.
+func TestOnlyChangedProposalsAreWrittenToTheSpec(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "orders")
 	u := newTerminal(map[string]string{"resource": "basket", "plural": "basketry", "pipeline": "gitlab,jenkins"})
@@ -144,7 +144,7 @@ func TestAnswersThatDifferFromTheProposalAreWritten(t *testing.T) {
 	}
 }
 
-func TestWhoStopsAtAQuestionGetsNothing(t *testing.T) {
+func TestStoppingAtAPromptWritesNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "orders")
 	u := newTerminal(nil)
@@ -160,13 +160,12 @@ func TestWhoStopsAtAQuestionGetsNothing(t *testing.T) {
 	}
 }
 
-// The accessible form is the same questions as lines, so it runs without a
-// terminal.
-func TestQuestionsReachTheUser(t *testing.T) {
+// Accessible prompts are plain lines, so this test needs no terminal.
+func TestAccessiblePromptsReadAnswers(t *testing.T) {
 	t.Parallel()
 	module, owner, components := "", "team-orders", []string(nil)
 	var out bytes.Buffer
-	// A terminal hands over one line at a time, so nothing is read ahead.
+	// A terminal sends one line at a time, so nothing is read ahead.
 	s := Streams{In: iotest.OneByteReader(strings.NewReader("nodots\ngithub.com/acme/orders\n\n1\n0\n")), Out: &out}
 	err := ask(t.Context(), s, []Question{
 		{Flag: "module", Title: "Module", Help: "Go module path", Value: &module, Check: spec.CheckModule},
@@ -184,19 +183,19 @@ func TestQuestionsReachTheUser(t *testing.T) {
 	}
 }
 
-func TestErrorsBecomeExitCodesInOnePlace(t *testing.T) {
+func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		err  error
 		want int
 	}{
-		{"none", nil, 0},
-		{"any", errors.New("x"), 1},
+		{"no error", nil, 0},
+		{"other error", errors.New("x"), 1},
 		{"problems of a file", diagnostic.List{{Message: "x"}}, 1},
 		{"conflicts", errors.Join(&ConflictError{}, nil), 2},
 		{"drift", &FindingsError{1}, 3},
-		{"misuse", &UsageError{Err: diagnostic.List{{Message: "x"}}}, 64},
+		{"invalid usage", &UsageError{Err: diagnostic.List{{Message: "x"}}}, 64},
 	} {
 		if got := exitCode(tt.err); got != tt.want {
 			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
@@ -204,7 +203,7 @@ func TestErrorsBecomeExitCodesInOnePlace(t *testing.T) {
 	}
 }
 
-// alarm is a check that finds what it is told.
+// alarm is a check with fixed findings.
 type alarm struct {
 	found []lint.Finding
 	err   error
@@ -219,8 +218,8 @@ func (a alarm) Run(_ context.Context, t project.Target) ([]lint.Finding, error) 
 	return a.found, a.err
 }
 
-// A pipeline takes a line that begins with :: for a command.
-func TestNoLineOfAnErrorBeginsWithAnArgument(t *testing.T) {
+// A pipeline reads a line that begins with :: as a command.
+func TestLineBreaksOfArgumentsAreEscapedInErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		args []string
@@ -240,7 +239,7 @@ func TestNoLineOfAnErrorBeginsWithAnArgument(t *testing.T) {
 	}
 }
 
-func TestFurtherChecksReportLikeDrift(t *testing.T) {
+func TestChecksReportFindingsAndErrors(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
@@ -249,12 +248,12 @@ func TestFurtherChecksReportLikeDrift(t *testing.T) {
 		out   string
 		err   string
 	}{
-		{"a warning is no error", alarm{found: []lint.Finding{{File: "go.mod", Line: 7, Message: "leads out", Warning: true}}}, ExitDone,
+		{"warning does not fail the check", alarm{found: []lint.Finding{{File: "go.mod", Line: 7, Message: "leads out", Warning: true}}}, ExitDone,
 			"\x1b[33mwarning\x1b[0m go.mod:7: leads out\norders: no errors\n", ""},
-		{"an error", alarm{found: []lint.Finding{{Message: "odd"}}}, ExitDrift, "\x1b[31merror\x1b[0m   odd\norders: 1 error found\n", ""},
-		{"names with line breaks, colours and other bytes", alarm{found: []lint.Finding{{File: "a\xff\x1b[0m\n.yaml", Message: "\x1b[31mred"}}}, ExitDrift,
+		{"error fails the check", alarm{found: []lint.Finding{{Message: "odd"}}}, ExitDrift, "\x1b[31merror\x1b[0m   odd\norders: 1 error found\n", ""},
+		{"control characters and invalid UTF-8 are replaced", alarm{found: []lint.Finding{{File: "a\xff\x1b[0m\n.yaml", Message: "\x1b[31mred"}}}, ExitDrift,
 			"\x1b[31merror\x1b[0m   a\ufffd\ufffd[0m\\n.yaml: \ufffd[31mred\norders: 1 error found\n", ""},
-		{"no way to look", alarm{err: io.ErrUnexpectedEOF}, ExitError, "", "scaffold: check alarm: unexpected EOF\n"},
+		{"check returns an error", alarm{err: io.ErrUnexpectedEOF}, ExitError, "", "scaffold: check alarm: unexpected EOF\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -274,7 +273,7 @@ func TestFurtherChecksReportLikeDrift(t *testing.T) {
 	}
 }
 
-func TestColoursStayOffWhereTheyAreNotWanted(t *testing.T) {
+func TestColoursOnlyOnATerminal(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string
@@ -283,11 +282,11 @@ func TestColoursStayOffWhereTheyAreNotWanted(t *testing.T) {
 		env      map[string]string
 		want     bool
 	}{
-		{"a terminal", true, nil, nil, true},
-		{"a pipe", false, nil, nil, false},
-		{"the flag", true, []string{"--no-color"}, nil, false},
-		{"the convention", true, nil, map[string]string{"NO_COLOR": "1"}, false},
-		{"our variable", true, nil, map[string]string{"SCAFFOLD_NO_COLOR": "true"}, false},
+		{"terminal", true, nil, nil, true},
+		{"pipe", false, nil, nil, false},
+		{"--no-color", true, []string{"--no-color"}, nil, false},
+		{"NO_COLOR", true, nil, map[string]string{"NO_COLOR": "1"}, false},
+		{"SCAFFOLD_NO_COLOR", true, nil, map[string]string{"SCAFFOLD_NO_COLOR": "true"}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -12,7 +12,7 @@ func newCopyProgramCommand() *cobra.Command {
 		Short:  "Copy the program of a service",
 		Hidden: true,
 		Args:   cobra.ExactArgs(2),
-		// The environment may have values for flags of the command that runs go run.
+		// The environment may set flags of the command that runs go run.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE:              func(_ *cobra.Command, args []string) error { return project.CopyProgram(args[1], args[0]) },
 	}

@@ -16,11 +16,10 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// dashboardsOptions is what scaffold dashboards was told.
 type dashboardsOptions struct {
 	file string // - is standard input
 	dir  string // empty: standard output
-	// imported adds to files of other tools.
+	// imported completes files of other tools.
 	imported importFlags
 }
 
@@ -52,7 +51,7 @@ func newDashboardsCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// compiledDashboards is the document of scaffold dashboards. Its keys are public.
+// compiledDashboards is the JSON document of scaffold dashboards. Its keys are public.
 type compiledDashboards struct {
 	Service    string              `json:"service"`
 	Dashboards []compiledDashboard `json:"dashboards"`
@@ -102,7 +101,7 @@ func runDashboards(ctx context.Context, g *globals, o dashboardsOptions) error {
 	return doc.print(g, o)
 }
 
-// print writes the dashboards, or says where they were written to.
+// print writes the dashboards, or lists the files that were written.
 func (d compiledDashboards) print(g *globals, o dashboardsOptions) error {
 	if o.dir == "" {
 		all := make([]json.RawMessage, len(d.Dashboards))
@@ -119,11 +118,11 @@ func (d compiledDashboards) print(g *globals, o dashboardsOptions) error {
 	return nil
 }
 
-// readDashboards reads any kind of file that dashboards can be made from. Only the spec
-// of a service says what the service depends on.
+// readDashboards reads any kind of file that dashboards can be compiled from. Only the spec of
+// a service declares dependencies.
 func (g *globals) readDashboards(file string, flags importFlags) (dashboards.Input, error) {
 	if file == "" {
-		dir, err := project.Find("")
+		dir, err := project.FindService("")
 		if err != nil {
 			return dashboards.Input{}, err
 		}

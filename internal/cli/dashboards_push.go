@@ -14,7 +14,6 @@ import (
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
-// pushOptions is what scaffold dashboards push was told.
 type pushOptions struct {
 	delivery deliveryOptions
 	grafana  string
@@ -23,7 +22,7 @@ type pushOptions struct {
 	paths    []string // files and directories
 }
 
-// grafanaToken is where Grafana's own tools read their token from, too.
+// grafanaToken is the environment variable that Grafana's own tools use, too.
 const grafanaToken = "GRAFANA_TOKEN"
 
 func newDashboardsPushCommand(g *globals) *cobra.Command {
@@ -53,7 +52,7 @@ func newDashboardsPushCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// pushed is the document of scaffold dashboards push. Its keys are public.
+// pushed is the JSON document of scaffold dashboards push. Its keys are public.
 type pushed struct {
 	Grafana    string            `json:"grafana"`
 	Version    string            `json:"version"`
@@ -110,7 +109,7 @@ func runDashboardsPush(ctx context.Context, g *globals, o pushOptions) error {
 	return nil
 }
 
-// plan looks up each dashboard and refuses all of them when one cannot be written.
+// plan looks up each dashboard. If one cannot be written, it rejects all of them.
 func (d *pushed) plan(ctx context.Context, client *grafana.Client) error {
 	var errs []error
 	for i, b := range d.Dashboards {
@@ -151,8 +150,8 @@ func (d *pushed) save(ctx context.Context, client *grafana.Client, o pushOptions
 	return nil
 }
 
-// readDashboardFiles reads every dashboard of the files and directories, and reports all of
-// what is wrong with them.
+// readDashboardFiles reads all dashboards in the files and directories, and reports every
+// problem.
 func readDashboardFiles(paths []string) ([]pushedDashboard, error) {
 	files, err := dashboardFiles(paths)
 	if err != nil {
@@ -182,7 +181,7 @@ func readDashboardFiles(paths []string) ([]pushedDashboard, error) {
 	return dashboards, errors.Join(errs...)
 }
 
-// dashboardFiles lists the files that the arguments stand for.
+// dashboardFiles lists the files that the arguments select.
 func dashboardFiles(paths []string) ([]string, error) {
 	return deliverable(paths, "dashboards", ".json", "holds no dashboard; compile some with scaffold dashboards -o")
 }

@@ -16,8 +16,8 @@ import (
 //
 //	grafana [uid=existing|uid=provisioned ...]
 //
-// It starts a Grafana that wants the token "secret", sets GRAFANA to its address
-// and writes what was saved to the file saved.
+// It starts a Grafana that requires the token "secret", sets GRAFANA to its address and writes
+// saved dashboards to the file saved.
 func grafanaServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("usage: grafana [uid=existing|uid=provisioned ...]")

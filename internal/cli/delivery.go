@@ -16,7 +16,7 @@ import (
 	"github.com/observability-first/scaffold/internal/push"
 )
 
-// deliveryOptions are those of every command that pushes to a server.
+// deliveryOptions are the options of every command that pushes to a server.
 type deliveryOptions struct {
 	tokenFile string
 	timeout   time.Duration
@@ -29,7 +29,7 @@ func (o *deliveryOptions) register(flags *pflag.FlagSet, tokenVariable string) {
 	flags.BoolVar(&o.dryRun, "dry-run", false, "look up everything and write nothing")
 }
 
-// transport says how to reach a server, and as whom.
+// transport returns the options to connect and authenticate to a server.
 func (g *globals) transport(address, tokenVariable string, o deliveryOptions) (push.Options, error) {
 	if o.timeout <= 0 {
 		return push.Options{}, push.OptionError(fmt.Sprintf("--timeout: %s is not positive; write a duration such as 30s", o.timeout))
@@ -38,7 +38,7 @@ func (g *globals) transport(address, tokenVariable string, o deliveryOptions) (p
 	return push.Options{URL: address, Token: token, Timeout: o.timeout, Wait: g.Wait}, err
 }
 
-// misused makes an option that allows no request a usage error.
+// misused turns an invalid request option into a usage error.
 func misused(cmd *cobra.Command, err error) error {
 	if is[push.OptionError](err) {
 		return usage(cmd, "%w", err)
@@ -46,12 +46,12 @@ func misused(cmd *cobra.Command, err error) error {
 	return err
 }
 
-// deliverable lists the files with the ending that the arguments stand for: a
-// directory for all of them below it, nothing for the directory below observability of
-// the service that the user stands in.
+// deliverable lists the files with the extension that the arguments select. A directory selects
+// all files below it. No argument selects the directory below observability of the service
+// around the working directory.
 func deliverable(paths []string, directory, ending, none string) ([]string, error) {
 	if len(paths) == 0 {
-		dir, err := project.Find("")
+		dir, err := project.FindService("")
 		if err != nil {
 			return nil, err
 		}

@@ -8,8 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// variable is the environment variable that stands in for a flag, as in
-// SCAFFOLD_DRY_RUN for --dry-run.
+// variable returns the environment variable for a flag, such as SCAFFOLD_DRY_RUN for --dry-run.
 func variable(flag string) string {
 	return "SCAFFOLD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
@@ -21,18 +20,18 @@ func variableOf(flag *pflag.Flag) string {
 	return variable(flag.Name)
 }
 
-// variableAnnotation holds the variable of a flag whose own name says too little
-// outside of its command.
+// variableAnnotation is the environment variable of a flag whose own name is unclear outside
+// its command.
 const variableAnnotation = "scaffold_variable"
 
-// standIn names the variable of a flag. It fails only for a flag that does not
-// exist, and then the flag has no variable, which the tests of the command tell.
+// standIn sets the environment variable of a flag. It fails only if the flag does not exist;
+// the tests of the command then find the missing variable.
 func standIn(flags *pflag.FlagSet, flag, variable string) {
 	_ = flags.SetAnnotation(flag, variableAnnotation, []string{variable})
 }
 
-// flagsFromEnvironment sets each flag that was not given from its variable. An
-// empty variable counts as unset.
+// flagsFromEnvironment sets each flag that is not on the command line from its environment
+// variable. An empty variable counts as unset.
 func (g *globals) flagsFromEnvironment(cmd *cobra.Command) error {
 	var errs []error
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) {

@@ -13,31 +13,31 @@ import (
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
-// The exit codes. They are public: scripts and pipelines branch on them.
+// Exit codes. They are public: scripts and pipelines depend on them.
 const (
 	ExitDone     = 0
 	ExitError    = 1
-	ExitConflict = 2  // files are in the way; nothing was written
+	ExitConflict = 2  // existing files conflict; nothing was written
 	ExitDrift    = 3  // generated files are out of date, or check, lint or verify found an error
 	ExitUsage    = 64 // invalid usage (EX_USAGE of sysexits)
 )
 
 // UsageError is an invalid command line.
 type UsageError struct {
-	Command string // as in "scaffold new"
+	Command string // such as "scaffold new"
 	Err     error
 }
 
 func (e *UsageError) Error() string { return e.Err.Error() }
 
-// Unwrap gives what is wrong, which may be a diagnostic.List.
+// Unwrap returns the cause, which may be a diagnostic.List.
 func (e *UsageError) Unwrap() error { return e.Err }
 
 func usage(cmd *cobra.Command, format string, args ...any) error {
 	return &UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf(format, args...)}
 }
 
-// ConflictError is a plan that the user has to make room for first.
+// ConflictError reports files that the user has to move before they can be written.
 type ConflictError struct{ Conflicts []workspace.Change }
 
 func (e *ConflictError) Error() string {
@@ -48,7 +48,7 @@ func (e *ConflictError) Error() string {
 	return strings.Join(append(lines, "nothing was written"), "\n")
 }
 
-// UnprintedError is a service that was generated and then does not say what it declares.
+// UnprintedError reports a service that was generated but does not print its declarations.
 type UnprintedError struct {
 	Written []workspace.Change
 	Err     error
@@ -56,16 +56,16 @@ type UnprintedError struct {
 
 func (e *UnprintedError) Error() string { return e.Err.Error() }
 
-// Unwrap gives why.
+// Unwrap returns the cause.
 func (e *UnprintedError) Unwrap() error { return e.Err }
 
-// FindingsError says how many errors check, lint or generate found. The errors themselves
-// are the command's output.
+// FindingsError is the number of errors that check, lint or generate found. The errors
+// themselves are the output of the command.
 type FindingsError struct{ Errors int }
 
 func (e *FindingsError) Error() string { return plural(e.Errors, "error") + " found" }
 
-// exitCode is the one place where errors become codes.
+// exitCode is the only place that maps errors to exit codes.
 func exitCode(err error) int {
 	switch {
 	case err == nil:
@@ -85,24 +85,24 @@ func is[T error](err error) bool {
 	return errors.As(err, &target)
 }
 
-// failure is what a failed command writes with --output json.
+// failure is the JSON document of a failed command.
 type failure struct {
 	Message   string             `json:"message"`
 	Code      int                `json:"code"` // the exit code
 	Problems  diagnostic.List    `json:"problems,omitempty"`
 	Conflicts []workspace.Change `json:"conflicts,omitempty"`
-	Files     []workspace.Change `json:"files,omitempty"`  // that were written before the failure
-	Groups    []pushedGroup      `json:"groups,omitempty"` // of a push of rules that stopped on the way
+	Files     []workspace.Change `json:"files,omitempty"`  // written before the failure
+	Groups    []pushedGroup      `json:"groups,omitempty"` // of an incomplete push of rules
 }
 
-// report writes the error the way the user asked for. A [FindingsError] and a
-// [FailedChecksError] have been reported by their commands.
+// report writes the error in the selected output format. The commands have already reported a
+// [FindingsError] or a [FailedChecksError].
 func (g *globals) report(err error) {
 	if is[*FindingsError](err) || is[*FailedChecksError](err) {
 		return
 	}
 	if g.output == "json" && (is[*verify.InterruptedError](err) || is[*UnreadError](err)) {
-		return // its report is the document, and says so
+		return // the JSON report contains it
 	}
 	if g.output == "json" {
 		g.printJSON(map[string]failure{"error": describeFailure(err)})
@@ -128,10 +128,10 @@ func (g *globals) report(err error) {
 	}
 }
 
-var nextLines = regexp.MustCompile(`\n+[^\n/]+`) // messages may have another form of a path
+var nextLines = regexp.MustCompile(`\n+[^\n/]+`) // messages may write a path in another form
 
-// joinArguments escapes the line breaks of arguments in a message, which may have lines of its own:
-// a pipeline may take a line for a command.
+// joinArguments escapes line breaks of arguments in a message, because a pipeline may read a
+// line as a command. Line breaks of the message itself stay.
 func joinArguments(message string, args []string) string {
 	for _, arg := range args {
 		for _, lines := range nextLines.FindAllString(arg, -1) {

@@ -16,9 +16,9 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// examples is how each service in examples/ was made. They stand in the
-// repository so that a change of a template is reviewed as a change of real
-// code, and so that they are built and tested like any other module.
+// examples has the arguments that generate each service in examples/. The services are
+// committed so that a template change is reviewed as a change of real code, and so that they
+// are built and tested like any other module.
 func examples() map[string][]string {
 	module := "github.com/observability-first/scaffold/examples/"
 	return map[string][]string{
@@ -41,7 +41,7 @@ func TestExamples(t *testing.T) {
 				generate(t, have, args)
 				return
 			}
-			// Beside the example, so that relative paths are the same.
+			// Next to the example, so that relative paths are the same.
 			fresh, err := os.MkdirTemp(root, "check-")
 			if err != nil {
 				t.Fatal(err)
@@ -71,7 +71,7 @@ func generate(t *testing.T, dir string, args []string) {
 	}
 }
 
-// tree reads every file below the directory but what a build leaves there.
+// tree reads all files below the directory except build output.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}

@@ -10,17 +10,17 @@ import (
 	"github.com/observability-first/scaffold/internal/project/monorepo"
 )
 
-// Outputs of commands that have findings.
+// Outputs of commands that report findings.
 const (
 	outputSARIF  = "sarif"
 	outputGitHub = "github"
 )
 
-// findingsAnnotation marks the commands that have these outputs.
+// findingsAnnotation marks the commands with these outputs.
 const findingsAnnotation = "scaffold_findings"
 
-// emitFindings writes findings for programs, when the output is one of those, and
-// says whether it did.
+// emitFindings writes findings in a format for programs, if one is selected, and reports
+// whether it did.
 func (g *globals) emitFindings(found []lint.Finding) bool {
 	found = inRepository(found)
 	switch g.output {
@@ -34,8 +34,8 @@ func (g *globals) emitFindings(found []lint.Finding) bool {
 	return true
 }
 
-// inRepository names files from the root of the repository, as those who read SARIF and
-// workflow commands do. Without a repository they stay as they are.
+// inRepository makes file names relative to the root of the repository, as readers of SARIF and
+// workflow commands expect. Outside a repository they stay unchanged.
 func inRepository(found []lint.Finding) []lint.Finding {
 	here, err := filepath.Abs(".")
 	if err != nil {
@@ -56,13 +56,13 @@ func inRepository(found []lint.Finding) []lint.Finding {
 }
 
 const (
-	maxListed   = 50 // findings; more of them are grouped
-	minRepeated = 3  // places of a mistake that is shown once
-	maxPlaces   = 10 // of one warning
+	maxListed   = 50 // findings; more are grouped
+	minRepeated = 3  // places from which on a repeated finding is shown once
+	maxPlaces   = 10 // places listed for one warning
 )
 
-// printFindings lists findings by place. When they are many, it begins with a summary
-// by rule, and shows each mistake once, with its places.
+// printFindings lists findings by place. If there are many, it begins with a summary by rule
+// and shows each repeated finding once, with its places.
 func (g *globals) printFindings(found []lint.Finding) {
 	if len(found) <= maxListed {
 		for _, f := range found {

@@ -13,7 +13,6 @@ import (
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
-// generateOptions is what scaffold generate was told.
 type generateOptions struct {
 	project.Options
 	dryRun bool
@@ -47,13 +46,13 @@ func addServiceFlags(cmd *cobra.Command, o *project.Options) {
 	cmd.Flags().StringVar(&o.Runtime, "runtime", "", "directory of the runtime module, for a scaffold built in a checkout")
 }
 
-// generated is the document of scaffold generate. Its keys are public.
+// generated is the JSON document of scaffold generate. Its keys are public.
 type generated struct {
 	Service   string             `json:"service"`
 	Directory string             `json:"directory"`
 	DryRun    bool               `json:"dryRun"`
 	Files     []workspace.Change `json:"files"`
-	// Repository tells of the root of the repository that the service is a directory of.
+	// Repository has the changes at the root of a repository with several services.
 	Repository *repositoryChanges `json:"repository,omitempty"`
 	Findings   []lint.Finding     `json:"findings,omitempty"` // in the spec
 }

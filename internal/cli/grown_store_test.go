@@ -11,8 +11,8 @@ import (
 	"github.com/observability-first/scaffold/internal/cli"
 )
 
-// The steps of the message are enough to change the store of a service, in both directions.
-func TestEndToEndTheStoreOfAServiceChanges(t *testing.T) {
+// The steps in the message are sufficient to change the store of a service, in both directions.
+func TestEndToEndStoreChange(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	const components = "components: {postgres: {}}\n"
@@ -77,7 +77,6 @@ func (s shop) elsewhere(command, other string) {
 	}
 }
 
-// copy copies a file or a directory into the service.
 func (s shop) copy(from, to string) {
 	s.t.Helper()
 	info, err := os.Stat(from)
@@ -91,7 +90,6 @@ func (s shop) copy(from, to string) {
 	s.write(to, string(text))
 }
 
-// passes builds the service and runs its tests.
 func (s shop) passes() {
 	s.t.Helper()
 	for _, args := range [][]string{{"vet", "./..."}, {"test", "./..."}} {

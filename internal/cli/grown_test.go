@@ -11,7 +11,7 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// shop is a generated service that a test changes as its owner would.
+// shop is a generated service that a test edits as its owner would.
 type shop struct {
 	t   *testing.T
 	dir string
@@ -86,9 +86,9 @@ func (s shop) read(path string) string {
 	return string(text)
 }
 
-// A route and a counter that the owner adds reach the declared signals, and a
-// dashboard of the owner's own may draw them.
-func TestEndToEndAServiceThatGrew(t *testing.T) {
+// A new route and a new counter appear in the declared signals, and a user-owned dashboard may
+// query them.
+func TestEndToEndAddedRouteAndMetric(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.check(cli.ExitDone, "shop: no errors")
@@ -123,8 +123,7 @@ func TestEndToEndAServiceThatGrew(t *testing.T) {
 	s.check(cli.ExitDrift, "DELETE /v1/shops/{id} is not a route of the service; add the route or remove the operation")
 }
 
-// Each error that check knows is found where it was made.
-func TestCheckFindsErrors(t *testing.T) {
+func TestCheckReportsEachErrorAtItsPlace(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.edit("Dockerfile", "golang:1.26.8", "golang:1.26.7")
@@ -152,9 +151,8 @@ func TestCheckFindsErrors(t *testing.T) {
 	)
 }
 
-// A mistake in the spec is reported there by generate, which writes the files all the
-// same, and by check.
-func TestGenerateReportsFaultsOfTheSpec(t *testing.T) {
+// generate and check both report an error in the spec; generate writes the files anyway.
+func TestGenerateReportsErrorsInTheSpec(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.edit("scaffold.yaml", "slos:\n", "slos:\n  - {name: routes, objective: 99, groupBy: [http_rout], indicator: {availability: {}}}\n"+
@@ -169,8 +167,7 @@ func TestGenerateReportsFaultsOfTheSpec(t *testing.T) {
 	}
 }
 
-// A service that does not build is told of, and nothing of it is lost.
-func TestCheckOfAServiceThatDoesNotBuild(t *testing.T) {
+func TestCheckReportsBuildErrorsAndKeepsFiles(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.edit("internal/api/routes.go", "return router", "return rooter")
@@ -183,7 +180,7 @@ func TestCheckOfAServiceThatDoesNotBuild(t *testing.T) {
 }
 
 // Rules and dashboards select by the name in scaffold.yaml.
-func TestTheNameInTheCodeIsThatOfTheSpecification(t *testing.T) {
+func TestNameInTheCodeMustMatchTheSpec(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.edit("cmd/shop/main.go", `Name: "shop"`, `Name: "stock"`)
@@ -191,7 +188,7 @@ func TestTheNameInTheCodeIsThatOfTheSpecification(t *testing.T) {
 }
 
 // An environment variable without effect is reported.
-func TestVariablesOfOverlaysAreRead(t *testing.T) {
+func TestUnknownVariableInOverlayIsReported(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.write("deploy/overlays/prod/config.env", "# ours\nLOG_LEVEL=debug\nOTEL_BLRP_SCHEDULE_DELAY=1\nOVERLOAD_MIN_LIMITT=3\n")
@@ -199,8 +196,8 @@ func TestVariablesOfOverlaysAreRead(t *testing.T) {
 		`deploy/overlays/prod/config.env:4: unknown environment variable OVERLOAD_MIN_LIMITT; did you mean "OVERLOAD_MIN_LIMIT"?`)
 }
 
-// A value that the service rejects would be found out by the pods of a rollout.
-func TestValuesOfOverlaysAreAcceptedByTheService(t *testing.T) {
+// Otherwise only the pods of a rollout would detect a value that the service rejects.
+func TestInvalidValueInOverlayIsReported(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.write("deploy/overlays/dev/config.env", "LOG_LEVEL=debug\nHTTP_REQUEST_TIMEOUT=5s\n")

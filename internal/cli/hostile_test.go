@@ -8,7 +8,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// large makes a file of that many bytes, or fills one up with comments.
+// large writes a file of the given size, or extends one with comments.
 func large(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: large file bytes")
@@ -22,11 +22,10 @@ func large(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(name, append(src, strings.Repeat("# "+strings.Repeat("x", 61)+"\n", size/64)...), 0o600))
 }
 
-// secret is in every one of secretFiles.
+// secret is in each of secretFiles.
 const secret = "hunter2"
 
-// secretFiles are files that users have and that parsers quote when they expect
-// another one.
+// secretFiles are typical files with secrets that a parser may quote in an error.
 func secretFiles() map[string]string {
 	return map[string]string{
 		"shadow":      "root:hunter2$6$x:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\n",
@@ -49,9 +48,9 @@ func secretFiles() map[string]string {
 	}
 }
 
-// secrets runs a command on a link to each of secretFiles: FILE is the link, DIR
-// a directory with the link as its scaffold.yaml, VERIFIED and CHECKED a service
-// each whose other files are such links. Nothing that it prints holds the secret.
+// secrets runs a command on a link to each of secretFiles and fails if the output contains the
+// secret. FILE is the link, DIR a directory with the link as its scaffold.yaml, VERIFIED and
+// CHECKED are services whose other files are such links.
 func secrets(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: secrets command ...")
@@ -87,7 +86,7 @@ func link(ts *testscript.TestScript, to, at string) string {
 	return at
 }
 
-// linkedService has a spec, and links in the place of everything else that is read.
+// linkedService has a spec, and links as all other files that commands read.
 func linkedService(ts *testscript.TestScript, file, dir string) string {
 	ts.Check(os.MkdirAll(dir, 0o700))
 	ts.Check(os.WriteFile(filepath.Join(dir, "scaffold.yaml"), []byte(ts.ReadFile("scaffold.yaml")), 0o600))

@@ -19,7 +19,6 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// imageOptions is what scaffold image was told.
 type imageOptions struct {
 	binary  string
 	tag     string
@@ -60,17 +59,17 @@ func newImageCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// packed is the document of scaffold image. Its keys are public.
+// packed is the JSON document of scaffold image. Its keys are public.
 type packed struct {
 	Image   string `json:"image"`  // name with tag
 	Digest  string `json:"digest"` // of the manifest, as in sha256:...
-	Bytes   int64  `json:"bytes"`  // that a registry keeps
+	Bytes   int64  `json:"bytes"`  // size in a registry
 	Archive string `json:"archive,omitempty"`
 	Pushed  bool   `json:"pushed"`
 }
 
 func runImage(ctx context.Context, g *globals, o imageOptions) error {
-	dir, err := project.Find("")
+	dir, err := project.FindService("")
 	if err != nil {
 		return err
 	}
@@ -123,8 +122,8 @@ func (g *globals) pack(service spec.Service, o imageOptions, tag name.Tag) (v1.I
 	})
 }
 
-// sourceDate is the time that a build is told to take for now, by the variable
-// of reproducible-builds.org; zero when it is not set.
+// sourceDate returns the build time from SOURCE_DATE_EPOCH (reproducible-builds.org), or the
+// zero time if it is not set.
 func sourceDate(getenv func(string) string) (time.Time, error) {
 	text := getenv("SOURCE_DATE_EPOCH")
 	if text == "" {
@@ -137,8 +136,8 @@ func sourceDate(getenv func(string) string) (time.Time, error) {
 	return time.Unix(seconds, 0), nil
 }
 
-// deliver writes the files and sends the image. The digest comes last: where it
-// stands, everything else was done.
+// deliver writes the files and pushes the image. It writes the digest last, so that a digest
+// means that everything else succeeded.
 func deliver(ctx context.Context, image v1.Image, o imageOptions, tag name.Tag) (packed, error) {
 	result := packed{Image: o.tag, Archive: o.archive, Pushed: o.push}
 	digest, err := image.Digest()
@@ -165,8 +164,7 @@ func deliver(ctx context.Context, image v1.Image, o imageOptions, tag name.Tag) 
 	return result, writeOutput(o.digest, []byte(result.Digest+"\n"))
 }
 
-// writeOutput writes a file that a flag names, with the directories above it;
-// without a name it does nothing.
+// writeOutput writes a file and creates its directories. Without a path it does nothing.
 func writeOutput(path string, data []byte) error {
 	if strings.TrimSpace(path) == "" {
 		return nil

@@ -12,9 +12,9 @@ import (
 	"github.com/observability-first/scaffold/internal/cli"
 )
 
-// A service that is a part of a module builds, passes its tests and has no errors
-// once the printed commands are typed as they stand.
-func TestEndToEndAServiceInAModule(t *testing.T) {
+// A service inside a module builds, passes its tests and has no errors after the printed
+// commands have run.
+func TestEndToEndServiceInAModule(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds a service")
@@ -69,7 +69,7 @@ func TestEndToEndAServiceInAModule(t *testing.T) {
 	shell(t, dir, "make vendor && test -d ../../vendor")
 }
 
-func TestAServiceInNoModule(t *testing.T) {
+func TestInModuleWithoutAModuleIsRejected(t *testing.T) {
 	t.Parallel()
 	top := t.TempDir()
 	s := shop{t, filepath.Join(top, "orders")}

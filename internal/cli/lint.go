@@ -20,7 +20,6 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// lintOptions is what scaffold lint was told.
 type lintOptions struct {
 	rules, dashboards []string
 	signals           string
@@ -34,8 +33,8 @@ type lintOptions struct {
 	updateBaseline    bool
 }
 
-// defaultScrape is what scrape intervals are taken for unless they are given: the
-// one of generated services. A longer one finds more.
+// defaultScrape is the assumed scrape interval, which generated services have. A longer
+// interval finds more.
 const defaultScrape = "15s"
 
 func newLintCommand(g *globals) *cobra.Command {
@@ -87,7 +86,7 @@ const (
 
 func severities() []string { return []string{severityError, severityWarning} }
 
-// add sorts paths: files in JSON are dashboards, other files are rules, and directories are
+// add sorts paths: JSON files are dashboards, other files are rules, and directories are
 // searched for both.
 func (o *lintOptions) add(paths []string) {
 	for _, path := range paths {
@@ -103,7 +102,7 @@ func (o *lintOptions) add(paths []string) {
 	}
 }
 
-// validate rejects flags that mean nothing together, and parses the others.
+// validate rejects incompatible flags and parses the others.
 func (o *lintOptions) validate(cmd *cobra.Command) error {
 	switch {
 	case len(o.rules) == 0 && len(o.dashboards) == 0:
@@ -128,25 +127,25 @@ func (o *lintOptions) validate(cmd *cobra.Command) error {
 	return nil
 }
 
-// linted is the document of scaffold lint. Its keys are public.
+// linted is the JSON document of scaffold lint. Its keys are public.
 type linted struct {
 	RuleFiles  int `json:"ruleFiles"`
 	Dashboards int `json:"dashboards"`
-	// Skipped are JSON files of a directory that are not dashboards.
+	// Skipped has the JSON files of a directory that are not dashboards.
 	Skipped       []string `json:"skipped,omitempty"`
 	HelmTemplates []string `json:"helmTemplates,omitempty"`
-	// TargetLabels are labels that no metric has and that are taken for labels of
-	// the scrape, since --target-labels does not list those.
+	// TargetLabels has the labels that no metric has. They are assumed to be target labels,
+	// since --target-labels does not list them.
 	TargetLabels []string       `json:"targetLabels,omitempty"`
 	Errors       int            `json:"errors"`
 	Warnings     int            `json:"warnings"`
 	Baseline     int            `json:"baseline,omitempty"` // findings that are in the baseline
-	Stale        int            `json:"stale,omitempty"`    // entries of the baseline that nothing matches
+	Stale        int            `json:"stale,omitempty"`    // entries of the baseline without a finding
 	Findings     []lint.Finding `json:"findings"`
 }
 
-// untilDone returns what a computation gives, or the cause of ctx as soon as it is done. The
-// computation then goes on until the process exits.
+// untilDone returns the result of compute, or the cause of ctx as soon as ctx is done. The
+// computation then continues until the process exits.
 func untilDone[T any](ctx context.Context, compute func() T) (T, error) {
 	computed := make(chan T, 1)
 	go func() { computed <- compute() }()
@@ -162,7 +161,7 @@ func untilDone[T any](ctx context.Context, compute func() T) (T, error) {
 func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, targetKnown bool) error {
 	in := checks.LintInput{
 		TargetLabels: o.target, TargetGuessed: !targetKnown, Scrape: o.scrapeInterval, ScrapeGuessed: !scrapeKnown, LabelsOfPages: len(o.metrics) > 0,
-		// Without other sources telemetry.json is all that there is.
+		// Without other sources, telemetry.json is complete.
 		OnlyDeclaredMetrics: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "",
 	}
 	if err := g.readSignals(ctx, o, &in); err != nil {
@@ -209,7 +208,7 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	return nil
 }
 
-// isFile says whether two names are of one file.
+// isFile reports whether two names are the same file.
 func isFile(a, b string) bool {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)
@@ -262,7 +261,7 @@ func readBaseline(name string) (lint.Baseline, error) {
 	return lint.ParseBaseline(name, src)
 }
 
-// writeBaseline replaces the baseline. Entries of other files that still exist stay in it.
+// writeBaseline replaces the baseline. It keeps entries of other files that still exist.
 func (g *globals) writeBaseline(ctx context.Context, name string, found []lint.Finding, read func(file string) bool) error {
 	b := lint.NewBaseline(found)
 	switch old, err := readBaseline(name); {
@@ -276,7 +275,7 @@ func (g *globals) writeBaseline(ctx context.Context, name string, found []lint.F
 	}
 	file := name
 	if err := userfile.Regular(name); err == nil {
-		if file, err = filepath.EvalSymlinks(name); err != nil { // a link stays one
+		if file, err = filepath.EvalSymlinks(name); err != nil { // keep a symbolic link
 			return err
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {

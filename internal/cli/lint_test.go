@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// lintOf runs scaffold lint on a rule file.
 func lintOf(t *testing.T, rules string, flags ...string) (status int, out, errs string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "rules.yaml")
@@ -31,7 +30,7 @@ func lintOf(t *testing.T, rules string, flags ...string) (status int, out, errs 
 	return status, strings.ReplaceAll(stdout.String(), filepath.ToSlash(file), "rules.yaml"), stderr.String()
 }
 
-// Names of files may have escape sequences, which a log view may act on.
+// File names may contain escape sequences that a log viewer interprets.
 func TestLintWritesNoControlCharactersForGitHub(t *testing.T) {
 	t.Parallel()
 	status, out, errs := lintOf(t, "groups:\n- name: \"g\\e[2J\"\n  rules:\n  - {alert: \"A\\e[31m\\u202e\", expr: \"up[5m]\"}\n", "--output", "github")
@@ -49,7 +48,7 @@ func TestLintWritesNoControlCharactersForGitHub(t *testing.T) {
 	}
 }
 
-func TestLintStopsBetweenFilesOnAnInterrupt(t *testing.T) {
+func TestInterruptStopsLintBetweenFiles(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "rules.yaml")
 	if err := os.WriteFile(file, []byte("groups: []\n"), 0o600); err != nil {
@@ -65,7 +64,7 @@ func TestLintStopsBetweenFilesOnAnInterrupt(t *testing.T) {
 	}
 }
 
-func TestAnInterruptEndsAComputation(t *testing.T) {
+func TestInterruptEndsUntilDone(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	begun, never := make(chan struct{}), make(chan int)
@@ -82,8 +81,8 @@ func TestAnInterruptEndsAComputation(t *testing.T) {
 	}
 }
 
-// A running Prometheus has the names of all exporters, recorded series among them,
-// and the types of its metadata.
+// A running Prometheus has the metric names of all exporters, recorded series, and types in its
+// metadata.
 func TestNamesAndTypesComeFromAPrometheus(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -126,7 +125,7 @@ warning rules.yaml:11:11: record a:b:f: metric job_total is not declared; did yo
 	}
 }
 
-// Hundreds of findings begin with a summary and are grouped; errors have all places.
+// Many findings begin with a summary and are grouped; errors have all places.
 func TestManyFindingsAreSummarizedAndGrouped(t *testing.T) {
 	t.Parallel()
 	var rules strings.Builder

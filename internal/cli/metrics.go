@@ -20,8 +20,7 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// readSignals reads what the flags say of the metrics. Without a flag that does, the
-// signals stay nil.
+// readSignals reads the metrics that the flags name. Without such a flag the signals stay nil.
 func (g *globals) readSignals(ctx context.Context, o lintOptions, to *checks.LintInput) error {
 	var all []exposition.Page
 	if o.signals != "" {
@@ -67,7 +66,7 @@ func (g *globals) askPrometheus(ctx context.Context, address string, to *checks.
 	return err
 }
 
-// readMetrics reads a page of metrics from a file or an address.
+// readMetrics reads a metrics page from a file or an address.
 func readMetrics(ctx context.Context, name string) (exposition.Page, error) {
 	var src []byte
 	var err error
@@ -91,7 +90,6 @@ const (
 	maxRedirects = 10               // as in package http
 )
 
-// fetchMetrics scrapes a page.
 func fetchMetrics(ctx context.Context, address string) ([]byte, error) {
 	const accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 	page, err := get(ctx, address, accept, "")
@@ -104,7 +102,7 @@ func fetchMetrics(ctx context.Context, address string) ([]byte, error) {
 	return page, nil
 }
 
-// statusError is a response with another status than 200.
+// statusError is a response with a status other than 200.
 type statusError struct {
 	message string
 	code    int
@@ -112,7 +110,7 @@ type statusError struct {
 
 func (e statusError) Error() string { return e.message }
 
-// get reads what is at an address, within bounds. The error may be a statusError.
+// get reads an address with limits on time, size and redirects. The error may be a statusError.
 func get(ctx context.Context, address, accept, token string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -129,7 +127,7 @@ func get(ctx context.Context, address, accept, token string) ([]byte, error) {
 			return fmt.Errorf("redirected %d times", maxRedirects)
 		}
 		if token != "" && (to.URL.Scheme != request.URL.Scheme || to.URL.Host != request.URL.Host) {
-			return http.ErrUseLastResponse // package http hands the token on to other ports
+			return http.ErrUseLastResponse // package http forwards the token to other ports
 		}
 		return nil
 	}}
@@ -147,10 +145,10 @@ func get(ctx context.Context, address, accept, token string) ([]byte, error) {
 	return userfile.ReadFrom(response.Body, request.URL.Redacted(), userfile.PageLimit)
 }
 
-// prometheusToken is the environment variable with the bearer token for a Prometheus.
+// prometheusToken is the environment variable with the bearer token for Prometheus.
 const prometheusToken = "SCAFFOLD_PROMETHEUS_TOKEN" //nolint:gosec // the name of a variable
 
-// adviceFor says what to do about a request to a Prometheus that did not succeed.
+// adviceFor returns what to do about a failed request to Prometheus.
 func (g *globals) adviceFor(err error) string {
 	var status statusError
 	switch {
@@ -167,7 +165,7 @@ func (g *globals) adviceFor(err error) string {
 // prometheus reads from the API of the Prometheus at an address.
 func (g *globals) prometheus(address string) (exposition.Prometheus, error) {
 	token, err := push.Token(g.Getenv, prometheusToken, "")
-	send := "" // the address may be of any server: the token is sent once it denies access
+	send := "" // the address may be any server: send the token only after it denies access
 	return exposition.Prometheus{Address: address, Get: func(ctx context.Context, address string) ([]byte, error) {
 		page, err := get(ctx, address, "application/json", send)
 		var status statusError
@@ -179,8 +177,8 @@ func (g *globals) prometheus(address string) (exposition.Prometheus, error) {
 	}}, err
 }
 
-// showMetrics reads a page of metrics from a file or an address, or asks the
-// Prometheus at an address.
+// showMetrics reads a metrics page from a file or an address, or queries the Prometheus at an
+// address.
 func (g *globals) showMetrics(ctx context.Context, source string, spec slo.Spec) (checks.MetricsSource, error) {
 	page := checks.MetricsSource{Source: withoutPassword(source), Target: slices.Concat(slices.Collect(maps.Keys(spec.Selector)), spec.Identity(), []string{semconv.LabelJob, semconv.LabelInstance})}
 	var notPrometheus error
@@ -203,7 +201,7 @@ func (g *globals) showMetrics(ctx context.Context, source string, spec slo.Spec)
 	return page, err
 }
 
-// withoutPassword is a source as messages may name it.
+// withoutPassword returns the source in the form for messages.
 func withoutPassword(source string) string {
 	if u, err := url.Parse(source); err == nil && u.User != nil {
 		return u.Redacted()

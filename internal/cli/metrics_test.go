@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestMetricsAreFetchedWithinBounds(t *testing.T) {
+func TestFetchedMetricsAreLimited(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, want string }{
 		{"page", ""},

@@ -16,7 +16,6 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// newOptions is what scaffold new was told.
 type newOptions struct {
 	choices   spec.Choices
 	dir       string
@@ -26,7 +25,7 @@ type newOptions struct {
 	inModule  bool
 	dryRun    bool
 	yes       bool
-	given     func(flag string) bool // by flag or variable
+	given     func(flag string) bool // by flag or environment variable
 }
 
 func newNewCommand(g *globals) *cobra.Command {
@@ -64,13 +63,13 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.StringVar(&o.runtime, "runtime", "", "directory of the runtime module, for a scaffold built in a checkout")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print changes without writing them")
 	f.BoolVar(&o.yes, "yes", false, "do not prompt")
-	_ = f.MarkHidden("pattern") // it has one value; an error would mean that there is no such flag
+	_ = f.MarkHidden("pattern") // it has only one value; the only error is a missing flag
 	offer(cmd, "with", spec.ComponentNames())
 	offer(cmd, "pipeline", spec.Pipelines())
 	return cmd
 }
 
-// created is the document of scaffold new. Its keys are public.
+// created is the JSON document of scaffold new. Its keys are public.
 type created struct {
 	Service   string             `json:"service"`
 	Directory string             `json:"directory"`
@@ -78,13 +77,13 @@ type created struct {
 	Resource  string             `json:"resource"`
 	DryRun    bool               `json:"dryRun"`
 	Files     []workspace.Change `json:"files"`
-	// Repository tells of the root of the repository that the service is a directory
-	// of, Owners of the line in its CODEOWNERS, and GitLab of that in its .gitlab-ci.yml.
+	// Repository has the changes at the root of a repository with several services, Owners the
+	// line in its CODEOWNERS, and GitLab the line in its .gitlab-ci.yml.
 	Repository *repositoryChanges `json:"repository,omitempty"`
 	Owners     *createdEdit       `json:"codeOwners,omitempty"`
 	GitLab     *createdEdit       `json:"gitlab,omitempty"`
-	Next       []string           `json:"next"`   // commands to type now
-	Replay     string             `json:"replay"` // the command that makes the same service without questions
+	Next       []string           `json:"next"`   // commands to run now
+	Replay     string             `json:"replay"` // command that creates the same service without questions
 }
 
 func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
@@ -141,7 +140,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	return nil
 }
 
-// make writes the service, unless that is only tried or refused at the summary.
+// make writes the service, except with --dry-run or if the user rejects the summary.
 func (g *globals) make(ctx context.Context, w *workspace.Workspace, t project.Target, o *newOptions) error {
 	if o.dryRun {
 		return nil
@@ -160,7 +159,7 @@ func (g *globals) make(ctx context.Context, w *workspace.Workspace, t project.Ta
 	return nil
 }
 
-// badChoices names flags where the spec has keys.
+// badChoices replaces the keys of the spec by flags.
 func badChoices(err error) error {
 	var list diagnostic.List
 	if !errors.As(err, &list) {
@@ -182,7 +181,7 @@ func badChoices(err error) error {
 	return &UsageError{Err: flags}
 }
 
-// asUsage fills in the command of a usage error that came from below.
+// asUsage adds the command to a usage error of a function that does not know it.
 func asUsage(cmd *cobra.Command, err error) error {
 	if misuse := (*UsageError)(nil); errors.As(err, &misuse) {
 		misuse.Command = cmd.CommandPath()
@@ -190,15 +189,15 @@ func asUsage(cmd *cobra.Command, err error) error {
 	return err
 }
 
-// printCreated tells what was made and what to type next: first what the module
-// above has to be told, if the service is a part of one.
+// printCreated lists what was written and the next commands. If the service is part of a
+// module, the commands that add its requirements come first.
 func (g *globals) printCreated(t project.Target, shared project.SharedEdits, o *newOptions, assumed, require []string) {
 	next := []string{"make run", "make test"}
 	switch {
 	case len(require) > 0:
-		next = slices.Concat(require, []string{"cd " + project.Quote(t.Service.ModuleDirectory)}, next)
+		next = slices.Concat(require, []string{"cd " + project.ShellQuote(t.Service.ModuleDirectory)}, next)
 	case filepath.Clean(t.Dir) != ".":
-		next = append([]string{"cd " + project.Quote(t.Dir)}, next...)
+		next = append([]string{"cd " + project.ShellQuote(t.Dir)}, next...)
 	}
 	if g.emit(created{
 		Service: t.Service.Name, Directory: t.Dir, Module: t.Service.Module, Resource: t.Service.Resource, DryRun: o.dryRun,
@@ -244,13 +243,13 @@ func directory(dir string) string {
 	return dir
 }
 
-// replay is the command that makes the same service without a question.
+// replay returns the command that creates the same service without questions.
 func (o *newOptions) replay() string {
 	c := o.choices
-	command := []string{"scaffold new", project.Quote(c.Name)}
+	command := []string{"scaffold new", project.ShellQuote(c.Name)}
 	add := func(flag, value string) {
 		if value != "" {
-			command = append(command, "--"+flag+" "+project.Quote(value))
+			command = append(command, "--"+flag+" "+project.ShellQuote(value))
 		}
 	}
 	if o.dir != c.Name {

@@ -12,8 +12,8 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// place settles which directory of which repository the service is to be, and
-// returns the root; empty when git keeps none that the directory belongs to.
+// place determines the repository and directory of the service. It returns the root, or "" if
+// the directory is in no git repository.
 func (o *newOptions) place(ctx context.Context) (root string, err error) {
 	at, err := filepath.Abs(o.dir)
 	if err != nil {
@@ -29,7 +29,7 @@ func (o *newOptions) place(ctx context.Context) (root string, err error) {
 	case o.directory != "":
 		o.choices.Directory = o.directory
 		if valid := spec.CheckDirectory(o.directory) == nil; !valid {
-			return root, nil // it is reported with what else is wrong
+			return root, nil // reported with the other problems
 		}
 		if _, err := project.RootAbove(o.dir, o.directory); err != nil {
 			return "", &UsageError{Err: fmt.Errorf("--deploy-directory: %w", err)}
@@ -46,8 +46,8 @@ func (o *newOptions) place(ctx context.Context) (root string, err error) {
 	return root, nil
 }
 
-// joinModule makes the service a part of the module above it, which lies within
-// the repository, if that was asked for. It returns the directory of that module.
+// joinModule makes the service part of the module above it in the repository, if requested. It
+// returns the directory of that module.
 func (o *newOptions) joinModule(root string) (string, error) {
 	if !o.inModule {
 		return "", nil
@@ -78,9 +78,8 @@ func (o *newOptions) joinModule(root string) (string, error) {
 	return module, nil
 }
 
-// alone says why there is no place for a service of that name: it would lie in
-// another one, or the repository has one of the same name, whose rules and
-// dashboards would be taken for each other.
+// alone rejects a directory inside another service, and a name that another service of the
+// repository has: their rules and dashboards would select the same metrics.
 func alone(ctx context.Context, dir, root, name string) error {
 	at, err := filepath.Abs(dir)
 	if err != nil {
@@ -88,7 +87,7 @@ func alone(ctx context.Context, dir, root, name string) error {
 	}
 	if around, inside := monorepo.ServiceAround(at); inside {
 		return fmt.Errorf("%s is inside the service of %s; set --dir to a directory outside it",
-			dir, project.Nearer(filepath.Join(around, spec.FileName)))
+			dir, project.RelPath(filepath.Join(around, spec.FileName)))
 	}
 	if root == "" {
 		return nil
@@ -100,7 +99,7 @@ func alone(ctx context.Context, dir, root, name string) error {
 	for _, other := range services {
 		if other.Name == name {
 			return fmt.Errorf("service %s already exists in %s; rules, alerts and dashboards are named after it, so choose another name",
-				name, project.Nearer(filepath.Join(root, filepath.FromSlash(other.Dir))))
+				name, project.RelPath(filepath.Join(root, filepath.FromSlash(other.Dir))))
 		}
 	}
 	return nil

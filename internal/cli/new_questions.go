@@ -14,8 +14,8 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// complete settles what no flag said: by questions on a terminal, by proposals
-// elsewhere. It returns the flags whose values nobody chose.
+// complete sets what no flag sets: from prompts on a terminal, from proposals elsewhere. It
+// returns the flags whose values were assumed.
 func complete(ctx context.Context, g *globals, o *newOptions, defaults spec.Defaults) (assumed []string, err error) {
 	asking := o.asks(g)
 	if o.choices.Name == "" {
@@ -27,7 +27,7 @@ func complete(ctx context.Context, g *globals, o *newOptions, defaults spec.Defa
 			return nil, err
 		}
 	}
-	// The name is about to be part of a path.
+	// The name becomes part of a path below.
 	if err := spec.CheckName(o.choices.Name); err != nil {
 		return nil, badChoices(diagnostic.List{{Path: "service", Message: err.Error()}})
 	}
@@ -53,11 +53,11 @@ func complete(ctx context.Context, g *globals, o *newOptions, defaults spec.Defa
 	return assumed, nil
 }
 
-// asks reports whether somebody answers questions.
+// asks reports whether prompts are allowed.
 func (o *newOptions) asks(g *globals) bool { return g.Streams.Terminal && !o.yes && g.output != "json" }
 
-// ask puts the questions that no flag answered, in two forms, so that each fits a
-// terminal of 24 lines. What a flag said and is wrong is reported before the first one.
+// ask shows prompts for what no flag sets, as two forms, because each must fit a terminal of 24
+// lines. It reports invalid flags before the first prompt.
 func (o *newOptions) ask(ctx context.Context, g *globals, defaults spec.Defaults) error {
 	proposed, err := defaults.New(o.choices)
 	if err != nil {
@@ -74,17 +74,17 @@ func (o *newOptions) ask(ctx context.Context, g *globals, defaults spec.Defaults
 	if err != nil {
 		return err
 	}
-	// A proposal that was taken is left to the spec's own defaults.
+	// An accepted proposal stays out of the spec, so that the spec's defaults apply.
 	if resource != proposed.Resource {
 		c.Resource = resource
 	}
 	return o.askMore(ctx, g, defaults, resource, proposed.Deploy.Pipelines)
 }
 
-// askMore asks what follows from the resource, and what is chosen from lists.
+// askMore asks for values that depend on the resource, and for choices from lists.
 func (o *newOptions) askMore(ctx context.Context, g *globals, defaults spec.Defaults, resource string, proposedPipelines []string) error {
 	c := &o.choices
-	proposal := "" // where the regular plural is no name
+	proposal := "" // empty if the regular plural is not a valid name
 	if proposed, err := defaults.New(*c); err == nil {
 		proposal = proposed.Plural
 	}
@@ -108,7 +108,7 @@ func (o *newOptions) askMore(ctx context.Context, g *globals, defaults spec.Defa
 	return nil
 }
 
-// put asks those questions that no flag answered.
+// put shows the prompts whose flags are not set.
 func (o *newOptions) put(ctx context.Context, g *globals, questions ...Question) error {
 	open := slices.DeleteFunc(questions, func(q Question) bool { return o.given(q.Flag) || q.Flag == "module" && o.inModule })
 	if len(open) == 0 {
@@ -117,7 +117,7 @@ func (o *newOptions) put(ctx context.Context, g *globals, questions ...Question)
 	return g.Prompt(ctx, g.Streams, open)
 }
 
-// confirm shows what is about to be written and asks whether to.
+// confirm shows what will be written and asks for confirmation.
 func (g *globals) confirm(ctx context.Context, t project.Target) error {
 	s := t.Service
 	none := func(list []string) string { return cmp.Or(strings.Join(list, ", "), "none") }

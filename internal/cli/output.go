@@ -11,8 +11,8 @@ import (
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
-// recorder keeps the first error of a stream, so that output that was not written does not
-// end with success.
+// recorder keeps the first error of a stream, so that a command fails if its output was not
+// written.
 type recorder struct {
 	to  io.Writer
 	err error
@@ -26,7 +26,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// printf writes for people, unless the output is for programs. Main reports errors of writing.
+// printf writes text for people; it does nothing for other outputs. Main reports write errors.
 func (g *globals) printf(format string, args ...any) {
 	if g.output == "text" {
 		markPrintable(args)
@@ -39,8 +39,8 @@ func (g *globals) warnf(format string, args ...any) {
 	_, _ = fmt.Fprintf(g.Streams.Err, format, args...)
 }
 
-// markPrintable changes arguments, so that formatting replaces what files and servers may send to
-// a terminal. Our colours stay.
+// markPrintable wraps arguments, so that formatting replaces control characters from files and
+// servers. Our own colours stay.
 func markPrintable(args []any) {
 	for i, arg := range args {
 		if _, ours := arg.(painted); !ours {
@@ -56,16 +56,16 @@ func (u untrusted) Format(state fmt.State, verb rune) {
 	_, _ = io.WriteString(state, printable(fmt.Sprintf(fmt.FormatString(state, verb), u.value)))
 }
 
-// control matches what a terminal acts on: control characters, and changes of direction.
+// control matches control characters and characters that change the text direction.
 var control = regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
 
-// printable replaces control characters and bytes that are not UTF-8.
+// printable replaces control characters and invalid UTF-8.
 func printable(text string) string {
 	const replacement = string(unicode.ReplacementChar)
 	return control.ReplaceAllLiteralString(strings.ToValidUTF8(text, replacement), replacement)
 }
 
-// printJSON writes the one document of a command. Main reports errors of writing.
+// printJSON writes the JSON document of a command. Main reports write errors.
 func (g *globals) printJSON(v any) {
 	enc := json.NewEncoder(g.Streams.Out)
 	enc.SetEscapeHTML(false)
@@ -75,7 +75,7 @@ func (g *globals) printJSON(v any) {
 	}
 }
 
-// emit writes the document when the output is JSON and says whether it did.
+// emit writes the document if the output is JSON, and reports whether it did.
 func (g *globals) emit(v any) bool {
 	if g.output != "json" {
 		return false
@@ -93,10 +93,9 @@ const (
 	yellow colour = 33
 )
 
-// painted is text of ours that may have colours.
+// painted is our own text, which may contain colours.
 type painted string
 
-// paint colours text for a terminal.
 func (g *globals) paint(c colour, text string) painted {
 	if g.noColor || !g.Streams.Terminal {
 		return painted(text)
@@ -104,7 +103,7 @@ func (g *globals) paint(c colour, text string) painted {
 	return painted(fmt.Sprintf("\x1b[%dm%s\x1b[0m", c, text))
 }
 
-// actionColour is green for what is new, yellow for what changes, red for what goes.
+// actionColour is green for new files, yellow for changes, red for removals.
 func actionColour(a workspace.Action) colour {
 	switch a {
 	case workspace.Create:
@@ -115,7 +114,7 @@ func actionColour(a workspace.Action) colour {
 	return yellow
 }
 
-// printChanges lists what happens to each file that does not just stay.
+// printChanges lists the files that change.
 func (g *globals) printChanges(changes []workspace.Change) {
 	for _, c := range changes {
 		if c.Action == workspace.Keep && c.Note == "" {

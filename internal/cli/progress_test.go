@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestProgressIsALineOrLines(t *testing.T) {
+func TestProgressFormats(t *testing.T) {
 	t.Parallel()
 	const width = 80
 	for _, tt := range []struct {
@@ -16,11 +16,11 @@ func TestProgressIsALineOrLines(t *testing.T) {
 		output          string
 		want            string
 	}{
-		{"a terminal", true, false, "text", "\r\x1b[K  sending requests to every route …\r\x1b[K  sending requests to every route; simulating alerts 3 of 42: a healthy week …\r\x1b[K"},
-		{"lines", true, true, "text", "  sending requests to every route\n  simulating alerts 3 of 42: a healthy week\n"},
-		{"lines of a pipeline", false, true, "json", "  sending requests to every route\n  simulating alerts 3 of 42: a healthy week\n"},
-		{"a pipeline", false, false, "text", ""},
-		{"JSON on a terminal", true, false, "json", ""},
+		{"one line on a terminal", true, false, "text", "\r\x1b[K  sending requests to every route …\r\x1b[K  sending requests to every route; simulating alerts 3 of 42: a healthy week …\r\x1b[K"},
+		{"lines on a terminal", true, true, "text", "  sending requests to every route\n  simulating alerts 3 of 42: a healthy week\n"},
+		{"lines without a terminal", false, true, "json", "  sending requests to every route\n  simulating alerts 3 of 42: a healthy week\n"},
+		{"nothing without a terminal", false, false, "text", ""},
+		{"nothing with JSON output", true, false, "json", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -7,13 +7,13 @@ import (
 	"charm.land/huh/v2"
 )
 
-// errAborted is the user's wish to stop at a question.
+// errAborted reports that the user stopped at a prompt.
 var errAborted = errors.New("stopped; nothing was written")
 
-// Question is one prompt. Its answer is in Value, in Values when it has Choices, or
-// in Confirm; what is there before is the proposal.
+// Question is one prompt. The answer is in Value, in Values if there are Choices, or in
+// Confirm; the initial value is the proposal.
 type Question struct {
-	Flag    string // the flag that answers it without asking
+	Flag    string // flag that sets the value without a prompt
 	Title   string
 	Help    string
 	Value   *string
@@ -23,8 +23,8 @@ type Question struct {
 	Confirm *bool
 }
 
-// ask puts the questions on the terminal, one form for all; accessible ones are
-// plain lines, which screen readers read. An empty answer takes the proposal.
+// ask shows the questions as one form. If accessible, it uses plain lines, for screen readers.
+// An empty answer accepts the proposal.
 func ask(ctx context.Context, s Streams, questions []Question, accessible bool) error {
 	fields := make([]huh.Field, 0, len(questions))
 	for _, q := range questions {
@@ -50,11 +50,11 @@ func ask(ctx context.Context, s Streams, questions []Question, accessible bool) 
 func (q Question) field(accessible bool) huh.Field {
 	help := q.Help + " (--" + q.Flag + ")"
 	if q.Flag == "name" {
-		help = q.Help + " (NAME)" // an argument
+		help = q.Help + " (NAME)" // set by an argument
 	}
 	if q.Choices != nil {
-		// Left to itself, huh (v2.0.3) takes the lines of title and help from those
-		// of the choices and shows none.
+		// Without a height, huh (v2.0.3) subtracts the lines of title and help from the choices
+		// and shows none.
 		lines := 2 + len(q.Choices)
 		return huh.NewMultiSelect[string]().Title(q.Title).Description(help).
 			Options(huh.NewOptions(q.Choices...)...).Value(q.Values).Height(lines)
@@ -64,7 +64,7 @@ func (q Question) field(accessible bool) huh.Field {
 	}
 	title, proposal := q.Title, q.proposal()
 	if accessible && proposal != "" {
-		title += " [" + proposal + "]" // a line shows no text to edit
+		title += " [" + proposal + "]" // a plain line cannot show text to edit
 	}
 	return huh.NewInput().Title(title).Description(help).Value(q.Value).Validate(func(answer string) error {
 		if answer == "" && proposal != "" {

@@ -18,27 +18,27 @@ import (
 	"github.com/creack/pty"
 )
 
-// user sits at a terminal of its own, on which one command runs.
+// user is a person at a terminal on which one command runs.
 type user struct {
 	t      *testing.T
 	tty    *os.File
 	cmd    *exec.Cmd
 	chunks chan string
-	screen string // what was read since the last expectation was met, without escapes
+	screen string // output since the last match, with escape sequences
 }
 
 const (
-	ctrlU = "\x15" // empties the line
+	ctrlU = "\x15" // clears the line
 	ctrlC = "\x03"
 )
 
-// command is the test's own scaffold, which gets a minute.
+// command returns a command that runs this test binary as scaffold, for at most a minute.
 func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Args[0] = "scaffold" // testscript.Main knows commands by their name
+	cmd.Args[0] = "scaffold" // testscript.Main selects commands by name
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "TEST_RELEASE=v0.5.0", "TERM=xterm-256color", "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
 	return cmd
@@ -55,7 +55,7 @@ func sit(t *testing.T, dir string, env []string, args ...string) *user {
 	}
 	u := &user{t: t, tty: tty, cmd: cmd, chunks: make(chan string)}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it is gone unless the test failed
+		_ = cmd.Process.Kill() // already stopped unless the test failed
 		_ = tty.Close()        // ends the reader
 		for range u.chunks {
 		}
@@ -64,7 +64,7 @@ func sit(t *testing.T, dir string, env []string, args ...string) *user {
 	return u
 }
 
-// read hands over what the terminal shows until the command is gone.
+// read sends the output until the command exits.
 func (u *user) read() {
 	defer close(u.chunks)
 	buffer := make([]byte, 4096)
@@ -74,14 +74,14 @@ func (u *user) read() {
 			u.chunks <- string(buffer[:n])
 		}
 		if err != nil {
-			return // Linux says EIO when the last process has left
+			return // Linux returns EIO after the last process has exited
 		}
 	}
 }
 
 var escapes = regexp.MustCompile(`\x1b(\[[0-9;?=<>]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|P[^\x1b]*\x1b\\|[()][A-Z0-9]|[=>78MDEHc])`)
 
-// sees waits until the text stands on the terminal, after what was seen last.
+// sees waits for the text on the terminal, after the previous match.
 func (u *user) sees(text string) {
 	u.t.Helper()
 	for {
@@ -105,7 +105,7 @@ func (u *user) types(keys string) {
 	}
 }
 
-// leaves waits for the command's end and returns its exit code and its last words.
+// leaves waits for the command to exit and returns its exit code and its remaining output.
 func (u *user) leaves() (int, string) {
 	u.t.Helper()
 	for chunk := range u.chunks {
@@ -118,7 +118,7 @@ func (u *user) leaves() (int, string) {
 	return u.cmd.ProcessState.ExitCode(), strings.ReplaceAll(escapes.ReplaceAllString(u.screen, ""), "\r\n", "\n")
 }
 
-func TestAnswersTypedOnATerminalMakeTheService(t *testing.T) {
+func TestAnswersOnATerminalCreateTheService(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	u := sit(t, dir, nil, "new")
@@ -133,9 +133,9 @@ func TestAnswersTypedOnATerminalMakeTheService(t *testing.T) {
 	u.types(ctrlU + "nodots\r")
 	u.sees("is not a module path")
 	u.types(ctrlU + "github.com/acme/orders\r")
-	u.sees("back") // only the second question has one before it
+	u.sees("back") // only the second prompt can go back
 	u.types(ctrlU + "team-a\r")
-	u.sees("> order") // is drawn again when it is asked
+	u.sees("> order") // a prompt is drawn again when it is shown again
 	u.types(ctrlU + "basket\r")
 	for _, shown := range []string{"of basket, for paths such as /v1/baskets (--plural)", "Components", "(--with)", "postgres", "Pipelines", "(--pipeline)", "github", "enter next"} {
 		u.sees(shown)
@@ -154,7 +154,7 @@ func TestAnswersTypedOnATerminalMakeTheService(t *testing.T) {
 	leavesWith(t, u, dir, "scaffold new orders --module github.com/acme/orders --with postgres --owner team-a --resource basket --yes")
 }
 
-// leavesWith wants the session to end with a command that does the same again.
+// leavesWith expects a session to end with a command that creates the same service.
 func leavesWith(t *testing.T, u *user, dir, replay string) {
 	t.Helper()
 	code, said := u.leaves()
@@ -166,14 +166,14 @@ func leavesWith(t *testing.T, u *user, dir, replay string) {
 	sameTrees(t, dir, again)
 }
 
-func TestProposalsAreTakenByEnterAlone(t *testing.T) {
+func TestEnterAcceptsProposals(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	u := sit(t, dir, nil, "new", "orders")
 	u.sees("enter next")
 	u.types("\r")
 	u.sees("back")
-	u.types(ctrlU + "\r") // an emptied line means the proposal, too
+	u.types(ctrlU + "\r") // a cleared line also accepts the proposal
 	u.types("\r")
 	u.sees("(--plural)")
 	u.sees("enter next")
@@ -187,7 +187,7 @@ func TestProposalsAreTakenByEnterAlone(t *testing.T) {
 	leavesWith(t, u, dir, "scaffold new orders --module example.com/orders --owner team-orders --yes")
 }
 
-func TestCtrlCAtAnyQuestionLeavesNothing(t *testing.T) {
+func TestCtrlCAtAnyPromptWritesNothing(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
@@ -195,11 +195,11 @@ func TestCtrlCAtAnyQuestionLeavesNothing(t *testing.T) {
 		answers []struct{ after, keys string }
 	}{
 		{name: "at the name", args: []string{"new"}, answers: []struct{ after, keys string }{{"enter", ctrlC}}},
-		{name: "at the first question", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", ctrlC}}},
-		{name: "half-way through a word", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", "github" + ctrlC}}},
-		{name: "at the last question", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", "\r"}, {"back", "\r\r"}, {"(--plural)", ""}, {"enter next", "\r"}, {"toggle", "x" + ctrlC}}},
+		{name: "at the first prompt", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", ctrlC}}},
+		{name: "in the middle of a word", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", "github" + ctrlC}}},
+		{name: "at the last prompt", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", "\r"}, {"back", "\r\r"}, {"(--plural)", ""}, {"enter next", "\r"}, {"toggle", "x" + ctrlC}}},
 		{name: "at the summary", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", "\r"}, {"back", "\r\r"}, {"(--plural)", ""}, {"enter next", "\r"}, {"toggle", "\r"}, {"submit", "\r"}, {"(--yes)", ctrlC}}},
-		{name: "no to the summary", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", "\r"}, {"back", "\r\r"}, {"(--plural)", ""}, {"enter next", "\r"}, {"toggle", "\r"}, {"submit", "\r"}, {"(--yes)", "n"}}},
+		{name: "rejecting the summary", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", "\r"}, {"back", "\r\r"}, {"(--plural)", ""}, {"enter next", "\r"}, {"toggle", "\r"}, {"submit", "\r"}, {"(--yes)", "n"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -220,8 +220,8 @@ func TestCtrlCAtAnyQuestionLeavesNothing(t *testing.T) {
 	}
 }
 
-// Plain lines are what a screen reader reads.
-func TestAccessibleQuestionsAreLines(t *testing.T) {
+// Screen readers need plain lines.
+func TestAccessiblePromptsAreLines(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	u := sit(t, dir, []string{"ACCESSIBLE=1"}, "new", "orders")
@@ -247,8 +247,8 @@ func TestAccessibleQuestionsAreLines(t *testing.T) {
 	}
 }
 
-// A question without a terminal would wait forever.
-func TestNothingIsAskedWithoutATerminalOrAgainstTheUsersWish(t *testing.T) {
+// A prompt without a terminal would wait forever.
+func TestNoPromptsWithoutTerminalOrWithYesOrJSON(t *testing.T) {
 	t.Parallel()
 	const proposals = "To reproduce: scaffold new orders --module example.com/orders"
 	for _, tt := range []struct {
@@ -256,8 +256,8 @@ func TestNothingIsAskedWithoutATerminalOrAgainstTheUsersWish(t *testing.T) {
 		wire func(cmd *exec.Cmd, terminal *os.File)
 	}{
 		{"no terminal", func(*exec.Cmd, *os.File) {}},
-		{"the input is a pipe", func(cmd *exec.Cmd, terminal *os.File) { cmd.Stdin, cmd.Stderr = strings.NewReader("x\n"), terminal }},
-		{"the output is a pipe", func(cmd *exec.Cmd, terminal *os.File) { cmd.Stdin, cmd.Stderr = terminal, terminal }},
+		{"input is a pipe", func(cmd *exec.Cmd, terminal *os.File) { cmd.Stdin, cmd.Stderr = strings.NewReader("x\n"), terminal }},
+		{"output is a pipe", func(cmd *exec.Cmd, terminal *os.File) { cmd.Stdin, cmd.Stderr = terminal, terminal }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -278,7 +278,7 @@ func TestNothingIsAskedWithoutATerminalOrAgainstTheUsersWish(t *testing.T) {
 			}
 		})
 	}
-	for name, args := range map[string][]string{"--yes": {"--yes"}, "output for programs": {"--output", "json"}} {
+	for name, args := range map[string][]string{"--yes": {"--yes"}, "--output json": {"--output", "json"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			u := sit(t, t.TempDir(), nil, append([]string{"new", "orders"}, args...)...)
@@ -289,7 +289,7 @@ func TestNothingIsAskedWithoutATerminalOrAgainstTheUsersWish(t *testing.T) {
 	}
 }
 
-// without runs a command line as a shell would, without a terminal.
+// without runs a command line without a terminal.
 func without(t *testing.T, dir, line string) {
 	t.Helper()
 	cmd := command(t, dir, strings.Fields(line)[1:]...)

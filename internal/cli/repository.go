@@ -9,15 +9,13 @@ import (
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
-// repositoryChanges is the part of a document that tells of the root. Its keys
-// are public.
+// repositoryChanges has the changes at the root of the repository. Its keys are public.
 type repositoryChanges struct {
 	Directory string             `json:"directory"`
 	Files     []workspace.Change `json:"files"`
 }
 
-// repositoryChangesOf is the part of a document that tells of the root; nil leaves
-// it out.
+// repositoryChangesOf returns nil if the service is the root of its repository.
 func repositoryChangesOf(t project.Target) *repositoryChanges {
 	if t.AtRoot == nil {
 		return nil
@@ -35,9 +33,9 @@ func andAtRoot(t project.Target, count func(*project.AtRoot) int) string {
 
 // createdEdit is a line in a file that all services of a repository share.
 type createdEdit struct {
-	File string `json:"file,omitempty"` // below the root; empty when the line is left to people
+	File string `json:"file,omitempty"` // relative to the root; empty if the user has to add the line
 	Line string `json:"line"`
-	Left string `json:"left,omitempty"` // why it is
+	Left string `json:"left,omitempty"` // reason why the line was not written
 }
 
 func describeEdit(e monorepo.Edit) *createdEdit {
@@ -47,7 +45,7 @@ func describeEdit(e monorepo.Edit) *createdEdit {
 	return &createdEdit{File: e.File, Line: e.Line, Left: e.Left}
 }
 
-// printShared tells what becomes of the lines in shared files, and of Renovate.
+// printShared lists the lines for shared files, and the advice about Renovate.
 func (g *globals) printShared(t project.Target, s project.SharedEdits) {
 	if t.AtRoot == nil {
 		return

@@ -9,7 +9,6 @@ import (
 	"github.com/observability-first/scaffold/internal/project"
 )
 
-// sbomOptions is what scaffold sbom was told.
 type sbomOptions struct {
 	binary   string
 	version  string
@@ -45,8 +44,8 @@ func newSBOMCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// listed is the document of scaffold sbom when the bill goes to a file. Its keys
-// are public.
+// listed is the JSON document of scaffold sbom if the SBOM is written to a file. Its keys are
+// public.
 type listed struct {
 	File     string `json:"file"`
 	Licences string `json:"licences,omitempty"`
@@ -65,7 +64,7 @@ func runSBOM(g *globals, o sbomOptions) error {
 	if err := writeOutput(o.licences, bill.Licences()); err != nil {
 		return err
 	}
-	if o.out == "" { // JSON whatever the output is
+	if o.out == "" { // always JSON, for any --output
 		_, err := g.Streams.Out.Write(document)
 		return err
 	}
@@ -80,7 +79,7 @@ func runSBOM(g *globals, o sbomOptions) error {
 }
 
 func readBill(o sbomOptions) (sbom.Bill, error) {
-	dir, err := project.Find("")
+	dir, err := project.FindService("")
 	if err != nil {
 		return sbom.Bill{}, err
 	}

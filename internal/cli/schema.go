@@ -12,7 +12,7 @@ func newSchemaCommand(g *globals) *cobra.Command {
 		Short: "Print the JSON Schema of scaffold.yaml",
 		Args:  atMost(0),
 		RunE: func(*cobra.Command, []string) error {
-			// The schema is JSON whatever the output is.
+			// The schema is always JSON, for any --output.
 			_, err := g.Streams.Out.Write(spec.Schema())
 			return err
 		},

@@ -25,7 +25,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The go tool starts this binary in the place of scaffold, see cli.AskService.
+	// The go tool starts this binary instead of scaffold, see project.WithProgram.
 	if len(os.Args) > 1 && os.Args[1] == "copy" {
 		os.Exit(cli.Main(context.Background(), os.Args[1:], testFactory()))
 	}
@@ -34,14 +34,15 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// testFactory is the real program with a small renderer. TEST_RELEASE makes it
-// a released one of that version, TEST_CHECKOUT one that was built there. Of the checks it has the one that TEST_CHECK names.
+// testFactory is the real program with a small renderer. TEST_RELEASE makes it a release of
+// that version, TEST_CHECKOUT one that was built in that checkout. TEST_CHECK selects the only
+// check.
 func testFactory() cli.Factory {
 	f := cli.System(render)
-	f.Ask, f.TemplatesDigest = nil, nil // the small renderer's service does not build; grown_test.go has a real one
+	f.Ask, f.TemplatesDigest = nil, nil // the service of the small renderer does not build; grown_test.go has a real one
 	f.Checks = slices.DeleteFunc(f.Checks, func(c checks.Check) bool { return c.Name() != os.Getenv("TEST_CHECK") })
 	f.Build.Go = "go1.26.0"
-	f.Wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() } // internal/push/grafana's tests tell how long
+	f.Wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() } // the tests of internal/push/grafana check the delays
 	f.Build.Checkout, f.Build.Revision, f.Build.Modified = os.Getenv("TEST_CHECKOUT"), "0123abc", true
 	if v := os.Getenv("TEST_RELEASE"); v != "" {
 		f.Build = project.Build{Version: v, Released: true, Go: f.Build.Go}
@@ -49,7 +50,7 @@ func testFactory() cli.Factory {
 	return f
 }
 
-// render gives one file for each kind of owner.
+// render returns a file for each owner.
 func render(s spec.Service, o templates.RenderOptions) (templates.Tree, error) {
 	gomod := "module " + s.Module + "\n\ngo 1.26.0\n"
 	if o.RuntimeReplace != "" {
@@ -72,13 +73,12 @@ func render(s spec.Service, o templates.RenderOptions) (templates.Tree, error) {
 	return templates.NewTree(files...)
 }
 
-// Each script in testdata/script holds one behaviour of one command. Beside the
-// usual commands there are
+// Each script in testdata/script tests one behaviour of one command. Additional commands:
 //
 //	status N command ...   run the command, which must exit with N
 //	grafana [uid=state]    start a Grafana, see grafanaServer
-//	ruler [key=value ...]  start a Mimir's ruler, see rulerServer
-//	large file bytes       make a large file, or fill one up
+//	ruler [key=value ...]  start a Mimir ruler, see rulerServer
+//	large file bytes       write a large file, or extend one
 //	secrets command ...    run the command on links to secrets, see secrets
 //	tree dir               list the files below dir on standard output
 func TestScripts(t *testing.T) {
@@ -112,8 +112,8 @@ func runScripts(t *testing.T, dir string) {
 	})
 }
 
-// goEnvironment lets scripts build what lies in the checkout, which $CHECKOUT
-// names: their home directory is empty.
+// goEnvironment lets scripts build modules of the checkout, $CHECKOUT, although their home
+// directory is empty.
 func goEnvironment(env *testscript.Env) error {
 	out, err := exec.CommandContext(context.Background(), "go", "env", "GOCACHE", "GOMODCACHE").Output()
 	if err != nil {

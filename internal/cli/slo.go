@@ -15,14 +15,13 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// sloOptions is what scaffold slo was told.
 type sloOptions struct {
 	file   string // - is standard input
 	dir    string // empty: standard output
 	format string
-	// imported adds to files of other tools.
+	// imported completes files of other tools.
 	imported importFlags
-	metrics  string // page, or address of one or of a Prometheus; empty: not checked
+	metrics  string // page, or its address, or the address of a Prometheus; empty: not checked
 }
 
 func newSLOCommand(g *globals) *cobra.Command {
@@ -69,7 +68,7 @@ func newSLOCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// The forms in which rules are written.
+// Output formats of rules.
 const (
 	formatPrometheus = "prometheus" // rule files
 	formatOperator   = "operator"   // one PrometheusRule of the Prometheus operator
@@ -118,8 +117,8 @@ func runSLO(ctx context.Context, g *globals, o sloOptions) error {
 	return doc.summarize(g.Streams.Err)
 }
 
-// streamRules writes the rules as they are made: those of a thousand objectives
-// are megabytes.
+// streamRules writes the rules while they are made: the rules of a thousand objectives have
+// megabytes.
 func (g *globals) streamRules(rules slo.Rules, o sloOptions, in objectives) error {
 	if err := rules.WriteRuleFile(g.Streams.Out); err != nil {
 		return fmt.Errorf("write to standard output: %w", err)
@@ -127,9 +126,9 @@ func (g *globals) streamRules(rules slo.Rules, o sloOptions, in objectives) erro
 	return describeRules(rules, o, nil).imported(in).summarize(g.Streams.Err)
 }
 
-// apiVersion is that of the first document. A file that has none, or is no
-// YAML, is left to the parser of our own format, which says what is wrong. Most
-// files say it on a line of its own, so that the rest need not be read for it.
+// apiVersion returns the apiVersion of the first document. It returns "" for a file without one
+// or with invalid YAML; the parser of our own format then reports the error. Most files have it
+// on a line without indentation, so that the rest need not be parsed.
 func apiVersion(src []byte) string {
 	var head struct {
 		APIVersion string `yaml:"apiVersion"`
@@ -149,8 +148,8 @@ func apiVersion(src []byte) string {
 	return head.APIVersion
 }
 
-// ruleOutput gives the files of the format: the first is what standard output
-// gets. It lists what the format has no place for.
+// ruleOutput returns the files of the format, the one for standard output first, and lists what
+// the format cannot express.
 func ruleOutput(rules slo.Rules, o sloOptions) (files []slo.File, lost []string, err error) {
 	service := rules.Spec.Service
 	switch {

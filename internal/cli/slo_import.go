@@ -58,7 +58,8 @@ func (f *importFlags) validate(cmd *cobra.Command) error {
 	return nil
 }
 
-// own rejects the flags of imported files for a file of scaffold, a specification of a service if isService.
+// own rejects the import flags for a file of scaffold, which is the spec of a service if
+// isService is set.
 func (f *importFlags) own(name string, isService bool) error {
 	for _, flag := range []struct {
 		name, key, keyOfService string
@@ -80,23 +81,23 @@ func (f *importFlags) own(name string, isService bool) error {
 	return nil
 }
 
-// objectives are those of a file of any kind.
+// objectives are the objectives of any kind of file.
 type objectives struct {
 	slo.Imported
-	// problem places a message at a path of the specification.
+	// problem returns a message for a path of the spec.
 	problem  func(path, message string) diagnostic.Problem
-	warnings []string // of a comparison with metrics
-	foreign  bool     // the file has the keys of another tool
+	warnings []string // from the comparison with metrics
+	foreign  bool     // the file has the format of another tool
 }
 
-// ownObjectives are those of a file whose paths are those of the specification.
+// ownObjectives returns objectives whose paths are those of the spec.
 func ownObjectives(own slo.Spec, name string, src []byte) objectives {
 	return objectives{Imported: slo.Imported{Spec: own}, problem: func(path, message string) diagnostic.Problem {
 		p := diagnostic.Problem{File: name, Path: path, Message: message}
 		if doc, err := yamldoc.Parse(name, src, "apiVersion: scaffold", "slos:"); err == nil {
-			doc.DecodeKey("slos", &[]slo.Objective{}) // where its keys are
+			doc.DecodeKey("slos", &[]slo.Objective{}) // records the positions of the keys
 			p.Line, p.Column = doc.Place(path, 0)
-			// YAML has more line ends than this; a problem without its line is no worse.
+			// YAML has more line ends than this; then the problem has no source line.
 			if lines := strings.Split(string(src), "\n"); p.Line <= len(lines) {
 				p.Source = strings.TrimRight(lines[p.Line-1], "\r")
 			}
@@ -105,11 +106,11 @@ func ownObjectives(own slo.Spec, name string, src []byte) objectives {
 	}}
 }
 
-// readObjectives reads any kind of file that holds objectives.
+// readObjectives reads objectives from any kind of file.
 func (g *globals) readObjectives(file string, flags importFlags) (objectives, error) {
 	if file == "" {
 		var err error
-		if file, err = project.Find(""); err != nil {
+		if file, err = project.FindService(""); err != nil {
 			return objectives{}, err
 		}
 	}
@@ -147,7 +148,7 @@ func parseObjectives(name string, src []byte, flags importFlags) (objectives, er
 	return ownObjectives(own, name, src), err
 }
 
-// checkAgainst compares objectives with the metrics that a source shows.
+// checkAgainst compares objectives with the metrics of a source.
 func (g *globals) checkAgainst(ctx context.Context, source string, in objectives) (warnings []string, err error) {
 	s, err := g.showMetrics(ctx, source, in.Spec)
 	if err != nil {
@@ -156,15 +157,14 @@ func (g *globals) checkAgainst(ctx context.Context, source string, in objectives
 	return s.Check(in.Spec, in.problem)
 }
 
-// readInput reads a file, standard input for -, or the spec of the service in a
-// directory.
+// readInput reads a file, standard input for -, or the spec of the service in a directory.
 func (g *globals) readInput(file string) (name string, src []byte, err error) {
 	if file == "-" {
 		src, err = userfile.ReadFrom(g.Streams.In, "standard input", userfile.Limit)
 		return "standard input", src, err
 	}
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
-		if file, err = project.Find(file); err != nil {
+		if file, err = project.FindService(file); err != nil {
 			return "", nil, err
 		}
 		file = filepath.Join(file, spec.FileName)

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// prometheus answers as the HTTP API of Prometheus does for its metadata, below
-// a prefix: values of a label by the selector that is asked for.
+// prometheus serves the metadata part of the HTTP API of Prometheus below a prefix: label
+// values by requested selector.
 func prometheus(t *testing.T, prefix string, answers map[string][]string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +41,7 @@ slos:
 - {name: b, objective: 99, groupBy: [queue], indicator: {latency: {threshold: 250ms, histogram: wait_seconds}}}
 `
 
-func TestObjectivesAreComparedWithAPrometheus(t *testing.T) {
+func TestObjectivesAreComparedWithPrometheus(t *testing.T) {
 	t.Parallel()
 	answers := map[string][]string{
 		"label/__name__/values":                    {"requests_total", "wait_seconds_bucket", "wait_seconds_count", "wait_seconds_sum", "up"},
@@ -53,20 +53,20 @@ func TestObjectivesAreComparedWithAPrometheus(t *testing.T) {
 		"label/cluster/values wait_seconds_bucket": {"eu"},
 	}
 	for name, test := range map[string]struct{ old, replacement, want string }{
-		"what is right": {"", "", ""},
-		"an unknown metric": {
+		"matching objectives compile": {"", "", ""},
+		"unknown metric": {
 			"total: requests_total", "total: request_total",
 			`4:55: slos[0].indicator.ratio.total: URL has no metric request_total; did you mean "requests_total"?`,
 		},
-		"an unknown label":  {"code=", "status=", "4:76: slos[0].indicator.ratio.bad: metric requests_total has no label status; it has code, job, instance"},
-		"another bound":     {"250ms", "500ms", "5:79: slos[1].indicator.latency.threshold: 500ms is not a bucket bound of wait_seconds; the nearest are 250ms and 1s"},
-		"a bound above all": {"250ms", "1s250ms", "5:79: slos[1].indicator.latency.threshold: 1.25s is not a bucket bound of wait_seconds; the nearest is 1s"},
-		"an unknown group":  {"[queue]", "[queues]", `5:38: slos[1].groupBy[0]: metric wait_seconds has no label queues; did you mean "queue"?`},
-		"another job": {
+		"unknown label":                     {"code=", "status=", "4:76: slos[0].indicator.ratio.bad: metric requests_total has no label status; it has code, job, instance"},
+		"threshold between bucket bounds":   {"250ms", "500ms", "5:79: slos[1].indicator.latency.threshold: 500ms is not a bucket bound of wait_seconds; the nearest are 250ms and 1s"},
+		"threshold above all bucket bounds": {"250ms", "1s250ms", "5:79: slos[1].indicator.latency.threshold: 1.25s is not a bucket bound of wait_seconds; the nearest is 1s"},
+		"unknown groupBy label":             {"[queue]", "[queues]", `5:38: slos[1].groupBy[0]: metric wait_seconds has no label queues; did you mean "queue"?`},
+		"no series for the job": {
 			"service: shop", "service: stock",
 			`5:97: slos[1].indicator.latency.histogram: metric wait_seconds has no series with job="stock"; job is one of shop`,
 		},
-		"a selector of a label that there is not": {
+		"unknown label in selector": {
 			"service: shop", "service: shop\nselector: {region: eu}",
 			"5:55: slos[0].indicator.ratio.total: metric requests_total has no label region; it has code, job, instance\n" +
 				"f:5:76: slos[0].indicator.ratio.bad: metric requests_total has no label region; it has code, job, instance\n" +
@@ -88,7 +88,7 @@ func TestObjectivesAreComparedWithAPrometheus(t *testing.T) {
 	}
 }
 
-func TestAPasswordForMetricsIsNotShown(t *testing.T) {
+func TestPasswordInMetricsAddressIsHidden(t *testing.T) {
 	t.Parallel()
 	address := strings.Replace(prometheus(t, "", map[string][]string{"label/__name__/values": {"up"}}), "http://", "http://user:secret@", 1)
 	if got := againstMetrics(t, shopObjectives, address); !strings.Contains(got, "user:xxxxx@") || strings.Contains(got, "secret") {
@@ -96,7 +96,7 @@ func TestAPasswordForMetricsIsNotShown(t *testing.T) {
 	}
 }
 
-func TestObjectivesAreComparedWithAPageAtAnAddress(t *testing.T) {
+func TestObjectivesAreComparedWithMetricsPage(t *testing.T) {
 	t.Parallel()
 	page := "# TYPE requests_total counter\nrequests_total{code=\"200\"} 1\n# TYPE wait_seconds histogram\n" +
 		"wait_seconds_bucket{queue=\"a\",le=\"0.25\"} 1\nwait_seconds_bucket{queue=\"a\",le=\"+Inf\"} 1\nwait_seconds_count{queue=\"a\"} 1\n"
@@ -123,16 +123,16 @@ func TestObjectivesAreComparedWithAPageAtAnAddress(t *testing.T) {
 	}
 }
 
-// The address may be of any server: it gets the token only after it asked for it.
-func TestTheTokenIsSentToAPrometheusThatAsksForIt(t *testing.T) {
+// The address may be any server: send the token only after it denies access.
+func TestTokenIsSentOnlyAfterAccessIsDenied(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		denied int // status without the token; 0 for none
 		want   []string
 	}{
-		"a page":               {0, []string{"/api/v1/label/__name__/values ", "/ "}},
-		"a Prometheus, by 401": {http.StatusUnauthorized, []string{"/api/v1/label/__name__/values ", "/api/v1/label/__name__/values Bearer secret"}},
-		"a Prometheus, by 403": {http.StatusForbidden, []string{"/api/v1/label/__name__/values ", "/api/v1/label/__name__/values Bearer secret"}},
+		"metrics page":        {0, []string{"/api/v1/label/__name__/values ", "/ "}},
+		"Prometheus with 401": {http.StatusUnauthorized, []string{"/api/v1/label/__name__/values ", "/api/v1/label/__name__/values Bearer secret"}},
+		"Prometheus with 403": {http.StatusForbidden, []string{"/api/v1/label/__name__/values ", "/api/v1/label/__name__/values Bearer secret"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +161,7 @@ func TestTheTokenIsSentToAPrometheusThatAsksForIt(t *testing.T) {
 	}
 }
 
-func TestTheTokenIsNotSentToAnotherServer(t *testing.T) {
+func TestTokenIsNotSentToAnotherServer(t *testing.T) {
 	t.Parallel()
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if token := r.Header.Get("Authorization"); token != "" {
@@ -180,7 +180,7 @@ func TestTheTokenIsNotSentToAnotherServer(t *testing.T) {
 	}
 }
 
-func TestATokenFollowsARedirectOfTheSameServer(t *testing.T) {
+func TestTokenFollowsRedirectOfTheSameServer(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -199,13 +199,13 @@ func TestATokenFollowsARedirectOfTheSameServer(t *testing.T) {
 	}
 }
 
-func TestWhyAPrometheusIsNotReadIsReported(t *testing.T) {
+func TestPrometheusErrorsAreReported(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		status int
 		want   []string
 	}{
-		"no API":        {http.StatusNotFound, []string{"not metrics but an HTML page", "not the API of a Prometheus", "404 Not Found"}},
+		"not an API":    {http.StatusNotFound, []string{"not metrics but an HTML page", "not the API of a Prometheus", "404 Not Found"}},
 		"not ready":     {http.StatusServiceUnavailable, []string{"--metrics: ", "503 Service Unavailable"}},
 		"without token": {http.StatusUnauthorized, []string{"401 Unauthorized; set SCAFFOLD_PROMETHEUS_TOKEN to a bearer token"}},
 	} {
@@ -232,8 +232,8 @@ func TestWhyAPrometheusIsNotReadIsReported(t *testing.T) {
 	}
 }
 
-// againstMetrics gives what scaffold slo says about objectives and a source of
-// metrics, without their lines; nothing when it compiles them.
+// againstMetrics returns the errors of scaffold slo for objectives and a source of metrics, or
+// "" if the objectives compile.
 func againstMetrics(t *testing.T, objectives, source string) string {
 	t.Helper()
 	file := objectivesFile(t, objectives)

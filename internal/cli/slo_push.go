@@ -11,7 +11,6 @@ import (
 	"github.com/observability-first/scaffold/internal/push/mimir"
 )
 
-// rulePushOptions is what scaffold slo push was told.
 type rulePushOptions struct {
 	delivery  deliveryOptions
 	mimir     string
@@ -61,7 +60,7 @@ func newSLOPushCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// pushedRules is the document of scaffold slo push. Its keys are public.
+// pushedRules is the JSON document of scaffold slo push. Its keys are public.
 type pushedRules struct {
 	Mimir  string        `json:"mimir"`
 	Tenant string        `json:"tenant,omitempty"`
@@ -70,7 +69,7 @@ type pushedRules struct {
 }
 
 type pushedGroup struct {
-	File      string      `json:"file,omitempty"` // empty for a group that no file has
+	File      string      `json:"file,omitempty"` // empty for a group that is in no file
 	Namespace string      `json:"namespace"`
 	Group     string      `json:"group"`
 	Rules     int         `json:"rules"`
@@ -80,7 +79,7 @@ type pushedGroup struct {
 	group mimir.Group
 }
 
-// groupAction is what is to happen to a group.
+// groupAction is the planned change of a group.
 type groupAction string
 
 const (
@@ -88,16 +87,16 @@ const (
 	groupUpdated   groupAction = "updated"
 	groupUnchanged groupAction = "unchanged"
 	groupRemoved   groupAction = "removed"
-	groupGone      groupAction = "gone" // no file has it, and it was left alone
+	groupGone      groupAction = "gone" // in no file, not deleted
 )
 
-// writtenness says how far a group got.
+// writtenness is the state of a group after the push.
 type writtenness string
 
 const (
 	writtenNo    writtenness = "no"
 	writtenYes   writtenness = "yes"
-	writtenMaybe writtenness = "unknown" // the answer was lost
+	writtenMaybe writtenness = "unknown" // the response was lost
 )
 
 func (p pushedGroup) pending() bool {
@@ -143,8 +142,7 @@ func runSLOPush(ctx context.Context, g *globals, o rulePushOptions) error {
 	return nil
 }
 
-// plan compares each namespace with what Mimir has. Nothing is written before
-// all of them are known.
+// plan compares each namespace with Mimir. Writing starts after all of them are read.
 func (d *pushedRules) plan(ctx context.Context, client *mimir.Client, prune bool) error {
 	existing := map[string]map[string]mimir.Group{}
 	var gone []pushedGroup
@@ -184,7 +182,7 @@ func groupDifference(wanted, old mimir.Group, found bool) groupAction {
 	return groupUpdated
 }
 
-// leftover lists the groups of a namespace that no file has.
+// leftover lists the groups of a namespace that are in no file.
 func (d *pushedRules) leftover(namespace string, groups []mimir.Group, prune bool) []pushedGroup {
 	wanted := map[string]bool{}
 	for _, p := range d.Groups {
@@ -203,7 +201,7 @@ func (d *pushedRules) leftover(namespace string, groups []mimir.Group, prune boo
 	return gone
 }
 
-// write changes what differs, in order, and stops at the first failure.
+// write changes the groups that differ, in order, and stops at the first error.
 func (d *pushedRules) write(ctx context.Context, client *mimir.Client) error {
 	for i, p := range d.Groups {
 		if !p.pending() {
@@ -230,7 +228,7 @@ func (d *pushedRules) writeOne(ctx context.Context, client *mimir.Client, i int)
 	return client.Write(ctx, p.group, d.need(i))
 }
 
-// need is what the limits of the tenant have to allow for all of the push.
+// need returns the tenant limits that the push from a group on requires.
 func (d *pushedRules) need(from int) mimir.Need {
 	var need mimir.Need
 	for i, p := range d.Groups {
@@ -244,10 +242,10 @@ func (d *pushedRules) need(from int) mimir.Need {
 	return need
 }
 
-// StoppedPushError is a push that stopped on the way. It says how far it came.
+// StoppedPushError is an incomplete push. It lists the state of each group.
 type StoppedPushError struct {
 	Err    error
-	groups []pushedGroup // empty when nothing had been written yet
+	groups []pushedGroup // empty if nothing was written
 }
 
 func (e *StoppedPushError) Unwrap() error { return e.Err }

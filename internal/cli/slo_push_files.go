@@ -12,8 +12,8 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// readRuleGroups reads every group of the files and directories, and reports all of
-// what is wrong with them before anything is asked of a server.
+// readRuleGroups reads all groups of the files and directories, and reports every problem
+// before the first request.
 func readRuleGroups(paths []string, namespace string) ([]pushedGroup, error) {
 	files, err := deliverable(paths, "rules", ".rules.yaml", "holds no .rules.yaml file; compile some with scaffold slo -o")
 	if err != nil {
@@ -31,7 +31,7 @@ func readRuleGroups(paths []string, namespace string) ([]pushedGroup, error) {
 		}
 		all = append(all, groups...)
 	}
-	// Problems have places and lines to show; they are reported alone.
+	// Problems have places and source lines; they are reported alone.
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func readRuleFile(file, namespace string) ([]pushedGroup, error) {
 	return all, nil
 }
 
-// unique refuses two groups of which one would replace the other.
+// unique rejects groups that would replace each other.
 func unique(groups []pushedGroup) error {
 	var errs []error
 	owners := map[[2]string]string{}

@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ruler is a Mimir that keeps groups and notes what it is asked.
+// ruler is a Mimir ruler that stores groups and records requests.
 type ruler struct {
 	ts       *testscript.TestScript
 	mu       sync.Mutex
@@ -29,7 +29,7 @@ type ruler struct {
 	hang     bool
 }
 
-// failing is what a method answers from one request on, for so many of them.
+// failing is the response to a range of requests of a method.
 type failing struct {
 	method      string
 	from, count int
@@ -41,8 +41,8 @@ type failing struct {
 //
 //	ruler [tenant=NAME] [auth=HEADER] [holds=NAMESPACE:FILE] [after=SECONDS] [hang=yes] [fail=METHOD:FROM:COUNT:STATUS:FILE ...]
 //
-// It starts a ruler, sets MIMIR to its address and writes each request to the
-// file asked: method, path, tenant, and what a body holds.
+// It starts a ruler, sets MIMIR to its address and writes each request to the file asked:
+// method, path, tenant, and the body.
 func rulerServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("usage: ruler [key=value ...]")
@@ -127,7 +127,7 @@ func (r *ruler) serve(w http.ResponseWriter, req *http.Request, asked string) {
 	fmt.Fprint(w, answer)
 }
 
-// answer is the API of the ruler, as far as pushing needs it.
+// answer implements the part of the ruler API that pushing uses.
 func (r *ruler) answer(req *http.Request, body []byte) (status int, text string) {
 	for _, f := range r.failures {
 		if n := r.asked[req.Method]; f.method == req.Method && n >= f.from && n < f.from+f.count {

@@ -13,17 +13,17 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// compiledRules is the document of scaffold slo. Its keys are public.
+// compiledRules is the JSON document of scaffold slo. Its keys are public.
 type compiledRules struct {
 	Service    string              `json:"service"`
 	Format     string              `json:"format"`
-	Directory  string              `json:"directory,omitempty"` // where files were written; absent when they are in the document
+	Directory  string              `json:"directory,omitempty"` // directory of the written files; absent if the document contains them
 	Files      []compiledFile      `json:"files"`
 	Groups     []compiledGroup     `json:"groups"`
 	Objectives []compiledObjective `json:"objectives"`
 	Alerts     []compiledAlert     `json:"alerts"`
 	Predicted  []predictedAlert    `json:"predictedAlerts"`    // for each alert and error ratio
-	Warnings   []string            `json:"warnings,omitempty"` // values that objectives select and that no metric has
+	Warnings   []string            `json:"warnings,omitempty"` // selected label values that no metric has
 	Notes      []string            `json:"notes"`              // what the rules lack, and why
 	Changed    []string            `json:"changed"`            // how the rules differ from an imported file
 	Dropped    []string            `json:"dropped"`            // parts of the imported file that the rules lack
@@ -39,7 +39,7 @@ type compiledGroup struct {
 	Name            string  `json:"name"`
 	Tier            string  `json:"tier"`
 	IntervalSeconds float64 `json:"intervalSeconds"`
-	DelaySeconds    float64 `json:"delaySeconds"` // largest delay of an alert by scrapes and evaluations
+	DelaySeconds    float64 `json:"delaySeconds"` // maximum delay of an alert from scrape and evaluation intervals
 	Recordings      int     `json:"recordings"`
 	Alerts          int     `json:"alerts"`
 }
@@ -48,8 +48,8 @@ type compiledObjective struct {
 	Name      string `json:"name"`
 	Objective string `json:"objective"` // percent, as an exact decimal
 	Window    string `json:"window"`
-	// MinEventsPerHour is the traffic below which a total outage does not page
-	// within ten minutes; absent for an objective that never pages that soon.
+	// MinEventsPerHour is the traffic below which a total outage does not page within ten
+	// minutes. It is absent if the objective never pages that fast.
 	MinEventsPerHour float64 `json:"minEventsPerHour,omitempty"`
 }
 
@@ -57,18 +57,18 @@ type compiledAlert struct {
 	Name string `json:"name"`
 	Kind string `json:"kind"`
 	Tier string `json:"tier"`
-	SLO  string `json:"slo,omitempty"` // absent for alerts on the service as a whole
-	// Long and Short are the windows of a burn alert, absent for others.
+	SLO  string `json:"slo,omitempty"` // absent for alerts on the whole service
+	// Long and Short are the windows of a burn rate alert; absent for other alerts.
 	Long  string `json:"long,omitempty"`
 	Short string `json:"short,omitempty"`
 }
 
-// predictedAlert is when an alert fires and resolves at a constant error ratio. The
-// seconds are absent if it does not fire.
+// predictedAlert is when an alert fires and resolves at a constant error ratio. The seconds are
+// absent if it does not fire.
 type predictedAlert struct {
 	Alert                string  `json:"alert"`
 	SLO                  string  `json:"slo"`
-	Long                 string  `json:"long"`       // long window; alerts of one name differ in it
+	Long                 string  `json:"long"`       // long window; distinguishes alerts with the same name
 	ErrorRatio           float64 `json:"errorRatio"` // 0 to 1
 	Fires                bool    `json:"fires"`
 	FiresAfterSeconds    float64 `json:"firesAfterSeconds,omitempty"`
@@ -112,8 +112,8 @@ func describeRules(r slo.Rules, o sloOptions, files []slo.File) compiledRules {
 	return doc
 }
 
-// imported is the document with what an import changed and dropped, and without notes
-// on links, which a file of another tool cannot have.
+// imported returns the document with the changed and dropped parts of an import. It removes
+// notes about links, which files of other tools cannot have.
 func (d compiledRules) imported(in objectives) compiledRules {
 	if in.foreign {
 		d.Notes = slices.DeleteFunc(d.Notes, func(note string) bool { return strings.HasPrefix(note, "links.") })
@@ -139,8 +139,8 @@ func describeGroup(r slo.Rules, g slo.Group) compiledGroup {
 	return d
 }
 
-// withData is the document with the files in it, for those who wanted neither a
-// directory nor the rules alone.
+// withData returns the document with the contents of the files, unless they were written to a
+// directory.
 func (d compiledRules) withData(files []slo.File) compiledRules {
 	if d.Directory == "" {
 		for i, f := range files {
@@ -150,8 +150,8 @@ func (d compiledRules) withData(files []slo.File) compiledRules {
 	return d
 }
 
-// summarize tells people what the rules will do. It goes beside the rules, so
-// never to where they go.
+// summarize describes the rules for people. The caller must not write it to the stream of the
+// rules.
 func (d compiledRules) summarize(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", d.Service, plural(len(d.Objectives), "objective"))
@@ -192,7 +192,7 @@ func (d compiledRules) summarize(w io.Writer) error {
 	return err
 }
 
-// predictionTable has a line for each alert and a column for each error ratio.
+// predictionTable writes a line for each alert and a column for each error ratio.
 func (d compiledRules) predictionTable(w io.Writer) error {
 	var ratios []float64
 	times := map[string][]string{}
@@ -236,7 +236,7 @@ func (d compiledRules) predictionTable(w io.Writer) error {
 	errs = append(errs, t.Flush())
 	for _, g := range d.Groups {
 		if g.Tier == string(slo.TierInstances) {
-			continue // predictions are of burn alerts
+			continue // predictions are for burn rate alerts
 		}
 		_, err := fmt.Fprintf(w, "%s alerts fire up to %s min later, because of scrape and evaluation intervals\n", g.Tier, number(g.DelaySeconds/time.Minute.Seconds()))
 		errs = append(errs, err)
@@ -244,7 +244,7 @@ func (d compiledRules) predictionTable(w io.Writer) error {
 	return errors.Join(errs...)
 }
 
-// number writes up to one decimal, rounded.
+// number formats f with at most one decimal, rounded.
 func number(f float64) string {
 	return strings.TrimSuffix(strconv.FormatFloat(f, 'f', 1, 64), ".0")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-func TestADirectoryGetsEveryFileOrNone(t *testing.T) {
+func TestDirectoryGetsAllFilesOrNone(t *testing.T) {
 	t.Parallel()
 	files := []slo.File{{Name: "a.yaml", Data: []byte("new")}, {Name: "runbooks/A.md", Data: []byte("new")}}
 	stopped, stop := context.WithCancelCause(t.Context())
@@ -22,11 +22,11 @@ func TestADirectoryGetsEveryFileOrNone(t *testing.T) {
 		before func(dir string) error
 		want   string
 	}{
-		{"stopped", stopped, nil, "the user had enough"},
-		{"a directory in the way of a file", t.Context(), func(dir string) error {
+		{"canceled context", stopped, nil, "the user had enough"},
+		{"directory at the path of a file", t.Context(), func(dir string) error {
 			return os.MkdirAll(filepath.Join(dir, "runbooks", ".A.md.new"), 0o755)
 		}, "is a directory"},
-		{"a file in the way of a directory", t.Context(), func(dir string) error {
+		{"file at the path of a directory", t.Context(), func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "runbooks"), nil, 0o644)
 		}, "not a directory"},
 	} {
@@ -55,7 +55,7 @@ func TestADirectoryGetsEveryFileOrNone(t *testing.T) {
 	}
 }
 
-func TestTheExampleOfTheRepositoryCompiles(t *testing.T) {
+func TestExampleObjectivesCompile(t *testing.T) {
 	t.Parallel()
 	u := newTerminal(nil)
 	if code := Main(t.Context(), []string{"slo", "../../examples/slo/checkout.slo.yaml"}, u.Factory); code != ExitDone {

@@ -17,8 +17,8 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// writeDirectory writes the files below dir, which it makes. All are staged before
-// the first is moved into place, so that a full disk leaves the old ones.
+// writeDirectory writes the files below dir, which it creates. It stages all files before it
+// moves the first one, so that a full disk leaves the old files.
 func writeDirectory(ctx context.Context, dir string, files []slo.File) (err error) {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return fmt.Errorf("-o: %s is a file; name a directory", filepath.ToSlash(dir))
@@ -33,7 +33,7 @@ func writeDirectory(ctx context.Context, dir string, files []slo.File) (err erro
 	defer func() { err = errors.Join(err, root.Close()) }()
 	var staged []string
 	defer func() {
-		for _, name := range staged { // in place by now unless something went wrong
+		for _, name := range staged { // already moved unless there was an error
 			if removeErr := root.Remove(name); !errors.Is(removeErr, fs.ErrNotExist) {
 				err = errors.Join(err, removeErr)
 			}
@@ -76,8 +76,7 @@ func writeSynced(root *os.Root, name string, data []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// keepBody gives a runbook that exists only new facts: the rest of it belongs
-// to its readers.
+// keepBody updates only the generated part of an existing runbook; the rest is user-owned.
 func keepBody(root *os.Root, f slo.File) ([]byte, error) {
 	if !strings.HasPrefix(f.Name, runbookDirectory+"/") {
 		return f.Data, nil

@@ -26,14 +26,14 @@ func newSpecCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// effective is the document of scaffold spec. Its keys are public.
+// effective is the JSON document of scaffold spec. Its keys are public.
 type effective struct {
 	File   string       `json:"file"`
 	Values []spec.Value `json:"values"`
 }
 
 func runSpec(g *globals, o project.Options) error {
-	dir, err := project.Find(o.Dir)
+	dir, err := project.FindService(o.Dir)
 	if err != nil {
 		return err
 	}

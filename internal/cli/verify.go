@@ -25,7 +25,6 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// verifyOptions is what scaffold verify was told.
 type verifyOptions struct {
 	dir      string
 	pkg      string
@@ -127,7 +126,7 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 	if err := project.CheckModule(subject.Dir); err != nil {
 		return err
 	}
-	// Simulations allocate much that is short-lived. The heap stays below the 430 MB that
+	// Simulations allocate many short-lived objects. The heap stays below the 430 MB that
 	// linking the service takes.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(800)
@@ -160,7 +159,7 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 	return nil
 }
 
-// write writes the reports that were asked for.
+// write writes the report files that the flags name.
 func (o verifyOptions) write(report report.Report) error {
 	for _, form := range []struct {
 		file  string
@@ -180,12 +179,12 @@ func (o verifyOptions) write(report report.Report) error {
 	return nil
 }
 
-// subject reads what to check.
+// subject returns the service to check.
 func (o verifyOptions) subject() (verify.Subject, error) {
 	if o.slo != "" || o.pkg != "" {
 		return o.foreignSubject()
 	}
-	dir, err := project.Find(o.dir)
+	dir, err := project.FindService(o.dir)
 	if err != nil {
 		return verify.Subject{}, fmt.Errorf("%w\nfor a service that was not generated, set --package", err)
 	}
@@ -202,7 +201,7 @@ func (o verifyOptions) subject() (verify.Subject, error) {
 	return subject, err
 }
 
-// foreignSubject is a service that was not generated but runs on the runtime.
+// foreignSubject returns a service that uses the runtime but was not generated.
 func (o verifyOptions) foreignSubject() (verify.Subject, error) {
 	dir := o.dir
 	if dir == "" {
@@ -228,8 +227,8 @@ func (o verifyOptions) foreignSubject() (verify.Subject, error) {
 	return subject, subject.Complete(rules, declaredRoutes(dir))
 }
 
-// compileFile compiles objectives from a file that is named as seen from here or
-// from the directory of the service.
+// compileFile compiles objectives from a file whose name is relative to the working directory
+// or to the directory of the service.
 func compileFile(name, dir string) (slo.Rules, error) {
 	src, err := userfile.Read(name, userfile.Limit)
 	if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(name) {
@@ -247,8 +246,7 @@ func compileFile(name, dir string) (slo.Rules, error) {
 	return slo.Compile(spec)
 }
 
-// declaredRoutes are the routes that the service printed last: the routes of the
-// simulated traffic.
+// declaredRoutes returns the routes that the service printed last, for the simulated traffic.
 func declaredRoutes(dir string) []string {
 	src, err := userfile.Read(filepath.Join(dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if err != nil {
@@ -271,8 +269,8 @@ func (g *globals) paintStatus(s report.Status, text string) string {
 	return string(g.paint(red, text))
 }
 
-// progress is what a run is about: one line of a terminal that is written over, or
-// lines for a log. The alerts are simulated in parallel with everything else.
+// progress shows the state of a run: one line of a terminal that is overwritten, or lines of a
+// log. Alerts are simulated in parallel with all other checks.
 type progress struct {
 	g     *globals
 	lines bool
@@ -281,7 +279,7 @@ type progress struct {
 	step, simulation string
 }
 
-// show shows the step of the running service.
+// show reports the current step of the running service.
 func (p *progress) show(what string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -289,7 +287,7 @@ func (p *progress) show(what string) {
 	p.print(what)
 }
 
-// simulating says which of how many alert simulations begins.
+// simulating reports the start of an alert simulation.
 func (p *progress) simulating(number, count int, what string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -307,11 +305,11 @@ func (p *progress) print(news string) {
 	}
 }
 
-// lineWidth is the width of a narrow terminal: a longer line would wrap, and its
-// first part would stay.
+// lineWidth is the width of a narrow terminal. A longer line would wrap, and its first part
+// would stay.
 const lineWidth = 76
 
-// clearLine makes a terminal write the line again.
+// clearLine returns to the start of the line and clears it.
 const clearLine = "\r\x1b[K"
 
 func shorten(text string, width int) string {

@@ -8,13 +8,13 @@ import (
 	"github.com/observability-first/scaffold/internal/project"
 )
 
-// version is the document of scaffold version. Its keys are public.
+// version is the JSON document of scaffold version. Its keys are public.
 type version struct {
 	Version  string `json:"version"`
 	Released bool   `json:"released"`
 	Go       string `json:"go"`
 	Runtime  string `json:"runtime"` // import path of the runtime module
-	// Of a scaffold that is not released; see [project.Build].
+	// Only for a scaffold that is not released; see [project.Build].
 	Revision string `json:"revision,omitempty"`
 	Modified bool   `json:"modified,omitempty"`
 	Checkout string `json:"checkout,omitempty"`
@@ -39,8 +39,7 @@ func newVersionCommand(g *globals) *cobra.Command {
 	}
 }
 
-// origin is a line for each of commit and checkout of a scaffold that is not
-// released.
+// origin returns a line each for commit and checkout of a scaffold that is not released.
 func origin(b project.Build) string {
 	if b.Released {
 		return ""

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Printed is what one command of a service printed, or why it printed nothing.
-type Printed struct {
+// Output is the output of one command of a service, or its error.
+type Output struct {
 	Out []byte
 	Err error
 }
@@ -23,11 +23,11 @@ type Printed struct {
 // serviceVerbs are the commands of a service that scaffold runs.
 func serviceVerbs() []string { return []string{TelemetryVerb, "config"} }
 
-// asking returns a function that gives what a command of the service in dir
-// prints. All of them run at its first call, so that the service is built once.
-func asking(run func(ctx context.Context, dir, binary string, verbs []string) (map[string]Printed, error), dir, binary string) func(ctx context.Context, verb string) ([]byte, error) {
+// asking returns a function that returns the output of a command of the service in dir. Its
+// first call runs all commands, so that the service is built only once.
+func asking(run func(ctx context.Context, dir, binary string, verbs []string) (map[string]Output, error), dir, binary string) func(ctx context.Context, verb string) ([]byte, error) {
 	var once sync.Once
-	var printed map[string]Printed
+	var printed map[string]Output
 	var err error
 	return func(ctx context.Context, verb string) ([]byte, error) {
 		once.Do(func() { printed, err = run(ctx, dir, binary, serviceVerbs()) })
@@ -38,10 +38,10 @@ func asking(run func(ctx context.Context, dir, binary string, verbs []string) (m
 	}
 }
 
-// AskService builds the service in dir, runs the commands and returns what each
-// printed. The error is for a service that does not build.
-func AskService(ctx context.Context, dir, binary string, verbs []string) (map[string]Printed, error) {
-	printed := map[string]Printed{}
+// RunVerbs builds the service in dir, runs the commands and returns the output of each. The
+// error is a build error.
+func RunVerbs(ctx context.Context, dir, binary string, verbs []string) (map[string]Output, error) {
+	printed := map[string]Output{}
 	err := WithProgram(ctx, dir, binary, func(program string) {
 		for _, verb := range verbs {
 			printed[verb] = runVerb(ctx, program, binary, verb)
@@ -50,12 +50,11 @@ func AskService(ctx context.Context, dir, binary string, verbs []string) (map[st
 	return printed, err
 }
 
-// WithProgram builds the service in dir and hands over the path of its program, which is
-// removed at the end.
+// WithProgram builds the service in dir and calls use with the path of the program, which it
+// removes afterwards.
 //
-// go run keeps the linked program in its cache, which go build does not: linking
-// takes more time than everything else. Instead of the service it starts scaffold,
-// which copies it.
+// Unlike go build, go run caches the linked program, and linking takes most of the time. The
+// program that go run starts is scaffold, with -exec, which copies the service.
 func WithProgram(ctx context.Context, dir, binary string, use func(program string)) (err error) {
 	if err := CheckModule(dir); err != nil {
 		return err
@@ -69,7 +68,7 @@ func WithProgram(ctx context.Context, dir, binary string, use func(program strin
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	program := filepath.Join(temp, "service.exe") // Windows wants the extension, others do not mind
+	program := filepath.Join(temp, "service.exe") // required on Windows, ignored elsewhere
 	start, err := quoteFields([]string{self, CopyProgramCommand, program})
 	if err != nil {
 		return err
@@ -77,7 +76,7 @@ func WithProgram(ctx context.Context, dir, binary string, use func(program strin
 	pkg := "./cmd/" + binary
 	cmd := exec.CommandContext(ctx, "go", "run", "-exec", start, pkg)
 	cmd.Dir = dir
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes its temporary files
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // lets the go tool remove its temporary files
 	cmd.WaitDelay = StopsWithin
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go run %s: %w\n%s", pkg, err, bytes.TrimSpace(out))
@@ -86,20 +85,20 @@ func WithProgram(ctx context.Context, dir, binary string, use func(program strin
 	return ctx.Err()
 }
 
-// StopsWithin is how long an interrupted program gets to end.
+// StopsWithin is the time that an interrupted program has to stop.
 const StopsWithin = 5 * time.Second
 
-func runVerb(ctx context.Context, program, binary, verb string) Printed {
+func runVerb(ctx context.Context, program, binary, verb string) Output {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, verb)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, StopsWithin
 	if err := cmd.Run(); err != nil {
-		return Printed{Err: fmt.Errorf("%s %s: %w\n%s", binary, verb, err, bytes.TrimSpace(stderr.Bytes()))}
+		return Output{Err: fmt.Errorf("%s %s: %w\n%s", binary, verb, err, bytes.TrimSpace(stderr.Bytes()))}
 	}
-	return Printed{Out: stdout.Bytes()}
+	return Output{Out: stdout.Bytes()}
 }
 
-// quoteFields joins words in the way that the go tool splits them.
+// quoteFields joins words with the quoting of the go tool.
 func quoteFields(words []string) (string, error) {
 	quoted := make([]string, len(words))
 	for i, word := range words {
@@ -115,11 +114,11 @@ func quoteFields(words []string) (string, error) {
 	return strings.Join(quoted, " "), nil
 }
 
-// CopyProgramCommand is the command of scaffold, with the arguments TO and PROGRAM, that
+// CopyProgramCommand is the scaffold command, with the arguments TO and PROGRAM, that
 // [WithProgram] lets the go tool start. It calls [CopyProgram].
 const CopyProgramCommand = "copy"
 
-// CopyProgram copies a program to a file that does not exist.
+// CopyProgram copies a program to a new file.
 func CopyProgram(from, to string) (err error) {
 	src, err := os.Open(from)
 	if err != nil {

@@ -12,40 +12,41 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// Build says which scaffold this is.
+// Build describes this scaffold binary.
 type Build struct {
-	Version  string // as in v0.1.0; "devel" in a checkout
-	Released bool   // installed by version: the runtime is required by version, too
-	// RuntimeVersion and RuntimeSum are those of the runtime that a released
-	// scaffold was built with, the sum as go.sum has it. Empty means the runtime
-	// of the same version, with a sum that the go tool finds out.
+	Version  string // such as v0.1.0; "devel" in a checkout
+	Released bool   // installed by version; services then require the runtime by version
+	// RuntimeVersion and RuntimeSum are those of the runtime that a released scaffold was built
+	// with. The sum has the format of go.sum. If empty, the runtime has the version of
+	// scaffold, and the go tool determines the sum.
 	RuntimeVersion, RuntimeSum string
-	Go                         string // version of Go it was built with
-	// Checkout is the directory that a scaffold that is not released was built in;
-	// empty when the build left out paths.
+	Go                         string // version of Go that built it
+	// Checkout is the source directory of a scaffold that is not released; empty if the build
+	// left out paths.
 	Checkout string
-	Revision string // commit of that checkout; empty when the build left it out
-	Modified bool   // the checkout had changes that were not committed
+	Revision string // commit of the checkout; empty if the build left it out
+	Modified bool   // the checkout had uncommitted changes
 }
 
 // Generator generates services.
 type Generator struct {
 	Build Build
-	// Render turns a spec into the files of its service, without its state.
+	// Render returns the files of a service, without its state.
 	Render func(spec.Service, templates.RenderOptions) (templates.Tree, error)
-	// RenderRepository gives the files that the service has at the root of its
-	// repository. Nil leaves them out.
+	// RenderRepository returns the files of the service at the root of its repository. Nil
+	// leaves them out.
 	RenderRepository func(spec.Service, templates.RenderOptions) (templates.Tree, error)
-	// TemplatesDigest names the embedded templates in the service's manifest.
+	// TemplatesDigest returns the digest of the embedded templates for the manifest of the
+	// service.
 	TemplatesDigest func() (string, error)
-	// Ask builds the service in dir and runs commands of it, such as telemetry. Nil
-	// leaves out what needs a service that builds.
-	Ask func(ctx context.Context, dir, binary string, verbs []string) (map[string]Printed, error)
+	// Ask builds the service in dir and runs its commands, such as telemetry. Nil leaves out
+	// everything that needs a service that builds.
+	Ask func(ctx context.Context, dir, binary string, verbs []string) (map[string]Output, error)
 }
 
-// CurrentBuild reads what the linker noted. Only a binary that was installed by
-// version has a checksum of its own module; the version alone says nothing,
-// since a checkout's depends on how it was built.
+// CurrentBuild returns the build information of the linker. Only a binary that was installed by
+// version has a checksum of its own module; the version is not enough, since that of a checkout
+// depends on how it was built.
 func CurrentBuild() Build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -53,13 +54,13 @@ func CurrentBuild() Build {
 	}
 	_, source, _, ok := runtime.Caller(0)
 	if !ok {
-		source = "" // which names no checkout
+		source = "" // not a path in a checkout
 	}
 	return buildOf(info, source)
 }
 
-// buildOf reads the build from what the linker recorded and the path of a source
-// file of this package.
+// buildOf returns the build for the information of the linker and the path of a source file of
+// this package.
 func buildOf(info *debug.BuildInfo, source string) Build {
 	if info.Main.Sum == "" {
 		b := Build{Version: "devel", Go: runtime.Version(), Checkout: checkoutOf(source)}
@@ -82,21 +83,21 @@ func buildOf(info *debug.BuildInfo, source string) Build {
 	return b
 }
 
-// ModulePath is the path of scaffold's own module. It is read from this
-// package's path, so that a fork that renames its module needs no change here.
+// ModulePath is the path of scaffold's own module. It is derived from the path of this package,
+// so that a fork that renames the module need not change it.
 func ModulePath() string {
 	return strings.TrimSuffix(reflect.TypeFor[Generator]().PkgPath(), "/internal/project")
 }
 
-// RuntimeImport is the path of the module that services import.
+// RuntimeImport is the path of the runtime module, which services import.
 func RuntimeImport() string { return ModulePath() + "/runtime" }
 
-// OpenWorkspace opens the directory of a service, which need not exist yet.
+// OpenWorkspace opens the directory of a service, which need not exist.
 func (g Generator) OpenWorkspace(dir string) (*workspace.Workspace, error) {
 	return g.openState(dir, workspace.DefaultState)
 }
 
-// openState opens a directory whose state lies in that place below it.
+// openState opens a directory with the state in a directory below it.
 func (g Generator) openState(dir, state string) (*workspace.Workspace, error) {
 	layer := workspace.Layer{Name: "scaffold", Version: g.Build.Version}
 	if g.TemplatesDigest != nil {

@@ -31,17 +31,17 @@ func TestModuleOfRemote(t *testing.T) {
 	}
 }
 
-func TestQuoteIsReadBackByAShell(t *testing.T) {
+func TestShellReadsQuotedWords(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"orders", "", "it's", "a b", "$HOME `id` \"x\" \\", "*", "~", "a\nb", "{{x}}", "#"} {
-		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+Quote(word)).Output()
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+ShellQuote(word)).Output()
 		if err != nil || string(out) != word {
-			t.Errorf("Quote(%q) = %s, which a shell reads as %q (%v)", word, Quote(word), out, err)
+			t.Errorf("ShellQuote(%q) = %s, which a shell reads as %q (%v)", word, ShellQuote(word), out, err)
 		}
 	}
 }
 
-func TestThisBinaryIsACheckout(t *testing.T) {
+func TestTestBinaryIsBuiltFromACheckout(t *testing.T) {
 	t.Parallel()
 	if b := CurrentBuild(); b.Released || b.Version != "devel" {
 		t.Errorf("got %+v", b)
@@ -51,7 +51,7 @@ func TestThisBinaryIsACheckout(t *testing.T) {
 	}
 }
 
-func TestABuildInACheckoutRecordsItsDirectoryAndCommit(t *testing.T) {
+func TestBuildInACheckoutRecordsDirectoryAndCommit(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	info := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123abc"}, {Key: "vcs.modified", Value: "true"}}}
@@ -67,7 +67,7 @@ func TestABuildInACheckoutRecordsItsDirectoryAndCommit(t *testing.T) {
 	}
 }
 
-func TestAnInstalledBinaryKnowsItsRuntime(t *testing.T) {
+func TestInstalledBinaryRecordsRuntimeVersion(t *testing.T) {
 	t.Parallel()
 	info := &debug.BuildInfo{
 		Main: debug.Module{Path: ModulePath(), Version: "v0.5.0", Sum: "h1:main="},
@@ -84,7 +84,7 @@ func TestAnInstalledBinaryKnowsItsRuntime(t *testing.T) {
 	}
 }
 
-func TestARelativeWayFollowsLinksToTheRealPlace(t *testing.T) {
+func TestRelativePathResolvesSymbolicLinks(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
 	for _, dir := range []string{"a/b/real", "runtime"} {

@@ -14,12 +14,12 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// migrationsFile is what only a service with PostgreSQL has.
+// migrationsFile exists only in a service with PostgreSQL.
 const migrationsFile = "migrations/migrations.go"
 
-// codeChanges finds changes of the spec that need the code of the service changed, which
-// is the user's: generating the other files would leave a service that does not build or
-// whose tests fail. A change that the user has made in the code is none of them.
+// codeChanges finds changes of the spec that also need changes in the user-owned code.
+// Generating the other files would then leave a service that does not build or whose tests
+// fail. Changes that the user has already made in the code are not reported.
 func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List, error) {
 	dir, s := t.Dir, t.Service
 	name := filepath.ToSlash(filepath.Join(dir, spec.FileName))
@@ -27,11 +27,11 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 	if err != nil {
 		return nil, err
 	}
-	doc.Decode(new(spec.Service)) // finds the places of the keys
+	doc.Decode(new(spec.Service)) // records the positions of the keys
 	has := func(file string) bool {
 		return fileExists(filepath.Join(dir, filepath.FromSlash(file)))
 	}
-	// Without any of them: they would all be new.
+	// without reports that the service would get the files and has none of them.
 	without := func(files ...string) bool {
 		generated := func(file string) bool { _, ok := t.Tree.Find(file); return ok }
 		written := func(file string) bool { return w.Recorded(file) || has(file) }
@@ -50,7 +50,7 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 	if domain := path.Join("internal", s.One().Package()); without(path.Join(domain, s.One().Package()+".go")) {
 		at, write := "resource", "the resource that the service had"
 		if !doc.Has(at) {
-			at, write = "service", "a key resource with the one that the service had" // it follows from the name
+			at, write = "service", "a key resource with the one that the service had" // the resource follows from the name
 		}
 		doc.Problemf(at, "there is no %s, and scaffold generate does not rename your code; write %s, or rename it in the code first", domain, write)
 	}
@@ -67,8 +67,8 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 	return list, nil
 }
 
-// storeSteps lists what the owner of a service does to change its store, on one line as
-// every problem.
+// storeSteps returns the steps to change the store of a service, on one line like every
+// problem.
 func storeSteps(dir string, s spec.Service) string {
 	command, other := regenerateCommand(dir, s)
 	migrations, change := "remove migrations", "store.NewMemory() instead of postgres.New and store.New(db)"
@@ -80,13 +80,13 @@ func storeSteps(dir string, s spec.Service) string {
 		command, migrations, other, s.Binary(), change)
 }
 
-// regenerateCommand is the command that generates the service in dir again, in another directory
-// than its repository, and where the service is then.
+// regenerateCommand returns the command that generates the service in another directory, and
+// the path of the service there.
 func regenerateCommand(dir string, s spec.Service) (command, other string) {
 	other = path.Join("OTHER", s.Deploy.Directory)
-	command = fmt.Sprintf("mkdir -p %[1]s && cp %[2]s %[1]s && scaffold generate %[1]s", Quote(other), Quote(filepath.ToSlash(filepath.Join(dir, spec.FileName))))
+	command = fmt.Sprintf("mkdir -p %[1]s && cp %[2]s %[1]s && scaffold generate %[1]s", ShellQuote(other), ShellQuote(filepath.ToSlash(filepath.Join(dir, spec.FileName))))
 	if defaults := filepath.Join(dir, filepath.FromSlash(defaultsPath)); fileExists(defaults) {
-		command += " --defaults " + Quote(filepath.ToSlash(defaults))
+		command += " --defaults " + ShellQuote(filepath.ToSlash(defaults))
 	}
 	return command, other
 }

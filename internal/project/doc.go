@@ -1,3 +1,3 @@
-// Package project reads and writes a service on disk: its spec, its module, where it finds the
-// runtime, the files at the root of its repository, and what its own commands print.
+// Package project reads and writes a service on disk: its spec, its module, the location of the
+// runtime, the files at the root of its repository, and the output of its commands.
 package project

@@ -13,8 +13,8 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// ModuleAbove finds the nearest go.mod above dir that is within root, and returns its
-// directory and the path of its module; empty when there is none.
+// ModuleAbove finds the nearest go.mod above dir within root, and returns its directory and
+// module path; both are empty if there is none.
 func ModuleAbove(root, dir string) (module, name string, err error) {
 	for module := filepath.Dir(dir); !Outside(root, module); module = filepath.Dir(module) {
 		src, err := userfile.Read(filepath.Join(module, "go.mod"), userfile.Limit)
@@ -25,7 +25,7 @@ func ModuleAbove(root, dir string) (module, name string, err error) {
 			return "", "", err
 		}
 		if name = modfile.ModulePath(src); name == "" {
-			return "", "", fmt.Errorf("%s has no module line; add one", Nearer(filepath.Join(module, "go.mod")))
+			return "", "", fmt.Errorf("%s has no module line; add one", RelPath(filepath.Join(module, "go.mod")))
 		}
 		return module, name, nil
 	}
@@ -33,7 +33,7 @@ func ModuleAbove(root, dir string) (module, name string, err error) {
 }
 
 // RequireCommands returns the shell commands that add the requirements of the service to the
-// module above, to type in its directory. Without such a module there are none.
+// module above, to run in its directory. It returns none without such a module.
 func (g Generator) RequireCommands(s spec.Service, dir, module, runtimeFlag string) ([]string, error) {
 	if module == "" {
 		return nil, nil
@@ -55,7 +55,7 @@ func (g Generator) RequireCommands(s spec.Service, dir, module, runtimeFlag stri
 	if err != nil {
 		return nil, err
 	}
-	commands := []string{"cd " + Quote(Nearer(module))}
+	commands := []string{"cd " + ShellQuote(RelPath(module))}
 	replaced := map[string]bool{}
 	for _, r := range mod.Replace {
 		directory := filepath.Join(dir, filepath.FromSlash(r.New.Path))
@@ -64,7 +64,7 @@ func (g Generator) RequireCommands(s spec.Service, dir, module, runtimeFlag stri
 			return nil, err
 		}
 		replaced[r.Old.Path] = true
-		commands = append(commands, fmt.Sprintf("go mod edit -replace=%s=%s", r.Old.Path, Quote(way)))
+		commands = append(commands, fmt.Sprintf("go mod edit -replace=%s=%s", r.Old.Path, ShellQuote(way)))
 	}
 	var wanted []string
 	for _, r := range mod.Require {

@@ -16,16 +16,16 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// AtRoot is what a service in a directory has at the root of its repository, with
-// what generating it would write. Paths are relative to the root.
+// AtRoot has the files of a service at the root of its repository, and the plan to write them.
+// Paths are relative to the root.
 type AtRoot struct {
-	Dir  string // the root, as the user would name it
+	Dir  string // the root, as the user would write it
 	Tree templates.Tree
 	Plan workspace.Plan
 }
 
-// RootAbove is the root of the repository of which dir is the directory. Where there
-// is no git, as in an unpacked archive, the path alone has to agree.
+// RootAbove returns the root of the repository in which dir has the path directory. Without
+// git, as in an unpacked archive, only the path is compared.
 func RootAbove(dir, directory string) (string, error) {
 	at, err := filepath.Abs(dir)
 	if err != nil {
@@ -50,13 +50,12 @@ func RootAbove(dir, directory string) (string, error) {
 	return filepath.Join(dir, filepath.FromSlash(upFrom(directory))), nil
 }
 
-// upFrom is the way from the directory to the root.
+// upFrom returns the path from the directory to the root.
 func upFrom(directory string) string {
 	return strings.TrimSuffix(strings.Repeat("../", strings.Count(directory, "/")+1), "/")
 }
 
-// planRoot renders what belongs at the root of the repository and compares it
-// with the disk.
+// planRoot renders the files at the root of the repository and compares them with the disk.
 func (g Generator) planRoot(dir string, s spec.Service, options templates.RenderOptions) (at *AtRoot, err error) {
 	root, err := RootAbove(dir, s.Deploy.Directory)
 	if err != nil {
@@ -78,15 +77,15 @@ func (g Generator) planRoot(dir string, s spec.Service, options templates.Render
 	return at, err
 }
 
-// openRoot opens the root of a repository for one service of it. The state lies
-// with the service: branches that add services have no file of state in common.
+// openRoot opens the root of a repository for one of its services. The state is in the
+// directory of the service, so that branches that add services change no common state file.
 func (g Generator) openRoot(root, directory string) (*workspace.Workspace, error) {
 	return g.openState(root, path.Join(directory, workspace.DefaultState, "repository"))
 }
 
 const renovateFile = "renovate.json"
 
-// OtherRenovate returns another configuration file in root that Renovate would read, or "".
+// OtherRenovate returns another Renovate configuration file in root, or "".
 func OtherRenovate(root string) string {
 	for _, name := range []string{
 		"renovate.json5", ".github/renovate.json", ".github/renovate.json5", ".gitlab/renovate.json", ".gitlab/renovate.json5",
@@ -99,7 +98,7 @@ func OtherRenovate(root string) string {
 	return ""
 }
 
-// Apply writes the service, and then what it has at the root.
+// Apply writes the service, and then its files at the root.
 func (g Generator) Apply(ctx context.Context, w *workspace.Workspace, t Target) error {
 	if err := w.Apply(ctx, t.Plan); err != nil {
 		return err
@@ -122,7 +121,7 @@ func (g Generator) applyRoot(ctx context.Context, t Target) (err error) {
 	return w.Apply(ctx, t.AtRoot.Plan)
 }
 
-// RootChanges are those at the root, with paths from the service.
+// RootChanges returns the changes at the root, with paths relative to the service.
 func (t Target) RootChanges() []workspace.Change {
 	if t.AtRoot == nil {
 		return nil
@@ -134,15 +133,15 @@ func (t Target) RootChanges() []workspace.Change {
 	return changes
 }
 
-// FromService is a path at the root as somebody in the service would write it.
+// FromService returns the path of a file at the root, relative to the service.
 func (t Target) FromService(name string) string {
 	return path.Join(upFrom(t.Service.Deploy.Directory), name)
 }
 
-// Named is a path at the root as the user would write it.
+// Named returns the path of a file at the root as the user would write it.
 func (at *AtRoot) Named(name string) string { return filepath.ToSlash(filepath.Join(at.Dir, name)) }
 
-// Conflicts are those of the service and of the root.
+// Conflicts returns the conflicts of the service and of the root.
 func (t Target) Conflicts() []workspace.Change {
 	found := t.Plan.Conflicts()
 	for _, c := range t.RootChanges() {
@@ -156,8 +155,7 @@ func (t Target) Conflicts() []workspace.Change {
 // SharedEdits are the lines of a new service in files of the whole repository.
 type SharedEdits struct{ Owners, GitLab monorepo.Edit }
 
-// PlanShared finds out how forges learn who reviews changes of the service, and
-// where its jobs are.
+// PlanShared determines the lines for the code owners of the service and for its GitLab jobs.
 func PlanShared(ctx context.Context, t Target) (s SharedEdits, err error) {
 	if t.AtRoot == nil {
 		return SharedEdits{}, nil
@@ -173,11 +171,11 @@ func PlanShared(ctx context.Context, t Target) (s SharedEdits, err error) {
 	return s, err
 }
 
-// sharedAttempts is how often the lines are written while services that are created at
-// the same time change the files.
+// sharedAttempts limits the attempts to write the lines while other services are created at the
+// same time.
 const sharedAttempts = 10
 
-// WriteShared writes the lines until the files have them.
+// WriteShared writes the lines, and tries again if the files have changed.
 func WriteShared(ctx context.Context, t Target) (err error) {
 	for range sharedAttempts {
 		s, planErr := PlanShared(ctx, t)
@@ -191,8 +189,8 @@ func WriteShared(ctx context.Context, t Target) (err error) {
 	return err
 }
 
-// organisation is who owns the repository on its forge, empty when no remote
-// says so.
+// organisation returns the owner of the repository on its forge, or "" without a matching
+// remote.
 func organisation(ctx context.Context, root string) string {
 	remote, err := monorepo.Git(ctx, root, "config", "--get", "remote.origin.url")
 	if err != nil {

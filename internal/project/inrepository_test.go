@@ -10,9 +10,9 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// The service is written first. What then goes wrong at the root takes nothing
-// back, touches nothing that is somebody else's, and says what to do.
-func TestARootThatCannotBeWrittenIsTold(t *testing.T) {
+// The service is written first. An error at the root then undoes nothing, changes no user-owned
+// file, and says what to do.
+func TestWriteErrorAtTheRootIsReported(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	dir := filepath.Join(root, "services", "orders")
@@ -42,7 +42,7 @@ func TestARootThatCannotBeWrittenIsTold(t *testing.T) {
 	}
 }
 
-func TestWhoOwnsTheRepository(t *testing.T) {
+func TestOrganisationOfRemote(t *testing.T) {
 	t.Parallel()
 	for remote, want := range map[string]string{
 		"git@github.com:acme/shop.git": "acme", "https://gitlab.acme.test/shop/backend/orders.git": "shop/backend", "/srv/shop.git": "", "": "",
@@ -59,8 +59,8 @@ func TestWhoOwnsTheRepository(t *testing.T) {
 	}
 }
 
-// Where there is no git, as in an unpacked archive, the path has to agree.
-func TestTheRootAboveADirectory(t *testing.T) {
+// Without git, as in an unpacked archive, the path must match.
+func TestRootAbove(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "services", "orders")
 	for directory, want := range map[string]string{

@@ -16,9 +16,8 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// ModuleFor proposes the module path of a service in dir: where the repository
-// that dir lies in was cloned from, and the way from its root to dir. The empty
-// string means that there is no such place.
+// ModuleFor proposes the module path of a service in dir: the remote of the repository that
+// contains dir, and the path from its root to dir. It returns "" without such a remote.
 func ModuleFor(ctx context.Context, dir string) string {
 	at := existing(dir)
 	remote, err := monorepo.Git(ctx, at, "config", "--get", "remote.origin.url")
@@ -40,8 +39,8 @@ func ModuleFor(ctx context.Context, dir string) string {
 	return module
 }
 
-// moduleOfRemote turns git@host:path, ssh://, https:// and git:// addresses
-// into a module path, and anything else into "".
+// moduleOfRemote turns git@host:path, ssh://, https:// and git:// addresses into a module path,
+// and anything else into "".
 func moduleOfRemote(remote string) string {
 	host, repository, found := strings.Cut(remote, ":")
 	if strings.Contains(remote, "://") {
@@ -59,7 +58,7 @@ func moduleOfRemote(remote string) string {
 	return strings.ToLower(host) + "/" + strings.TrimSuffix(strings.Trim(repository, "/"), ".git")
 }
 
-// existing is the directory, or the nearest one above it that exists.
+// existing returns the directory, or the nearest directory above it that exists.
 func existing(dir string) string {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
@@ -73,8 +72,8 @@ func existing(dir string) string {
 	}
 }
 
-// resolved follows symbolic links in the part of the path that exists: a relative
-// path between two directories is right only between their real places.
+// resolved resolves symbolic links in the part of the path that exists: relative paths are only
+// correct between real paths.
 func resolved(dir string) string {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
@@ -92,8 +91,8 @@ func resolved(dir string) string {
 	return filepath.Join(place, rest)
 }
 
-// ModuleDirectory is the nearest directory upward from dir with a go.mod: a service may
-// be part of a larger module.
+// ModuleDirectory returns the nearest directory upward from dir with a go.mod: a service may be
+// part of a larger module.
 func ModuleDirectory(dir string) (string, error) {
 	start, err := filepath.Abs(dir)
 	if err != nil {
@@ -109,7 +108,7 @@ func ModuleDirectory(dir string) (string, error) {
 	}
 }
 
-// ReadModule reads the go.mod in dir; nil when there is none.
+// ReadModule reads the go.mod in dir; it returns nil if there is none.
 func ReadModule(dir string) (*modfile.File, error) {
 	src, err := userfile.ReadOptional(filepath.Join(dir, "go.mod"), userfile.LargeLimit)
 	if err != nil || src == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/observability-first/scaffold/internal/testkit/testdir"
 )
 
-func TestTheModuleAboveIsTheNearestInTheRepository(t *testing.T) {
+func TestModuleAboveIsTheNearestInTheRepository(t *testing.T) {
 	t.Parallel()
 	top := testdir.New(t, map[string]string{
 		"go.mod": "module example.com/outside\n", "repo/go.mod": "module example.com/shop\n", "repo/broken/go.mod": "go 1.26\n",
@@ -37,7 +37,7 @@ func TestTheModuleAboveIsTheNearestInTheRepository(t *testing.T) {
 	}
 }
 
-func TestOtherConfigurationsOfRenovateAreFound(t *testing.T) {
+func TestOtherRenovate(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	if got := OtherRenovate(root); got != "" {
@@ -51,7 +51,7 @@ func TestOtherConfigurationsOfRenovateAreFound(t *testing.T) {
 	}
 }
 
-func TestAMissingRuntimeIsReportedBeforeTheGoToolRuns(t *testing.T) {
+func TestMissingRuntimeIsReportedBeforeTheGoToolRuns(t *testing.T) {
 	t.Parallel()
 	checkout, err := filepath.Abs("../..")
 	if err != nil {
@@ -62,13 +62,13 @@ func TestAMissingRuntimeIsReportedBeforeTheGoToolRuns(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"there":        {map[string]string{"runtime/go.mod": "module github.com/observability-first/scaffold/runtime\n"}, ""},
-		"a go.work":    {map[string]string{"go.work": "go 1.26\n"}, ""},
-		"vendored":     {map[string]string{"shop/vendor/modules.txt": "# x\n"}, ""},
-		"not there":    {nil, "go.mod:3: the runtime of scaffold is not in ../runtime; run go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime"},
-		"another":      {map[string]string{"runtime/go.mod": "module example.com/runtime\n"}, "go.mod:3: the runtime of scaffold is not in ../runtime; run go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime"},
-		"of a service": {map[string]string{"shop/scaffold.yaml": ""}, "go.mod:3: the runtime of scaffold is not in ../runtime; run scaffold generate --runtime CHECKOUT DIR"},
-		"of a module above": {
+		"runtime is there":                {map[string]string{"runtime/go.mod": "module github.com/observability-first/scaffold/runtime\n"}, ""},
+		"go.work exists":                  {map[string]string{"go.work": "go 1.26\n"}, ""},
+		"vendored":                        {map[string]string{"shop/vendor/modules.txt": "# x\n"}, ""},
+		"runtime is missing":              {nil, "go.mod:3: the runtime of scaffold is not in ../runtime; run go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime"},
+		"another module is there":         {map[string]string{"runtime/go.mod": "module example.com/runtime\n"}, "go.mod:3: the runtime of scaffold is not in ../runtime; run go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime"},
+		"runtime of a service is missing": {map[string]string{"shop/scaffold.yaml": ""}, "go.mod:3: the runtime of scaffold is not in ../runtime; run scaffold generate --runtime CHECKOUT DIR"},
+		"runtime of a module above is missing": {
 			map[string]string{"shop/go.mod": "", "go.mod": strings.Replace(mod, "..", ".", 1), "shop/scaffold.yaml": ""},
 			"go.mod:3: the runtime of scaffold is not in ./runtime; run go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime",
 		},

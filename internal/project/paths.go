@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Nearer is a path as somebody in the working directory would write it.
-func Nearer(path string) string {
+// RelPath returns the path relative to the working directory, with forward slashes.
+func RelPath(path string) string {
 	here, err := os.Getwd()
 	if err != nil {
 		return path
@@ -19,8 +19,8 @@ func Nearer(path string) string {
 	return filepath.ToSlash(relative)
 }
 
-// Quote writes a word as a POSIX shell reads it back.
-func Quote(word string) string {
+// ShellQuote quotes a word for a POSIX shell.
+func ShellQuote(word string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@+=", r)
 	}
@@ -30,7 +30,7 @@ func Quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// Outside says whether the target is not in dir.
+// Outside reports whether the target is outside dir.
 func Outside(dir, target string) bool {
 	rel, err := filepath.Rel(dir, target)
 	return err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator))

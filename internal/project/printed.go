@@ -12,19 +12,19 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// TelemetryPath is a generated file whose content the service itself prints: the
-// rendered one is right until somebody adds a route or a metric.
+// TelemetryPath is a generated file with output of the service: the rendered one is correct
+// only until a route or a metric is added.
 const TelemetryPath = "observability/telemetry.json"
 
 // TelemetryVerb is the command that prints it.
 const TelemetryVerb = "telemetry"
 
-// keepPrinted puts what the service printed last in the place of what rendering
-// gives, which knows only the routes and metrics of a new service.
+// keepPrinted replaces the rendered signals, which have only the routes and metrics of a new
+// service, by the last output of the service.
 func keepPrinted(tree templates.Tree, dir string) (templates.Tree, error) {
 	last, err := userfile.Read(filepath.Join(dir, filepath.FromSlash(TelemetryPath)), userfile.LargeLimit)
 	if err != nil {
-		return tree, nil //nolint:nilerr // a file that cannot be read is written again
+		return tree, nil //nolint:nilerr // an unreadable file is written again
 	}
 	return replaceSignals(tree, last)
 }
@@ -39,12 +39,12 @@ func replaceSignals(tree templates.Tree, data []byte) (templates.Tree, error) {
 	return templates.NewTree(files...)
 }
 
-// print asks the service for its signals and returns the plan that writes them.
+// print runs the telemetry command of the service and returns the plan that writes its output.
 func (g Generator) print(ctx context.Context, w *workspace.Workspace, t Target) (workspace.Plan, error) {
-	printed, err := g.Ask(ctx, t.Dir, t.Service.Binary(), []string{TelemetryVerb}) // with the files brought up to date
+	printed, err := g.Ask(ctx, t.Dir, t.Service.Binary(), []string{TelemetryVerb}) // the other files are up to date
 	now := printed[TelemetryVerb]
 	switch err = errors.Join(err, now.Err); {
-	case err != nil && ctx.Err() != nil: // the service is not the cause
+	case err != nil && ctx.Err() != nil: // interrupted; the service is not the cause
 		return workspace.Plan{}, fmt.Errorf("stopped before %s: %w; the other files are complete; run scaffold generate again", TelemetryPath, context.Cause(ctx))
 	case err != nil:
 		return workspace.Plan{}, fmt.Errorf("%s was not updated: %w\nfix the service and run scaffold generate again", TelemetryPath, err)
@@ -56,8 +56,8 @@ func (g Generator) print(ctx context.Context, w *workspace.Workspace, t Target) 
 	return w.Plan(tree)
 }
 
-// Reprint lets the service, with its files brought up to date, print what it
-// declares, and returns the changes of both steps.
+// Reprint runs the service after its files were brought up to date, and returns the changes of
+// both steps.
 func (g Generator) Reprint(ctx context.Context, t Target) (plan workspace.Plan, err error) {
 	// The state on disk is that of the first step.
 	w, err := g.OpenWorkspace(t.Dir)

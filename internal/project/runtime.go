@@ -16,11 +16,10 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// renderOptions says where a service in dir finds the runtime. A released
-// scaffold requires it by version. One from a checkout replaces it by a directory:
-// the one that the flag names, the one that the service's go.mod names already,
-// the one found upward from the working directory, or that of the checkout that
-// scaffold was built in.
+// renderOptions locates the runtime for a service in dir. A released scaffold requires it by
+// version. A scaffold from a checkout replaces it by a directory: the one in the flag, else the
+// one in the service's go.mod, else the one found upward from the working directory, else that
+// of the checkout that scaffold was built in.
 func (g Generator) renderOptions(dir, flag string) (templates.RenderOptions, error) {
 	o := templates.RenderOptions{Generator: g.Build.Version, RuntimeImport: RuntimeImport()}
 	if g.Build.Released && flag == "" {
@@ -62,7 +61,7 @@ func (g Generator) runtimeDirectory(dir, flag string) (string, error) {
 	}
 }
 
-// builtRuntime is the runtime of the checkout that scaffold was built in.
+// builtRuntime returns the runtime of the checkout that scaffold was built in.
 func (g Generator) builtRuntime(dir string) (string, error) {
 	const advice = "set --runtime to a checkout"
 	if g.Build.Checkout == "" {
@@ -79,8 +78,8 @@ func (g Generator) builtRuntime(dir string) (string, error) {
 	return "", fmt.Errorf("this scaffold was built in %s, which %s: %s, or run make install in a checkout again", g.Build.Checkout, problem, advice)
 }
 
-// checkoutOf is the checkout that holds the source file, as the compiler recorded
-// its path; empty when it recorded none.
+// checkoutOf returns the checkout of a source file, from the path that the compiler recorded;
+// empty without a path.
 func checkoutOf(source string) string {
 	const below = "/internal/project/" // this package, below the root of the module
 	root, _, found := strings.Cut(filepath.ToSlash(source), below)
@@ -90,14 +89,14 @@ func checkoutOf(source string) string {
 	return root
 }
 
-// holdsRuntime says whether the directory is that of the runtime module.
+// holdsRuntime reports whether dir is the directory of the runtime module.
 func holdsRuntime(dir string) bool {
 	data, err := userfile.Read(filepath.Join(dir, "go.mod"), userfile.Limit)
 	return err == nil && modfile.ModulePath(data) == RuntimeImport()
 }
 
-// replacedRuntime is the directory that the service's own go.mod replaces the
-// runtime by, or "".
+// replacedRuntime returns the directory that replaces the runtime in the service's go.mod, or
+// "".
 func replacedRuntime(dir string) (string, error) {
 	name := filepath.Join(dir, "go.mod")
 	data, err := userfile.Read(name, userfile.Limit)
@@ -119,8 +118,8 @@ func replacedRuntime(dir string) (string, error) {
 	return "", nil
 }
 
-// parseModule reads a go.mod. The errors of modfile quote the file, which may be
-// any, so that one without a module line is not parsed.
+// parseModule parses a go.mod. The errors of modfile quote the file, which may be any file, so
+// a file without a module line is rejected before.
 func parseModule(name string, src []byte) (*modfile.File, error) {
 	if modfile.ModulePath(src) == "" {
 		return nil, fmt.Errorf("%s: %s", filepath.ToSlash(name), userfile.Unmarked("module"))
@@ -128,12 +127,12 @@ func parseModule(name string, src []byte) (*modfile.File, error) {
 	return modfile.Parse(name, src, nil)
 }
 
-// CheckModule says what is wrong with the go.mod of the program in dir, which
-// the go tool would quote, or would explain in terms of its own.
+// CheckModule reports errors in the go.mod of the program in dir that the go tool would quote
+// or explain in other terms.
 func CheckModule(dir string) error {
 	module, err := ModuleDirectory(dir)
 	if err != nil {
-		return nil //nolint:nilerr // the go tool says so
+		return nil //nolint:nilerr // the go tool reports it
 	}
 	file, err := ReadModule(module)
 	if err != nil || file == nil {
@@ -142,28 +141,28 @@ func CheckModule(dir string) error {
 	return checkReplacement(dir, module, file)
 }
 
-// MovedRuntime is what to run in order to replace the runtime by a checkout, for the program in dir.
-// The go.mod of a module above is not generated.
+// MovedRuntime returns the command that replaces the runtime by a checkout, for the program in
+// dir. The go.mod of a module above is not generated.
 func MovedRuntime(dir string) string {
 	checkout, where := CurrentBuild().Checkout, ""
 	if checkout == "" || !holdsRuntime(filepath.Join(checkout, "runtime")) {
 		checkout, where = "DIR", ", where DIR is a checkout of scaffold"
 	}
 	if !fileExists(filepath.Join(dir, spec.FileName)) || !fileExists(filepath.Join(dir, "go.mod")) {
-		return fmt.Sprintf("run go mod edit -replace=%s=%s%s", RuntimeImport(), Quote(filepath.ToSlash(filepath.Join(checkout, "runtime"))), where)
+		return fmt.Sprintf("run go mod edit -replace=%s=%s%s", RuntimeImport(), ShellQuote(filepath.ToSlash(filepath.Join(checkout, "runtime"))), where)
 	}
-	command := "scaffold generate --runtime " + Quote(filepath.ToSlash(checkout))
+	command := "scaffold generate --runtime " + ShellQuote(filepath.ToSlash(checkout))
 	if dir = filepath.ToSlash(dir); dir != "." {
-		command += " " + Quote(dir)
+		command += " " + ShellQuote(dir)
 	}
 	return "run " + command + where
 }
 
-// checkReplacement says that go.mod replaces the runtime by a directory that is not there, as
-// after the service or the checkout was moved.
+// checkReplacement reports that go.mod replaces the runtime by a missing directory, as after
+// the service or the checkout was moved.
 func checkReplacement(dir, module string, file *modfile.File) error {
 	if _, err := os.Stat(filepath.Join(module, "vendor", "modules.txt")); err == nil || inGoWork(module) {
-		return nil // the go tool reads that instead
+		return nil // the go tool uses that instead
 	}
 	for _, r := range file.Replace {
 		if r.Old.Path != RuntimeImport() || r.New.Version != "" {
@@ -197,8 +196,8 @@ func inGoWork(dir string) bool {
 	}
 }
 
-// relative is the way from one directory to another, with forward slashes and as
-// go.mod wants it; absolute where there is none, as between two drives.
+// relative returns the path from one directory to another, with forward slashes as go.mod
+// requires; it is absolute if there is no relative path, as between two drives.
 func relative(from, to string) (string, error) {
 	way, err := filepath.Rel(resolved(from), resolved(to))
 	if err != nil {

@@ -19,33 +19,33 @@ import (
 // Files that the command line adds to a rendered tree.
 const (
 	schemaPath   = ".scaffold/schema.json"
-	defaultsPath = ".scaffold/defaults.yaml" // the layer that --defaults gave, so that every machine generates the same
+	defaultsPath = ".scaffold/defaults.yaml" // the layer of --defaults, so that every machine generates the same
 )
 
-// Target is one service with what generating it would write.
+// Target is a service and the plan to generate it.
 type Target struct {
-	Dir     string // as the user would name it
+	Dir     string // as the user would write it
 	Service spec.Service
 	Tree    templates.Tree
 	Plan    workspace.Plan
 	AtRoot  *AtRoot // nil when the service is its repository
-	// CodeChanges are changes of the spec that the service's code does not follow.
+	// CodeChanges are changes of the spec that also need changes in the code.
 	CodeChanges diagnostic.List
-	// Ask gives what a command of the service prints, such as telemetry. The first
-	// call builds the service. Nil leaves out what needs a service that builds.
+	// Ask returns the output of a command of the service, such as telemetry. The first call
+	// builds the service. Nil leaves out everything that needs a service that builds.
 	Ask func(ctx context.Context, verb string) ([]byte, error)
 }
 
 // Options are the flags of commands that work on an existing service.
 type Options struct {
-	Dir      string // empty for the one around the working directory
-	Defaults string // file of defaults; empty for those that the service was generated with
-	Runtime  string // directory of the runtime; empty to find one
+	Dir      string // empty: the service around the working directory
+	Defaults string // file of defaults; empty: those that the service was generated with
+	Runtime  string // directory of the runtime; empty: search for it
 }
 
-// Find returns the directory of the service: the one that is named, or else
-// the nearest one upward from the working directory.
-func Find(named string) (string, error) {
+// FindService returns the directory of the service: the named one, or else the nearest one
+// upward from the working directory.
+func FindService(named string) (string, error) {
 	if named != "" {
 		if _, err := os.Stat(filepath.Join(named, spec.FileName)); err != nil {
 			return "", fmt.Errorf("no %[2]s in %[1]s; pass the directory of a service", named, spec.FileName)
@@ -68,8 +68,8 @@ func Find(named string) (string, error) {
 	}
 }
 
-// LoadSpec reads the spec of the service in dir over its defaults: those of the
-// file that is named, or else those that it was generated with.
+// LoadSpec reads the spec of the service in dir over its defaults: those in the named file, or
+// else those that it was generated with.
 func LoadSpec(dir, defaultsFile string) (spec.Service, spec.Defaults, []byte, error) {
 	defaults, err := ServiceDefaults(dir, defaultsFile)
 	if err != nil {
@@ -84,8 +84,8 @@ func LoadSpec(dir, defaultsFile string) (spec.Service, spec.Defaults, []byte, er
 	return s, defaults, src, err
 }
 
-// ServiceDefaults reads the defaults of the file that is named, or else those
-// that the service in dir was generated with, if any.
+// ServiceDefaults reads the defaults in the named file, or else those that the service in dir
+// was generated with, if any.
 func ServiceDefaults(dir, named string) (spec.Defaults, error) {
 	if named != "" {
 		return LoadDefaults(named)
@@ -97,7 +97,7 @@ func ServiceDefaults(dir, named string) (spec.Defaults, error) {
 	return defaults, err
 }
 
-// LoadDefaults reads a file of defaults; no name gives none.
+// LoadDefaults reads a file of defaults. An empty name returns no defaults.
 func LoadDefaults(name string) (spec.Defaults, error) {
 	if name == "" {
 		return spec.Defaults{}, nil
@@ -109,10 +109,10 @@ func LoadDefaults(name string) (spec.Defaults, error) {
 	return spec.ParseDefaults(filepath.ToSlash(name), src)
 }
 
-// Open loads the service that the flags name and plans its generation. The
-// caller closes the workspace.
+// Open loads the service that the flags select and plans its generation. The caller closes the
+// workspace.
 func (g Generator) Open(flags Options) (Target, *workspace.Workspace, error) {
-	dir, err := Find(flags.Dir)
+	dir, err := FindService(flags.Dir)
 	if err != nil {
 		return Target{}, nil, err
 	}
@@ -162,10 +162,10 @@ func wroteBefore(dir string, s spec.Service) bool {
 	})
 }
 
-// stateExists wants the record of what scaffold wrote, and the defaults that it names.
+// stateExists requires the record of what scaffold wrote, and the recorded defaults.
 func stateExists(w *workspace.Workspace, dir string, s spec.Service, flags Options) error {
 	state := filepath.ToSlash(filepath.Join(dir, workspace.DefaultState))
-	restore := "restore it from version control: git checkout HEAD -- " + Quote(state)
+	restore := "restore it from version control: git checkout HEAD -- " + ShellQuote(state)
 	if !w.HasRecord() {
 		command, other := regenerateCommand(dir, s)
 		return fmt.Errorf("%s/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; %s; if it was never committed, generate the service in another directory and copy %s/%s from there: %s",
@@ -203,7 +203,7 @@ func (g Generator) Plan(w *workspace.Workspace, t Target, defaults spec.Defaults
 	return t, err
 }
 
-// withState adds the spec and what editors and later runs need beside it.
+// withState adds the spec, the files for editors and the state for later runs.
 func withState(rendered templates.Tree, defaults spec.Defaults, src []byte) (templates.Tree, error) {
 	files := append([]templates.File{
 		{Path: spec.FileName, Mode: 0o644, Data: src, Owner: templates.UserOwned},

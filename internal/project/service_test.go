@@ -19,7 +19,7 @@ func released() Generator {
 	return Generator{Build: Build{Version: "v0.5.0", Released: true}, Render: templates.Render, RenderRepository: templates.RenderRepository}
 }
 
-// planned plans a service in dir. Its workspace ends with the test.
+// planned plans a service in dir. The test closes the workspace.
 func planned(t *testing.T, g Generator, dir string, choices spec.Choices) (*workspace.Workspace, Target) {
 	t.Helper()
 	s, err := spec.New(choices)
@@ -49,7 +49,6 @@ func newService(t *testing.T, g Generator, choices spec.Choices) string {
 	return dir
 }
 
-// replaceIn changes a file of a service.
 func replaceIn(t *testing.T, dir, file, old, text string) {
 	t.Helper()
 	name := filepath.Join(dir, filepath.FromSlash(file))
@@ -62,7 +61,7 @@ func replaceIn(t *testing.T, dir, file, old, text string) {
 	}
 }
 
-func TestAServiceThatNobodyChangedIsUpToDate(t *testing.T) {
+func TestUnchangedServiceIsUpToDate(t *testing.T) {
 	t.Parallel()
 	g := released()
 	dir := newService(t, g, spec.Choices{Name: "orders"})
@@ -76,20 +75,20 @@ func TestAServiceThatNobodyChangedIsUpToDate(t *testing.T) {
 	}
 }
 
-// What would leave a service that does not build is reported at the key that causes it.
-func TestChangesThatTheCodeDoesNotFollow(t *testing.T) {
+// Changes that would leave a service that does not build are reported at their key.
+func TestSpecChangesThatNeedCodeChanges(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		choices       spec.Choices
 		file, old, to string
-		want          string // the beginning of the message; empty for none
+		want          string // prefix of the message; empty for none
 	}{
-		"the owner":             {spec.Choices{Name: "orders"}, "scaffold.yaml", "owner: team-orders", "owner: team-a", ""},
-		"the name":              {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: sales\nresource: order", "there is no cmd/sales, and scaffold generate does not rename your code"},
-		"the resource":          {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\nresource: sale", "there is no internal/sale, and scaffold generate does not rename your code; write the resource that the service had"},
-		"PostgreSQL is new":     {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\ncomponents: {postgres: {}}", "the service has no migrations/migrations.go, and scaffold generate does not change your code; remove the component"},
+		"owner":                 {spec.Choices{Name: "orders"}, "scaffold.yaml", "owner: team-orders", "owner: team-a", ""},
+		"name":                  {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: sales\nresource: order", "there is no cmd/sales, and scaffold generate does not rename your code"},
+		"resource":              {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\nresource: sale", "there is no internal/sale, and scaffold generate does not rename your code; write the resource that the service had"},
+		"PostgreSQL is added":   {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\ncomponents: {postgres: {}}", "the service has no migrations/migrations.go, and scaffold generate does not change your code; remove the component"},
 		"PostgreSQL is removed": {spec.Choices{Name: "orders", Components: []string{"postgres"}}, "scaffold.yaml", "components:\n  postgres:\n    connections: 97\n", "", "the service has migrations/migrations.go, and scaffold generate does not change your code"},
-		"the module":            {spec.Choices{Name: "orders", Module: "example.com/orders"}, "go.mod", "module example.com/orders", "module example.com/sales", "go.mod says example.com/sales, and scaffold generate does not change your imports"},
+		"module":                {spec.Choices{Name: "orders", Module: "example.com/orders"}, "go.mod", "module example.com/orders", "module example.com/sales", "go.mod says example.com/sales, and scaffold generate does not change your imports"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -112,24 +111,24 @@ func TestChangesThatTheCodeDoesNotFollow(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
+func TestOpenReportsInvalidFiles(t *testing.T) {
 	t.Parallel()
 	g := released()
 	for name, tc := range map[string]struct {
-		lose string // what is deleted
-		file string // what is written
+		lose string // file to delete
+		file string // file to overwrite
 		want string
 	}{
-		"no spec":         {"scaffold.yaml", "", "no scaffold.yaml in DIR; pass the directory of a service"},
-		"no record":       {".scaffold/manifest.json", "", "DIR/.scaffold/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; restore it from version control: git checkout HEAD -- DIR/.scaffold; if it was never committed, generate the service in another directory and copy OTHER/.scaffold from there: mkdir -p OTHER && cp DIR/scaffold.yaml OTHER && scaffold generate OTHER"},
-		"another go.mod":  {"", "go.mod", "DIR/go.mod: unexpected format: no line begins with \"module\""},
-		"another spec":    {"", "scaffold.yaml", "DIR/scaffold.yaml: unexpected format"},
-		"broken defaults": {"", ".scaffold/defaults.yaml", "DIR/.scaffold/defaults.yaml: unexpected format"},
+		"missing spec":     {"scaffold.yaml", "", "no scaffold.yaml in DIR; pass the directory of a service"},
+		"missing manifest": {".scaffold/manifest.json", "", "DIR/.scaffold/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; restore it from version control: git checkout HEAD -- DIR/.scaffold; if it was never committed, generate the service in another directory and copy OTHER/.scaffold from there: mkdir -p OTHER && cp DIR/scaffold.yaml OTHER && scaffold generate OTHER"},
+		"invalid go.mod":   {"", "go.mod", "DIR/go.mod: unexpected format: no line begins with \"module\""},
+		"invalid spec":     {"", "scaffold.yaml", "DIR/scaffold.yaml: unexpected format"},
+		"invalid defaults": {"", ".scaffold/defaults.yaml", "DIR/.scaffold/defaults.yaml: unexpected format"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := g
-			g.Build = Build{Version: "devel"} // it reads go.mod for the runtime
+			g.Build = Build{Version: "devel"} // reads go.mod to locate the runtime
 			dir := newService(t, released(), spec.Choices{Name: "orders"})
 			if tc.lose != "" {
 				if err := os.Remove(filepath.Join(dir, filepath.FromSlash(tc.lose))); err != nil {
@@ -149,15 +148,15 @@ func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
 	}
 }
 
-// A service that prints other signals than those of the last time gets them into its files.
-func TestWhatAServicePrintsIsWritten(t *testing.T) {
+// Changed signals of a service are written to its files.
+func TestOutputOfTheServiceIsWritten(t *testing.T) {
 	t.Parallel()
 	g := released()
 	dir := newService(t, g, spec.Choices{Name: "orders"})
 	const printed = `{"service":"orders","routes":[],"metrics":[]}`
 	var broken error
-	g.Ask = func(context.Context, string, string, []string) (map[string]Printed, error) {
-		return map[string]Printed{TelemetryVerb: {Out: []byte(printed)}}, broken
+	g.Ask = func(context.Context, string, string, []string) (map[string]Output, error) {
+		return map[string]Output{TelemetryVerb: {Out: []byte(printed)}}, broken
 	}
 	target, w, err := g.Open(Options{Dir: dir})
 	if err != nil {
@@ -191,7 +190,7 @@ func TestWhatAServicePrintsIsWritten(t *testing.T) {
 	}
 }
 
-func TestWhereTheRuntimeIs(t *testing.T) {
+func TestLocationOfTheRuntime(t *testing.T) {
 	t.Parallel()
 	const runtimeModule = "module github.com/observability-first/scaffold/runtime\n"
 	dir := testdir.New(t, map[string]string{
@@ -204,11 +203,11 @@ func TestWhereTheRuntimeIs(t *testing.T) {
 		service, flag, checkout string
 		want, err               string
 	}{
-		"the flag names it":             {"new", at("checkout/runtime"), "", "../checkout/runtime", ""},
-		"the flag names its checkout":   {"new", at("checkout"), "", "../checkout/runtime", ""},
-		"the flag names something else": {"new", at("empty"), "", "", "--runtime: " + at("empty") + " is neither a checkout of scaffold nor the directory of module"},
-		"go.mod names it":               {"mine", "", at("checkout"), "../somewhere", ""},
-		"the flag comes before go.mod":  {"mine", at("checkout"), "", "../checkout/runtime", ""},
+		"flag has the runtime":       {"new", at("checkout/runtime"), "", "../checkout/runtime", ""},
+		"flag has the checkout":      {"new", at("checkout"), "", "../checkout/runtime", ""},
+		"flag has another directory": {"new", at("empty"), "", "", "--runtime: " + at("empty") + " is neither a checkout of scaffold nor the directory of module"},
+		"go.mod has the runtime":     {"mine", "", at("checkout"), "../somewhere", ""},
+		"flag overrides go.mod":      {"mine", at("checkout"), "", "../checkout/runtime", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -232,7 +231,7 @@ func TestWhereTheRuntimeIs(t *testing.T) {
 	}
 }
 
-func TestTheModuleAboveIsToldWhatToRequire(t *testing.T) {
+func TestRequireCommands(t *testing.T) {
 	t.Parallel()
 	s, err := spec.New(spec.Choices{Name: "orders", Module: "example.com/shop/orders"})
 	if err != nil {
@@ -252,7 +251,7 @@ func TestTheModuleAboveIsToldWhatToRequire(t *testing.T) {
 	}
 }
 
-func TestWordsForTheGoTool(t *testing.T) {
+func TestQuoteFields(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		words     []string
@@ -269,7 +268,7 @@ func TestWordsForTheGoTool(t *testing.T) {
 	}
 }
 
-func TestAProgramIsCopiedOnce(t *testing.T) {
+func TestCopyProgramKeepsExistingFile(t *testing.T) {
 	t.Parallel()
 	dir := testdir.New(t, map[string]string{"from": "program"})
 	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
@@ -284,10 +283,10 @@ func TestAProgramIsCopiedOnce(t *testing.T) {
 	}
 }
 
-func TestWordsForAShell(t *testing.T) {
+func TestShellQuote(t *testing.T) {
 	t.Parallel()
 	for word, want := range map[string]string{"a-b_c.d/e:f,@+=1": "a-b_c.d/e:f,@+=1", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$x": "'$x'"} {
-		if got := Quote(word); got != want {
+		if got := ShellQuote(word); got != want {
 			t.Errorf("%q: got %s, want %s", word, got, want)
 		}
 	}
@@ -302,7 +301,7 @@ func TestOutside(t *testing.T) {
 	}
 }
 
-func TestTheModuleOfARemote(t *testing.T) {
+func TestModuleOfRemoteDropsPortsAndCase(t *testing.T) {
 	t.Parallel()
 	for remote, want := range map[string]string{
 		"git@GitHub.com:acme/orders.git":           "github.com/acme/orders",
@@ -317,7 +316,7 @@ func TestTheModuleOfARemote(t *testing.T) {
 	}
 }
 
-func TestFilesOfTheRepositoryAreNamedFromTheService(t *testing.T) {
+func TestRootPathsAreRelativeToTheService(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "services", "orders")
 	_, target := planned(t, released(), dir, spec.Choices{Name: "orders", Directory: "services/orders"})

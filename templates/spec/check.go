@@ -17,15 +17,14 @@ import (
 )
 
 const (
-	// MaxNameLength bounds the names of services and resources. Kubernetes allows
-	// 63 characters and appends up to 17 of its own to the name of a pod; what is
-	// left over is room for suffixes such as -migrate.
+	// MaxNameLength limits the names of services and resources. Kubernetes allows 63 characters
+	// and appends up to 17 to the name of a pod; the rest is for suffixes such as -migrate.
 	MaxNameLength = slo.MaxNameLength
-	// MaxOwnerLength bounds the owner, which becomes the value of a label.
+	// MaxOwnerLength limits the owner, which becomes the value of a label.
 	MaxOwnerLength = 100
 )
 
-// CheckName says why the text is no name for a service, or returns nil.
+// CheckName returns why the text is not a valid service name, or nil.
 func CheckName(name string) error {
 	if err := checkLabel(name, "orders"); err != nil {
 		return err
@@ -41,14 +40,14 @@ func reservedAsService(name string) string {
 	case token.IsKeyword(name), isSpecialDirectory(name):
 		return reservedFor(name)
 	case slices.Contains([]string{"n", "no", "null", "off", "on", "true", "false", "y", "yes"}, name):
-		return "a value of YAML that is no text" // of 1.1, which tools around Kubernetes read
+		return "a value of YAML that is no text" // of YAML 1.1, which tools around Kubernetes read
 	case versionSuffix.MatchString(name):
 		return "how Go writes the version of a module"
 	}
 	return ""
 }
 
-// CheckResource says why the text is no name for a resource, or returns nil.
+// CheckResource returns why the text is not a valid resource name, or nil.
 func CheckResource(resource string) error {
 	if err := checkLabel(resource, "order"); err != nil {
 		return err
@@ -59,7 +58,7 @@ func CheckResource(resource string) error {
 	return nil
 }
 
-// CheckPlural says why the text is no plural for the resource, or returns nil.
+// CheckPlural returns why the text is not a valid plural of the resource, or nil.
 func CheckPlural(resource, plural string) error {
 	if err := checkLabel(plural, "orders"); err != nil {
 		return err
@@ -89,8 +88,8 @@ func checkLabel(label, example string) error {
 	return nil
 }
 
-// dnsLabel is RFC 1035's label, which names of Kubernetes services follow,
-// without hyphens in a row: they are reserved (RFC 5891, section 4.2.3.1).
+// dnsLabel reports whether s is an RFC 1035 label, as names of Kubernetes services are. It
+// rejects consecutive hyphens, which are reserved (RFC 5891, section 4.2.3.1).
 func dnsLabel(s string) bool {
 	previous := '-'
 	for i, r := range s {
@@ -106,7 +105,7 @@ func dnsLabel(s string) bool {
 	return previous != '-'
 }
 
-// CheckModule says why the text is no module path, or returns nil.
+// CheckModule returns why the text is not a valid module path, or nil.
 func CheckModule(path string) error {
 	if path == "" {
 		return errors.New("the module path is empty; write one such as github.com/acme/orders")
@@ -122,13 +121,13 @@ func CheckModule(path string) error {
 	return nil
 }
 
-// CheckPattern says why the text is no pattern, or returns nil.
+// CheckPattern returns why the text is not a pattern, or nil.
 func CheckPattern(pattern string) error { return checkOneOf("pattern", pattern, Patterns()) }
 
-// CheckComponent says why the text is no component, or returns nil.
+// CheckComponent returns why the text is not a component, or nil.
 func CheckComponent(name string) error { return checkOneOf("component", name, ComponentNames()) }
 
-// CheckOwner says why the text is no owner, or returns nil.
+// CheckOwner returns why the text is not a valid owner, or nil.
 func CheckOwner(owner string) error {
 	if strings.TrimSpace(owner) == "" {
 		return errors.New("the owner is empty; write the team that is paged, such as team-checkout")
@@ -136,8 +135,7 @@ func CheckOwner(owner string) error {
 	return checkOwnerText(owner)
 }
 
-// checkOwnerText accepts one line that can be printed: the owner stands in tables, labels
-// and the log.
+// checkOwnerText accepts one printable line: the owner appears in tables, labels and the log.
 func checkOwnerText(owner string) error {
 	if err := checkText(owner, MaxOwnerLength); err != nil {
 		return err
@@ -150,7 +148,7 @@ func checkOwnerText(owner string) error {
 	return nil
 }
 
-// checkText accepts any text that each format we generate can hold.
+// checkText accepts text that all generated formats can contain.
 func checkText(text string, limit int) error {
 	if !utf8.ValidString(text) {
 		return errors.New("the text is not valid UTF-8")
@@ -177,7 +175,7 @@ func checkOneOf(what, value string, known []string) error {
 	return fmt.Errorf("unknown %s %s%s", what, abbreviate(value), hint)
 }
 
-// abbreviate quotes a value for a message and cuts what nobody would read.
+// abbreviate quotes a value for a message and truncates it.
 func abbreviate(value string) string {
 	const limit = 60
 	if runes := []rune(value); len(runes) > limit {
@@ -186,5 +184,5 @@ func abbreviate(value string) string {
 	return fmt.Sprintf("%q", value)
 }
 
-// versionSuffix is a last element of a module path that Go reads as a version.
+// versionSuffix matches a last element of a module path that Go reads as a version.
 var versionSuffix = regexp.MustCompile(`^v[0-9]+$`)

@@ -9,20 +9,18 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// cloudRunSize is a number of CPUs that Cloud Run gives, with the memory that it
-// wants and allows for it, in MiB.
+// cloudRunSize is a number of CPUs on Cloud Run, with the minimum and maximum memory in MiB.
 type cloudRunSize struct{ cpu, least, most int }
 
-// cloudRunSizes follow https://cloud.google.com/run/docs/configuring/services/cpu
-// as read in November 2026. Less than one CPU comes with one request at a time and
-// none between requests, when metrics are pushed; its second generation, which is
-// a whole Linux, begins at 512 MiB.
+// cloudRunSizes follow https://cloud.google.com/run/docs/configuring/services/cpu as read in
+// November 2026. Less than one CPU allows only one concurrent request and no CPU between
+// requests, when metrics are pushed. The second generation, a full Linux, starts at 512 MiB.
 func cloudRunSizes() []cloudRunSize {
 	return []cloudRunSize{{1, 512, 4 << 10}, {2, 512, 8 << 10}, {4, 2 << 10, 16 << 10}, {6, 4 << 10, 24 << 10}, {8, 4 << 10, 32 << 10}}
 }
 
-// OnCloudRun is the least that Cloud Run gives and that holds the resources: whole
-// CPUs, and MiB of memory. It is false when there is no such size.
+// OnCloudRun returns the smallest Cloud Run size for the resources: whole CPUs, and MiB of
+// memory. It returns false if there is none.
 func (r Resources) OnCloudRun() (cpus, mebibytes int, ok bool) {
 	cpu, err := r.cpus()
 	if err != nil {
@@ -45,8 +43,8 @@ func (r Resources) cpus() (float64, error) {
 	return strconv.ParseFloat(r.CPU, 64)
 }
 
-// cloudRun refuses what Cloud Run does not have: a second port, sizes without
-// end, a thousand requests in one process.
+// cloudRun rejects what Cloud Run does not support: a second port, larger sizes, and more than
+// a thousand concurrent requests per instance.
 func (v *validator) cloudRun() {
 	d := v.s.Deploy
 	at := slices.Index(d.Platforms, PlatformCloudRun)

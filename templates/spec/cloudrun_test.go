@@ -6,7 +6,7 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-func TestSizesOfCloudRun(t *testing.T) {
+func TestOnCloudRun(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		cpu, memory  string

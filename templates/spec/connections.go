@@ -2,43 +2,41 @@ package spec
 
 import "fmt"
 
-// DefaultConnections is what PostgreSQL grants to ordinary roles unless it is
-// configured otherwise: max_connections is 100, and
-// superuser_reserved_connections keeps 3 of them back.
+// DefaultConnections is the number of connections of ordinary roles in the default
+// configuration of PostgreSQL: max_connections is 100, and superuser_reserved_connections is 3.
 const DefaultConnections = 97
 
 // connectionsKey is the path of the budget.
 const connectionsKey = "components.postgres.connections"
 
-// maxConnections is the most that PostgreSQL can be configured for: the largest
-// max_connections of its source, MAX_BACKENDS.
+// maxConnections is the maximum of max_connections in the source of PostgreSQL, MAX_BACKENDS.
 const maxConnections = 262143
 
-// maxPool is the most that the runtime takes as POSTGRES_MAX_CONNS.
+// maxPool is the maximum of POSTGRES_MAX_CONNS in the runtime.
 const maxPool = 10000
 
-// MigrationConnections are left out of the pools, so that `migrate` gets a
-// connection while every pool is full. Migrations take turns: one is enough.
+// MigrationConnections are not part of the pools, so that `migrate` gets a connection while
+// every pool is full. Migrations run one at a time, so one is enough.
 const MigrationConnections = 1
 
-// SurgePercent is the share of the replicas that a rollout of the generated
-// Deployment adds before it stops old ones; Kubernetes rounds it up.
+// SurgePercent is the percentage of replicas that a rollout of the generated Deployment adds
+// before it stops old ones; Kubernetes rounds it up.
 const SurgePercent = 25
 
 // SurgePercent is [SurgePercent], for templates.
 func (Deploy) SurgePercent() int { return SurgePercent }
 
-// Surge is how many instances of so many replicas a rollout adds on Kubernetes.
+// Surge returns the number of instances that a rollout adds on Kubernetes.
 func Surge(replicas, percent int) int { return replicas/100*percent + (replicas%100*percent+99)/100 }
 
-// PoolSize is how many connections each instance may hold so that all of them
-// and one migration stay within the budget; 0 when there are too many.
+// PoolSize returns the number of connections per instance so that all instances and one
+// migration stay within the budget; 0 if there are too many instances.
 func PoolSize(budget, instances int) int {
 	return min((budget-MigrationConnections)/instances, maxPool)
 }
 
-// surge is how many instances a rollout adds to the most replicas. Elsewhere
-// than on Kubernetes a whole new revision starts beside the old one.
+// surge returns the number of instances that a rollout adds to the maximum replicas. On
+// platforms other than Kubernetes a complete new revision runs in parallel.
 func (d Deploy) surge() int {
 	if d.RunsOn(PlatformCloudRun) || len(d.Terraform) > 0 {
 		return d.Replicas.Max
@@ -46,12 +44,12 @@ func (d Deploy) surge() int {
 	return Surge(d.Replicas.Max, SurgePercent)
 }
 
-// PoolSize is the number of connections of one instance's pool, at least 1.
+// PoolSize returns the number of connections in the pool of one instance, at least 1.
 func (s Service) PoolSize() int {
 	return max(1, PoolSize(s.Components.Postgres.Connections, s.Deploy.Replicas.Max+s.Deploy.surge()))
 }
 
-// PoolArithmetic says how [Service.PoolSize] comes about.
+// PoolArithmetic explains [Service.PoolSize].
 func (s Service) PoolArithmetic() string {
 	replicas, surge := s.Deploy.Replicas.Max, s.Deploy.surge()
 	return fmt.Sprintf("(%d - %d for a migration) / (%d replicas + %d during a rollout)",

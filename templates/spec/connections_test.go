@@ -2,21 +2,21 @@ package spec_test
 
 import "testing"
 
-// Every instance, those of a rollout and one migration stay within the budget.
+// All instances, including those of a rollout, and one migration stay within the budget.
 func TestPoolSize(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, src, arithmetic string
 		want                  int
 	}{
-		{"the defaults", "components: {postgres: {}}", "(97 - 1 for a migration) / (10 replicas + 3 during a rollout)", 7},
-		{"a component without options", "components: {postgres: }", "(97 - 1 for a migration) / (10 replicas + 3 during a rollout)", 7},
-		{"the surge is rounded up", "components: {postgres: {}}\ndeploy: {replicas: {max: 21}}",
+		{"defaults", "components: {postgres: {}}", "(97 - 1 for a migration) / (10 replicas + 3 during a rollout)", 7},
+		{"component without options", "components: {postgres: }", "(97 - 1 for a migration) / (10 replicas + 3 during a rollout)", 7},
+		{"surge is rounded up", "components: {postgres: {}}\ndeploy: {replicas: {max: 21}}",
 			"(97 - 1 for a migration) / (21 replicas + 6 during a rollout)", 3},
-		{"just enough", "components: {postgres: {connections: 14}}", "(14 - 1 for a migration) / (10 replicas + 3 during a rollout)", 1},
-		{"a large database", "components: {postgres: {connections: 262143}}\ndeploy: {replicas: {min: 1, max: 1}}",
+		{"smallest budget", "components: {postgres: {connections: 14}}", "(14 - 1 for a migration) / (10 replicas + 3 during a rollout)", 1},
+		{"large database", "components: {postgres: {connections: 262143}}\ndeploy: {replicas: {min: 1, max: 1}}",
 			"(262143 - 1 for a migration) / (1 replicas + 1 during a rollout)", 10000},
-		{"a new revision beside the old one", "components: {postgres: {}}\ntelemetry: {metrics: push}\ndeploy: {platforms: [kubernetes, cloud-run]}",
+		{"new revision in parallel on Cloud Run", "components: {postgres: {}}\ntelemetry: {metrics: push}\ndeploy: {platforms: [kubernetes, cloud-run]}",
 			"(97 - 1 for a migration) / (10 replicas + 10 during a rollout)", 4},
 		{"Terraform", "components: {postgres: {}}\ntelemetry: {metrics: push}\ndeploy: {terraform: [aws]}",
 			"(97 - 1 for a migration) / (10 replicas + 10 during a rollout)", 4},

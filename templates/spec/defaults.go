@@ -12,13 +12,12 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// builtIn is the one place where defaults stand that need no other value. The
-// rest, which derive from the service's name, are in [derive].
+// builtIn returns the defaults that depend on no other value. [derive] sets the others.
 func builtIn() Service {
 	return Service{
 		Pattern: "service",
 		HTTP:    HTTP{Port: 8080},
-		Admin:   Admin{Addr: "127.0.0.1:9464"}, // 9464 is OpenTelemetry's port for Prometheus exporters
+		Admin:   Admin{Addr: "127.0.0.1:9464"}, // OpenTelemetry's port for Prometheus exporters
 		Telemetry: Telemetry{
 			Selector:         map[string]string{},
 			EnvironmentLabel: semconv.LabelEnvironment,
@@ -40,9 +39,9 @@ func builtIn() Service {
 	}
 }
 
-// deployment is three replicas that a cluster runs through the loss of a zone,
-// stops without losing a request, and scales on the one metric that every
-// cluster serves. The sleep is what endpoints need to reach every balancer.
+// deployment has three replicas, which survive the loss of a zone and stop without losing a
+// request. They scale on the only metric that every cluster serves. The sleep is the time until
+// every load balancer has removed an endpoint.
 func deployment() Deploy {
 	return Deploy{
 		Platforms: []string{PlatformKubernetes},
@@ -59,9 +58,8 @@ func deployment() Deploy {
 	}
 }
 
-// objectives are what most services that answer people can promise from their
-// first day: 43 minutes of failed requests a month, and one slow answer in a
-// hundred.
+// objectives suit most request-serving services from the first day: 43 minutes of failed
+// requests a month, and one slow response in a hundred.
 func objectives() []slo.Objective {
 	return []slo.Objective{
 		{Name: "availability", Target: "99.9", Window: slo.DefaultWindow, Indicator: slo.Indicator{Availability: &slo.Availability{}}},
@@ -71,8 +69,7 @@ func objectives() []slo.Objective {
 	}
 }
 
-// derive fills in what follows from the service's name and from values that
-// are set by now.
+// derive sets the values that depend on the service's name and on other values.
 func derive(s *Service) {
 	if s.Description == "" && s.Name != "" {
 		s.Description = "The " + s.Name + " service."
@@ -97,16 +94,15 @@ func derive(s *Service) {
 	}
 }
 
-// Defaults is a layer of values between the built-in ones and the spec, with
-// which an organisation moves a default for all of its services. The zero
-// value moves nothing.
+// Defaults is a layer of values between the built-in ones and the spec, with which an
+// organization changes defaults for all of its services. The zero value changes nothing.
 type Defaults struct {
 	name string
 	src  []byte
 }
 
-// ParseDefaults reads a file of defaults: a spec with only those keys that may
-// be the same for many services. The name stands in problems and origins.
+// ParseDefaults parses a file of defaults: a spec with only the keys that several services can
+// share. Problems and origins contain the name.
 func ParseDefaults(name string, src []byte) (Defaults, error) {
 	d := Defaults{name: name, src: src}
 	s := builtIn()
@@ -128,18 +124,18 @@ func ParseDefaults(name string, src []byte) (Defaults, error) {
 	return d, nil
 }
 
-// ownKeys are the keys that say what one service is.
+// ownKeys are the keys that describe a single service.
 func ownKeys() []string {
 	return []string{"service", "description", "module", "moduleDirectory", "pattern", "resource", "plural", "components", "deploy.directory"}
 }
 
-// Source returns the file that was parsed, for keeping a copy beside the spec.
+// Source returns the parsed file, to store a copy with the spec.
 func (d Defaults) Source() []byte { return d.src }
 
-// IsZero says whether the layer moves nothing.
+// IsZero reports whether the layer is empty.
 func (d Defaults) IsZero() bool { return d.src == nil }
 
-// decode puts the layer's values over those in s.
+// decode sets the values of the layer in s.
 func (d Defaults) decode(s *Service) (*yamldoc.Document, error) {
 	doc, err := yamldoc.Parse(d.name, d.src, mark)
 	if err != nil {
@@ -149,8 +145,8 @@ func (d Defaults) decode(s *Service) (*yamldoc.Document, error) {
 	return doc, nil
 }
 
-// Parse reads a spec over these defaults. The name stands in problems. The
-// error, when there is one, is a diag.List with every problem of the file.
+// Parse parses a spec over these defaults. Problems contain the name. The error is a
+// diagnostic.List with every problem of the file.
 func (d Defaults) Parse(name string, src []byte) (Service, error) {
 	s := builtIn()
 	var layer *yamldoc.Document
@@ -159,7 +155,7 @@ func (d Defaults) Parse(name string, src []byte) (Service, error) {
 		if layer, err = d.decode(&s); err != nil {
 			return Service{}, err
 		}
-		s.APIVersion = "" // each file says its own
+		s.APIVersion = "" // each file must have its own
 	}
 	doc, err := yamldoc.Parse(name, src, mark)
 	if err != nil {
@@ -189,17 +185,17 @@ func (d Defaults) Parse(name string, src []byte) (Service, error) {
 	return s, nil
 }
 
-// replacesList says whether the document gives the list that the path lies in:
-// a list in the spec replaces the one of the defaults as a whole.
+// replacesList reports whether the document sets the list that contains the path: a list in the
+// spec replaces the whole list of the defaults.
 func replacesList(doc *yamldoc.Document, path string) bool {
 	list, _, inside := strings.Cut(path, "[")
 	return inside && doc.Has(list)
 }
 
-// Parse reads a spec over the built-in defaults; see [Defaults.Parse].
+// Parse parses a spec over the built-in defaults; see [Defaults.Parse].
 func Parse(name string, src []byte) (Service, error) { return Defaults{}.Parse(name, src) }
 
-// Choices is what somebody chose for a new service. Only Name is needed.
+// Choices are the choices for a new service. Only Name is required.
 type Choices struct {
 	Name        string
 	Description string
@@ -209,19 +205,18 @@ type Choices struct {
 	Resource    string
 	Plural      string
 	Components  []string
-	Pipelines   []string // of [Pipelines]; nil leaves it to the defaults, and empty is none
-	Directory   string   // below the root of the repository; none when the service is the repository
-	// ModuleDirectory is the directory below the module that the service is a part of.
+	Pipelines   []string // of [Pipelines]; nil uses the defaults, empty means none
+	Directory   string   // relative to the root of the repository; empty if the service is the repository
+	// ModuleDirectory is the directory relative to the module that contains the service.
 	ModuleDirectory string
 }
 
-// New makes the first spec of a service over the built-in defaults; see
-// [Defaults.New].
+// New creates the first spec of a service over the built-in defaults; see [Defaults.New].
 func New(c Choices) (Service, error) { return Defaults{}.New(c) }
 
-// New makes the first spec of a service: what was chosen, plus the name, the
-// owner, the module and the objectives, which everybody should see and weigh.
-// The error is a diag.List with every unusable choice.
+// New creates the first spec of a service: the choices, plus the name, the owner, the module
+// and the objectives, which every team should review. The error is a diagnostic.List with every
+// invalid choice.
 func (d Defaults) New(c Choices) (Service, error) {
 	s := builtIn()
 	var layer *yamldoc.Document
@@ -244,7 +239,7 @@ func (d Defaults) New(c Choices) (Service, error) {
 	written := s.given(chosen)
 	if c.Pipelines != nil {
 		s.Deploy.Pipelines = c.Pipelines
-		written["deploy.pipelines"] = true // where it is empty
+		written["deploy.pipelines"] = true // even if it is empty
 	}
 	for i, name := range c.Pipelines {
 		unknown.check(fmt.Sprintf("pipeline[%d]", i), checkOneOf("pipeline", name, Pipelines()))
@@ -276,7 +271,7 @@ func (d Defaults) New(c Choices) (Service, error) {
 	return s, nil
 }
 
-// given returns the paths of the values below the keys that are not empty.
+// given returns the paths of the nonempty values below the keys.
 func (s Service) given(keys map[string]bool) map[string]bool {
 	paths := map[string]bool{}
 	walk(reflect.ValueOf(s), "", func(path string, v reflect.Value) {
@@ -287,7 +282,7 @@ func (s Service) given(keys map[string]bool) map[string]bool {
 	return paths
 }
 
-// choose sets what was chosen and returns the top-level keys to write.
+// choose sets the choices and returns the top-level keys to write.
 func choose(s *Service, c Choices) map[string]bool {
 	s.APIVersion, s.Name = APIVersion, c.Name
 	written := map[string]bool{"apiVersion": true, "service": true, "owner": true, "module": true, "slos": true}

@@ -26,7 +26,7 @@ func origins(s spec.Service) map[string]string {
 	return got
 }
 
-func TestALayerMovesADefaultAndTheSpecWins(t *testing.T) {
+func TestSpecOverridesDefaults(t *testing.T) {
 	t.Parallel()
 	d := layer(t, `
 owner: team-platform
@@ -66,7 +66,7 @@ alerting: {labels: {tier: "1"}}
 	}
 }
 
-func TestNewWritesTheOwnerOfTheLayerAndLeavesTheRestInIt(t *testing.T) {
+func TestNewCopiesOnlyTheOwnerFromDefaults(t *testing.T) {
 	t.Parallel()
 	s := create(t, layer(t, "owner: team-platform\nhttp: {port: 9000}\n"), spec.Choices{Name: "orders"})
 	got := string(s.YAML())
@@ -78,18 +78,18 @@ func TestNewWritesTheOwnerOfTheLayerAndLeavesTheRestInIt(t *testing.T) {
 	}
 }
 
-func TestALayerIsReadAsStrictlyAsASpec(t *testing.T) {
+func TestParseDefaultsRejectsInvalidFiles(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, src, want string }{
-		{"no version", "owner: x", `platform.yaml: unexpected format: no line begins with "apiVersion: scaffold"; add it, or pass another file`},
-		{"a key of one service", "apiVersion: scaffold/v1\nservice: orders",
+		{"missing version", "owner: x", `platform.yaml: unexpected format: no line begins with "apiVersion: scaffold"; add it, or pass another file`},
+		{"key of a single service", "apiVersion: scaffold/v1\nservice: orders",
 			"platform.yaml:2:10: service: a default cannot hold this key; it belongs in each service's scaffold.yaml"},
-		{"a component", "apiVersion: scaffold/v1\ncomponents: {postgres: {}}",
+		{"component", "apiVersion: scaffold/v1\ncomponents: {postgres: {}}",
 			"platform.yaml:2:13: components: a default cannot hold this key; it belongs in each service's scaffold.yaml"},
-		{"an unknown key", "apiVersion: scaffold/v1\nhtpp: {}", `platform.yaml:2:1: htpp: unknown key; did you mean "http"?`},
-		{"a value out of range", "apiVersion: scaffold/v1\ntelemetry: {scrapeInterval: 4s}",
+		{"unknown key", "apiVersion: scaffold/v1\nhtpp: {}", `platform.yaml:2:1: htpp: unknown key; did you mean "http"?`},
+		{"value out of range", "apiVersion: scaffold/v1\ntelemetry: {scrapeInterval: 4s}",
 			"platform.yaml:2:29: telemetry.scrapeInterval: 4s is not between 5s and 1m; write the scrape interval of the service"},
-		{"no YAML", "apiVersion: scaffold/v1\nowner: [", "platform.yaml:2:1: not valid YAML: did not find expected node content"},
+		{"invalid YAML", "apiVersion: scaffold/v1\nowner: [", "platform.yaml:2:1: not valid YAML: did not find expected node content"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -100,7 +100,7 @@ func TestALayerIsReadAsStrictlyAsASpec(t *testing.T) {
 	}
 }
 
-func TestEffectiveYAMLNamesTheOriginOfEachValue(t *testing.T) {
+func TestEffectiveYAMLHasTheOriginOfEachValue(t *testing.T) {
 	t.Parallel()
 	s, err := layer(t, "http: {port: 9000}").Parse("scaffold.yaml", []byte(minimal))
 	if err != nil {

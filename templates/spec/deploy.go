@@ -12,122 +12,118 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Deploy is how the service is shipped and runs. Durations are whole seconds,
-// which is what the platforms read.
+// Deploy is how the service is deployed. Durations are whole seconds, as the platforms require.
 type Deploy struct {
-	// Directory is where the service lies below the root of its repository, with
-	// forward slashes; empty when the service is the repository.
+	// Directory is the directory of the service relative to the root of its repository, with
+	// forward slashes; empty if the service is the repository.
 	Directory  string     `yaml:"directory"`
-	Platforms  []string   `yaml:"platforms"`  // of [Platforms]; none writes no manifests
+	Platforms  []string   `yaml:"platforms"`  // of [Platforms]; none generates no manifests
 	Pipelines  []string   `yaml:"pipelines"`  // of [Pipelines]
 	Terraform  []string   `yaml:"terraform"`  // of [Clouds]
 	Image      string     `yaml:"image"`      // repository without tag or digest
 	Replicas   Replicas   `yaml:"replicas"`   // bounds of the autoscaler
 	Resources  Resources  `yaml:"resources"`  // of one replica
 	Grace      Grace      `yaml:"grace"`      // time to stop
-	Autoscale  Autoscale  `yaml:"autoscale"`  // what adds replicas
-	Gateway    Gateway    `yaml:"gateway"`    // the way in; without a host there is none
-	Monitoring Monitoring `yaml:"monitoring"` // who scrapes it
+	Autoscale  Autoscale  `yaml:"autoscale"`  // source and targets of the autoscaler
+	Gateway    Gateway    `yaml:"gateway"`    // external route; none without a host
+	Monitoring Monitoring `yaml:"monitoring"` // location of the scraper
 }
 
-// Replicas bounds the number of processes.
+// Replicas limits the number of instances.
 type Replicas struct {
 	Min int `yaml:"min"` // from 1
 	Max int `yaml:"max"` // at least Min
 }
 
-// Resources is what one replica needs, in the notation of Kubernetes.
+// Resources are the resources of one replica, in Kubernetes notation.
 type Resources struct {
-	// CPU is requested and not limited: a limit throttles a service in the
-	// middle of a request while the machine idles. GOMAXPROCS is this, rounded up.
+	// CPU is requested but not limited: a limit throttles requests even while the machine is
+	// idle. GOMAXPROCS is this value, rounded up.
 	CPU string `yaml:"cpu"`
-	// Memory is the limit. Nine tenths of it are requested, and are GOMEMLIMIT,
-	// so that the garbage collector works harder before the kernel kills.
+	// Memory is the limit. 90% of it is requested and is GOMEMLIMIT, so that the garbage
+	// collector runs more often before the kernel kills the process.
 	Memory string `yaml:"memory"`
 }
 
-// Grace is the time that the platform leaves a replica to stop, and its parts.
+// Grace is the time in which a replica has to stop, and its parts.
 type Grace struct {
-	Period  time.Duration `yaml:"period"`  // all of it; default: the sum of the parts
-	PreStop time.Duration `yaml:"preStop"` // sleep until balancers have heard
+	Period  time.Duration `yaml:"period"`  // total; default: the sum of the parts
+	PreStop time.Duration `yaml:"preStop"` // sleep until load balancers have removed the endpoint
 	Drain   time.Duration `yaml:"drain"`   // for requests in flight
 	Stop    time.Duration `yaml:"stop"`    // for workers and pools
 	Flush   time.Duration `yaml:"flush"`   // for the last traces, metrics and logs
-	Margin  time.Duration `yaml:"margin"`  // until the kernel kills
+	Margin  time.Duration `yaml:"margin"`  // until the kernel kills the process
 }
 
-// StopTimeout is the budget of the process itself: what is left when the
-// sleep is over and the margin is kept.
+// StopTimeout is the time for the process itself: the period without the sleep and the margin.
 func (g Grace) StopTimeout() time.Duration { return g.Drain + g.Stop + g.Flush }
 
-// Parts is the sum that the period has to hold.
+// Parts is the sum of the parts, the minimum of the period.
 func (g Grace) Parts() time.Duration { return g.PreStop + g.StopTimeout() + g.Margin }
 
-// Autoscale is what adds and takes replicas.
+// Autoscale configures the autoscaler.
 type Autoscale struct {
-	// Source says which metrics the cluster serves to its autoscaler; see
-	// [AutoscaleSources]. A metric that nobody serves stops scaling down.
+	// Source is the source of metrics for the autoscaler; see [AutoscaleSources]. A metric
+	// without a source stops scaling down.
 	Source   string `yaml:"source"`
 	CPU      int    `yaml:"cpu"`      // percent of the requested CPU, on average
 	InFlight int    `yaml:"inFlight"` // requests in flight in one replica, on average
-	// Prometheus is the address that KEDA asks.
+	// Prometheus is the address that KEDA queries.
 	Prometheus string `yaml:"prometheus"`
 }
 
-// Gateway is the listener that routes from outside lead through.
+// Gateway is the listener of external routes.
 type Gateway struct {
-	Host      string `yaml:"host"`      // the name that callers use
+	Host      string `yaml:"host"`      // host name for clients
 	Name      string `yaml:"name"`      // of the Gateway object
 	Namespace string `yaml:"namespace"` // of the Gateway object
 }
 
-// Monitoring is where the scraper runs and what it looks for.
+// Monitoring is where the scraper runs and what it selects.
 type Monitoring struct {
 	Namespace string `yaml:"namespace"` // of the scraper and the collector
-	// Labels are those by which the Prometheus operator selects monitors and
-	// rules.
+	// Labels are the labels by which the Prometheus operator selects monitors and rules.
 	Labels map[string]string `yaml:"labels"`
 }
 
-// The names of the sources that an autoscaler can have.
+// Sources of metrics for an autoscaler.
 const (
 	SourceCPU     = "cpu"
 	SourceAdapter = "adapter"
 	SourceKEDA    = "keda"
 )
 
-// The names of the platforms. Manifests are written for Kubernetes by default.
+// Platforms. Manifests are generated for Kubernetes by default.
 const (
 	PlatformKubernetes = "kubernetes"
 	PlatformCloudRun   = "cloud-run"
 )
 
-// Environments lists those that an overlay is written for, in the order in which
-// a release goes through them.
+// Environments lists the environments with an overlay, in the order of a release.
 func Environments() []string { return []string{"dev", "staging", "prod"} }
 
-// Platforms lists where a service can run.
+// Platforms lists the platforms that a service can run on.
 func Platforms() []string { return []string{PlatformKubernetes, PlatformCloudRun} }
 
-// The systems that pipelines can be written for.
+// Pipeline systems.
 const (
 	PipelineGitHub  = "github"
 	PipelineGitLab  = "gitlab"
 	PipelineJenkins = "jenkins"
 )
 
-// Pipelines lists the systems that pipelines can be written for.
+// Pipelines lists the systems with generated pipelines.
 func Pipelines() []string { return []string{PipelineGitHub, PipelineGitLab, PipelineJenkins} }
 
-// Clouds lists the clouds that a Terraform module can be written for.
+// Clouds lists the clouds with a Terraform module.
 func Clouds() []string { return []string{"aws", "gcp", "azure"} }
 
-// AutoscaleSources lists who can serve metrics to the autoscaler: the metrics
-// server of the cluster alone, an adapter that serves custom metrics beside it,
-// or KEDA, which asks Prometheus itself.
+// AutoscaleSources lists the sources of metrics for the autoscaler: only the metrics server of
+// the cluster, an additional adapter for custom metrics, or KEDA, which queries Prometheus
+// itself.
 func AutoscaleSources() []string { return []string{SourceCPU, SourceAdapter, SourceKEDA} }
 
-// RunsOn says whether the service is deployed to the platform.
+// RunsOn reports whether the service is deployed to the platform.
 func (d Deploy) RunsOn(platform string) bool { return slices.Contains(d.Platforms, platform) }
 
 func (v *validator) deploy() {
@@ -139,7 +135,7 @@ func (v *validator) deploy() {
 	if len(d.Terraform) > 0 && v.s.Telemetry.Metrics != slo.MetricsPush {
 		v.problemf("deploy.terraform", "nobody scrapes a service there; write telemetry.metrics: push")
 	}
-	if v.doc.Has("deploy.image") { // else it is the name, which has a rule of its own
+	if v.doc.Has("deploy.image") { // otherwise it is the name, which has its own rule
 		v.check("deploy.image", checkImage(d.Image))
 	}
 	v.replicas()
@@ -165,16 +161,16 @@ func (v *validator) oneOfEach(key, what string, chosen, known []string) {
 
 func (v *validator) replicas() {
 	r := v.s.Deploy.Replicas
-	if r.Min < 1 && r.Min >= 0 { // package slo names those below zero
+	if r.Min < 1 && r.Min >= 0 { // package slo reports negative values
 		v.problemf("deploy.replicas.min", "%d is too few; use 1 or more", r.Min)
 	}
-	if r.Max == 0 { // for package slo that means unknown
+	if r.Max == 0 { // package slo reads it as unknown
 		v.problemf("deploy.replicas.max", "0 is too few; use 1 or more")
 	}
 }
 
-// grace holds the arithmetic that no API server knows: it compares the sleep
-// with the period alone, and kills a process that is still draining.
+// grace checks the sum, which no API server does: Kubernetes compares only the sleep with the
+// period, and kills a process that is still draining.
 func (v *validator) grace() {
 	g := v.s.Deploy.Grace
 	sound := true
@@ -196,8 +192,7 @@ func (v *validator) grace() {
 		duration(g.Period), duration(g.PreStop), duration(g.Drain), duration(g.Stop), duration(g.Flush), duration(g.Margin), duration(g.Parts()))
 }
 
-// seconds says whether the value is one that platforms read and roll-outs can
-// wait for.
+// seconds reports whether the value is valid on the platforms and short enough for rollouts.
 func (v *validator) seconds(path string, value, least time.Duration) bool {
 	switch {
 	case value < least:
@@ -263,26 +258,25 @@ func (v *validator) kubernetesLabels() {
 }
 
 var (
-	// hostName is a name as RFC 1123 has it, in lower case.
+	// hostName is an RFC 1123 name in lower case.
 	hostName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$`)
-	// labelName is the last part of a label's key, and a value that is not empty,
-	// as Kubernetes reads them.
+	// labelName is the last part of a Kubernetes label key, or a nonempty label value.
 	labelName = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)
-	// imageName is a repository as the OCI distribution specification has it, with
-	// the host and port that clients put before it.
+	// imageName is a repository of the OCI distribution specification, optionally after a host
+	// and port.
 	imageName = regexp.MustCompile(`^([a-zA-Z0-9][-a-zA-Z0-9.]*(:[0-9]{1,5})?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
-	// directoryName is a path that no shell, no YAML and no pattern of a path filter
-	// reads as anything else, out of what git and others hide.
+	// directoryName is a path without characters that are special in shells, YAML or path
+	// filters, and without the hidden directories of git and other tools.
 	directoryName = regexp.MustCompile(`^[A-Za-z0-9_][-A-Za-z0-9_.]*(/[A-Za-z0-9_][-A-Za-z0-9_.]*)*$`)
 	cpuAmount     = regexp.MustCompile(`^([0-9]+m|[0-9]+(\.[0-9]{1,3})?)$`)
 	memAmount     = regexp.MustCompile(`^([0-9]{1,9})(Mi|Gi)$`)
 )
 
-// maxDirectoryLength leaves room for the names of files in what systems allow a path.
+// maxDirectoryLength leaves room for file names within the path limits of systems.
 const maxDirectoryLength = 200
 
-// CheckDirectory says why the text is no directory below the root of a repository, or
-// returns nil. Empty is the root.
+// CheckDirectory returns why the text is not a valid directory relative to the root of a
+// repository, or nil. Empty is the root.
 func CheckDirectory(directory string) error {
 	switch {
 	case directory == "":
@@ -315,8 +309,8 @@ func checkCPU(cpu string) error {
 	return nil
 }
 
-// minMemory is what a replica was seen to live in: with 32 MiB for a service
-// that makes garbage all the time, Go's limit at nine tenths, it survives.
+// minMemory is a measured minimum: with 32 MiB and GOMEMLIMIT at 90% of it, a service that
+// allocates all the time survives.
 const minMemory = 32
 
 func checkMemory(memory string) error {
@@ -329,7 +323,7 @@ func checkMemory(memory string) error {
 	return nil
 }
 
-// MiB is the limit of memory.
+// MiB returns the memory limit in MiB.
 func (r Resources) MiB() int {
 	parts := memAmount.FindStringSubmatch(r.Memory)
 	if parts == nil {
@@ -345,17 +339,17 @@ func (r Resources) MiB() int {
 	return n
 }
 
-// MemoryRequest is the part of the memory that is requested and is GOMEMLIMIT:
-// nine tenths, in whole MiB.
+// MemoryRequest returns the requested memory, which is also GOMEMLIMIT: 90% of the limit, in
+// whole MiB.
 func (r Resources) MemoryRequest() string { return strconv.Itoa(r.MiB()*9/10) + "Mi" }
 
-// Cores is the requested CPU in processors.
+// Cores returns the requested CPU in cores.
 func (r Resources) Cores() float64 {
 	text, milli := strings.CutSuffix(r.CPU, "m")
 	n, err := strconv.ParseFloat(text, 64)
 	switch {
 	case err != nil:
-		return 0 // the spec is checked
+		return 0 // the spec is valid
 	case milli:
 		return n / 1000
 	}

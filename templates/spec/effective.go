@@ -17,11 +17,11 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Origin says where a value came from: [FromSpec], [BuiltIn], or "defaults"
-// and the name of the file.
+// Origin is the source of a value: [FromSpec], [BuiltIn], or "defaults" and the name of the
+// file.
 type Origin string
 
-// The origins that have no file name.
+// Origins without a file name.
 const (
 	FromSpec Origin = "spec"
 	BuiltIn  Origin = "built in"
@@ -29,7 +29,7 @@ const (
 
 // Value is one value of a spec. The JSON names are public.
 type Value struct {
-	Path   string `json:"path"`  // as in telemetry.scrapeInterval or slos[0].objective
+	Path   string `json:"path"`  // such as telemetry.scrapeInterval or slos[0].objective
 	Value  any    `json:"value"` // string, bool, int64, float64, json.Number, or an empty map or list
 	Origin Origin `json:"origin"`
 }
@@ -43,8 +43,8 @@ func (s Service) Effective() []Value {
 	return values
 }
 
-// EffectiveYAML returns the spec with every value written out and its origin
-// in a comment behind it. It parses back to the same spec.
+// EffectiveYAML returns the spec with all values, and their origins in comments. It parses to
+// the same spec.
 func (s Service) EffectiveYAML() []byte {
 	return encode(nodeOf(reflect.ValueOf(s), "", nodeOptions{
 		keep:    func(string) bool { return true },
@@ -52,14 +52,12 @@ func (s Service) EffectiveYAML() []byte {
 	}))
 }
 
-// header is the first line of a written spec: editors that know the YAML
-// language server complete keys and explain them.
+// header lets editors with the YAML language server complete and explain keys.
 const header = "# yaml-language-server: $schema=.scaffold/schema.json\n"
 
-// YAML returns the file that holds what the spec itself said, without the
-// defaults, and the connections of its database, which everybody should weigh.
-// It is for a new file: commands that edit an existing one change single nodes,
-// so that comments stay.
+// YAML returns the spec file without values from the defaults, except for the connections of
+// its database, which every team should review. It is for a new file: commands that edit an
+// existing file change single nodes, so that comments stay.
 func (s Service) YAML() []byte {
 	node := nodeOf(reflect.ValueOf(s), "", nodeOptions{
 		keep: func(path string) bool { return s.origin(path) == FromSpec || path == connectionsKey },
@@ -80,8 +78,8 @@ func originsOf(s Service, origin func(path string) Origin) map[string]Origin {
 	return origins
 }
 
-// walk calls leaf for each scalar, empty list, empty map and empty struct
-// below v, in the order of the fields. Nil pointers are absent.
+// walk calls leaf for each scalar, empty list, empty map and empty struct below v, in the order
+// of the fields. It skips nil pointers.
 func walk(v reflect.Value, path string, leaf func(path string, v reflect.Value)) {
 	children := childrenOf(v, path)
 	if len(children) == 0 {
@@ -151,7 +149,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// plain turns a leaf into what JSON shows.
+// plain converts a leaf for JSON.
 func plain(v reflect.Value) any {
 	switch value := v.Interface().(type) {
 	case time.Duration:
@@ -181,7 +179,7 @@ type nodeOptions struct {
 	comment func(path string) string // by path of a leaf; nil for none
 }
 
-// nodeOf is the YAML of v, or nil when none of its leaves is kept.
+// nodeOf returns the YAML of v, or nil if none of its leaves is kept.
 func nodeOf(v reflect.Value, path string, o nodeOptions) *yaml.Node {
 	children := childrenOf(v, path)
 	if len(children) == 0 {
@@ -239,8 +237,8 @@ func scalar(v reflect.Value) *yaml.Node {
 	return &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
 }
 
-// text is a string scalar. Text with anything but plain words goes between
-// double quotes: that style holds every string, and on one line.
+// text returns a string scalar. It quotes everything except plain words: double quotes can
+// express any string on one line.
 func text(value string) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || strings.ContainsRune("\"'`\\{}[]%#&*!|>@", r) || r > '~' }) {
@@ -249,15 +247,15 @@ func text(value string) *yaml.Node {
 	return node
 }
 
-// duration is Prometheus's notation, which the spec reads.
+// duration formats d in Prometheus notation, which the spec uses.
 func duration(d time.Duration) string { return model.Duration(d).String() }
 
 func encode(node *yaml.Node) []byte {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	// Encoding a tree of scalars, lists and mappings into memory has no way to
-	// go wrong; what it wrote is parsed by the tests, fuzzed.
+	// Encoding a tree of scalars, lists and mappings into memory cannot fail; fuzz tests parse
+	// the result.
 	_ = enc.Encode(node)
 	_ = enc.Close()
 	return b.Bytes()

@@ -17,7 +17,7 @@ func texts(list any) []string {
 
 func isSLO(path string) bool { return strings.HasPrefix(path, "slos") }
 
-// slos gives one objective in which the line replaces the key it begins with.
+// slos returns an objective in which line replaces the entry with the same key.
 func slos(line string) string {
 	keys := []string{"name: a", "objective: 99.9", "window: 30d", "indicator: {availability: {}}"}
 	key, _, _ := strings.Cut(line, ":")

@@ -10,16 +10,15 @@ import (
 // Binary is the name of the service's program and of its directory below cmd.
 func (s Service) Binary() string { return s.Name }
 
-// EnvPrefix begins the environment variables that only this service has, as in
-// ORDERS_. It ends in an underscore.
+// EnvPrefix is the prefix of environment variables that only this service has, such as ORDERS_.
 func (s Service) EnvPrefix() string {
 	return strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")) + "_"
 }
 
-// AlertPrefix begins the names of the service's alerts, as in Orders.
+// AlertPrefix is the prefix of the service's alerts, such as Orders.
 func (s Service) AlertPrefix() string { return Noun(s.Name).Exported() }
 
-// SLO is what package slo compiles for this service.
+// SLO returns the spec that package slo compiles for this service.
 func (s Service) SLO() slo.Spec {
 	return slo.Spec{
 		APIVersion:       slo.APIVersion,
@@ -42,24 +41,23 @@ func (s Service) SLO() slo.Spec {
 	}
 }
 
-// One is the resource in the singular.
+// One is the singular of the resource.
 func (s Service) One() Noun { return Noun(s.Resource) }
 
-// Many is the resource in the plural.
+// Many is the plural of the resource.
 func (s Service) Many() Noun { return Noun(s.Plural) }
 
-// HasPostgres says whether the service stores its data in PostgreSQL.
+// HasPostgres reports whether the service stores its data in PostgreSQL.
 func (s Service) HasPostgres() bool { return s.Components.Postgres != nil }
 
-// Noun is one or more lower-case words joined by hyphens, as in
-// purchase-order, and the forms that languages want it in. The hyphenated form
-// itself is what stands in URLs.
+// Noun is one or more lower-case words joined by hyphens, such as purchase-order, with methods
+// for other forms. URLs use the hyphenated form.
 type Noun string
 
-// Package is the name of a Go package, as in purchaseorder.
+// Package returns the name of a Go package, such as purchaseorder.
 func (n Noun) Package() string { return strings.ReplaceAll(string(n), "-", "") }
 
-// Exported is a Go identifier that other packages see, as in PurchaseOrder.
+// Exported returns an exported Go identifier, such as PurchaseOrder.
 func (n Noun) Exported() string {
 	var b strings.Builder
 	for _, word := range n.words() {
@@ -68,7 +66,7 @@ func (n Noun) Exported() string {
 	return b.String()
 }
 
-// Local is a Go identifier inside a package, as in purchaseOrder.
+// Local returns an unexported Go identifier, such as purchaseOrder.
 func (n Noun) Local() string {
 	exported := n.Exported()
 	if exported == "" {
@@ -77,14 +75,13 @@ func (n Noun) Local() string {
 	return strings.ToLower(exported[:1]) + exported[1:]
 }
 
-// Snake is the form for log fields and JSON, as in purchase_order.
+// Snake returns the form for log fields and JSON, such as purchase_order.
 func (n Noun) Snake() string { return strings.ReplaceAll(string(n), "-", "_") }
 
-// Text is the form for sentences, as in purchase order.
+// Text returns the form for sentences, such as purchase order.
 func (n Noun) Text() string { return strings.ReplaceAll(string(n), "-", " ") }
 
-// Article is "a" or "an", as the noun wants it in a sentence. It goes by the
-// first letter.
+// Article returns "a" or "an" for the noun, depending on the first letter.
 func (n Noun) Article() string {
 	if n != "" && strings.ContainsRune("aeiou", rune(n[0])) {
 		return "an"
@@ -92,8 +89,8 @@ func (n Noun) Article() string {
 	return "a"
 }
 
-// SQL is the name of a table or column, as in purchase_order, quoted where
-// PostgreSQL reserves the word.
+// SQL returns the name of a table or column, such as purchase_order, quoted if PostgreSQL
+// reserves the word.
 func (n Noun) SQL() string {
 	if name := n.Snake(); !slices.Contains(sqlReserved(), name) {
 		return name
@@ -105,9 +102,9 @@ func (n Noun) words() []string {
 	return strings.FieldsFunc(string(n), func(r rune) bool { return r == '-' })
 }
 
-// resourceOf guesses the resource of a service from its name: orders and
-// order-service serve an order. A guess that generated code could not use
-// becomes record, so that any valid name makes a service.
+// resourceOf derives the resource of a service from its name: orders and order-service serve an
+// order. If generated code cannot use the result, the resource is record, so that any valid
+// name works.
 func resourceOf(service string) string {
 	name := service
 	for _, suffix := range []string{"-service", "-svc", "-api", "-server"} {
@@ -120,8 +117,7 @@ func resourceOf(service string) string {
 	return guess
 }
 
-// singular undoes [plural] for the regular English forms, and leaves alone
-// what does not look like a plural.
+// singular reverses [plural] for regular English plurals, and does not change other words.
 func singular(noun string) string {
 	switch {
 	case strings.HasSuffix(noun, "ies") && len(noun) > 4:
@@ -134,8 +130,7 @@ func singular(noun string) string {
 	return noun
 }
 
-// plural is the regular English plural. Irregular nouns are what the key
-// plural is for.
+// plural returns the regular English plural. Irregular nouns need the key plural.
 func plural(noun string) string {
 	switch {
 	case noun == "":

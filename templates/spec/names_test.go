@@ -24,7 +24,7 @@ func TestNounForms(t *testing.T) {
 	}
 }
 
-func TestTheResourceFollowsFromTheName(t *testing.T) {
+func TestResourceIsDerivedFromTheName(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string][2]string{
 		"orders":        {"order", "orders"},
@@ -54,7 +54,7 @@ func TestTheResourceFollowsFromTheName(t *testing.T) {
 	}
 }
 
-func TestNamesOfAService(t *testing.T) {
+func TestServiceNames(t *testing.T) {
 	t.Parallel()
 	s := create(t, spec.Defaults{}, spec.Choices{Name: "line-items", Resource: "line", Plural: "lines"})
 	for _, tt := range []struct{ name, got, want string }{

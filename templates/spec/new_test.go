@@ -25,20 +25,20 @@ const twoSLOs = `slos:
   - {name: latency, objective: 99, window: 30d, indicator: {latency: {threshold: 200ms}}}
 `
 
-func TestNewWritesWhatWasChosenAndWhatEverybodyShouldWeigh(t *testing.T) {
+func TestNewWritesChoicesAndValuesToReview(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		choices spec.Choices
 		want    string
 	}{
-		{"only a name", spec.Choices{Name: "orders"}, `# yaml-language-server: $schema=.scaffold/schema.json
+		{"only the name", spec.Choices{Name: "orders"}, `# yaml-language-server: $schema=.scaffold/schema.json
 apiVersion: scaffold/v1
 service: orders
 owner: team-orders
 module: example.com/orders
 ` + twoSLOs},
-		{"everything", spec.Choices{
+		{"all choices", spec.Choices{
 			Name: "orders", Description: "Takes orders.", Owner: "team-checkout", Module: "github.com/acme/orders",
 			Pattern: "service", Resource: "basket", Plural: "baskets", Components: []string{"postgres"}, Directory: "services/orders",
 		}, `# yaml-language-server: $schema=.scaffold/schema.json
@@ -67,7 +67,7 @@ deploy:
 	}
 }
 
-func TestNewReportsEachUnusableChoice(t *testing.T) {
+func TestNewReportsEachInvalidChoice(t *testing.T) {
 	t.Parallel()
 	_, err := spec.New(spec.Choices{
 		Name: "../x", Owner: "\x00", Module: "nodots", Pattern: "function", Resource: "func", Components: []string{"postgres", "redis", "postgre"},
@@ -89,7 +89,7 @@ func TestNewReportsEachUnusableChoice(t *testing.T) {
 	}
 }
 
-// hostile is text that means something to each format that we write.
+// hostile returns texts with a special meaning in a format that we write.
 func hostile() []string {
 	return []string{
 		`"; drop table orders; --`, "it's `quoted` \"twice\"", "a\nb: c\n- d\n", "{{ .Service }} {{ range }}", "${HOME} $(id) %s %d",
@@ -98,12 +98,12 @@ func hostile() []string {
 	}
 }
 
-func TestHostileTextIsKeptAsItIs(t *testing.T) {
+func TestHostileTextIsUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, text := range hostile() {
 		owner := text
 		if spec.CheckOwner(text) != nil {
-			owner = "team-orders" // an owner is one line that can be printed
+			owner = "team-orders" // an owner is one printable line
 		}
 		s := create(t, spec.Defaults{}, spec.Choices{Name: "orders", Description: text, Owner: owner})
 		again := parse(t, string(s.YAML()))
@@ -120,7 +120,7 @@ func TestHostileTextIsKeptAsItIs(t *testing.T) {
 	}
 }
 
-func TestWhatNewWritesParsesToTheSameService(t *testing.T) {
+func TestNewSpecParsesToTheSameService(t *testing.T) {
 	t.Parallel()
 	for _, c := range []spec.Choices{
 		{Name: "orders"},

@@ -30,7 +30,7 @@ func parse(t *testing.T, src string) spec.Service {
 	return s
 }
 
-func TestAMinimalSpecGetsEveryDefault(t *testing.T) {
+func TestMinimalSpecGetsAllDefaults(t *testing.T) {
 	t.Parallel()
 	want := spec.Service{
 		APIVersion:  "scaffold/v1",
@@ -78,7 +78,7 @@ func TestAMinimalSpecGetsEveryDefault(t *testing.T) {
 	}
 }
 
-func TestEachKeyReachesItsField(t *testing.T) {
+func TestEachKeySetsItsField(t *testing.T) {
 	t.Parallel()
 	got := parse(t, minimal+`
 description: Takes orders.
@@ -163,106 +163,106 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 }
 
 // Each row replaces or appends lines of the minimal spec.
-func TestEachMistakeInASpecIsNamed(t *testing.T) {
+func TestParseReportsEachMistake(t *testing.T) {
 	t.Parallel()
 	service := func(name string) string { return strings.Replace(minimal, "service: orders", "service: "+name, 1) }
 	owner := func(text string) string { return strings.Replace(minimal, "team-checkout", text, 1) }
 	module := func(path string) string { return strings.Replace(minimal, "github.com/acme/orders", path, 1) }
 	for _, tt := range []struct{ name, src, want string }{
-		{"no version", strings.TrimPrefix(minimal, "apiVersion: scaffold/v1\n"),
+		{"missing version", strings.TrimPrefix(minimal, "apiVersion: scaffold/v1\n"),
 			`scaffold.yaml: unexpected format: no line begins with "apiVersion: scaffold"; add it, or pass another file`},
-		{"a newer version", strings.Replace(minimal, "v1", "v2", 1),
+		{"newer version", strings.Replace(minimal, "v1", "v2", 1),
 			`scaffold.yaml:1:13: apiVersion: "scaffold/v2" is not a version that this scaffold reads; write scaffold/v1, or install a newer scaffold`},
 		{"upper case", service("Orders"), `scaffold.yaml:2:10: service: "Orders" is not a DNS label; ` +
 			"use lower-case letters, digits and single hyphens, beginning with a letter, such as orders"},
-		{"a digit first", service("1orders"), `scaffold.yaml:2:10: service: "1orders" is not a DNS label; ` +
+		{"leading digit", service("1orders"), `scaffold.yaml:2:10: service: "1orders" is not a DNS label; ` +
 			"use lower-case letters, digits and single hyphens, beginning with a letter, such as orders"},
-		{"a path", service("a/b"), `scaffold.yaml:2:10: service: "a/b" is a path; write a name such as orders`},
-		{"the directory above", service("../x"), `scaffold.yaml:2:10: service: "../x" is a path; write a name such as orders`},
-		{"a keyword", service("func"), `scaffold.yaml:2:10: service: "func" is a keyword of Go; choose another name`},
-		{"a device of Windows", service("nul"), `scaffold.yaml:2:10: service: "nul" is a directory name with a meaning of its own; choose another name`},
-		{"a version", service("v2"), `scaffold.yaml:2:10: service: "v2" is how Go writes the version of a module; choose another name`},
-		{"a truth of YAML", service("on"), `scaffold.yaml:2:10: service: "on" is a value of YAML that is no text; choose another name`},
+		{"path", service("a/b"), `scaffold.yaml:2:10: service: "a/b" is a path; write a name such as orders`},
+		{"parent directory", service("../x"), `scaffold.yaml:2:10: service: "../x" is a path; write a name such as orders`},
+		{"Go keyword", service("func"), `scaffold.yaml:2:10: service: "func" is a keyword of Go; choose another name`},
+		{"Windows device", service("nul"), `scaffold.yaml:2:10: service: "nul" is a directory name with a meaning of its own; choose another name`},
+		{"module version", service("v2"), `scaffold.yaml:2:10: service: "v2" is how Go writes the version of a module; choose another name`},
+		{"YAML boolean", service("on"), `scaffold.yaml:2:10: service: "on" is a value of YAML that is no text; choose another name`},
 		{"too long", service(strings.Repeat("a", 41)),
 			`scaffold.yaml:2:10: service: "` + strings.Repeat("a", 41) + `" is 41 characters long; use at most 40`},
-		{"no name", service(""), "scaffold.yaml:2:9: service: the name is empty; write one such as orders"},
-		{"a misspelled owner", strings.Replace(minimal, "owner:", "owners:", 1), `scaffold.yaml:3:1: owners: unknown key; did you mean "owner"?`},
-		{"a misspelled owner beside an invalid one", strings.Replace(minimal, "owner:", "owner: ' '\nowners:", 1),
+		{"empty name", service(""), "scaffold.yaml:2:9: service: the name is empty; write one such as orders"},
+		{"misspelled owner", strings.Replace(minimal, "owner:", "owners:", 1), `scaffold.yaml:3:1: owners: unknown key; did you mean "owner"?`},
+		{"misspelled owner and invalid owner", strings.Replace(minimal, "owner:", "owner: ' '\nowners:", 1),
 			`scaffold.yaml:3:8: owner: the owner is empty; write the team that is paged, such as team-checkout
 scaffold.yaml:4:1: owners: unknown key; did you mean "owner"?`},
-		{"no owner", owner(`" "`), "scaffold.yaml:3:8: owner: the owner is empty; write the team that is paged, such as team-checkout"},
-		{"a bell in the owner", owner(`"a\a"`), "scaffold.yaml:3:8: owner: the text holds the control character U+0007; leave it out"},
-		{"an owner of two lines", owner(`"a\nb"`), "scaffold.yaml:3:8: owner: the owner holds U+000A, which is not printed; write one line such as team-checkout"},
-		{"an owner that turns the text around", owner(`"a\u202eb"`), "scaffold.yaml:3:8: owner: the owner holds U+202E, which is not printed; write one line such as team-checkout"},
-		{"a module without a dot", module("orders"),
+		{"blank owner", owner(`" "`), "scaffold.yaml:3:8: owner: the owner is empty; write the team that is paged, such as team-checkout"},
+		{"control character in owner", owner(`"a\a"`), "scaffold.yaml:3:8: owner: the text holds the control character U+0007; leave it out"},
+		{"owner of two lines", owner(`"a\nb"`), "scaffold.yaml:3:8: owner: the owner holds U+000A, which is not printed; write one line such as team-checkout"},
+		{"owner with text direction override", owner(`"a\u202eb"`), "scaffold.yaml:3:8: owner: the owner holds U+202E, which is not printed; write one line such as team-checkout"},
+		{"module without a dot", module("orders"),
 			`scaffold.yaml:4:9: module: "orders" is not a module path: missing dot in first path element; write one such as github.com/acme/orders`},
-		{"a module with a space", module("github.com/a b"),
+		{"module with a space", module("github.com/a b"),
 			`scaffold.yaml:4:9: module: "github.com/a b" is not a module path: invalid char ' '; write one such as github.com/acme/orders`},
-		{"an unknown pattern", minimal + "pattern: servise",
+		{"unknown pattern", minimal + "pattern: servise",
 			`scaffold.yaml:5:10: pattern: unknown pattern "servise"; did you mean "service"?`},
-		{"a pattern that does not exist", minimal + "pattern: worker", `scaffold.yaml:5:10: pattern: unknown pattern "worker"; known: service`},
-		{"an unknown component", minimal + "components: {postgers: {}}",
+		{"unsupported pattern", minimal + "pattern: worker", `scaffold.yaml:5:10: pattern: unknown pattern "worker"; known: service`},
+		{"unknown component", minimal + "components: {postgers: {}}",
 			`scaffold.yaml:5:14: components.postgers: unknown key; did you mean "postgres"?`},
-		{"an option of a component", minimal + "components: {postgres: {size: 1}}",
+		{"unknown option of a component", minimal + "components: {postgres: {size: 1}}",
 			"scaffold.yaml:5:25: components.postgres.size: unknown key; known here: connections"},
-		{"a component at the top", minimal + "postgres: {}", "scaffold.yaml:5:1: postgres: unknown key; write components.postgres"},
-		{"a list of components", minimal + "components: [postgres]", "scaffold.yaml:5:13: components: a list is not keys and values; write components: {postgres: {}}"},
-		{"a route in the indicator", minimal + "slos: [{name: a, objective: 99, indicator: {latency: {threshold: 200ms, route: /v1/orders}}}]",
+		{"component at the top level", minimal + "postgres: {}", "scaffold.yaml:5:1: postgres: unknown key; write components.postgres"},
+		{"list instead of a mapping of components", minimal + "components: [postgres]", "scaffold.yaml:5:13: components: a list is not keys and values; write components: {postgres: {}}"},
+		{"route in a latency indicator", minimal + "slos: [{name: a, objective: 99, indicator: {latency: {threshold: 200ms, route: /v1/orders}}}]",
 			"scaffold.yaml:5:73: slos[0].indicator.latency.route: unknown key; write route next to indicator"},
-		{"a metric instead of a histogram", minimal + "slos: [{name: a, objective: 99, indicator: {latency: {threshold: 200ms, metric: a_seconds}}}]",
+		{"unknown key metric in a latency indicator", minimal + "slos: [{name: a, objective: 99, indicator: {latency: {threshold: 200ms, metric: a_seconds}}}]",
 			`scaffold.yaml:5:73: slos[0].indicator.latency.metric: unknown key; did you mean "histogram"?`},
-		{"a keyword as the resource", minimal + "resource: type", `scaffold.yaml:5:11: resource: "type" is a keyword of Go; choose another noun`},
-		{"a predeclared name", minimal + "resource: error", `scaffold.yaml:5:11: resource: "error" is predeclared in Go; choose another noun`},
-		{"a package of ours", minimal + "resource: store",
+		{"Go keyword as the resource", minimal + "resource: type", `scaffold.yaml:5:11: resource: "type" is a keyword of Go; choose another noun`},
+		{"predeclared Go name", minimal + "resource: error", `scaffold.yaml:5:11: resource: "error" is predeclared in Go; choose another noun`},
+		{"name of a generated package", minimal + "resource: store",
 			`scaffold.yaml:5:11: resource: "store" is the name of something else in the generated code; choose another noun`},
-		{"an imported package", minimal + "resource: context",
+		{"imported package", minimal + "resource: context",
 			`scaffold.yaml:5:11: resource: "context" is a package that the generated code imports; choose another noun`},
-		{"a resource whose plural is taken", minimal + "resource: slice",
+		{"resource whose plural is reserved", minimal + "resource: slice",
 			`scaffold.yaml:5:11: resource: "slices" is a package that the generated code imports; choose another plural`},
-		{"objectives that page nobody", minimal + "slos: [{name: routes, objective: 99, groupBy: [http_route], indicator: {availability: {}}}]",
+		{"objectives without a page", minimal + "slos: [{name: routes, objective: 99, groupBy: [http_route], indicator: {availability: {}}}]",
 			"scaffold.yaml:5:47: slos[0].groupBy: every objective has groupBy, and grouped objectives do not page; add one without groupBy, such as {name: availability, objective: 99.9, indicator: {availability: {}}}"},
-		{"a mapping instead of a duration", minimal + "slos: [{name: a, indicator: {latency: {threshold: {}}}, objective: 99, window: 30d}]",
+		{"mapping instead of a duration", minimal + "slos: [{name: a, indicator: {latency: {threshold: {}}}, objective: 99, window: 30d}]",
 			"scaffold.yaml:5:51: slos[0].indicator.latency.threshold: a mapping is not a duration; write one such as 200ms, 15s or 30d"},
-		{"a plural like the singular", minimal + "resource: sheep\nplural: sheep",
+		{"plural equal to the singular", minimal + "resource: sheep\nplural: sheep",
 			`scaffold.yaml:6:9: plural: "sheep" is the resource itself; generated code needs two names, so write a plural such as "sheep-list"`},
-		{"no port", minimal + "http: {port: 0}", "scaffold.yaml:5:14: http.port: 0 is not a port; use 1 to 65535"},
-		{"an address without a port", minimal + "admin: {addr: localhost}",
+		{"port 0", minimal + "http: {port: 0}", "scaffold.yaml:5:14: http.port: 0 is not a port; use 1 to 65535"},
+		{"address without a port", minimal + "admin: {addr: localhost}",
 			`scaffold.yaml:5:15: admin.addr: "localhost" is not host:port; write one such as 127.0.0.1:9464`},
-		{"an address with a named port", minimal + "admin: {addr: \":http\"}",
+		{"address with a named port", minimal + "admin: {addr: \":http\"}",
 			`scaffold.yaml:5:15: admin.addr: "http" is not a port; use 1 to 65535`},
-		{"a port with a sign", minimal + "admin: {addr: \":+80\"}",
+		{"port with a sign", minimal + "admin: {addr: \":+80\"}",
 			`scaffold.yaml:5:15: admin.addr: "+80" is not a port; use 1 to 65535`},
-		{"a host that a shell would run", minimal + "admin: {addr: \"$(reboot):9464\"}",
+		{"host with shell syntax", minimal + "admin: {addr: \"$(reboot):9464\"}",
 			`scaffold.yaml:5:15: admin.addr: "$(reboot)" is not a host; write an address such as 127.0.0.1, or nothing for all of them`},
-		{"a host with a zone that a shell would run", minimal + "admin: {addr: \"[fe80::1%$(reboot)]:9464\"}",
+		{"host zone with shell syntax", minimal + "admin: {addr: \"[fe80::1%$(reboot)]:9464\"}",
 			`scaffold.yaml:5:15: admin.addr: "fe80::1%$(reboot)" is not a host; write an address such as 127.0.0.1, or nothing for all of them`},
-		{"one port for both listeners", minimal + "admin: {addr: \":8080\"}",
+		{"same port for both listeners", minimal + "admin: {addr: \":8080\"}",
 			"scaffold.yaml:5:15: admin.addr: port 8080 is http.port, too; the listeners need a port each"},
-		{"a ratio in percent", minimal + "telemetry: {traceRatio: 10}", "scaffold.yaml:5:25: telemetry.traceRatio: 10 is not a ratio; use 0 to 1"},
-		{"no number for a ratio", minimal + "telemetry: {traceRatio: !!float nan}",
+		{"ratio in percent", minimal + "telemetry: {traceRatio: 10}", "scaffold.yaml:5:25: telemetry.traceRatio: 10 is not a ratio; use 0 to 1"},
+		{"ratio is NaN", minimal + "telemetry: {traceRatio: !!float nan}",
 			"scaffold.yaml:5:25: telemetry.traceRatio: NaN is not a ratio; use 0 to 1"},
-		{"an unknown histogram", minimal + "telemetry: {histograms: nativ}",
+		{"unknown histogram", minimal + "telemetry: {histograms: nativ}",
 			`scaffold.yaml:5:25: telemetry.histograms: unknown kind of histogram "nativ"; did you mean "native"?`},
-		{"a latency objective without buckets", minimal + "telemetry: {histograms: native}\nslos: [{name: latency, objective: 99, indicator: {latency: {threshold: 200ms}}}]",
+		{"latency objective without buckets", minimal + "telemetry: {histograms: native}\nslos: [{name: latency, objective: 99, indicator: {latency: {threshold: 200ms}}}]",
 			`scaffold.yaml:5:25: telemetry.histograms: native histograms have no bucket for slos[0].indicator.latency to count, so that "latency" would never fire; write both, or take the objective out`},
-		{"a selector that selects too much", minimal + "telemetry: {selector: {job: \"\"}}",
+		{"empty selector value", minimal + "telemetry: {selector: {job: \"\"}}",
 			"scaffold.yaml:5:29: telemetry.selector.job: the value is empty and would select everything without the label; write a value"},
-		{"a link with a password", minimal + "links: {runbooks: 'https://me:secret@acme.io'}",
+		{"link with a password", minimal + "links: {runbooks: 'https://me:secret@acme.io'}",
 			"scaffold.yaml:5:19: links.runbooks: the address holds a user name or password; leave it out, since links are shown to everybody"},
-		{"a branch with a space", minimal + "links: {branch: my branch}",
+		{"branch with a space", minimal + "links: {branch: my branch}",
 			`scaffold.yaml:5:17: links.branch: "my branch" is not the name of a branch; write one such as main`},
 		{"unknown receiver", minimal + "alerting: {receivers: {page: pagerdty}}",
 			`scaffold.yaml:5:30: alerting.receivers.page: unknown integration "pagerdty"; write pagerduty, slack or webhook; did you mean "pagerduty"?`},
-		{"no severity", minimal + "alerting: {severities: {page: ''}}",
+		{"empty severity", minimal + "alerting: {severities: {page: ''}}",
 			"scaffold.yaml:5:31: alerting.severities.page: the value is empty; write the severity that your Alertmanager routes"},
-		{"a directory outside of the repository", minimal + "deploy: {directory: ../orders}",
+		{"directory outside the repository", minimal + "deploy: {directory: ../orders}",
 			`scaffold.yaml:5:21: deploy.directory: "../orders" is not a directory name that every pipeline accepts; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
-		{"a directory that a filter reads as a pattern", minimal + "deploy: {directory: 'services/*'}",
+		{"directory with a glob pattern", minimal + "deploy: {directory: 'services/*'}",
 			`scaffold.yaml:5:21: deploy.directory: "services/*" is not a directory name that every pipeline accepts; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
-		{"a directory of git", minimal + "deploy: {directory: .git/orders}",
+		{"directory below .git", minimal + "deploy: {directory: .git/orders}",
 			`scaffold.yaml:5:21: deploy.directory: ".git/orders" is not a directory name that every pipeline accepts; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
-		{"no replicas", minimal + "deploy: {replicas: {min: 0}}", "scaffold.yaml:5:26: deploy.replicas.min: 0 is too few; use 1 or more"},
-		{"a budget of nothing", minimal + "components: {postgres: {connections: 0}}",
+		{"zero replicas", minimal + "deploy: {replicas: {min: 0}}", "scaffold.yaml:5:26: deploy.replicas.min: 0 is too few; use 1 or more"},
+		{"connection budget of zero", minimal + "components: {postgres: {connections: 0}}",
 			"scaffold.yaml:5:38: components.postgres.connections: 0 is not a number of connections; use 1 to 262143"},
 		{"fewer connections than instances", minimal + "components: {postgres: {connections: 13}}",
 			"scaffold.yaml:5:38: components.postgres.connections: 13 connections are too few for 13 instances (10 + 3 during a rollout) and a migration; " +
@@ -270,66 +270,66 @@ scaffold.yaml:4:1: owners: unknown key; did you mean "owner"?`},
 		{"more instances than connections", minimal + "components: {postgres: {}}\ndeploy: {replicas: {max: 80}}",
 			"scaffold.yaml:6:26: deploy.replicas.max: 97 connections are too few for 100 instances (80 + 20 during a rollout) and a migration; " +
 				"write 101 or more if the database allows it, or lower deploy.replicas.max"},
-		{"more instances than a machine can count", minimal + "components: {postgres: {}}\ndeploy: {replicas: {max: 9223372036854775807}}",
+		{"number of instances overflows", minimal + "components: {postgres: {}}\ndeploy: {replicas: {max: 9223372036854775807}}",
 			"scaffold.yaml:6:26: deploy.replicas.max: 9223372036854775807 instances are more than PostgreSQL can have connections for; use less than 262143"},
-		{"a maximum below the minimum", minimal + "deploy: {replicas: {max: 2}}",
+		{"maximum below the minimum", minimal + "deploy: {replicas: {max: 2}}",
 			"scaffold.yaml:5:26: deploy.replicas.max: 2 is below the minimum of 3"},
-		{"a directory that the module does not end in", minimal + "moduleDirectory: services/orders\ndeploy: {directory: services/orders}",
+		{"module path does not end in moduleDirectory", minimal + "moduleDirectory: services/orders\ndeploy: {directory: services/orders}",
 			`scaffold.yaml:5:18: moduleDirectory: the module "github.com/acme/orders" does not end in services/orders; write the import path of the directory as the module`},
-		{"a module outside of the repository", minimal + "moduleDirectory: orders",
+		{"moduleDirectory is not the end of deploy.directory", minimal + "moduleDirectory: orders",
 			`scaffold.yaml:5:18: moduleDirectory: orders is not the end of deploy.directory, which is ""; the module lies within the repository`},
-		{"a module above", minimal + "moduleDirectory: ../orders",
+		{"moduleDirectory above the module", minimal + "moduleDirectory: ../orders",
 			`scaffold.yaml:5:18: moduleDirectory: "../orders" is not a directory name that every pipeline accepts; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
-		{"an unknown platform", minimal + "deploy: {platforms: [kubernets]}",
+		{"unknown platform", minimal + "deploy: {platforms: [kubernets]}",
 			`scaffold.yaml:5:22: deploy.platforms[0]: unknown platform "kubernets"; did you mean "kubernetes"?`},
-		{"platform without scraping", minimal + "deploy: {platforms: [kubernetes, cloud-run]}",
+		{"Cloud Run without metrics push", minimal + "deploy: {platforms: [kubernetes, cloud-run]}",
 			"scaffold.yaml:5:34: deploy.platforms[1]: Cloud Run opens one port, so Prometheus cannot scrape the service; add telemetry: {metrics: push}"},
-		{"more than Cloud Run gives", minimal + "telemetry: {metrics: push}\ndeploy: {platforms: [cloud-run], resources: {cpu: 8500m}}",
+		{"resources above the Cloud Run limit", minimal + "telemetry: {metrics: push}\ndeploy: {platforms: [cloud-run], resources: {cpu: 8500m}}",
 			"scaffold.yaml:6:45: deploy.resources: cpu 8500m with memory 256Mi is more than Cloud Run gives; it ends at 8 and 32Gi"},
-		{"more requests than Cloud Run lets in", minimal + "telemetry: {metrics: push}\ndeploy: {platforms: [cloud-run], autoscale: {inFlight: 1001}}",
+		{"concurrency above the Cloud Run limit", minimal + "telemetry: {metrics: push}\ndeploy: {platforms: [cloud-run], autoscale: {inFlight: 1001}}",
 			"scaffold.yaml:6:56: deploy.autoscale.inFlight: 1001 is more than Cloud Run lets into one replica; use 1000 or less"},
-		{"a pipeline twice", minimal + "deploy: {pipelines: [github, github]}",
+		{"duplicate pipeline", minimal + "deploy: {pipelines: [github, github]}",
 			"scaffold.yaml:5:30: deploy.pipelines[1]: duplicate value \"github\"; remove one"},
-		{"an unknown cloud", minimal + "telemetry: {metrics: push}\ndeploy: {terraform: [moon]}",
+		{"unknown cloud", minimal + "telemetry: {metrics: push}\ndeploy: {terraform: [moon]}",
 			`scaffold.yaml:6:22: deploy.terraform[0]: unknown cloud "moon"; known: aws, gcp, azure`},
-		{"a cloud where nobody scrapes", minimal + "deploy: {terraform: [aws]}",
+		{"Terraform without metrics push", minimal + "deploy: {terraform: [aws]}",
 			"scaffold.yaml:5:21: deploy.terraform: nobody scrapes a service there; write telemetry.metrics: push"},
-		{"an image with a tag", minimal + "deploy: {image: 'ghcr.io/acme/orders:v1'}",
+		{"image with a tag", minimal + "deploy: {image: 'ghcr.io/acme/orders:v1'}",
 			`scaffold.yaml:5:17: deploy.image: "ghcr.io/acme/orders:v1" names a tag or a port alone; write the repository, such as ghcr.io/acme/orders`},
-		{"an image with a digest", minimal + "deploy: {image: 'orders@sha256:0'}",
+		{"image with a digest", minimal + "deploy: {image: 'orders@sha256:0'}",
 			`scaffold.yaml:5:17: deploy.image: "orders@sha256:0" names a digest, which each release has its own of; write the repository alone, such as ghcr.io/acme/orders`},
-		{"an image in upper case", minimal + "deploy: {image: ghcr.io/Acme/orders}",
+		{"image in upper case", minimal + "deploy: {image: ghcr.io/Acme/orders}",
 			`scaffold.yaml:5:17: deploy.image: "ghcr.io/Acme/orders" is not the name of an image; write a repository in lower case, such as ghcr.io/acme/orders`},
-		{"no CPU", minimal + "deploy: {resources: {cpu: 0.0}}",
+		{"zero CPU", minimal + "deploy: {resources: {cpu: 0.0}}",
 			`scaffold.yaml:5:27: deploy.resources.cpu: "0.0" is not an amount of CPU; write one such as 250m or 1.5`},
-		{"an amount of memory of another system", minimal + "deploy: {resources: {memory: 256MB}}",
+		{"memory in MB", minimal + "deploy: {resources: {memory: 256MB}}",
 			`scaffold.yaml:5:30: deploy.resources.memory: "256MB" is not an amount of memory; write one such as 256Mi or 1Gi`},
 		{"too little memory", minimal + "deploy: {resources: {memory: 31Mi}}",
 			`scaffold.yaml:5:30: deploy.resources.memory: "31Mi" is too little for a service of Go and its telemetry; write 32Mi or more`},
-		{"a period shorter than its parts", minimal + "deploy: {grace: {period: 30s}}",
+		{"period shorter than its parts", minimal + "deploy: {grace: {period: 30s}}",
 			"scaffold.yaml:5:26: deploy.grace.period: 30s is shorter than its parts together, so that replicas would be killed while they stop: " +
 				"preStop 10s + drain 20s + stop 5s + flush 5s + margin 5s; write 45s, or shorten a part"},
-		{"half a second", minimal + "deploy: {grace: {drain: 1500ms}}",
+		{"fraction of a second", minimal + "deploy: {grace: {drain: 1500ms}}",
 			"scaffold.yaml:5:25: deploy.grace.drain: 1.5s is not in whole seconds, which is what platforms read; write 2s"},
-		{"no sleep", minimal + "deploy: {grace: {preStop: 0s}}",
+		{"preStop of zero", minimal + "deploy: {grace: {preStop: 0s}}",
 			"scaffold.yaml:5:27: deploy.grace.preStop: 0s is too short; use 1s or more"},
-		{"a day", minimal + "deploy: {grace: {drain: 1d}}",
+		{"drain of a day", minimal + "deploy: {grace: {drain: 1d}}",
 			"scaffold.yaml:5:25: deploy.grace.drain: 24h0m0s is longer than an hour, which a roll-out would wait for with each replica; write less"},
-		{"an unknown source", minimal + "deploy: {autoscale: {source: kedaa}}",
+		{"unknown autoscale source", minimal + "deploy: {autoscale: {source: kedaa}}",
 			`scaffold.yaml:5:30: deploy.autoscale.source: unknown source "kedaa"; did you mean "keda"?`},
-		{"more than all of the CPU", minimal + "deploy: {autoscale: {cpu: 101}}",
+		{"CPU target above 100 percent", minimal + "deploy: {autoscale: {cpu: 101}}",
 			"scaffold.yaml:5:27: deploy.autoscale.cpu: 101 is not a share of the requested CPU in percent; use 1 to 100"},
 		{"KEDA without Prometheus", minimal + "deploy: {autoscale: {source: keda}}",
 			"scaffold.yaml:5:21: deploy.autoscale.prometheus: KEDA needs the address that it asks; write one such as http://prometheus.monitoring:9090"},
-		{"a password for Prometheus", minimal + "deploy: {autoscale: {prometheus: 'http://a:b@p'}}",
+		{"password in the Prometheus address", minimal + "deploy: {autoscale: {prometheus: 'http://a:b@p'}}",
 			"scaffold.yaml:5:34: deploy.autoscale.prometheus: the address holds a user name or password; leave it out, since manifests are read by everybody"},
-		{"a gateway without a host", minimal + "deploy: {gateway: {name: public}}",
+		{"gateway without a host", minimal + "deploy: {gateway: {name: public}}",
 			"scaffold.yaml:5:19: deploy.gateway.host: a gateway without a host routes nothing; write the name that callers use, or leave the gateway out"},
-		{"a host with a path", minimal + "deploy: {gateway: {host: acme.io/x, name: a, namespace: b}}",
+		{"gateway host with a path", minimal + "deploy: {gateway: {host: acme.io/x, name: a, namespace: b}}",
 			`scaffold.yaml:5:26: deploy.gateway.host: "acme.io/x" is not a host name; write one such as orders.acme.com`},
-		{"a host without a gateway", minimal + "deploy: {gateway: {host: acme.io, namespace: b}}",
+		{"gateway host without a gateway name", minimal + "deploy: {gateway: {host: acme.io, namespace: b}}",
 			`scaffold.yaml:5:19: deploy.gateway.name: "" is not the name of an object of Kubernetes; use lower-case letters, digits and hyphens`},
-		{"a label with a space", minimal + "deploy: {monitoring: {labels: {release: a b}}}",
+		{"label with a space", minimal + "deploy: {monitoring: {labels: {release: a b}}}",
 			`scaffold.yaml:5:41: deploy.monitoring.labels.release: "a b" is not the value of a label of Kubernetes; use letters, digits, '-', '_' and '.', at most 63`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -345,7 +345,7 @@ scaffold.yaml:4:1: owners: unknown key; did you mean "owner"?`},
 	}
 }
 
-func TestTenProblemsAreReportedAtOnce(t *testing.T) {
+func TestParseReportsAllProblems(t *testing.T) {
 	t.Parallel()
 	_, err := spec.Parse("scaffold.yaml", []byte(`apiVersion: scaffold/v9
 service: a/b
@@ -369,7 +369,7 @@ deploy: {replicas: {min: 0}}
 	}
 }
 
-func TestAProblemShowsItsLineAndACaret(t *testing.T) {
+func TestProblemHasSourceLineAndCaret(t *testing.T) {
 	t.Parallel()
 	_, err := spec.Parse("scaffold.yaml", []byte(minimal+"telemetry: {scrapeIntervall: 15s}"))
 	var list diagnostic.List
@@ -410,8 +410,8 @@ func FuzzParseIsStrictAndStable(f *testing.F) {
 	})
 }
 
-// What package slo finds has tests there; here it must reach the right keys.
-func TestWhatTheRulesRefuseIsReportedAtTheServicesKeys(t *testing.T) {
+// The tests of package slo check the rules; this test checks the keys.
+func TestRuleProblemsAreReportedAtTheKeysOfTheSpec(t *testing.T) {
 	t.Parallel()
 	_, err := spec.Parse("scaffold.yaml", []byte(minimal+`telemetry:
   scrapeInterval: 90s
@@ -446,7 +446,7 @@ slos:
 	}
 }
 
-func TestTheRulesGetWhatTheSpecSays(t *testing.T) {
+func TestSLOCopiesValuesOfTheSpec(t *testing.T) {
 	t.Parallel()
 	got := parse(t, minimal+"telemetry: {scrapeInterval: 30s, metrics: push}\n").SLO()
 	if diff := cmp.Diff(got, got.WithDefaults(), cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(slo.Spec{})); diff != "" {

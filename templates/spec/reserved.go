@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// reservedFor says why generated code could not use the word as the name of a
-// package or variable, or returns "".
+// reservedFor returns why generated code cannot use the word as the name of a package or
+// variable, or "".
 func reservedFor(word string) string {
 	switch {
 	case token.IsKeyword(word):
@@ -24,16 +24,15 @@ func reservedFor(word string) string {
 	return ""
 }
 
-// generatedNames are the packages of a generated service beside the one of its
-// resource, and the identifiers that those packages declare in any service. The
-// test of package templates tries every identifier of the generated code, and says
-// which one to add here.
+// generatedNames are the packages of a generated service, except the one of its resource, and
+// their identifiers. The test of package templates uses every identifier of the generated code
+// as a resource, and reports which one to add here.
 func generatedNames() []string {
 	return []string{
 		"api", "main", "migrations", "store", "cmd", "deploy", "observability",
 		"service", "services", "handler", "handlers", "memory", "page", "pages", "problem", "problems",
 		"routes", "run", "defaults", "version", "init", "storetest",
-		// What the test of package templates found by trying.
+		// Found by the test of package templates.
 		"after", "body", "c", "cfg", "change", "changed", "code", "columns", "create", "created", "creation", "ctx", "current", "db", "digest", "encoder",
 		"document", "err", "etag", "first", "found", "fresh", "h", "hash", "header", "i", "id", "in", "inserted", "invalid", "item",
 		"key", "limit", "list", "m", "missing", "name", "now", "ok", "open", "openapi", "params", "r", "renamed", "response", "row", "rows", "running",
@@ -41,8 +40,8 @@ func generatedNames() []string {
 	}
 }
 
-// importedNames are the packages that generated code imports, or that people
-// write into a handler within their first hour.
+// importedNames are packages that generated code imports or that users often import in
+// handlers.
 func importedNames() []string {
 	return []string{
 		// standard library
@@ -57,8 +56,8 @@ func importedNames() []string {
 	}
 }
 
-// isSpecialDirectory says whether Go or Windows gives a directory or file of that
-// name a meaning of its own.
+// isSpecialDirectory reports whether the name of a file or directory has a special meaning for
+// Go or Windows.
 func isSpecialDirectory(name string) bool {
 	return slices.Contains([]string{
 		"internal", "vendor", "testdata", // Go
@@ -68,9 +67,8 @@ func isSpecialDirectory(name string) bool {
 	}, name)
 }
 
-// sqlReserved are the words that PostgreSQL does not accept unquoted as the
-// name of a table (PostgreSQL 17, appendix C: "reserved", with and without
-// "can be function or type").
+// sqlReserved are the words that PostgreSQL does not accept unquoted as the name of a table
+// (PostgreSQL 17, appendix C: "reserved", with and without "can be function or type").
 func sqlReserved() []string {
 	return []string{
 		"all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",

@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// schema is written by hand, so that it reads well in an editor's hints. A test
-// holds its keys, defaults, bounds and choices to those of this package.
+// schema is written by hand, for readable hints in editors. A test compares its keys, defaults,
+// bounds and choices with those of this package.
 //
 //go:embed schema.json
 var schema []byte
 
-// Schema returns the JSON Schema (draft 2020-12) of the spec. What a schema
-// cannot say, such as reserved words, is left to [Parse].
+// Schema returns the JSON Schema (draft 2020-12) of the spec. [Parse] checks what a schema
+// cannot express, such as reserved words.
 func Schema() []byte { return slices.Clone(schema) }

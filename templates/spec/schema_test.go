@@ -32,7 +32,7 @@ func compileSchema(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
-// generic reads YAML the way an editor hands it to a validator.
+// generic parses YAML as an editor does for a validator.
 func generic(t *testing.T, src []byte) any {
 	t.Helper()
 	var v any
@@ -49,7 +49,7 @@ func generic(t *testing.T, src []byte) any {
 	return v
 }
 
-func TestTheSchemaAcceptsWhatWeWrite(t *testing.T) {
+func TestSchemaAcceptsGeneratedSpecs(t *testing.T) {
 	t.Parallel()
 	schema := compileSchema(t)
 	for _, c := range []spec.Choices{
@@ -65,7 +65,7 @@ func TestTheSchemaAcceptsWhatWeWrite(t *testing.T) {
 	}
 }
 
-func TestTheSchemaRefusesWhatParseRefuses(t *testing.T) {
+func TestSchemaRejectsWhatParseRejects(t *testing.T) {
 	t.Parallel()
 	schema := compileSchema(t)
 	for _, extra := range []string{
@@ -93,9 +93,7 @@ func TestTheSchemaRefusesWhatParseRefuses(t *testing.T) {
 	}
 }
 
-// The schema is written by hand; its keys, defaults and choices are those of
-// the package.
-func TestTheSchemaAgreesWithThePackage(t *testing.T) {
+func TestSchemaHasKeysDefaultsAndChoicesOfThePackage(t *testing.T) {
 	t.Parallel()
 	var root map[string]any
 	if err := json.Unmarshal(spec.Schema(), &root); err != nil {
@@ -151,7 +149,7 @@ func TestTheSchemaAgreesWithThePackage(t *testing.T) {
 	if got := at("service")["maxLength"]; got != float64(spec.MaxNameLength) {
 		t.Errorf("service is at most %v long, want %d", got, spec.MaxNameLength)
 	}
-	// Each built-in value that derives from no other stands as its default.
+	// Built-in values that depend on no other value are defaults in the schema.
 	derived := map[string]bool{
 		"apiVersion": true, "service": true, "description": true, "owner": true, "module": true, "resource": true, "plural": true,
 		"telemetry.selector.job": true, "components": true, "alerting.labels": true, "alerting.annotations": true,
@@ -163,7 +161,7 @@ func TestTheSchemaAgreesWithThePackage(t *testing.T) {
 		}
 		path, value := v.Path, fmt.Sprint(v.Value)
 		if list, index, ok := strings.Cut(path, "["); ok && index == "0]" {
-			path, value = list, "["+value+"]" // the lists of defaults hold one value
+			path, value = list, "["+value+"]" // the lists of defaults have one value
 		}
 		if got, want := fmt.Sprint(at(split(path)...)["default"]), value; got != want {
 			t.Errorf("%s: the schema says %s, the package %s", v.Path, got, want)

@@ -15,8 +15,8 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// validator records what is wrong with a spec: at the key's position in the
-// document, or in problems when the values did not come from a file.
+// validator records problems of a spec: at the key's position in the document, or in problems
+// if the values are not from a file.
 type validator struct {
 	doc      *yamldoc.Document
 	s        Service
@@ -51,7 +51,7 @@ func (v *validator) apiVersion() {
 	}
 }
 
-// own checks the keys that say what one service is.
+// own checks the keys that describe a single service.
 func (v *validator) own() {
 	v.check("service", CheckName(v.s.Name))
 	v.check("description", checkText(v.s.Description, slo.MaxTextLength))
@@ -62,12 +62,12 @@ func (v *validator) own() {
 	v.check("pattern", CheckPattern(v.s.Pattern))
 	if err := CheckResource(v.s.Resource); err != nil {
 		v.check("resource", err)
-		return // a plural of what is no noun is noise
+		return // the resource is invalid, so a problem of the plural is noise
 	}
 	v.check("plural", CheckPlural(v.s.Resource, v.s.Plural))
 }
 
-// moduleDirectory holds a service that is part of a module to where it lies.
+// moduleDirectory checks the directory of a service that is part of a module.
 func (v *validator) moduleDirectory() {
 	below := v.s.ModuleDirectory
 	if below == "" {
@@ -85,7 +85,7 @@ func (v *validator) moduleDirectory() {
 	}
 }
 
-// shared checks the keys that a file of defaults may hold, too.
+// shared checks the keys that a file of defaults may contain, too.
 func (v *validator) shared() {
 	if v.doc.Has("owner") {
 		v.check("owner", checkOwnerText(v.s.Owner))
@@ -118,7 +118,7 @@ func (v *validator) listeners() {
 	}
 }
 
-// observed checks what the rules need to know, by the rules of package slo.
+// observed checks the input of the rules with the rules of package slo.
 func (v *validator) observed() {
 	v.s.SLO().Validate(reporter{v})
 	pages := func(o slo.Objective) bool { return len(o.GroupBy) == 0 }
@@ -144,9 +144,9 @@ func (v *validator) observed() {
 	v.countable()
 }
 
-// countable refuses latency objectives that could count nothing. Their rules
-// read a bucket with the threshold as its bound, and the counter of requests
-// that stands in for an idle histogram would make the silence look healthy.
+// countable rejects latency objectives without buckets. Their rules read a bucket with the
+// threshold as its bound; for an idle histogram they use the counter of requests instead, which
+// would hide the missing data.
 func (v *validator) countable() {
 	if v.s.Telemetry.Histograms != histogramsNative {
 		return
@@ -158,8 +158,7 @@ func (v *validator) countable() {
 	}
 }
 
-// reporter passes on what package slo finds, under the keys that a service's
-// spec has for it.
+// reporter records problems of package slo at the keys of the service spec.
 type reporter struct{ v *validator }
 
 // Problemf implements [slo.Reporter].
@@ -182,8 +181,8 @@ func (r reporter) ProblemAtf(path string, offset int, format string, args ...any
 	r.v.problemf(path, format, args...)
 }
 
-// links checks what package slo does not: that no secret is shown around, and
-// that links into the repository name a branch that can exist.
+// links checks what package slo does not: that links contain no password, and that the branch
+// for repository links can exist.
 func (v *validator) links() {
 	l := v.s.Links
 	for _, link := range []struct{ key, value string }{
@@ -198,8 +197,8 @@ func (v *validator) links() {
 	}
 }
 
-// isHost accepts what a listener does: nothing, an address or a name. The host
-// stands in files for make and shells, so nothing else may pass.
+// isHost accepts what a listener does: nothing, an address or a name. The host appears in files
+// for make and shells, so everything else is rejected.
 func isHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return !strings.Contains(host, "%") // a zone is any text

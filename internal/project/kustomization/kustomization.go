@@ -1,9 +1,8 @@
-// Package kustomization reads what a Kustomize overlay changes in the objects
-// that it is laid over: each value, with the file and the line that set it.
+// Package kustomization lists the values that a Kustomize overlay changes, each with the file
+// and line that set it.
 //
-// It does not build: kustomize does. It exists for rules about values, which
-// have to name the line to mend, and for a command that does without the
-// twenty modules and sixteen megabytes of the library.
+// It does not build the overlay. Checks of values need the line to report, and the package
+// saves the twenty modules and 16 MB of the Kustomize library.
 package kustomization
 
 import (
@@ -27,16 +26,16 @@ const FileName = "kustomization.yaml"
 
 // Change is one value that an overlay sets.
 type Change struct {
-	Kind    string // of the object, as in Deployment; empty when the patch names none
-	Target  string // name of the object, a regular expression; empty when the patch selects none
-	Pointer string // to the value, as in /spec/minReplicas (RFC 6901); lists by position
-	Value   string // as written; empty for what is taken away
+	Kind    string // of the object, such as Deployment; empty if the patch names none
+	Target  string // name of the object, a regular expression; empty if the patch selects none
+	Pointer string // to the value, such as /spec/minReplicas (RFC 6901); list entries by position
+	Value   string // as written; empty for a removed value
 	File    string // relative to the overlay
 	Line    int    // in the file, from 1
 	Column  int    // in the line, from 1, in bytes
 }
 
-// overlayFile is what is read of a kustomization.
+// overlayFile has the fields of a kustomization that set values.
 type overlayFile struct {
 	Namespace yaml.Node `yaml:"namespace"`
 	Replicas  []struct {
@@ -57,11 +56,11 @@ type overlayFile struct {
 	} `yaml:"patches"`
 }
 
-// Changes returns the values that the overlay in the directory sets: by patches, in
-// the file itself or in files beside it, in the order in which they are
-// applied, and by its fields replicas, namespace and configMapGenerator, whose pointers are
-// /replicas/NAME, /namespace and /configMapGenerator/NAME, with a file of variables as value.
-// Files that are not there, or no YAML, are errors that name file and line.
+// Changes returns the values that the overlay in the directory sets, in the order in which they
+// are applied: by patches, inline or in other files, and by the fields replicas, namespace and
+// configMapGenerator. The pointers of the fields are /replicas/NAME, /namespace and
+// /configMapGenerator/NAME, with an environment file as value. Errors for missing files and
+// invalid YAML have the file and line.
 func Changes(overlay fs.FS) ([]Change, error) {
 	src, err := userfile.ReadFS(overlay, FileName, userfile.Limit)
 	if err != nil {
@@ -102,7 +101,7 @@ func Changes(overlay fs.FS) ([]Change, error) {
 	return changes, errors.Join(errs...)
 }
 
-// fields are the changes by other fields than patches.
+// fields returns the changes by fields other than patches.
 func (k overlayFile) fields() []Change {
 	var changes []Change
 	if k.Namespace.Value != "" {
@@ -123,20 +122,20 @@ func (k overlayFile) fields() []Change {
 	return changes
 }
 
-// origin is what to add to a line and a column of the text of a patch to get
-// those in the file that the text stands in.
+// origin returns the offset from a line and column of a patch to those of the file that
+// contains it.
 func origin(src string, text yaml.Node) (lines, columns int) {
 	switch {
 	case text.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		inFile := strings.Join(strings.Split(src, "\n")[text.Line:], "\n")
 		return text.Line, indentation(inFile) - indentation(text.Value)
 	case text.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
-		return text.Line - 1, text.Column // behind the quote
+		return text.Line - 1, text.Column // after the quote
 	}
 	return text.Line - 1, text.Column - 1
 }
 
-// indentation is that of the first line with text.
+// indentation returns the indentation of the first nonempty line.
 func indentation(text string) int {
 	for line := range strings.Lines(text) {
 		if trimmed := strings.TrimLeft(line, " "); strings.TrimSpace(trimmed) != "" {
@@ -146,8 +145,7 @@ func indentation(text string) int {
 	return 0
 }
 
-// patch reads either form: a list of operations (RFC 6902), or parts of objects
-// that are merged over them.
+// patch parses either form: a list of operations (RFC 6902), or partial objects to merge.
 func patch(text []byte, kind string) ([]Change, error) {
 	dec := yaml.NewDecoder(strings.NewReader(string(text)))
 	var changes []Change
@@ -197,7 +195,7 @@ func operations(list *yaml.Node, kind string) ([]Change, error) {
 	return changes, nil
 }
 
-// leaves are the scalars below a node.
+// leaves returns the scalars below a node.
 func leaves(n *yaml.Node, kind, pointer string) []Change {
 	var changes []Change
 	switch n.Kind {

@@ -52,7 +52,7 @@ func files(texts ...string) fstest.MapFS {
 	return all
 }
 
-func TestEachValueIsFoundWhereItIsSet(t *testing.T) {
+func TestChangesHavePositions(t *testing.T) {
 	t.Parallel()
 	got, err := kustomization.Changes(files(kustomization.FileName, overlay, "stop.yaml", stop))
 	if err != nil {
@@ -78,20 +78,20 @@ func TestEachValueIsFoundWhereItIsSet(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadIsNamed(t *testing.T) {
+func TestChangesReportsInvalidFiles(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		files fstest.MapFS
 		want  string
 	}{
-		"no overlay":           {files(), "kustomization.yaml does not exist"},
-		"no YAML":              {files(kustomization.FileName, "resources: [b"), "kustomization.yaml: yaml: line 1"},
-		"another file":         {files(kustomization.FileName, "secret: [b"), "kustomization.yaml: not a kustomization; write one, or remove the file"},
-		"no patch":             {files(kustomization.FileName, "patches: [{path: gone.yaml}]"), "gone.yaml does not exist"},
-		"a patch above":        {files(kustomization.FileName, "patches: [{path: ../x.yaml}]"), "../x.yaml"},
-		"a patch of no YAML":   {files(kustomization.FileName, "patches:\n  - patch: |-\n      a: [b\n"), "kustomization.yaml: a patch that begins in line 3: yaml:"},
-		"an operation of none": {files(kustomization.FileName, "patches:\n  - patch: |-\n      - path: /a\n"), "line 1: an operation needs op and path"},
-		"nothing to put":       {files(kustomization.FileName, "patches:\n  - patch: |-\n      - {op: add, path: /a}\n"), "line 1: add needs a value"},
+		"missing kustomization.yaml": {files(), "kustomization.yaml does not exist"},
+		"invalid YAML":               {files(kustomization.FileName, "resources: [b"), "kustomization.yaml: yaml: line 1"},
+		"no kustomization":           {files(kustomization.FileName, "secret: [b"), "kustomization.yaml: not a kustomization; write one, or remove the file"},
+		"missing patch file":         {files(kustomization.FileName, "patches: [{path: gone.yaml}]"), "gone.yaml does not exist"},
+		"patch outside the overlay":  {files(kustomization.FileName, "patches: [{path: ../x.yaml}]"), "../x.yaml"},
+		"patch with invalid YAML":    {files(kustomization.FileName, "patches:\n  - patch: |-\n      a: [b\n"), "kustomization.yaml: a patch that begins in line 3: yaml:"},
+		"missing op":                 {files(kustomization.FileName, "patches:\n  - patch: |-\n      - path: /a\n"), "line 1: an operation needs op and path"},
+		"missing value":              {files(kustomization.FileName, "patches:\n  - patch: |-\n      - {op: add, path: /a}\n"), "line 1: add needs a value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

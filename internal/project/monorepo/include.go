@@ -11,13 +11,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// gitlabFile is where GitLab looks for jobs, and how the file of one service is
-// called.
+// gitlabFile is the name of GitLab pipeline files, at the root and in the directory of a
+// service.
 const gitlabFile = ".gitlab-ci.yml"
 
-// PlanInclude finds out what letting GitLab find the jobs of the directory takes:
-// an entry in the file at the root, which has to know the stages. It adds one
-// only where that changes nothing else.
+// PlanInclude plans the include entry in the root .gitlab-ci.yml for the jobs of the directory.
+// The root file must have the stages. It adds an entry only if that changes nothing else.
 func PlanInclude(root, directory string, stages []string) (Edit, error) {
 	file := path.Join(directory, gitlabFile)
 	e := Edit{root: root, Line: "include: [{local: " + file + "}]", mode: 0o644}
@@ -36,7 +35,7 @@ func PlanInclude(root, directory string, stages []string) (Edit, error) {
 	was, err := decodeGitLab(e.was)
 	if err != nil {
 		e.Left = gitlabFile + " cannot be read"
-		return e, nil //nolint:nilerr // a file that people have to mend is theirs to add to
+		return e, nil //nolint:nilerr // users add the line to an invalid file themselves
 	}
 	if includes(was["include"], file) {
 		return Edit{}, nil
@@ -71,7 +70,7 @@ func decodeGitLab(data []byte) (map[string]any, error) {
 	return m, nil
 }
 
-// includes says whether the file is included already, in any of the ways.
+// includes reports whether the file is already included, in any form.
 func includes(list any, file string) bool {
 	switch entry := list.(type) {
 	case string:
@@ -86,7 +85,7 @@ func includes(list any, file string) bool {
 	return false
 }
 
-// withInclude adds a line below the last entry, or a list at the end.
+// withInclude adds an entry after the last one, or a list at the end.
 func withInclude(data []byte, file string) ([]byte, bool) {
 	var doc yaml.Node
 	if yaml.Unmarshal(data, &doc) != nil || len(doc.Content) != 1 {
@@ -105,15 +104,15 @@ func withInclude(data []byte, file string) ([]byte, bool) {
 	return appendLine(appendLine(data, "include:"), "  - local: "+file), true
 }
 
-// afterLine puts a line behind the one of that number.
+// afterLine inserts a line after the line with the number.
 func afterLine(data []byte, number int, line string) []byte {
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	head := bytes.Join(lines[:number], nil)
 	return slices.Concat(appendLine(head, line), bytes.Join(lines[number:], nil))
 }
 
-// onlyAdded says whether the entry is all that distinguishes the two: the proof
-// that a line in a file of somebody else means what it should.
+// onlyAdded reports whether the entry is the only difference. This verifies that the new line
+// in a user-owned file has the intended meaning.
 func onlyAdded(was, now map[string]any, file string) bool {
 	list, ok := now["include"].([]any)
 	if !ok || len(list) == 0 {

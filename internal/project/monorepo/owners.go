@@ -15,20 +15,19 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// ownersFiles are where forges look for owners of code, in the order in which
-// they do. GitHub reads the first three, GitLab all but the first.
+// ownersFiles are the CODEOWNERS files of forges, in the order in which they search. GitHub
+// reads the first three, GitLab all but the first.
 var ownersFiles = []string{newOwnersFile, "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"}
 
-// newOwnersFile is the one to begin, which GitHub alone reads.
+// newOwnersFile is the file to create, which only GitHub reads.
 const newOwnersFile = ".github/CODEOWNERS"
 
-// Edit is a line in a file at the root of a repository that belongs to all of
-// its services, and what becomes of the line.
+// Edit is a line in a file of the whole repository, and whether it is added.
 type Edit struct {
-	File   string // below the root, to which the line is added; empty when nothing is
+	File   string // relative to the root; empty if no line is added
 	Create bool   // the file does not exist yet
-	Line   string // for people to add, and to complete, when Left says so
-	Left   string // why the line was left to people; empty when it was not
+	Line   string // for users to complete and add if Left is set
+	Left   string // reason why the line is left to users; empty otherwise
 
 	root string
 	was  []byte
@@ -36,9 +35,9 @@ type Edit struct {
 	mode fs.FileMode
 }
 
-// PlanOwners finds out what giving the directory an owner takes. The owner is that
-// of a spec, any text; the organisation is that of the forge, if it is known. A
-// file is begun only where create says that the forge would read it.
+// PlanOwners plans the code owner line of a directory. The owner is any text from the spec; the
+// organisation is that of the forge, if known. A file is created only if create is set, which
+// means that the forge reads it.
 func PlanOwners(root, directory, owner, organisation string, create bool) (Edit, error) {
 	name, known := codeOwner(owner, organisation)
 	o := Edit{root: root, Line: "/" + directory + "/ " + name, mode: 0o644}
@@ -66,8 +65,7 @@ func PlanOwners(root, directory, owner, organisation string, create bool) (Edit,
 	return o, nil
 }
 
-// find reads the first of the files that there is, which is the one that the
-// forge reads.
+// find reads the first existing file, which is the one that the forge reads.
 func (o *Edit) find(files ...string) (string, error) {
 	for _, file := range files {
 		name := filepath.Join(o.root, filepath.FromSlash(file))
@@ -87,11 +85,11 @@ func (o *Edit) find(files ...string) (string, error) {
 	return "", nil
 }
 
-// ErrChanged is the error of a file that another program changed after the edit was planned.
+// ErrChanged reports that another program changed a file after the edit was planned.
 var ErrChanged = errors.New("changed while scaffold ran")
 
-// Write adds the line. Nothing else in the file changes, and a file that
-// changed since it was looked at is left alone.
+// Write adds the line. It changes nothing else, and does not change a file that has changed
+// since it was read.
 func (o *Edit) Write() (err error) {
 	if o.File == "" {
 		return nil
@@ -111,7 +109,7 @@ func (o *Edit) Write() (err error) {
 	if err := root.MkdirAll(path.Dir(o.File), 0o755); err != nil {
 		return err
 	}
-	// Beside it first, so that a full disk leaves the old lines.
+	// A temporary file first, so that a full disk leaves the old lines.
 	temporary := path.Join(path.Dir(o.File), "."+path.Base(o.File)+"."+strings.ToLower(rand.Text()[:8])+".new")
 	if err := errors.Join(root.WriteFile(temporary, o.data, o.mode.Perm()), root.Chmod(temporary, o.mode.Perm())); err != nil {
 		return errors.Join(err, root.Remove(temporary))
@@ -120,17 +118,17 @@ func (o *Edit) Write() (err error) {
 }
 
 var (
-	// sections are GitLab's: a line behind the last would have reviewers and rules
-	// of that section.
+	// sections matches GitLab sections: a line after the last one would get the reviewers and
+	// rules of that section.
 	sections = regexp.MustCompile(`(?m)^\^?\[`)
-	// forgeOwner is one user or group, or several.
+	// forgeOwner matches one or more users or groups.
 	forgeOwner = regexp.MustCompile(`^@[^\s@#]+( @[^\s@#]+)*$`)
 	email      = regexp.MustCompile(`^[^\s@#]+@[^\s@#]+\.[^\s@#]+$`)
 	team       = regexp.MustCompile(`^[A-Za-z0-9][-A-Za-z0-9_.]*$`)
 )
 
-// codeOwner is the owner as forges write it, and whether that is known; else it
-// shows where the name of the organisation belongs.
+// codeOwner returns the owner in the syntax of forges, and whether it is complete. Otherwise it
+// has a placeholder for the organisation.
 func codeOwner(owner, organisation string) (string, bool) {
 	switch {
 	case forgeOwner.MatchString(owner), email.MatchString(owner):
@@ -145,7 +143,7 @@ func codeOwner(owner, organisation string) (string, bool) {
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// owns says whether a line is about that directory, however it is spelled.
+// owns reports whether a line is for the directory, in any spelling.
 func owns(file []byte, directory string) bool {
 	for line := range strings.Lines(string(file)) {
 		fields := strings.Fields(line)
@@ -163,7 +161,7 @@ func owns(file []byte, directory string) bool {
 	return false
 }
 
-// appendLine ends lines as the file does.
+// appendLine appends a line with the line ends of the file.
 func appendLine(file []byte, line string) []byte {
 	ending := "\n"
 	if bytes.Contains(file, []byte("\r\n")) {

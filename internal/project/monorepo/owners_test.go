@@ -19,28 +19,28 @@ func TestOwners(t *testing.T) {
 		owner        string
 		organisation string
 		create       bool
-		file, want   string // the file that is written, and all of it
+		file, want   string // the written file and its content
 		left         string
 	}{
-		{"a team of a known organisation", nil, "team-orders", "acme", true,
+		{"team of a known organisation", nil, "team-orders", "acme", true,
 			".github/CODEOWNERS", "/services/orders/ @acme/team-orders\n", ""},
-		{"users as they are", nil, "@ann @bob", "acme", true, ".github/CODEOWNERS", "/services/orders/ @ann @bob\n", ""},
-		{"an e-mail address", nil, "orders@acme.test", "", true, ".github/CODEOWNERS", "/services/orders/ orders@acme.test\n", ""},
-		{"the first that forges read", map[string]string{"docs/CODEOWNERS": "# d\n", "CODEOWNERS": "* @all\n"}, "@ann", "", true,
+		{"users are unchanged", nil, "@ann @bob", "acme", true, ".github/CODEOWNERS", "/services/orders/ @ann @bob\n", ""},
+		{"email address", nil, "orders@acme.test", "", true, ".github/CODEOWNERS", "/services/orders/ orders@acme.test\n", ""},
+		{"first file that forges read", map[string]string{"docs/CODEOWNERS": "# d\n", "CODEOWNERS": "* @all\n"}, "@ann", "", true,
 			"CODEOWNERS", "* @all\n/services/orders/ @ann\n", ""},
-		{"that of GitLab", map[string]string{".gitlab/CODEOWNERS": "* @all\n"}, "@ann", "", false,
+		{"file of GitLab", map[string]string{".gitlab/CODEOWNERS": "* @all\n"}, "@ann", "", false,
 			".gitlab/CODEOWNERS", "* @all\n/services/orders/ @ann\n", ""},
-		{"line ends of Windows, none at the end", map[string]string{"CODEOWNERS": "* @all\r\n# \xff end"}, "@ann", "", true,
+		{"CRLF line ends without a final one", map[string]string{"CODEOWNERS": "* @all\r\n# \xff end"}, "@ann", "", true,
 			"CODEOWNERS", "* @all\r\n# \xff end\r\n/services/orders/ @ann\r\n", ""},
-		{"another directory that begins alike", map[string]string{"CODEOWNERS": "/services/orders-old/ @x\n"}, "@ann", "", true,
+		{"directory with the same prefix", map[string]string{"CODEOWNERS": "/services/orders-old/ @x\n"}, "@ann", "", true,
 			"CODEOWNERS", "/services/orders-old/ @x\n/services/orders/ @ann\n", ""},
-		{"a line that stands", map[string]string{"CODEOWNERS": "/services/orders/ @x\n"}, "@ann", "", true, "", "", ""},
-		{"the same line otherwise", map[string]string{"CODEOWNERS": "  services/orders/** @x\n"}, "@ann", "", true, "", "", ""},
-		{"a comment about it", map[string]string{"CODEOWNERS": "# /services/orders/ @x\n"}, "@ann", "", true,
+		{"existing line", map[string]string{"CODEOWNERS": "/services/orders/ @x\n"}, "@ann", "", true, "", "", ""},
+		{"existing line in another spelling", map[string]string{"CODEOWNERS": "  services/orders/** @x\n"}, "@ann", "", true, "", "", ""},
+		{"commented line", map[string]string{"CODEOWNERS": "# /services/orders/ @x\n"}, "@ann", "", true,
 			"CODEOWNERS", "# /services/orders/ @x\n/services/orders/ @ann\n", ""},
-		{"no organisation", nil, "team-orders", "", true, "", "/services/orders/ @ORGANISATION/team-orders", "the forge's name of team-orders is not known"},
-		{"no name of a forge", nil, "the order\nteam # x", "acme", true, "", "/services/orders/ @ORGANISATION/TEAM", "the forge's name of the order team # x is not known"},
-		{"nobody who would read it", nil, "@ann", "", false, "", "/services/orders/ @ann", "there is no CODEOWNERS"},
+		{"unknown organisation", nil, "team-orders", "", true, "", "/services/orders/ @ORGANISATION/team-orders", "the forge's name of team-orders is not known"},
+		{"invalid name for a forge", nil, "the order\nteam # x", "acme", true, "", "/services/orders/ @ORGANISATION/TEAM", "the forge's name of the order team # x is not known"},
+		{"forge would not read the file", nil, "@ann", "", false, "", "/services/orders/ @ann", "there is no CODEOWNERS"},
 		{"sections", map[string]string{"CODEOWNERS": "* @all\n^[Docs][2]\n*.md @d\n"}, "@ann", "", true, "", "/services/orders/ @ann", "CODEOWNERS has sections"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func read(t *testing.T, root, name string) string {
 	return string(data)
 }
 
-func TestOwnersThatChangeMeanwhileAreLeftAlone(t *testing.T) {
+func TestConcurrentlyChangedOwnersAreKept(t *testing.T) {
 	t.Parallel()
 	for _, before := range []map[string]string{nil, {".github/CODEOWNERS": "* @all\n"}} {
 		root := testdir.New(t, before)
@@ -110,7 +110,7 @@ func TestOwnersThatChangeMeanwhileAreLeftAlone(t *testing.T) {
 	}
 }
 
-func TestALinkToOwnersIsLeftAlone(t *testing.T) {
+func TestLinkToOwnersIsKept(t *testing.T) {
 	t.Parallel()
 	root := testdir.New(t, map[string]string{"owners": "* @all\n"})
 	if err := os.Symlink("owners", filepath.Join(root, "CODEOWNERS")); err != nil {

@@ -1,6 +1,5 @@
-// Package monorepo finds the services that share a repository, and the names
-// that more than one of them took: a Prometheus or a Grafana that reads both
-// would show one of the two.
+// Package monorepo finds the services in a repository, and names that several of them use: a
+// Prometheus or a Grafana that loads both would show only one.
 package monorepo
 
 import (
@@ -25,12 +24,12 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// Root is the nearest directory from dir upward that git keeps.
+// Root returns the root of the git repository that contains dir.
 func Root(dir string) (string, bool) {
 	return upward(dir, ".git")
 }
 
-// ServiceAround is the directory of the service that dir lies in, not dir itself.
+// ServiceAround returns the directory of the service that contains dir, except dir itself.
 func ServiceAround(dir string) (string, bool) {
 	return upward(filepath.Dir(dir), spec.FileName)
 }
@@ -46,15 +45,15 @@ func upward(dir, name string) (string, bool) {
 	}
 }
 
-// Service is one of a repository.
+// Service is a service of a repository.
 type Service struct {
-	Dir  string // below the root, with forward slashes; "." is the root itself
-	Name string // as its spec has it; empty when the spec cannot be read
+	Dir  string // relative to the root, with forward slashes; "." is the root itself
+	Name string // from the spec; empty if the spec cannot be read
 }
 
-// Services lists every directory below root that holds a spec, sorted. Hidden directories are left
-// out: a scaffold that was killed leaves one. What git ignores is no part of the repository;
-// where git cannot say, directories of dependencies are left out, too.
+// Services lists all directories below root with a spec, sorted. It skips hidden directories,
+// since a scaffold that was killed leaves one, and directories that git ignores. Without git it
+// skips directories of dependencies, too.
 func Services(ctx context.Context, root string) ([]Service, error) {
 	if listed, err := Git(ctx, root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", spec.FileName, "*/"+spec.FileName); err == nil {
 		var found []Service
@@ -69,14 +68,14 @@ func Services(ctx context.Context, root string) ([]Service, error) {
 	return walk(root)
 }
 
-// Ignored says whether git ignores the directory, which need not exist.
+// Ignored reports whether git ignores the directory, which need not exist.
 func Ignored(ctx context.Context, root, dir string) bool {
 	_, err := Git(ctx, root, "check-ignore", "--quiet", "--", dir+string(filepath.Separator))
 	return err == nil
 }
 
-// Git runs the installed git, which knows where its configuration is, and returns its output
-// without the last line feed. No command here uses the network.
+// Git runs the installed git, which finds its own configuration, and returns its output without
+// the last line feed. No command here uses the network.
 func Git(ctx context.Context, dir string, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, "git", args...)
 	command.Dir = dir
@@ -95,7 +94,7 @@ func walk(root string) ([]Service, error) {
 		switch {
 		case err != nil:
 			if entry != nil && entry.IsDir() && errors.Is(err, fs.ErrPermission) {
-				return fs.SkipDir // what we may not read is no service of ours
+				return fs.SkipDir // an unreadable directory is not ours
 			}
 			return err
 		case entry.IsDir() && at != "." && Skips(entry.Name()):
@@ -108,13 +107,13 @@ func walk(root string) ([]Service, error) {
 	return found, err
 }
 
-// Skips says whether a directory of that name holds no services of a repository, nor rules or
-// dashboards: hidden ones, and those that other programs fill.
+// Skips reports whether a directory of that name contains no services, rules or dashboards of a
+// repository: hidden directories, and those that other programs fill.
 func Skips(directory string) bool {
 	return strings.HasPrefix(directory, ".") || slices.Contains([]string{"vendor", "node_modules", "testdata", "bin"}, directory)
 }
 
-// nameIn reads the one key; what else is wrong with a spec its own check says.
+// nameIn reads only the name; the check of the spec reports other problems.
 func nameIn(file string) string {
 	var s struct {
 		Service string `yaml:"service"`
@@ -126,19 +125,18 @@ func nameIn(file string) string {
 	return s.Service
 }
 
-// Clash is a name that two files of different services have.
+// Clash is a name in two files of different services.
 type Clash struct {
-	What, Name    string // as in rule group, orders-slo-page
-	First, Second string // files, below the root
+	What, Name    string // such as rule group, orders-slo-page
+	First, Second string // files, relative to the root
 }
 
 func (c Clash) String() string {
 	return fmt.Sprintf("the %s %s is that of %s, too; give one of them another name", c.What, c.Name, c.First)
 }
 
-// Clashes finds names that more than one service has: its own, those of rule
-// files and groups, and the uids of dashboards. Files that cannot be read are left
-// to the check of their service.
+// Clashes finds names that several services use: service names, rule files and groups, and the
+// uids of dashboards. The check of each service reports unreadable files.
 func Clashes(root string, services []Service) []Clash {
 	type key struct{ what, name string }
 	type owner struct{ service, file string }
@@ -172,7 +170,7 @@ func Clashes(root string, services []Service) []Clash {
 	return clashes
 }
 
-// below lists the files in a directory and in those inside it.
+// below lists the files in a directory, recursively.
 func below(root, dir string) []string {
 	var files []string
 	_ = fs.WalkDir(os.DirFS(root), dir, func(at string, entry fs.DirEntry, err error) error {
@@ -189,7 +187,7 @@ func groupsIn(root, file string) []string {
 	if err != nil || rulefile.IsTest(file) || path.Ext(file) != ".yaml" && path.Ext(file) != ".yml" {
 		return nil
 	}
-	rules, _ := rulefile.Parse(file, src) // the check of the service reports its mistakes
+	rules, _ := rulefile.Parse(file, src) // the check of the service reports its errors
 	var names []string
 	for _, g := range rules.Groups {
 		names = append(names, g.Name)

@@ -12,7 +12,7 @@ import (
 	"github.com/observability-first/scaffold/internal/testkit/testdir"
 )
 
-func TestServicesAreFoundWhereTheyAre(t *testing.T) {
+func TestServicesInARepository(t *testing.T) {
 	t.Parallel()
 	root := testdir.New(t, map[string]string{
 		".git/HEAD": "", "services/shop/scaffold.yaml": "service: shop\n", "services/shop/vendor/x/scaffold.yaml": "service: no\n",
@@ -38,8 +38,7 @@ func TestServicesAreFoundWhereTheyAre(t *testing.T) {
 	}
 }
 
-// What git ignores is no part of the repository.
-func TestIgnoredServicesAreLeftOut(t *testing.T) {
+func TestServicesThatGitIgnoresAreSkipped(t *testing.T) {
 	t.Parallel()
 	root := testdir.New(t, map[string]string{
 		".gitignore": "/demo/\n", "demo/shop/scaffold.yaml": "service: shop\n", "a/b/scaffold.yaml": "service: orders\n",
@@ -66,7 +65,7 @@ func TestIgnoredServicesAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestNamesOfTwoServicesClash(t *testing.T) {
+func TestClashesOfTwoServices(t *testing.T) {
 	t.Parallel()
 	root := testdir.New(t, map[string]string{
 		"a/scaffold.yaml":                                "service: orders\n",
