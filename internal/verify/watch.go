@@ -30,7 +30,7 @@ const (
 	scrapeTimeout = 5 * time.Second
 )
 
-// watch is a Prometheus with one target and a stretched clock. One goroutine runs it; others may query it.
+// watch is a Prometheus with one target and a simulated clock. One goroutine runs it; others may query it.
 type watch struct {
 	child    *child
 	interval time.Duration // declared; simulated time between two scrapes
