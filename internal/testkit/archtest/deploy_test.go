@@ -40,7 +40,7 @@ func TestDeployProblems(t *testing.T) {
 		{"removed test", "`TestTheImageIsPushedToARegistry`", "`TestTheImageIsThrownAway`", "TestTheImageIsThrownAway: no such test"},
 		{"removed target", "what it calls: `make demo`", "what it calls: `make believe`", "make believe: no such target"},
 		{"removed script", "script/repository.txtar", "script/nowhere.txtar", "nowhere.txtar: no such file"},
-		{"command without a test and a reason", "not run here: it wants an account; ", "not run here; ", "gcloud: neither a test nor a reason"},
+		{"command without a test and a reason", "not run here: it needs an account; ", "not run here; ", "gcloud: neither a test nor a reason"},
 		{"block without a walk comment", "<!-- walk: deploy -->\n", "", "./ci deploy $ENVIRONMENT: the walk does not run it"},
 		{"block of the walk with another test in the table", "| `kubectl`, `printf`, `od`, `mkdir`, `rm` | the walk: `make kubernetes-apiserver` |", "| `kubectl`, `printf`, `od`, `mkdir`, `rm` | `TestCI` |", "the walk runs it"},
 	} {
@@ -62,7 +62,7 @@ type command struct {
 }
 
 func deployProblems(text string, exist things) (problems []string) {
-	body, table, found := strings.Cut(text, "## Who has run these commands\n")
+	body, table, found := strings.Cut(text, "## Tests of these commands\n")
 	if !found {
 		return []string{"no table of commands"}
 	}
