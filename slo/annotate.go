@@ -188,7 +188,7 @@ func (c *compiler) budgetText(o resolved) string {
 	text := "{{ $m := printf `{" + strings.Join(matchers, ",") + "}`" + strings.Join(args, "") + " }}Error budget (" + string(o.Window) + "): burn rate " +
 		"{{ range query (printf `" + recordBurn + "%s` $m) }}{{ .Value | humanize }}{{ end }}, " +
 		"{{ range query (printf `" + recordRemaining + "%s` $m) }}{{ .Value | humanizePercentage }}{{ end }} remaining" +
-		fmt.Sprintf("{{ range query (printf `%s%%s * %d / %s%s%%s > 0` $m $m) }}, spent in {{ .Value | humanizeDuration }}{{ end }}.",
+		fmt.Sprintf("{{ range query (printf `%s%%s * %d / %s%s%%s > 0` $m $m) }}, exhausted in {{ .Value | humanizeDuration }} at this rate{{ end }}.",
 			recordRemaining, int(o.Window.Duration().Seconds()), c.ignoring(labelWindow, labelSlothWindow), recordBurn)
 	c.budgetTexts[key] = text
 	return text

@@ -108,8 +108,8 @@ func (c *compiler) down() {
 	}, Rule{
 		Alert: camel(c.spec.Service) + "Down", Expr: strings.Join(parts, " or "), For: instancesFor,
 	}, texts{
-		summary:     c.subject() + ": only {{ $value }} instances respond, requests fail",
-		description: "Fewer than half of the instances respond, or none. Requests that reach no instance fail, and no error budget counts them. " + c.sinceText(instancesFor),
+		summary:     c.subject() + ": {{ $value }} responding instances; requests fail",
+		description: "No instance responds, or fewer than half of the minimum. Requests that reach no instance fail, and no error budget counts them. " + c.sinceText(instancesFor),
 	})
 }
 

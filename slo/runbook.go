@@ -249,7 +249,7 @@ func (r Rules) checks(a Alert) []check {
 		for _, b := range r.burnsOf(a) {
 			ratios = append(ratios, b.Check)
 		}
-		out = []check{{"Is the alert condition still true? These are the error ratios of the short windows.", strings.Join(ratios, "\nor "), "each at or below the threshold of its row"}}
+		out = []check{{"Is the alert condition still true? These are the error ratios of the short windows.", strings.Join(ratios, "\nor "), "each at or below the threshold of the row with this short window"}}
 	}
 	if r.Spec.Runtime {
 		versions := "count by (" + c.kept(semconv.LabelVersion, semconv.LabelRevision) + ") (" + c.scope.metric(semconv.BuildInfo).String()
@@ -257,7 +257,7 @@ func (r Rules) checks(a Alert) []check {
 			check{"Which versions run now?", versions + ")", "one version"},
 			check{"Which versions ran six hours ago?", versions + " offset 6h)", "the same version; if not, suspect the deployment"})
 	}
-	out = append(out, check{"Which instances started in the last six hours?", present + " unless " + present + " offset 6h", "no result without a deployment"})
+	out = append(out, check{"Which instances are new since six hours ago? Restarts in place are not shown.", present + " unless " + present + " offset 6h", "no result without a deployment"})
 	if a.Where != "" {
 		question, expect := narrowing(a.Kind)
 		out = append(out, check{question, a.Where, expect})

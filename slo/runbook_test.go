@@ -52,7 +52,7 @@ func TestEachAlertHasARunbook(t *testing.T) {
 					t.Errorf("%s has no runbook", a.Name)
 					continue
 				}
-				for _, part := range []string{"**Impact.**", "Is the alert condition still true?", "Expected:", "started in the last six hours?", "## Mitigate", "## Escalate", "amtool silence add", "resolves by itself", "## Diagnose", "## Resolve"} {
+				for _, part := range []string{"**Impact.**", "Is the alert condition still true?", "Expected:", "new since six hours ago?", "## Mitigate", "## Escalate", "amtool silence add", "resolves by itself", "## Diagnose", "## Resolve"} {
 					if !strings.Contains(string(b.File()), part) {
 						t.Errorf("%s does not contain %q", a.Name, part)
 					}

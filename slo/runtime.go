@@ -105,7 +105,7 @@ func (c *compiler) dbConnectionPoolSaturated() {
 	}
 	c.alert(Alert{
 		Kind: KindDBConnectionPoolSaturated, Tier: TierTicket, SLO: -1,
-		Check: line(by...), Expect: "0, or at least below " + waitingRequests, Where: "topk(5, " + line(append(by, semconv.LabelInstance)...) + " > 0)",
+		Check: line(by...), Expect: "below " + waitingRequests + ", the average number of requests that wait for a connection", Where: "topk(5, " + line(append(by, semconv.LabelInstance)...) + " > 0)",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "DBConnectionPoolSaturated", Expr: line(by...) + " > " + waitingRequests, For: poolFor,
 		Labels: c.alertLabels(TierTicket),

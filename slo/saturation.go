@@ -62,7 +62,7 @@ func (c *compiler) cpuHigh() {
 		Alert: camel(c.spec.Service) + "CPUHigh", Expr: share + " > " + saturatedCPU, For: saturatedFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": instances use {{ $value | humanizePercentage }} of their CPU limit",
+		summary:     c.subject() + ": instances use {{ $value | humanizePercentage }} of GOMAXPROCS",
 		description: "Requests are slower, because they wait for CPU. " + c.sinceText(saturatedFor),
 	})
 }

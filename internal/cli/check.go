@@ -41,7 +41,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 		Annotations: map[string]string{findingsAnnotation: "yes"},
 	}
 	addServiceFlags(cmd, &o)
-	cmd.Flags().BoolVar(&all, "all", false, "check every service of the repository, and that none has a name of another")
+	cmd.Flags().BoolVar(&all, "all", false, "check all services of the repository, and that their names are unique")
 	return cmd
 }
 

@@ -123,9 +123,9 @@ type globals struct {
 func newRootCommand(g *globals) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "scaffold",
-		Short: "Generates Go services that are observable from their first minute",
-		Long: "scaffold generates Go services that are observable from their first minute\n" +
-			"and keeps them up to date. Begin with: scaffold new orders",
+		Short: "Generate Go services with telemetry, alerts and dashboards",
+		Long: "scaffold generates Go services with telemetry, alerts and dashboards, and keeps them up\n" +
+			"to date. Start with: scaffold new orders",
 		Args:              unknownCommand,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return g.prepare(cmd) },

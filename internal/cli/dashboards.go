@@ -27,7 +27,7 @@ func newDashboardsCommand(g *globals) *cobra.Command {
 	var o dashboardsOptions
 	cmd := &cobra.Command{
 		Use:   "dashboards [FILE]",
-		Short: "Compile Grafana dashboards, or push them to a Grafana",
+		Short: "Compile Grafana dashboards, or push them to Grafana",
 		Long: "Compiles the dashboards of FILE: the " + spec.FileName + " of a service, a " + slo.APIVersion + "\n" +
 			"file, or one of OpenSLO, sloth or Pyrra. Without FILE it is the service in this directory; - reads\n" +
 			"standard input.\n\n" +

@@ -29,10 +29,10 @@ func newDashboardsPushCommand(g *globals) *cobra.Command {
 	var o pushOptions
 	cmd := &cobra.Command{
 		Use:   "push --grafana URL [FILE|DIR ...]",
-		Short: "Write dashboards to a Grafana",
-		Long: "Writes dashboard files to a Grafana, over those with the same uid. A directory stands for\n" +
-			"every .json file below it; without one it is observability/dashboards of the service\n" +
-			"that you stand in.\n\n" +
+		Short: "Write dashboards to Grafana",
+		Long: "Writes dashboard files to Grafana, over those with the same uid; of a directory, all .json\n" +
+			"files below it. Without arguments it pushes observability/dashboards of the service in\n" +
+			"this directory.\n\n" +
 			"The token of a service account with the role Editor comes from " + grafanaToken + " or\n" +
 			"--token-file. Every dashboard is looked up before the first one is written.",
 		Example: "  " + grafanaToken + "=... scaffold dashboards push --grafana https://grafana.acme.test --folder Shop",
@@ -45,9 +45,9 @@ func newDashboardsPushCommand(g *globals) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.grafana, "grafana", "", "address of the Grafana")
-	flags.StringVar(&o.folder, "folder", "", "title of the folder, made if there is none (default: where a dashboard is, else the general one)")
-	flags.StringVar(&o.message, "message", "Pushed by scaffold", "what the history of each dashboard says")
+	flags.StringVar(&o.grafana, "grafana", "", "address of Grafana")
+	flags.StringVar(&o.folder, "folder", "", "title of the folder, created if missing (default: the current folder of a dashboard, else General)")
+	flags.StringVar(&o.message, "message", "Pushed by scaffold", "version message of each dashboard")
 	o.delivery.register(flags, grafanaToken)
 	return cmd
 }

@@ -25,7 +25,7 @@ type deliveryOptions struct {
 
 func (o *deliveryOptions) register(flags *pflag.FlagSet, tokenVariable string) {
 	flags.StringVar(&o.tokenFile, "token-file", "", "file that holds the token (default: "+tokenVariable+")")
-	flags.DurationVar(&o.timeout, "timeout", push.DefaultTimeout, "how long one request may take; it is tried up to five times")
+	flags.DurationVar(&o.timeout, "timeout", push.DefaultTimeout, "timeout of one attempt; there are up to five")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "look up everything and write nothing")
 }
 

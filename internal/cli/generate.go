@@ -23,8 +23,8 @@ func newGenerateCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate [DIR]",
 		Short: "Regenerate a service from its spec",
-		Long: "Renders the service again from scaffold.yaml. Generated files are rewritten, merged files\n" +
-			"keep your edits, and user-owned files are not touched.\n\n" +
+		Long: "Renders the service again from scaffold.yaml. Generated files are rewritten. Merged files\n" +
+			"are updated until you edit them. User-owned files are not changed.\n\n" +
 			"Objectives with unknown metrics, labels or routes are reported at their line in\n" +
 			"scaffold.yaml; the files are written and the exit code is 3.",
 		Args: atMost(1),

@@ -32,11 +32,11 @@ func newImageCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "image BINARY",
 		Short: "Pack the service's binary into a container image",
-		Long: "Packs a Linux binary and the certificate authorities of Mozilla into an image that\n" +
-			"runs as uid " + strconv.Itoa(ociimage.User) + ", and nothing else. No container engine is needed. The same\n" +
-			"binary gives the same digest everywhere and at any time.\n\n" +
-			"The archive is for docker load and podman load. With --push the image goes to the\n" +
-			"registry in its name, with what docker login or podman login left on this machine.\n\n" +
+		Long: "Packs a Linux binary and the CA certificates of Mozilla, and nothing else, into an image\n" +
+			"that runs as uid " + strconv.Itoa(ociimage.User) + ". No container engine is needed. The same binary gives the\n" +
+			"same digest everywhere and at any time.\n\n" +
+			"The archive is for docker load and podman load. With --push the image is pushed to the\n" +
+			"registry in its name, with the credentials of docker login or podman login.\n\n" +
 			"make image builds the binary and calls this.",
 		Example: "  scaffold image bin/linux/orders\n" +
 			"  scaffold image bin/linux/orders --tag registry.acme.test/shop/orders:v1.4.2 --push",
@@ -55,7 +55,7 @@ func newImageCommand(g *globals) *cobra.Command {
 	flags.StringVar(&o.tag, "tag", "", "name of the image with its tag (default: deploy.image of the spec, with dev)")
 	flags.StringVarP(&o.archive, "out", "o", "", "file to write the image to (default: no file)")
 	flags.StringVar(&o.digest, "digest", "", "file to write the image's digest to (default: no file)")
-	flags.BoolVar(&o.push, "push", false, "send the image to the registry in its name")
+	flags.BoolVar(&o.push, "push", false, "push the image to the registry in its name")
 	return cmd
 }
 

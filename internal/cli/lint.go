@@ -43,12 +43,11 @@ func newLintCommand(g *globals) *cobra.Command {
 		Use:   "lint [PATH...]",
 		Short: "Check rule files and dashboards of any origin",
 		Long: "Checks Prometheus rule files, PrometheusRule resources and Grafana dashboards by\n" +
-			"the rules of docs/checks.md. No service is needed. In a directory it checks both.\n\n" +
+			"the rules of docs/checks.md. No service is needed. In a directory it checks all of them.\n\n" +
 			"Names of metrics and labels are checked when something declares them:\n" +
 			"telemetry.json (--signals), scraped pages (--metrics) or a running Prometheus\n" +
 			"(--prometheus); lint connects to no other address.\n\n" +
-			"An error is certain. A finding that depends on a guessed type, unit or name is a\n" +
-			"warning.\n" +
+			"Findings that depend on a guessed type, unit or name are warnings.\n" +
 			"Exits with 3 when it finds an error. Exclusions are in " + lint.FileName + ".",
 		Example: "  scaffold lint alerts.yaml dashboards\n" +
 			"  scaffold lint alerts.yaml --metrics http://localhost:9464/metrics\n" +

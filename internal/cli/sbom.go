@@ -20,10 +20,10 @@ func newSBOMCommand(g *globals) *cobra.Command {
 	var o sbomOptions
 	cmd := &cobra.Command{
 		Use:   "sbom BINARY",
-		Short: "List what the service's binary is made of, with licences",
-		Long: "Writes a CycloneDX document of the modules in a binary, as the Go tool noted them\n" +
-			"there, each with its version, its sum and its licence. The licences are read from\n" +
-			"vendor/; a module without one that is known is named, and nothing is written.\n\n" +
+		Short: "List the modules in the service's binary, with licences",
+		Long: "Writes a CycloneDX document of the modules that the Go build recorded in a binary,\n" +
+			"with version, checksum and licence. Licences are read from vendor/. If one is\n" +
+			"unknown, it is an error that names the module, and nothing is written.\n\n" +
 			"The same binary gives the same document. make sbom calls this.",
 		Example: "  scaffold sbom bin/linux/orders -o bin/sbom.json --licences bin/licences.txt",
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -28,13 +28,13 @@ func newSLOCommand(g *globals) *cobra.Command {
 	var o sloOptions
 	cmd := &cobra.Command{
 		Use:   "slo [FILE]",
-		Short: "Compile objectives to rules, alerts, their tests and runbooks, or push rules to a Mimir",
-		Long: "Compile the objectives of FILE: a " + slo.APIVersion + " file, or the " + spec.FileName + " of a\n" +
+		Short: "Compile objectives to rules, alerts, their tests and runbooks, or push rules to Mimir",
+		Long: "Compiles the objectives of FILE: a " + slo.APIVersion + " file, or the " + spec.FileName + " of a\n" +
 			"service. Without FILE it is the service in this directory; - reads standard input.\n\n" +
 			"Files of OpenSLO (v1, v1alpha), sloth (prometheus/v1, PrometheusServiceLevel) and Pyrra\n" +
 			"(ServiceLevelObjective) are imported, also as lists. Standard error lists what differs from\n" +
-			"the file (changed) and what cannot be expressed (dropped). A key that rules depend on and\n" +
-			"that is not supported is an error; nothing is written then. See docs/slo.md.\n\n" +
+			"the file (changed) and what cannot be expressed (dropped). An unsupported key that\n" +
+			"affects rules is an error, and nothing is written. See docs/slo.md.\n\n" +
 			"Rules go to standard output. With -o DIR the files of the format go to DIR:\n\n" +
 			"  prometheus  rules, their tests for promtool, alertmanager.yaml, runbooks\n" +
 			"  operator    PrometheusRule, AlertmanagerConfig, alertmanager.yaml, runbooks; no tests,\n" +

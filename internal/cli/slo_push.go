@@ -26,15 +26,15 @@ func newSLOPushCommand(g *globals) *cobra.Command {
 	var o rulePushOptions
 	cmd := &cobra.Command{
 		Use:   "push --mimir URL [FILE|DIR ...]",
-		Short: "Write rules to the ruler of a Grafana Mimir",
-		Long: "Writes the groups of rule files to the ruler of a Grafana Mimir. A directory stands for\n" +
-			"every .rules.yaml file below it; without one it is observability/rules of the\n" +
+		Short: "Write rules to the ruler of Grafana Mimir",
+		Long: "Writes the groups of rule files to the ruler of Grafana Mimir; of a directory, all\n" +
+			".rules.yaml files below it. Without arguments it pushes observability/rules of the\n" +
 			"service in this directory. alertmanager.yaml is not pushed: it is a part of a\n" +
 			"configuration that all services share.\n\n" +
-			"A file goes into the namespace that it names, else into one of its own name without\n" +
-			".yaml, as mimirtool has it. Each namespace is read first, and only what differs is\n" +
-			"written. Groups that Mimir has there and no file are listed; --prune removes them,\n" +
-			"so give it all files of a namespace, and let no other service share that.\n\n" +
+			"The namespace is the one set in the file, or else the file name without .yaml, as in\n" +
+			"mimirtool. Only changed groups are written. Groups that exist in Mimir but in no file\n" +
+			"are listed; --prune removes them. With --prune, push all files of a namespace, and do\n" +
+			"not share it with other services.\n\n" +
 			"The token comes from " + mimir.TokenVariable + " or --token-file. It is a bearer token, or the\n" +
 			"password of --user.",
 		Example: "  " + mimir.TokenVariable + "=... scaffold slo push --mimir https://mimir.acme.test --tenant shop",
@@ -47,12 +47,12 @@ func newSLOPushCommand(g *globals) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.mimir, "mimir", "", "address of the Mimir")
-	flags.StringVar(&o.tenant, "tenant", "", "tenant that the rules are of, or SCAFFOLD_MIMIR_TENANT (default: none is sent)")
+	flags.StringVar(&o.mimir, "mimir", "", "address of Mimir")
+	flags.StringVar(&o.tenant, "tenant", "", "tenant ID, or SCAFFOLD_MIMIR_TENANT (default: no tenant)")
 	flags.StringVar(&o.user, "user", "", "user of basic authentication, or SCAFFOLD_MIMIR_USER (default: the token is a bearer token)")
 	flags.StringVar(&o.prefix, "prefix", mimir.DefaultPrefix, "path of Mimir's Prometheus API below the address, or SCAFFOLD_MIMIR_PREFIX")
-	flags.StringVar(&o.namespace, "namespace", "", "namespace of all files, or SCAFFOLD_MIMIR_NAMESPACE (default: one a file)")
-	flags.BoolVar(&o.prune, "prune", false, "remove groups of the same namespaces that no file has")
+	flags.StringVar(&o.namespace, "namespace", "", "namespace of all files, or SCAFFOLD_MIMIR_NAMESPACE (default: one for each file)")
+	flags.BoolVar(&o.prune, "prune", false, "remove groups of these namespaces that are in no file")
 	for _, flag := range []string{"tenant", "user", "prefix", "namespace"} {
 		standIn(flags, flag, "SCAFFOLD_MIMIR_"+strings.ToUpper(flag))
 	}

@@ -23,7 +23,7 @@ type version struct {
 func newVersionCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print which scaffold this is",
+		Short: "Print the version",
 		Args:  atMost(0),
 		RunE: func(*cobra.Command, []string) error {
 			b := g.Build
