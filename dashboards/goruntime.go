@@ -37,7 +37,7 @@ func (s Scope) schedulerRow() Row {
 			{Expr: s.Metric(processCPU).Rate().Sum(), Legend: "used"},
 			{Expr: s.Metric(goMaxProcs).Expr().Sum(), Legend: "GOMAXPROCS"},
 		}, limit: []string{refID(1)},
-	}.says("CPU cores in use, and GOMAXPROCS, which follows the limit of the container.",
+	}.says("CPU cores in use, and GOMAXPROCS, the maximum that Go uses.",
 		"Near the limit, requests are slow: find the cause in the flame graph of CPU time, or add CPU.").links(s.flameGraphs())
 	mutex := Panel{
 		Title: "Mutex wait time", Kind: TimeSeries, Unit: Seconds,

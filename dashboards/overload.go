@@ -11,7 +11,7 @@ func (s Scope) overloadRow() Row {
 			"If requests queue at the limit, the service is at capacity: find what became slow, or add instances.")
 	limit.limit = []string{refID(2)}
 	rejected := s.Rate("Rejected requests by priority", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelPriority, semconv.LabelReason).
-		says("Requests rejected per second, by priority and reason.",
+		says("Requests rejected per second, by priority and reason, such as memory (little is left) or bodies (many large ones).",
 			"If critical requests are rejected, add instances, or find what became slow.").links(s.dashboard(dashboardOverview, "Overview"))
 	would := s.Rate("Requests that would be rejected", s.Metric(semconv.RuntimeOverloadWouldShed), PerSecond, semconv.LabelPriority, semconv.LabelReason).
 		says("Requests per second that OVERLOAD_MODE=enforce would reject; zero unless the mode is observe.",

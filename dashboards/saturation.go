@@ -60,7 +60,7 @@ func (s Scope) utilizationRow() Row {
 			highest.Targets = append(highest.Targets, Target{Expr: one.byInstance().Max(), Legend: one.name, Instant: true})
 		}
 	}
-	highest = highest.says("Highest utilization of each resource on any instance.",
+	highest = highest.says("Highest utilization of each resource on any instance; memory is below, if GOMEMLIMIT is set.",
 		"Near 100 %, add instances; for database connections only if the database has room.")
 	rejected := s.Rate("Rejected requests by reason", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelReason).
 		says("Requests rejected per second to protect the others, by reason.",
@@ -113,7 +113,7 @@ func (s Scope) instanceUtilizationRow() Row {
 		"CPU":                  "Near 100 %, every request waits for CPU: add instances, or find the cause in the CPU flame graph.",
 		"memory":               "Near 100 %, garbage collection takes CPU and the kernel may kill the instance: check the memory row of the Go runtime dashboard.",
 		"concurrency":          "At 100 %, requests queue and are then rejected: find what became slow, or add instances.",
-		"HTTP connections":     "Above 75 %, idle new connections are closed after HTTP_HEADER_TIMEOUT: add instances, or raise HTTP_MAX_CONNECTIONS.",
+		"HTTP connections":     "Above 75 %, connections without a request are closed after HTTP_HEADER_TIMEOUT, and at 100 % new clients wait: add instances, or raise HTTP_MAX_CONNECTIONS if there is memory.",
 		"file descriptors":     "At 100 %, new connections fail; a steady rise is a leak, such as a response body that is not closed.",
 		"database connections": "At 100 %, requests wait for a connection: check the connection pool on the dependencies dashboard.",
 	}

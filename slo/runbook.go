@@ -181,7 +181,7 @@ func (r Rules) impact(a Alert) string {
 			return "Too many events of the objective " + o.Name + " are bad."
 		}
 	case KindDown:
-		return "Requests fail or time out. No metric shows this, because they reach no instance."
+		return "Requests fail or time out. No request metric shows this, because no instance counts them."
 	case KindCrashLooping:
 		return "Requests fail when their instance crashes, or while no instance runs. Between crashes everything works."
 	case KindNotReady:

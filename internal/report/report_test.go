@@ -28,7 +28,7 @@ func sample() report.Report {
 			Section: "dashboards", Name: "panel Requests, target A", Status: report.Failed, File: "observability/dashboards/orders.json", Line: 120,
 			Detail: "no data: metric http_server_request_total does not exist; did you mean http_server_requests_total?",
 		},
-		report.Check{Section: "dashboards", Name: "panel Shop | sales, target B", Status: report.Skipped, File: "observability/dashboards/own/shop.json", Detail: "verify does not run mysql"},
+		report.Check{Section: "dashboards", Name: "panel Shop | sales, target B", Status: report.Skipped, File: "observability/dashboards/own/shop.json", Detail: "verify does not run queries of mysql"},
 		report.Check{Section: "dashboards", Name: "panel Errors, target A", Status: report.Passed, Detail: "3 series"},
 		report.Check{Section: "links", Name: "runbook of the alert OrdersDown", Status: report.NotRun, File: "a b.yaml", Detail: "the service ended before"},
 		report.Check{Section: "service", Name: "it says: " + nasty, Status: report.Failed, Detail: "it ended with exit status 2\n" + nasty},

@@ -159,7 +159,7 @@ func skippedVariable(v dashboardfile.Variable) string {
 	case v.Type == "adhoc" || v.Type == "groupby":
 		return "ad-hoc filters"
 	case v.Type == "query" && !v.Datasource.Prometheus():
-		return "verify does not run " + v.Datasource.Type
+		return "verify does not run queries of " + v.Datasource.Type
 	}
 	return ""
 }

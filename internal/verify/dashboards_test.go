@@ -42,7 +42,7 @@ func TestPanelsHaveData(t *testing.T) {
 		"never data, even if declared":             {"Empty until a job fails.", `"expr":"job_total > 5"`, `failed: no data, and there never will be: metric job_total does not exist; did you mean "jobs_total"?`},
 		"a query that does not parse":              {"", `"expr":"sum("`, "parse error"},
 		"a variable of another store":              {"", `"expr":"jobs_total{trace=\"$trace\"}"`, "skipped: it depends on $trace, whose values come from another store than Prometheus"},
-		"a query of another store":                 {"", `"query":"{}","datasource":{"type":"tempo"}`, "skipped: verify does not run tempo"},
+		"a query of another store":                 {"", `"query":"{}","datasource":{"type":"tempo"}`, "skipped: verify does not run queries of tempo"},
 		"a hidden query":                           {"", `"expr":"job_total","hide":true`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestVariablesOfferValues(t *testing.T) {
 		"another type":                {`"type":"switch","query":"on"`, `failed: switch variable "on" is not supported; use label_values(metric, label), custom or constant`},
 		"ad-hoc filters":              {`"type":"adhoc"`, "skipped: ad-hoc filters"},
 		"group by":                    {`"type":"groupby"`, "skipped: ad-hoc filters"},
-		"another store":               {`"type":"query","query":"label_values(x)","datasource":{"type":"loki"}`, "skipped: verify does not run loki"},
+		"another store":               {`"type":"query","query":"label_values(x)","datasource":{"type":"loki"}`, "skipped: verify does not run queries of loki"},
 		"a query that does not parse": {`"type":"query","query":"query_result(sum)"`, "failed: "},
 	} {
 		t.Run(name, func(t *testing.T) {

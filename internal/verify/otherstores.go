@@ -27,7 +27,7 @@ func (s *session) askOther(expr string, q question) (report.Status, string) {
 	case "grafana-pyroscope-datasource", "phlare":
 		return s.judgeOther(s.askProfiles(expr, q.target.ProfileType))(q)
 	}
-	return report.Skipped, "verify does not run " + q.target.Datasource.Type
+	return report.Skipped, "verify does not run queries of " + q.target.Datasource.Type
 }
 
 // judgeOther converts a result to a status.

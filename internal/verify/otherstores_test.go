@@ -151,7 +151,7 @@ func TestQueriesOfOtherStoresAreChecked(t *testing.T) {
 		{"loki", `{service_name="shop"} | a b`, "something happens", report.Failed, `verify does not support the stage "a b" of log queries; check it in Grafana`},
 		{"grafana-pyroscope-datasource", `{service_name="shop"}`, "", report.Passed, "uploads of cpu"},
 		{"phlare", `{service_name="shop"}`, "", report.Passed, "uploads of cpu"},
-		{"tempo", `{}`, "", report.Skipped, "verify does not run tempo"},
+		{"tempo", `{}`, "", report.Skipped, "verify does not run queries of tempo"},
 	} {
 		target := dashboardfile.Target{Datasource: dashboardfile.Datasource{Type: tc.store}, ProfileType: "process_cpu:cpu:nanoseconds"}
 		if status, detail := s.askOther(tc.expr, question{target: target, emptyUntil: tc.until}); status != tc.status || detail != tc.want {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Fresh returns an error if a new service cannot be created in the directory. It must not exist, be
-// empty, or have only files of a new repository (.git, .gitignore, a README, a license).
+// Fresh returns an error if a new service cannot be created in the directory. The directory must be
+// missing, empty, or have only files of a new repository (.git, .gitignore, a README, a license).
 func Fresh(dir string) error {
 	info, err := os.Stat(dir)
 	switch {

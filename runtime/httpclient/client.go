@@ -30,8 +30,8 @@ type Config struct {
 	HeaderTimeout time.Duration `env:"HEADER_TIMEOUT" default:"5s" min:"1ms" help:"maximum wait for the response header, per attempt"`
 	// Attempts is the maximum number of attempts, including the first one.
 	Attempts int `env:"ATTEMPTS" default:"3" min:"1" max:"10" help:"maximum number of attempts for a call; 1 never retries"`
-	// BreakerRatio is the ratio of failed calls to a host, of at least 20 in ten seconds, above
-	// which calls return ErrBreakerOpen for BreakerOpen.
+	// BreakerRatio is the ratio of failed calls to a host, of at least 20 in ten seconds, from
+	// which on calls return ErrBreakerOpen for BreakerOpen.
 	BreakerRatio float64       `env:"BREAKER_RATIO" default:"0.5" min:"0" max:"1" help:"ratio of failed calls to a host that opens its circuit breaker; 0 disables the breaker"`
 	BreakerOpen  time.Duration `env:"BREAKER_OPEN" default:"5s" min:"10ms" help:"time before an open circuit breaker tries the host again"`
 	// HedgeAfter is for idempotent calls whose tail latency matters more than a few extra calls.

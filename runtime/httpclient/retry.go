@@ -162,8 +162,8 @@ func transient(resp *http.Response, err error) bool {
 	return false
 }
 
-// pause returns the wait before the next attempt. It returns false if the server asks for a
-// longer one, or the context ends before.
+// pause returns the wait before the next attempt. It returns false if Retry-After
+// exceeds longestRetryAfter, or the context ends before.
 func pause(ctx context.Context, resp *http.Response, resend int) (time.Duration, bool) {
 	limit := min(longestWait, firstWait<<min(resend, 16))
 	wait := rand.N(limit + 1)

@@ -149,7 +149,8 @@ func (x *requestState) end(recovered any, h *observed) {
 	}
 }
 
-// beginTransfer is called when a read from the client or a write to it begins.
+// beginTransfer registers the request as a transfer during a shutdown. It is called when a read
+// from the client or a write to it begins.
 func (x *requestState) beginTransfer() {
 	if x.observer.draining.Load() {
 		x.observer.transfers.add(x)

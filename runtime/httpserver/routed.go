@@ -85,7 +85,7 @@ func read(m prometheus.Metric) *dto.Metric {
 	return &out
 }
 
-// sum adds h to to. Both have the same bounds; to may be nil or empty.
+// sum adds h to the histogram to. Both have the same bounds; to may be nil or empty.
 func sum(to, h *dto.Histogram) *dto.Histogram {
 	if len(to.GetBucket()) == 0 {
 		return h

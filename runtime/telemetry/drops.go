@@ -14,7 +14,7 @@ import (
 // drop.
 func (t *Telemetry) declareDrops() error {
 	dropped, err := t.registry.Counter(semconv.RuntimeTelemetryDropped,
-		"Dropped spans, log records, metric points and profiles.", semconv.LabelSignal, semconv.LabelReason)
+		"Dropped spans, log records, log lines, metric pushes and profiles; rejected metrics in data points.", semconv.LabelSignal, semconv.LabelReason)
 	if err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ func (d *demo) testService(ctx context.Context) error {
 // verify checks what was generated. Its steps are shown as they come: nobody likes
 // to look at a silent terminal for half a minute.
 func (d *demo) verify(ctx context.Context) error {
-	d.title("Prove it: every panel, every alert, every link")
+	d.title("Check it: every panel, every alert, every link")
 	d.sayf("$ scaffold verify")
 	cmd := exec.CommandContext(ctx, d.cli, "verify", "--progress")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, d.out, d.out

@@ -46,7 +46,7 @@ func (l *linter) unit(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) 
 		}
 	case !known || fits(got, want):
 	default:
-		// Seconds per second are a ratio, but many readers show them as seconds.
+		// Seconds per second are a ratio, but many people show them as seconds.
 		guessed := got.Guessed || got.MayBeRate && got.Bytes == want.Bytes && got.Seconds != want.Seconds || l.World.OtherMetrics && got.Bytes == 0 && got.Seconds == 0 && want.Seconds == 1
 		l.reportGuessf("panel-unit-mismatch", at, guessed, "the unit %s is for %s, but the query returns %s; set %s", p.Unit, want, got, fitting(got))
 	}

@@ -225,7 +225,7 @@ func Catalog() []lint.Rule {
 		{Name: "label-match", Warning: true, Means: "An operator between aggregations by different labels, of which only series without these labels match.", Do: "Group both sides by the same labels, or write on (...) with group_left."},
 		{Name: "quantile-le", Means: "histogram_quantile of buckets without the label le, or a quantile that is not between 0 and 1.", Do: "Write sum by (le, ...)."},
 		{Name: "label-replace", Means: "label_replace with an invalid regular expression, or with a capture group that the expression does not have.", Do: "Correct the expression; $1 is the first group."},
-		{Name: "server-feature", Warning: true, Means: "A function, aggregation or syntax that needs a feature flag of the server, or a function that Prometheus 3 renamed.", Do: "Set the flag and exclude the finding."},
+		{Name: "server-feature", Warning: true, Means: "A function, aggregation or syntax that needs a feature flag of the server, or a function that Prometheus 3 renamed.", Do: "Set the flag and exclude the finding, or write the new name."},
 		{Name: "absent-aggregate", Warning: true, Means: "absent of an aggregation, which is true only if all series are missing, and whose result has no labels.", Do: "Write absent(x{...}) for each required series."},
 		{Name: "regex-equality", Warning: true, Means: "A regular expression that matches a single value or everything.", Do: "Write = for =~ and != for !~; remove a matcher of everything."},
 	}

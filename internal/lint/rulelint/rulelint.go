@@ -145,9 +145,9 @@ func (l *linter) groups() {
 			case here[g.Name]:
 				report("group-duplicate", "duplicate group name in this file, which Prometheus rejects; rename one")
 			case seen && other == f.Name:
-				report("group-shared-name", "a group of another resource in this file has the same name, so their metrics are mixed; rename one")
+				report("group-shared-name", "a group of another resource in this file has the same name, so metrics by group name show them as one; rename one")
 			case seen:
-				report("group-shared-name", "a group of %s has the same name, so their metrics are mixed; rename one", other)
+				report("group-shared-name", "a group of %s has the same name, so metrics by group name show them as one; rename one", other)
 			default:
 				first[g.Name] = f.Name
 			}
@@ -275,12 +275,12 @@ func Catalog() []lint.Rule {
 		{Name: "rule-file", Means: "The file does not parse: invalid YAML, an unknown key, an invalid duration or query, or an unknown function. A warning for a query that is too long or too deep to check.", Do: "Correct the given line and column."},
 		{Name: "rule-result", Means: "The result of an expression is a range vector or a string, so each evaluation fails.", Do: "Write an expression that returns an instant vector or a scalar."},
 		{Name: "group-duplicate", Means: "Two groups of one file have the same name, which Prometheus rejects.", Do: "Rename one."},
-		{Name: "group-shared-name", Warning: true, Means: "Groups of two files have the same name, so their metrics are mixed.", Do: "Rename one."},
+		{Name: "group-shared-name", Warning: true, Means: "Groups of two files have the same name, so metrics by group name show them as one.", Do: "Rename one."},
 		{Name: "group-interval", Warning: true, Means: "The interval of a group with records is longer than 5 minutes, the default of --query.lookback-delta, so its records have gaps. Allowed for records that are only read over ranges of at least the interval.", Do: "Write an interval of 5m or less."},
 		{Name: "record-duplicate", Means: "Two rules record the same series. A warning if their expressions differ or they are in different files or resources, since their results may differ, too.", Do: "Rename one or add a label."},
 		{Name: "alert-duplicate", Means: "Two alerts have the same name and labels, so Alertmanager treats them as one. A warning if their expressions differ or they are in different files or resources.", Do: "Rename one or add a label."},
 		{Name: "rule-cycle", Means: "Recording rules read each other in a cycle, or a rule reads its own last sample, so one gap ends the series permanently. A warning if the series can restart through or, unless, absent or scalar, if the selector may match only other series, and if targets or other rules may have series of that name. Not checked in groups with source_tenants.", Do: "Break the cycle, or read the last value with last_over_time."},
-		{Name: "rule-dependency", Warning: true, Means: "A rule reads a record of another group, which delays changes by up to one interval.", Do: "Move both rules into one group, or exclude the finding."},
+		{Name: "rule-dependency", Warning: true, Means: "A rule reads a record of another group, which delays changes by up to the interval of that group.", Do: "Move both rules into one group, or exclude the finding."},
 		{Name: "record-unused", Warning: true, Means: "No rule, alert text or dashboard reads a recorded series.", Do: "Remove the rule, or exclude the finding with its reader as the reason."},
 		{Name: "alert-comparison", Warning: true, Means: "An alert has no condition and fires as long as its series exist.", Do: "Compare with a bound. vector(1) alone is an alert that always fires on purpose."},
 		{Name: "alert-template", Means: "A label or annotation is not a valid template, calls an unknown function, or reads a label that the expression's result cannot have. A warning if a label is formatted as a number, if the template tests the label, as with if, and if a ruler may add the label to a recorded series.", Do: "Correct the text, or keep the label in by (...)."},

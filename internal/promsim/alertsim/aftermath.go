@@ -25,7 +25,7 @@ func (d Simulation) aftermath(ctx context.Context, r *record) error {
 		declared bool // only if the minimum number of replicas is declared
 	}{
 		{outage{"most instances stop responding", false, true, func(p *process, from time.Duration, _ int) { p.up = before(from) }}, true},
-		{outage{"most instances run without requests", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }}, false},
+		{outage{"most instances run but are not ready", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }}, false},
 		{outage{"most instances crash repeatedly", true, true, crashLoop}, false},
 	} {
 		if way.runtime && !d.Rules.Spec.Runtime || way.scraped && d.pushed() || way.declared && d.Rules.Spec.Replicas.Min < 3 {

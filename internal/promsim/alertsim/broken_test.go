@@ -79,18 +79,18 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		},
 		{
 			"processes out of service no longer inhibit what follows", edit{`alertname!~"Orders(Down|CrashLooping|NotReady)"`, `alertname="Nothing"`}, "the time after a loss of instances",
-			"one page when most instances run without requests and the rest fail: it pages",
+			"one page when most instances run but are not ready and the rest fail: it pages",
 		},
 		{
 			"processes that crash no longer inhibit what follows", edit{`alertname!~"Orders(Down|CrashLooping)"`, `alertname="Nothing"`}, "the time after a loss of instances",
 			"one page when most instances crash repeatedly and the rest fail: it pages",
 		},
 		{
-			"an alert on processes waits too long", edit{"for: 1m30s", "for: 10m"}, "instances without requests",
+			"an alert on processes waits too long", edit{"for: 1m30s", "for: 10m"}, "lost and unready instances",
 			"page when every instance stops responding: OrdersDown fires after 10m",
 		},
 		{
-			"an alert on processes does not last", edit{"keep_firing_for: 5m", "keep_firing_for: 0s"}, "instances without requests",
+			"an alert on processes does not last", edit{"keep_firing_for: 5m", "keep_firing_for: 0s"}, "lost and unready instances",
 			"page when every instance runs for less time than it is down: one incident pages 2 times",
 		},
 		{

@@ -88,7 +88,7 @@ func (d Simulation) judgeBudget(c sum, share float64) error {
 	i := slices.IndexFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Name == c.objective })
 	target, ok := d.Rules.Spec.SLOs[i].Target.Rat()
 	if !ok {
-		return fmt.Errorf("objective %s does not exist", d.Rules.Spec.SLOs[i].Target)
+		return fmt.Errorf("objective %s is not a percentage", d.Rules.Spec.SLOs[i].Target)
 	}
 	percent, _ := target.Float64()
 	budget := 1 - percent/100

@@ -30,7 +30,7 @@ func outages() []outage {
 	return []outage{
 		{"every instance stops responding", false, false, func(p *process, from time.Duration, _ int) { p.up = before(from) }},
 		{"every instance and its target disappear", false, false, func(p *process, from time.Duration, _ int) { p.to, p.vanishes = from, true }},
-		{"every instance runs without requests", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }},
+		{"every instance runs but is not ready", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }},
 		{"every instance crashes soon after each start", true, true, func(p *process, from time.Duration, n int) {
 			crashLoop(p, from, n)
 			p.ready = before(from)

@@ -76,7 +76,7 @@ func intervalParts() parts {
 			return append(d.shares(), scenario{"a service that fails from its first request", d.fromTheFirst})
 		},
 		once: func(d Simulation) []scenario {
-			return []scenario{{"instances without requests", d.outages}, {"tickets", d.tickets}}
+			return []scenario{{"lost and unready instances", d.outages}, {"tickets", d.tickets}}
 		},
 	}
 }
