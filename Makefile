@@ -76,19 +76,19 @@ timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## one command: scaffold a service, build, test, run, break and stop it (KEEP=1 leaves it running)
+demo: ## create a service, build, test, run, break and stop it (KEEP=1 leaves it running)
 	$(call timed,demo,echo "building the demo itself (a minute the first time$(comma) seconds later)" && cd test/demo && go build -o ../../bin/demo . && cd ../.. && KEEP=$(KEEP) bin/demo)
 
-install: ## put the scaffold command where the shell finds it
+install: ## build scaffold and link it into a directory of PATH
 	$(call timed,install,.ci/install)
 
 # Linters vet, in a target of their own.
 # Tests that build a service build it with the race detector, too: its dependencies compile once.
 test: export GOFLAGS := -race $(shell go env GOFLAGS)
-test: deps modules ## every test but end-to-end tests, simulations and gates on allocations, with the race detector
+test: deps modules ## run all tests but end-to-end tests, simulations and gates on allocations, with the race detector
 	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -vet=off -timeout 20m -skip '^TestEndToEnd' ./...); done)
 
-test-quick: modules ## what needs only Go; lists by name what it did not run
+test-quick: modules ## run tests that need only Go, and list the others
 	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
 
 e2e: deps modules ## end-to-end tests: create, run and verify services, build without network, install a release (minutes)
@@ -97,68 +97,68 @@ e2e: deps modules ## end-to-end tests: create, run and verify services, build wi
 		(cd runtime && go test -count=1 -tags scaffold_faults -run '^TestFaults' ./httpserver); \
 		for d in $(filter runtime/% test/%,$(E2E)); do (cd $$d && go test -count=1 -timeout 20m -run '^TestEndToEnd' .); done)
 
-simulations: ## weeks of alerts, minutes of overload, and gates on allocations, without the race detector (minutes)
+simulations: ## run weeks of alerts, minutes of overload, and gates on allocations, without the race detector (minutes)
 	$(call timed,simulations,go test -count=1 $(SIMULATIONS); (cd runtime && go test -count=1 ./overload); \
 		for d in $(GATES); do (cd $$d && go test -count=1 -run '^TestAllocations' .); done)
 
-conformance: ## hold our store, rules and routes to Prometheus, promtool and Alertmanager themselves (minutes)
+conformance: ## compare our store, rules and routing with Prometheus, promtool and Alertmanager (minutes)
 	$(call timed,conformance,cd $(CONFORMANCE) && go test -timeout 30m ./...)
 
-mutants: deps ## break a service in more than a hundred ways and want each to be caught (minutes)
+mutants: deps ## check that verify finds each of 199 broken services (minutes)
 	$(call timed,mutants,MUTANTS=1 go test -count=1 -timeout 30m ./internal/verify -run Mutant)
 
-runbooks: ## type what runbooks say: amtool to an Alertmanager, kubectl to what looks like a cluster (downloads both)
+runbooks: ## run the commands of runbooks on Alertmanager and a fake kubectl (downloads both)
 	$(call timed,runbooks,cd $(RUNBOOKS) && go test -count=1 ./...)
 
-mimir: ## give the rules to a real Grafana Mimir, with its own tool (downloads and compiles it: minutes)
+mimir: ## load the rules into Grafana Mimir, also with mimirtool (compiles both: minutes)
 	$(call timed,mimir,cd $(MIMIR) && go test -count=1 ./...)
 
-collector: ## have an OpenTelemetry Collector validate the generated configurations, and choose among traces (downloads and compiles it: minutes)
+collector: ## validate collector configurations and sample traces with an OpenTelemetry Collector (compiles it: minutes)
 	$(call timed,collector,cd $(COLLECTOR) && go test -count=1 -tags '$(DISCOVERY)' ./...)
 
-compose: ## bring the observability stack up by the real Docker Compose, on an engine that only takes notes
+compose: ## start the local stack with Docker Compose on a fake engine
 	$(call timed,compose,cd $(COMPOSE) && go test -count=1 ./...)
 
-pipelines: ## give pipelines to actionlint, GitLab's schema and a runner, Groovy, Renovate, Backstage; run ./ci on a played cluster
+pipelines: ## validate and run pipelines (actionlint, GitLab, Groovy, Renovate, Backstage); run ./ci on a fake cluster
 	$(call timed,pipelines,DEPS=$(DEPS) .ci/pipelines-deps && cd $(PIPELINES) && go test -count=1 ./...)
 
-images: ## pack a service's image and list what is in it, held to BuildKit, a registry, the kernel and CycloneDX (as root: two minutes)
+images: ## build and run images, and validate them with BuildKit, a registry and CycloneDX (as root: two minutes)
 	$(call timed,images,cd $(IMAGES) && go test -count=1 ./...)
 
-routers: ## run gin, echo and gorilla/mux on the runtime, each with the line of runtime/README.md (downloads them)
+routers: ## test gin, echo and gorilla/mux on the runtime, as in runtime/README.md (downloads them)
 	$(call timed,routers,cd $(ROUTERS) && go test -race -count=1 ./...)
 
-terraform: ## format, validate and test the generated Terraform modules by Terraform (or OpenTofu, which it then compiles: minutes)
+terraform: ## format, validate and test Terraform modules with Terraform or OpenTofu (compiles it: minutes)
 	$(call timed,terraform,cd $(TERRAFORM) && go test -count=1 -timeout 20m ./...)
 
-kubernetes: ## judge generated manifests without a cluster: types, schemas, arithmetic, kube-score (downloads and compiles their code)
+kubernetes: ## check manifests without a cluster: types, schemas, arithmetic, kube-score (compiles their code)
 	$(call timed,kubernetes,cd $(KUBERNETES) && go test -count=1 $$(go list ./... | grep -v /apiserver$$))
 
-kubernetes-apiserver: ## give them to a real API server and real controllers, and write docs/kubernetes.md (builds both once: ten minutes)
+kubernetes-apiserver: ## apply manifests to a real API server with real controllers, and write docs/kubernetes.md (builds both once: ten minutes)
 	$(call timed,kubernetes-apiserver,cd $(KUBERNETES) && go test -count=1 -timeout 60m ./apiserver -document $(CURDIR)/docs/kubernetes.md)
 
-deps: ## what the tests need beside Go: PostgreSQL's server binaries
+deps: ## check for what tests need besides Go: the PostgreSQL server binaries
 	$(call timed,deps,DEPS=$(DEPS) .ci/deps)
 
-modules: ## download the modules of the runtime: tests build services without a proxy
+modules: ## download the modules of the runtime, since tests build services offline
 	$(call timed,modules,cd runtime && go mod download)
 
-lint: ## every linter on every module, and vet for the other systems
+lint: ## run linters on every module, and vet for other systems
 	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(OTHERS) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run --build-tags '$(DISCOVERY)' ./...); done; \
 		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
 
-bench: ## every benchmark once (BENCHTIME=1s for numbers)
+bench: ## run every benchmark once (BENCHTIME=1s for numbers)
 	$(call timed,bench,for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...); done)
 
-bench-peers: ## compare what observing a request costs with other stacks (five minutes; wants valgrind)
+bench-peers: ## compare the cost of observing a request with other stacks (five minutes; needs valgrind)
 	$(call timed,bench-peers,cd $(BENCH) && go test -count=1 ./... && go build -o ../../bin/bench . && ../../bin/bench -o RESULTS.md)
 
-generate: golden examples ## everything that is generated
+generate: golden examples ## update all generated files
 
-checkgenerate: ## fails when something generated is not what the sources give
+checkgenerate: ## fail if generated files are out of date
 	$(call timed,checkgenerate,.ci/checkgenerate)
 
-examples: ## write examples/ again
+examples: ## regenerate examples/
 	$(call timed,examples,go test -count=1 ./internal/cli -run '^TestExamples$$' -update)
 
 golden: ## record what services print, and rewrite golden files
@@ -170,7 +170,7 @@ transcripts: deps ## rewrite docs/transcripts, which make e2e compares
 # Tidying also loads the tests of what a module imports. Those of Prometheus'
 # configuration reach a module of Nomad that not every proxy serves, and that
 # nothing here compiles: -e goes on without it.
-tidy: ## go mod tidy in every module
+tidy: ## run go mod tidy in every module
 	$(call timed,tidy,for m in $(MODULES) $(OTHERS) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
 
 dashboards-schema: ## check the example dashboards against the types that Grafana publishes (needs npm)

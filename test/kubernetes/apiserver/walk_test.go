@@ -204,7 +204,7 @@ func (w *walk) staging(t *testing.T) {
 	w.c.Kubelet(t, "orders-staging")
 	w.expect(t, ci{
 		what: "a first release without traffic", block: "deploy", environment: "staging", code: 4, runs: older,
-		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, empty)}, says: []string{"there is no earlier revision to return to, so that it stays"},
+		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, empty)}, says: []string{"there is no earlier revision to roll back to; the new one stays"},
 	})
 	w.expect(t, ci{
 		what: "without analysis", block: "deploy", environment: "staging", runs: newer,

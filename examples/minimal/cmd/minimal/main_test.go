@@ -18,7 +18,7 @@ func start(t testing.TB, env ...string) *servicetest.Service {
 	return servicetest.Start(t, runtime.Info{Name: "minimal", Version: "test"}, defaults(), run, env...)
 }
 
-// item and page are what callers read, as far as the tests look at it.
+// item and page have the response fields that the tests read.
 type item struct {
 	Name    string `json:"name"`
 	Version int64  `json:"version"`

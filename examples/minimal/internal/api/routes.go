@@ -1,5 +1,5 @@
-// Package api is the service as its callers see it: routes, the JSON of requests
-// and responses, and where a request holds what the domain rejects.
+// Package api maps HTTP requests to the domain: routes, the JSON of requests and
+// responses, and the locations of errors in requests.
 package api
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/observability-first/scaffold/examples/minimal/internal/order"
 )
 
-// Routes is every route of the service. api/openapi.json describes them.
+// Routes returns the handler of all routes. api/openapi.json describes them.
 func Routes(orders *order.Service) http.Handler {
 	h := handlers{orders}
 	router := httpserver.NewRouter()

@@ -11,16 +11,16 @@ func TestValidName(t *testing.T) {
 		given, want string
 		wrong       bool
 	}{
-		"a name is kept":              {given: "first", want: "first"},
-		"blanks around it are not":    {given: "  first ", want: "first"},
-		"letters count, not bytes":    {given: strings.Repeat("é", MaxName), want: strings.Repeat("é", MaxName)},
-		"nothing is no name":          {given: "", wrong: true},
-		"blanks are no name":          {given: " \t", wrong: true},
-		"NUL cannot be stored":        {given: "a\x00b", wrong: true},
-		"a line break is rejected":    {given: "a\nb", wrong: true},
-		"invalid UTF-8 is rejected":   {given: "a\xff", wrong: true},
-		"one letter more is too many": {given: strings.Repeat("é", MaxName+1), wrong: true},
-		"blanks count, too":           {given: "first" + strings.Repeat(" ", MaxName), wrong: true}, // they stay in memory
+		"name":                         {given: "first", want: "first"},
+		"surrounding space is trimmed": {given: "  first ", want: "first"},
+		"letters count, not bytes":     {given: strings.Repeat("é", MaxName), want: strings.Repeat("é", MaxName)},
+		"empty name is rejected":       {given: "", wrong: true},
+		"blank name is rejected":       {given: " \t", wrong: true},
+		"NUL is rejected":              {given: "a\x00b", wrong: true},
+		"a line break is rejected":     {given: "a\nb", wrong: true},
+		"invalid UTF-8 is rejected":    {given: "a\xff", wrong: true},
+		"one letter more is rejected":  {given: strings.Repeat("é", MaxName+1), wrong: true},
+		"blanks count, too":            {given: "first" + strings.Repeat(" ", MaxName), wrong: true}, // they stay in memory
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

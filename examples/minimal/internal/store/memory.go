@@ -1,4 +1,4 @@
-// Package store keeps orders in memory: each replica has its own, until it ends.
+// Package store stores orders in memory: each instance has its own, until it ends.
 package store
 
 import (

@@ -47,7 +47,7 @@ func code(err error) apierror.Code {
 	return ""
 }
 
-func TestStoreKeepsWhatItIsGiven(t *testing.T) {
+func TestStoreReturnsWhatWasCreated(t *testing.T) {
 	t.Parallel()
 	s, want := open(t), fresh(t, "kept")
 	created, err := s.Create(t.Context(), want, keyOf("", ""))
@@ -103,7 +103,7 @@ func TestStoreCreatesOnceForParallelRequestsWithAnExpiredKey(t *testing.T) {
 	createInParallel(t, s, keyOf("key", "first"), before.ID)
 }
 
-// createInParallel wants all requests together to create one order after the id.
+// createInParallel checks that concurrent requests with one key create one order after the id.
 func createInParallel(t *testing.T, s order.Store, key order.Key, after uuid.UUID) {
 	t.Helper()
 	created := make(chan uuid.UUID)
@@ -215,7 +215,7 @@ func TestMemoryForgetsTheOldestOfTooManyKeys(t *testing.T) {
 	}
 }
 
-func TestStoreRefusesOldVersions(t *testing.T) {
+func TestStoreRejectsOldVersions(t *testing.T) {
 	t.Parallel()
 	s, first := open(t), fresh(t, "first")
 	if _, err := s.Create(t.Context(), first, keyOf("", "")); err != nil {

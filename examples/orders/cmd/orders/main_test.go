@@ -22,7 +22,7 @@ func start(t testing.TB, env ...string) *servicetest.Service {
 	return servicetest.Start(t, runtime.Info{Name: "orders", Version: "test"}, defaults(), run, env...)
 }
 
-// item and page are what callers read, as far as the tests look at it.
+// item and page have the response fields that the tests read.
 type item struct {
 	Name    string `json:"name"`
 	Version int64  `json:"version"`
@@ -187,8 +187,8 @@ func TestWrongRequests(t *testing.T) {
 	}
 }
 
-// An outage of the database is counted and told of; it neither takes the service
-// out of the load balancer nor outlasts the database.
+// In an outage of the database requests fail with 503 and are counted, the service stays
+// ready, and it recovers with the database.
 func TestDatabaseOutage(t *testing.T) {
 	t.Parallel()
 	database := postgrestest.Start(t)

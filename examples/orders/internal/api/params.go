@@ -29,7 +29,7 @@ func invalid(location, message string) error {
 	return apierror.Invalid("the request is not valid", apierror.Field{Location: location, Message: message})
 }
 
-// inRequest replaces the fields that the domain rejects by where the request holds them.
+// inRequest maps fields of the domain in an error to locations in the request, such as body.name.
 func inRequest(err error) error {
 	rejected, ok := errors.AsType[*apierror.Error](err)
 	if !ok {

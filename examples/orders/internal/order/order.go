@@ -30,20 +30,20 @@ type Order struct {
 // AnyVersion stands for every version of an order.
 const AnyVersion = 0
 
-// KeyLifetime is how long the store remembers a key: longer than any caller
-// retries one request. Stripe keeps the keys of its API as long.
+// KeyLifetime is how long the store keeps a key: longer than any client retries a
+// request. Stripe uses the same time.
 const KeyLifetime = 24 * time.Hour
 
-// Key makes a create request safe to send again. The zero Key does not.
+// Key makes a create request idempotent. The zero Key disables this.
 type Key struct {
-	Value   string            // chosen by the caller
-	Request [sha256.Size]byte // hash of what the caller sent
+	Value   string            // chosen by the client
+	Request [sha256.Size]byte // hash of the request
 	Expires time.Time         // set by [Service.Create]
 }
 
-// Store keeps orders. One that does not exist is an apierror.NotFound, and a
-// change of a version that is no longer the current one an
-// apierror.PreconditionFailed. Implementations are safe for concurrent use.
+// Store stores orders. Methods return an apierror.NotFound if the order does not
+// exist, and an apierror.PreconditionFailed if the version is not the current one.
+// Implementations are safe for concurrent use.
 type Store interface {
 	// Create stores a new order. When the key was used before, it stores nothing and
 	// returns the order as it was created then, or [KeyReused] for another request.
@@ -59,12 +59,12 @@ type Store interface {
 	Delete(ctx context.Context, id uuid.UUID, version int64) error
 }
 
-// Service is what can be done with orders.
+// Service implements the operations on orders.
 type Service struct {
 	store Store
 }
 
-// NewService returns a Service that keeps its orders in the store.
+// NewService returns a Service on the store.
 func NewService(store Store) *Service { return &Service{store} }
 
 // Create creates an order. Requests with the same key create one order and
@@ -102,7 +102,7 @@ func (s *Service) Rename(ctx context.Context, id uuid.UUID, version int64, name 
 	return s.store.Update(ctx, Order{ID: id, Name: name, UpdatedAt: now()}, version)
 }
 
-// now is the time in microseconds, which a database keeps: a caller sees one time everywhere.
+// now is the time in microseconds, the precision of PostgreSQL: responses and store agree.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // Delete removes an order if it is at that version.

@@ -1,4 +1,4 @@
-// Package store keeps orders in PostgreSQL.
+// Package store stores orders in PostgreSQL.
 package store
 
 import (
@@ -47,7 +47,7 @@ func (s *Store) Create(ctx context.Context, item order.Order, key order.Key) (or
 }
 
 // createOnce stores row and key in one statement, so that neither exists without
-// the other. A parallel request with the key waits in it for the first to end.
+// the other. A concurrent request with the key waits until the first one commits.
 // An expired key is replaced, because the cleanup may not have reached it.
 func (s *Store) createOnce(ctx context.Context, item order.Order, key order.Key) (order.Order, error) {
 	if err := s.deleteExpiredKeys(ctx); err != nil {
@@ -157,7 +157,7 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID, version int64) error {
 	return nil
 }
 
-// untouched says why a statement changed nothing: no such order, or another version.
+// untouched returns why a statement changed nothing: no such order, or another version.
 func (s *Store) untouched(ctx context.Context, id uuid.UUID) error {
 	if _, err := s.Get(ctx, id); err != nil {
 		return err
