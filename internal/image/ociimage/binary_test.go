@@ -22,7 +22,7 @@ func build(t *testing.T, env []string, args ...string) string {
 	}
 	cmd := exec.CommandContext(t.Context(), "go", append([]string{"build", "-o", "app"}, args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), append([]string{"GOWORK=off", "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0"}, env...)...)
+	cmd.Env = append(os.Environ(), append([]string{"GOWORK=off", "GOFLAGS=", "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0"}, env...)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
