@@ -85,7 +85,7 @@ install: ## build scaffold and link it into a directory of PATH
 # Linters vet, in a target of their own.
 # Tests that build a service build it with the race detector, too: its dependencies compile once.
 test: export GOFLAGS := -race $(shell go env GOFLAGS)
-test: deps modules ## run all tests but end-to-end tests, simulations and gates on allocations, with the race detector
+test: deps modules ## run all tests but end-to-end tests, simulations and limits of memory and allocations, with the race detector
 	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -vet=off -timeout 20m -skip '^TestEndToEnd' ./...); done)
 
 test-quick: modules ## run tests that need only Go, and list the others
@@ -97,9 +97,9 @@ e2e: deps modules ## end-to-end tests: create, run and verify services, build wi
 		(cd runtime && go test -count=1 -tags scaffold_faults -run '^TestFaults' ./httpserver); \
 		for d in $(filter runtime/% test/%,$(E2E)); do (cd $$d && go test -count=1 -timeout 20m -run '^TestEndToEnd' .); done)
 
-simulations: ## run weeks of alerts, minutes of overload, and gates on allocations, without the race detector (minutes)
+simulations: ## run weeks of alerts, minutes of overload, and limits of memory and allocations, without the race detector (minutes)
 	$(call timed,simulations,go test -count=1 $(SIMULATIONS); (cd runtime && go test -count=1 ./overload); \
-		for d in $(GATES); do (cd $$d && go test -count=1 -run '^TestAllocations' .); done)
+		for d in $(GATES); do (cd $$d && go test -count=1 -run '^TestAllocations|MemoryLimit$$' .); done)
 
 conformance: ## compare our store, rules and routing with Prometheus, promtool and Alertmanager (minutes)
 	$(call timed,conformance,cd $(CONFORMANCE) && go test -timeout 30m ./...)
