@@ -146,7 +146,7 @@ func TestCreatedTimestampsChangeNoCount(t *testing.T) {
 	for _, created := range []bool{false, true} {
 		r := rand.New(rand.NewPCG(1, 2))
 		all := targets(r, scrape)
-		for _, name := range []string{"a crash loop", "a process begins with failures", "restarts in place"} {
+		for _, name := range []string{"a crash loop", "a process starts with failures", "restarts in place"} {
 			w := newWorld(t, scrape, end)
 			var bad float64
 			for i := range 5 {
