@@ -23,7 +23,7 @@ type trouble struct {
 	make    func(w *world, p *process, from, to time.Duration)
 }
 
-// between returns a state that is true from from until to.
+// between returns a state that is true between the two times.
 func between(from, to time.Duration) func(time.Duration) bool {
 	return func(t time.Duration) bool { return t >= from && t < to }
 }

@@ -17,7 +17,7 @@ func (l *Evaluator) Query(ctx context.Context, expr string, at time.Time) (promq
 	return v, err
 }
 
-// QueryRange evaluates an expression at each step from from to to, inclusive. The step must be at least 1 ms,
+// QueryRange evaluates an expression at each step of the closed interval [from, to]. The step must be at least 1 ms,
 // the engine's resolution.
 func (l *Evaluator) QueryRange(ctx context.Context, expr string, from, to time.Time, step time.Duration) (promql.Matrix, error) {
 	switch {

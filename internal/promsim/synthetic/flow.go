@@ -35,7 +35,7 @@ func NewFlow(segments ...Segment) Flow {
 // Steady returns a constant rate.
 func Steady(rate float64) Flow { return NewFlow(Segment{0, rate}) }
 
-// Then returns the flow with another rate from from on, which must be later than all other changes.
+// Then returns the flow with another rate as of the time from, which must be later than all other changes.
 func (f Flow) Then(from time.Duration, rate float64) Flow {
 	return NewFlow(append(slices.Clone(f.segments), Segment{from, rate})...)
 }
