@@ -13,7 +13,7 @@ import (
 // with it, some are rejected and the server survives.
 func TestTwiceTheMemoryEndsInShedding(t *testing.T) {
 	if testing.Short() || raceEnabled {
-		t.Skip("TestTwiceTheMemoryEndsInShedding: loads a real process for ten seconds; make test runs it without the race detector")
+		t.Skip("TestTwiceTheMemoryEndsInShedding: loads a real process for ten seconds; make simulations runs it without the race detector")
 	}
 	const (
 		memory = 96 << 20

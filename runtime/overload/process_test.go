@@ -12,7 +12,7 @@ import (
 // the goodput is the pool's capacity, without it almost nothing.
 func TestARealServerHoldsItsGoodput(t *testing.T) {
 	if testing.Short() || raceEnabled {
-		t.Skip("TestARealServerHoldsItsGoodput: loads a real process for six seconds; make test runs it without the race detector")
+		t.Skip("TestARealServerHoldsItsGoodput: loads a real process for six seconds; make simulations runs it without the race detector")
 	}
 	const (
 		workers  = 8
@@ -45,7 +45,7 @@ func TestARealServerHoldsItsGoodput(t *testing.T) {
 // docs/adr/011-overload.md describes alternatives.
 func TestOneCore(t *testing.T) {
 	if testing.Short() || raceEnabled {
-		t.Skip("TestOneCore: loads a real process for a quarter of a minute; make test runs it without the race detector")
+		t.Skip("TestOneCore: loads a real process for a quarter of a minute; make simulations runs it without the race detector")
 	}
 	const (
 		patience = 100 * time.Millisecond
@@ -105,7 +105,7 @@ func capacityOf(t *testing.T, plan childPlan) float64 {
 // process for the same number of requests.
 func TestRejectionCostsAFifthOfAResponse(t *testing.T) {
 	if testing.Short() || raceEnabled {
-		t.Skip("TestRejectionCostsAFifthOfAResponse: loads a real process for a few seconds; make test runs it without the race detector")
+		t.Skip("TestRejectionCostsAFifthOfAResponse: loads a real process for a few seconds; make simulations runs it without the race detector")
 	}
 	const requests = 400
 	cost := func(full bool) float64 {
