@@ -303,12 +303,12 @@ func TestAPushThatIsRefusedSaysWhatToDo(t *testing.T) {
 		{"nobody is logged in", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="shop"`)
 			w.WriteHeader(http.StatusUnauthorized)
-		}, "log in (docker login 127.0.0.1:"},
+		}, "log in as a user with write access (docker login 127.0.0.1:"},
 		{"somebody may not write", func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/v2/" {
 				w.WriteHeader(http.StatusForbidden)
 			}
-		}, "as somebody who may write there"},
+		}, "log in as a user with write access (docker login 127.0.0.1:"},
 		{"nonsense", func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/v2/" {
 				w.WriteHeader(http.StatusTeapot)
