@@ -94,6 +94,14 @@ func compare(ctx context.Context, out io.Writer, file string) error {
 		return err
 	}
 	text := report(rows) + "\n" + l.String()
+	var handlers []handlerRow
+	if valgrind != "" {
+		fmt.Fprintln(os.Stderr, "comparing generated handlers with handlers by hand")
+		if handlers, err = compareHandlers(ctx, valgrind); err != nil {
+			return err
+		}
+		text += handlerReport(handlers)
+	}
 	if _, err := io.WriteString(out, text); err != nil {
 		return err
 	}
@@ -102,5 +110,5 @@ func compare(ctx context.Context, out io.Writer, file string) error {
 			return err
 		}
 	}
-	return errors.Join(check(rows), l.check())
+	return errors.Join(check(rows), l.check(), checkHandlers(handlers))
 }

@@ -111,13 +111,22 @@ func measure(ctx context.Context, s stack, m mode, valgrind string) (cost, error
 var totalInstructions = regexp.MustCompile(`I\s+refs:\s+([0-9,]+)`)
 
 func instructions(ctx context.Context, valgrind string, s stack, m mode, n int) (int64, error) {
-	out, err := child(ctx, []string{valgrind, "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"}, s, m, n)
+	out, err := child(ctx, append([]string{valgrind}, cachegrind()...), s, m, n)
 	if err != nil {
 		return 0, err
 	}
+	return total(out)
+}
+
+func cachegrind() []string {
+	return []string{"--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"}
+}
+
+// total returns the instructions that cachegrind counted.
+func total(out []byte) (int64, error) {
 	found := totalInstructions.FindSubmatch(out)
 	if found == nil {
-		return 0, fmt.Errorf("cachegrind told no instructions:\n%s", out)
+		return 0, fmt.Errorf("cachegrind printed no number of instructions:\n%s", out)
 	}
 	return strconv.ParseInt(strings.ReplaceAll(string(found[1]), ",", ""), 10, 64)
 }
