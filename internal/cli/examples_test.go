@@ -41,8 +41,9 @@ func TestExamples(t *testing.T) {
 				generate(t, have, args)
 				return
 			}
-			// Next to the example, so that relative paths are the same.
-			fresh, err := os.MkdirTemp(root, "check-")
+			// Next to the example, so that relative paths are the same, and hidden: go list ./... of
+			// another test would fail when the directory disappears.
+			fresh, err := os.MkdirTemp(root, ".check-")
 			if err != nil {
 				t.Fatal(err)
 			}

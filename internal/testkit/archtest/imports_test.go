@@ -194,13 +194,7 @@ func TestRuntimeLeavesAreIndependent(t *testing.T) {
 func TestCommandHasNoHeavyDependencies(t *testing.T) {
 	t.Parallel()
 	const upstream = "github.com/prometheus/prometheus/"
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-test", "./...")
-	cmd.Dir = "../../.."
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	packages := strings.Fields(string(out))
+	packages := strings.Fields(goList(t, "../../..", "-deps", "-test", "./..."))
 	if !slices.Contains(packages, upstream+"promql") {
 		t.Error("promql is not a dependency, so nothing was checked")
 	}
@@ -223,13 +217,8 @@ const runtimeModules = 61
 
 func TestRuntimeHasFewDependencies(t *testing.T) {
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./...")
-	cmd.Dir = "../../../runtime"
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	modules := slices.Compact(slices.Sorted(strings.FieldsSeq(string(out))))
+	out := goList(t, "../../../runtime", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./...")
+	modules := slices.Compact(slices.Sorted(strings.FieldsSeq(out)))
 	if len(modules) > runtimeModules {
 		t.Errorf("the runtime compiles %d modules, more than %d:\n%s", len(modules), runtimeModules, strings.Join(modules, "\n"))
 	}
@@ -269,4 +258,17 @@ func TestMakefileListsAllModules(t *testing.T) {
 	if err != nil || found < 10 {
 		t.Errorf("%d modules found: %v", found, err)
 	}
+}
+
+// goList returns what go list prints in the directory.
+func goList(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	var failure strings.Builder
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...)
+	cmd.Dir, cmd.Stderr = dir, &failure
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %s in %s: %v\n%s", strings.Join(args, " "), dir, err, failure.String())
+	}
+	return string(out)
 }
