@@ -107,7 +107,7 @@ func quoteFields(words []string) (string, error) {
 			quote = "'"
 		}
 		if strings.Contains(word, quote) {
-			return "", fmt.Errorf("%s: a path with both kinds of quotes; install scaffold elsewhere, or set TMPDIR", word)
+			return "", fmt.Errorf("%s: the path contains single and double quotes; install scaffold elsewhere, or set TMPDIR", word)
 		}
 		quoted[i] = quote + word + quote
 	}

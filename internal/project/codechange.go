@@ -45,14 +45,14 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 		return nil, err
 	}
 	if mod != nil && mod.Module != nil && s.ModuleDirectory == "" && mod.Module.Mod.Path != s.Module {
-		doc.Problemf("module", "go.mod says %s, and scaffold generate does not change your imports; write that, or run go mod edit -module %s and change the imports first", mod.Module.Mod.Path, s.Module)
+		doc.Problemf("module", "go.mod has the module %s, and scaffold generate does not change your imports; write that module, or first run go mod edit -module %s and change the imports", mod.Module.Mod.Path, s.Module)
 	}
 	if domain := path.Join("internal", s.One().Package()); without(path.Join(domain, s.One().Package()+".go")) {
 		at, write := "resource", "the resource that the service had"
 		if !doc.Has(at) {
 			at, write = "service", "a key resource with the one that the service had" // the resource follows from the name
 		}
-		doc.Problemf(at, "there is no %s, and scaffold generate does not rename your code; write %s, or rename it in the code first", domain, write)
+		doc.Problemf(at, "there is no %s, and scaffold generate does not rename your code; write %s, or first rename it in the code", domain, write)
 	}
 	switch {
 	case s.HasPostgres() && !w.Recorded(migrationsFile) && !has(migrationsFile):

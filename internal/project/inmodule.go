@@ -49,7 +49,7 @@ func (g Generator) RequireCommands(s spec.Service, dir, module, runtimeFlag stri
 	}
 	file, ok := tree.Find("go.mod")
 	if !ok {
-		return nil, errors.New("a service has no go.mod, which is a defect of its templates")
+		return nil, errors.New("the templates of the service have no go.mod")
 	}
 	mod, err := modfile.Parse("go.mod", file.Data, nil)
 	if err != nil {

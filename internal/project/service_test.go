@@ -88,7 +88,7 @@ func TestSpecChangesThatNeedCodeChanges(t *testing.T) {
 		"resource":              {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\nresource: sale", "there is no internal/sale, and scaffold generate does not rename your code; write the resource that the service had"},
 		"PostgreSQL is added":   {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\ncomponents: {postgres: {}}", "the service has no migrations/migrations.go, and scaffold generate does not change your code; remove the component"},
 		"PostgreSQL is removed": {spec.Choices{Name: "orders", Components: []string{"postgres"}}, "scaffold.yaml", "components:\n  postgres:\n    connections: 97\n", "", "the service has migrations/migrations.go, and scaffold generate does not change your code"},
-		"module":                {spec.Choices{Name: "orders", Module: "example.com/orders"}, "go.mod", "module example.com/orders", "module example.com/sales", "go.mod says example.com/sales, and scaffold generate does not change your imports"},
+		"module":                {spec.Choices{Name: "orders", Module: "example.com/orders"}, "go.mod", "module example.com/orders", "module example.com/sales", "go.mod has the module example.com/sales, and scaffold generate does not change your imports"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -259,7 +259,7 @@ func TestQuoteFields(t *testing.T) {
 	}{
 		{[]string{"/a b", "copy"}, `"/a b" "copy"`, ""},
 		{[]string{`/a"b`}, `'/a"b'`, ""},
-		{[]string{`/a"'b`}, "", `/a"'b: a path with both kinds of quotes; install scaffold elsewhere, or set TMPDIR`},
+		{[]string{`/a"'b`}, "", `/a"'b: the path contains single and double quotes; install scaffold elsewhere, or set TMPDIR`},
 	} {
 		got, err := quoteFields(tc.words)
 		if got != tc.want || (err == nil) != (tc.err == "") || err != nil && err.Error() != tc.err {

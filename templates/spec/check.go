@@ -40,9 +40,9 @@ func reservedAsService(name string) string {
 	case token.IsKeyword(name), isSpecialDirectory(name):
 		return reservedFor(name)
 	case slices.Contains([]string{"n", "no", "null", "off", "on", "true", "false", "y", "yes"}, name):
-		return "a value of YAML that is no text" // of YAML 1.1, which tools around Kubernetes read
+		return "a YAML value that is not text" // of YAML 1.1, which tools around Kubernetes read
 	case versionSuffix.MatchString(name):
-		return "how Go writes the version of a module"
+		return "a Go major version suffix"
 	}
 	return ""
 }
@@ -142,7 +142,7 @@ func checkOwnerText(owner string) error {
 	}
 	for _, r := range owner {
 		if !unicode.IsPrint(r) {
-			return fmt.Errorf("the owner holds %U, which is not printed; write one line such as team-checkout", r)
+			return fmt.Errorf("the owner contains %U, which is not printable; write one line such as team-checkout", r)
 		}
 	}
 	return nil
@@ -158,7 +158,7 @@ func checkText(text string, limit int) error {
 	}
 	for _, r := range text {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			return fmt.Errorf("the text holds the control character %U; leave it out", r)
+			return fmt.Errorf("the text contains the control character %U; remove it", r)
 		}
 	}
 	return nil

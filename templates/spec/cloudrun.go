@@ -56,10 +56,10 @@ func (v *validator) cloudRun() {
 	}
 	if checkCPU(d.Resources.CPU) == nil && checkMemory(d.Resources.Memory) == nil {
 		if _, _, ok := d.Resources.OnCloudRun(); !ok {
-			v.problemf("deploy.resources", "cpu %s with memory %s is more than Cloud Run gives; it ends at 8 and 32Gi", d.Resources.CPU, d.Resources.Memory)
+			v.problemf("deploy.resources", "cpu %s and memory %s exceed the limits of Cloud Run, 8 and 32Gi", d.Resources.CPU, d.Resources.Memory)
 		}
 	}
 	if d.Autoscale.InFlight > 1000 {
-		v.problemf("deploy.autoscale.inFlight", "%d is more than Cloud Run lets into one replica; use 1000 or less", d.Autoscale.InFlight)
+		v.problemf("deploy.autoscale.inFlight", "%d exceeds the maximum concurrency of a Cloud Run instance; use 1000 or less", d.Autoscale.InFlight)
 	}
 }

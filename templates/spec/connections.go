@@ -66,7 +66,7 @@ func (v *validator) connections() {
 		return
 	}
 	if most > maxConnections {
-		v.problemf("deploy.replicas.max", "%d instances are more than PostgreSQL can have connections for; use less than %d", most, maxConnections)
+		v.problemf("deploy.replicas.max", "%d instances need more connections than PostgreSQL allows; use fewer than %d", most, maxConnections)
 		return
 	}
 	surge := v.s.Deploy.surge()

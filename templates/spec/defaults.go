@@ -112,7 +112,7 @@ func ParseDefaults(name string, src []byte) (Defaults, error) {
 	}
 	for _, key := range ownKeys() {
 		if doc.Has(key) {
-			doc.Problemf(key, "a default cannot hold this key; it belongs in each service's %s", FileName)
+			doc.Problemf(key, "defaults cannot set this key; set it in the %s of each service", FileName)
 		}
 	}
 	v := validator{doc: doc, s: s}

@@ -83,9 +83,9 @@ func TestParseDefaultsRejectsInvalidFiles(t *testing.T) {
 	for _, tt := range []struct{ name, src, want string }{
 		{"missing version", "owner: x", `platform.yaml: unexpected format: no line begins with "apiVersion: scaffold"; add it, or pass another file`},
 		{"key of a single service", "apiVersion: scaffold/v1\nservice: orders",
-			"platform.yaml:2:10: service: a default cannot hold this key; it belongs in each service's scaffold.yaml"},
+			"platform.yaml:2:10: service: defaults cannot set this key; set it in the scaffold.yaml of each service"},
 		{"component", "apiVersion: scaffold/v1\ncomponents: {postgres: {}}",
-			"platform.yaml:2:13: components: a default cannot hold this key; it belongs in each service's scaffold.yaml"},
+			"platform.yaml:2:13: components: defaults cannot set this key; set it in the scaffold.yaml of each service"},
 		{"unknown key", "apiVersion: scaffold/v1\nhtpp: {}", `platform.yaml:2:1: htpp: unknown key; did you mean "http"?`},
 		{"value out of range", "apiVersion: scaffold/v1\ntelemetry: {scrapeInterval: 4s}",
 			"platform.yaml:2:29: telemetry.scrapeInterval: 4s is not between 5s and 1m; write the scrape interval of the service"},

@@ -133,7 +133,7 @@ func (v *validator) deploy() {
 	v.oneOfEach("pipelines", "pipeline", d.Pipelines, Pipelines())
 	v.oneOfEach("terraform", "cloud", d.Terraform, Clouds())
 	if len(d.Terraform) > 0 && v.s.Telemetry.Metrics != slo.MetricsPush {
-		v.problemf("deploy.terraform", "nobody scrapes a service there; write telemetry.metrics: push")
+		v.problemf("deploy.terraform", "Prometheus does not scrape services on these platforms; write telemetry.metrics: push")
 	}
 	if v.doc.Has("deploy.image") { // otherwise it is the name, which has its own rule
 		v.check("deploy.image", checkImage(d.Image))
@@ -188,7 +188,7 @@ func (v *validator) grace() {
 		return
 	}
 	v.problemf("deploy.grace.period",
-		"%s is shorter than its parts together, so that replicas would be killed while they stop: preStop %s + drain %s + stop %s + flush %s + margin %s; write %s, or shorten a part",
+		"%s is shorter than the sum of its parts, so replicas would be killed while they stop: preStop %s + drain %s + stop %s + flush %s + margin %s; write %s, or shorten a part",
 		duration(g.Period), duration(g.PreStop), duration(g.Drain), duration(g.Stop), duration(g.Flush), duration(g.Margin), duration(g.Parts()))
 }
 
@@ -198,9 +198,9 @@ func (v *validator) seconds(path string, value, least time.Duration) bool {
 	case value < least:
 		v.problemf(path, "%s is too short; use %s or more", value, least)
 	case value > time.Hour:
-		v.problemf(path, "%s is longer than an hour, which a roll-out would wait for with each replica; write less", value)
+		v.problemf(path, "%s is longer than an hour, and a rollout would wait that long for each replica; use less", value)
 	case value%time.Second != 0:
-		v.problemf(path, "%s is not in whole seconds, which is what platforms read; write %s", value, value.Truncate(time.Second)+time.Second)
+		v.problemf(path, "%s is not a whole number of seconds; write %s", value, value.Truncate(time.Second)+time.Second)
 	default:
 		return true
 	}
@@ -211,19 +211,19 @@ func (v *validator) autoscale() {
 	a := v.s.Deploy.Autoscale
 	v.check("deploy.autoscale.source", checkOneOf("source", a.Source, AutoscaleSources()))
 	if a.CPU < 1 || a.CPU > 100 {
-		v.problemf("deploy.autoscale.cpu", "%d is not a share of the requested CPU in percent; use 1 to 100", a.CPU)
+		v.problemf("deploy.autoscale.cpu", "%d is not a percentage of the requested CPU; use 1 to 100", a.CPU)
 	}
 	if a.InFlight < 1 {
-		v.problemf("deploy.autoscale.inFlight", "%d requests in flight are too few to aim at; use 1 or more", a.InFlight)
+		v.problemf("deploy.autoscale.inFlight", "%d is too few requests in flight; use 1 or more", a.InFlight)
 	}
 	switch u, err := url.Parse(a.Prometheus); {
 	case a.Prometheus == "" && a.Source == SourceKEDA:
-		v.problemf("deploy.autoscale.prometheus", "KEDA needs the address that it asks; write one such as http://prometheus.monitoring:9090")
+		v.problemf("deploy.autoscale.prometheus", "KEDA needs the address of Prometheus; write one such as http://prometheus.monitoring:9090")
 	case a.Prometheus == "":
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
 		v.problemf("deploy.autoscale.prometheus", "%s is not an address; write one such as http://prometheus.monitoring:9090", abbreviate(a.Prometheus))
 	case u.User != nil:
-		v.problemf("deploy.autoscale.prometheus", "the address holds a user name or password; leave it out, since manifests are read by everybody")
+		v.problemf("deploy.autoscale.prometheus", "the address contains a user name or password; remove it, because everybody can read manifests")
 	}
 }
 
@@ -231,7 +231,7 @@ func (v *validator) gateway() {
 	g := v.s.Deploy.Gateway
 	if g.Host == "" {
 		if g.Name != "" || g.Namespace != "" {
-			v.problemf("deploy.gateway.host", "a gateway without a host routes nothing; write the name that callers use, or leave the gateway out")
+			v.problemf("deploy.gateway.host", "a gateway without a host routes no requests; write the host name that clients use, or remove the gateway")
 		}
 		return
 	}
@@ -250,9 +250,9 @@ func (v *validator) kubernetesLabels() {
 		}
 		switch {
 		case len(name) > 63 || !labelName.MatchString(name), slash && (len(prefix) > 253 || !hostName.MatchString(prefix)):
-			v.problemf("deploy.monitoring.labels", "%s is not a label of Kubernetes; write one such as release", abbreviate(key))
+			v.problemf("deploy.monitoring.labels", "%s is not a Kubernetes label; write one such as release", abbreviate(key))
 		case len(value) > 63 || value != "" && !labelName.MatchString(value):
-			v.problemf("deploy.monitoring.labels."+key, "%s is not the value of a label of Kubernetes; use letters, digits, '-', '_' and '.', at most 63", abbreviate(value))
+			v.problemf("deploy.monitoring.labels."+key, "%s is not the value of a Kubernetes label; use letters, digits, '-', '_' and '.', at most 63", abbreviate(value))
 		}
 	}
 }
@@ -293,11 +293,11 @@ func CheckDirectory(directory string) error {
 func checkImage(image string) error {
 	switch {
 	case strings.Contains(image, "@"):
-		return fmt.Errorf("%s names a digest, which each release has its own of; write the repository alone, such as ghcr.io/acme/orders", abbreviate(image))
+		return fmt.Errorf("%s contains a digest, which differs in each release; write the repository alone, such as ghcr.io/acme/orders", abbreviate(image))
 	case strings.LastIndex(image, ":") > strings.LastIndex(image, "/"):
-		return fmt.Errorf("%s names a tag or a port alone; write the repository, such as ghcr.io/acme/orders", abbreviate(image))
+		return fmt.Errorf("%s has a tag, or a port without a repository; write the repository, such as ghcr.io/acme/orders", abbreviate(image))
 	case len(image) > 255 || !imageName.MatchString(image):
-		return fmt.Errorf("%s is not the name of an image; write a repository in lower case, such as ghcr.io/acme/orders", abbreviate(image))
+		return fmt.Errorf("%s is not an image name; write a repository in lower case, such as ghcr.io/acme/orders", abbreviate(image))
 	}
 	return nil
 }
@@ -318,7 +318,7 @@ func checkMemory(memory string) error {
 		return fmt.Errorf("%s is not an amount of memory; write one such as 256Mi or 1Gi", abbreviate(memory))
 	}
 	if mib := (Resources{Memory: memory}).MiB(); mib < minMemory {
-		return fmt.Errorf("%s is too little for a service of Go and its telemetry; write %dMi or more", abbreviate(memory), minMemory)
+		return fmt.Errorf("%s is too little memory for a Go service with telemetry; write %dMi or more", abbreviate(memory), minMemory)
 	}
 	return nil
 }
@@ -358,7 +358,7 @@ func (r Resources) Cores() float64 {
 
 func checkNamespace(name string) error {
 	if len(name) > 63 || !hostName.MatchString(name) || strings.Contains(name, ".") {
-		return fmt.Errorf("%s is not the name of an object of Kubernetes; use lower-case letters, digits and hyphens", abbreviate(name))
+		return fmt.Errorf("%s is not a Kubernetes object name; use lower-case letters, digits and hyphens", abbreviate(name))
 	}
 	return nil
 }

@@ -77,10 +77,10 @@ func TestNewReportsEachInvalidChoice(t *testing.T) {
 	}
 	want := []string{
 		`service: "../x" is a path; write a name such as orders`,
-		"owner: the text holds the control character U+0000; leave it out",
+		"owner: the text contains the control character U+0000; remove it",
 		`module: "nodots" is not a module path: missing dot in first path element; write one such as github.com/acme/orders`,
 		`pattern: unknown pattern "function"; known: service`,
-		`resource: "func" is a keyword of Go; choose another noun`,
+		`resource: "func" is a Go keyword; choose another noun`,
 		`components[1]: unknown component "redis"; known: postgres`,
 		`components[2]: unknown component "postgre"; did you mean "postgres"?`,
 	}

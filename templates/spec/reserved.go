@@ -11,15 +11,15 @@ import (
 func reservedFor(word string) string {
 	switch {
 	case token.IsKeyword(word):
-		return "a keyword of Go"
+		return "a Go keyword"
 	case types.Universe.Lookup(word) != nil:
 		return "predeclared in Go"
 	case slices.Contains(generatedNames(), word):
-		return "the name of something else in the generated code"
+		return "already used in the generated code"
 	case slices.Contains(importedNames(), word):
 		return "a package that the generated code imports"
 	case isSpecialDirectory(word):
-		return "a directory name with a meaning of its own"
+		return "a directory name with a special meaning"
 	}
 	return ""
 }

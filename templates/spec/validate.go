@@ -46,7 +46,7 @@ func (v *validator) apiVersion() {
 	case "":
 		v.problemf("apiVersion", "the version of the spec is missing; write %s", APIVersion)
 	default:
-		v.problemf("apiVersion", "%s is not a version that this scaffold reads; write %s, or install a newer scaffold",
+		v.problemf("apiVersion", "%s is not supported by this scaffold; write %s, or install a newer scaffold",
 			abbreviate(v.s.APIVersion), APIVersion)
 	}
 }
@@ -114,7 +114,7 @@ func (v *validator) listeners() {
 		return
 	}
 	if n == v.s.HTTP.Port {
-		v.problemf("admin.addr", "port %d is http.port, too; the listeners need a port each", n)
+		v.problemf("admin.addr", "port %d is also http.port; use different ports", n)
 	}
 }
 
@@ -153,7 +153,7 @@ func (v *validator) countable() {
 	}
 	for i, o := range v.s.SLOs {
 		if l := o.Indicator.Latency; l != nil && l.Histogram == "" {
-			v.problemf("telemetry.histograms", "native histograms have no bucket for slos[%d].indicator.latency to count, so that %q would never fire; write both, or take the objective out", i, o.Name)
+			v.problemf("telemetry.histograms", "native histograms have no bucket for slos[%d].indicator.latency to count, so that %q would never fire; write both, or remove the objective", i, o.Name)
 		}
 	}
 }
@@ -189,7 +189,7 @@ func (v *validator) links() {
 		{"repository", l.Repository}, {"runbooks", l.Runbooks}, {"grafana", l.Grafana}, {"alertmanager", l.Alertmanager},
 	} {
 		if u, err := url.Parse(link.value); err == nil && u.User != nil {
-			v.problemf("links."+link.key, "the address holds a user name or password; leave it out, since links are shown to everybody")
+			v.problemf("links."+link.key, "the address contains a user name or password; remove it, because everybody can see links")
 		}
 	}
 	if l.Branch == "" || strings.HasPrefix(l.Branch, "-") || strings.Contains(l.Branch, "..") || strings.ContainsFunc(l.Branch, notInBranch) {

@@ -26,10 +26,10 @@ func PlanInclude(root, directory string, stages []string) (Edit, error) {
 		return Edit{}, err
 	case found == "":
 		e.File, e.Create = gitlabFile, true
-		e.data = []byte("# The jobs of each service lie beside its code.\ninclude:\n  - local: " + file + "\n")
+		e.data = []byte("# The jobs of each service are in the service's directory.\ninclude:\n  - local: " + file + "\n")
 		return e, nil
 	case !e.mode.IsRegular():
-		e.Left = gitlabFile + " is no regular file"
+		e.Left = gitlabFile + " is not a regular file"
 		return e, nil
 	}
 	was, err := decodeGitLab(e.was)
@@ -41,7 +41,7 @@ func PlanInclude(root, directory string, stages []string) (Edit, error) {
 		return Edit{}, nil
 	}
 	if own, ok := was["stages"].([]any); ok && slices.ContainsFunc(stages, func(s string) bool { return !slices.Contains(own, any(s)) }) {
-		e.Left = gitlabFile + " has stages of its own, which have to hold " + strings.Join(stages, ", ")
+		e.Left = gitlabFile + " has its own stages, which must include " + strings.Join(stages, ", ")
 		return e, nil
 	}
 	data, ok := withInclude(e.was, file)
@@ -50,7 +50,7 @@ func PlanInclude(root, directory string, stages []string) (Edit, error) {
 		ok = err == nil && onlyAdded(was, now, file)
 	}
 	if !ok {
-		e.Left = "the include of " + gitlabFile + " is no list with an entry a line"
+		e.Left = "the include of " + gitlabFile + " is not a list with one entry per line"
 		return e, nil
 	}
 	e.File, e.data = gitlabFile, data
@@ -65,7 +65,7 @@ func decodeGitLab(data []byte) (map[string]any, error) {
 	}
 	var more any
 	if dec.Decode(&more) == nil {
-		return nil, fmt.Errorf("%s holds two documents", gitlabFile)
+		return nil, fmt.Errorf("%s contains two documents", gitlabFile)
 	}
 	return m, nil
 }

@@ -52,7 +52,7 @@ func PlanOwners(root, directory, owner, organisation string, create bool) (Edit,
 	case file == "" && !create:
 		o.Left = "there is no CODEOWNERS"
 	case !o.mode.IsRegular():
-		o.Left = file + " is no regular file"
+		o.Left = file + " is not a regular file"
 	case sections.Match(o.was):
 		o.Left = file + " has sections"
 	default:

@@ -117,7 +117,7 @@ func TestLinkToOwnersIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, err := monorepo.PlanOwners(root, "services/orders", "@ann", "", true)
-	if err != nil || o.File != "" || o.Left != "CODEOWNERS is no regular file" {
+	if err != nil || o.File != "" || o.Left != "CODEOWNERS is not a regular file" {
 		t.Errorf("got %+v, %v", o, err)
 	}
 }

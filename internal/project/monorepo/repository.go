@@ -132,7 +132,7 @@ type Clash struct {
 }
 
 func (c Clash) String() string {
-	return fmt.Sprintf("the %s %s is that of %s, too; give one of them another name", c.What, c.Name, c.First)
+	return fmt.Sprintf("the %s %s is that of %s, too; rename one of them", c.What, c.Name, c.First)
 }
 
 // Clashes finds names that several services use: service names, rule files and groups, and the
