@@ -18,7 +18,7 @@ import (
 
 // Each phase of a shutdown is a log line and a value of the metric. Those before the flush, which
 // exports the shutdown span, are events of that span (ADR 013).
-func TestEveryPhaseIsTold(t *testing.T) {
+func TestEveryPhaseIsRecorded(t *testing.T) {
 	t.Parallel()
 	var service *runtime.Service
 	svc := servicetest.Start(t, info, runtime.Defaults{}, func(ctx context.Context, svc *runtime.Service) error {
