@@ -2,7 +2,12 @@
 // command prints them, and scaffold checks rules, dashboards and objectives against them.
 package declared
 
-import "slices"
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+)
 
 // Signals are the declarations of a service: the output of `orders telemetry`. The JSON form is
 // public.
@@ -10,6 +15,40 @@ type Signals struct {
 	Service string   `json:"service"`
 	Routes  []string `json:"routes"`  // such as "GET /v1/orders/{id}", sorted
 	Metrics []Metric `json:"metrics"` // sorted by name
+}
+
+// JSON returns the JSON form with one line for each route and metric, for small files and diffs.
+func (s Signals) JSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString("{\n  \"service\": ")
+	errService := encodeLine(&b, s.Service)
+	b.WriteString(",\n  \"routes\": [")
+	errRoutes := encodeLines(&b, s.Routes)
+	b.WriteString("\n  ],\n  \"metrics\": [")
+	errMetrics := encodeLines(&b, s.Metrics)
+	b.WriteString("\n  ]\n}\n")
+	return b.Bytes(), errors.Join(errService, errRoutes, errMetrics)
+}
+
+func encodeLines[T any](b *bytes.Buffer, items []T) error {
+	var errs []error
+	for i, item := range items {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString("\n    ")
+		errs = append(errs, encodeLine(b, item))
+	}
+	return errors.Join(errs...)
+}
+
+// encodeLine keeps <, > and & readable, unlike [json.Marshal].
+func encodeLine(b *bytes.Buffer, item any) error {
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(item)
+	b.Truncate(len(bytes.TrimSuffix(b.Bytes(), []byte("\n"))))
+	return err
 }
 
 // Metric is a metric that rules and dashboards may query.
