@@ -80,10 +80,7 @@ func (p *planner) bases(next templates.Tree) error {
 	if err != nil || digest(data) == digest(c.disk.data) {
 		return err
 	}
-	written, err := encodeBases(last)
-	if err != nil {
-		return err
-	}
+	written, _ := encodeBases(last) // what was decoded has no headers
 	note := ""
 	if len(lost) > 0 {
 		note = "; the base of " + strings.Join(lost, ", ") + " is lost unless you restore this file from version control"

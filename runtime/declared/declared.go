@@ -3,10 +3,11 @@
 package declared
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 )
 
 // Signals are the declarations of a service: the output of `orders telemetry`. The JSON form is
@@ -19,36 +20,26 @@ type Signals struct {
 
 // JSON returns the JSON form with one line for each route and metric, for small files and diffs.
 func (s Signals) JSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteString("{\n  \"service\": ")
-	errService := encodeLine(&b, s.Service)
-	b.WriteString(",\n  \"routes\": [")
-	errRoutes := encodeLines(&b, s.Routes)
-	b.WriteString("\n  ],\n  \"metrics\": [")
-	errMetrics := encodeLines(&b, s.Metrics)
-	b.WriteString("\n  ]\n}\n")
-	return b.Bytes(), errors.Join(errService, errRoutes, errMetrics)
+	service, errService := lines("", s.Service)
+	routes, errRoutes := lines("\n    ", s.Routes...)
+	metrics, errMetrics := lines("\n    ", s.Metrics...)
+	return fmt.Appendf(nil, "{\n  \"service\": %s,\n  \"routes\": [%s\n  ],\n  \"metrics\": [%s\n  ]\n}\n", service, routes, metrics),
+		errors.Join(errService, errRoutes, errMetrics)
 }
 
-func encodeLines[T any](b *bytes.Buffer, items []T) error {
-	var errs []error
-	for i, item := range items {
-		if i > 0 {
-			b.WriteByte(',')
+// lines returns the items as JSON, each after the separator. Unlike [json.Marshal] it keeps <, > and &.
+func lines[T any](separator string, items ...T) (string, error) {
+	var all []string
+	for _, item := range items {
+		var b strings.Builder
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(item); err != nil {
+			return "", err
 		}
-		b.WriteString("\n    ")
-		errs = append(errs, encodeLine(b, item))
+		all = append(all, separator+strings.TrimSpace(b.String()))
 	}
-	return errors.Join(errs...)
-}
-
-// encodeLine keeps <, > and & readable, unlike [json.Marshal].
-func encodeLine(b *bytes.Buffer, item any) error {
-	enc := json.NewEncoder(b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(item)
-	b.Truncate(len(bytes.TrimSuffix(b.Bytes(), []byte("\n"))))
-	return err
+	return strings.Join(all, ","), nil
 }
 
 // Metric is a metric that rules and dashboards may query.
