@@ -50,9 +50,14 @@ func (s *Service) printSignals() error {
 			return err
 		}
 	}
-	return writeJSON(s.process.Stdout, declared.Signals{
+	signals, err := declared.Signals{
 		Service: s.info.Name, Routes: s.observer.Routes(), Metrics: s.telemetry.Metrics().Declarations(),
-	})
+	}.JSON()
+	if err != nil {
+		return err
+	}
+	_, err = s.process.Stdout.Write(signals)
+	return err
 }
 
 // openAPIPath is where API frameworks serve their OpenAPI document.
@@ -78,7 +83,10 @@ func (s *Service) printOpenAPI(ctx context.Context) error {
 	if err := dec.Decode(&document); err != nil {
 		return fmt.Errorf("GET %s is not JSON: %w", openAPIPath, err)
 	}
-	return writeJSON(s.process.Stdout, document)
+	enc := json.NewEncoder(s.process.Stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(document)
 }
 
 // memoryWriter stores a response. (Package httptest would add its flags to the service's binary.)
@@ -188,11 +196,4 @@ func printVersion(w io.Writer, info Info, defaults Defaults) error {
 	_, err := fmt.Fprintf(w, "%s %s\nrevision %s\ngo %s\nowner %s\n", info.Name, cmp.Or(info.Version, "dev"),
 		cmp.Or(revision(), "unknown"), goruntime.Version(), cmp.Or(defaults.Owner, "none"))
 	return err
-}
-
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }

@@ -99,7 +99,7 @@ func (v view) signalFiles() ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	telemetry, err := indented(signals)
+	telemetry, err := signals.JSON()
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +116,12 @@ func ruleFiles(rules slo.Rules) []File {
 
 // analysisFile returns the queries that ./ci deploy uses to analyze a rollout.
 func analysisFile(rules slo.Rules) (File, error) {
-	data, err := indented(rules.RolloutAnalysis())
-	return generated("deploy/analysis.json", data), err
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(rules.RolloutAnalysis())
+	return generated("deploy/analysis.json", buf.Bytes()), err
 }
 
 // runbookFiles returns the runbooks. They are user-owned except for the facts, which follow the
@@ -150,14 +154,4 @@ func (v view) runbookOptions() slo.RunbookOptions {
 
 func generated(path string, data []byte) File {
 	return File{Path: path, Mode: 0o644, Data: data, Owner: Generated}
-}
-
-// indented returns JSON in the format in which a service prints it.
-func indented(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return buf.Bytes(), err
 }

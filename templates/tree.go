@@ -22,7 +22,7 @@ const (
 	// Generated files are rewritten on each run.
 	Generated Owner = "generated"
 	// Merged files may be edited. A newer template updates only unedited ones; the previous
-	// generated content is in .scaffold/base, to merge by hand.
+	// generated content is in .scaffold/base.txtar, to merge by hand.
 	Merged Owner = "merged"
 	// UserOwned files are written once and never changed again.
 	UserOwned Owner = "user-owned"
@@ -110,9 +110,9 @@ func (t Tree) Find(name string) (File, bool) {
 
 func (f File) check() error {
 	switch {
-	case f.Path == "." || !fs.ValidPath(f.Path):
+	case f.Path == "." || !fs.ValidPath(f.Path) || strings.TrimSpace(f.Path) != f.Path:
 		return fmt.Errorf("%q: a path is relative, clean and uses forward slashes", f.Path)
-	case strings.ContainsAny(f.Path, "\\:*?\"<>|\x00"):
+	case strings.ContainsAny(f.Path, "\\:*?\"<>|\x00\r\n"):
 		return fmt.Errorf("%q: a path holds no character that a file system refuses", f.Path)
 	case f.Mode&^fs.ModePerm != 0 || f.Mode&0o400 == 0:
 		return fmt.Errorf("%s: mode %v; use permission bits that let the owner read", f.Path, f.Mode)

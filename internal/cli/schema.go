@@ -10,7 +10,11 @@ func newSchemaCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of scaffold.yaml",
-		Args:  atMost(0),
+		Long: "Print the JSON Schema of scaffold.yaml. Editors complete and explain keys with it:\n" +
+			"write it to a file, and put this line with its path at the top of scaffold.yaml:\n\n" +
+			"  # yaml-language-server: $schema=FILE",
+		Example: "  scaffold schema >scaffold.schema.json",
+		Args:    atMost(0),
 		RunE: func(*cobra.Command, []string) error {
 			// The schema is always JSON, for any --output.
 			_, err := g.Streams.Out.Write(spec.Schema())

@@ -16,11 +16,8 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// Files that the command line adds to a rendered tree.
-const (
-	schemaPath   = ".scaffold/schema.json"
-	defaultsPath = ".scaffold/defaults.yaml" // the layer of --defaults, so that every machine generates the same
-)
+// defaultsPath is the copy of the file of --defaults, so that every machine generates the same.
+const defaultsPath = ".scaffold/defaults.yaml"
 
 // Target is a service and the plan to generate it.
 type Target struct {
@@ -203,11 +200,10 @@ func (g Generator) Plan(w *workspace.Workspace, t Target, defaults spec.Defaults
 	return t, err
 }
 
-// withState adds the spec, the files for editors and the state for later runs.
+// withState adds the spec and its defaults.
 func withState(rendered templates.Tree, defaults spec.Defaults, src []byte) (templates.Tree, error) {
 	files := append([]templates.File{
 		{Path: spec.FileName, Mode: 0o644, Data: src, Owner: templates.UserOwned},
-		{Path: schemaPath, Mode: 0o644, Data: spec.Schema(), Owner: templates.Generated},
 	}, rendered...)
 	if !defaults.IsZero() {
 		files = append(files, templates.File{Path: defaultsPath, Mode: 0o644, Data: defaults.Source(), Owner: templates.Generated})

@@ -153,5 +153,8 @@ func equal(t *testing.T, want, got any) {
 	}
 }
 
-// recordPath is the default path of the manifest.
-const recordPath = DefaultState + "/manifest.json"
+// Default paths of the manifest and of the archive of bases.
+const (
+	recordPath = DefaultState + "/manifest.json"
+	basePath   = DefaultState + "/base.txtar"
+)

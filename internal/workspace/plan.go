@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"github.com/observability-first/scaffold/templates"
 )
@@ -97,7 +96,7 @@ func (p Plan) Then(second Plan) Plan {
 func (w *Workspace) Plan(next templates.Tree) (Plan, error) {
 	p := planner{w: w}
 	for _, f := range next {
-		if f.Path == w.opts.manifestPath() || strings.HasPrefix(f.Path, w.opts.State+"/base/") {
+		if f.Path == w.opts.manifestPath() || f.Path == w.opts.basePath() {
 			return Plan{}, fmt.Errorf("%s: the path is reserved for scaffold's state", f.Path)
 		}
 		if err := p.file(f); err != nil {
@@ -111,6 +110,10 @@ func (w *Workspace) Plan(next templates.Tree) (Plan, error) {
 		if err := p.noLongerGenerated(e); err != nil {
 			return Plan{}, err
 		}
+	}
+	slices.SortFunc(p.files, func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
+	if err := p.bases(next); err != nil {
+		return Plan{}, err
 	}
 	if err := p.manifest(); err != nil {
 		return Plan{}, err
@@ -159,7 +162,7 @@ func (p *planner) file(f templates.File) error {
 	case templates.Generated:
 		p.generated(c)
 	case templates.Merged:
-		return p.merged(c)
+		p.merged(c)
 	case templates.Block:
 		p.block(c)
 	default:
@@ -191,12 +194,12 @@ func (p *planner) generated(c candidate) {
 	p.record(c, digest(c.Data))
 }
 
-func (p *planner) merged(c candidate) error {
+func (p *planner) merged(c candidate) {
 	switch {
 	case !c.disk.exists && c.known:
 		p.change(c, Deleted, "you deleted it")
 		p.files = append(p.files, c.last)
-		return nil
+		return
 	case !c.disk.exists:
 		p.put(c, Create, "")
 	case c.current():
@@ -210,10 +213,9 @@ func (p *planner) merged(c candidate) error {
 	default:
 		p.change(c, Edited, "you edited it and the template changed; your version is kept")
 		p.files = append(p.files, c.last)
-		return nil
+		return
 	}
 	p.record(c, digest(c.Data))
-	return p.base(c)
 }
 
 func (p *planner) userOwned(c candidate) {
@@ -306,42 +308,11 @@ func (p *planner) noLongerGenerated(e entry) error {
 	default:
 		p.change(c, Orphaned, "no longer generated; kept, since you edited it")
 	}
-	if !hasBase(e.Owner) {
-		return nil
-	}
-	base, err := p.w.read(p.w.basePath(e.Path))
-	if err == nil && base.exists {
-		p.removes = append(p.removes, write{path: p.w.basePath(e.Path), was: base})
-	}
-	return err
-}
-
-// base plans the base of a merged file.
-func (p *planner) base(c candidate) error {
-	name := p.w.basePath(c.Path)
-	d, err := p.w.read(name)
-	if err != nil {
-		return err
-	}
-	state := candidate{File: templates.File{Path: name, Owner: templates.Generated}}
-	switch {
-	case d.obstacle != "":
-		p.change(state, Conflict, d.obstacle+"; move it away")
-		return nil
-	case d.exists && digest(d.data) == digest(c.Data):
-		return nil
-	case c.known && c.last.Owner == templates.Merged && !d.exists:
-		p.change(state, Create, "deleted")
-	case c.known && c.last.Owner == templates.Merged && digest(d.data) != c.last.Digest:
-		p.change(state, Rewrite, "edited by hand")
-	}
-	p.writes = append(p.writes, write{path: name, data: c.Data, mode: 0o644, was: d})
 	return nil
 }
 
 // manifest plans the manifest, which is written last.
 func (p *planner) manifest() error {
-	slices.SortFunc(p.files, func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
 	data, err := manifest{schemaVersion, p.w.opts.Generator, p.w.opts.Layers, p.files}.encode()
 	if err != nil {
 		return err

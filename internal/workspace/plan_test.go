@@ -219,40 +219,6 @@ func TestChangedExecuteBitIsAnEdit(t *testing.T) {
 	}
 }
 
-func TestBaseIsTheGeneratedFile(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	const base = ".scaffold/base/Makefile.base"
-	one, two := tree(t, file("merged", "Makefile", "one\n")), tree(t, file("merged", "Makefile", "two\n"))
-	read := func() string {
-		data, err := os.ReadFile(filepath.Join(dir, base))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(data)
-	}
-	apply(t, dir, one)
-	equal(t, "one\n", read())
-	put(t, dir, "Makefile", "mine\n")
-	apply(t, dir, two)
-	equal(t, "one\n", read()) // the merge to come needs what the edits began from
-	put(t, dir, "Makefile", "one\n")
-	apply(t, dir, two)
-	equal(t, "two\n", read())
-
-	remove(t, dir, base)
-	equal(t, []Change{{base, "generated", Create, "deleted"}}, apply(t, dir, two))
-	put(t, dir, base, "mine\n")
-	equal(t, []Drift{{base, "edited by hand"}}, plan(t, dir, two).Drift())
-	apply(t, dir, two)
-	equal(t, "two\n", read())
-
-	apply(t, dir, tree(t))
-	if _, err := os.Stat(filepath.Join(dir, ".scaffold/base")); !os.IsNotExist(err) {
-		t.Errorf("the copy of a file that is no longer generated is not removed: %v", err)
-	}
-}
-
 func TestExistingReadmeIsNeverUpdated(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -300,7 +266,7 @@ func TestPlanningChangesNothing(t *testing.T) {
 
 func TestTreeWithFilesInTheStateIsRejected(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{recordPath, ".scaffold/base/x.base"} {
+	for _, path := range []string{recordPath, basePath} {
 		if _, err := open(t, t.TempDir()).Plan(tree(t, file("generated", path, ""))); err == nil ||
 			err.Error() != path+": the path is reserved for scaffold's state" {
 			t.Errorf("got %v", err)

@@ -34,7 +34,7 @@ func TestTreesWithDifferentStatesShareADirectory(t *testing.T) {
 	one, two := "services/a/.scaffold/repository", "services/b/.scaffold/repository"
 	bring(one, tree(t, file("generated", ".github/workflows/a.yml", "1\n"), file("merged", "shared.txt", "1\n")))
 	bring(two, tree(t, file("generated", ".github/workflows/b.yml", "1\n")))
-	for _, name := range []string{one + "/manifest.json", one + "/base/shared.txt.base", two + "/manifest.json"} {
+	for _, name := range []string{one + "/manifest.json", one + "/base.txtar", two + "/manifest.json"} {
 		if _, ok := snapshot(t, dir)[name]; !ok {
 			t.Errorf("there is no %s", name)
 		}

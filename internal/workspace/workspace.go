@@ -2,8 +2,8 @@
 //
 // [Open] reads the state of a service's directory, [Workspace.Plan] computes the change of each
 // file, and [Workspace.Apply] writes all changes or none. .scaffold/manifest.json records what
-// scaffold wrote, to tell edited files from outdated ones. [Plan.Drift] reports the changes as a
-// check.
+// scaffold wrote, to tell edited files from outdated ones, and .scaffold/base.txtar has the text of
+// merged files. [Plan.Drift] reports the changes as a check.
 //
 // All access is through [os.Root], so no path and no symbolic link leaves the directory. A
 // Workspace is not safe for concurrent use.
@@ -23,7 +23,6 @@ import (
 	goruntime "runtime"
 
 	"github.com/observability-first/scaffold/internal/source/userfile"
-	"github.com/observability-first/scaffold/templates"
 )
 
 // Options are the options of a workspace.
@@ -166,12 +165,6 @@ func digest(data []byte) string {
 func sameMode(a, b fs.FileMode) bool {
 	return goruntime.GOOS == "windows" || a&0o100 == b&0o100
 }
-
-// basePath returns the path of the base of a merged file: the copy that scaffold wrote last.
-func (w *Workspace) basePath(name string) string { return w.opts.State + "/base/" + name + ".base" }
-
-// hasBase reports whether scaffold keeps a base of the file.
-func hasBase(o templates.Owner) bool { return o == templates.Merged }
 
 func count(n int, noun string) string {
 	if n == 1 {

@@ -52,17 +52,13 @@ func (s Service) EffectiveYAML() []byte {
 	}))
 }
 
-// header lets editors with the YAML language server complete and explain keys.
-const header = "# yaml-language-server: $schema=.scaffold/schema.json\n"
-
 // YAML returns the spec file without values from the defaults, except for the connections of
 // its database, which every team should review. It is for a new file: commands that edit an
 // existing file change single nodes, so that comments stay.
 func (s Service) YAML() []byte {
-	node := nodeOf(reflect.ValueOf(s), "", nodeOptions{
+	return encode(nodeOf(reflect.ValueOf(s), "", nodeOptions{
 		keep: func(path string) bool { return s.origin(path) == FromSpec || path == connectionsKey },
-	})
-	return append([]byte(header), encode(node)...)
+	}))
 }
 
 func (s Service) origin(path string) Origin {

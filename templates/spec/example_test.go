@@ -14,7 +14,6 @@ func ExampleNew() {
 	}
 	fmt.Printf("%s", s.YAML())
 	// Output:
-	// # yaml-language-server: $schema=.scaffold/schema.json
 	// apiVersion: scaffold/v1
 	// service: orders
 	// owner: team-checkout

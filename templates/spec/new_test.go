@@ -32,8 +32,7 @@ func TestNewWritesChoicesAndValuesToReview(t *testing.T) {
 		choices spec.Choices
 		want    string
 	}{
-		{"only the name", spec.Choices{Name: "orders"}, `# yaml-language-server: $schema=.scaffold/schema.json
-apiVersion: scaffold/v1
+		{"only the name", spec.Choices{Name: "orders"}, `apiVersion: scaffold/v1
 service: orders
 owner: team-orders
 module: example.com/orders
@@ -41,8 +40,7 @@ module: example.com/orders
 		{"all choices", spec.Choices{
 			Name: "orders", Description: "Takes orders.", Owner: "team-checkout", Module: "github.com/acme/orders",
 			Pattern: "service", Resource: "basket", Plural: "baskets", Components: []string{"postgres"}, Directory: "services/orders",
-		}, `# yaml-language-server: $schema=.scaffold/schema.json
-apiVersion: scaffold/v1
+		}, `apiVersion: scaffold/v1
 service: orders
 description: Takes orders.
 owner: team-checkout

@@ -1,0 +1,121 @@
+package workspace
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/observability-first/scaffold/templates"
+)
+
+// baseComment is the first line of the archive of bases.
+const baseComment = "Merged files as scaffold wrote them last: the common ancestors of your edits and later templates. Do not edit.\n"
+
+// basePath returns the path of the archive of bases.
+func (o Options) basePath() string { return cmp.Or(o.State, DefaultState) + "/base.txtar" }
+
+// hasBase reports whether the archive has the file: a merged one whose changes are merged as text.
+// JSON and go.sum are not.
+func (e entry) hasBase() bool {
+	return e.Owner == templates.Merged && path.Ext(e.Path) != ".json" && path.Base(e.Path) != "go.sum"
+}
+
+// decodeBases returns the bases of the manifest's files. A text with another digest than in the
+// manifest is not a base, whether it was edited, cut or merged by git, and is left out.
+func (m manifest) decodeBases(archive []byte) map[string][]byte {
+	bases := map[string][]byte{}
+	for _, f := range txtar.Parse(archive).Files {
+		e, _ := m.find(f.Name)
+		// The archive ends each file with a line end, also if the file has none at its end.
+		for _, data := range [][]byte{f.Data, bytes.TrimSuffix(f.Data, []byte("\n"))} {
+			if e.hasBase() && digest(data) == e.Digest {
+				bases[f.Name] = data
+				break
+			}
+		}
+	}
+	return bases
+}
+
+// encodeBases returns the archive. The error names a line that it cannot hold.
+func encodeBases(bases map[string][]byte) ([]byte, error) {
+	archive := txtar.Archive{Comment: []byte(baseComment)}
+	for _, name := range slices.Sorted(maps.Keys(bases)) {
+		// The line end counts: it makes a header of a last line "-- name --\r".
+		if inner := txtar.Parse(slices.Concat(bases[name], []byte("\n"))); len(inner.Files) > 0 {
+			return nil, fmt.Errorf("%s:%d: a line of the form %q is reserved for scaffold's state; change it",
+				name, 1+bytes.Count(inner.Comment, []byte("\n")), "-- "+inner.Files[0].Name+" --")
+		}
+		archive.Files = append(archive.Files, txtar.File{Name: name, Data: bases[name]})
+	}
+	return txtar.Format(&archive), nil
+}
+
+// bases plans the archive: the text of each merged file in the new manifest.
+func (p *planner) bases(next templates.Tree) error {
+	c := candidate{File: templates.File{Path: p.w.opts.basePath(), Mode: 0o644, Owner: templates.Generated}}
+	var err error
+	if c.disk, err = p.w.read(c.Path); err != nil {
+		return err
+	}
+	if c.disk.obstacle != "" {
+		p.change(c, Conflict, c.disk.obstacle+"; move it away")
+		return nil
+	}
+	last := p.w.old.decodeBases(c.disk.data)
+	bases, lost, gap := p.nextBases(next, last)
+	if len(bases)+len(lost) == 0 {
+		if c.disk.exists {
+			p.removes = append(p.removes, write{path: c.Path, was: c.disk})
+		}
+		return nil
+	}
+	data, err := encodeBases(bases)
+	if err != nil || digest(data) == digest(c.disk.data) {
+		return err
+	}
+	written, _ := encodeBases(last) // what was decoded has no headers
+	note := ""
+	if len(lost) > 0 {
+		note = "; the base of " + strings.Join(lost, ", ") + " is lost unless you restore this file from version control"
+	}
+	switch {
+	case !slices.ContainsFunc(p.w.old.Files, entry.hasBase): // the first run
+	case !c.disk.exists:
+		p.change(c, Create, "deleted"+note)
+	case gap || digest(written) != digest(c.disk.data):
+		p.change(c, Rewrite, "edited by hand"+note)
+	}
+	p.writes = append(p.writes, write{path: c.Path, data: data, mode: 0o644, was: c.disk})
+	return nil
+}
+
+// nextBases returns the texts with the digests of the new manifest, from the tree or else from the
+// last archive, and the files without one. It reports whether the last archive has a gap.
+func (p *planner) nextBases(next templates.Tree, last map[string][]byte) (bases map[string][]byte, lost []string, gap bool) {
+	bases = map[string][]byte{}
+	for _, e := range p.files {
+		if !e.hasBase() {
+			continue
+		}
+		f, _ := next.Find(e.Path)
+		was, found := last[e.Path]
+		switch {
+		case digest(f.Data) == e.Digest:
+			bases[e.Path] = f.Data
+			before, _ := p.w.old.find(e.Path)
+			gap = gap || before.hasBase() && !found
+		case found:
+			bases[e.Path] = was
+		default:
+			lost = append(lost, e.Path)
+		}
+	}
+	return bases, lost, gap
+}
