@@ -144,12 +144,10 @@ func manifests() []entry {
 		path: "deploy/kube-score.md", template: "deploy/kube-score.md.tmpl", owner: Generated, when: kubernetes,
 	})
 	for _, environment := range spec.Environments() {
-		for _, name := range []string{"kustomization.yaml", "config.env"} {
-			files = append(files, entry{
-				path: "deploy/overlays/" + environment + "/" + name, template: "deploy/overlay/" + name + ".tmpl",
-				owner: UserOwned, when: kubernetes, environment: environment,
-			})
-		}
+		files = append(files, entry{
+			path: "deploy/overlays/" + environment + "/kustomization.yaml", template: "deploy/overlay/kustomization.yaml.tmpl",
+			owner: UserOwned, when: kubernetes, environment: environment,
+		})
 	}
 	return files
 }
