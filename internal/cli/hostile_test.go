@@ -93,8 +93,8 @@ func linkedService(ts *testscript.TestScript, file, dir string) string {
 	for _, name := range []string{
 		"go.mod", "Dockerfile", "Makefile", "verify.http", "api/openapi.json", "deploy/overlays/a/kustomization.yaml",
 		"observability/telemetry.json", "observability/rules/a.rules.yaml", "observability/rules/own/b.rules.yaml", "observability/dashboards/a.json",
-		"observability/runbooks/A.md", "observability/alertmanager.yaml", "observability/prometheus.yaml", "observability/.scaffold-lint.yaml",
-		"observability/grafana/provisioning/datasources/datasources.yaml",
+		"observability/runbooks/A.md", "observability/alertmanager.yaml", "observability/.scaffold-lint.yaml",
+		"observability/stack/compose.yaml", "observability/stack/prometheus.yaml", "observability/stack/datasources.yaml",
 	} {
 		link(ts, file, filepath.Join(dir, filepath.FromSlash(name)))
 	}
