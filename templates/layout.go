@@ -140,8 +140,6 @@ func manifests() []entry {
 		when: func(v view) bool { return kubernetes(v) && v.ScalesByKEDA() },
 	}, entry{
 		path: "observability/kustomization.yaml", template: "observability/kustomization.yaml.tmpl", owner: Generated, when: kubernetes,
-	}, entry{
-		path: "deploy/kube-score.md", template: "deploy/kube-score.md.tmpl", owner: Generated, when: kubernetes,
 	})
 	for _, environment := range spec.Environments() {
 		files = append(files, entry{
