@@ -174,7 +174,7 @@ func TestCheckReportsBuildErrorsAndKeepsFiles(t *testing.T) {
 	s.check(cli.ExitDrift, "undefined: rooter")
 	s.edit("scaffold.yaml", "owner: ", "owner: other-")
 	status, out, errs := s.scaffold("generate", s.dir)
-	if status != cli.ExitError || !strings.Contains(errs, "fix the service and run scaffold generate again") || !strings.Contains(out, "update   catalog-info.yaml") {
+	if status != cli.ExitError || !strings.Contains(errs, "fix the service and run scaffold generate again") || !strings.Contains(out, "update   README.md") {
 		t.Errorf("generate: status %d, %s%s", status, out, errs)
 	}
 }

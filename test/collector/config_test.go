@@ -71,7 +71,7 @@ func services() map[string]service {
 func (s service) yaml() string {
 	var b strings.Builder
 	b.WriteString("apiVersion: scaffold/v1\nservice: tried\nowner: team-a\nmodule: example.com/tried\nresource: order\ntelemetry: " + s.telemetry +
-		"\ndeploy: {platforms: " + s.platforms + "}\nslos:\n  - {name: availability, objective: 99.9, window: 30d, indicator: {availability: {}}}\n")
+		"\nfiles: [collector]\ndeploy: {platforms: " + s.platforms + "}\nslos:\n  - {name: availability, objective: 99.9, window: 30d, indicator: {availability: {}}}\n")
 	for i, threshold := range s.thresholds {
 		b.WriteString("  - {name: latency-" + string(rune('a'+i)) + ", objective: 99, window: 30d, indicator: {latency: {threshold: " + threshold + "}}}\n")
 	}
