@@ -26,23 +26,13 @@ type File struct {
 	Data []byte
 }
 
-// stackPaths returns the path of each file of the stack, by template.
-func stackPaths() map[string]string {
-	return map[string]string{
-		"compose.yaml":     "compose.yaml",
-		"provider.yaml":    "observability/grafana/provisioning/dashboards/provider.yaml",
-		"datasources.yaml": "observability/grafana/provisioning/datasources/datasources.yaml",
-		"prometheus.yaml":  "observability/prometheus.yaml",
-		"collector.yaml":   "observability/collector.yaml",
-		"tempo.yaml":       "observability/tempo.yaml",
-		"loki.yaml":        "observability/loki.yaml",
-	}
-}
+// stackDirectory is relative to the service.
+const stackDirectory = "observability/stack/"
 
-// Provisioning returns the configuration of a local stack of Grafana, Prometheus,
-// OpenTelemetry collector, Tempo, Loki and Pyroscope, and the compose file that starts it,
-// sorted by path. It reads dashboards from observability/dashboards and rules from
-// observability/rules.
+// Provisioning returns the compose file of a local stack of Grafana, Prometheus, OpenTelemetry
+// Collector, Tempo, Loki and Pyroscope, and the files that it mounts besides the dashboards in
+// observability/dashboards and the rules in observability/rules, sorted by path. Short
+// configurations are in the compose file.
 func Provisioning(in Input) ([]File, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -51,14 +41,14 @@ func Provisioning(in Input) ([]File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stack of %q: %w", in.Rules.Spec.Service, err)
 	}
-	paths, view := stackPaths(), newStack(in)
+	view := newStack(in)
 	var files []File
-	for _, name := range slices.SortedFunc(maps.Keys(paths), func(a, b string) int { return strings.Compare(paths[a], paths[b]) }) {
+	for _, name := range []string{"compose.yaml", "datasources.yaml", "prometheus.yaml"} {
 		var buf bytes.Buffer
 		if err := all.ExecuteTemplate(&buf, name+".tmpl", view); err != nil {
 			return nil, fmt.Errorf("stack of %q: %s: %w", in.Rules.Spec.Service, name, err)
 		}
-		files = append(files, File{Path: paths[name], Data: buf.Bytes()})
+		files = append(files, File{Path: stackDirectory + name, Data: buf.Bytes()})
 	}
 	return files, nil
 }

@@ -2,6 +2,8 @@ package dashboards_test
 
 import (
 	"bytes"
+	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,6 +53,22 @@ func at(t *testing.T, doc any, keys ...any) any {
 	return doc
 }
 
+const (
+	composeFile     = "observability/stack/compose.yaml"
+	prometheusFile  = "observability/stack/prometheus.yaml"
+	datasourcesFile = "observability/stack/datasources.yaml"
+)
+
+// config parses the content of a config in the compose file.
+func config(t *testing.T, files map[string]map[string]any, name string) map[string]any {
+	t.Helper()
+	var doc map[string]any
+	if err := yaml.Unmarshal([]byte(at(t, files[composeFile], "configs", name, "content").(string)), &doc); err != nil {
+		t.Fatalf("config %s: %v", name, err)
+	}
+	return doc
+}
+
 func TestStackIsGolden(t *testing.T) {
 	t.Parallel()
 	files, err := dashboards.Provisioning(inputs(t)["orders"])
@@ -58,14 +76,14 @@ func TestStackIsGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range files {
-		golden.Compare(t, filepath.Join("testdata", "stack", f.Path), f.Data)
+		golden.Compare(t, filepath.Join("testdata", "stack", path.Base(f.Path)), f.Data)
 	}
 }
 
 func TestPortsListenOnLoopback(t *testing.T) {
 	t.Parallel()
 	for _, in := range inputs(t) {
-		for name, service := range at(t, stack(t, in)["compose.yaml"], "services").(map[string]any) {
+		for name, service := range at(t, stack(t, in)[composeFile], "services").(map[string]any) {
 			ports, _ := service.(map[string]any)["ports"].([]any)
 			for _, port := range ports {
 				if !strings.HasPrefix(port.(string), "127.0.0.1:") {
@@ -83,20 +101,42 @@ func TestPortsListenOnLoopback(t *testing.T) {
 func TestEveryMountedFileIsGenerated(t *testing.T) {
 	t.Parallel()
 	files := stack(t, inputs(t)["orders"])
-	for _, service := range at(t, files["compose.yaml"], "services").(map[string]any) {
+	unused := maps.Clone(at(t, files[composeFile], "configs").(map[string]any))
+	for name, service := range at(t, files[composeFile], "services").(map[string]any) {
 		volumes, _ := service.(map[string]any)["volumes"].([]any)
 		for _, v := range volumes {
-			path, found := strings.CutPrefix(strings.Split(v.(string), ":")[0], "./")
-			if !found || path == "observability/dashboards" || path == "observability/rules" {
+			source, _, _ := strings.Cut(v.(string), ":")
+			file := path.Join(path.Dir(composeFile), source)
+			if !strings.HasPrefix(source, ".") || file == "observability/dashboards" || file == "observability/rules" {
 				continue // a volume, or files of Compile and of package slo
 			}
-			covers := func(file string) bool { return file == path || strings.HasPrefix(file, path+"/") }
-			names := []string{}
-			for file := range files {
-				names = append(names, file)
+			if files[file] == nil {
+				t.Errorf("%s mounts %s, which is not generated", name, file)
 			}
-			if !slices.ContainsFunc(names, covers) {
-				t.Errorf("%s is mounted, but not generated", path)
+		}
+		configs, _ := service.(map[string]any)["configs"].([]any)
+		for _, c := range configs {
+			source := at(t, c, "source").(string)
+			config(t, files, source)
+			delete(unused, source)
+		}
+	}
+	if len(unused) > 0 {
+		t.Errorf("no service reads the configs %q", slices.Sorted(maps.Keys(unused)))
+	}
+}
+
+// Compose replaces $NAME in the compose file by an environment variable.
+func TestComposeFileHasNoVariables(t *testing.T) {
+	t.Parallel()
+	for name, in := range inputs(t) {
+		files, err := dashboards.Provisioning(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if f.Path == composeFile && bytes.Contains(f.Data, []byte("$")) {
+				t.Errorf("%s: a dollar sign in %s", name, f.Path)
 			}
 		}
 	}
@@ -110,7 +150,7 @@ func TestPrometheusKeepsTheHistogramsOfTheDashboards(t *testing.T) {
 	} {
 		in := inputs(t)["orders"]
 		in.Histograms = mode
-		scrape := at(t, stack(t, in)["observability/prometheus.yaml"], "scrape_configs", 0)
+		scrape := at(t, stack(t, in)[prometheusFile], "scrape_configs", 0)
 		got := [2]bool{at(t, scrape, "scrape_native_histograms").(bool), at(t, scrape, "always_scrape_classic_histograms").(bool)}
 		if got != want {
 			t.Errorf("%q: native and classic are %v, want %v", mode, got, want)
@@ -123,7 +163,7 @@ func TestScrapedSeriesMatchTheSelector(t *testing.T) {
 	in := inputs(t)["checkout"]
 	in.Rules.Spec.Selector = map[string]string{"job": "checkout-api", "cluster": `a"b: {{.X}}`}
 	in.AdminPort = 9999
-	scrape := at(t, stack(t, in)["observability/prometheus.yaml"], "scrape_configs", 0)
+	scrape := at(t, stack(t, in)[prometheusFile], "scrape_configs", 0)
 	if got := at(t, scrape, "job_name"); got != "checkout-api" {
 		t.Errorf("job_name is %v", got)
 	}
@@ -137,7 +177,7 @@ func TestScrapedSeriesMatchTheSelector(t *testing.T) {
 	if got := at(t, scrape, "static_configs", 0, "targets", 0); got != "host.docker.internal:9999" {
 		t.Errorf("the target is %q", got)
 	}
-	if got, want := at(t, stack(t, in)["observability/prometheus.yaml"], "global", "scrape_interval"), "30s"; got != want {
+	if got, want := at(t, stack(t, in)[prometheusFile], "global", "scrape_interval"), "30s"; got != want {
 		t.Errorf("scrape_interval is %v, want %s", got, want)
 	}
 }
@@ -145,19 +185,19 @@ func TestScrapedSeriesMatchTheSelector(t *testing.T) {
 func TestPushedMetricsAreNotScraped(t *testing.T) {
 	t.Parallel()
 	files := stack(t, inputs(t)["pushed"])
-	if _, scraped := files["observability/prometheus.yaml"]["scrape_configs"]; scraped {
+	if _, scraped := files[prometheusFile]["scrape_configs"]; scraped {
 		t.Error("a service that pushes is also scraped, which duplicates each sample")
 	}
-	if command := at(t, files["compose.yaml"], "services", "prometheus", "command").([]any); !slices.Contains(command, any("--web.enable-otlp-receiver")) {
+	if command := at(t, files[composeFile], "services", "prometheus", "command").([]any); !slices.Contains(command, any("--web.enable-otlp-receiver")) {
 		t.Errorf("Prometheus receives no pushed metrics: %v", command)
 	}
-	at(t, files["observability/collector.yaml"], "service", "pipelines", "metrics")
+	at(t, config(t, files, "collector"), "service", "pipelines", "metrics")
 }
 
 // Data sources link exemplars, traces, profiles and logs.
 func TestDataSourcesAreLinked(t *testing.T) {
 	t.Parallel()
-	list := at(t, stack(t, inputs(t)["orders"])["observability/grafana/provisioning/datasources/datasources.yaml"], "datasources").([]any)
+	list := at(t, stack(t, inputs(t)["orders"])[datasourcesFile], "datasources").([]any)
 	byUID := map[string]any{}
 	for _, d := range list {
 		byUID[at(t, d, "uid").(string)] = d

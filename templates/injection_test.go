@@ -73,6 +73,7 @@ func victim(t *testing.T, text string, components ...string) spec.Service {
 		"telemetry": map[string]any{"selector": map[string]any{"job": text}},
 		"alerting":  map[string]any{"labels": map[string]any{"note": text}, "annotations": map[string]any{"hint": text}},
 		"links":     hostileLinks(),
+		"files":     spec.OptionalFiles(),
 		"slos": []any{map[string]any{
 			"name": "availability", "objective": 99.9, "description": text,
 			"indicator": map[string]any{"availability": map[string]any{}},

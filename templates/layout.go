@@ -56,14 +56,12 @@ func entries(v view) []entry {
 		{path: ".gitignore", template: "gitignore.tmpl", owner: Merged},
 		{path: ".gitattributes", template: "gitattributes.tmpl", owner: Merged},
 		{path: ".dockerignore", template: "dockerignore.tmpl", owner: Merged},
-		{path: ".editorconfig", template: "editorconfig.tmpl", owner: Merged},
+		{path: ".editorconfig", template: "editorconfig.tmpl", owner: Merged, when: wants(spec.FileEditorConfig)},
 		{path: ".golangci.yml", template: "golangci.yml.tmpl", owner: Merged},
 	}
 	cloudRun := func(v view) bool { return v.Deploy.RunsOn(spec.PlatformCloudRun) }
 	files = append(files, entry{path: "deploy/cloud-run/service.yaml", template: "deploy/cloud-run/service.yaml.tmpl", owner: Generated, when: cloudRun})
-	// On every platform: a service that exports all traces needs a collector that samples them.
-	deployed := func(v view) bool { return len(v.Deploy.Platforms) > 0 }
-	files = append(files, entry{path: "deploy/collector.yaml", template: "deploy/collector.yaml.tmpl", owner: Generated, when: deployed})
+	files = append(files, entry{path: "deploy/collector.yaml", template: "deploy/collector.yaml.tmpl", owner: Generated, when: wants(spec.FileCollector)})
 	return slices.Concat(files, manifests(), terraform(), pipelines(v))
 }
 
@@ -72,13 +70,14 @@ func entries(v view) []entry {
 // overlays. The pipeline files are merged: runners, credentials and more jobs differ by team.
 func pipelines(v view) []entry {
 	alone := func(v view) bool { return v.Deploy.Directory == "" }
+	renovate := func(v view) bool { return alone(v) && wants(spec.FileRenovate)(v) }
 	return []entry{
 		{path: "ci", template: "ci.tmpl", owner: Generated, mode: 0o755},
 		{path: workflowPath(v), template: "pipelines/github.yml.tmpl", owner: Merged, when: func(v view) bool { return alone(v) && on(spec.PipelineGitHub)(v) }},
 		{path: ".gitlab-ci.yml", template: "pipelines/gitlab.yml.tmpl", owner: Merged, when: on(spec.PipelineGitLab)},
 		{path: "Jenkinsfile", template: "pipelines/Jenkinsfile.tmpl", owner: Merged, when: on(spec.PipelineJenkins)},
-		{path: "renovate.json", template: "renovate.json.tmpl", owner: UserOwned, when: alone},
-		{path: "catalog-info.yaml", template: "catalog-info.yaml.tmpl", owner: Merged},
+		{path: "renovate.json", template: "renovate.json.tmpl", owner: UserOwned, when: renovate},
+		{path: "catalog-info.yaml", template: "catalog-info.yaml.tmpl", owner: Merged, when: wants(spec.FileBackstage)},
 	}
 }
 
@@ -87,11 +86,16 @@ func pipelines(v view) []entry {
 func atRoot(v view) []entry {
 	return []entry{
 		{path: workflowPath(v), template: "pipelines/github.yml.tmpl", owner: Generated, when: on(spec.PipelineGitHub)},
-		{path: "renovate.json", template: "renovate.json.tmpl", owner: UserOwned},
+		{path: "renovate.json", template: "renovate.json.tmpl", owner: UserOwned, when: wants(spec.FileRenovate)},
 	}
 }
 
 func workflowPath(v view) string { return ".github/workflows/" + v.Name + ".yml" }
+
+// wants returns the condition of an optional file.
+func wants(file string) func(view) bool {
+	return func(v view) bool { return v.WantsFile(file) }
+}
 
 func on(system string) func(view) bool {
 	return func(v view) bool { return slices.Contains(v.Deploy.Pipelines, system) }
@@ -140,16 +144,12 @@ func manifests() []entry {
 		when: func(v view) bool { return kubernetes(v) && v.ScalesByKEDA() },
 	}, entry{
 		path: "observability/kustomization.yaml", template: "observability/kustomization.yaml.tmpl", owner: Generated, when: kubernetes,
-	}, entry{
-		path: "deploy/kube-score.md", template: "deploy/kube-score.md.tmpl", owner: Generated, when: kubernetes,
 	})
 	for _, environment := range spec.Environments() {
-		for _, name := range []string{"kustomization.yaml", "config.env"} {
-			files = append(files, entry{
-				path: "deploy/overlays/" + environment + "/" + name, template: "deploy/overlay/" + name + ".tmpl",
-				owner: UserOwned, when: kubernetes, environment: environment,
-			})
-		}
+		files = append(files, entry{
+			path: "deploy/overlays/" + environment + "/kustomization.yaml", template: "deploy/overlay/kustomization.yaml.tmpl",
+			owner: UserOwned, when: kubernetes, environment: environment,
+		})
 	}
 	return files
 }

@@ -62,6 +62,7 @@ func factors() []factor {
 		{"autoscale", choices("deploy.autoscale: %s", "{source: cpu}", "{source: adapter}", "{source: keda, prometheus: 'http://p.test'}")},
 		{"gateway", choices("deploy.gateway: %s", "{}", "{host: tried.test, name: public, namespace: edge}")},
 		{"monitoring", choices("deploy.monitoring: %s", "{}", "{namespace: observed, labels: {release: stack}}")},
+		{"files", choices("files: %s", "[]", "[backstage, collector, editorconfig, renovate]")},
 		{"terraform", choices("deploy.terraform: %s", "[]", "[aws]", "[gcp, azure]")},
 		{"defaults", []choice{{"built in", ""}, {"of the house", "defaults"}}},
 	}

@@ -97,6 +97,7 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 }
 
 func (g *globals) printGenerated(t project.Target, r generated) {
+	g.printRenovate(t)
 	g.printChanges(r.Files)
 	g.printChanges(t.RootChanges())
 	switch {

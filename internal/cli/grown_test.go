@@ -174,7 +174,7 @@ func TestCheckReportsBuildErrorsAndKeepsFiles(t *testing.T) {
 	s.check(cli.ExitDrift, "undefined: rooter")
 	s.edit("scaffold.yaml", "owner: ", "owner: other-")
 	status, out, errs := s.scaffold("generate", s.dir)
-	if status != cli.ExitError || !strings.Contains(errs, "fix the service and run scaffold generate again") || !strings.Contains(out, "update   catalog-info.yaml") {
+	if status != cli.ExitError || !strings.Contains(errs, "fix the service and run scaffold generate again") || !strings.Contains(out, "update   README.md") {
 		t.Errorf("generate: status %d, %s%s", status, out, errs)
 	}
 }
@@ -187,27 +187,35 @@ func TestNameInTheCodeMustMatchTheSpec(t *testing.T) {
 	s.check(cli.ExitDrift, `cmd/shop/main.go: Name in runtime.Info is "stock", but scaffold.yaml has the service "shop"`)
 }
 
+// overlay sets environment variables in an overlay: one literal a line, from line 8.
+func (s shop) overlay(environment string, literals ...string) {
+	s.t.Helper()
+	s.write("deploy/overlays/"+environment+"/kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n  - ../../base\n"+
+		"configMapGenerator:\n  - name: shop-config\n    literals:\n      - "+strings.Join(literals, "\n      - ")+"\n")
+}
+
 // An environment variable without effect is reported.
 func TestUnknownVariableInOverlayIsReported(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	s.write("deploy/overlays/prod/config.env", "# ours\nLOG_LEVEL=debug\nOTEL_BLRP_SCHEDULE_DELAY=1\nOVERLOAD_MIN_LIMITT=3\n")
+	s.overlay("prod", "LOG_LEVEL=debug", "OTEL_BLRP_SCHEDULE_DELAY=1", "OVERLOAD_MIN_LIMITT=3")
 	s.check(cli.ExitDrift,
-		`deploy/overlays/prod/config.env:4: unknown environment variable OVERLOAD_MIN_LIMITT; did you mean "OVERLOAD_MIN_LIMIT"?`)
+		`deploy/overlays/prod/kustomization.yaml:10:9: unknown environment variable OVERLOAD_MIN_LIMITT; did you mean "OVERLOAD_MIN_LIMIT"?`)
 }
 
 // Otherwise only the pods of a rollout would detect a value that the service rejects.
 func TestInvalidValueInOverlayIsReported(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	s.write("deploy/overlays/dev/config.env", "LOG_LEVEL=debug\nHTTP_REQUEST_TIMEOUT=5s\n")
-	s.write("deploy/overlays/prod/config.env", "# ours\nLOG_LEVEL=loud\nOTEL_EXPORTER_OTLP_ENDPOINT=collector:4318\n")
+	s.overlay("dev", "LOG_LEVEL=debug", "HTTP_REQUEST_TIMEOUT=5s")
+	s.overlay("prod", "LOG_LEVEL=loud", "OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318")
 	s.check(cli.ExitDrift,
-		`deploy/overlays/prod/config.env:2: LOG_LEVEL="loud": not a log level; write one (debug, info, warn or error)`,
-		`deploy/overlays/prod/config.env:3: OTEL_EXPORTER_OTLP_ENDPOINT="collector:4318": not an absolute URL; write http://collector:4318`,
+		`deploy/overlays/prod/kustomization.yaml:8:9: LOG_LEVEL="loud": not a log level; write one (debug, info, warn or error)`,
+		`deploy/overlays/prod/kustomization.yaml:9:9: OTEL_EXPORTER_OTLP_ENDPOINT="collector:4318": not an absolute URL; write http://collector:4318`,
 		"2 errors found")
-	s.write("deploy/overlays/prod/config.env", "DRAIN_DELAY=10m\n")
-	s.check(cli.ExitDrift, "deploy/overlays/prod/config.env:1: DRAIN_DELAY=10m0s leaves no time for requests in flight")
-	s.write("deploy/overlays/prod/config.env", "DRAIN_DELAY=5s \n") // Kustomize keeps the space
-	s.check(cli.ExitDrift, `deploy/overlays/prod/config.env:1: DRAIN_DELAY="5s "`)
+	s.overlay("prod", "DRAIN_DELAY=10m")
+	s.check(cli.ExitDrift, "deploy/overlays/prod/kustomization.yaml:8:9: DRAIN_DELAY=10m0s leaves no time for requests in flight")
+	s.write("deploy/overlays/prod/kustomization.yaml", "resources: [../../base]\nconfigMapGenerator: [{name: shop-config, envs: [own.env]}]\n")
+	s.write("deploy/overlays/prod/own.env", "# ours\nDRAIN_DELAY=5s \n") // Kustomize keeps the space
+	s.check(cli.ExitDrift, `deploy/overlays/prod/own.env:2:1: DRAIN_DELAY="5s "`)
 }

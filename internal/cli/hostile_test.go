@@ -91,10 +91,10 @@ func linkedService(ts *testscript.TestScript, file, dir string) string {
 	ts.Check(os.MkdirAll(dir, 0o700))
 	ts.Check(os.WriteFile(filepath.Join(dir, "scaffold.yaml"), []byte(ts.ReadFile("scaffold.yaml")), 0o600))
 	for _, name := range []string{
-		"go.mod", "Dockerfile", "Makefile", "verify.http", "api/openapi.json", "deploy/overlays/a/kustomization.yaml", "deploy/overlays/a/config.env",
+		"go.mod", "Dockerfile", "Makefile", "verify.http", "api/openapi.json", "deploy/overlays/a/kustomization.yaml",
 		"observability/telemetry.json", "observability/rules/a.rules.yaml", "observability/rules/own/b.rules.yaml", "observability/dashboards/a.json",
-		"observability/runbooks/A.md", "observability/alertmanager.yaml", "observability/prometheus.yaml", "observability/.scaffold-lint.yaml",
-		"observability/grafana/provisioning/datasources/datasources.yaml",
+		"observability/runbooks/A.md", "observability/alertmanager.yaml", "observability/.scaffold-lint.yaml",
+		"observability/stack/compose.yaml", "observability/stack/prometheus.yaml", "observability/stack/datasources.yaml",
 	} {
 		link(ts, file, filepath.Join(dir, filepath.FromSlash(name)))
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/project/monorepo"
 	"github.com/observability-first/scaffold/internal/workspace"
+	"github.com/observability-first/scaffold/templates/spec"
 )
 
 // repositoryChanges has the changes at the root of the repository. Its keys are public.
@@ -45,14 +46,22 @@ func describeEdit(e monorepo.Edit) *createdEdit {
 	return &createdEdit{File: e.File, Line: e.Line, Left: e.Left}
 }
 
-// printShared lists the lines for shared files, and the advice about Renovate.
-func (g *globals) printShared(t project.Target, s project.SharedEdits) {
-	if t.AtRoot == nil {
+// printRenovate says why there is no renovate.json.
+func (g *globals) printRenovate(t project.Target) {
+	if t.AtRoot == nil || !t.Service.WantsFile(spec.FileRenovate) {
 		return
 	}
 	if other := project.OtherRenovate(t.AtRoot.Dir); other != "" {
 		g.printf("Renovate is configured in %s; no renovate.json is written.\n\n", t.AtRoot.Named(other))
 	}
+}
+
+// printShared lists the lines for shared files, and the advice about Renovate.
+func (g *globals) printShared(t project.Target, s project.SharedEdits) {
+	if t.AtRoot == nil {
+		return
+	}
+	g.printRenovate(t)
 	for _, edit := range []struct {
 		monorepo.Edit
 		what, missing, file string

@@ -17,7 +17,12 @@ func TestWriteErrorAtTheRootIsReported(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "services", "orders")
 	g := released()
-	w, target := planned(t, g, dir, spec.Choices{Name: "orders", Directory: "services/orders"})
+	s, err := spec.New(spec.Choices{Name: "orders", Directory: "services/orders"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Files = []string{spec.FileRenovate}
+	w, target := plannedService(t, g, dir, s)
 	workflow := filepath.Join(root, ".github", "workflows", "orders.yml")
 	if err := os.MkdirAll(filepath.Dir(workflow), 0o755); err != nil {
 		t.Fatal(err)
@@ -25,7 +30,7 @@ func TestWriteErrorAtTheRootIsReported(t *testing.T) {
 	if err := os.WriteFile(workflow, []byte("meanwhile\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err := g.Apply(t.Context(), w, target)
+	err = g.Apply(t.Context(), w, target)
 	want := "wrote the files in " + dir + ", but not those at the root of the repository: " +
 		".github/workflows/orders.yml changed while scaffold ran; run it again; fix the error, then run scaffold generate in that directory"
 	if err == nil || err.Error() != want {

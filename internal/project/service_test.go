@@ -26,6 +26,11 @@ func planned(t *testing.T, g Generator, dir string, choices spec.Choices) (*work
 	if err != nil {
 		t.Fatal(err)
 	}
+	return plannedService(t, g, dir, s)
+}
+
+func plannedService(t *testing.T, g Generator, dir string, s spec.Service) (*workspace.Workspace, Target) {
+	t.Helper()
 	w, err := g.OpenWorkspace(dir)
 	if err != nil {
 		t.Fatal(err)

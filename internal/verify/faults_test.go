@@ -30,7 +30,7 @@ func TestProductionBuildHasNoFaultInjection(t *testing.T) {
 			t.Errorf("with the tags %q the switch is in the binary: %v", tags, got)
 		}
 	}
-	for _, file := range []string{"Dockerfile", "Makefile", "compose.yaml"} {
+	for _, file := range []string{"Dockerfile", "Makefile", "observability/stack/compose.yaml"} {
 		text, err := os.ReadFile(filepath.Join("../../examples/orders", file))
 		if err != nil {
 			t.Fatal(err)

@@ -33,8 +33,8 @@ const (
 	saturation   = "observability/dashboards/orders-saturation.json"
 
 	routes      = "observability/alertmanager.yaml"
-	prometheus  = "observability/prometheus.yaml"
-	datasources = "observability/grafana/provisioning/datasources/datasources.yaml"
+	prometheus  = "observability/stack/prometheus.yaml"
+	datasources = "observability/stack/datasources.yaml"
 	runbooks    = "observability/runbooks/"
 )
 

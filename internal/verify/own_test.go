@@ -72,8 +72,8 @@ const (
 	ownRules     = "observability/rules/own/shop.rules.yaml"
 	ownDashboard = "observability/dashboards/own/shop.json"
 	ownRunbook   = "observability/runbooks/own/selling.md"
-	ownStack     = "observability/prometheus.yaml"
-	ownSources   = "observability/grafana/provisioning/datasources/datasources.yaml"
+	ownStack     = "observability/stack/prometheus.yaml"
+	ownSources   = "observability/stack/datasources.yaml"
 )
 
 // change replaces one text in the service directory, or adds a file if old is empty.

@@ -92,7 +92,7 @@ func uploadBytes(t *testing.T, r *servicetest.Receiver, name string, data []byte
 
 func TestScrapeIntervalMustBeTheDeclaredOne(t *testing.T) {
 	t.Parallel()
-	const claim = "observability/prometheus.yaml: the scrape interval is the declared one: "
+	const claim = "observability/stack/prometheus.yaml: the scrape interval is the declared one: "
 	const advice = ", but the rules are for 15s; set telemetry.scrapeInterval to the interval of the scraper and run scaffold generate"
 	for name, tc := range map[string]struct{ config, want string }{
 		"the job's interval is correct":  {"scrape_configs: [{job_name: shop, scrape_interval: 15s}]", "passed: 15s"},
@@ -187,7 +187,7 @@ func TestLinksBetweenSignalsHaveData(t *testing.T) {
 	t.Parallel()
 	s := linkedSession(t, shopSources)
 	s.datasources(t.Context())
-	const file = "observability/grafana/provisioning/datasources/datasources.yaml: "
+	const file = "observability/stack/datasources.yaml: "
 	wantChecks(t, s,
 		file+"from an exemplar to its trace: passed: by the label trace_id",
 		file+"from a trace to its log lines: passed: by the field that the query extracts",

@@ -30,8 +30,8 @@ const (
 	runbooksDirectory   = "observability/runbooks"
 	routesFile          = "observability/alertmanager.yaml"
 
-	prometheusFile  = "observability/prometheus.yaml"
-	datasourcesFile = "observability/grafana/provisioning/datasources/datasources.yaml"
+	prometheusFile  = "observability/stack/prometheus.yaml"
+	datasourcesFile = "observability/stack/datasources.yaml"
 )
 
 // slower is the factor from the longest latency threshold to the duration of a slow request, and slowest the

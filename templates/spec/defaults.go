@@ -34,6 +34,7 @@ func builtIn() Service {
 			Severities:  slo.Severities{Page: "critical", Ticket: "warning"},
 		},
 		Compatibility: []string{},
+		Files:         []string{},
 		Deploy:        deployment(),
 		SLOs:          objectives(),
 	}

@@ -129,9 +129,9 @@ func (d Deploy) RunsOn(platform string) bool { return slices.Contains(d.Platform
 func (v *validator) deploy() {
 	d := v.s.Deploy
 	v.check("deploy.directory", CheckDirectory(d.Directory))
-	v.oneOfEach("platforms", "platform", d.Platforms, Platforms())
-	v.oneOfEach("pipelines", "pipeline", d.Pipelines, Pipelines())
-	v.oneOfEach("terraform", "cloud", d.Terraform, Clouds())
+	v.oneOfEach("deploy.platforms", "platform", d.Platforms, Platforms())
+	v.oneOfEach("deploy.pipelines", "pipeline", d.Pipelines, Pipelines())
+	v.oneOfEach("deploy.terraform", "cloud", d.Terraform, Clouds())
 	if len(d.Terraform) > 0 && v.s.Telemetry.Metrics != slo.MetricsPush {
 		v.problemf("deploy.terraform", "Prometheus does not scrape services on these platforms; write telemetry.metrics: push")
 	}
@@ -151,7 +151,7 @@ func (v *validator) deploy() {
 
 func (v *validator) oneOfEach(key, what string, chosen, known []string) {
 	for i, name := range chosen {
-		path := fmt.Sprintf("deploy.%s[%d]", key, i)
+		path := fmt.Sprintf("%s[%d]", key, i)
 		v.check(path, checkOneOf(what, name, known))
 		if slices.Contains(chosen[:i], name) {
 			v.problemf(path, "duplicate value %q; remove one", name)

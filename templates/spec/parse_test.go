@@ -112,6 +112,7 @@ deploy:
   gateway: {host: orders.acme.io, name: public, namespace: edge}
   monitoring: {namespace: observed, labels: {release: kube-prometheus, acme.io/tier: ""}}
 compatibility: [sloth]
+files: [renovate, backstage]
 slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_total', bad: 'a_total{x="y"}'}}, minBadEvents: 0}, {name: routes, objective: 99, groupBy: [http_route], indicator: {availability: {}}}]
 `)
 	want := spec.Service{
@@ -132,7 +133,7 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 			Labels: map[string]string{"tier": "1"}, Annotations: map[string]string{"chat": "#orders"},
 			Severities: slo.Severities{Page: "p1", Ticket: "p3"}, Receivers: slo.Receivers{Page: "pagerduty", Ticket: "slack"},
 		},
-		Compatibility: []string{"sloth"},
+		Compatibility: []string{"sloth"}, Files: []string{"renovate", "backstage"},
 		Deploy: spec.Deploy{
 			Directory: "services/orders",
 			Platforms: []string{"cloud-run"}, Pipelines: []string{"gitlab", "jenkins"}, Terraform: []string{"gcp"},
@@ -288,6 +289,12 @@ scaffold.yaml:4:1: owners: unknown key; did you mean "owner"?`},
 			"scaffold.yaml:6:45: deploy.resources: cpu 8500m and memory 256Mi exceed the limits of Cloud Run, 8 and 32Gi"},
 		{"concurrency above the Cloud Run limit", minimal + "telemetry: {metrics: push}\ndeploy: {platforms: [cloud-run], autoscale: {inFlight: 1001}}",
 			"scaffold.yaml:6:56: deploy.autoscale.inFlight: 1001 exceeds the maximum concurrency of a Cloud Run instance; use 1000 or less"},
+		{"unknown optional file", minimal + "files: [renovat]",
+			`scaffold.yaml:5:9: files[0]: unknown file "renovat"; did you mean "renovate"?`},
+		{"name of an optional file", minimal + "files: [catalog-info.yaml]",
+			`scaffold.yaml:5:9: files[0]: unknown file "catalog-info.yaml"; known: backstage, collector, editorconfig, renovate`},
+		{"duplicate optional file", minimal + "files: [renovate, renovate]",
+			"scaffold.yaml:5:19: files[1]: duplicate value \"renovate\"; remove one"},
 		{"duplicate pipeline", minimal + "deploy: {pipelines: [github, github]}",
 			"scaffold.yaml:5:30: deploy.pipelines[1]: duplicate value \"github\"; remove one"},
 		{"unknown cloud", minimal + "telemetry: {metrics: push}\ndeploy: {terraform: [moon]}",

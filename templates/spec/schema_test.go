@@ -75,7 +75,7 @@ func TestSchemaRejectsWhatParseRejects(t *testing.T) {
 		"alerting: {severities: {page: ''}}", "alerting: {receivers: {page: pager}}", "alerting: {labels: {a: [b]}}", "deploy: {replicas: {min: 0}}",
 		"deploy: {directory: ../x}", "deploy: {directory: /x}", "deploy: {directory: a//b}", "deploy: {directory: a/./b}", "deploy: {directory: .git/x}", "deploy: {directory: 'a b'}",
 		"deploy: {directory: 'a*'}", "deploy: {directory: a/}", "deploy: {directory: -a}", "deploy: {directory: [a]}",
-		"deploy: {platforms: [moon]}", "deploy: {pipelines: [github, github]}", "deploy: {terraform: [ibm]}", "deploy: {image: 'a:b'}",
+		"files: [renovat]", "files: [renovate, renovate]", "files: renovate", "deploy: {platforms: [moon]}", "deploy: {pipelines: [github, github]}", "deploy: {terraform: [ibm]}", "deploy: {image: 'a:b'}",
 		"deploy: {resources: {cpu: 250}, replicas: {min: x}}", "deploy: {resources: {cpu: 1s}}", "deploy: {resources: {memory: 1MB}}",
 		"deploy: {grace: {drain: soon}}", "deploy: {autoscale: {source: moon}}", "deploy: {autoscale: {cpu: 0}}", "deploy: {autoscale: {inFlight: 0}}",
 		"deploy: {autoscale: {prometheus: x}}", "deploy: {gateway: {zebra: 1}}", "deploy: {monitoring: {labels: [a]}}",
@@ -122,6 +122,7 @@ func TestSchemaHasKeysDefaultsAndChoicesOfThePackage(t *testing.T) {
 	}
 	for path, want := range map[string][]string{
 		"deploy.platforms": spec.Platforms(), "deploy.pipelines": spec.Pipelines(), "deploy.terraform": spec.Clouds(),
+		"files": spec.OptionalFiles(),
 	} {
 		items, _ := at(split(path)...)["items"].(map[string]any)
 		if diff := cmp.Diff(want, texts(items["enum"])); diff != "" {

@@ -9,6 +9,7 @@
 package spec
 
 import (
+	"slices"
 	"time"
 
 	"github.com/observability-first/scaffold/slo"
@@ -45,9 +46,11 @@ type Service struct {
 	Links    slo.Links    `yaml:"links"`
 	Alerting slo.Alerting `yaml:"alerting"`
 	// Compatibility lists tools whose labels and series the rules write, too.
-	Compatibility []string        `yaml:"compatibility"` // [slo.CompatibilitySloth]
-	Deploy        Deploy          `yaml:"deploy"`
-	SLOs          []slo.Objective `yaml:"slos"`
+	Compatibility []string `yaml:"compatibility"` // [slo.CompatibilitySloth]
+	// Files lists optional files, of [OptionalFiles].
+	Files  []string        `yaml:"files"`
+	Deploy Deploy          `yaml:"deploy"`
+	SLOs   []slo.Objective `yaml:"slos"`
 
 	// origins has the origin of each leaf, by path.
 	origins map[string]Origin
@@ -99,6 +102,22 @@ func Patterns() []string { return []string{"service"} }
 
 // ComponentNames lists the components that a service can have.
 func ComponentNames() []string { return []string{"postgres"} }
+
+// Optional files.
+const (
+	FileBackstage    = "backstage"    // catalog-info.yaml
+	FileCollector    = "collector"    // deploy/collector.yaml
+	FileEditorConfig = "editorconfig" // .editorconfig
+	FileRenovate     = "renovate"     // renovate.json
+)
+
+// OptionalFiles lists the files that are generated only on request.
+func OptionalFiles() []string {
+	return []string{FileBackstage, FileCollector, FileEditorConfig, FileRenovate}
+}
+
+// WantsFile reports whether an optional file is generated.
+func (s Service) WantsFile(name string) bool { return slices.Contains(s.Files, name) }
 
 // Histograms lists the formats of latency histograms: fixed bounds, native histograms, or both
 // during a migration. Latency objectives need the bounds.

@@ -93,6 +93,7 @@ func (v *validator) shared() {
 	v.listeners()
 	v.observed()
 	v.links()
+	v.oneOfEach("files", "file", v.s.Files, OptionalFiles())
 	v.deploy()
 }
 

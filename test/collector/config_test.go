@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/prometheus/model/relabel"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pipeline"
+	"go.yaml.in/yaml/v3"
 )
 
 // service is a spec and what its collector has to do.
@@ -70,7 +71,7 @@ func services() map[string]service {
 func (s service) yaml() string {
 	var b strings.Builder
 	b.WriteString("apiVersion: scaffold/v1\nservice: tried\nowner: team-a\nmodule: example.com/tried\nresource: order\ntelemetry: " + s.telemetry +
-		"\ndeploy: {platforms: " + s.platforms + "}\nslos:\n  - {name: availability, objective: 99.9, window: 30d, indicator: {availability: {}}}\n")
+		"\nfiles: [collector]\ndeploy: {platforms: " + s.platforms + "}\nslos:\n  - {name: availability, objective: 99.9, window: 30d, indicator: {availability: {}}}\n")
 	for i, threshold := range s.thresholds {
 		b.WriteString("  - {name: latency-" + string(rune('a'+i)) + ", objective: 99, window: 30d, indicator: {latency: {threshold: " + threshold + "}}}\n")
 	}
@@ -111,9 +112,24 @@ func production(dir string) string {
 	return "file:" + filepath.Join(dir, "deploy", "collector.yaml")
 }
 
-// local is the source of the file beside the Compose stack.
-func local(dir string) string {
-	return "file:" + filepath.Join(dir, "observability", "collector.yaml")
+// local is the source of the configuration in the Compose file.
+func local(t *testing.T, dir string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "observability", "stack", "compose.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compose struct {
+		Configs map[string]struct{ Content string }
+	}
+	if err := yaml.Unmarshal(data, &compose); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "collector.yaml")
+	if err := os.WriteFile(config, []byte(compose.Configs["collector"].Content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "file:" + config
 }
 
 func TestConfigurations(t *testing.T) {
@@ -122,7 +138,7 @@ func TestConfigurations(t *testing.T) {
 	for name, s := range services() {
 		t.Run(name, func(t *testing.T) {
 			dir := generate(t, command, s)
-			for _, source := range []string{production(dir), local(dir)} {
+			for _, source := range []string{production(dir), local(t, dir)} {
 				if err := validate(t.Context(), source); err != nil {
 					t.Errorf("%s: %v", source, err)
 				}
@@ -134,15 +150,13 @@ func TestConfigurations(t *testing.T) {
 			s.scraped(t, dir)
 		})
 	}
-	examples, err := filepath.Glob(filepath.Join("..", "..", "examples", "*", "deploy"))
+	examples, err := filepath.Glob(filepath.Join("..", "..", "examples", "*", "observability", "stack"))
 	if err != nil || len(examples) == 0 {
 		t.Fatalf("no examples: %v", err)
 	}
-	for _, deploy := range examples {
-		for _, source := range []string{production(filepath.Dir(deploy)), local(filepath.Dir(deploy))} {
-			if err := validate(t.Context(), source); err != nil {
-				t.Errorf("%s: %v", source, err)
-			}
+	for _, stack := range examples {
+		if err := validate(t.Context(), local(t, filepath.Join(stack, "..", ".."))); err != nil {
+			t.Errorf("%s: %v", stack, err)
 		}
 	}
 }

@@ -1,7 +1,10 @@
 package compose
 
 import (
+	"archive/tar"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +20,7 @@ const version = "1.51"
 // container is what Compose asks the engine to create.
 type container struct {
 	Name       string            `json:"-"` // of the query, not of the body
+	Files      []string          `json:"-"` // copied into the container before it starts
 	Image      string            `json:"Image"`
 	Cmd        []string          `json:"Cmd"`
 	Labels     map[string]string `json:"Labels"`
@@ -171,6 +175,15 @@ func (e *engine) container(w http.ResponseWriter, r *http.Request, rest string, 
 		reply(w, http.StatusCreated, map[string]any{"Id": c.Name})
 	case r.Method == http.MethodGet && rest == "json":
 		reply(w, http.StatusOK, e.list())
+	case r.Method == http.MethodPut && ok && question == "archive":
+		names, err := archived(r.URL.Query().Get("path"), body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		known.Files = append(known.Files, names...)
+		e.created[id] = known
+		w.WriteHeader(http.StatusOK)
 	case ok && question == "start":
 		e.started = append(e.started, known)
 		w.WriteHeader(http.StatusNoContent)
@@ -182,6 +195,21 @@ func (e *engine) container(w http.ResponseWriter, r *http.Request, rest string, 
 		})
 	default:
 		e.refuse(w, r)
+	}
+}
+
+// archived lists the paths of the files in an archive, which is unpacked in the directory.
+func archived(directory string, archive []byte) (names []string, err error) {
+	files := tar.NewReader(bytes.NewReader(archive))
+	for {
+		header, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			return names, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, path.Join(directory, header.Name))
 	}
 }
 

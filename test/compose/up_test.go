@@ -82,6 +82,15 @@ func TestComposeStartsTheStack(t *testing.T) {
 			}
 			after(t, services, "grafana", "prometheus", "tempo", "loki", "pyroscope")
 			after(t, services, "collector", "tempo", "loki")
+			for service, file := range map[string]string{
+				"grafana": "/etc/grafana/provisioning/dashboards/dashboards.yaml", "collector": "/etc/collector.yaml",
+				"tempo": "/etc/tempo.yaml", "loki": "/etc/loki.yaml",
+			} {
+				i := slices.IndexFunc(started, func(c container) bool { return c.service() == service })
+				if i < 0 || !slices.Contains(started[i].Files, file) {
+					t.Errorf("%s starts without %s", service, file)
+				}
+			}
 			if len(services) != 6 {
 				t.Errorf("started %q, want the six parts of the stack", services)
 			}
@@ -137,7 +146,7 @@ func checkArgument(t *testing.T, c container, argument string) {
 			return
 		}
 	}
-	given := slices.ContainsFunc(c.HostConfig.Binds, func(bind string) bool { return strings.Contains(bind, ":"+file+":") })
+	given := slices.Contains(c.Files, file) || slices.ContainsFunc(c.HostConfig.Binds, func(bind string) bool { return strings.Contains(bind, ":"+file+":") })
 	for _, m := range c.HostConfig.Mounts {
 		given = given || m.Target == file
 	}

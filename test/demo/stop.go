@@ -127,7 +127,7 @@ func (d *demo) leaveRunning(ctx context.Context) error {
 	d.sayf("  API       %s/v1/orders", d.service.url)
 	d.sayf("  metrics   %s/metrics", d.service.admin)
 	d.sayf("  probes    %s/readyz", d.service.admin)
-	d.sayf("  dashboards    cd %s && docker compose up -d  # Grafana on http://127.0.0.1:3000", d.dir)
+	d.sayf("  dashboards    cd %s && docker compose -f observability/stack/compose.yaml up -d  # Grafana on http://127.0.0.1:3000", d.dir)
 	<-ctx.Done()
 	if err := d.service.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err

@@ -299,7 +299,7 @@ func checkOverlay(t *testing.T, types *manifests.Types, s generated.Service, env
 	judge(t, built, s.Spec, environment)
 	base := build(t, filepath.Join(s.Dir, "deploy", "base"))
 	observed := build(t, filepath.Join(s.Dir, "observability"))
-	if len(built) != len(base)+len(observed)+1 { // config.env
+	if len(built) != len(base)+len(observed)+1 { // the ConfigMap
 		t.Errorf("%s has %d objects, base and observability %d, want one more", environment, len(built), len(base)+len(observed))
 	}
 }

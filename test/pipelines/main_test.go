@@ -115,6 +115,7 @@ module: github.com/acme/orders
 components: %s
 links: %s
 telemetry: %s
+files: [backstage, editorconfig, renovate]
 deploy: {pipelines: [github, gitlab, jenkins], platforms: %s, image: %s, directory: %q}
 `, cmp.Or(v.name, "orders"), v.components, v.links, cmp.Or(v.telemetry, "{}"), v.platforms, v.image, v.directory)
 	s.write(t, "scaffold.yaml", spec)

@@ -12,10 +12,7 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-const (
-	configFile   = "config.env"
-	poolVariable = "POSTGRES_MAX_CONNS"
-)
+const poolVariable = "POSTGRES_MAX_CONNS"
 
 var (
 	maxSurge     = regexp.MustCompile(`^/spec/strategy/rollingUpdate/maxSurge$`)
@@ -95,9 +92,9 @@ func (o overlay) poolChange() (kustomization.Change, bool) {
 			}
 		}
 	}
-	for _, a := range assignments(o.config) {
-		if a.name == poolVariable {
-			return kustomization.Change{Value: strings.TrimSpace(a.value), File: configFile, Line: a.line, Column: len(poolVariable+"=") + 1}, true
+	for _, v := range o.variables {
+		if v.Name == poolVariable {
+			return kustomization.Change{Value: strings.TrimSpace(v.Value), File: v.File, Line: v.Line, Column: v.Column}, true
 		}
 	}
 	return kustomization.Change{}, false

@@ -51,15 +51,16 @@ func (deployCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, err
 		if src, err := userfile.ReadOptional(filepath.Join(t.Dir, path.Join(dir, kustomization.FileName)), userfile.LargeLimit); err != nil || src == nil {
 			continue // not an overlay, or kustomize reports the error
 		}
-		changes, err := kustomization.Changes(os.DirFS(filepath.Join(t.Dir, filepath.FromSlash(dir))))
-		if err != nil {
+		files := os.DirFS(filepath.Join(t.Dir, filepath.FromSlash(dir)))
+		changes, changesErr := kustomization.Changes(files)
+		if changesErr != nil {
+			found = append(found, lint.Finding{File: dir, Message: changesErr.Error()})
+		}
+		variables, err := kustomization.Variables(files, configMapOf(t.Service))
+		if err != nil && changesErr == nil { // otherwise it is the same error
 			found = append(found, lint.Finding{File: dir, Message: err.Error()})
 		}
-		config, err := userfile.ReadOptional(filepath.Join(t.Dir, path.Join(dir, configFile)), userfile.LargeLimit)
-		if err != nil {
-			return nil, err
-		}
-		o := overlay{service: t.Service, config: config, deploy: t.Service.Deploy, scrape: t.Service.Telemetry.ScrapeInterval, changes: changes}
+		o := overlay{service: t.Service, variables: variables, deploy: t.Service.Deploy, scrape: t.Service.Telemetry.ScrapeInterval, changes: changes}
 		for _, f := range o.findings() {
 			f.File = path.Join(dir, f.File)
 			found = append(found, f)
@@ -70,33 +71,36 @@ func (deployCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, err
 
 // overlay has the changes of one overlay and the spec that they change.
 type overlay struct {
-	service spec.Service
-	config  []byte // of config.env; nil without one
-	deploy  spec.Deploy
-	scrape  time.Duration
-	changes []kustomization.Change
+	service   spec.Service
+	variables []kustomization.Variable // of the ConfigMap that the Deployment reads
+	deploy    spec.Deploy
+	scrape    time.Duration
+	changes   []kustomization.Change
 }
 
 func (o overlay) findings() []lint.Finding {
 	return slices.Concat(o.replicas(), o.grace(), o.intervals(), o.connections(), o.configMap(), o.targets())
 }
 
+const configMapSuffix = "-config"
+
+// configMapOf returns the name of the ConfigMap that the Deployment reads.
+func configMapOf(s spec.Service) string { return s.Name + configMapSuffix }
+
 // configMap finds a ConfigMap that still has the name before the service was renamed. Kustomize
-// builds such an overlay, but its pods do not start.
+// builds such an overlay, but its pods start without these environment variables.
 func (o overlay) configMap() []lint.Finding {
-	const field = "/configMapGenerator/"
-	want := o.service.Name + "-config"
+	want := configMapOf(o.service)
 	var found []lint.Finding
 	for _, c := range o.changes {
-		name, ok := strings.CutPrefix(c.Pointer, field)
-		if !ok || c.Value != configFile {
+		if c.Pointer != "/configMapGenerator" || !strings.HasSuffix(c.Value, configMapSuffix) {
 			continue
 		}
-		if name == want {
+		if c.Value == want {
 			return nil
 		}
 		found = append(found, lint.Finding{File: c.File, Line: c.Line, Column: c.Column,
-			Message: fmt.Sprintf("the overlay generates ConfigMap %[2]s, but the Deployment reads %[1]s; rename it and its other uses in this file", want, name)})
+			Message: fmt.Sprintf("the overlay generates ConfigMap %[2]s, but the Deployment reads %[1]s; rename it and its other uses in this file", want, c.Value)})
 	}
 	return found
 }

@@ -52,9 +52,14 @@ func TestOverlaysThatContradictTheSpecAreReported(t *testing.T) {
 		return "patches:\n  - target: {kind: " + kind + "}\n    patch: |-\n      " + strings.Join(lines, "\n      ") + "\n"
 	}
 	for _, tt := range []struct{ name, src, overlay, want string }{
-		{"ConfigMap with the name before a rename", head, "configMapGenerator:\n  - name: store-config\n    envs: [config.env]\n",
+		{"ConfigMap with the name before a rename", head, "configMapGenerator:\n  - name: store-config\n    literals: []\n",
 			at + ":2:11: the overlay generates ConfigMap store-config, but the Deployment reads shop-config; rename it and its other uses in this file\n"},
-		{"second ConfigMap of the same file is allowed", head, "configMapGenerator:\n  - {name: job-config, envs: [config.env]}\n  - {name: shop-config, envs: [config.env]}\n", ""},
+		{"ConfigMap of an environment file with the name before a rename", head, "configMapGenerator:\n  - name: store-config\n    envs: [config.env]\n",
+			at + ":2:11: the overlay generates ConfigMap store-config, but the Deployment reads shop-config; rename it and its other uses in this file\n"},
+		{"second ConfigMap of variables is allowed", head, "configMapGenerator:\n  - {name: job-config, envs: [job.env]}\n  - {name: shop-config, literals: [A=b]}\n", ""},
+		{"ConfigMap of files is allowed", head, "configMapGenerator:\n  - {name: proxy-config, files: [proxy.yaml]}\n", ""},
+		{"ConfigMap with another ending is allowed", head, "configMapGenerator:\n  - {name: flags, literals: [A=b]}\n", ""},
+		{"missing environment file", head, "configMapGenerator:\n  - {name: shop-config, envs: [missing.env]}\n", "deploy/overlays/prod: missing.env does not exist\n"},
 		{"patch target with the name before a rename", head, "patches:\n  - target: {kind: HorizontalPodAutoscaler, name: store}\n    patch: '[{op: replace, path: /spec/minReplicas, value: 2}]'\n",
 			at + ":3:60: the patch targets HorizontalPodAutoscaler \"store\", but the service is named \"shop\": the patch may have no effect; rename the target\n"},
 		{"patch target pattern matches the service", head, "patches:\n  - target: {kind: HorizontalPodAutoscaler, name: sh.*}\n    patch: '[{op: replace, path: /spec/minReplicas, value: 4}]'\n", ""},
@@ -104,22 +109,31 @@ func TestOverlaysThatContradictTheSpecAreReported(t *testing.T) {
 	}
 }
 
-func TestPoolSizeInConfigEnvIsWithinTheBudget(t *testing.T) {
+func TestPoolSizeInOverlayIsWithinTheBudget(t *testing.T) {
 	t.Parallel()
 	const src = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\ncomponents: {postgres: {}}\n"
-	const at = "deploy/overlays/prod/config.env"
-	for _, tt := range []struct{ name, src, config, want string }{
-		{"exactly the budget", src, "POSTGRES_MAX_CONNS=7\n", ""},
-		{"above the budget", src, "LOG_LEVEL=debug\nPOSTGRES_MAX_CONNS=10\n",
-			at + ":2:20: 13 instances (10 + 3 surge) x 10 connections + 1 for a migration = 131, above the budget of 97 (components.postgres.connections); set POSTGRES_MAX_CONNS to 7\n"},
-		{"comment", src, "# POSTGRES_MAX_CONNS=10\n", ""},
-		{"not a number", src, "POSTGRES_MAX_CONNS=ten\n", at + ":1: \"ten\" is not a whole number\n"},
-		{"service without a database", strings.Replace(src, "{postgres: {}}", "{}", 1), "POSTGRES_MAX_CONNS=1000\n", ""},
+	const at, file = "deploy/overlays/prod/kustomization.yaml", "deploy/overlays/prod/config.env"
+	const tooMany = ": 13 instances (10 + 3 surge) x 10 connections + 1 for a migration = 131, above the budget of 97 (components.postgres.connections); set POSTGRES_MAX_CONNS to 7\n"
+	literals := func(list string) string {
+		return "configMapGenerator:\n  - name: shop-config\n    literals:\n" + list
+	}
+	const envs = "configMapGenerator:\n  - name: shop-config\n    envs: [config.env]\n"
+	for _, tt := range []struct{ name, src, overlay, config, want string }{
+		{"exactly the budget", src, literals("      - POSTGRES_MAX_CONNS=7\n"), "", ""},
+		{"above the budget", src, literals("      - LOG_LEVEL=debug\n      - POSTGRES_MAX_CONNS=10\n"), "", at + ":5:9" + tooMany},
+		{"above the budget, quoted", src, literals("      - 'POSTGRES_MAX_CONNS=\"10\"'\n"), "", at + ":4:9" + tooMany},
+		{"comment", src, literals("      - LOG_LEVEL=debug\n      # - POSTGRES_MAX_CONNS=10\n"), "", ""},
+		{"not a number", src, literals("      - POSTGRES_MAX_CONNS=ten\n"), "", at + ":4: \"ten\" is not a whole number\n"},
+		{"other ConfigMap", src, strings.ReplaceAll(literals("      - POSTGRES_MAX_CONNS=10\n"), "shop-config", "job"), "", ""},
+		{"service without a database", strings.Replace(src, "{postgres: {}}", "{}", 1), literals("      - POSTGRES_MAX_CONNS=1000\n"), "", ""},
+		{"above the budget in an environment file", src, envs, "LOG_LEVEL=debug\nPOSTGRES_MAX_CONNS=10\n", file + ":2:1" + tooMany},
+		{"comment in an environment file", src, envs, "# POSTGRES_MAX_CONNS=10\n", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			target := serviceOf(t, tt.src)
-			put(t, target, at, tt.config)
+			put(t, target, at, tt.overlay)
+			put(t, target, file, tt.config)
 			if diff := cmp.Diff(tt.want, deployFindings(t, target)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

@@ -94,7 +94,7 @@ func TestUnknownEnvironmentVariableIsReported(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"Dockerfile": "ENV HTTP_PROT=8080\n", "Makefile": "run:\n\tCGO_ENABLED=0 HTTP_PORT=1 go run .\n"}
 	for _, overlay := range []string{"dev", "prod", "staging"} {
-		files["deploy/overlays/"+overlay+"/config.env"] = "" // else the check builds the service
+		files["deploy/overlays/"+overlay+"/kustomization.yaml"] = "resources: []\n" // else the check builds the service
 	}
 	const want = "Dockerfile:1: unknown environment variable HTTP_PROT; did you mean \"HTTP_PORT\"?\n"
 	if got := found(t, variablesCheck{}, files, map[string]string{"config": "HTTP_PORT 8080\n"}); got != want {
@@ -113,7 +113,7 @@ func TestLatencyThresholdAboveTheTimeoutIsAWarning(t *testing.T) {
 	} {
 		files := map[string]string{"scaffold.yaml": "apiVersion: scaffold/v1\nservice: shop\nowner: a\nslos:\n- {name: fast, objective: 99, indicator: {latency: {threshold: " + threshold + "}}}\n"}
 		for _, overlay := range []string{"dev", "prod", "staging"} {
-			files["deploy/overlays/"+overlay+"/config.env"] = "" // else the check builds the service
+			files["deploy/overlays/"+overlay+"/kustomization.yaml"] = "resources: []\n" // else the check builds the service
 		}
 		printed := map[string]string{"config": "HTTP_REQUEST_TIMEOUT  duration  30s  30s  maximum time\n"}
 		if got := found(t, variablesCheck{}, files, printed); got != want {

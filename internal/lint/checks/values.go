@@ -15,61 +15,45 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/project"
+	"github.com/observability-first/scaffold/internal/project/kustomization"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
-	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // variableProblem matches an error of the service about an environment variable.
 var variableProblem = regexp.MustCompile(`^([A-Z][A-Z0-9_]*)[=:\[ ]`)
 
-// overlayConfig is the config.env of one overlay.
-type overlayConfig struct {
-	file string // relative to the service
-	set  []assignment
+// overlayVariables are the environment variables of one overlay.
+type overlayVariables struct {
+	dir string // relative to the service
+	set []kustomization.Variable
 }
 
-// assignment is a line NAME=value.
-type assignment struct {
-	name, value string
-	line        int
-}
-
-// assignments parses a file as Kustomize does, which keeps trailing spaces of values.
-func assignments(src []byte) []assignment {
-	var out []assignment
-	number := 0
-	for line := range strings.Lines(string(src)) {
-		number++
-		name, value, found := strings.Cut(strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t"), "=")
-		if found && !strings.HasPrefix(name, "#") {
-			out = append(out, assignment{name, value, number})
-		}
-	}
-	return out
-}
-
-// overlayConfigs returns the config.env files that set environment variables.
-func overlayConfigs(dir string) ([]overlayConfig, error) {
-	files, err := filepath.Glob(filepath.Join(dir, overlaysDir, "*", configFile))
-	var out []overlayConfig
+// variablesOf returns the overlays of a service that set environment variables. It skips those
+// that cannot be read, which the check of overlays reports.
+func variablesOf(t project.Target) ([]overlayVariables, error) {
+	files, err := filepath.Glob(filepath.Join(t.Dir, overlaysDir, "*", kustomization.FileName))
+	var out []overlayVariables
 	for _, file := range files {
-		src, err := userfile.Read(file, userfile.Limit)
-		if err != nil {
-			return nil, err
-		}
-		if set := assignments(src); len(set) > 0 {
-			out = append(out, overlayConfig{path.Join(overlaysDir, filepath.Base(filepath.Dir(file)), configFile), set})
+		dir := filepath.Dir(file)
+		set, err := kustomization.Variables(os.DirFS(dir), configMapOf(t.Service))
+		if err == nil && len(set) > 0 {
+			out = append(out, overlayVariables{path.Join(overlaysDir, filepath.Base(dir)), set})
 		}
 	}
 	return out, err
 }
 
+// at returns a finding at a variable.
+func (o overlayVariables) at(v kustomization.Variable, message string) lint.Finding {
+	return lint.Finding{File: path.Join(o.dir, v.File), Line: v.Line, Column: v.Column, Message: message}
+}
+
 // unknown finds environment variables that the service does not read.
-func (o overlayConfig) unknown(known []string) []lint.Finding {
+func (o overlayVariables) unknown(known []string) []lint.Finding {
 	var found []lint.Finding
 	for _, v := range o.set {
-		if !slices.Contains(known, v.name) && !isLibraryVariable(v.name) {
-			found = append(found, lint.Finding{File: o.file, Line: v.line, Message: unknownVariable(v.name, known)})
+		if !slices.Contains(known, v.Name) && !isLibraryVariable(v.Name) {
+			found = append(found, o.at(v, unknownVariable(v.Name, known)))
 		}
 	}
 	return found
@@ -81,12 +65,12 @@ func unknownVariable(name string, known []string) string {
 
 // rejected finds values that the service rejects. It runs the service's config command with the
 // variables of the overlay, and removes those in known from the environment.
-func (o overlayConfig) rejected(ctx context.Context, t project.Target, program string, known []string) []lint.Finding {
+func (o overlayVariables) rejected(ctx context.Context, t project.Target, program string, known []string) []lint.Finding {
 	cmd := exec.CommandContext(ctx, program, "config")
 	var stderr bytes.Buffer
 	cmd.Dir, cmd.Env, cmd.Stderr, cmd.WaitDelay = t.Dir, environmentWithout(known), &stderr, project.StopsWithin
 	for _, v := range o.set {
-		cmd.Env = append(cmd.Env, v.name+"="+v.value)
+		cmd.Env = append(cmd.Env, v.Name+"="+v.Value)
 	}
 	failure := cmd.Run()
 	if failure == nil {
@@ -100,19 +84,19 @@ func (o overlayConfig) rejected(ctx context.Context, t project.Target, program s
 			continue
 		}
 		named = true
-		f := lint.Finding{File: o.file, Message: strings.Replace(problem, " (environment)", "", 1)}
+		f := lint.Finding{File: o.dir, Message: strings.Replace(problem, " (environment)", "", 1)}
 		if name := variableProblem.FindStringSubmatch(problem); name != nil {
-			at := slices.IndexFunc(o.set, func(v assignment) bool { return v.name == name[1] })
-			if at < 0 {
+			i := slices.IndexFunc(o.set, func(v kustomization.Variable) bool { return v.Name == name[1] })
+			if i < 0 {
 				continue // this overlay does not set it
 			}
-			f.Line = o.set[at].line
+			f = o.at(o.set[i], f.Message)
 		}
 		found = append(found, f)
 	}
 	if !named {
 		lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
-		found = append(found, lint.Finding{File: o.file, Message: "the service rejects the environment variables of this overlay: " + cmp.Or(lines[0], failure.Error())})
+		found = append(found, lint.Finding{File: o.dir, Message: "the service rejects the environment variables of this overlay: " + cmp.Or(lines[0], failure.Error())})
 	}
 	return found
 }
@@ -127,7 +111,7 @@ func environmentWithout(names []string) []string {
 // checkOverlays finds environment variables of overlays that the service does not read or whose
 // values it rejects.
 func checkOverlays(ctx context.Context, t project.Target, known []string) ([]lint.Finding, error) {
-	all, err := overlayConfigs(t.Dir)
+	all, err := variablesOf(t)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}

@@ -42,11 +42,8 @@ type overlayFile struct {
 		Name  string    `yaml:"name"`
 		Count yaml.Node `yaml:"count"`
 	} `yaml:"replicas"`
-	ConfigMaps []struct {
-		Name yaml.Node `yaml:"name"`
-		Envs []string  `yaml:"envs"`
-	} `yaml:"configMapGenerator"`
-	Patches []struct {
+	ConfigMaps []configMap `yaml:"configMapGenerator"`
+	Patches    []struct {
 		Path   string    `yaml:"path"`
 		Patch  yaml.Node `yaml:"patch"`
 		Target struct {
@@ -59,23 +56,13 @@ type overlayFile struct {
 // Changes returns the values that the overlay in the directory sets, in the order in which they
 // are applied: by patches, inline or in other files, and by the fields replicas, namespace and
 // configMapGenerator. The pointers of the fields are /replicas/NAME, /namespace and
-// /configMapGenerator/NAME, with an environment file as value. Errors for missing files and
-// invalid YAML have the file and line.
+// /configMapGenerator; the last has the name of a ConfigMap of environment variables as value,
+// and [Variables] returns these. Errors for missing files and invalid YAML have the file and
+// line.
 func Changes(overlay fs.FS) ([]Change, error) {
-	src, err := userfile.ReadFS(overlay, FileName, userfile.Limit)
+	k, src, err := load(overlay)
 	if err != nil {
 		return nil, err
-	}
-	if err := yamldoc.Bounded(src); err != nil {
-		return nil, fmt.Errorf("%s: %w", FileName, err)
-	}
-	var k overlayFile
-	err = yaml.Unmarshal(src, &k)
-	if err != nil && !userfile.Marked(src, "resources:", "patches:", "replicas:", "kind: Kustomization", "apiVersion: kustomize") {
-		return nil, fmt.Errorf("%s: not a kustomization; write one, or remove the file", FileName)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", FileName, err)
 	}
 	changes := k.fields()
 	var errs []error
@@ -101,6 +88,24 @@ func Changes(overlay fs.FS) ([]Change, error) {
 	return changes, errors.Join(errs...)
 }
 
+func load(overlay fs.FS) (k overlayFile, src []byte, err error) {
+	src, err = userfile.ReadFS(overlay, FileName, userfile.Limit)
+	if err != nil {
+		return k, nil, err
+	}
+	if err := yamldoc.Bounded(src); err != nil {
+		return k, nil, fmt.Errorf("%s: %w", FileName, err)
+	}
+	err = yaml.Unmarshal(src, &k)
+	if err != nil && !userfile.Marked(src, "resources:", "patches:", "replicas:", "kind: Kustomization", "apiVersion: kustomize") {
+		return k, nil, fmt.Errorf("%s: not a kustomization; write one, or remove the file", FileName)
+	}
+	if err != nil {
+		return k, nil, fmt.Errorf("%s: %w", FileName, err)
+	}
+	return k, src, nil
+}
+
 // fields returns the changes by fields other than patches.
 func (k overlayFile) fields() []Change {
 	var changes []Change
@@ -113,9 +118,9 @@ func (k overlayFile) fields() []Change {
 		})
 	}
 	for _, m := range k.ConfigMaps {
-		for _, file := range m.Envs {
+		if m.setsVariables() {
 			changes = append(changes, Change{
-				Kind: "ConfigMap", Pointer: "/configMapGenerator/" + m.Name.Value, Value: file, File: FileName, Line: m.Name.Line, Column: m.Name.Column,
+				Kind: "ConfigMap", Pointer: "/configMapGenerator", Value: m.Name.Value, File: FileName, Line: m.Name.Line, Column: m.Name.Column,
 			})
 		}
 	}

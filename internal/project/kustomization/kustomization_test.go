@@ -102,6 +102,76 @@ func TestChangesReportsInvalidFiles(t *testing.T) {
 	}
 }
 
+func TestConfigMapsOfVariablesAreChanges(t *testing.T) {
+	t.Parallel()
+	got, err := kustomization.Changes(files(kustomization.FileName, "configMapGenerator:\n  - name: a-config\n    literals: []\n  - {name: b, envs: [x.env]}\n  - {name: c, files: [x]}\n"))
+	want := []kustomization.Change{
+		{Kind: "ConfigMap", Pointer: "/configMapGenerator", Value: "a-config", File: "kustomization.yaml", Line: 2, Column: 11},
+		{Kind: "ConfigMap", Pointer: "/configMapGenerator", Value: "b", File: "kustomization.yaml", Line: 4, Column: 12},
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestVariablesHavePositions(t *testing.T) {
+	t.Parallel()
+	const overlay = `configMapGenerator:
+  - name: orders-config
+    envs: [own.env]
+    literals:
+      - TRACE_RATIO=1
+      - "LOG_LEVEL='debug'"
+      - A=b=c "d"
+      - no assignment
+      - =x
+  - {name: job, literals: [B=c]}
+`
+	got, err := kustomization.Variables(files(kustomization.FileName, overlay, "own.env", "# x=y\n\n  TZ=UTC \r\nalone\n"), "orders-config")
+	want := []kustomization.Variable{
+		{Name: "TZ", Value: "UTC ", File: "own.env", Line: 3, Column: 3},
+		{Name: "TRACE_RATIO", Value: "1", File: "kustomization.yaml", Line: 5, Column: 9},
+		{Name: "LOG_LEVEL", Value: "debug", File: "kustomization.yaml", Line: 6, Column: 9},
+		{Name: "A", Value: `b=c "d"`, File: "kustomization.yaml", Line: 7, Column: 9},
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestVariablesReportsInvalidFiles(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		files fstest.MapFS
+		want  string
+	}{
+		"missing kustomization.yaml": {files(), "kustomization.yaml does not exist"},
+		"missing environment file":   {files(kustomization.FileName, "configMapGenerator: [{name: a, envs: [b.env]}]"), "b.env does not exist"},
+		"file outside the overlay":   {files(kustomization.FileName, "configMapGenerator: [{name: a, envs: [../b.env]}]"), "../b.env"},
+		"literals are no list":       {files(kustomization.FileName, "configMapGenerator: [{name: a, literals: {b: c}}]"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := kustomization.Variables(tt.files, "a")
+			if len(got) > 0 || (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, %v, want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzVariables(f *testing.F) {
+	f.Add("configMapGenerator: [{name: a, envs: [stop.yaml], literals: ['B=\"c\"', &x D=, *x]}]", "E=f")
+	f.Fuzz(func(t *testing.T, overlay, own string) {
+		variables, _ := kustomization.Variables(files(kustomization.FileName, overlay, "stop.yaml", own), "a")
+		for _, v := range variables {
+			if v.Name == "" && v.File == kustomization.FileName || v.Line < 1 || v.Column < 1 {
+				t.Errorf("%+v has no position", v)
+			}
+		}
+	})
+}
+
 func FuzzChanges(f *testing.F) {
 	f.Add(overlay, stop)
 	f.Add("patches: [{path: stop.yaml}]", "- {op: add, path: /a, value: [1, {b: 2}]}")
