@@ -163,10 +163,8 @@ func derived(t *testing.T, number string, r slo.Rule) bool {
 
 func TestRunbookOfAnObjectiveWithTheNameOfAFamily(t *testing.T) {
 	t.Parallel()
-	src := generated
-	for _, name := range []string{"instances", "resources", "telemetry"} {
-		src += "  - {name: " + name + ", objective: 99, indicator: {ratio: {total: a_total, bad: b_total}}}\n"
-	}
+	const ratio = ", objective: 99, indicator: {ratio: {total: a_total, bad: b_total}}}\n"
+	src := generated + "  - {name: instances" + ratio + "  - {name: resources" + ratio + "  - {name: telemetry" + ratio
 	rules := mustCompile(t, src)
 	var got []string
 	for _, b := range books(t, rules) {
