@@ -39,7 +39,7 @@ func (c *compiler) alertIn(g *Group, a Alert, r Rule, t texts) {
 	if a.SLO >= 0 {
 		objective = c.spec.SLOs[a.SLO].Name
 	}
-	r.Annotations = c.annotations(t, r.Alert, c.dashboardURL(a.Kind, objective))
+	r.Annotations = c.annotations(t, c.runbookURL(runbookLink(a.Kind, objective, r.Alert)), c.dashboardURL(a.Kind, objective))
 	g.Rules = append(g.Rules, r)
 	a.Name, a.Rule = r.Alert, r
 	c.alerts = append(c.alerts, a)
@@ -68,13 +68,13 @@ func (c *compiler) alertLabels(tier Tier, more ...Label) []Label {
 }
 
 // annotations returns all annotations of an alert.
-func (c *compiler) annotations(t texts, alert, dashboard string) []Label {
+func (c *compiler) annotations(t texts, runbook, dashboard string) []Label {
 	set := []Label{{annotationSummary, t.summary}, {annotationDescription, t.description}}
 	if dashboard != "" {
 		set = append(set, Label{annotationDashboard, dashboard})
 	}
-	if link := c.runbookURL(alert); link != "" {
-		set = append(set, Label{annotationRunbook, link})
+	if runbook != "" {
+		set = append(set, Label{annotationRunbook, runbook})
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.spec.Alerting.Annotations)) {
 		set = append(set, Label{name, literal(c.spec.Alerting.Annotations[name])})
@@ -85,8 +85,9 @@ func (c *compiler) annotations(t texts, alert, dashboard string) []Label {
 // runbookDir is the directory of runbooks in a service.
 const runbookDir = "observability/runbooks"
 
-// runbookURL returns the URL of a runbook, empty if the specification has no link.
-func (c *compiler) runbookURL(alert string) string {
+// runbookURL returns the URL of a section of a runbook, empty if the specification has no
+// link.
+func (c *compiler) runbookURL(section string) string {
 	links := c.spec.Links
 	base := strings.TrimRight(links.Runbooks, "/")
 	if base == "" && links.Repository != "" && c.spec.Runtime {
@@ -95,7 +96,7 @@ func (c *compiler) runbookURL(alert string) string {
 	if base == "" {
 		return ""
 	}
-	return literal(base) + "/" + alert + ".md"
+	return literal(base) + "/" + section
 }
 
 // blobPath returns the path of files in the URLs of GitHub or GitLab.

@@ -121,9 +121,9 @@ func TestAlertLabelsAndAnnotations(t *testing.T) {
 		if environment != "staging" {
 			t.Errorf("%s: environment is %q", a.Name, environment)
 		}
-		wantBook := "https://github.com/acme/orders/blob/main/observability/runbooks/" + a.Name + ".md"
-		if got := annotation(a.Rule, "runbook_url"); got != wantBook {
-			t.Errorf("%s: runbook is %s, want %s", a.Name, got, wantBook)
+		const runbooks = "https://github.com/acme/orders/blob/main/observability/runbooks/"
+		if got := annotation(a.Rule, "runbook_url"); !strings.HasPrefix(got, runbooks) || !strings.HasSuffix(got, ".md#"+strings.ToLower(a.Name)) {
+			t.Errorf("%s: runbook is %s", a.Name, got)
 		}
 	}
 }
@@ -172,7 +172,7 @@ func TestMissingLinksAreNoted(t *testing.T) {
 func TestGitLabRunbookURL(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, minimal+"runtime: true\nlinks: {repository: 'https://gitlab.acme.test/shop/orders', branch: release/2}\n")
-	want := "https://gitlab.acme.test/shop/orders/-/blob/release%2F2/observability/runbooks/OrdersDown.md"
+	want := "https://gitlab.acme.test/shop/orders/-/blob/release%2F2/observability/runbooks/instances.md#ordersdown"
 	if got := annotation(rule(t, rules, "OrdersDown"), "runbook_url"); got != want {
 		t.Errorf("runbook is %s, want %s", got, want)
 	}
@@ -186,7 +186,7 @@ func TestRunbookURLInMonorepo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "https://github.com/acme/shop/blob/main/services/orders/observability/runbooks/OrdersDown.md"
+	want := "https://github.com/acme/shop/blob/main/services/orders/observability/runbooks/instances.md#ordersdown"
 	if got := annotation(rule(t, rules, "OrdersDown"), "runbook_url"); got != want {
 		t.Errorf("runbook is %s, want %s", got, want)
 	}
@@ -238,7 +238,7 @@ func TestHostileTextIsEscaped(t *testing.T) {
 	burn := rule(t, rules, "OrdersAvailabilityErrorBudgetBurn")
 	for name, want := range map[string]string{
 		"team": hostile, "note": hostile, "hint": hostile, "severity": "p{{",
-		"runbook_url": "https://r.test/{{a}}'\"`/OrdersAvailabilityErrorBudgetBurn.md",
+		"runbook_url": "https://r.test/{{a}}'\"`/availability.md#ordersavailabilityerrorbudgetburn",
 	} {
 		if got := expand(t, annotation(burn, name), series, 0.5); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

@@ -92,6 +92,7 @@ func (c *compiler) instanceAlerts() {
 func (c *compiler) down() {
 	present, on := c.presence().String(), c.onEnvironment()
 	seen, targets := c.ofService(recordEnvironment), c.ofService(recordTargets)
+	condition := "No instance " + c.responds() + " for " + inWords(instancesFor)
 	parts := []string{
 		targets + " == 0",
 		"0 * (" + seen + " unless " + on + targets + ")",
@@ -102,9 +103,11 @@ func (c *compiler) down() {
 		// ones for tests.
 		parts = append(parts, fmt.Sprintf("%s < %s and %smax_over_time(%s[6h:10m]) >= %d",
 			targets, decimal(big.NewRat(int64(lowest), 2)), on, targets, lowest))
+		condition += fmt.Sprintf(", or fewer than half of the minimum of %d instances do", lowest)
 	}
 	c.instanceAlert(Alert{
-		Kind: KindDown, Check: c.by("sum", present), Expect: "the configured number of instances",
+		Kind: KindDown, Check: c.by("sum", present), Expect: "the configured number; without a result, no instance is known",
+		Condition: condition + ".",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "Down", Expr: strings.Join(parts, " or "), For: instancesFor,
 	}, texts{
@@ -113,12 +116,21 @@ func (c *compiler) down() {
 	})
 }
 
+// responds is what the presence of an instance means, in English.
+func (c *compiler) responds() string {
+	if c.spec.Metrics == MetricsPush {
+		return "sends metrics"
+	}
+	return "responds to scrapes"
+}
+
 // notReady adds the alert for instances that respond to scrapes but are not ready, so that
 // the load balancer sends them no requests.
 func (c *compiler) notReady() {
 	ready := c.scope.metric(semconv.RuntimeReady).String()
 	c.instanceAlert(Alert{
 		Kind: KindNotReady, Check: c.by("avg", ready), Expect: "1", Where: ready + " == 0",
+		Condition: "Fewer than half of the instances that respond to scrapes are ready, for " + inWords(instancesFor) + ".",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "NotReady", Expr: c.by("avg", "last_over_time("+ready+c.fresh()+")") + " < 0.5", For: instancesFor,
 	}, texts{
@@ -154,6 +166,7 @@ func (c *compiler) crashLooping() {
 	c.instanceAlert(Alert{
 		Kind: KindCrashLooping, Check: c.by("max", "changes("+start+"[10m])"),
 		Expect: "0, or 1 after a single restart", Where: "changes(" + start + "[10m]) > 1",
+		Condition: "For " + inWords(crashFor) + ", at least half of the instances restart repeatedly: none of their processes gets older than " + inWords(crashYoung) + ".",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "CrashLooping", Expr: started + " >= 0.5", For: crashFor,
 	}, texts{

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/big"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Names of recorded series. Those of ratios, budgets and burn rates are sloth's.
@@ -69,6 +71,29 @@ func DashboardUID(service, dashboard string) string {
 	hash.Write([]byte(uid))
 	suffix := fmt.Sprintf("-%08x", hash.Sum32())
 	return uid[:maxUID-len(suffix)] + suffix
+}
+
+// number formats a constant of a condition in PromQL.
+func number(n float64) string { return strconv.FormatFloat(n, 'g', -1, 64) }
+
+// inPercent formats a ratio.
+func inPercent(ratio float64) string { return fmt.Sprintf("%.4g %%", ratio*100) }
+
+// inWords formats a duration with the largest unit that divides it, such as 90 seconds.
+func inWords(d time.Duration) string {
+	length, unit := d/time.Second, "second"
+	for _, u := range []struct {
+		length time.Duration
+		name   string
+	}{{time.Minute, "minute"}, {time.Hour, "hour"}, {day, "day"}} {
+		if d > 0 && d%u.length == 0 {
+			length, unit = d/u.length, u.name
+		}
+	}
+	if length != 1 {
+		unit += "s"
+	}
+	return fmt.Sprintf("%d %s", length, unit)
 }
 
 // fractionDigits is the number of digits of fractions without a finite decimal form.

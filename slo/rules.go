@@ -105,6 +105,8 @@ type Alert struct {
 	SLO int
 	// Burn is set for [KindErrorBudgetBurn].
 	Burn *Burn
+	// Condition is the alert condition as an English sentence. It is empty if Burn is set.
+	Condition string
 	// Check is the query of the alert condition, and Expect its result without an incident.
 	Check, Expect string
 	// Where is a query that narrows down the cause; it may be empty.

@@ -9,16 +9,11 @@ import (
 	"slices"
 	"strings"
 	"text/template"
-	"time"
-
-	"github.com/prometheus/common/model"
 
 	"github.com/observability-first/scaffold/internal/source/markdown"
-	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// The markers around the facts of a runbook. Text between them is generated, other text is
-// user-owned.
+// The markers around the generated part of a runbook. Other text is user-owned.
 const (
 	FactsBegin = "<!-- scaffold:facts:begin: rewritten on each run; write below the end marker -->"
 	FactsEnd   = "<!-- scaffold:facts:end -->"
@@ -33,7 +28,7 @@ type RunbookOptions struct {
 	Scale       string // command that starts more instances; kubectl scale when empty
 }
 
-// commands are the shell commands of the section Mitigate.
+// commands are the shell commands of the sections Mitigate.
 type commands struct{ Rollback, History, Scale, Restart, Status string }
 
 func (o RunbookOptions) commands(service string) commands {
@@ -50,28 +45,62 @@ func (o RunbookOptions) commands(service string) commands {
 	}
 }
 
-// Runbook is the runbook of one alert name.
+// Runbook is the runbook of an objective or of a family of alerts, with a section for each
+// alert name.
 type Runbook struct {
-	Alert string
-	// Facts is the generated block, including the markers.
-	Facts []byte
-	// Body is generated once, and then user-owned.
-	Body    []byte
-	queries []string
+	// File is the runbook of a service that has none. Of an existing one, only the part
+	// between [FactsBegin] and [FactsEnd] is generated.
+	File
+	Alerts  []string // names, in the order of the sections
+	Queries []string // PromQL, in the order of the file
 }
 
-// FileName returns the name of the file, without directory.
-func (r Runbook) FileName() string { return r.Alert + ".md" }
-
-// File returns a new runbook: title, facts and body.
-func (r Runbook) File() []byte {
-	return slices.Concat([]byte("# "+r.Alert+"\n\n"), r.Facts, []byte("\n"), r.Body)
+// family is the alerts that share a runbook, since they have the same first queries.
+type family struct {
+	name  string
+	kinds []Kind // in the order of the sections
 }
 
-// Queries returns the queries of the section Diagnose.
-func (r Runbook) Queries() []string { return slices.Clone(r.queries) }
+const (
+	familyInstances = "instances"
+	familyResources = "resources"
+	familyTelemetry = "telemetry"
+)
 
-// Runbooks returns one runbook for each alert name, in the order of the rules.
+func families() []family {
+	return []family{
+		{familyInstances, []Kind{KindDown, KindCrashLooping, KindNotReady, KindHealthCheckFailing}},
+		{familyResources, []Kind{KindCPUHigh, KindMemoryNearLimit, KindHpaMaxedOut, KindConcurrencyLimitAtMinimum, KindDBConnectionPoolSaturated}},
+		{familyTelemetry, []Kind{
+			KindTelemetryDropped, KindLogsDropped, KindMetricCardinalityLimitReached,
+			KindSLONoData, KindSLODataIncomplete, KindScrapeIntervalMismatch,
+		}},
+	}
+}
+
+// runbookName returns the name of the runbook of an alert, without its extension: that of
+// its family, or that of the objective of a burn alert. An objective with the name of a
+// family has the suffix .slo, which no other name can have.
+func runbookName(kind Kind, objective string) string {
+	all := families()
+	if i := slices.IndexFunc(all, func(f family) bool { return slices.Contains(f.kinds, kind) }); i >= 0 {
+		return all[i].name
+	}
+	if slices.ContainsFunc(all, func(f family) bool { return f.name == objective }) {
+		return objective + ".slo"
+	}
+	return objective
+}
+
+const runbookExtension = ".md"
+
+// runbookLink returns the file and the anchor of the section of an alert.
+func runbookLink(kind Kind, objective, alert string) string {
+	return runbookName(kind, objective) + runbookExtension + "#" + markdown.Anchor(alert)
+}
+
+// Runbooks returns one runbook for each objective with alerts, then one for each family.
+// Each alert has a section, whose heading is its name.
 func (r Rules) Runbooks(o RunbookOptions) ([]Runbook, error) {
 	texts, err := template.New("runbook").Option("missingkey=error").Parse(runbookTemplates)
 	if err != nil {
@@ -79,256 +108,136 @@ func (r Rules) Runbooks(o RunbookOptions) ([]Runbook, error) {
 	}
 	o.Environment = cmp.Or(o.Environment, "production")
 	var out []Runbook
-	seen := map[string]bool{}
-	for _, a := range r.Alerts {
-		if seen[a.Name] {
-			continue // SLONoData is one alert per objective
-		}
-		seen[a.Name] = true
-		book, err := r.runbook(a, texts, o)
+	for _, s := range r.sheets() {
+		book, err := r.runbook(s, texts, o)
 		if err != nil {
-			return nil, fmt.Errorf("write the runbook of %s: %w", a.Name, err)
+			return nil, fmt.Errorf("write the runbook %s: %w", s.name, err)
 		}
 		out = append(out, book)
 	}
 	return out, nil
 }
 
+// sheet is the alerts of one runbook, one of each name.
+type sheet struct {
+	name   string
+	alerts []Alert
+}
+
+// sheets returns those of objectives in the order of the rules, then those of families.
+func (r Rules) sheets() []sheet {
+	objectives, byKind := []sheet{}, map[Kind]Alert{}
+	for _, a := range r.Alerts {
+		switch last := len(objectives) - 1; {
+		case a.Kind != KindErrorBudgetBurn:
+			if _, seen := byKind[a.Kind]; !seen { // SLONoData is one alert per objective
+				byKind[a.Kind] = a
+			}
+		case last < 0 || objectives[last].alerts[0].Name != a.Name:
+			objectives = append(objectives, sheet{runbookName(a.Kind, r.objective(a)), []Alert{a}})
+		}
+	}
+	out := objectives
+	for _, f := range families() {
+		shared := sheet{name: f.name}
+		for _, kind := range f.kinds {
+			if a, ok := byKind[kind]; ok {
+				shared.alerts = append(shared.alerts, a)
+			}
+		}
+		if len(shared.alerts) > 0 {
+			out = append(out, shared)
+		}
+	}
+	return out
+}
+
+// objective returns the name of the objective of an alert, empty if it has none.
+func (r Rules) objective(a Alert) string {
+	if a.SLO < 0 {
+		return ""
+	}
+	return r.Spec.SLOs[a.SLO].Name
+}
+
 //go:embed runbook.md.tmpl
 var runbookTemplates string
 
-// page is the data of the runbook templates.
+// page is the data of a runbook.
 type page struct {
-	commands
-	Release, Environment              string
-	Alert                             Alert
-	Kind                              string
-	Service, Description, Owner, Team string
-	Impact, Condition, Resolves       string
-	Burns                             []burnRow
-	Ratios                            []string // error ratios, in the order of burnRow.After
-	Checks                            []check
-	Links                             []link
-	Mitigation, Silence               string
-	Alertmanager                      bool // the address is known
-	NeedsEnvironment                  bool // the alert may have no environment label
-	Page, Runtime, ConnectionPool     bool
-	BeginMarker, EndMarker            string
+	Service, Name, Description, Owner, Environment string
+	Sections                                       []section
+	Common                                         []check
+	Links                                          []link
+	Ratios                                         []string // error ratios, in the order of burnRow.After
+	Alertmanager                                   bool     // the address is known
+	NeedsEnvironment                               bool     // an alert may have no environment label
+	Page                                           bool     // an alert pages
+	BeginMarker, EndMarker                         string
 }
 
-// burnRow is one burn alert in the tables of a runbook.
-type burnRow struct {
-	Severity, Long, Short, Threshold, Factor, Resolves string
-	Delay                                              string // the longest, of scrapes and evaluations
-	Share                                              int64
-	After                                              []string // time until the alert fires, by error ratio
-}
-
-type check struct{ Question, Query, Expect string }
+// Burns returns the burn alerts of the objective, empty for a family.
+func (p page) Burns() []burnRow { return p.Sections[0].Burns }
 
 type link struct{ Text, URL string }
 
-func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Runbook, error) {
+func (r Rules) runbook(s sheet, texts *template.Template, o RunbookOptions) (Runbook, error) {
 	p := page{
-		commands: o.commands(r.Spec.Service), Release: o.Release, Environment: o.Environment, Alert: a, Kind: string(a.Kind), Service: r.Spec.Service,
-		Description: markdown.Escape(r.description(a)), Owner: markdown.Escape(r.Spec.Owner),
-		Impact: r.impact(a), Condition: r.condition(a), Resolves: r.resolvesWhen(a),
-		Checks: r.checks(a), Links: r.links(a), Burns: r.burnRows(a), Silence: r.silence(a, o.Environment),
-		Alertmanager: r.Spec.Links.Alertmanager != "", NeedsEnvironment: a.Kind == KindDown,
-		Page: a.Tier == TierPage, Runtime: r.Spec.Runtime, ConnectionPool: r.Spec.ConnectionPool,
+		Service: r.Spec.Service, Name: s.name, Environment: o.Environment,
+		Description: markdown.Escape(r.description(s.alerts[0])), Owner: markdown.Escape(r.Spec.Owner),
+		Common: r.commonChecks(s.name), Links: r.links(s), Alertmanager: r.Spec.Links.Alertmanager != "",
 		BeginMarker: FactsBegin, EndMarker: FactsEnd,
 	}
 	for _, ratio := range DetectionRatios() {
 		p.Ratios = append(p.Ratios, fmt.Sprintf("%g %%", ratio*100))
 	}
-	book := Runbook{Alert: a.Name}
-	for _, c := range p.Checks {
-		book.queries = append(book.queries, c.Query)
+	book := Runbook{File: File{Name: s.name + runbookExtension}}
+	for _, a := range s.alerts {
+		one, err := r.section(a, texts, o)
+		if err != nil {
+			return Runbook{}, err
+		}
+		p.Sections = append(p.Sections, one)
+		p.NeedsEnvironment = p.NeedsEnvironment || a.Kind == KindDown
+		p.Page = p.Page || a.Tier == TierPage
+		book.Alerts = append(book.Alerts, a.Name)
+		book.Queries = append(book.Queries, queries(one.Checks)...)
 	}
-	var mitigation, facts, body bytes.Buffer
-	if err := texts.ExecuteTemplate(&mitigation, "mitigate", p); err != nil {
-		return Runbook{}, err
-	}
-	p.Mitigation = mitigation.String()
-	if err := texts.ExecuteTemplate(&facts, "facts", p); err != nil {
-		return Runbook{}, err
-	}
-	if err := texts.ExecuteTemplate(&body, "body", p); err != nil {
-		return Runbook{}, err
-	}
-	book.Facts, book.Body = facts.Bytes(), body.Bytes()
-	return book, nil
+	book.Queries = append(book.Queries, queries(p.Common)...)
+	var text bytes.Buffer
+	err := texts.ExecuteTemplate(&text, "runbook", p)
+	book.Data = text.Bytes()
+	return book, err
 }
 
+// description returns the description of the objective of a burn alert, or of the service.
 func (r Rules) description(a Alert) string {
-	if a.SLO >= 0 && r.Spec.SLOs[a.SLO].Description != "" && a.Kind == KindErrorBudgetBurn {
+	if a.Kind == KindErrorBudgetBurn && r.Spec.SLOs[a.SLO].Description != "" {
 		return r.Spec.SLOs[a.SLO].Description
 	}
 	return r.Spec.Description
 }
 
-// impact returns the impact on users, in one or two sentences.
-func (r Rules) impact(a Alert) string {
-	switch a.Kind {
-	case KindErrorBudgetBurn:
-		o := r.Spec.SLOs[a.SLO]
-		switch in := o.Indicator; {
-		case in.Availability != nil:
-			return "Requests fail: users see errors, or wait while their client retries."
-		case in.Latency != nil:
-			return "Requests take more than " + model.Duration(in.Latency.Threshold).String() + ": users wait, and some give up."
-		default:
-			return "Too many events of the objective " + o.Name + " are bad."
-		}
-	case KindDown:
-		return "Requests fail or time out. No request metric shows this, because no instance counts them."
-	case KindCrashLooping:
-		return "Requests fail when their instance crashes, or while no instance runs. Between crashes everything works."
-	case KindNotReady:
-		return "Fewer than half of the instances accept requests. If none does, all requests fail."
-	case KindHealthCheckFailing:
-		return "Requests that need the dependency fail. If users are affected, a budget alert fires too."
-	case KindSLONoData, KindSLODataIncomplete, KindScrapeIntervalMismatch:
-		return "None by itself. Meanwhile, alerts on errors may not fire."
-	case KindTelemetryDropped:
-		return "None for users. Traces, logs or profiles of this time are missing."
-	case KindLogsDropped:
-		return "None for users. Log lines of this time are missing."
-	case KindMetricCardinalityLimitReached:
-		return "None for users. New values of one label are counted together."
-	case KindConcurrencyLimitAtMinimum:
-		return "Some requests are rejected with 503 and Retry-After, the least important ones first; the others are slow."
-	case KindDBConnectionPoolSaturated:
-		return "Requests that need the database are slower. If they are too slow, a budget alert fires too."
-	case KindHpaMaxedOut:
-		return "None yet. If traffic rises further, requests wait, and then some are rejected."
-	case KindCPUHigh:
-		return "All requests are slower, because they wait for CPU. If they are too slow, a budget alert fires too."
-	case KindMemoryNearLimit:
-		return "Requests are slower, because garbage collection takes CPU from them. If the kernel kills the instance, they fail."
-	}
-	return ""
-}
-
-func (r Rules) condition(a Alert) string {
-	if a.Burn == nil {
-		return ""
-	}
-	o := r.Spec.SLOs[a.SLO]
-	text := fmt.Sprintf("The objective is %s %% over %s. The alert fires if the ratio of bad events is above the threshold in both windows of a row. Its labels `severity`, `long` and `short` identify the row.",
-		o.Target, o.Window)
-	if n := a.Burn.MinBadEvents; n > 0 {
-		text += fmt.Sprintf(" It also needs at least %d bad events in the long window.", n)
-	}
-	if r.Spec.Runtime && o.Indicator.Availability != nil {
-		text += " Requests with the outcome `server_error` (5xx, a panic, or a deadline of the service) or `shed` (rejected to protect the others) are bad. Requests with the outcome `client_error` are not: responses with 4xx, and requests whose client disconnected or sent a timeout shorter than the latency objective."
-	}
-	return text
-}
-
-func (r Rules) resolvesWhen(a Alert) string {
-	if a.Burn == nil {
-		return "The alert resolves by itself within minutes after the first query above returns the expected result."
-	}
-	return "The alert resolves by itself after the errors stop, within the time in the table above."
-}
-
-// percent formats the threshold of a burn alert.
-func percent(b *Burn) string {
-	f, _ := b.Threshold.Float64()
-	return fmt.Sprintf("%.4g %%", f*100)
-}
-
-// checks returns the queries of the section Diagnose.
-func (r Rules) checks(a Alert) []check {
-	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
-	present := c.presence().String()
-	out := []check{{"Is the alert condition still true?", a.Check, a.Expect}}
-	if a.Burn != nil {
-		var ratios []string
-		for _, b := range r.burnsOf(a) {
-			ratios = append(ratios, b.Check)
-		}
-		out = []check{{"Is the alert condition still true? These are the error ratios of the short windows.", strings.Join(ratios, "\nor "), "each at or below the threshold of the row with this short window"}}
-	}
-	if r.Spec.Runtime {
-		versions := "count by (" + c.kept(semconv.LabelVersion, semconv.LabelRevision) + ") (" + c.scope.metric(semconv.BuildInfo).String()
-		out = append(out,
-			check{"Which versions run now?", versions + ")", "one version"},
-			check{"Which versions ran six hours ago?", versions + " offset 6h)", "the same version; if not, suspect the deployment"})
-	}
-	out = append(out, check{"Which instances are new since six hours ago? Restarts in place are not shown.", present + " unless " + present + " offset 6h", "no result without a deployment"})
-	if a.Where != "" {
-		question, expect := narrowing(a.Kind)
-		out = append(out, check{question, a.Where, expect})
-	}
-	if a.Kind == KindConcurrencyLimitAtMinimum {
-		atMinimum := c.scope.metric(semconv.RuntimeOverloadAtMinLimit).String()
-		out = append(out, check{"Which instances are at the minimum limit?", "max by (" + c.kept(semconv.LabelInstance) + ") (" + atMinimum + ") == 1", "no result; if it is one instance, suspect its node"})
-	}
-	if r.Spec.Runtime && a.Kind != KindHealthCheckFailing {
-		out = append(out, check{"Which dependency is failing?", c.scope.metric(semconv.RuntimeHealthCheckUp).String() + " == 0", "no result"})
-	}
-	if a.Kind != KindDown {
-		out = append(out, check{"How many instances run?", c.by("sum", present), "the configured number of instances"})
-	}
-	for i := range out {
-		out[i].Query = inFence(out[i].Query)
-	}
-	return out
-}
-
-// narrowing returns the question and the expected result of the Where query.
-func narrowing(kind Kind) (question, expect string) {
-	const none = "no result"
-	switch kind {
-	case KindErrorBudgetBurn:
-		return "Which routes have the most bad events?", none
-	case KindNotReady:
-		return "Which instances are not ready?", none
-	case KindCrashLooping:
-		return "Which instances restarted more than once in ten minutes?", none
-	case KindHealthCheckFailing:
-		return "Which checks fail on which instances?", none
-	case KindTelemetryDropped:
-		return "Which signals are dropped, and for which reason?", none
-	case KindLogsDropped:
-		return "Which instances drop log lines?", none
-	case KindMetricCardinalityLimitReached:
-		return "Which label of which metric has too many values?", none
-	case KindConcurrencyLimitAtMinimum:
-		return "For which reasons are requests rejected?", none
-	case KindDBConnectionPoolSaturated:
-		return "On which instances do requests wait for a connection?", none
-	case KindHpaMaxedOut:
-		return "How many requests are in flight per instance?", "about as many as before"
-	case KindCPUHigh:
-		return "Which instances use the most CPU?", "similar values for all instances"
-	case KindMemoryNearLimit:
-		return "Which instances use the most memory?", "similar values for all instances"
-	default:
-		return "Which series are affected?", none
-	}
-}
-
-// inFence escapes what would end the facts or the code block. Both texts can occur only
-// in strings of the query, where the escape means the same character.
-func inFence(query string) string {
-	return strings.NewReplacer("<!--", `\x3c!--`, "```", "\\x60``").Replace(query)
-}
-
-func (r Rules) links(a Alert) []link {
+// links returns the dashboards and sites for the alerts of a runbook.
+func (r Rules) links(s sheet) []link {
 	var out []link
 	add := func(text, address string) {
 		out = append(out, link{text, strings.NewReplacer("(", "%28", ")", "%29", " ", "%20", "<", "%3C", ">", "%3E").Replace(address)})
 	}
 	if base := strings.TrimRight(r.Spec.Links.Grafana, "/"); base != "" {
-		add("Overview dashboard", base+"/d/"+DashboardUID(r.Spec.Service, "overview")+"?from=now-6h&to=now")
-		if a.Kind.saturation() {
-			add("Resources dashboard", base+"/d/"+DashboardUID(r.Spec.Service, "saturation")+"?from=now-6h&to=now")
+		dashboard := func(name, variables string) string {
+			return base + "/d/" + DashboardUID(r.Spec.Service, name) + "?" + variables + "from=now-6h&to=now"
 		}
-		if a.Kind == KindErrorBudgetBurn {
-			add("SLO dashboard", base+"/d/"+DashboardUID(r.Spec.Service, "slo")+"?var-slo="+r.Spec.SLOs[a.SLO].Name+"&from=now-6h&to=now")
+		add("Overview dashboard", dashboard("overview", ""))
+		if s.name == familyResources {
+			add("Resources dashboard", dashboard("saturation", ""))
+			add("Go runtime dashboard", dashboard("runtime", ""))
+		}
+		if s.name == familyResources && r.Spec.ConnectionPool {
+			add("Dependencies dashboard", dashboard("dependencies", ""))
+		}
+		if s.alerts[0].Kind == KindErrorBudgetBurn {
+			add("SLO dashboard", dashboard("slo", "var-slo="+r.objective(s.alerts[0])+"&"))
 		}
 		add("Logs, traces and profiles", base+"/explore")
 	}
@@ -340,52 +249,3 @@ func (r Rules) links(a Alert) []link {
 	}
 	return out
 }
-
-// burnsOf returns the burn alerts with the name and the runbook of an alert.
-func (r Rules) burnsOf(a Alert) []Alert {
-	return slices.DeleteFunc(slices.Clone(r.Alerts), func(other Alert) bool { return other.Name != a.Name || other.Burn == nil })
-}
-
-func (r Rules) burnRows(a Alert) []burnRow {
-	var out []burnRow
-	for _, b := range r.burnsOf(a) {
-		row := burnRow{
-			Severity: markdown.Escape(r.Spec.Alerting.Severities.Of(b.Tier)), Long: window(b.Burn.Long), Short: window(b.Burn.Short), Share: b.Burn.Share,
-			Threshold: percent(b.Burn), Factor: decimal(b.Burn.Factor(r.Spec.SLOs[b.SLO].Window)),
-			Resolves: window(b.Burn.Short + r.Delay(b.Tier)), Delay: window(r.Delay(b.Tier)),
-		}
-		for _, ratio := range DetectionRatios() {
-			after := "never"
-			if d := r.detection(&b, ratio); d.Fires {
-				after = rounded(d.FiresAfter)
-			}
-			row.After = append(row.After, after)
-		}
-		out = append(out, row)
-	}
-	return out
-}
-
-// rounded formats a duration with one unit and one decimal.
-func rounded(d time.Duration) string {
-	switch {
-	case d >= day:
-		return fmt.Sprintf("%.1f days", d.Hours()/24)
-	case d >= time.Hour:
-		return fmt.Sprintf("%.1f hours", d.Hours())
-	}
-	return fmt.Sprintf("%.1f minutes", d.Minutes())
-}
-
-// silence returns the command that silences the alert.
-func (r Rules) silence(a Alert, environment string) string {
-	command := "amtool silence add"
-	if r.Spec.Links.Alertmanager != "" {
-		command += " --alertmanager.url=" + shellQuote(r.Spec.Links.Alertmanager)
-	}
-	command += " --duration=2h --comment='repair in progress' alertname=" + a.Name + " service=" + r.Spec.Service
-	return command + " environment=" + environment
-}
-
-// shellQuote quotes a text for a shell.
-func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -21,9 +21,17 @@ func (c *compiler) runtimeAlerts() {
 	c.saturationAlerts()
 }
 
-// lost counts what was dropped in ten minutes, by labels.
+// lostWithin is the range in which losses are counted.
+const lostWithin = 10 * time.Minute
+
+// lostFor is the condition of an alert on losses, in English.
+func lostFor(what string, d time.Duration) string {
+	return what + " in the last " + inWords(lostWithin) + ", at each evaluation for " + inWords(d) + "."
+}
+
+// lost counts what was dropped within [lostWithin], by labels.
 func (c *compiler) lost(s selector, by ...string) string {
-	return "sum by (" + c.kept(by...) + ") (increase(" + s.String() + "[10m]))"
+	return "sum by (" + c.kept(by...) + ") (increase(" + s.String() + "[" + window(lostWithin) + "]))"
 }
 
 func (c *compiler) telemetryDropped() {
@@ -32,6 +40,7 @@ func (c *compiler) telemetryDropped() {
 	c.alert(Alert{
 		Kind: KindTelemetryDropped, Tier: TierTicket, SLO: -1,
 		Check: sum, Expect: "0", Where: c.lost(dropped, semconv.LabelSignal, semconv.LabelReason) + " > 0",
+		Condition: lostFor("Traces, logs or profiles were dropped", noDataFor),
 	}, Rule{
 		Alert: camel(c.spec.Service) + "TelemetryDropped", Expr: sum + " > 0", For: noDataFor,
 		Labels: c.alertLabels(TierTicket),
@@ -49,6 +58,7 @@ func (c *compiler) logsDropped() {
 	c.alert(Alert{
 		Kind: KindLogsDropped, Tier: TierTicket, SLO: -1,
 		Check: sum, Expect: "0", Where: c.lost(blocked, semconv.LabelInstance) + " > 0",
+		Condition: lostFor("Log lines were dropped", brokenFor),
 	}, Rule{
 		Alert: camel(c.spec.Service) + "LogsDropped", Expr: sum + " > 0", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
@@ -62,7 +72,8 @@ func (c *compiler) metricCardinalityLimitReached() {
 	sum := c.lost(c.scope.metric(semconv.RuntimeCardinalityOverflow), semconv.LabelMetric, semconv.LabelLabel)
 	c.alert(Alert{
 		Kind: KindMetricCardinalityLimitReached, Tier: TierTicket, SLO: -1,
-		Check: sum, Expect: "no result, or 0", Where: sum + " > 0",
+		Check: sum, Expect: "no result, or 0",
+		Condition: lostFor("A label had more values than its limit", noDataFor),
 	}, Rule{
 		Alert: camel(c.spec.Service) + "MetricCardinalityLimitReached", Expr: sum + " > 0", For: noDataFor,
 		Labels: c.alertLabels(TierTicket),
@@ -80,7 +91,8 @@ func (c *compiler) concurrencyLimitAtMinimum() {
 	c.alert(Alert{
 		Kind: KindConcurrencyLimitAtMinimum, Tier: TierTicket, SLO: -1,
 		Check: check, Expect: "0",
-		Where: "sum by (" + c.kept(semconv.LabelReason) + ") (rate(" + c.scope.metric(semconv.RuntimeOverloadShed).String() + "[10m])) > 0",
+		Where:     "sum by (" + c.kept(semconv.LabelReason) + ") (rate(" + c.scope.metric(semconv.RuntimeOverloadShed).String() + "[10m])) > 0",
+		Condition: "The concurrency limit of at least one instance is at its minimum for " + inWords(brokenFor) + ".",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "ConcurrencyLimitAtMinimum", Expr: check + " == 1", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
@@ -93,7 +105,7 @@ func (c *compiler) concurrencyLimitAtMinimum() {
 // The alert fires if at least one request waits at any time, summed over all instances, for
 // longer than the pool needs to grow in a burst.
 const (
-	waitingRequests = "1"
+	waitingRequests = 1
 	poolFor         = 10 * time.Minute
 )
 
@@ -105,9 +117,10 @@ func (c *compiler) dbConnectionPoolSaturated() {
 	}
 	c.alert(Alert{
 		Kind: KindDBConnectionPoolSaturated, Tier: TierTicket, SLO: -1,
-		Check: line(by...), Expect: "below " + waitingRequests + ", the average number of requests that wait for a connection", Where: "topk(5, " + line(append(by, semconv.LabelInstance)...) + " > 0)",
+		Check: line(by...), Expect: "below " + number(waitingRequests) + ", the average number of requests that wait for a connection", Where: "topk(5, " + line(append(by, semconv.LabelInstance)...) + " > 0)",
+		Condition: "On average, more than " + number(waitingRequests) + " request waits for a connection of a pool, counted over all instances, for " + inWords(poolFor) + ".",
 	}, Rule{
-		Alert: camel(c.spec.Service) + "DBConnectionPoolSaturated", Expr: line(by...) + " > " + waitingRequests, For: poolFor,
+		Alert: camel(c.spec.Service) + "DBConnectionPoolSaturated", Expr: line(by...) + " > " + number(waitingRequests), For: poolFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": {{ $value | humanize }} requests wait for a connection of pool {{ printf \"%.24s\" $labels." + semconv.LabelPoolName + " }} on average",

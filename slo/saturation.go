@@ -27,9 +27,9 @@ func (k Kind) saturation() bool {
 // collector runs almost all the time.
 const (
 	saturatedFor  = 15 * time.Minute
-	saturatedCPU  = "0.9"
+	saturatedCPU  = 0.9
 	nearlyNoLimit = "2^62" // without a GOMEMLIMIT, the metric is 2^63-1
-	fullMemory    = "0.95"
+	fullMemory    = 0.95
 )
 
 func (c *compiler) hpaMaxedOut(maximum int) {
@@ -41,7 +41,8 @@ func (c *compiler) hpaMaxedOut(maximum int) {
 	c.alert(Alert{
 		Kind: KindHpaMaxedOut, Tier: TierTicket, SLO: -1,
 		Check: running, Expect: "below " + highest + ", the maximum of the autoscaler",
-		Where: c.by("sum", c.scope.metric(semconv.HTTPServerActiveRequests).String()) + " / " + running,
+		Where:     c.by("sum", c.scope.metric(semconv.HTTPServerActiveRequests).String()) + " / " + running,
+		Condition: "At least " + highest + " instances run, the maximum of the autoscaler, for " + inWords(saturatedFor) + ".",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "HpaMaxedOut", Expr: running + " >= " + highest, For: saturatedFor,
 		Labels: c.alertLabels(TierTicket),
@@ -56,10 +57,11 @@ func (c *compiler) cpuHigh() {
 	share := c.by("sum", used) + " / " + c.by("sum", c.scope.metric(semconv.GoMaxProcs).String())
 	c.alert(Alert{
 		Kind: KindCPUHigh, Tier: TierTicket, SLO: -1,
-		Check: share, Expect: "below " + saturatedCPU,
-		Where: "topk(5, " + used + " / " + c.scope.metric(semconv.GoMaxProcs).String() + ")",
+		Check: share, Expect: "below " + number(saturatedCPU),
+		Where:     "topk(5, " + used + " / " + c.scope.metric(semconv.GoMaxProcs).String() + ")",
+		Condition: "The CPU use of all instances together is above " + inPercent(saturatedCPU) + " of GOMAXPROCS for " + inWords(saturatedFor) + ".",
 	}, Rule{
-		Alert: camel(c.spec.Service) + "CPUHigh", Expr: share + " > " + saturatedCPU, For: saturatedFor,
+		Alert: camel(c.spec.Service) + "CPUHigh", Expr: share + " > " + number(saturatedCPU), For: saturatedFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": instances use {{ $value | humanizePercentage }} of GOMAXPROCS",
@@ -73,9 +75,10 @@ func (c *compiler) memoryNearLimit() {
 	highest := c.by("max", share)
 	c.alert(Alert{
 		Kind: KindMemoryNearLimit, Tier: TierTicket, SLO: -1,
-		Check: highest, Expect: "below " + fullMemory + ", or no result if GOMEMLIMIT is not set", Where: "topk(5, " + share + ")",
+		Check: highest, Expect: "below " + number(fullMemory) + ", or no result if GOMEMLIMIT is not set", Where: "topk(5, " + share + ")",
+		Condition: "The memory of at least one instance is above " + inPercent(fullMemory) + " of GOMEMLIMIT for " + inWords(saturatedFor) + ".",
 	}, Rule{
-		Alert: camel(c.spec.Service) + "MemoryNearLimit", Expr: highest + " > " + fullMemory, For: saturatedFor,
+		Alert: camel(c.spec.Service) + "MemoryNearLimit", Expr: highest + " > " + number(fullMemory), For: saturatedFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": an instance uses {{ $value | humanizePercentage }} of GOMEMLIMIT",

@@ -21,7 +21,14 @@ const (
 
 // minCoverage is the data coverage of a day below which error budgets are unreliable: 72
 // minutes are missing.
-const minCoverage = "0.95"
+const minCoverage = 0.95
+
+// The scrape interval is wrong if samples arrive at more, or less, than these multiples of
+// the declared one.
+const (
+	slowestSamples = 1.25
+	fastestSamples = 0.8
+)
 
 // presence selects the series that exists while an instance runs: up, or target_info if
 // metrics are pushed.
@@ -83,6 +90,7 @@ func (c *compiler) sloNoData(o resolved) {
 	c.alert(Alert{
 		Kind: KindSLONoData, Tier: TierTicket, SLO: o.index,
 		Check: check, Expect: "one result for each environment and SLI",
+		Condition: c.noDataCondition(),
 	}, Rule{
 		Alert: camel(c.spec.Service) + "SLONoData", Expr: expr, For: noDataFor,
 		Labels: c.alertLabels(TierTicket, append(slices.Clone(o.sloth), Label{labelSLO, o.Name})...),
@@ -90,6 +98,15 @@ func (c *compiler) sloNoData(o resolved) {
 		summary:     c.subject() + ": the objective " + shorten(o.Name, 24) + " has no data",
 		description: "The service runs, but the metrics of the objective have no data, so its alerts cannot fire.",
 	})
+}
+
+// noDataCondition is the condition of [compiler.sloNoData] for all objectives in English.
+func (c *compiler) noDataCondition() string {
+	text := "Instances run, but an objective has no data for " + inWords(noDataFor) + "."
+	if slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return o.Indicator.Custom() }) {
+		text = strings.TrimSuffix(text, ".") + ", or the metrics of its indicator have counted no event in the last day."
+	}
+	return text
 }
 
 // sloDataIncomplete adds the alert for low data coverage. It ignores environments that are
@@ -100,10 +117,11 @@ func (c *compiler) sloDataIncomplete() {
 	daily := covered(coverage, day)
 	c.alert(Alert{
 		Kind: KindSLODataIncomplete, Tier: TierTicket, SLO: -1,
-		Check: daily, Expect: "1, or at least " + minCoverage,
+		Check: daily, Expect: "at least " + number(minCoverage),
+		Condition: "Less than " + inPercent(minCoverage) + " of the last day has SLO data.",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "SLODataIncomplete",
-		Expr: daily + " < " + minCoverage + " and last_over_time(" + coverage + "[30m] offset 1d) and " + c.onEnvironment() +
+		Expr: daily + " < " + number(minCoverage) + " and last_over_time(" + coverage + "[30m] offset 1d) and " + c.onEnvironment() +
 			c.presence().String(),
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
@@ -124,9 +142,11 @@ func (c *compiler) scrapeIntervalMismatch() {
 	c.alert(Alert{
 		Kind: KindScrapeIntervalMismatch, Tier: TierTicket, SLO: -1,
 		Check: spacing, Expect: strconv.FormatInt(declared, 10),
+		Condition: fmt.Sprintf("The time between samples is above %.4g or below %.4g seconds for %s; the rules expect %d seconds.",
+			slowestSamples*float64(declared), fastestSamples*float64(declared), inWords(mismatchFor), declared),
 	}, Rule{
 		Alert: camel(c.spec.Service) + "ScrapeIntervalMismatch", For: mismatchFor,
-		Expr:   fmt.Sprintf("%s > %d * 1.25 or %s < %d * 0.8", spacing, declared, spacing, declared),
+		Expr:   fmt.Sprintf("%s > %d * %g or %s < %d * %g", spacing, declared, slowestSamples, spacing, declared, fastestSamples),
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary: c.subject() + ": samples arrive every {{ $value | humanizeDuration }}, but the rules expect " + model.Duration(c.spec.ScrapeInterval).String(),
@@ -139,7 +159,8 @@ func (c *compiler) healthCheckFailing() {
 	check := "min by (" + c.kept(semconv.LabelCheck) + ") (" + c.scope.metric(semconv.RuntimeHealthCheckUp).String() + ")"
 	c.alert(Alert{
 		Kind: KindHealthCheckFailing, Tier: TierTicket, SLO: -1,
-		Check: check, Expect: "1", Where: c.scope.metric(semconv.RuntimeHealthCheckUp).String() + " == 0",
+		Check: check, Expect: "1",
+		Condition: "A health check fails on at least one instance for " + inWords(brokenFor) + ".",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "HealthCheckFailing", Expr: check + " == 0", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),

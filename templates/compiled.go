@@ -124,8 +124,8 @@ func analysisFile(rules slo.Rules) (File, error) {
 	return generated("deploy/analysis.json", buf.Bytes()), err
 }
 
-// runbookFiles returns the runbooks. They are user-owned except for the facts, which follow the
-// rules.
+// runbookFiles returns the runbooks. They are generated except for the title and the notes of
+// the team, which are user-owned.
 func (v view) runbookFiles(rules slo.Rules) ([]File, error) {
 	books, err := rules.Runbooks(v.runbookOptions())
 	if err != nil {
@@ -133,7 +133,7 @@ func (v view) runbookFiles(rules slo.Rules) ([]File, error) {
 	}
 	var files []File
 	for _, b := range books {
-		files = append(files, File{Path: "observability/runbooks/" + b.FileName(), Mode: 0o644, Data: b.File(), Owner: Block})
+		files = append(files, File{Path: "observability/runbooks/" + b.Name, Mode: 0o644, Data: b.Data, Owner: Block})
 	}
 	return files, nil
 }

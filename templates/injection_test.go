@@ -274,8 +274,8 @@ func holds(t *testing.T, tree templates.Tree, text string) {
 			t.Errorf("README.md has no line %q", want)
 		}
 	}
-	runbook := shown(string(data(t, tree, "observability/runbooks/OrdersDown.md")))
-	if !strings.Contains(runbook, "**Owner.** "+owner+"\n") {
+	runbook := shown(string(data(t, tree, "observability/runbooks/instances.md")))
+	if !strings.Contains(runbook, "Owner: "+owner+". ") {
 		t.Errorf("the runbook does not name the owner:\n%s", runbook)
 	}
 }

@@ -159,7 +159,7 @@ func TestGenerateReportsErrorsInTheSpec(t *testing.T) {
 		"  - {name: good, objective: 99, indicator: {ratio: {total: http_server_requests_total, good: 'http_server_requests_total{outcome=\"success\"}'}}}\n")
 	const want = `slos[0].groupBy[0]: "http_server_requests_total" has no label http_rout; did you mean "http_route"? [unknown-label]`
 	status, out, errs := s.scaffold("generate", s.dir)
-	if status != cli.ExitDrift || strings.Count(out, "[unknown-label]")+strings.Count(out, "[query-syntax]") != 1 || !strings.Contains(out, want) || !strings.Contains(out, "create   observability/runbooks/ShopRoutesErrorBudgetBurn.md") {
+	if status != cli.ExitDrift || strings.Count(out, "[unknown-label]")+strings.Count(out, "[query-syntax]") != 1 || !strings.Contains(out, want) || !strings.Contains(out, "create   observability/runbooks/routes.md") {
 		t.Errorf("generate: status %d, %s%s", status, out, errs)
 	}
 	if status, out, _ := s.scaffold("check", s.dir); status != cli.ExitDrift || strings.Count(out, "error   ") != 1 || !strings.Contains(out, want) {

@@ -40,7 +40,7 @@ func newSLOCommand(g *globals) *cobra.Command {
 			"  operator    PrometheusRule, AlertmanagerConfig, alertmanager.yaml, runbooks; no tests,\n" +
 			"              because promtool does not read a PrometheusRule\n" +
 			"  openslo     the objectives as OpenSLO\n\n" +
-			"Text of your own in a runbook is kept. Standard error lists when each alert fires.",
+			"In runbooks, text outside of the markers is kept. Standard error lists when each alert fires.",
 		Example: "  scaffold slo checkout.slo.yaml -o rules\n" +
 			"  scaffold slo checkout.slo.yaml --format operator | kubectl apply -f -\n" +
 			"  scaffold slo sloth.yaml --service checkout --selector job=checkout-api\n" +
@@ -175,7 +175,7 @@ func ruleOutput(rules slo.Rules, o sloOptions) (files []slo.File, lost []string,
 	}
 	files = append(files, slo.File{Name: "alertmanager.yaml", Data: rules.Alertmanager()})
 	for _, b := range books {
-		files = append(files, slo.File{Name: runbookDirectory + "/" + b.FileName(), Data: b.File()})
+		files = append(files, slo.File{Name: runbookDirectory + "/" + b.Name, Data: b.Data})
 	}
 	return files, nil, nil
 }

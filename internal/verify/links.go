@@ -13,10 +13,11 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/markdown"
 )
 
 // links checks that every link of dashboards, alerts and runbooks has an existing target: a dashboard of the
-// service with the variables that the link sets, or a runbook.
+// service with the variables that the link sets, or a section of a runbook.
 func (s *session) links(ctx context.Context) error {
 	for _, b := range s.subject.Dashboards {
 		for _, l := range b.Links {
@@ -28,15 +29,17 @@ func (s *session) links(ctx context.Context) error {
 			}
 		}
 	}
+	index := indexRunbooks(s.subject.Runbooks)
+	lacking := s.lacking(index)
 	for _, g := range s.subject.Rules {
 		for _, r := range g.Rules {
 			if r.IsAlert {
-				s.alertLinks(g, r)
+				s.alertLinks(g, r, index, lacking)
 			}
 		}
 	}
 	for _, book := range s.subject.Runbooks {
-		s.runbookLinks(book)
+		s.runbookLinks(book, index)
 	}
 	return ctx.Err()
 }
@@ -129,22 +132,18 @@ func target(address string) string {
 // action matches a template action, which the alert expands.
 var action = regexp.MustCompile(`\{\{.*?\}\}`)
 
-// alertLinks checks the annotations of an alert that are addresses.
-func (s *session) alertLinks(g rulesim.Group, r rulesim.Rule) {
+// alertLinks checks the annotations of an alert that are addresses, and that it has a section in a runbook.
+func (s *session) alertLinks(g rulesim.Group, r rulesim.Rule, x runbookIndex, lacking map[string]bool) {
 	if address := r.Annotations.Get("dashboard_url"); address != "" {
 		err := s.resolve(action.ReplaceAllString(address, "x"))
 		s.judgeLink(g.File, "dashboard of the alert "+r.Name, target(address), err)
 	}
 	if address := r.Annotations.Get("runbook_url"); address != "" {
-		name := path.Base(action.ReplaceAllString(address, "x"))
-		var err error
-		if !s.hasRunbook(name) {
-			err = fmt.Errorf("%s: the runbook %s does not exist", address, name)
-		}
-		s.judgeLink(g.File, "runbook of the alert "+r.Name, name, err)
+		section, err := x.address(address)
+		s.judgeLink(g.File, "runbook of the alert "+r.Name, section, err)
 	}
-	if s.hasRunbooks() && !s.hasRunbook(r.Name+".md") && s.isOurs(r.Name) {
-		s.judgeLink(g.File, "runbook of the alert "+r.Name, "", fmt.Errorf("the runbook %s.md does not exist", r.Name))
+	if lacking[r.Name] {
+		s.judgeLink(g.File, "runbook of the alert "+r.Name, "", fmt.Errorf("no runbook has a section with the heading %s", r.Name))
 	}
 }
 
@@ -156,35 +155,80 @@ func (s *session) judgeLink(file, claim, evidence string, err error) {
 	s.checks.Add(p)
 }
 
-func (s *session) hasRunbook(name string) bool {
-	return slices.ContainsFunc(s.subject.Runbooks, func(b Runbook) bool { return path.Base(strings.ReplaceAll(b.File, `\`, "/")) == name })
-}
+// runbookIndex has the anchors of runbooks by the name of the file, without directory. Files with the same
+// name share an entry.
+type runbookIndex map[string][]string
 
-// hasRunbooks reports whether there is a runbook for any alert of the specification; then each of these
-// alerts must have one.
-func (s *session) hasRunbooks() bool {
-	return slices.ContainsFunc(s.subject.Runbooks, func(b Runbook) bool { return s.isOurs(strings.TrimSuffix(path.Base(b.File), ".md")) })
-}
-
-// isOurs reports whether the specification defines an alert.
-func (s *session) isOurs(alert string) bool {
-	if s.subject.Simulation == nil {
-		return false
+func indexRunbooks(books []Runbook) runbookIndex {
+	x := runbookIndex{}
+	for _, b := range books {
+		name := path.Base(strings.ReplaceAll(b.File, `\`, "/"))
+		x[name] = append(x[name], markdown.Anchors(string(b.Data))...)
 	}
-	for _, a := range s.subject.Simulation.Rules.Alerts {
-		if a.Name == alert {
-			return true
+	return x
+}
+
+// find returns an error if the file does not exist or does not have the anchor; an empty anchor is the file.
+func (x runbookIndex) find(name, anchor string) error {
+	anchors, ok := x[name]
+	switch {
+	case !ok:
+		return fmt.Errorf("the runbook %s does not exist", name)
+	case anchor != "" && !slices.Contains(anchors, anchor):
+		return fmt.Errorf("the runbook %s has no heading with the anchor %s", name, anchor)
+	}
+	return nil
+}
+
+// address returns the file and anchor that the address of a runbook ends in.
+func (x runbookIndex) address(address string) (section string, err error) {
+	u, err := url.Parse(action.ReplaceAllString(address, "x"))
+	if err != nil {
+		return "", fmt.Errorf("%s is not an address", address)
+	}
+	section = path.Base(u.Path)
+	if err := x.find(section, u.Fragment); err != nil {
+		return "", fmt.Errorf("%s: %w", address, err)
+	}
+	if u.Fragment != "" {
+		section += "#" + u.Fragment
+	}
+	return section, nil
+}
+
+// lacking returns the alerts of the specification without a section, none if no alert has one: then the
+// runbooks are elsewhere.
+func (s *session) lacking(x runbookIndex) map[string]bool {
+	if s.subject.Simulation == nil {
+		return nil
+	}
+	sections := map[string]bool{}
+	for _, anchors := range x {
+		for _, anchor := range anchors {
+			sections[anchor] = true
 		}
 	}
-	return false
+	lacking, some := map[string]bool{}, false
+	for _, a := range s.subject.Simulation.Rules.Alerts {
+		if sections[markdown.Anchor(a.Name)] {
+			some = true
+		} else {
+			lacking[a.Name] = true
+		}
+	}
+	if !some {
+		return nil
+	}
+	return lacking
 }
 
 // markdownLink matches [text](address).
 var markdownLink = regexp.MustCompile(`\[([^\]]+)\]\(([^)\s]+)\)`)
 
 // runbookLinks checks the links of a runbook.
-func (s *session) runbookLinks(book Runbook) {
+func (s *session) runbookLinks(book Runbook, x runbookIndex) {
 	text := string(book.Data)
+	own := markdown.Anchors(text)
 	for _, m := range markdownLink.FindAllStringSubmatchIndex(text, -1) {
 		name, address := text[m[2]:m[3]], text[m[4]:m[5]]
 		p := report.Check{
@@ -192,8 +236,13 @@ func (s *session) runbookLinks(book Runbook) {
 			Line: strings.Count(text[:m[0]], "\n") + 1, Status: report.Passed, Detail: "leads to " + target(address),
 		}
 		err := s.resolve(address)
-		if strings.HasSuffix(address, ".md") && !strings.Contains(address, "://") && !s.hasRunbook(path.Base(address)) {
-			err = fmt.Errorf("the runbook %s does not exist", path.Base(address))
+		if file, anchor, _ := strings.Cut(address, "#"); !strings.Contains(address, "://") {
+			switch {
+			case file == "" && !slices.Contains(own, anchor):
+				err = fmt.Errorf("no heading has the anchor %s", anchor)
+			case strings.HasSuffix(file, ".md"):
+				err = x.find(path.Base(file), anchor)
+			}
 		}
 		if err != nil {
 			p.Status, p.Detail = report.Failed, err.Error()

@@ -89,7 +89,10 @@ func compiledAlert(name string) *alertsim.Simulation {
 
 func TestLinksOfAlertsAreResolved(t *testing.T) {
 	t.Parallel()
-	books := []Runbook{{File: "observability/runbooks/ShopBurns.md"}}
+	books := []Runbook{
+		{File: "observability/runbooks/burns.md", Data: []byte("# shop: burns\n\n## ShopBurns\n\n```sh\n# ShopIsDown\n```\n")},
+		{File: "observability/runbooks/own/mine.md", Data: []byte("# Mine\n")},
+	}
 	for name, tc := range map[string]struct {
 		annotations []string
 		runbooks    []Runbook
@@ -97,9 +100,25 @@ func TestLinksOfAlertsAreResolved(t *testing.T) {
 		want        []string
 	}{
 		"no annotation": {nil, books, "ShopBurns", nil},
-		"a dashboard and a runbook that exist": {
-			[]string{"dashboard_url", "https://grafana/d/runtime?var-instance={{ $labels.instance }}", "runbook_url", "https://example.com/{{ $labels.x }}/ShopBurns.md"}, books, "ShopBurns",
-			[]string{"dashboard of the alert ShopBurns: passed: the dashboard runtime", "runbook of the alert ShopBurns: passed: ShopBurns.md"},
+		"a dashboard and a section that exist": {
+			[]string{"dashboard_url", "https://grafana/d/runtime?var-instance={{ $labels.instance }}", "runbook_url", "https://example.com/{{ $labels.x }}/burns.md#shopburns"}, books, "ShopBurns",
+			[]string{"dashboard of the alert ShopBurns: passed: the dashboard runtime", "runbook of the alert ShopBurns: passed: burns.md#shopburns"},
+		},
+		"a runbook without an anchor": {
+			[]string{"runbook_url", "https://example.com/mine.md?plain=1"}, books, "MineAlone",
+			[]string{"runbook of the alert MineAlone: passed: mine.md"},
+		},
+		"an anchor that does not exist": {
+			[]string{"runbook_url", "https://example.com/burns.md#ShopBurns"}, books, "ShopBurns",
+			[]string{"runbook of the alert ShopBurns: failed: https://example.com/burns.md#ShopBurns: the runbook burns.md has no heading with the anchor ShopBurns"},
+		},
+		"an anchor of another runbook": {
+			[]string{"runbook_url", "https://example.com/mine.md#shopburns"}, books, "ShopBurns",
+			[]string{"runbook of the alert ShopBurns: failed: https://example.com/mine.md#shopburns: the runbook mine.md has no heading with the anchor shopburns"},
+		},
+		"a URL that is none": {
+			[]string{"runbook_url", "http://[::1/burns.md"}, books, "ShopBurns",
+			[]string{"runbook of the alert ShopBurns: failed: http://[::1/burns.md is not an address"},
 		},
 		"a dashboard that does not exist": {
 			[]string{"dashboard_url", "/d/gone"}, books, "ShopBurns",
@@ -109,12 +128,12 @@ func TestLinksOfAlertsAreResolved(t *testing.T) {
 			[]string{"runbook_url", "https://example.com/Other.md"}, books, "ShopBurns",
 			[]string{"runbook of the alert ShopBurns: failed: https://example.com/Other.md: the runbook Other.md does not exist"},
 		},
-		"a generated alert whose runbook is missing": {
-			nil, books, "ShopIsDown", []string{"runbook of the alert ShopIsDown: failed: the runbook ShopIsDown.md does not exist"},
+		"a generated alert without a section": {
+			nil, books, "ShopIsDown", []string{"runbook of the alert ShopIsDown: failed: no runbook has a section with the heading ShopIsDown"},
 		},
 		"a service without runbooks":    {nil, nil, "ShopIsDown", nil},
 		"a user-defined alert":          {nil, books, "MineAlone", nil},
-		"only runbooks of other alerts": {nil, []Runbook{{File: "MineAlone.md"}}, "ShopIsDown", nil},
+		"only runbooks of other alerts": {nil, []Runbook{{File: "mine.md", Data: []byte("# MineAlone\n")}}, "ShopIsDown", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,7 +157,7 @@ func TestLinksOfAlertsAreResolved(t *testing.T) {
 func TestAlertsOutsideTheSpecificationNeedNoRunbook(t *testing.T) {
 	t.Parallel()
 	s := &session{subject: Subject{
-		Runbooks: []Runbook{{File: "Other.md"}},
+		Runbooks: []Runbook{{File: "other.md", Data: []byte("# Other\n")}},
 		Rules:    []rulesim.Group{{File: "shop.yaml", Rules: []rulesim.Rule{{Name: "ShopBurns", IsAlert: true}}}},
 	}}
 	if err := s.links(t.Context()); err != nil {
@@ -150,8 +169,9 @@ func TestAlertsOutsideTheSpecificationNeedNoRunbook(t *testing.T) {
 func TestLinksOfRunbooksAreResolved(t *testing.T) {
 	t.Parallel()
 	const text = "# Burns\n\nSee [the dashboard](https://grafana/d/runtime) and [another](/d/gone).\n" +
-		"[next](../Other.md) [far](https://example.com/Elsewhere.md)\n[missing](Missing.md)\n"
-	s := &session{subject: Subject{Dashboards: linkedDashboards(t), Runbooks: []Runbook{{File: "Burns.md", Data: []byte(text)}, {File: `runbooks\Other.md`}}}}
+		"[next](../Other.md) [far](https://example.com/Elsewhere.md#x)\n[missing](Missing.md)\n" +
+		"[title](#burns) [section](../Other.md#the-cause) [gone](#silence) [there](../Other.md#silence)\n"
+	s := &session{subject: Subject{Dashboards: linkedDashboards(t), Runbooks: []Runbook{{File: "Burns.md", Data: []byte(text)}, {File: `runbooks\Other.md`, Data: []byte("## The cause\n")}}}}
 	if err := s.links(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -159,8 +179,12 @@ func TestLinksOfRunbooksAreResolved(t *testing.T) {
 		"Burns.md:3: link the dashboard of the runbook: passed: leads to the dashboard runtime",
 		"Burns.md:3: link another of the runbook: failed: /d/gone links to the dashboard gone, which does not exist",
 		"Burns.md:4: link next of the runbook: passed: leads to ../Other.md",
-		"Burns.md:4: link far of the runbook: passed: leads to https://example.com/Elsewhere.md",
+		"Burns.md:4: link far of the runbook: passed: leads to https://example.com/Elsewhere.md#x",
 		"Burns.md:5: link missing of the runbook: failed: the runbook Missing.md does not exist",
+		"Burns.md:6: link title of the runbook: passed: leads to #burns",
+		"Burns.md:6: link section of the runbook: passed: leads to ../Other.md#the-cause",
+		"Burns.md:6: link gone of the runbook: failed: no heading has the anchor silence",
+		"Burns.md:6: link there of the runbook: failed: the runbook Other.md has no heading with the anchor silence",
 	)
 	for _, p := range s.checks.Report("shop", 0).Checks {
 		if p.Section != sectionLinks || p.Status == report.Skipped {

@@ -214,22 +214,24 @@ func surroundings() []mutant {
 		edit("profiles have a type that is not pushed", datasources, `process_cpu:cpu:nanoseconds`, `process_cpu:wall:nanoseconds`, 0),
 		edit("traces lead to a metric that does not exist", datasources, `http_server_requests_total`, `http_requests_total`, 0),
 		edit("log lines link to traces by another label", datasources, `exported_trace`, `trace`, 0),
-		remove(runbooks + "OrdersDown.md"),
-		remove(runbooks + "OrdersSLONoData.md"),
+		remove(runbooks + "instances.md"),
+		remove(runbooks + "availability.md"),
+		edit("an alert has no section", runbooks+"telemetry.md", `## OrdersSLONoData`, `## OrdersNoData`, 1),
+		edit("a link names a missing heading", runbooks+"resources.md", `\(#silence\)`, `(#silences)`, 2),
 	}
 	for n := range 6 {
 		out = append(out, mutant{fmt.Sprintf("%s: inhibition %d is gone", base.Base(routes), n+1), func(f files) (files, error) { return withoutInhibition(f, n) }})
 	}
 	for _, book := range []struct{ file, metric string }{
-		{"OrdersDown.md", "up"}, {"OrdersNotReady.md", "runtime_ready"}, {"OrdersHealthCheckFailing.md", "runtime_health_check_up"},
-		{"OrdersAvailabilityErrorBudgetBurn.md", "http_server_requests_total"}, {"OrdersLatencyErrorBudgetBurn.md", "http_server_request_duration_seconds_bucket"},
-		{"OrdersSLODataIncomplete.md", "slo:sli_coverage:ratio1h"},
+		{"instances.md", "up"}, {"instances.md", "runtime_ready"}, {"instances.md", "runtime_health_check_up"},
+		{"availability.md", "http_server_requests_total"}, {"latency.md", "http_server_request_duration_seconds_bucket"},
+		{"telemetry.md", "slo:sli_coverage:ratio1h"},
 	} {
-		out = append(out, edit("a query reads another metric", runbooks+book.file, word(book.metric)+`\{`, book.metric+"x{", 1))
+		out = append(out, edit("a query reads another metric than "+book.metric, runbooks+book.file, word(book.metric)+`\{`, book.metric+"x{", 1))
 	}
 	return append(out,
-		edit("a query groups by a missing label", runbooks+"OrdersAvailabilityErrorBudgetBurn.md", word("version"), "release", 1),
-		edit("a query does not parse", runbooks+"OrdersTelemetryDropped.md", `\[10m\]\)\)`, "[10m])", 1),
+		edit("a query groups by a missing label", runbooks+"availability.md", word("version")+`,`, "release,", 1),
+		edit("a query does not parse", runbooks+"telemetry.md", `\[10m\]\)\)`, "[10m])", 1),
 	)
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/source/exposition"
+	"github.com/observability-first/scaffold/internal/source/markdown"
 	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/slo"
 )
@@ -157,10 +157,10 @@ func (s *session) runbooks(ctx context.Context) {
 	known := s.known()
 	for _, book := range s.subject.Runbooks {
 		text := string(book.Data)
-		if alert := strings.TrimSuffix(path.Base(book.File), ".md"); strings.Contains(text, slo.FactsBegin) && !s.hasAlert(alert) {
+		if strings.Contains(text, slo.FactsBegin) && !s.hasAlertOf(book) {
 			s.checks.Add(report.Check{
 				Section: sectionRules, Name: "the runbook belongs to an alert", File: book.File, Status: report.Failed,
-				Detail: fmt.Sprintf("no rule defines the alert %s; delete the runbook if the alert was removed", alert),
+				Detail: "no heading is the name of an alert; delete the runbook if its alerts were removed",
 			})
 			continue // its queries belong to rules that no longer exist
 		}
@@ -207,8 +207,12 @@ func (s *session) isRecorded(name string) bool {
 	})
 }
 
-func (s *session) hasAlert(name string) bool {
+// hasAlertOf reports whether a rule defines an alert of a runbook.
+func (s *session) hasAlertOf(book Runbook) bool {
+	anchors := markdown.Anchors(string(book.Data))
 	return slices.ContainsFunc(s.subject.Rules, func(g rulesim.Group) bool {
-		return slices.ContainsFunc(g.Rules, func(r rulesim.Rule) bool { return r.IsAlert && r.Name == name })
+		return slices.ContainsFunc(g.Rules, func(r rulesim.Rule) bool {
+			return r.IsAlert && slices.Contains(anchors, markdown.Anchor(r.Name))
+		})
 	})
 }

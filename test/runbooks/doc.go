@@ -1,5 +1,4 @@
-// Package runbooks holds the tests that type what runbooks tell their reader to
-// type: amtool against an Alertmanager, kubectl against something that answers
-// as a cluster does and notes what it is asked. Both are the real programs,
+// Package runbooks runs the commands of runbooks: amtool on an Alertmanager, and kubectl on a
+// server that responds like a cluster and records the requests. Both are the real programs,
 // which no other module should have to download.
 package runbooks

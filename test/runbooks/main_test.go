@@ -72,9 +72,9 @@ func (s shell) types(t *testing.T, line string) string {
 	return string(out)
 }
 
-// book is what one runbook tells its reader to type.
+// book is the commands of one runbook.
 type book struct {
-	alert    string
+	name     string
 	commands []string
 }
 
@@ -96,7 +96,7 @@ func read(t *testing.T, dir string) []book {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := book{alert: strings.TrimSuffix(filepath.Base(name), ".md")}
+		b := book{name: filepath.Base(name)}
 		for _, found := range slices.Concat(fence.FindAllSubmatch(text, -1), span.FindAllSubmatch(text, -1)) {
 			b.commands = append(b.commands, strings.TrimSpace(string(found[1])))
 		}
@@ -116,7 +116,7 @@ func of(t *testing.T, tool string, books []book) []string {
 			case name == tool && !slices.Contains(out, c):
 				out = append(out, c)
 			case name != "amtool" && name != "kubectl":
-				t.Errorf("%s: no test runs %q", b.alert, c)
+				t.Errorf("%s: no test runs %q", b.name, c)
 			}
 		}
 	}

@@ -105,7 +105,7 @@ func TestEveryQueryRuns(t *testing.T) {
 			queries = append(queries, q.Expr)
 		}
 		for _, r := range runbooks {
-			queries = append(queries, r.Queries()...)
+			queries = append(queries, r.Queries...)
 		}
 		for _, q := range queries {
 			if _, err := ev.Query(t.Context(), q, at(w.end)); err != nil {

@@ -1,4 +1,4 @@
-// Package markdown escapes untrusted text for Markdown.
+// Package markdown escapes untrusted text for Markdown, and finds the anchors of documents.
 package markdown
 
 import "strings"
