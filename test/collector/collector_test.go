@@ -28,8 +28,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// components are those that the generated files name, and no others, so that a
-// file which names one more is refused.
+// components returns only the components of generated files, so that a file with
+// another one is invalid.
 func components() (otelcol.Factories, error) {
 	var f otelcol.Factories
 	var errs [4]error
@@ -42,8 +42,8 @@ func components() (otelcol.Factories, error) {
 	return f, errors.Join(errs[:]...)
 }
 
-// settings are those of the released command: the same providers, the same way
-// to read what stands in ${}. Later sources win over earlier ones.
+// settings returns those of the released command: the same providers and the same
+// expansion of ${}. Later sources override earlier ones.
 func settings(sources ...string) otelcol.CollectorSettings {
 	return otelcol.CollectorSettings{
 		BuildInfo: component.BuildInfo{Command: "otelcol", Version: "test"},
@@ -58,8 +58,8 @@ func settings(sources ...string) otelcol.CollectorSettings {
 	}
 }
 
-// validate does what `otelcol validate` does: it reads the configuration, lets
-// every component judge its part, and builds the pipelines.
+// validate does the same as `otelcol validate`: it reads the configuration,
+// validates it with each component, and builds the pipelines.
 func validate(ctx context.Context, sources ...string) error {
 	c, err := otelcol.NewCollector(settings(sources...))
 	if err != nil {
@@ -68,7 +68,7 @@ func validate(ctx context.Context, sources ...string) error {
 	return c.DryRun(ctx)
 }
 
-// read gives the configuration as the components see it.
+// read returns the configuration of the components.
 func read(t *testing.T, sources ...string) *otelcol.Config {
 	t.Helper()
 	provider, err := otelcol.NewConfigProvider(settings(sources...).ConfigProviderSettings)

@@ -19,43 +19,43 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// service is a spec and what its collector has to do.
+// service is a spec with the expected configuration of its collector.
 type service struct {
 	telemetry, platforms string
 	thresholds           []string // of latency objectives
-	percent              float64  // that the last policy keeps
-	slowAbove            int64    // milliseconds; 0 without such a policy
+	percent              float64  // sampled by the last policy
+	slowAbove            int64    // milliseconds; 0 without a latency policy
 	scrape               *scrape  // nil when metrics are pushed
 }
 
 type scrape struct {
 	interval        time.Duration
 	native, classic bool
-	labels          map[string]string // of a target in the environment prod, beside instance
+	labels          map[string]string // of a target in the environment prod, without instance
 }
 
-// inProd are the labels of a target unless the spec names others.
+// inProd returns the default labels of a target.
 func inProd() map[string]string {
 	return map[string]string{"job": "tried", "deployment_environment_name": "prod"}
 }
 
-// services hold every option that changes the file.
+// services returns specs with all options that change the file.
 func services() map[string]service {
 	const kubernetes = "[kubernetes]"
 	return map[string]service{
-		"as it comes": {
+		"defaults": {
 			telemetry: "{}", platforms: kubernetes, thresholds: []string{"200ms"}, percent: 1, slowAbove: 199,
 			scrape: &scrape{interval: 15 * time.Second, classic: true, labels: inProd()},
 		},
-		"both kinds of histograms, every trace": {
+		"both kinds of histograms, all traces": {
 			telemetry: "{histograms: both, scrapeInterval: 5s, traceRatio: 1}", platforms: kubernetes, thresholds: []string{"1s", "2.5ms"}, percent: 100, slowAbove: 1,
 			scrape: &scrape{interval: 5 * time.Second, native: true, classic: true, labels: inProd()},
 		},
-		"native histograms, no objective on latency, none of the rest": {
+		"native histograms, no latency objective, trace ratio 0": {
 			telemetry: "{histograms: native, scrapeInterval: 1m, traceRatio: 0}", platforms: kubernetes, percent: 0,
 			scrape: &scrape{interval: time.Minute, native: true, labels: inProd()},
 		},
-		"labels that others would read": {
+		"labels with special characters": {
 			telemetry: `{environmentLabel: env, traceRatio: 0.07, selector: {job: "shop/$1 orders", cluster: 'a"b: ${env:HOME} $$ ${1}', empty: "#"}}`,
 			platforms: kubernetes, thresholds: []string{"3s", "300ms"}, percent: 7, slowAbove: 299,
 			scrape: &scrape{interval: 15 * time.Second, classic: true, labels: map[string]string{
@@ -78,7 +78,7 @@ func (s service) yaml() string {
 	return b.String()
 }
 
-// scaffold compiles the command once; all tests generate with it.
+// scaffold compiles the command and returns its path.
 func scaffold(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "scaffold")
@@ -90,7 +90,7 @@ func scaffold(t *testing.T) string {
 	return bin
 }
 
-// generate writes the service and gives its directory.
+// generate generates the service and returns its directory.
 func generate(t *testing.T, scaffold string, s service) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -107,12 +107,12 @@ func generate(t *testing.T, scaffold string, s service) string {
 	return dir
 }
 
-// production is the source of the file that services are deployed with.
+// production returns the source of the deployed configuration.
 func production(dir string) string {
 	return "file:" + filepath.Join(dir, "deploy", "collector.yaml")
 }
 
-// local is the source of the configuration in the Compose file.
+// local returns the source of the configuration in the Compose file.
 func local(t *testing.T, dir string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, "observability", "stack", "compose.yaml"))
@@ -161,7 +161,7 @@ func TestConfigurations(t *testing.T) {
 	}
 }
 
-// sampled holds the policies to the spec.
+// sampled compares the sampling policies with the spec.
 func (s service) sampled(t *testing.T, dir string) {
 	t.Helper()
 	sampling := read(t, production(dir)).Processors[component.MustNewID("tail_sampling")].(*tailsamplingprocessor.Config)
@@ -182,7 +182,8 @@ func (s service) sampled(t *testing.T, dir string) {
 	}
 }
 
-// scraped holds the scrape to the spec, with Prometheus' own relabelling.
+// scraped compares the scrape configuration with the spec. Prometheus' relabeling
+// computes the labels.
 func (s service) scraped(t *testing.T, dir string) {
 	t.Helper()
 	config := read(t, production(dir))
@@ -190,20 +191,20 @@ func (s service) scraped(t *testing.T, dir string) {
 	from := config.Service.Pipelines[pipeline.NewID(pipeline.SignalMetrics)].Receivers
 	if s.scrape == nil {
 		if _, ok := config.Receivers[id]; ok || !slices.Equal(from, []component.ID{component.MustNewID("otlp")}) {
-			t.Errorf("metrics are pushed, and come from %v", from)
+			t.Errorf("metrics are pushed, but the receivers are %v", from)
 		}
 		return
 	}
 	if !slices.Equal(from, []component.ID{id}) {
-		t.Fatalf("metrics are scraped, and come from %v", from)
+		t.Fatalf("metrics are scraped, but the receivers are %v", from)
 	}
 	job := config.Receivers[id].(*prometheusreceiver.Config).PrometheusConfig.ScrapeConfigs[0]
 	native, classic := *job.ScrapeNativeHistograms, *job.AlwaysScrapeClassicHistograms
 	if time.Duration(job.ScrapeInterval) != s.scrape.interval || native != s.scrape.native || classic != s.scrape.classic {
-		t.Errorf("every %s, native %t, classic %t; want %+v", job.ScrapeInterval, native, classic, s.scrape)
+		t.Errorf("scrape interval %s, native %t, classic %t; want %+v", job.ScrapeInterval, native, classic, s.scrape)
 	}
 	if first := job.ScrapeProtocols[0]; native && first != "PrometheusProto" {
-		t.Errorf("%s is asked for first, which holds no native histograms", first)
+		t.Errorf("the first scrape protocol is %s, which has no native histograms", first)
 	}
 	if got := target(job.JobName, job.RelabelConfigs, nil); !maps.Equal(got, s.scrape.labels) {
 		t.Errorf("labels %v, want %v", got, s.scrape.labels)
@@ -214,16 +215,16 @@ func (s service) scraped(t *testing.T, dir string) {
 		{"__meta_kubernetes_pod_phase": "Failed"},
 	} {
 		if got := target(job.JobName, job.RelabelConfigs, other); got != nil {
-			t.Errorf("%v is scraped, too, as %v", other, got)
+			t.Errorf("a target with %v is scraped, with labels %v", other, got)
 		}
 	}
 	if err := validate(t.Context(), production(dir), "yaml:service::pipelines::metrics::receivers: [otlp]"); err != nil {
-		t.Errorf("what the file says for those whose operator scrapes: %v", err)
+		t.Errorf("receivers [otlp], for a Prometheus operator that scrapes: %v", err)
 	}
 }
 
-// target gives the labels of a pod's admin port as discovery finds it, but for
-// what differs; nil when it is not scraped.
+// target returns the labels of a pod's admin port, or nil if it is not scraped.
+// differing overrides the labels of service discovery.
 func target(job string, rules []*relabel.Config, differing map[string]string) map[string]string {
 	found := map[string]string{
 		"job": job, "__address__": "10.0.0.1:9464",
@@ -241,34 +242,34 @@ func target(job string, rules []*relabel.Config, differing map[string]string) ma
 	return got
 }
 
-// A file that nobody could run is refused, so that the test above says something.
-func TestBrokenConfigurationsAreRefused(t *testing.T) {
+// TestConfigurations would be useless if the collector accepted invalid files.
+func TestInvalidConfigurationsAreRejected(t *testing.T) {
 	command := scaffold(t)
-	dir := generate(t, command, services()["as it comes"])
+	dir := generate(t, command, services()["defaults"])
 	whole, err := os.ReadFile(filepath.Join(dir, "deploy", "collector.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct{ from, to, want string }{
-		"an unknown processor":            {"  batch:\n    timeout: 1s", "  batches:\n    timeout: 1s", `unknown type: "batches"`},
-		"a misspelt key of tail sampling": {"decision_wait:", "decision_waits:", "decision_waits"},
-		"a policy without a type":         {"        type: status_code\n", "", "unknown sampling policy type"},
-		"a policy of an unknown type":     {"type: latency", "type: latencies", "latencies"},
-		"a share that is no number":       {"sampling_percentage: 1", "sampling_percentage: some", "sampling_percentage"},
-		"a pipeline to nowhere":           {"batch], exporters: [otlp_http]", "batch], exporters: [otlp_http/elsewhere]", `otlp_http/elsewhere`},
-		"a pipeline from nowhere":         {"{receivers: [prometheus]", "{receivers: [prometheus/other]", "prometheus/other"},
-		"a limiter without a limit":       {"    limit_percentage: 80\n", "", "limit_percentage"},
-		"an unknown key of the queue":     {"sizer: bytes", "size_of: bytes", "size_of"},
-		"an unknown kind of discovery":    {"kubernetes_sd_configs", "kubernetis_sd_configs", "kubernetis_sd_configs"},
-		"a role that pods do not have":    {"- role: pod\n", "- role: pods\n", "pods"},
-		"an unknown action":               {"action: keep", "action: keeps", "keeps"},
-		"an extension that is not there":  {"extensions: [health_check]", "extensions: [health]", "health"},
-		"a batch larger than its limit":   {"send_batch_max_size: 2048", "send_batch_max_size: 512", "send_batch_max_size"},
+		"unknown processor":               {"  batch:\n    timeout: 1s", "  batches:\n    timeout: 1s", `unknown type: "batches"`},
+		"misspelled key of tail sampling": {"decision_wait:", "decision_waits:", "decision_waits"},
+		"policy without a type":           {"        type: status_code\n", "", "unknown sampling policy type"},
+		"policy with an unknown type":     {"type: latency", "type: latencies", "latencies"},
+		"percentage not a number":         {"sampling_percentage: 1", "sampling_percentage: some", "sampling_percentage"},
+		"unknown exporter":                {"batch], exporters: [otlp_http]", "batch], exporters: [otlp_http/elsewhere]", `otlp_http/elsewhere`},
+		"unknown receiver":                {"{receivers: [prometheus]", "{receivers: [prometheus/other]", "prometheus/other"},
+		"memory limiter without a limit":  {"    limit_percentage: 80\n", "", "limit_percentage"},
+		"unknown key of the queue":        {"sizer: bytes", "size_of: bytes", "size_of"},
+		"unknown service discovery":       {"kubernetes_sd_configs", "kubernetis_sd_configs", "kubernetis_sd_configs"},
+		"unknown discovery role":          {"- role: pod\n", "- role: pods\n", "pods"},
+		"unknown relabel action":          {"action: keep", "action: keeps", "keeps"},
+		"unknown extension":               {"extensions: [health_check]", "extensions: [health]", "health"},
+		"batch size above its maximum":    {"send_batch_max_size: 2048", "send_batch_max_size: 512", "send_batch_max_size"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("OTLP_ENDPOINT", "http://127.0.0.1:1")
 			if !strings.Contains(string(whole), tc.from) {
-				t.Fatalf("the file does not hold %q", tc.from)
+				t.Fatalf("the file does not contain %q", tc.from)
 			}
 			file := filepath.Join(t.TempDir(), "broken.yaml")
 			if err := os.WriteFile(file, []byte(strings.Replace(string(whole), tc.from, tc.to, 1)), 0o600); err != nil {
@@ -279,17 +280,17 @@ func TestBrokenConfigurationsAreRefused(t *testing.T) {
 				err = starts(t, "file:"+file)
 			}
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("got %v, want something about %s", err, tc.want)
+				t.Errorf("got %v, want an error with %s", err, tc.want)
 			}
 		})
 	}
-	t.Run("no address", func(t *testing.T) {
+	t.Run("no endpoint", func(t *testing.T) {
 		t.Setenv("OTLP_ENDPOINT", "")
 		if err := validate(t.Context(), production(dir)); err == nil || !strings.Contains(err.Error(), "at least one endpoint") {
-			t.Errorf("got %v, want a word on the address", err)
+			t.Errorf("got %v, want an error about the endpoint", err)
 		}
 	})
-	t.Run("an address for each signal", func(t *testing.T) {
+	t.Run("one endpoint for each signal", func(t *testing.T) {
 		for _, signal := range []string{"TRACES", "METRICS", "LOGS"} {
 			t.Setenv("OTLP_"+signal+"_ENDPOINT", "http://127.0.0.1:1/x")
 		}

@@ -1,14 +1,13 @@
-// Package collector holds the test that gives generated configurations to the
-// OpenTelemetry Collector: a collector of exactly the components that
-// deploy/collector.yaml names validates them with its own code, and one of them
-// runs and chooses among real traces.
+// Package collector tests generated configurations with an OpenTelemetry
+// Collector that has only the components in deploy/collector.yaml. It validates
+// the configurations, and runs one that samples traces.
 //
-// The modules are those of version 0.165. Tail sampling is of 0.161: the later
-// ones import ottl/contexts/xprofile, which not every proxy serves. What the two
-// read from a configuration is the same.
+// The modules have version 0.165, except tail sampling with 0.161: later versions
+// import ottl/contexts/xprofile, which not all module proxies serve. Both have the
+// same configuration.
 //
-// The service discovery of Prometheus is compiled for Kubernetes alone, by tags
-// of its own; the SDKs of all clouds would take five minutes more.
+// Build tags limit the service discovery of Prometheus to Kubernetes; the SDKs of
+// all clouds would take five more minutes to compile.
 //
-// `make collector` runs it.
+// `make collector` runs the tests.
 package collector

@@ -23,19 +23,19 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// backend is where the collector sends, over OTLP.
+// backend is an OTLP server that receives from the collector.
 type backend struct {
 	url  string
 	mu   sync.Mutex
 	span map[pcommon.TraceID]int // spans of each trace
-	auth map[string]bool         // values of the headers that came
+	auth map[string]bool         // received values of headers
 }
 
 func newBackend(t *testing.T) *backend {
 	t.Helper()
 	b := &backend{span: map[pcommon.TraceID]int{}, auth: map[string]bool{}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := b.take(r); err != nil {
+		if err := b.receive(r); err != nil {
 			t.Errorf("%s: %v", r.URL, err)
 			http.Error(w, err.Error(), http.StatusBadRequest)
 		}
@@ -45,7 +45,7 @@ func newBackend(t *testing.T) *backend {
 	return b
 }
 
-func (b *backend) take(r *http.Request) error {
+func (b *backend) receive(r *http.Request) error {
 	unzipped, err := gzip.NewReader(r.Body)
 	if err != nil {
 		return err
@@ -71,9 +71,9 @@ func (b *backend) take(r *http.Request) error {
 	return nil
 }
 
-// here moves a collector to the machine that the test runs on: it listens on a
-// socket, and nobody answers as Kubernetes does.
-func here(source, socket string) []string {
+// locally overrides a configuration for the test: the collector listens on a
+// socket, and does not use Kubernetes.
+func locally(source, socket string) []string {
 	return []string{
 		source,
 		"yaml:receivers::otlp::protocols::grpc: {transport: unix, endpoint: " + socket + "}",
@@ -84,10 +84,10 @@ func here(source, socket string) []string {
 	}
 }
 
-// during runs a collector of the file, and do while it does. Then it stops, which
-// decides on all traces that wait.
+// during calls do while a collector with the file runs. The shutdown then makes
+// the decisions for all pending traces.
 func during(ctx context.Context, source, socket string, do func()) error {
-	c, err := otelcol.NewCollector(settings(here(source, socket)...))
+	c, err := otelcol.NewCollector(settings(locally(source, socket)...))
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func during(ctx context.Context, source, socket string, do func()) error {
 	for c.GetState() != otelcol.StateRunning {
 		select {
 		case err := <-ended:
-			return fmt.Errorf("it ended before it ran: %w", err)
+			return fmt.Errorf("the collector ended before it was running: %w", err)
 		case <-again.C:
 		}
 	}
@@ -109,8 +109,8 @@ func during(ctx context.Context, source, socket string, do func()) error {
 	return <-ended
 }
 
-// socket is where a collector listens. A path of one has room for about a hundred
-// bytes, less than some directories of tests take.
+// socket returns a path for the collector's socket. It is not in t.TempDir, since
+// paths of sockets are limited to about 100 bytes.
 func socket(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "otel")
@@ -121,19 +121,20 @@ func socket(t *testing.T) string {
 	return filepath.Join(dir, "otlp")
 }
 
-// starts says whether a collector of the file runs. Policies are judged no earlier.
+// starts returns an error if a collector with the file does not start. Sampling
+// policies are validated at the start only.
 func starts(t *testing.T, source string) error {
 	t.Helper()
 	return during(t.Context(), source, socket(t), func() {})
 }
 
-// trace is one of a service: a root and its child, which the service sends
-// before the root, in a batch of its own.
+// trace is a root span and a child, which is sent before the root in another
+// batch.
 type trace struct {
 	id       pcommon.TraceID
 	duration time.Duration
 	failed   bool
-	mark     string // of scaffold.sampling
+	mark     string // value of scaffold.sampling
 }
 
 func (tr trace) spans(child bool) ptrace.Traces {
@@ -159,7 +160,7 @@ func (tr trace) spans(child bool) ptrace.Traces {
 	return td
 }
 
-// send gives children first, then roots, as requests end.
+// send sends children before roots, as services do.
 func send(t *testing.T, socket string, traces []trace) {
 	t.Helper()
 	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -180,7 +181,8 @@ func send(t *testing.T, socket string, traces []trace) {
 	}
 }
 
-// traceID gives the same id in every run, so that what the ratio keeps is the same.
+// traceID returns the same id in every run, so that sampling by ratio is
+// deterministic.
 func traceID(n uint64) pcommon.TraceID {
 	random := rand.New(rand.NewPCG(1, n))
 	var id pcommon.TraceID
@@ -189,24 +191,24 @@ func traceID(n uint64) pcommon.TraceID {
 	return id
 }
 
-// What failed, was slow or was marked is kept whole, and of the rest the ratio.
-func TestTracesAreChosenWhenTheyAreOver(t *testing.T) {
+// Failed, slow and marked traces are sampled completely, others with the ratio.
+func TestTailSampling(t *testing.T) {
 	b := newBackend(t)
 	t.Setenv("OTLP_ENDPOINT", b.url)
 	t.Setenv("OTLP_HEADERS", "{Authorization: Basic abc, X-Scope-OrgID: shop}")
 	dir := generate(t, scaffold(t), service{telemetry: "{traceRatio: 0.2}", platforms: "[kubernetes]", thresholds: []string{"200ms", "1s"}})
 
-	wanted := map[string]trace{
+	sampled := map[string]trace{
 		"failed":                          {duration: time.Millisecond, failed: true},
 		"slow":                            {duration: 200*time.Millisecond + 400*time.Microsecond},
 		"error and slow-request sampling": {duration: time.Millisecond, mark: "error_slow"},
 		"minimum sampling rate":           {duration: time.Millisecond, mark: "min_rate"},
 	}
-	// As many of each that the ratio cannot keep them all.
+	// So many of each that the ratio alone cannot sample all.
 	const each = 20
 	var traces []trace
 	reasons := map[pcommon.TraceID]string{}
-	for reason, tr := range wanted {
+	for reason, tr := range sampled {
 		for range each {
 			tr.id = traceID(uint64(len(traces)))
 			reasons[tr.id] = reason
@@ -227,20 +229,20 @@ func TestTracesAreChosenWhenTheyAreOver(t *testing.T) {
 	defer b.mu.Unlock()
 	for id, reason := range reasons {
 		if b.span[id] != 2 {
-			t.Errorf("%d spans of 2 were kept of a trace that is %s", b.span[id], reason)
+			t.Errorf("%d of 2 spans were sampled; reason: %s", b.span[id], reason)
 		}
 		delete(b.span, id)
 	}
-	// Three standard deviations of 1,000 draws are 38.
+	// Three standard deviations of 1,000 samples are 38.
 	if kept := len(b.span); kept < 160 || kept > 240 {
-		t.Errorf("%d of %d fast traces were kept, want about 200", kept, fast)
+		t.Errorf("%d of %d fast traces were sampled, want about 200", kept, fast)
 	}
 	for id, n := range b.span {
 		if n != 2 {
-			t.Errorf("%d spans of 2 of %s were kept", n, id)
+			t.Errorf("%d of 2 spans of trace %s were sampled", n, id)
 		}
 	}
 	if len(b.auth) != 1 || !b.auth["Basic abc|shop"] {
-		t.Errorf("headers of OTLP_HEADERS: %v", b.auth)
+		t.Errorf("received headers %v, want those of OTLP_HEADERS", b.auth)
 	}
 }

@@ -24,14 +24,14 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// killedAfter is how long Cloud Run waits after SIGTERM.
+// killedAfter is the time from SIGTERM to SIGKILL on Cloud Run.
 const killedAfter = 10 * time.Second
 
-// payments makes a service for Cloud Run and its binary.
+// payments generates and builds a service for Cloud Run.
 var payments = sync.OnceValues(func() (dir string, err error) {
 	ctx := context.Background()
-	dir = filepath.Join(workshop, "payments")
-	if out, err := try(ctx, workshop, nil, "scaffold", "new", "payments", "--owner", "team-shop", "--module", "acme.test/payments", "--runtime", "runtime"); err != nil {
+	dir = filepath.Join(workDir, "payments")
+	if out, err := try(ctx, workDir, nil, "scaffold", "new", "payments", "--owner", "team-shop", "--module", "acme.test/payments", "--runtime", "runtime"); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	spec, err := os.OpenFile(filepath.Join(dir, "scaffold.yaml"), os.O_APPEND|os.O_WRONLY, 0)
@@ -59,8 +59,8 @@ func firstOf(errs ...error) error {
 	return nil
 }
 
-// manifest is the service as gcloud sends it to Cloud Run: with the types of its
-// API, which know every key.
+// manifest parses the manifest with the types of the Cloud Run API. Unknown keys
+// are errors.
 func manifest(t *testing.T) (string, *cloudrun.Container, *cloudrun.Service) {
 	t.Helper()
 	dir, err := payments()
@@ -95,7 +95,7 @@ func TestTheManifestIsCloudRuns(t *testing.T) {
 		t.Errorf("annotations %v", a)
 	}
 	if revision.Spec.ContainerConcurrency != 20 || container.Image != "registry.acme.test/shop/payments:unreleased" || len(container.Ports) != 1 {
-		t.Errorf("%d at a time, image %s, ports %v", revision.Spec.ContainerConcurrency, container.Image, container.Ports)
+		t.Errorf("concurrency %d, image %s, ports %v", revision.Spec.ContainerConcurrency, container.Image, container.Ports)
 	}
 	if l := container.Resources.Limits; l["cpu"] != "1" || l["memory"] != "512Mi" {
 		t.Errorf("limits %v", l)
@@ -107,16 +107,16 @@ func TestTheManifestIsCloudRuns(t *testing.T) {
 	}
 	for _, v := range container.Env {
 		if v.Name == "PORT" || strings.HasPrefix(v.Name, "K_") {
-			t.Errorf("%s is Cloud Run's own to set", v.Name)
+			t.Errorf("the manifest sets %s, which Cloud Run sets", v.Name)
 		}
 		if from := v.ValueFrom; from != nil && (from.SecretKeyRef.Key != "latest" || !strings.HasPrefix(from.SecretKeyRef.Name, "payments-")) {
-			t.Errorf("%s comes from %+v", v.Name, from.SecretKeyRef)
+			t.Errorf("%s references %+v, want the latest version of a secret payments-*", v.Name, from.SecretKeyRef)
 		}
 	}
 }
 
-// onCloudRun starts the service's binary with the variables that Cloud Run gives
-// it, and nothing of this machine's.
+// onCloudRun starts the service with the environment variables that Cloud Run
+// sets, and no others.
 func onCloudRun(t *testing.T, collector string) (p *process, url string) {
 	t.Helper()
 	dir, container, _ := manifest(t)
@@ -127,7 +127,7 @@ func onCloudRun(t *testing.T, collector string) (p *process, url string) {
 		value := v.Value
 		if v.ValueFrom != nil {
 			if value = secrets[v.ValueFrom.SecretKeyRef.Name]; value == "" {
-				t.Fatalf("%s comes from a secret that nobody has: %+v", v.Name, v.ValueFrom.SecretKeyRef)
+				t.Fatalf("%s references an unknown secret: %+v", v.Name, v.ValueFrom.SecretKeyRef)
 			}
 		}
 		env = append(env, v.Name+"="+value)
@@ -142,7 +142,7 @@ func onCloudRun(t *testing.T, collector string) (p *process, url string) {
 	return p, url
 }
 
-// freePort is one that nobody listened on a moment ago: Cloud Run gives a number.
+// freePort returns a free port: Cloud Run sets PORT to a number.
 func freePort(t *testing.T) string {
 	t.Helper()
 	var lc net.ListenConfig
@@ -168,29 +168,29 @@ func code(t *testing.T, url string) int {
 	return res.StatusCode
 }
 
-// eventually waits for a condition, asking a hundred times a second.
-func eventually(t *testing.T, what string, holds func() bool) {
+// eventually checks a condition every 10 ms.
+func eventually(t *testing.T, what string, check func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 	defer cancel()
 	ticks := time.NewTicker(10 * time.Millisecond)
 	defer ticks.Stop()
-	for !holds() {
+	for !check() {
 		select {
 		case <-ticks.C:
 		case <-ctx.Done():
-			t.Fatalf("waited %s in vain until %s", patience, what)
+			t.Fatalf("timeout after %s: want that %s", waitTimeout, what)
 		}
 	}
 }
 
-func TestTheContractOfCloudRun(t *testing.T) {
+func TestTheServiceRunsOnCloudRun(t *testing.T) {
 	t.Parallel()
 	collector := servicetest.NewReceiver(t)
 	p, url := onCloudRun(t, collector.URL)
 
 	if want := []string{strings.TrimPrefix(url, "http://127.0.0.1:")}; !slices.Equal(listening(t, p.cmd.Process.Pid), want) {
-		t.Errorf("the process listens on %v, want %v alone", listening(t, p.cmd.Process.Pid), want)
+		t.Errorf("the process listens on %v, want only %v", listening(t, p.cmd.Process.Pid), want)
 	}
 	_, container, _ := manifest(t)
 	for path, want := range map[string]int{
@@ -203,20 +203,21 @@ func TestTheContractOfCloudRun(t *testing.T) {
 	}
 	eventually(t, "metrics are pushed", func() bool { return slices.Contains(collector.Metrics(), "http_server_requests_total") })
 
-	const lastWords = "runtime_drain_phase_seconds" // has a value once the stop has begun
-	if slices.Contains(collector.Metrics(), lastWords) {
-		t.Errorf("%s was pushed before the stop", lastWords)
+	const drainMetric = "runtime_drain_phase_seconds" // exists from the start of a shutdown
+	if slices.Contains(collector.Metrics(), drainMetric) {
+		t.Errorf("%s was pushed before the stop", drainMetric)
 	}
 	if took := p.stop(killedAfter); took > killedAfter/2 {
-		t.Errorf("the stop took %s with nothing to wait for", took)
+		t.Errorf("the stop took %s without requests in flight, want at most %s", took, killedAfter/2)
 	}
-	if !slices.Contains(collector.Metrics(), lastWords) {
+	if !slices.Contains(collector.Metrics(), drainMetric) {
 		t.Error("the metrics of the stop were not flushed")
 	}
 }
 
-// A collector that takes connections and never answers must not cost the exit.
-func TestCloudRunNeverHasToKill(t *testing.T) {
+// A collector that accepts connections and never responds does not delay the stop
+// until SIGKILL.
+func TestTheServiceStopsBeforeCloudRunKillsIt(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	collector := newHangingCollector(t, release)
@@ -236,7 +237,7 @@ func newHangingCollector(t *testing.T, release <-chan struct{}) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := &http.Server{ReadHeaderTimeout: waitTimeout, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-release:
 		case <-r.Context().Done():
@@ -247,8 +248,7 @@ func newHangingCollector(t *testing.T, release <-chan struct{}) string {
 	return "http://" + l.Addr().String()
 }
 
-// listening lists the ports on which the process listens, by the kernel's own
-// account.
+// listening returns the ports on which the process listens, from /proc.
 func listening(t *testing.T, pid int) []string {
 	t.Helper()
 	own := map[string]bool{}
@@ -258,7 +258,7 @@ func listening(t *testing.T, pid int) []string {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if target, err := os.Readlink(filepath.Join(fds, e.Name())); err == nil { // else it was closed meanwhile
+		if target, err := os.Readlink(filepath.Join(fds, e.Name())); err == nil { // otherwise it has just been closed
 			own[target] = true
 		}
 	}

@@ -1,8 +1,7 @@
-// Package image holds the image, the bill of materials and the Cloud Run manifest
-// of a service to those who read them: BuildKit's parser and linter, a registry,
-// the Linux kernel, CycloneDX's schema, and a process that is started as Cloud Run
-// starts one.
+// Package image tests Dockerfile, image, SBOM and Cloud Run manifest of a service
+// with BuildKit's parser and linter, a registry, a container of the Linux kernel,
+// CycloneDX's schema, and a process that is started as on Cloud Run.
 //
-// It is a module of its own, since BuildKit brings more modules than everything
-// else here together.
+// It is a separate module because BuildKit has more dependencies than all other
+// packages together.
 package image

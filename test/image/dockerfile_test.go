@@ -21,32 +21,32 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// anyImage stands in for a registry: every image is one for linux/amd64.
-type anyImage struct{ asked *[]string }
+// anyImage is a fake registry: every image exists for linux/amd64.
+type anyImage struct{ requested *[]string }
 
 func (a anyImage) ResolveImageConfig(_ context.Context, ref string, _ sourceresolver.Opt) (string, digest.Digest, []byte, error) {
-	*a.asked = append(*a.asked, ref)
+	*a.requested = append(*a.requested, ref)
 	config, err := json.Marshal(ocispecs.Image{Platform: ocispecs.Platform{OS: "linux", Architecture: "amd64"}})
 	return ref, digest.FromBytes(config), config, err
 }
 
-func convertOpt(dockerfile []byte, asked *[]string) dockerfile2llb.ConvertOpt {
+func convertOpt(dockerfile []byte, requested *[]string) dockerfile2llb.ConvertOpt {
 	source := llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", dockerfile)
-	source.Definition = &llb.Definition{} // of the directory that the file is from, which the linter asks for
+	source.Definition = &llb.Definition{} // the linter requires one
 	return dockerfile2llb.ConvertOpt{
-		MetaResolver:   anyImage{asked},
+		MetaResolver:   anyImage{requested},
 		SourceMap:      source,
 		TargetPlatform: &ocispecs.Platform{OS: "linux", Architecture: "amd64"},
 		Config:         dockerui.Config{BuildArgs: map[string]string{}},
 	}
 }
 
-// complaints are the names of the rules that the linter names, and what the
-// builder itself says.
-func complaints(t *testing.T, dockerfile []byte) []string {
+// findings returns the names of violated linter rules, and the error of the
+// builder.
+func findings(t *testing.T, dockerfile []byte) []string {
 	t.Helper()
-	var asked []string
-	results, err := dockerfile2llb.DockerfileLint(t.Context(), dockerfile, convertOpt(dockerfile, &asked))
+	var requested []string
+	results, err := dockerfile2llb.DockerfileLint(t.Context(), dockerfile, convertOpt(dockerfile, &requested))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,13 +60,13 @@ func complaints(t *testing.T, dockerfile []byte) []string {
 	return all
 }
 
-func TestBuildKitHasNothingToSayOfTheDockerfile(t *testing.T) {
+func TestTheDockerfilePassesTheLinter(t *testing.T) {
 	t.Parallel()
 	for name, dir := range map[string]string{
 		"orders": orders(t), "shop-cart": service(t, "shop-cart", "--with", "postgres"),
 	} {
 		dockerfile := read(t, dir, "Dockerfile")
-		if got := complaints(t, dockerfile); len(got) > 0 {
+		if got := findings(t, dockerfile); len(got) > 0 {
 			t.Errorf("%s: %v", name, got)
 		}
 		parsed, err := parser.Parse(bytes.NewReader(dockerfile))
@@ -81,18 +81,17 @@ func TestBuildKitHasNothingToSayOfTheDockerfile(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(stages) != 2 || !strings.Contains(stages[0].BaseName, "@sha256:") || stages[1].BaseName != "scratch" {
-			t.Errorf("%s: the stages are %+v", name, stages)
+			t.Errorf("%s: stages %+v, want one with a digest and scratch", name, stages)
 		}
 		_, toolchain, _ := strings.Cut(string(read(t, dir, "go.mod")), "\ntoolchain go")
 		toolchain, _, _ = strings.Cut(toolchain, "\n")
 		if want := "golang:" + toolchain + "@"; toolchain == "" || !strings.HasPrefix(stages[0].BaseName, want) {
-			t.Errorf("%s: built from %s, go.mod wants %s", name, stages[0].BaseName, want)
+			t.Errorf("%s: built from %s, want %s, the toolchain of go.mod", name, stages[0].BaseName, want)
 		}
 	}
 }
 
-// The linter is worth something only if it finds what is wrong.
-func TestTheLinterFindsFaults(t *testing.T) {
+func TestTheLinterFindsErrors(t *testing.T) {
 	t.Parallel()
 	good := string(read(t, orders(t), "Dockerfile"))
 	for _, tt := range []struct{ old, new, want string }{
@@ -108,19 +107,19 @@ func TestTheLinterFindsFaults(t *testing.T) {
 		if bad == good {
 			t.Errorf("%q is not in the Dockerfile", tt.old)
 		}
-		if got := complaints(t, []byte(bad)); !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, tt.want) }) {
+		if got := findings(t, []byte(bad)); !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, tt.want) }) {
 			t.Errorf("%s: got %v, want %s", tt.new, got, tt.want)
 		}
 	}
 }
 
-// Who builds with Docker gets the same container as who types make image.
-func TestBothWaysGiveTheSameContainer(t *testing.T) {
+// docker build and make image result in the same configuration.
+func TestDockerAndMakeBuildTheSameContainer(t *testing.T) {
 	t.Parallel()
 	dir := orders(t)
-	var asked []string
+	var requested []string
 	dockerfile := read(t, dir, "Dockerfile")
-	byDocker, err := dockerfile2llb.Dockerfile2LLB(t.Context(), dockerfile, convertOpt(dockerfile, &asked))
+	byDocker, err := dockerfile2llb.Dockerfile2LLB(t.Context(), dockerfile, convertOpt(dockerfile, &requested))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,12 +132,12 @@ func TestBothWaysGiveTheSameContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, got := byDocker.Image.Config, config.Config
-	env := slices.DeleteFunc(slices.Clone(want.Env), func(v string) bool { return strings.HasPrefix(v, "PATH=") }) // BuildKit's own
+	env := slices.DeleteFunc(slices.Clone(want.Env), func(v string) bool { return strings.HasPrefix(v, "PATH=") }) // BuildKit adds it
 	if got.User != want.User || !slices.Equal(got.Entrypoint, want.Entrypoint) || !slices.Equal(got.Env, env) ||
 		!slices.Equal(slices.Sorted(maps.Keys(got.ExposedPorts)), slices.Sorted(maps.Keys(want.ExposedPorts))) {
-		t.Errorf("packed %+v\nby Docker %+v", got, want)
+		t.Errorf("make image: %+v\nDocker: %+v", got, want)
 	}
-	if len(asked) != 1 || !strings.HasPrefix(asked[0], "docker.io/library/golang:") {
-		t.Errorf("images asked for: %v", asked)
+	if len(requested) != 1 || !strings.HasPrefix(requested[0], "docker.io/library/golang:") {
+		t.Errorf("requested images %v, want golang only", requested)
 	}
 }

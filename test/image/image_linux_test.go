@@ -24,7 +24,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// largestImage is how much of an image a node may have to load.
+// largestImage is the maximum size of an image in bytes.
 const largestImage = 25e6
 
 func packedImage(t *testing.T, dir string) v1.Image {
@@ -36,7 +36,7 @@ func packedImage(t *testing.T, dir string) v1.Image {
 	return image
 }
 
-func TestTheImageHoldsWhatItSaysAndNoMore(t *testing.T) {
+func TestTheImageHasOnlyTheExpectedFiles(t *testing.T) {
 	t.Parallel()
 	dir := orders(t)
 	root := t.TempDir()
@@ -58,16 +58,17 @@ func TestTheImageHoldsWhatItSaysAndNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	if info.Size() > largestImage {
-		t.Errorf("the image has %.1f MB, more than %.0f", float64(info.Size())/1e6, largestImage/1e6)
+		t.Errorf("the image has %.1f MB, want at most %.0f", float64(info.Size())/1e6, largestImage/1e6)
 	}
 	t.Logf("%.1f MB", float64(info.Size())/1e6)
 	subjects := authorities(t, read(t, root, "etc/ssl/certs/ca-certificates.crt"))
 	if len(subjects) < 100 || !slices.ContainsFunc(subjects, func(s string) bool { return strings.Contains(s, "ISRG Root X1") }) {
-		t.Errorf("%d authorities: %v", len(subjects), subjects)
+		t.Errorf("%d certificate authorities, want at least 100 with ISRG Root X1: %v", len(subjects), subjects)
 	}
 }
 
-// authorities are the subjects of a PEM file in which every certificate is one.
+// authorities returns the subjects of a PEM file. All certificates must be valid
+// certificate authorities.
 func authorities(t *testing.T, data []byte) []string {
 	t.Helper()
 	var subjects []string
@@ -78,19 +79,19 @@ func authorities(t *testing.T, data []byte) []string {
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil || !cert.IsCA || time.Now().After(cert.NotAfter) {
-			t.Errorf("%v: %+v", err, cert.Subject)
+			t.Errorf("no valid certificate authority: %+v, %v", cert.Subject, err)
 		}
 		subjects, data = append(subjects, cert.Subject.String()), rest
 	}
 }
 
-// Two people, two directories, two times, and nothing that either had built before.
+// The builds differ in directory, modification times, time zone and build cache.
 func TestTwoBuildsGiveOneDigest(t *testing.T) {
 	t.Parallel()
 	first := orders(t)
 	elsewhere := filepath.Join(t.TempDir(), "deep", "below")
 	for _, part := range []string{"runtime", "orders"} {
-		if err := os.CopyFS(filepath.Join(elsewhere, part), os.DirFS(filepath.Join(workshop, part))); err != nil {
+		if err := os.CopyFS(filepath.Join(elsewhere, part), os.DirFS(filepath.Join(workDir, part))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,16 +112,16 @@ func TestTwoBuildsGiveOneDigest(t *testing.T) {
 			t.Errorf("%s differs", file)
 		}
 	}
-	// A change of the program, or of the time that was asked for, is another image.
+	// Another version or SOURCE_DATE_EPOCH is another image.
 	run(t, second, nil, "make", "image", "VERSION=v2")
 	changed := digestOf(t, second)
 	run(t, second, []string{"SOURCE_DATE_EPOCH=1700000000"}, "make", "image", "VERSION=v2")
 	if dated := digestOf(t, second); changed == digestOf(t, first) || dated == changed {
-		t.Errorf("another version has the digest %s, another time %s", changed, dated)
+		t.Errorf("digest %s with another version, %s with another time; want all to differ", changed, dated)
 	}
 }
 
-// The usual case: a pipeline and a laptop have a clone each of one commit.
+// The usual case: a pipeline and a laptop each have a clone of the same commit.
 func TestTwoClonesOfACommitGiveOneDigest(t *testing.T) {
 	t.Parallel()
 	home, origin := t.TempDir(), filepath.Join(t.TempDir(), "origin")
@@ -129,7 +130,7 @@ func TestTwoClonesOfACommitGiveOneDigest(t *testing.T) {
 	}
 	for _, part := range []string{"runtime", "orders"} {
 		orders(t)
-		if err := os.CopyFS(filepath.Join(origin, part), os.DirFS(filepath.Join(workshop, part))); err != nil {
+		if err := os.CopyFS(filepath.Join(origin, part), os.DirFS(filepath.Join(workDir, part))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -143,26 +144,26 @@ func TestTwoClonesOfACommitGiveOneDigest(t *testing.T) {
 		clone := filepath.Join(t.TempDir(), who)
 		git(filepath.Dir(clone), "clone", "--quiet", origin, clone)
 		dir := filepath.Join(clone, "orders")
-		run(t, dir, []string{"GOFLAGS=-buildvcs=true"}, "make", "image") // a machine may have it off
+		run(t, dir, []string{"GOFLAGS=-buildvcs=true"}, "make", "image") // the user's environment may disable it
 		digests = append(digests, digestOf(t, dir))
 		config, err := packedImage(t, dir).ConfigFile()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := config.Config.Labels["org.opencontainers.image.revision"]; got != commit || config.Created.Unix() == 0 {
-			t.Errorf("the image says that it is of commit %q from %s", got, config.Created)
+			t.Errorf("the image has the revision %q, created %s; want %q and the time of the commit", got, config.Created, commit)
 		}
 		if changed := git(clone, "status", "--porcelain"); changed != "" {
 			t.Errorf("make image changed the clone:\n%s", changed)
 		}
 	}
 	if digests[0] != digests[1] || digests[0] == digestOf(t, orders(t)) {
-		t.Errorf("digests %v", digests)
+		t.Errorf("digests %v, want the same for both clones, and another one without a commit", digests)
 	}
 }
 
-// The program runs with nothing but the image below it, which is read-only.
-func TestTheImageRunsOnItsOwn(t *testing.T) {
+// The program needs no other files than those of the read-only image.
+func TestTheImageRunsAlone(t *testing.T) {
 	t.Parallel()
 	image := packedImage(t, orders(t))
 	config, err := image.ConfigFile()
@@ -170,32 +171,32 @@ func TestTheImageRunsOnItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if config.Config.User != "65532:65532" {
-		t.Errorf("the image runs as %q", config.Config.User)
+		t.Errorf("the user of the image is %q, want 65532:65532", config.Config.User)
 	}
 	for zone, want := range map[string]string{"Europe/Berlin": "+01:00 +02:00", "Asia/Tokyo": "+09:00", "Nowhere/AtAll": "Z"} {
 		root := t.TempDir()
 		unpack(t, image, root)
 		p := inImage(t, root, config.Config.Entrypoint[0], "HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "TZ="+zone)
 		started := p.line("service started")
-		answered, err := http.Get("http://" + started["http_addr"].(string) + "/v1/orders")
+		res, err := http.Get("http://" + started["http_addr"].(string) + "/v1/orders")
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = answered.Body.Close()
-		if answered.StatusCode != http.StatusOK {
-			t.Errorf("GET /v1/orders: %s", answered.Status)
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			t.Errorf("GET /v1/orders: %s", res.Status)
 		}
-		said := started["time"].(string)
-		if !slices.ContainsFunc(strings.Fields(want), func(suffix string) bool { return strings.HasSuffix(said, suffix) }) {
-			t.Errorf("in %s the service says it is %s, want %s", zone, said, want)
+		logged := started["time"].(string)
+		if !slices.ContainsFunc(strings.Fields(want), func(suffix string) bool { return strings.HasSuffix(logged, suffix) }) {
+			t.Errorf("in %s the service logs the time %s, want %s", zone, logged, want)
 		}
-		p.stop(patience)
+		p.stop(waitTimeout)
 	}
 }
 
-// A call over TLS is verified against the authorities of the image, and against
-// nothing else.
-func TestTheImageVerifiesWhoItCalls(t *testing.T) {
+// The service verifies TLS servers with the certificate authorities of the image
+// only.
+func TestTheImageVerifiesTLSServers(t *testing.T) {
 	t.Parallel()
 	image := packedImage(t, orders(t))
 	for _, known := range []bool{false, true} {
@@ -217,36 +218,36 @@ func TestTheImageVerifiesWhoItCalls(t *testing.T) {
 			"OTEL_METRICS_EXPORTER=otlp", "METRICS_PUSH_INTERVAL=1s")
 		p.line("service started")
 		select {
-		case <-collector.taken:
+		case <-collector.received:
 			if !known {
-				t.Error("the service sent its telemetry to a server that nobody vouches for")
+				t.Error("the service sent telemetry to a server with an unknown authority")
 			}
-		case refusal := <-collector.refused:
-			if known || !strings.Contains(refusal, "tls: ") {
-				t.Errorf("the service refused: %s", refusal)
+		case reason := <-collector.rejected:
+			if known || !strings.Contains(reason, "tls: ") {
+				t.Errorf("known authority %v: the service rejected the server: %s", known, reason)
 			}
-		case <-time.After(patience):
-			t.Errorf("known %v: nothing was sent", known)
+		case <-time.After(waitTimeout):
+			t.Errorf("known authority %v: nothing was sent", known)
 		}
-		p.stop(patience)
+		p.stop(waitTimeout)
 	}
 }
 
-// tlsCollector tells what it was sent first, or how its caller refused it.
+// tlsCollector reports the path of the first request, or the first TLS error.
 type tlsCollector struct {
-	server  *httptest.Server
-	taken   chan string
-	refused chan string
+	server   *httptest.Server
+	received chan string
+	rejected chan string
 }
 
 func newTLSCollector(t *testing.T) *tlsCollector {
 	t.Helper()
-	c := &tlsCollector{taken: make(chan string, 1), refused: make(chan string, 1)}
+	c := &tlsCollector{received: make(chan string, 1), rejected: make(chan string, 1)}
 	c.server = httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		offer(c.taken, r.URL.Path)
+		offer(c.received, r.URL.Path)
 	}))
-	c.server.Config.ErrorLog = log.New(lineWriter(func(line string) { offer(c.refused, line) }), "", 0)
+	c.server.Config.ErrorLog = log.New(lineWriter(func(line string) { offer(c.rejected, line) }), "", 0)
 	c.server.StartTLS()
 	t.Cleanup(c.server.Close)
 	return c
@@ -272,7 +273,7 @@ func TestTheImageIsPushedToARegistry(t *testing.T) {
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
 	repository := strings.TrimPrefix(server.URL, "http://") + "/shop/orders"
-	// Beside the runtime, which make vendor looks for.
+	// In the original directory, since the replaced runtime is relative to it.
 	run(t, orders(t), nil, "scaffold", "image", "bin/linux-amd64/orders", "--tag", repository+":v1.4.2", "--push", "--digest", filepath.Join(dir, "pushed"))
 	tag, err := name.NewTag(repository + ":v1.4.2")
 	if err != nil {
@@ -291,7 +292,7 @@ func TestTheImageIsPushedToARegistry(t *testing.T) {
 	}
 }
 
-func TestAPushThatIsRefusedSaysWhatToDo(t *testing.T) {
+func TestARejectedPushSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
@@ -300,21 +301,21 @@ func TestAPushThatIsRefusedSaysWhatToDo(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		{"nobody is logged in", func(w http.ResponseWriter, _ *http.Request) {
+		{"not logged in", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="shop"`)
 			w.WriteHeader(http.StatusUnauthorized)
 		}, "log in as a user with write access (docker login 127.0.0.1:"},
-		{"somebody may not write", func(w http.ResponseWriter, r *http.Request) {
+		{"no write access", func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/v2/" {
 				w.WriteHeader(http.StatusForbidden)
 			}
 		}, "log in as a user with write access (docker login 127.0.0.1:"},
-		{"nonsense", func(w http.ResponseWriter, r *http.Request) {
+		{"unexpected status", func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/v2/" {
 				w.WriteHeader(http.StatusTeapot)
 			}
 		}, "push 127.0.0.1:"},
-		{"nobody is there", nil, "connection refused"},
+		{"no registry", nil, "connection refused"},
 	} {
 		server := closed
 		if tt.handler != nil {
@@ -328,7 +329,7 @@ func TestAPushThatIsRefusedSaysWhatToDo(t *testing.T) {
 			t.Errorf("%s: %v, want %q in one line:\n%s", tt.name, err, tt.want, out)
 		}
 		if _, err := os.Stat(digest); err == nil {
-			t.Errorf("%s: the digest of what was not pushed was written", tt.name)
+			t.Errorf("%s: the digest was written although the push failed", tt.name)
 		}
 	}
 }

@@ -13,21 +13,20 @@ import (
 	"testing"
 )
 
-// largestCommand is how big the stripped command may be. What packs images must
-// not make it heavy.
+// largestCommand is the maximum size of the stripped command in bytes. It limits
+// the dependencies for packing images.
 const largestCommand = 45e6
 
-// workshop is where the scaffold of this checkout and the services are. It holds
-// the runtime, too: a service finds it by a relative path, as in a repository that
-// holds both.
-var workshop string
+// workDir has the scaffold of this checkout, the services, and the runtime, which
+// services replace by a relative path as in a monorepo.
+var workDir string
 
 func TestMain(m *testing.M) {
 	if root := os.Getenv(enterRoot); root != "" {
 		fmt.Fprintln(os.Stderr, enter(root))
 		os.Exit(1)
 	}
-	code, err := inWorkshop(m)
+	code, err := inWorkDir(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -35,15 +34,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func inWorkshop(m *testing.M) (code int, err error) {
-	if workshop, err = os.MkdirTemp("", "images-"); err != nil {
+func inWorkDir(m *testing.M) (code int, err error) {
+	if workDir, err = os.MkdirTemp("", "images-"); err != nil {
 		return 1, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(workshop)) }()
-	if err := os.CopyFS(filepath.Join(workshop, "runtime"), os.DirFS("../../runtime")); err != nil {
+	defer func() { err = errors.Join(err, os.RemoveAll(workDir)) }()
+	if err := os.CopyFS(filepath.Join(workDir, "runtime"), os.DirFS("../../runtime")); err != nil {
 		return 1, err
 	}
-	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(workshop, "bin", "scaffold"), "./cmd/scaffold")
+	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(workDir, "bin", "scaffold"), "./cmd/scaffold")
 	build.Dir = "../.."
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("%w\n%s", err, out)
@@ -51,7 +50,7 @@ func inWorkshop(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// run runs a command of a reader's shell in dir and returns what it printed.
+// run runs a command in dir and returns its output.
 func run(tb testing.TB, dir string, env []string, name string, args ...string) string {
 	tb.Helper()
 	out, err := try(tb.Context(), dir, env, name, args...)
@@ -62,24 +61,23 @@ func run(tb testing.TB, dir string, env []string, name string, args ...string) s
 }
 
 func try(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
-	path := filepath.Join(workshop, "bin") + string(filepath.ListSeparator) + os.Getenv("PATH")
+	path := filepath.Join(workDir, "bin") + string(filepath.ListSeparator) + os.Getenv("PATH")
 	if name == "scaffold" {
-		name = filepath.Join(workshop, "bin", name)
+		name = filepath.Join(workDir, "bin", name)
 	}
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	// The Makefile decides on its own; DOCKER_CONFIG keeps the reader's logins out.
+	// The Makefile uses its defaults; DOCKER_CONFIG hides the user's logins.
 	cmd.Env = append(os.Environ(), append([]string{
 		"PATH=" + path, "GOWORK=off", "GOFLAGS=", "MAKEFLAGS=", "MAKELEVEL=", "VERSION=", "IMAGE=", "PUSH=", "ARCH=",
-		"SOURCE_DATE_EPOCH=", "DOCKER_CONFIG=" + filepath.Join(workshop, "nobody"),
+		"SOURCE_DATE_EPOCH=", "DOCKER_CONFIG=" + filepath.Join(workDir, "nobody"),
 	}, env...)...)
 	cmd.Env = dropEmpty(cmd.Env)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-// dropEmpty takes out variables that were emptied: make takes an empty one for a
-// value.
+// dropEmpty removes empty environment variables: make treats them as set.
 func dropEmpty(env []string) []string {
 	values := map[string]string{}
 	for _, v := range env {
@@ -95,18 +93,18 @@ func dropEmpty(env []string) []string {
 	return kept
 }
 
-// service makes a service.
+// service generates a service and returns its directory.
 func service(tb testing.TB, name string, args ...string) string {
 	tb.Helper()
-	dir := filepath.Join(workshop, name)
-	run(tb, workshop, nil, "scaffold", append([]string{"new", name, "--owner", "team-shop", "--module", "acme.test/" + name, "--runtime", "runtime"}, args...)...)
+	dir := filepath.Join(workDir, name)
+	run(tb, workDir, nil, "scaffold", append([]string{"new", name, "--owner", "team-shop", "--module", "acme.test/" + name, "--runtime", "runtime"}, args...)...)
 	return dir
 }
 
 var ordersOnce = sync.OnceValues(func() (string, error) {
 	ctx := context.Background()
-	dir := filepath.Join(workshop, "orders")
-	if out, err := try(ctx, workshop, nil, "scaffold", "new", "orders", "--owner", "team-shop", "--module", "acme.test/orders", "--runtime", "runtime"); err != nil {
+	dir := filepath.Join(workDir, "orders")
+	if out, err := try(ctx, workDir, nil, "scaffold", "new", "orders", "--owner", "team-shop", "--module", "acme.test/orders", "--runtime", "runtime"); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	for _, target := range []string{"image", "sbom"} {
@@ -117,8 +115,8 @@ var ordersOnce = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// orders is the directory of a service whose image and bill were made. Nobody
-// changes it.
+// orders returns the directory of a service with image and SBOM. Tests must not
+// change it.
 func orders(tb testing.TB) string {
 	tb.Helper()
 	dir, err := ordersOnce()
@@ -137,7 +135,7 @@ func read(tb testing.TB, elements ...string) []byte {
 	return data
 }
 
-// digestOf is what make image wrote down.
+// digestOf returns the digest that make image wrote.
 func digestOf(tb testing.TB, dir string) string {
 	tb.Helper()
 	return string(bytes.TrimSpace(read(tb, dir, "bin", "image.digest")))
@@ -145,12 +143,12 @@ func digestOf(tb testing.TB, dir string) string {
 
 func TestTheCommandStaysSmall(t *testing.T) {
 	t.Parallel()
-	info, err := os.Stat(filepath.Join(workshop, "bin", "scaffold"))
+	info, err := os.Stat(filepath.Join(workDir, "bin", "scaffold"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info.Size() > largestCommand {
-		t.Errorf("the stripped command has %.1f MB, more than %.0f", float64(info.Size())/1e6, largestCommand/1e6)
+		t.Errorf("the stripped command has %.1f MB, want at most %.0f", float64(info.Size())/1e6, largestCommand/1e6)
 	}
 	t.Logf("%.1f MB", float64(info.Size())/1e6)
 }

@@ -17,11 +17,11 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// part is a module in the words of go version -m.
+// part is a module in the output of go version -m.
 type part struct{ path, version, sum, replaced string }
 
-// noted asks the go command what is in the binary.
-func noted(t *testing.T, binary string) []part {
+// buildInfo returns the modules in the binary.
+func buildInfo(t *testing.T, binary string) []part {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "version", "-m", binary).Output()
 	if err != nil {
@@ -43,7 +43,7 @@ func noted(t *testing.T, binary string) []part {
 	return parts
 }
 
-// component is what a scanner reads of a component.
+// component has the fields of an SBOM component that scanners read.
 type component struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
@@ -75,13 +75,13 @@ func TestTheBillIsWhatTheGoCommandSays(t *testing.T) {
 	cart := service(t, "stock-keeper", "--with", "postgres")
 	run(t, cart, nil, "make", "sbom")
 	for dir, binary := range map[string]string{orders(t): "orders", cart: "stock-keeper"} {
-		// A build from vendor/ notes no sums, so that one from the module cache is
-		// asked: the same modules, or the bill is wrong.
+		// A build from vendor/ records no sums, so the SBOM is compared with a
+		// build from the module cache.
 		fromCache := filepath.Join(t.TempDir(), binary)
 		run(t, dir, []string{"CGO_ENABLED=0"}, "go", "build", "-mod=mod", "-trimpath", "-tags", "timetzdata", "-o", fromCache, "./cmd/"+binary)
-		want := noted(t, fromCache)
+		want := buildInfo(t, fromCache)
 		if len(want) < 40 {
-			t.Fatalf("the go command names %d modules", len(want))
+			t.Fatalf("the binary has %d modules, want at least 40", len(want))
 		}
 		document := read(t, dir, "bin/sbom.json")
 		var got []part
@@ -106,10 +106,10 @@ func TestTheBillIsWhatTheGoCommandSays(t *testing.T) {
 			}
 		}
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(part{})); diff != "" {
-			t.Errorf("%s (-go version -m +bill):\n%s", binary, diff)
+			t.Errorf("%s (-go version -m +SBOM):\n%s", binary, diff)
 		}
 		if !slices.ContainsFunc(got, func(p part) bool { return p.replaced == "../runtime" }) {
-			t.Errorf("%s: the runtime that is replaced is not named", binary)
+			t.Errorf("%s: the SBOM does not contain the replaced runtime", binary)
 		}
 		if lines := bytes.Count(read(t, dir, "bin/licences.txt"), []byte("\n")); lines != len(want) {
 			t.Errorf("%s: %d licences for %d modules", binary, lines, len(want))
@@ -120,7 +120,7 @@ func TestTheBillIsWhatTheGoCommandSays(t *testing.T) {
 	}
 }
 
-func TestTheSchemaFindsFaults(t *testing.T) {
+func TestTheSchemaRejectsInvalidSBOMs(t *testing.T) {
 	t.Parallel()
 	good := read(t, orders(t), "bin/sbom.json")
 	for _, tt := range [][2]string{
@@ -130,7 +130,7 @@ func TestTheSchemaFindsFaults(t *testing.T) {
 	} {
 		bad := bytes.Replace(good, []byte(tt[0]), []byte(tt[1]), 1)
 		if bytes.Equal(bad, good) || bomSchema(t).Validate(decode(t, bad)) == nil {
-			t.Errorf("%s is accepted, or %s is not there", tt[1], tt[0])
+			t.Errorf("%s is accepted, or the SBOM has no %s", tt[1], tt[0])
 		}
 	}
 }
@@ -144,7 +144,7 @@ func decode(t *testing.T, document []byte) any {
 	return value
 }
 
-// bomSchema is CycloneDX's own, as it lies in the module of its Go library.
+// bomSchema returns the schema in the module of CycloneDX's Go library.
 func bomSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/CycloneDX/cyclonedx-go")
@@ -170,7 +170,7 @@ func bomSchema(t *testing.T) *jsonschema.Schema {
 	return schema
 }
 
-func TestALicenceThatNobodyKnowsIsNamed(t *testing.T) {
+func TestAnUnknownLicenceIsAnError(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "orders")
 	if err := os.CopyFS(dir, os.DirFS(orders(t))); err != nil {
@@ -187,6 +187,6 @@ func TestALicenceThatNobodyKnowsIsNamed(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "bin/other.json")); err == nil {
-		t.Error("a bill with holes was written")
+		t.Error("an incomplete SBOM was written")
 	}
 }

@@ -23,14 +23,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 )
 
-// nobody is the account that the image names.
+// nobody is the uid of the image.
 const nobody = 65532
 
-// patience is how long a test waits for what has to come.
-const patience = 30 * time.Second
+// waitTimeout is how long a test waits for a condition.
+const waitTimeout = 30 * time.Second
 
-// unpack writes the image's files below root and lists them as the image has
-// them: mode, owner and size.
+// unpack writes the image's files below root, and lists their names, modes,
+// owners and years.
 func unpack(t *testing.T, image v1.Image, root string) []string {
 	t.Helper()
 	stream := mutate.Extract(image)
@@ -67,7 +67,7 @@ func writeFile(path string, from io.Reader, mode fs.FileMode) error {
 	return errors.Join(err, f.Close())
 }
 
-// process is a service that runs, with what it has said.
+// process is a running service with its output.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -75,16 +75,15 @@ type process struct {
 	mu     sync.Mutex
 	lines  []map[string]any
 	raw    []string
-	ticker chan struct{} // holds a token when a line has come
+	ticker chan struct{} // has a token after a new line
 }
 
-// inImage starts the image's program as a container engine does: with root as
-// its whole file system, read-only but for the kernel's own /proc, as the account
-// that the image names.
+// inImage starts the image's program as a container engine does: as the user of
+// the image, with root as a read-only file system, and /proc.
 func inImage(t *testing.T, root, program string, env ...string) *process {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Fatal("run this as root, as container engines do: only root may mount and change to another account")
+		t.Fatal("run this test as root, which mounts and setuid need")
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -100,18 +99,19 @@ func inImage(t *testing.T, root, program string, env ...string) *process {
 	})
 }
 
-// enterRoot names the directory that this program, started again in a namespace of
-// its own, makes the root of before it becomes the program in it.
+// enterRoot is the environment variable with the root directory. The test binary
+// starts itself in a new mount namespace, and calls enter if it is set.
 const enterRoot = "TEST_ENTER_ROOT"
 
-// enter never returns but with an error.
+// enter changes the root directory and executes the program in it. It returns
+// only errors.
 func enter(root string) error {
 	proc := filepath.Join(root, "proc")
 	for _, m := range []struct {
 		source, target string
 		flags          uintptr
 	}{
-		{"none", "/", syscall.MS_REC | syscall.MS_PRIVATE}, // nothing of this reaches the machine
+		{"none", "/", syscall.MS_REC | syscall.MS_PRIVATE}, // no mount is visible outside the namespace
 		{root, root, syscall.MS_BIND},
 		{"/proc", proc, syscall.MS_BIND | syscall.MS_REC},
 		{"none", root, syscall.MS_BIND | syscall.MS_REMOUNT | syscall.MS_RDONLY},
@@ -126,7 +126,7 @@ func enter(root string) error {
 	if err := errors.Join(syscall.Chroot(root), syscall.Chdir("/"), syscall.Setgroups(nil), syscall.Setgid(nobody), syscall.Setuid(nobody)); err != nil {
 		return err
 	}
-	// Another account has no signal at its parent's death any more.
+	// A change of the user clears the signal that Pdeathsig set.
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0); errno != 0 {
 		return errno
 	}
@@ -153,7 +153,7 @@ func startProcess(t *testing.T, cmd *exec.Cmd) *process {
 		_ = cmd.Process.Kill()
 		<-p.ended
 		if t.Failed() {
-			t.Logf("the process said:\n%s", p.said())
+			t.Logf("output of the process:\n%s", p.output())
 		}
 	})
 	return p
@@ -162,7 +162,7 @@ func startProcess(t *testing.T, cmd *exec.Cmd) *process {
 func (p *process) read(out io.Reader) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		var line map[string]any
-		_ = json.Unmarshal(lines.Bytes(), &line) // what is no JSON is kept as text
+		_ = json.Unmarshal(lines.Bytes(), &line) // other lines are kept as text only
 		p.mu.Lock()
 		p.lines, p.raw = append(p.lines, line), append(p.raw, lines.Text())
 		p.mu.Unlock()
@@ -173,16 +173,16 @@ func (p *process) read(out io.Reader) {
 	}
 }
 
-func (p *process) said() string {
+func (p *process) output() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return strings.Join(p.raw, "\n")
 }
 
-// line waits for the log line with that message.
+// line waits for the log line with the message.
 func (p *process) line(message string) map[string]any {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(p.t.Context(), waitTimeout)
 	defer cancel()
 	for {
 		p.mu.Lock()
@@ -196,14 +196,14 @@ func (p *process) line(message string) map[string]any {
 		select {
 		case <-p.ticker:
 		case err := <-p.ended:
-			p.t.Fatalf("the process ended before it said %q: %v", message, err)
+			p.t.Fatalf("the process ended before it logged %q: %v", message, err)
 		case <-ctx.Done():
-			p.t.Fatalf("the process did not say %q", message)
+			p.t.Fatalf("the process did not log %q", message)
 		}
 	}
 }
 
-// stop asks the process to stop and says how long that took.
+// stop sends SIGTERM and returns how long the process took to end.
 func (p *process) stop(within time.Duration) time.Duration {
 	p.t.Helper()
 	began := time.Now()
@@ -213,10 +213,10 @@ func (p *process) stop(within time.Duration) time.Duration {
 	select {
 	case err := <-p.ended:
 		if err != nil {
-			p.t.Errorf("the process ended with %v", err)
+			p.t.Errorf("the process ended with an error: %v", err)
 		}
 	case <-time.After(within):
-		p.t.Errorf("the process still ran %s after SIGTERM", within)
+		p.t.Errorf("the process did not end within %s of SIGTERM", within)
 	}
 	return time.Since(began)
 }

@@ -1,8 +1,7 @@
-// Package kubernetes holds the tests of what Kubernetes is told by generated
-// services.
+// Package kubernetes tests the Kubernetes manifests of generated services.
 //
-// `make kubernetes` judges the objects without a cluster: strict types, the
-// schemas of custom resources, the arithmetic between objects, kube-score.
-// `make kubernetes-apiserver` gives them to a real API server and lets the real
-// controllers roll them out; package apiserver does it and writes docs/kubernetes.md.
+// `make kubernetes` checks them without a cluster: strict types, schemas of
+// custom resources, consistency between objects, kube-score.
+// `make kubernetes-apiserver` runs package apiserver, which rolls them out on a
+// real API server with real controllers, and writes docs/kubernetes.md.
 package kubernetes

@@ -63,14 +63,14 @@ func documents(t *testing.T, dirs ...string) []manifests.Document {
 			t.Fatal(err)
 		}
 		if len(found) == 0 {
-			t.Fatalf("%s holds no manifest", dir)
+			t.Fatalf("%s has no manifests", dir)
 		}
 		all = append(all, found...)
 	}
 	return all
 }
 
-// checkDocuments reads the files as they are: Kustomize drops duplicate keys.
+// checkDocuments checks the files before Kustomize, which drops duplicate keys.
 func checkDocuments(t *testing.T, types *manifests.Types, s generated.Service) {
 	t.Helper()
 	for _, d := range documents(t, filepath.Join(s.Dir, "deploy", "base"), filepath.Join(s.Dir, "observability", "kubernetes")) {
@@ -80,8 +80,8 @@ func checkDocuments(t *testing.T, types *manifests.Types, s generated.Service) {
 	}
 }
 
-// checkBase wants Kustomize to find in deploy/base what was rendered there, and
-// the objects to fit each other and the spec.
+// checkBase requires that Kustomize builds all generated files of deploy/base,
+// and that the objects are consistent with each other and the spec.
 func checkBase(t *testing.T, s generated.Service) {
 	t.Helper()
 	dir := filepath.Join(s.Dir, "deploy", "base")
@@ -95,10 +95,10 @@ func checkBase(t *testing.T, s generated.Service) {
 		want[name(o)] = text(t, o)
 	}
 	same(t, built, want)
-	judge(t, built, s.Spec, "deploy/base")
+	check(t, built, s.Spec, "deploy/base")
 }
 
-func judge(t *testing.T, objects []*unstructured.Unstructured, spec generated.Spec, where string) {
+func check(t *testing.T, objects []*unstructured.Unstructured, spec generated.Spec, where string) {
 	t.Helper()
 	set, err := manifests.NewSet(objects)
 	if err != nil {
@@ -109,7 +109,7 @@ func judge(t *testing.T, objects []*unstructured.Unstructured, spec generated.Sp
 	}
 }
 
-// same compares built objects with texts by their names.
+// same compares built objects with the text of objects by name.
 func same(t *testing.T, built []*unstructured.Unstructured, want map[string]string) {
 	t.Helper()
 	got := map[string]string{}
@@ -121,14 +121,14 @@ func same(t *testing.T, built []*unstructured.Unstructured, want map[string]stri
 	}
 	for object, text := range want {
 		if got[object] != "" && got[object] != text {
-			t.Errorf("Kustomize builds\n%s\nof\n%s", got[object], text)
+			t.Errorf("Kustomize builds\n%s\nfrom\n%s", got[object], text)
 		}
 	}
 }
 
 func name(o *unstructured.Unstructured) string { return o.GetKind() + " " + o.GetName() }
 
-// text is the object with its keys in order.
+// text returns the object with sorted keys.
 func text(t *testing.T, o *unstructured.Unstructured) string {
 	t.Helper()
 	data, err := yaml.Marshal(o.Object)
@@ -138,8 +138,8 @@ func text(t *testing.T, o *unstructured.Unstructured) string {
 	return string(data)
 }
 
-// checkObservability wants the dashboards byte for byte, and every rule that
-// Prometheus would load from files to come by the operator.
+// checkObservability requires that the objects contain the dashboards byte for
+// byte, and all rules of the rule files.
 func checkObservability(t *testing.T, types *manifests.Types, s generated.Service) {
 	t.Helper()
 	dir := filepath.Join(s.Dir, "observability")
@@ -158,62 +158,63 @@ func checkObservability(t *testing.T, types *manifests.Types, s generated.Servic
 		}
 		switch o.GetKind() {
 		case "ConfigMap":
-			takeDashboards(t, o, dashboards)
+			matchDashboards(t, o, dashboards)
 		case "PrometheusRule":
-			takeGroups(t, o, s.Spec, groups)
+			matchGroups(t, o, s.Spec, groups)
 		case "AlertmanagerConfig":
-			found(t, o, s.Spec)
+			checkLabels(t, o, s.Spec)
 			routing++
 		default:
-			t.Errorf("observability holds a %s", name(o))
+			t.Errorf("unexpected object in observability: %s", name(o))
 		}
 	}
 	if routing != 1 {
-		t.Errorf("observability holds %d AlertmanagerConfigs", routing)
+		t.Errorf("observability has %d AlertmanagerConfigs, want 1", routing)
 	}
 	for file := range dashboards {
-		t.Errorf("no ConfigMap holds the dashboard %s", file)
+		t.Errorf("no ConfigMap contains the dashboard %s", file)
 	}
 	for group := range groups {
-		t.Errorf("no PrometheusRule holds the group %s", group)
+		t.Errorf("no PrometheusRule contains the group %s", group)
 	}
 }
 
-// takeDashboards strikes off what the ConfigMap holds. Grafana's sidecar finds it by
-// the label, and etcd takes no object of more than a mebibyte.
-func takeDashboards(t *testing.T, o *unstructured.Unstructured, dashboards map[string]string) {
+// matchDashboards deletes the dashboards of the ConfigMap from the map. Grafana's
+// sidecar selects ConfigMaps by label; etcd limits objects to 1 MiB.
+func matchDashboards(t *testing.T, o *unstructured.Unstructured, dashboards map[string]string) {
 	t.Helper()
 	if o.GetLabels()["grafana_dashboard"] != "1" {
-		t.Errorf("Grafana's sidecar does not find the %s", name(o))
+		t.Errorf("%s has no label grafana_dashboard=1, by which Grafana's sidecar selects it", name(o))
 	}
 	data, _, err := unstructured.NestedStringMap(o.Object, "data")
 	if err != nil || len(data) == 0 {
-		t.Errorf("%s holds no data: %v", name(o), err)
+		t.Errorf("%s has no data: %v", name(o), err)
 	}
 	for file, dashboard := range data {
 		if dashboards[file] != dashboard {
-			t.Errorf("%s of %s is not the dashboard of that name", file, name(o))
+			t.Errorf("%s of %s differs from the dashboard file", file, name(o))
 		}
 		if len(dashboard) > 1<<20 {
-			t.Errorf("%s of %s has %d bytes", file, name(o), len(dashboard))
+			t.Errorf("%s of %s has %d bytes, want at most 1 MiB", file, name(o), len(dashboard))
 		}
 		delete(dashboards, file)
 	}
 }
 
-// found wants the labels that operators select by.
-func found(t *testing.T, o *unstructured.Unstructured, spec generated.Spec) {
+// checkLabels requires the labels by which the Prometheus operator selects
+// objects.
+func checkLabels(t *testing.T, o *unstructured.Unstructured, spec generated.Spec) {
 	t.Helper()
 	for key, value := range spec.WithMonitoring() {
 		if o.GetLabels()[key] != value {
-			t.Errorf("the operator does not find the %s: no label %s=%s", name(o), key, value)
+			t.Errorf("the operator does not select %s: no label %s=%s", name(o), key, value)
 		}
 	}
 }
 
-func takeGroups(t *testing.T, o *unstructured.Unstructured, spec generated.Spec, groups map[string]any) {
+func matchGroups(t *testing.T, o *unstructured.Unstructured, spec generated.Spec, groups map[string]any) {
 	t.Helper()
-	found(t, o, spec)
+	checkLabels(t, o, spec)
 	list, _, err := unstructured.NestedSlice(o.Object, "spec", "groups")
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +223,7 @@ func takeGroups(t *testing.T, o *unstructured.Unstructured, spec generated.Spec,
 		group, _ := item.(map[string]any)
 		title := fmt.Sprint(group["name"])
 		if got, want := jsonText(t, group), jsonText(t, groups[title]); got != want {
-			t.Errorf("group %s of %s:\n%s\nwant\n%s", title, name(o), got, want)
+			t.Errorf("group %s of %s is\n%s\nwant\n%s", title, name(o), got, want)
 		}
 		delete(groups, title)
 	}
@@ -252,7 +253,7 @@ func jsonText(t *testing.T, v any) string {
 	return string(data)
 }
 
-// files are those of a directory that end so, by name.
+// files returns the contents of the files with the suffix, by name.
 func files(t *testing.T, dir, suffix string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -273,14 +274,14 @@ func files(t *testing.T, dir, suffix string) map[string]string {
 	return found
 }
 
-// checkOverlay wants an overlay to be the whole service in a namespace of its
-// own, with what is observed of it.
+// checkOverlay requires that an overlay has all objects of base and
+// observability, in the namespace of the environment.
 func checkOverlay(t *testing.T, types *manifests.Types, s generated.Service, environment string) {
 	t.Helper()
 	built := build(t, filepath.Join(s.Dir, "deploy", "overlays", environment))
 	for _, o := range built {
 		if want := s.Spec.Service + "-" + environment; o.GetNamespace() != want {
-			t.Errorf("%s of %s lies in the namespace %q, want %s", name(o), environment, o.GetNamespace(), want)
+			t.Errorf("%s of %s is in the namespace %q, want %s", name(o), environment, o.GetNamespace(), want)
 		}
 		for _, problem := range types.Check(t.Context(), []byte(text(t, o))) {
 			t.Errorf("%s of %s: %s", name(o), environment, problem)
@@ -291,21 +292,20 @@ func checkOverlay(t *testing.T, types *manifests.Types, s generated.Service, env
 		t.Fatal(err)
 	}
 	if got := set.Deployments[0].Spec.Template.Labels["deployment.environment.name"]; got != environment {
-		t.Errorf("pods of %s carry the environment %q", environment, got)
+		t.Errorf("pods of %s have the environment label %q", environment, got)
 	}
 	if _, selects := set.Deployments[0].Spec.Selector.MatchLabels["deployment.environment.name"]; selects {
-		t.Errorf("the Deployment's selector, which cannot be changed, holds the environment")
+		t.Errorf("the Deployment's selector, which is immutable, contains the environment")
 	}
-	judge(t, built, s.Spec, environment)
+	check(t, built, s.Spec, environment)
 	base := build(t, filepath.Join(s.Dir, "deploy", "base"))
 	observed := build(t, filepath.Join(s.Dir, "observability"))
-	if len(built) != len(base)+len(observed)+1 { // the ConfigMap
-		t.Errorf("%s has %d objects, base and observability %d, want one more", environment, len(built), len(base)+len(observed))
+	if len(built) != len(base)+len(observed)+1 { // the ConfigMap of the overlay
+		t.Errorf("%s has %d objects, want one more than the %d of base and observability", environment, len(built), len(base)+len(observed))
 	}
 }
 
-// The manifests, the independent reading above and the runtime are three places
-// that name the probes' paths.
+// Manifests, package manifests and the runtime each contain the paths of probes.
 func TestTheRuntimeServesWhatIsProbed(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile(filepath.Join("..", "..", "runtime", "admin.go"))

@@ -9,22 +9,23 @@ import (
 	"github.com/observability-first/scaffold/test/kubernetes/manifests"
 )
 
-// checkMutants puts each fault into an object of a service that has one of its
-// kind, and wants it to be noticed.
+// checkMutants breaks an object in each way, and requires that the checks find it.
 func checkMutants(t *testing.T, types *manifests.Types, services []generated.Service) {
 	t.Helper()
 	for _, m := range manifests.Mutants() {
 		t.Run(m.Kind+" with "+m.Fault, func(t *testing.T) {
 			t.Parallel()
-			said := strings.Join(judged(t, types, services, m), "\n")
-			if !strings.Contains(said, m.Noticed) {
-				t.Errorf("said\n%s\nwithout %q", said, m.Noticed)
+			problems := strings.Join(mutantProblems(t, types, services, m), "\n")
+			if !strings.Contains(problems, m.Noticed) {
+				t.Errorf("problems:\n%s\nwant %q", problems, m.Noticed)
 			}
 		})
 	}
 }
 
-func judged(t *testing.T, types *manifests.Types, services []generated.Service, m manifests.Mutant) []string {
+// mutantProblems breaks the first object of the kind and returns the problems
+// of its service.
+func mutantProblems(t *testing.T, types *manifests.Types, services []generated.Service, m manifests.Mutant) []string {
 	t.Helper()
 	for _, s := range services {
 		objects := build(t, filepath.Join(s.Dir, "deploy", "base"))
@@ -36,12 +37,12 @@ func judged(t *testing.T, types *manifests.Types, services []generated.Service, 
 				continue
 			}
 			objects[i] = m.Apply(o)
-			said := types.Check(t.Context(), []byte(text(t, objects[i])))
+			problems := types.Check(t.Context(), []byte(text(t, objects[i])))
 			set, err := manifests.NewSet(objects)
 			if err != nil {
-				return append(said, err.Error())
+				return append(problems, err.Error())
 			}
-			return append(said, set.Judge(s.Spec)...)
+			return append(problems, set.Judge(s.Spec)...)
 		}
 	}
 	t.Fatalf("no service has a %s", m.Kind)

@@ -18,8 +18,8 @@ import (
 	"github.com/observability-first/scaffold/test/kubernetes/generated"
 )
 
-// scoreVersion is the release of kube-score. It is built by itself: its library
-// wants types that Kubernetes has removed.
+// scoreVersion is the release of kube-score. It is built outside this module:
+// it needs types that Kubernetes has removed.
 const scoreVersion = "v1.20.0"
 
 func buildScore(t *testing.T) string {
@@ -37,49 +37,49 @@ func buildScore(t *testing.T) string {
 // production: each finding has one, and each exception has a finding.
 func checkScore(t *testing.T, score string, s generated.Service) {
 	t.Helper()
-	for _, problem := range unanswered(findings(t, score, s), exceptions(t, s)) {
+	for _, problem := range undocumented(findings(t, score, s), exceptions(t, s)) {
 		t.Error(problem)
 	}
 }
 
-// unanswered compares what is said with what is answered. A reason of a few
-// words is none.
-func unanswered(said map[string][]string, reasons map[string]string) (problems []string) {
-	if len(said) == 0 {
-		problems = append(problems, "kube-score says nothing, not even of the limit on CPU")
+// undocumented compares findings with the documented reasons. A reason has at
+// least 30 characters.
+func undocumented(found map[string][]string, reasons map[string]string) (problems []string) {
+	if len(found) == 0 {
+		problems = append(problems, "kube-score found nothing, not even the missing CPU limit")
 	}
-	for _, check := range slices.Sorted(maps.Keys(said)) {
+	for _, check := range slices.Sorted(maps.Keys(found)) {
 		if len(reasons[check]) < 30 {
-			problems = append(problems, fmt.Sprintf("docs/deploy.md does not answer %s, which is said of %q", check, said[check]))
+			problems = append(problems, fmt.Sprintf("docs/deploy.md has no reason for %s, found in %q", check, found[check]))
 		}
 	}
 	for _, check := range slices.Sorted(maps.Keys(reasons)) {
-		if _, still := said[check]; !still {
-			problems = append(problems, fmt.Sprintf("docs/deploy.md answers %s, which kube-score does not say", check))
+		if _, still := found[check]; !still {
+			problems = append(problems, fmt.Sprintf("docs/deploy.md has a reason for %s, which kube-score does not find", check))
 		}
 	}
 	return problems
 }
 
-func TestUnansweredFindings(t *testing.T) {
+func TestUndocumentedFindings(t *testing.T) {
 	t.Parallel()
 	long := "because of what a careful reader would want to know"
-	got := unanswered(map[string][]string{"a": {"x"}, "b": {"x"}, "c": {"x"}}, map[string]string{"a": long, "b": "no", "d": long})
+	got := undocumented(map[string][]string{"a": {"x"}, "b": {"x"}, "c": {"x"}}, map[string]string{"a": long, "b": "no", "d": long})
 	want := []string{
-		`docs/deploy.md does not answer b, which is said of ["x"]`,
-		`docs/deploy.md does not answer c, which is said of ["x"]`,
-		"docs/deploy.md answers d, which kube-score does not say",
+		`docs/deploy.md has no reason for b, found in ["x"]`,
+		`docs/deploy.md has no reason for c, found in ["x"]`,
+		"docs/deploy.md has a reason for d, which kube-score does not find",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if unanswered(nil, nil) == nil {
-		t.Error("a kube-score that looks at nothing passes")
+	if undocumented(nil, nil) == nil {
+		t.Error("a run of kube-score without findings passed")
 	}
 }
 
-// findings are the checks that a production overlay does not pass, with what is
-// said of whom.
+// findings returns the checks that the overlay of production does not pass,
+// with the names of the objects.
 func findings(t *testing.T, score string, s generated.Service) map[string][]string {
 	t.Helper()
 	var documents bytes.Buffer
@@ -94,7 +94,7 @@ func findings(t *testing.T, score string, s generated.Service) map[string][]stri
 	cmd.Stdin = &documents
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	out, _ := cmd.Output() // it fails where it finds something
+	out, _ := cmd.Output() // the exit code is not 0 if it finds something
 	var objects []struct {
 		Name   string `json:"object_name"`
 		Checks []struct {
@@ -109,21 +109,21 @@ func findings(t *testing.T, score string, s generated.Service) map[string][]stri
 		t.Fatalf("kube-score: %v\n%s%s", err, out, &stderr)
 	}
 	const passed = 10
-	said := map[string][]string{}
+	found := map[string][]string{}
 	for _, o := range objects {
 		for _, c := range o.Checks {
 			if !c.Skipped && c.Grade < passed {
-				said[c.Check.ID] = append(said[c.Check.ID], o.Name)
+				found[c.Check.ID] = append(found[c.Check.ID], o.Name)
 			}
 		}
 	}
-	return said
+	return found
 }
 
 // exception is a row of the table: check, services, reason.
 var exception = regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| (.+) \\| (.+) \\|$")
 
-// exceptions are the reasons for a service, by the check that they answer.
+// exceptions returns the reasons that apply to a service, by check.
 func exceptions(t *testing.T, s generated.Service) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(generated.Checkout(t), "docs", "deploy.md"))

@@ -2,7 +2,7 @@ package mimir
 
 import "syscall"
 
-// childAttr ends Mimir when the test dies, however it dies.
+// childAttr kills Mimir when the test process ends, even by a signal.
 func childAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

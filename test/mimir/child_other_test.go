@@ -4,5 +4,5 @@ package mimir
 
 import "syscall"
 
-// childAttr has nothing to offer: a test that is killed leaves Mimir behind.
+// childAttr returns nil: Mimir continues to run if the test is killed.
 func childAttr() *syscall.SysProcAttr { return nil }

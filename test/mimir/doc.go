@@ -1,8 +1,7 @@
-// Package mimir holds the test that gives generated rules to a real Grafana
-// Mimir, with the command of the README: mimirtool sends them, and Mimir's own
-// ruler and query engine evaluate them.
+// Package mimir tests generated rules on a real Grafana Mimir. The commands of the
+// README load them; Mimir's ruler and query engine evaluate them.
 //
-// Both are built from Mimir's module and run as programs. Mimir is under the
-// AGPL; nothing here imports it, and nothing that ships knows of this module.
-// `make mimir` runs it.
+// Mimir and mimirtool are built from Mimir's module and run as programs. Mimir is
+// licensed under the AGPL: no package here imports it, and no released module
+// depends on this one. `make mimir` runs the tests.
 package mimir

@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// row is the README's line on Mimir.
+// row is the README's table row for Mimir.
 var row = regexp.MustCompile("(?m)^\\| Mimir \\| `scaffold (slo push [^`]+)` .*`(mimirtool [^`]+)`.*`(ruler_max_rules_per_rule_group)` \\(20\\) to at least (\\d+)")
 
-// advice is what the README tells those who run Mimir.
-func advice(t *testing.T) (push, command, limit string) {
+// readme returns the commands and the limit in the README.
+func readme(t *testing.T) (push, command, limit string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
@@ -27,12 +27,12 @@ func advice(t *testing.T) (push, command, limit string) {
 	}
 	found := row.FindStringSubmatch(string(text))
 	if found == nil {
-		t.Fatal("the README no longer says how rules reach Mimir, and which limit is too low")
+		t.Fatalf("no row of the README matches %s", row)
 	}
 	return found[1], found[2], found[3] + ": " + found[4]
 }
 
-// load types the command in the directory of a service.
+// load runs the command of mimirtool in the directory of a service.
 func load(t *testing.T, s server, mimirtool, command, service string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-euc", command)
@@ -50,14 +50,14 @@ type rule struct {
 	LastError string `json:"lastError"`
 }
 
-// groups asks the ruler what it evaluates.
+// groups returns the rules of the ruler by group.
 func (s server) groups(t *testing.T) map[string][]rule {
 	t.Helper()
 	status, body, err := get(t.Context(), s.url+"/prometheus/api/v1/rules")
 	if err != nil || status != http.StatusOK {
 		t.Fatalf("%d %s %v", status, body, err)
 	}
-	var answer struct {
+	var response struct {
 		Data struct {
 			Groups []struct {
 				Name  string `json:"name"`
@@ -65,18 +65,18 @@ func (s server) groups(t *testing.T) map[string][]rule {
 			} `json:"groups"`
 		} `json:"data"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
+	if err := json.Unmarshal(body, &response); err != nil {
 		t.Fatalf("%v\n%s", err, body)
 	}
 	all := map[string][]rule{}
-	for _, g := range answer.Data.Groups {
+	for _, g := range response.Data.Groups {
 		all[g.Name] = g.Rules
 	}
 	return all
 }
 
-// written counts the rules in the files of a service.
-func written(t *testing.T, service string) int {
+// countRules counts the rules in the files of a service.
+func countRules(t *testing.T, service string) int {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(service, "observability", "rules", "*.rules.yaml"))
 	if err != nil || len(files) == 0 {
@@ -93,18 +93,18 @@ func written(t *testing.T, service string) int {
 	return n
 }
 
-// programs are compiled once for all tests: a link of Mimir alone takes about ten
-// seconds.
+// programs has the paths of the programs. They are compiled once for all tests:
+// linking Mimir takes about ten seconds.
 type programs struct{ mimir, mimirtool, scaffold string }
 
 func TestMimir(t *testing.T) {
 	t.Parallel()
 	p := programs{build(t, "mimir"), build(t, "mimirtool"), scaffold(t)}
 	for name, test := range map[string]func(*testing.T, programs){
-		"takes the rules":              takesTheRules,
-		"its default limit is too low": defaultLimitIsTooLow,
-		"a push writes what differs":   pushWritesWhatDiffers,
-		"a push explains a limit":      pushExplainsTheDefaultLimit,
+		"Mimir evaluates the rules":             evaluatesTheRules,
+		"the default limit is too low":          defaultLimitIsTooLow,
+		"push writes only groups that differ":   pushWritesWhatDiffers,
+		"push reports the limit that is needed": pushExplainsTheDefaultLimit,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,47 +113,47 @@ func TestMimir(t *testing.T) {
 	}
 }
 
-// The command of the README brings every rule to Mimir, whose ruler evaluates
-// them, and whose engine, which is not Prometheus', understands each query.
-func takesTheRules(t *testing.T, p programs) {
+// The README's mimirtool command loads all rules. Mimir's ruler evaluates them,
+// and its query engine, which is not that of Prometheus, accepts all queries.
+func evaluatesTheRules(t *testing.T, p programs) {
 	t.Helper()
-	_, command, limit := advice(t)
+	_, command, limit := readme(t)
 	s := start(t, p.mimir, limit)
 	service := filepath.Join("..", "..", "examples", "orders")
 	if out, err := load(t, s, p.mimirtool, command, service); err != nil {
 		t.Fatalf("%s\n%v\n%s", command, err, out)
 	}
 
-	const frequent = 2 // groups that evaluate every 15 and 30 s; tickets take minutes
+	const frequent = 2 // groups evaluated every 15 and 30 s; those of tickets take minutes
 	eventually(t, "groups are evaluated", func() string {
 		if groups := s.groups(t); evaluated(groups) < frequent {
 			return fmt.Sprintf("%v", groups)
 		}
 		return ""
 	})
-	taken := 0
+	loaded := 0
 	now := time.Now()
 	for name, rules := range s.groups(t) {
-		taken += len(rules)
+		loaded += len(rules)
 		for _, r := range rules {
 			if r.Health == "err" {
 				t.Errorf("%s, %s: %s", name, r.Name, r.LastError)
 			}
-			if complaint := s.query(t.Context(), r.Query, now); complaint != "" {
-				t.Errorf("%s, %s: %s", name, r.Name, complaint)
+			if problem := s.query(t.Context(), r.Query, now); problem != "" {
+				t.Errorf("%s, %s: %s", name, r.Name, problem)
 			}
 		}
 	}
-	if want := written(t, service); taken != want {
-		t.Errorf("Mimir has %d rules, the files %d", taken, want)
+	if want := countRules(t, service); loaded != want {
+		t.Errorf("Mimir has %d rules, the files have %d", loaded, want)
 	}
-	// The queries were judged by an engine that can refuse.
+	// The query engine rejects invalid queries.
 	if s.query(t.Context(), "rate(up)", now) == "" {
-		t.Error("Mimir takes a rate of an instant vector")
+		t.Error("Mimir accepts the invalid query rate(up)")
 	}
 }
 
-// evaluated counts the groups of which every rule was evaluated.
+// evaluated counts the groups whose rules were all evaluated.
 func evaluated(groups map[string][]rule) int {
 	n := 0
 	for rules := range maps.Values(groups) {
@@ -164,18 +164,18 @@ func evaluated(groups map[string][]rule) int {
 	return n
 }
 
-// Mimir as it comes refuses the file of the tickets: the README has to name
-// the limit for as long as this is so.
+// Mimir's default limit rejects the file with the ticket alerts, so the README has
+// to name the limit.
 func defaultLimitIsTooLow(t *testing.T, p programs) {
 	t.Helper()
-	_, command, limit := advice(t)
+	_, command, limit := readme(t)
 	s := start(t, p.mimir, "")
 	out, err := load(t, s, p.mimirtool, command, filepath.Join("..", "..", "examples", "orders"))
 	if err == nil || !strings.Contains(out, "per-user rules per rule group limit (limit: 20 ") {
-		t.Errorf("%v\n%s\nthe README says to raise %s; Mimir no longer wants it", err, out, limit)
+		t.Errorf("want a rejection by the default limit, since the README says to set %s: %v\n%s", limit, err, out)
 	}
 	_, defaults, err := get(t.Context(), s.url+"/config")
 	if err != nil || !strings.Contains(string(defaults), "ruler_max_rule_groups_per_tenant: 70\n") {
-		t.Errorf("the README says that Mimir takes 70 groups of a tenant; %v", err)
+		t.Errorf("the default limit is not 70 groups per tenant, as in the README: %v", err)
 	}
 }

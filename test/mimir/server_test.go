@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// build compiles a program of Mimir's module.
+// build compiles a program of Mimir's module and returns its path.
 func build(t *testing.T, name string) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), name)
@@ -30,9 +30,9 @@ func build(t *testing.T, name string) string {
 	return bin
 }
 
-// config is that of a single process on loopback which keeps all in one directory.
-// Everything that is not about that is left at Mimir's defaults, but the wait of
-// its ingester, which is for real fleets, and the limits under test.
+// config runs Mimir as a single process on loopback with all data in one directory.
+// All else has Mimir's defaults, except the limits under test and
+// min_ready_duration of the ingester, which is for clusters.
 const config = `
 multitenancy_enabled: false
 usage_stats: {enabled: false}
@@ -55,7 +55,7 @@ limits: {%[2]s}
 // server is a running Mimir.
 type server struct{ url string }
 
-// start runs Mimir with the limits, given as lines of its configuration.
+// start runs Mimir with the limits, in the syntax of its configuration.
 func start(t *testing.T, bin, limits string) server {
 	t.Helper()
 	dir := t.TempDir()
@@ -72,26 +72,26 @@ func start(t *testing.T, bin, limits string) server {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	said := newTail(logs)
+	log := newTail(logs)
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		<-said.ended
+		<-log.ended
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("mimir: %v\n%s", err, said)
+			t.Errorf("mimir: %v\n%s", err, log)
 		}
 	})
 	select {
-	case address := <-said.address:
+	case address := <-log.address:
 		s := server{"http://" + address}
 		eventually(t, "Mimir is ready", func() string { return s.notReady(t.Context()) })
 		return s
-	case <-said.ended:
-		t.Fatalf("Mimir ended before it listened:\n%s", said)
+	case <-log.ended:
+		t.Fatalf("Mimir ended before it listened:\n%s", log)
 	}
 	return server{}
 }
 
-// notReady says why the server is not ready, or nothing.
+// notReady returns why the server is not ready, or "".
 func (s server) notReady(ctx context.Context) string {
 	status, body, err := get(ctx, s.url+"/ready")
 	if err != nil {
@@ -103,8 +103,8 @@ func (s server) notReady(ctx context.Context) string {
 	return ""
 }
 
-// freePort finds a port for the traffic of Mimir with itself: its parts tell
-// each other the number, so that it cannot be 0.
+// freePort returns a port for gRPC between Mimir's components. It cannot be 0
+// because they announce it to each other.
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -115,10 +115,10 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// tail keeps the last lines of a log.
+// tail has the last 20 lines of a log.
 type tail struct {
 	address chan string   // where Mimir listens
-	ended   chan struct{} // the log is at its end, and lines may be read
+	ended   chan struct{} // closed at the end of the log; then lines may be read
 	lines   []string
 }
 
@@ -153,28 +153,28 @@ func (t *tail) String() string {
 	return strings.Join(t.lines, "")
 }
 
-// eventually waits until nothing is missing any more.
-func eventually(t *testing.T, what string, missing func() string) {
+// eventually waits until the check returns "", at most two minutes.
+func eventually(t *testing.T, what string, check func() string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		still := missing()
-		if still == "" {
+		problem := check()
+		if problem == "" {
 			return
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("waited two minutes until %s: %s", what, still)
+			t.Fatalf("timeout after two minutes: want that %s: %s", what, problem)
 		case <-tick.C:
 		}
 	}
 }
 
 func get(ctx context.Context, url string) (status int, body []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second) // a question that no part of Mimir takes would wait for ever
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second) // Mimir does not respond if no querier takes the request
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -189,22 +189,22 @@ func get(ctx context.Context, url string) (status int, body []byte, err error) {
 	return res.StatusCode, body, err
 }
 
-// query asks Mimir's engine and returns its complaint, or nothing.
+// query runs a query and returns the error of Mimir's query engine, or "".
 func (s server) query(ctx context.Context, expr string, at time.Time) string {
 	values := url.Values{"query": {expr}, "time": {strconv.FormatInt(at.Unix(), 10)}}
 	_, body, err := get(ctx, s.url+"/prometheus/api/v1/query?"+values.Encode())
 	if err != nil {
 		return err.Error()
 	}
-	var answer struct {
+	var response struct {
 		Status string `json:"status"`
 		Error  string `json:"error"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
+	if err := json.Unmarshal(body, &response); err != nil {
 		return string(body)
 	}
-	if answer.Status != "success" {
-		return answer.Error
+	if response.Status != "success" {
+		return response.Error
 	}
 	return ""
 }

@@ -1,6 +1,6 @@
-// Package terraform runs the generated Terraform modules through Terraform
-// itself, or OpenTofu where it is not installed: format, validation and tests of
-// the module that needs no provider. The modules for clouds are parsed, and
-// held to what they declare: their providers cannot be had without an account
-// of HashiCorp's registry, so that no attribute of theirs is checked here.
+// Package terraform tests generated modules with Terraform, or with OpenTofu if
+// Terraform is not installed: format of all modules, validation and tests of the
+// module core, which needs no provider. Of the modules for clouds it checks only
+// references: their providers need an account of HashiCorp's registry, so
+// attributes of resources are not checked.
 package terraform

@@ -22,22 +22,22 @@ resource: order
 telemetry: {metrics: push}
 `
 
-// specs are services that make other modules.
+// specs returns specs with all options that change the modules.
 func specs() map[string]string {
 	named := func(name, more string) string { return strings.Replace(head, "%NAME%", name, 1) + more }
 	return map[string]string{
-		"the least": named("orders", "deploy: {terraform: [aws, gcp, azure]}\n"),
-		"a database and a registry": named("orders", "components: {postgres: {}}\n"+
+		"minimal": named("orders", "deploy: {terraform: [aws, gcp, azure]}\n"),
+		"database and registry": named("orders", "components: {postgres: {}}\n"+
 			"deploy: {terraform: [aws, gcp, azure], image: 'registry.acme.test:5000/shop/orders', replicas: {min: 1, max: 1}, resources: {cpu: 2, memory: 3Gi}}\n"),
-		"the longest name": named("a"+strings.Repeat("-b", 19)+"c", "deploy: {terraform: [azure]}\n"),
-		"periods of a week and of four": named("orders", "deploy: {terraform: [gcp]}\nslos:\n"+
+		"longest name": named("a"+strings.Repeat("-b", 19)+"c", "deploy: {terraform: [azure]}\n"),
+		"windows of one and four weeks": named("orders", "deploy: {terraform: [gcp]}\nslos:\n"+
 			"- {name: availability, objective: 99.95, window: 7d, indicator: {availability: {}}}\n"+
 			"- {name: latency, objective: 90, window: 28d, indicator: {latency: {threshold: 1s}}}\n"+
 			"- {name: own, objective: 99, window: 30d, indicator: {ratio: {total: 'jobs_total{kind=~\"${a}|%{b}\"}', bad: 'jobs_total{kind=~\"${a}|%{b}\",state=\"failed\"}'}}}\n"),
 	}
 }
 
-// generate writes the service of a spec and returns the directory of its modules.
+// generate generates the service of a spec and returns the directory of its modules.
 func generate(t *testing.T, src string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -47,7 +47,7 @@ func generate(t *testing.T, src string) string {
 	root := absolute(t, "../..")
 	command := exec.CommandContext(t.Context(), "go", "run", "./cmd/scaffold", "generate", "--runtime", filepath.Join(root, "runtime"), dir)
 	command.Dir = root
-	// Status 3 reports the objective on a metric that the service does not declare yet. The files are written.
+	// Exit status 3: an objective uses a metric that the service does not declare. The files are written.
 	if out, err := command.CombinedOutput(); err != nil && !bytes.Contains(out, []byte("exit status 3")) {
 		t.Fatalf("scaffold generate: %v\n%s", err, out)
 	}
@@ -63,7 +63,7 @@ func absolute(t *testing.T, path string) string {
 	return path
 }
 
-// tool is Terraform, or OpenTofu, which reads the same language.
+// tool returns the command line of Terraform, or of OpenTofu.
 func tool(t *testing.T) []string {
 	t.Helper()
 	for _, name := range []string{"terraform", "tofu"} {
@@ -107,26 +107,26 @@ func TestTheModulesAreWhatTerraformAccepts(t *testing.T) {
 			mustRun(t, core, "validate", "-no-color")
 			out := mustRun(t, core, "test", "-no-color")
 			if !regexp.MustCompile(`(1[2-9]|[2-9]\d) passed, 0 failed`).MatchString(out) {
-				t.Errorf("the tests did not run:\n%s", out)
+				t.Errorf("want at least 12 passed tests and none failed:\n%s", out)
 			}
 			consistent(t, dir)
 		})
 	}
 }
 
-// Each is a module that somebody broke; its own tests notice.
-func TestBrokenModulesAreNoticed(t *testing.T) {
+// Each change breaks the module; the module's tests must fail.
+func TestBrokenModulesFailTheirTests(t *testing.T) {
 	t.Parallel()
-	dir := generate(t, specs()["the least"])
+	dir := generate(t, specs()["minimal"])
 	core := filepath.Join(dir, "core")
 	for name, change := range map[string][3]string{
-		"another share of the budget":  {"main.tf", "share = 0.02", "share = 0.03"},
-		"a period of another length":   {"main.tf", "o.days * 24 / p.hours * (100 - o.objective) / 100\n        long", "o.days * 20 / p.hours * (100 - o.objective) / 100\n        long"},
-		"no digest is wanted":          {"variables.tf", `"@sha256:[0-9a-f]{64}$"`, `"."`},
-		"a maximum below the minimum":  {"variables.tf", " && var.replicas.max >= var.replicas.min", ""},
-		"a place is not filled in":     {"main.tf", `replace(o.total, "$environment", var.environment)`, "o.total"},
-		"a size that holds no replica": {"main.tf", "size.cpu >= var.cpu_millis * 1.024 && ", ""},
-		"names are not cut":            {"main.tf", "container_app = 32", "container_app = 99"},
+		"wrong share of the budget":    {"main.tf", "share = 0.02", "share = 0.03"},
+		"wrong length of the window":   {"main.tf", "o.days * 24 / p.hours * (100 - o.objective) / 100\n        long", "o.days * 20 / p.hours * (100 - o.objective) / 100\n        long"},
+		"image without a digest":       {"variables.tf", `"@sha256:[0-9a-f]{64}$"`, `"."`},
+		"maximum below the minimum":    {"variables.tf", " && var.replicas.max >= var.replicas.min", ""},
+		"placeholder not replaced":     {"main.tf", `replace(o.total, "$environment", var.environment)`, "o.total"},
+		"size too small for a replica": {"main.tf", "size.cpu >= var.cpu_millis * 1.024 && ", ""},
+		"names not truncated":          {"main.tf", "container_app = 32", "container_app = 99"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -140,9 +140,9 @@ func TestBrokenModulesAreNoticed(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Contains(text, []byte(change[1])) {
-				t.Fatalf("%s does not hold %q", change[0], change[1])
+				t.Fatalf("%s does not contain %q", change[0], change[1])
 			}
-			if name == "names are not cut" { // what is short needs no cutting
+			if name == "names not truncated" { // only long names are truncated
 				text = bytes.Replace(text, []byte(`service = "orders"`), []byte(`service = "`+strings.Repeat("o", 40)+`"`), 1)
 			}
 			if err := os.WriteFile(file, bytes.Replace(text, []byte(change[1]), []byte(change[2]), 1), 0o644); err != nil {
@@ -150,14 +150,13 @@ func TestBrokenModulesAreNoticed(t *testing.T) {
 			}
 			mustRun(t, broken, "init", "-no-color")
 			if out, err := run(t, broken, "test", "-no-color"); err == nil {
-				t.Errorf("the tests pass:\n%s", out)
+				t.Errorf("the tests passed:\n%s", out)
 			}
 		})
 	}
 }
 
-// consistent holds modules to what they declare: every variable is used, every
-// reference leads to something.
+// consistent checks that all variables are used, and that all references exist.
 func consistent(t *testing.T, dir string) {
 	t.Helper()
 	core := parse(t, filepath.Join(dir, "core"))
@@ -169,7 +168,7 @@ func consistent(t *testing.T, dir string) {
 		module := parse(t, filepath.Join(dir, m.Name()))
 		for _, name := range module.variables {
 			if !slices.Contains(module.uses, "var."+name) {
-				t.Errorf("%s: nothing uses the variable %s", m.Name(), name)
+				t.Errorf("%s: unused variable %s", m.Name(), name)
 			}
 		}
 		for _, use := range module.uses {
@@ -180,20 +179,20 @@ func consistent(t *testing.T, dir string) {
 				name = use
 			}
 			if !slices.Contains(known, name) {
-				t.Errorf("%s: %s leads nowhere", m.Name(), use)
+				t.Errorf("%s: unknown reference %s", m.Name(), use)
 			}
 		}
 	}
 }
 
-// module is what the files of a directory declare and use.
+// module has the declarations and references in the files of a directory.
 type module struct{ variables, locals, outputs, resources, uses []string }
 
 func parse(t *testing.T, dir string) module {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.tf"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("%s holds no module (%v)", dir, err)
+		t.Fatalf("%s has no module (%v)", dir, err)
 	}
 	var m module
 	for _, file := range files {
@@ -235,8 +234,8 @@ func (m *module) add(body *hclsyntax.Body) {
 	})
 }
 
-// use notes what a reference names: var.x, local.x, core.x for module.core.x,
-// or the resource.
+// use records a reference as var.x, local.x, core.x for module.core.x, or as the
+// resource.
 func (m *module) use(path hcl.Traversal) {
 	names := []string{path.RootName()}
 	for _, step := range path[1:] {
@@ -247,7 +246,7 @@ func (m *module) use(path hcl.Traversal) {
 		break
 	}
 	switch {
-	case len(names) < 2: // the key of an object, or the word of an iteration
+	case len(names) < 2: // key of an object, or variable of a for expression
 	case names[0] == "module" && len(names) > 2:
 		m.uses = append(m.uses, names[1]+"."+names[2])
 	case names[0] == "var" || names[0] == "local" || strings.Contains(names[0], "_"):

@@ -18,13 +18,13 @@ import (
 
 var document = flag.String("document", "", "run the test, and write the result to this file")
 
-// base is the namespace that objects of deploy/base are tried in.
+// base is the namespace for the objects of deploy/base.
 const base = "base"
 
 // TestAPIServer is one test because its parts share a control plane and one report.
 func TestAPIServer(t *testing.T) {
 	if *document == "" {
-		t.Skip("builds and runs an API server: make kubernetes-apiserver")
+		t.Skip("needs an API server; run make kubernetes-apiserver")
 	}
 	r := &report{began: time.Now()}
 	services := generated.Services(t)
@@ -48,14 +48,15 @@ func TestAPIServer(t *testing.T) {
 	}
 }
 
-// subject is what one Kustomize build gives.
+// subject is the result of one Kustomize build.
 type subject struct {
 	service generated.Service
 	where   string
 	objects []*unstructured.Unstructured
 }
 
-// subjects are the base and every overlay, with the namespaces that they go to.
+// subjects builds base, observability and all overlays, and creates their
+// namespaces.
 func subjects(t *testing.T, c *cluster.Cluster, services []generated.Service) []subject {
 	t.Helper()
 	made := map[string]bool{base: true}
@@ -81,27 +82,26 @@ func subjects(t *testing.T, c *cluster.Cluster, services []generated.Service) []
 	return all
 }
 
-// accepted gives every object to the server, which must take it and warn of
-// nothing. Of a Deployment, PodSecurity judges the pods that come later: they
-// are tried, too.
+// accepted requires that the server accepts each object without a warning. It
+// also applies the pods of Deployments, since PodSecurity is enforced on pods.
 func accepted(t *testing.T, c *cluster.Cluster, r *report, services []generated.Service) {
 	for _, s := range subjects(t, c, services) {
 		for _, o := range s.objects {
-			tries := []*unstructured.Unstructured{o}
+			applied := []*unstructured.Unstructured{o}
 			if o.GetKind() == "Deployment" {
-				tries = append(tries, pod(t, o))
+				applied = append(applied, pod(t, o))
 			}
-			for _, try := range tries {
+			for _, a := range applied {
 				r.objects++
-				answer, err := c.Apply(t.Context(), try, true)
+				answer, err := c.Apply(t.Context(), a, true)
 				if err != nil {
 					t.Fatal(err)
 				}
 				if reason := answer.Refused(); reason != "" {
-					t.Errorf("%s, %s: %s %s: %s", s.service.Name, s.where, try.GetKind(), try.GetName(), reason)
+					t.Errorf("%s, %s: %s %s: %s", s.service.Name, s.where, a.GetKind(), a.GetName(), reason)
 				}
 				if len(answer.Warnings) > 0 {
-					t.Errorf("%s, %s: %s %s: warned of %q", s.service.Name, s.where, try.GetKind(), try.GetName(), answer.Warnings)
+					t.Errorf("%s, %s: %s %s: warnings %q", s.service.Name, s.where, a.GetKind(), a.GetName(), answer.Warnings)
 				}
 			}
 		}
@@ -109,7 +109,8 @@ func accepted(t *testing.T, c *cluster.Cluster, r *report, services []generated.
 	r.services = len(services)
 }
 
-// pod is one that the Deployment makes. Its account is not there in a dry run.
+// pod returns a pod of the Deployment, without the service account, which does
+// not exist in a dry run.
 func pod(t *testing.T, deployment *unstructured.Unstructured) *unstructured.Unstructured {
 	t.Helper()
 	template, _, err := unstructured.NestedMap(deployment.Object, "spec", "template")
@@ -125,7 +126,8 @@ func pod(t *testing.T, deployment *unstructured.Unstructured) *unstructured.Unst
 	return o
 }
 
-// refusedPod is the counter-check of the pods above: as root they are not let in.
+// refusedPod checks that PodSecurity is enforced: it rejects a pod that runs as
+// root.
 func refusedPod(t *testing.T, c *cluster.Cluster, deployment *unstructured.Unstructured) {
 	t.Helper()
 	root := pod(t, deployment)
@@ -137,12 +139,11 @@ func refusedPod(t *testing.T, c *cluster.Cluster, deployment *unstructured.Unstr
 		t.Fatal(err)
 	}
 	if reason := answer.Refused(); !strings.Contains(reason, `violates PodSecurity "restricted`) {
-		t.Errorf("a pod of root: %q, want that PodSecurity refuses it", reason)
+		t.Errorf("a pod that runs as root: %q, want a rejection by PodSecurity", reason)
 	}
 }
 
-// faults wants the server's verdict on each fault to be the one that is written
-// down: both what it refuses and what it lets pass.
+// faults compares the server's verdict on each mutant with the expected one.
 func faults(t *testing.T, c *cluster.Cluster, r *report, services []generated.Service) {
 	for _, m := range manifests.Mutants() {
 		o := first(t, services, m.Kind)
@@ -153,7 +154,7 @@ func faults(t *testing.T, c *cluster.Cluster, r *report, services []generated.Se
 		}
 		said := answer.Refused() + strings.Join(answer.Warnings, "\n")
 		if got := verdict(answer); got != m.Server || !strings.Contains(said, m.Says) {
-			t.Errorf("%s with %s: the server %s: %s; want that it %s: %s", m.Kind, m.Fault, got, said, m.Server, m.Says)
+			t.Errorf("%s with %s: the server %s: %s; want %s: %s", m.Kind, m.Fault, got, said, m.Server, m.Says)
 		}
 		r.verdicts = append(r.verdicts, m)
 	}
@@ -192,7 +193,7 @@ func first(t *testing.T, services []generated.Service, kind string) *unstructure
 	return nil
 }
 
-// kubectl types what a reader would.
+// kubectl applies the dev overlays in a server-side dry run.
 func kubectl(t *testing.T, c *cluster.Cluster, r *report, services []generated.Service) {
 	for _, s := range services {
 		overlay := filepath.Join(s.Dir, "deploy", "overlays", "dev")
@@ -204,7 +205,7 @@ func kubectl(t *testing.T, c *cluster.Cluster, r *report, services []generated.S
 	}
 }
 
-// example is the example service with a database.
+// example returns examples/orders, which has a database.
 func example(t *testing.T, services []generated.Service) generated.Service {
 	t.Helper()
 	for _, s := range services {
@@ -212,7 +213,7 @@ func example(t *testing.T, services []generated.Service) generated.Service {
 			return s
 		}
 	}
-	t.Fatal("no example orders")
+	t.Fatal("examples/orders does not exist")
 	return generated.Service{}
 }
 

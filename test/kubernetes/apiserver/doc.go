@@ -1,4 +1,4 @@
-// Package apiserver gives what is generated to a real API server and real
-// controllers, and writes what came of it to docs/kubernetes.md. `make
+// Package apiserver applies generated manifests to a real API server with real
+// controllers, and writes the results to docs/kubernetes.md. `make
 // kubernetes-apiserver` runs it.
 package apiserver

@@ -17,7 +17,7 @@ import (
 	"github.com/observability-first/scaffold/test/kubernetes/manifests"
 )
 
-// report collects what docs/kubernetes.md shows.
+// report has the results for docs/kubernetes.md.
 type report struct {
 	began   time.Time
 	started time.Duration
@@ -45,7 +45,7 @@ func (r *report) part(t *testing.T, name string, run func(*testing.T)) {
 	r.parts = append(r.parts, part{name, passed, time.Since(began)})
 }
 
-// descriptions says what each part checked.
+// descriptions returns what each part checked.
 func (r *report) descriptions() map[string]string {
 	return map[string]string{
 		"accepted": fmt.Sprintf("%d objects of %d services (base, observability, three overlays, the pods of each Deployment): all accepted without a warning, in namespaces that enforce PodSecurity `restricted`", r.objects, r.services),
@@ -100,7 +100,7 @@ each other and with the spec.
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
-// revision is the commit, with -dirty if the tree has changes.
+// revision returns the commit, with -dirty if the tree has changes.
 func revision(ctx context.Context) string {
 	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--exclude=*").Output()
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/observability-first/scaffold/test/kubernetes/manifests"
 )
 
-// deployed is a service that the controllers run in a namespace.
+// deployed is a service in a namespace of the cluster.
 type deployed struct {
 	c          *cluster.Cluster
 	service    generated.Service
@@ -26,8 +26,8 @@ type deployed struct {
 	kubelet    *cluster.Kubelet
 }
 
-// deploy applies an overlay for good, after a change of its Deployment, and waits
-// for as many pods as the spec wants: the autoscaler has to ask for them.
+// deploy changes the Deployment of an overlay, applies the overlay, and waits
+// until the autoscaler has set the minimum number of pods of the spec.
 func deploy(t *testing.T, c *cluster.Cluster, s generated.Service, environment string, change func(*unstructured.Unstructured)) *deployed {
 	t.Helper()
 	objects, err := manifests.Build(filepath.Join(s.Dir, "deploy", "overlays", environment))
@@ -52,7 +52,7 @@ func (d *deployed) image() string {
 	return containers[0].(map[string]any)["image"].(string)
 }
 
-// release rolls another image out.
+// release rolls out an image.
 func (d *deployed) release(t *testing.T, image string) {
 	t.Helper()
 	containers, _, err := unstructured.NestedSlice(d.deployment.Object, "spec", "template", "spec", "containers")
@@ -66,8 +66,8 @@ func (d *deployed) release(t *testing.T, image string) {
 	d.c.Must(t, d.deployment)
 }
 
-// settles waits until so many pods of the image take traffic, no other pod is
-// left, and the Deployment says so.
+// settles waits until the number of pods run the image and are ready, no other
+// pod exists, and the status of the Deployment is up to date.
 func (d *deployed) settles(t *testing.T, replicas int, image string) {
 	t.Helper()
 	cluster.Until(t, fmt.Sprintf("%d pods run %s", replicas, image), func() error {
@@ -97,8 +97,8 @@ func (d *deployed) settles(t *testing.T, replicas int, image string) {
 
 func unchanged(*unstructured.Unstructured) {}
 
-// rolled wants a new image to arrive while never fewer pods than the minimum take
-// traffic, and the budget to hold a second eviction back while a pod is missing.
+// rolled requires that at least the minimum of pods take traffic during a
+// rollout, and that the budget rejects a second eviction while a pod is missing.
 func rolled(t *testing.T, c *cluster.Cluster, r *report, services []generated.Service) {
 	d := deploy(t, c, example(t, services), "prod", unchanged)
 	lowest := int(d.service.Spec.Deploy.Replicas.Min)
@@ -108,7 +108,7 @@ func rolled(t *testing.T, c *cluster.Cluster, r *report, services []generated.Se
 	d.settles(t, lowest, d.image())
 	r.roll = end()
 	if r.roll.Fewest < lowest || r.roll.Most <= lowest {
-		t.Errorf("between %d and %d pods took traffic, want never fewer than %d and once more", r.roll.Fewest, r.roll.Most, lowest)
+		t.Errorf("between %d and %d pods took traffic, want at least %d, and more during the surge", r.roll.Fewest, r.roll.Most, lowest)
 	}
 
 	d.budgetHolds(t, r)
@@ -117,12 +117,12 @@ func rolled(t *testing.T, c *cluster.Cluster, r *report, services []generated.Se
 	d.survives(t, r)
 }
 
-// survives releases an image whose pods never become ready: the old ones stay,
-// kubectl says that it waits in vain, and its undo brings the old image back.
+// survives releases an image whose pods never become ready. The old pods stay,
+// `kubectl rollout status` times out, and `kubectl rollout undo` rolls back.
 func (d *deployed) survives(t *testing.T, r *report) {
 	t.Helper()
-	lowest, sound := int(d.service.Spec.Deploy.Replicas.Min), d.image()
-	d.kubelet.Says(func(pod corev1.Pod) bool { return pod.Spec.Containers[0].Image == sound })
+	lowest, working := int(d.service.Spec.Deploy.Replicas.Min), d.image()
+	d.kubelet.Says(func(pod corev1.Pod) bool { return pod.Spec.Containers[0].Image == working })
 	end := d.c.WatchPods(t, d.namespace, selector(d.service))
 	d.release(t, "orders@sha256:"+strings.Repeat("0", 64))
 	if out, err := d.rollout(t, "status", "--timeout=5s"); err == nil || !strings.Contains(out, "timed out") {
@@ -134,9 +134,9 @@ func (d *deployed) survives(t *testing.T, r *report) {
 	if out, err := d.rollout(t, "status", "--timeout=1m"); err != nil || !strings.Contains(out, "successfully rolled out") {
 		t.Errorf("kubectl rollout status after undo: %v\n%s", err, out)
 	}
-	d.settles(t, lowest, sound)
+	d.settles(t, lowest, working)
 	if r.stuck = end(); r.stuck.Fewest < lowest {
-		t.Errorf("%d pods took traffic during a release that never became ready, want %d", r.stuck.Fewest, lowest)
+		t.Errorf("%d pods took traffic during a release that never became ready, want at least %d", r.stuck.Fewest, lowest)
 	}
 }
 
@@ -146,7 +146,8 @@ func (d *deployed) rollout(t *testing.T, verb string, flags ...string) (string, 
 	return d.c.Kubectl(t.Context(), args...)
 }
 
-// budgetHolds evicts twice while no new pod becomes ready.
+// budgetHolds evicts two pods while new pods do not become ready. The budget
+// rejects the second eviction.
 func (d *deployed) budgetHolds(t *testing.T, r *report) {
 	t.Helper()
 	d.kubelet.Says(func(corev1.Pod) bool { return false })
@@ -154,13 +155,13 @@ func (d *deployed) budgetHolds(t *testing.T, r *report) {
 		"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
 		"metadata": map[string]any{"name": d.service.Spec.Service, "namespace": d.namespace},
 	}}
-	cluster.Until(t, "the budget allows one pod away", func() error {
+	cluster.Until(t, "the budget allows one disruption", func() error {
 		o, err := d.c.Get(t.Context(), budget)
 		if err != nil {
 			return err
 		}
 		if allowed, _, err := unstructured.NestedInt64(o.Object, "status", "disruptionsAllowed"); allowed != 1 || err != nil {
-			return fmt.Errorf("%d allowed: %w", allowed, err)
+			return fmt.Errorf("disruptionsAllowed is %d: %w", allowed, err)
 		}
 		return nil
 	})
@@ -180,8 +181,8 @@ func (d *deployed) budgetHolds(t *testing.T, r *report) {
 	}
 }
 
-// dropping is the counter-check: where a roll-out may take a pod away first, the
-// watch sees fewer than the minimum.
+// dropping tests the check: if a rollout may stop a pod first, the watch counts
+// fewer pods than the minimum.
 func dropping(t *testing.T, c *cluster.Cluster, services []generated.Service) {
 	d := deploy(t, c, example(t, services), "staging", func(o *unstructured.Unstructured) {
 		rolling := map[string]any{"maxUnavailable": int64(1), "maxSurge": int64(0)}
@@ -194,6 +195,6 @@ func dropping(t *testing.T, c *cluster.Cluster, services []generated.Service) {
 	lowest := int(d.service.Spec.Deploy.Replicas.Min)
 	d.settles(t, lowest, d.image())
 	if seen := end(); seen.Fewest >= lowest {
-		t.Errorf("never fewer than %d pods took traffic, though one was taken away first: %+v", lowest, seen)
+		t.Errorf("the watch counted at least %d pods although the rollout stopped one first: %+v", lowest, seen)
 	}
 }

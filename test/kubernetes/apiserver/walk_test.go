@@ -23,28 +23,27 @@ import (
 	"github.com/observability-first/scaffold/test/kubernetes/generated"
 )
 
-// walk does what docs/deploy.md says, with its own lines: each part of it is a
-// fenced block that a comment gives a name.
+// walk runs the commands of docs/deploy.md. A comment names each fenced block.
 type walk struct {
 	c       *cluster.Cluster
-	dir     string // where the service is made
+	dir     string // parent directory of the service
 	env     []string
 	blocks  map[string]string
 	done    map[string]bool
-	outcome []string // of each ./ci, for the report
+	outcome []string // exit code of each ./ci, for the report
 }
 
 var blockPattern = regexp.MustCompile("(?s)<!-- walk: ([a-z]+) -->\n```[a-z]+\n(.*?)```")
 
-// The images, as they are called by what becomes of them.
+// Digests of the images.
 const (
 	older  = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 	newer  = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
 	faulty = "sha256:3333333333333333333333333333333333333333333333333333333333333333"
 )
 
-// walked is a reader with an empty cluster: from scaffold new to a service that
-// is watched, and back.
+// walked runs all blocks in an empty cluster, from `scaffold new` to deployments
+// with rollout analysis and rollbacks.
 func walked(t *testing.T, r *report) {
 	w := &walk{c: cluster.New(t), dir: t.TempDir(), blocks: map[string]string{}, done: map[string]bool{}}
 	definitions, err := crd.Definitions(t.Context())
@@ -61,7 +60,7 @@ func walked(t *testing.T, r *report) {
 	w.prod(t)
 	for name := range w.blocks {
 		if !w.done[name] {
-			t.Errorf("nobody has done what docs/deploy.md says under %q", name)
+			t.Errorf("the block %q of docs/deploy.md was not run", name)
 		}
 	}
 	r.walked = w.outcome
@@ -78,7 +77,7 @@ func (w *walk) read(t *testing.T) {
 		w.blocks[m[1]] = m[2]
 	}
 	if marked := strings.Count(string(text), "<!-- walk:"); marked != len(w.blocks) {
-		t.Fatalf("docs/deploy.md marks %d blocks, of which %d can be read", marked, len(w.blocks))
+		t.Fatalf("docs/deploy.md marks %d blocks, but only %d match %s", marked, len(w.blocks), blockPattern)
 	}
 	for _, pair := range w.c.Environ() {
 		if !strings.HasPrefix(pair, "PATH=") {
@@ -91,7 +90,7 @@ func (w *walk) read(t *testing.T) {
 		"GIT_AUTHOR_NAME=reader", "GIT_AUTHOR_EMAIL=reader@acme.test", "GIT_COMMITTER_NAME=reader", "GIT_COMMITTER_EMAIL=reader@acme.test")
 }
 
-// try types a block in a directory and returns what it exited with.
+// try runs a block in a directory and returns exit code and output.
 func (w *walk) try(t *testing.T, dir, name string, env ...string) (code int, out string) {
 	t.Helper()
 	block := w.blocks[name]
@@ -112,8 +111,8 @@ func (w *walk) try(t *testing.T, dir, name string, env ...string) (code int, out
 
 func (w *walk) service() string { return filepath.Join(w.dir, "orders") }
 
-// types wants the block to succeed.
-func (w *walk) types(t *testing.T, dir, name string, env ...string) string {
+// run requires that the block succeeds, and returns the output.
+func (w *walk) run(t *testing.T, dir, name string, env ...string) string {
 	t.Helper()
 	code, out := w.try(t, dir, name, env...)
 	if code != 0 {
@@ -124,7 +123,7 @@ func (w *walk) types(t *testing.T, dir, name string, env ...string) string {
 
 func (w *walk) make(t *testing.T) {
 	t.Helper()
-	w.types(t, w.dir, "new")
+	w.run(t, w.dir, "new")
 	spec := filepath.Join(w.service(), "scaffold.yaml")
 	text, err := os.ReadFile(spec)
 	if err != nil {
@@ -134,44 +133,45 @@ func (w *walk) make(t *testing.T) {
 	if err := os.WriteFile(spec, append(text, w.blocks["spec"]...), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	w.types(t, w.dir, "generate")
+	w.run(t, w.dir, "generate")
 }
 
 func environment(name string) string { return "ENVIRONMENT=" + name }
 
-// prepare makes an environment, and wants the server to take what goes there.
+// prepare creates an environment. The server must accept all objects without a
+// warning.
 func (w *walk) prepare(t *testing.T, name string) {
 	t.Helper()
 	for _, block := range []string{"namespace", "secrets", "deployer", "kubeconfig", "look"} {
-		out := w.types(t, w.service(), block, environment(name))
+		out := w.run(t, w.service(), block, environment(name))
 		if strings.Contains(out, "Warning:") {
 			t.Errorf("%s of %s: %s", block, name, out)
 		}
 	}
 	out, err := w.c.Kubectl(t.Context(), "get", "secret", "orders-postgres", "--namespace", "orders-"+name, "--output", "jsonpath={.data.url}")
 	if want := "cG9zdGdyZXM6Ly9vcmRlcnM6c2VjcmV0QGRiLmFjbWUudGVzdC9vcmRlcnM="; err != nil || out != want {
-		t.Errorf("the address of the database in %s is %q: %v", name, out, err)
+		t.Errorf("the database URL in %s is %q, want %q: %v", name, out, want, err)
 	}
 	w.c.Must(t, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "ServiceAccount", "metadata": map[string]any{"name": "default", "namespace": "orders-" + name},
 	}})
 }
 
-// ci is one ./ci deploy or rollback, and what has to come of it.
+// ci is one `./ci deploy` or `./ci rollback` with the expected result.
 type ci struct {
 	what, block, environment string
 	env                      []string
 	code                     int
 	says                     []string
-	runs                     string // digest; empty when nothing was ever deployed
+	runs                     string // digest of the running image; empty if there is no Deployment
 }
 
-// rights are those of the pipeline.
+// rights returns KUBECONFIG with the permissions of the pipeline.
 func (w *walk) rights(environment string) string {
 	return "KUBECONFIG=" + filepath.Join(w.service(), "bin", "deployer-"+environment)
 }
 
-// expect types it with the rights of the pipeline.
+// expect runs the step with the permissions of the pipeline.
 func (w *walk) expect(t *testing.T, step ci) {
 	t.Helper()
 	env := append([]string{
@@ -184,7 +184,7 @@ func (w *walk) expect(t *testing.T, step ci) {
 	}
 	for _, want := range step.says {
 		if !strings.Contains(out, want) {
-			t.Errorf("%s does not say %q:\n%s", step.what, want, out)
+			t.Errorf("%s: the output does not contain %q:\n%s", step.what, want, out)
 		}
 	}
 	image, err := w.c.Kubectl(t.Context(), "get", "deployment", "orders", "--namespace", "orders-"+step.environment,
@@ -194,7 +194,7 @@ func (w *walk) expect(t *testing.T, step ci) {
 		want = "registry.acme.test/shop/orders@" + step.runs
 	}
 	if err != nil || image != want {
-		t.Fatalf("%s: %q runs, want %q: %v\n%s", step.what, image, want, err, out)
+		t.Fatalf("%s: the image is %q, want %q: %v\n%s", step.what, image, want, err, out)
 	}
 	w.outcome = append(w.outcome, fmt.Sprintf("%s: %d", step.what, code))
 }
@@ -203,7 +203,7 @@ func (w *walk) staging(t *testing.T) {
 	t.Helper()
 	w.c.Kubelet(t, "orders-staging")
 	w.expect(t, ci{
-		what: "a first release without traffic", block: "deploy", environment: "staging", code: 4, runs: older,
+		what: "first release without traffic", block: "deploy", environment: "staging", code: 4, runs: older,
 		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, empty)}, says: []string{"there is no earlier revision to roll back to; the new one stays"},
 	})
 	w.expect(t, ci{
@@ -211,11 +211,11 @@ func (w *walk) staging(t *testing.T) {
 		env: []string{"IMAGE_DIGEST=" + newer, "ANALYSIS_DURATION=0"}, says: []string{"no rollout analysis"},
 	})
 	if out, err := exec.CommandContext(t.Context(), "git", "-C", w.service(), "status", "--porcelain").CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("what a commit would take after all this, credentials perhaps: %v\n%s", err, out)
+		t.Errorf("untracked or changed files, which may have credentials: %v\n%s", err, out)
 	}
 }
 
-// prod is where things go wrong.
+// prod runs deployments that fail, and rollbacks.
 func (w *walk) prod(t *testing.T) {
 	t.Helper()
 	kubelet := w.c.Kubelet(t, "orders-prod")
@@ -232,14 +232,14 @@ func (w *walk) prod(t *testing.T) {
 		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, nil)}, says: []string{"cannot be reached", "nothing was changed"},
 	})
 	step("good", older, good, 0, older, "revision 1", "the rollout analysis passed")
-	step("good, over another", newer, good, 0, newer, "the rollout analysis passed")
-	w.types(t, w.service(), "history", environment("prod"), w.rights("prod"))
+	step("good second version", newer, good, 0, newer, "the rollout analysis passed")
+	w.run(t, w.service(), "history", environment("prod"), w.rights("prod"))
 	w.expect(t, ci{what: "rollback", block: "rollback", environment: "prod", runs: newer, says: []string{newer + ") runs now"}})
 
 	end := w.c.WatchPods(t, "orders-prod", generated.NameLabel+"=orders")
-	step("failing", faulty, burning, 3, newer, "rollout analysis of version v1 failed", "50 of 1000 events bad", newer+") runs now")
-	step("empty", faulty, empty, 4, newer, "no instance of version v1 found in prod", newer+") runs now")
-	step("Prometheus down in the middle", faulty, gone, 4, newer, "responded with 503", newer+") runs now")
+	step("failed analysis", faulty, burning, 3, newer, "rollout analysis of version v1 failed", "50 of 1000 events bad", newer+") runs now")
+	step("no instances", faulty, empty, 4, newer, "no instance of version v1 found in prod", newer+") runs now")
+	step("Prometheus down during the analysis", faulty, unavailable, 4, newer, "responded with 503", newer+") runs now")
 	kubelet.Says(func(pod corev1.Pod) bool { return !strings.Contains(pod.Spec.Containers[0].Image, faulty) })
 	w.expect(t, ci{
 		what: "never ready", block: "deploy", environment: "prod", code: 1, runs: newer,
@@ -247,43 +247,45 @@ func (w *walk) prod(t *testing.T) {
 		says: []string{"version v1 does not become ready; rolling back", "--- pods", newer + ") runs now"},
 	})
 	if seen := end(); seen.Fewest < 3 {
-		t.Errorf("%d pods took traffic while releases went wrong, want 3", seen.Fewest)
+		t.Errorf("%d pods took traffic during failed releases, want at least 3", seen.Fewest)
 	}
 
-	// None of the versions that were taken back is the one before.
-	w.expect(t, ci{what: "rollback past them", block: "rollback", environment: "prod", runs: older, says: []string{older + ") runs now"}})
+	// A rollback skips versions that were rolled back.
+	w.expect(t, ci{what: "rollback to the first version", block: "rollback", environment: "prod", runs: older, says: []string{older + ") runs now"}})
 	history, err := w.c.Kubectl(t.Context(), "get", "replicasets", "--namespace", "orders-prod", "--output",
 		`jsonpath={.items[*].metadata.annotations.deployment\.kubernetes\.io/revision}`)
 	if err != nil || len(strings.Fields(history)) != 2 {
-		t.Errorf("the history holds the revisions %q, want the two that were good: %v", history, err)
+		t.Errorf("the history has the revisions %q, want the two good ones: %v", history, err)
 	}
 }
 
-// withoutRights tries with no cluster, and as somebody who may not.
+// withoutRights deploys without a cluster, and with an account that has no
+// permissions.
 func (w *walk) withoutRights(t *testing.T) {
 	t.Helper()
-	nobody, err := w.c.Kubectl(t.Context(), "create", "token", "default", "--namespace", "orders-prod")
+	token, err := w.c.Kubectl(t.Context(), "create", "token", "default", "--namespace", "orders-prod")
 	if err != nil {
-		t.Fatalf("%v: %s", err, nobody)
+		t.Fatalf("%v: %s", err, token)
 	}
 	config, err := os.ReadFile(filepath.Join(w.service(), "bin", "deployer-prod"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := regexp.MustCompile(`token: .*`).ReplaceAllString(string(config), "token: "+strings.TrimSpace(nobody))
+	unauthorized := regexp.MustCompile(`token: .*`).ReplaceAllString(string(config), "token: "+strings.TrimSpace(token))
 	for what, credentials := range map[string][]string{
-		"kubectl says 'no'": {"KUBECONFIG_CONTENT=" + token},
+		"kubectl says 'no'": {"KUBECONFIG_CONTENT=" + unauthorized},
 		"was refused":       {"KUBECONFIG=" + os.DevNull},
 	} {
 		w.expect(t, ci{
-			what: "without rights", block: "deploy", environment: "prod", code: 1, says: []string{what, "nothing was changed"},
+			what: "without permissions", block: "deploy", environment: "prod", code: 1, says: []string{what, "nothing was changed"},
 			env: append(credentials, "IMAGE_DIGEST="+older, prometheus(t, good)),
 		})
 	}
 }
 
-// prometheus answers the queries of a rollout analysis, by the number of the
-// evaluation; the first is that of -check. Without answers nothing listens.
+// prometheus starts a fake Prometheus for a rollout analysis. answers returns
+// the value of a query by the number of the evaluation; -check is the first.
+// If it is nil, nothing listens.
 func prometheus(t *testing.T, answers func(look int, query string) string) string {
 	t.Helper()
 	var looks atomic.Int64
@@ -295,7 +297,7 @@ func prometheus(t *testing.T, answers func(look int, query string) string) strin
 		}
 		number := answers(look, query)
 		if number == "" {
-			http.Error(w, "on the way out", http.StatusServiceUnavailable)
+			http.Error(w, "shutting down", http.StatusServiceUnavailable)
 			return
 		}
 		sample := ""
@@ -330,7 +332,7 @@ func burning(_ int, query string) string {
 
 func empty(int, string) string { return "none" }
 
-func gone(look int, query string) string {
+func unavailable(look int, query string) string {
 	if look > 1 {
 		return ""
 	}

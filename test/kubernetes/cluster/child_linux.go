@@ -2,12 +2,12 @@ package cluster
 
 import "syscall"
 
-// childAttr ends the program when the test dies, however it dies. A test that
-// is run by root gives its privileges up for it.
+// childAttr kills the program when the test process ends, even by a signal. If
+// uid is not 0, the program runs as that user.
 func childAttr(uid int) *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if uid != 0 {
-		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)} //nolint:gosec // nobody's number fits
+		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)} //nolint:gosec // the uid of nobody fits
 	}
 	return attr
 }

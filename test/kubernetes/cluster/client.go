@@ -19,14 +19,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Answer is what the API server says to one request.
+// Answer is the API server's response to one request.
 type Answer struct {
 	Status   int
 	Body     []byte
 	Warnings []string
 }
 
-// Refused says why the server did not take it, or nothing.
+// Refused returns the reason of a rejection, or "".
 func (a Answer) Refused() string {
 	if a.Status < http.StatusBadRequest {
 		return ""
@@ -38,7 +38,7 @@ func (a Answer) Refused() string {
 	return status.Message
 }
 
-// Object is the object that the server answered with.
+// Object returns the object in the response.
 func (a Answer) Object() (*unstructured.Unstructured, error) {
 	o := &unstructured.Unstructured{}
 	if reason := a.Refused(); reason != "" {
@@ -47,8 +47,8 @@ func (a Answer) Object() (*unstructured.Unstructured, error) {
 	return o, o.UnmarshalJSON(a.Body)
 }
 
-// Do asks the API server. The path begins with /api or /apis and may hold a
-// query.
+// Do sends a request to the API server. The path begins with /api or /apis and
+// may have a query.
 func (c *Cluster) Do(ctx context.Context, method, path, contentType string, body any) (Answer, error) {
 	res, err := c.send(ctx, method, path, contentType, body)
 	if err != nil {
@@ -73,7 +73,7 @@ func (c *Cluster) send(ctx context.Context, method, path, contentType string, bo
 	return c.http.Do(req)
 }
 
-// Path is where the API server keeps the object.
+// Path returns the URL path of the object.
 func (c *Cluster) Path(ctx context.Context, o *unstructured.Unstructured) (string, error) {
 	resource, err := c.resource(ctx, o)
 	if err != nil {
@@ -115,12 +115,11 @@ func (c *Cluster) resource(ctx context.Context, o *unstructured.Unstructured) (m
 			return r, nil
 		}
 	}
-	return metav1.APIResource{}, fmt.Errorf("the API server knows no %s in %s", o.GetKind(), o.GetAPIVersion())
+	return metav1.APIResource{}, fmt.Errorf("the API server does not serve %s in %s", o.GetKind(), o.GetAPIVersion())
 }
 
-// Apply gives the object to the API server, as `kubectl apply --server-side` does,
-// with strict validation. A dry run goes through all of admission and stores
-// nothing.
+// Apply applies the object as `kubectl apply --server-side` does, with strict
+// validation. A dry run includes admission and stores nothing.
 func (c *Cluster) Apply(ctx context.Context, o *unstructured.Unstructured, dryRun bool) (Answer, error) {
 	path, err := c.Path(ctx, o)
 	if err != nil {
@@ -134,8 +133,8 @@ func (c *Cluster) Apply(ctx context.Context, o *unstructured.Unstructured, dryRu
 }
 
 // Create posts the object in a dry run with strict validation, as `kubectl apply`
-// does with one that is new. Unlike [Cluster.Apply] it does not merge lists by
-// their keys, which finds some faults before the object is looked at.
+// does with a new object. Unlike [Cluster.Apply] it does not merge lists by key,
+// which would reject some objects before validation.
 func (c *Cluster) Create(ctx context.Context, o *unstructured.Unstructured) (Answer, error) {
 	path, err := c.Path(ctx, o)
 	if err != nil {
@@ -144,7 +143,7 @@ func (c *Cluster) Create(ctx context.Context, o *unstructured.Unstructured) (Ans
 	return c.Do(ctx, http.MethodPost, strings.TrimSuffix(path, "/"+o.GetName())+"?dryRun=All&fieldValidation=Strict", jsonContent, o)
 }
 
-// Get returns the object as the server has it.
+// Get returns the stored object.
 func (c *Cluster) Get(ctx context.Context, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	path, err := c.Path(ctx, o)
 	if err != nil {
@@ -180,7 +179,7 @@ func (c *Cluster) Install(tb testing.TB, definitions []*unstructured.Unstructure
 	}
 }
 
-// Must applies an object for good.
+// Must applies and stores an object.
 func (c *Cluster) Must(tb testing.TB, o *unstructured.Unstructured) {
 	tb.Helper()
 	answer, err := c.Apply(tb.Context(), o, false)
@@ -192,8 +191,8 @@ func (c *Cluster) Must(tb testing.TB, o *unstructured.Unstructured) {
 	}
 }
 
-// Namespace makes a namespace that takes only pods of PodSecurity's restricted
-// profile, and warns of all else that would make others.
+// Namespace creates a namespace that enforces the restricted profile of
+// PodSecurity on pods, and warns about workloads that violate it.
 func (c *Cluster) Namespace(tb testing.TB, name string) {
 	tb.Helper()
 	labels := map[string]any{}
@@ -212,13 +211,13 @@ func (c *Cluster) Namespace(tb testing.TB, name string) {
 	})
 }
 
-// Environ is that of a shell whose kubectl is the real one and finds this
-// cluster as an administrator: scripts that deploy run in it.
+// Environ returns the environment for scripts that deploy: kubectl is in PATH,
+// and KUBECONFIG has administrator permissions for this cluster.
 func (c *Cluster) Environ() []string {
 	return append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "PATH="+string(c.Programs)+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// Kubectl runs the real kubectl and returns what it says.
+// Kubectl runs the real kubectl and returns its output.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, c.Programs.Path("kubectl"), args...)
 	cmd.Env = c.Environ()
@@ -226,15 +225,15 @@ func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
-// Until waits for a condition of a cluster, two minutes at most.
-func Until(tb testing.TB, what string, missing func() error) {
+// Until waits until the check returns nil, at most two minutes.
+func Until(tb testing.TB, what string, check func() error) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := missing()
+		err := check()
 		if err == nil {
 			return
 		}

@@ -26,32 +26,32 @@ import (
 
 // Cluster is a control plane that runs until its test ends.
 type Cluster struct {
-	// URL is the API server's, and Kubeconfig the file by which kubectl and
-	// controllers find it as an administrator.
+	// URL is that of the API server. Kubeconfig is a file with administrator
+	// permissions.
 	URL, Kubeconfig string
 	Programs        Programs
 
 	token string
 	http  *http.Client
 	dir   string
-	uid   int // who runs the programs; 0 is the user of the test
+	uid   int // user of the programs; 0 is the user of the test
 
 	running   []*program
-	resources sync.Map // group and version to what they hold
+	resources sync.Map // API version to metav1.APIResourceList
 }
 
-// nobody owns nothing on the machine.
+// nobody is the uid of the programs if root runs the test.
 const nobody = 65534
 
-// New builds what is missing, starts a control plane and ends it with the test.
-// Its namespaces are made by [Cluster.Namespace], its kubelet by [Cluster.Kubelet].
+// New builds missing programs, and runs a control plane until the test ends.
+// [Cluster.Namespace] creates namespaces, [Cluster.Kubelet] starts a kubelet.
 func New(tb testing.TB) *Cluster {
 	tb.Helper()
 	programs, err := Build(tb.Context())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	// A port that was free a moment ago may be taken: another try finds others.
+	// Another program may take a free port first; another attempt finds other ports.
 	for attempt := 1; ; attempt++ {
 		c := &Cluster{Programs: programs}
 		err := c.start(tb.Context())
@@ -63,7 +63,7 @@ func New(tb testing.TB) *Cluster {
 			})
 			return c
 		}
-		_ = c.stop() // what died is in err
+		_ = c.stop() // err already has the programs that ended
 		if attempt == 3 || !strings.Contains(err.Error(), "address already in use") {
 			tb.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func New(tb testing.TB) *Cluster {
 }
 
 func (c *Cluster) start(ctx context.Context) (err error) {
-	// A test's own directory is closed to other users.
+	// Not tb.TempDir: other users have no access to it.
 	if c.dir, err = os.MkdirTemp("", "kubernetes-"); err != nil {
 		return err
 	}
@@ -115,23 +115,23 @@ func (c *Cluster) start(ctx context.Context) (err error) {
 	if err := c.writeKubeconfig(); err != nil {
 		return err
 	}
-	// No machine sends heartbeats here, so that the controllers that bury machines
-	// have to stay away.
+	// No node sends heartbeats, so the controllers that taint nodes and evict
+	// their pods are disabled.
 	_, err = c.run("kube-controller-manager", "--kubeconfig="+c.Kubeconfig, "--leader-elect=false", "--secure-port=0",
 		"--controllers=*,-node-lifecycle-controller,-taint-eviction-controller", "--service-account-private-key-file="+c.file("accounts.pem"),
 		"--horizontal-pod-autoscaler-sync-period=1s")
 	return err
 }
 
-// stop kills the programs, the last first: asked kindly, an API server takes
-// two minutes to leave. It says which had died before.
+// stop kills the programs in reverse order; a graceful shutdown of the API
+// server takes two minutes. It returns an error for programs that ended before.
 func (c *Cluster) stop() (died error) {
 	for _, p := range slices.Backward(c.running) {
 		select {
 		case <-p.ended:
 			died = errors.Join(died, fmt.Errorf("%s ended before its test:\n%s", p.name, p.tail()))
 		default:
-			_ = p.process.Kill() // one that has just ended needs none
+			_ = p.process.Kill() // the error is that it has just ended
 			<-p.ended
 		}
 	}
@@ -143,8 +143,8 @@ func (c *Cluster) stop() (died error) {
 
 func (c *Cluster) file(name string) string { return filepath.Join(c.dir, name) }
 
-// prepare makes the files that the programs read, and gives the directory to their
-// user.
+// prepare writes the input files of the programs, and changes the owner of the
+// directory to their user.
 func (c *Cluster) prepare() error {
 	token := make([]byte, 16)
 	if _, err := rand.Read(token); err != nil {
@@ -168,21 +168,21 @@ func (c *Cluster) prepare() error {
 			return err
 		}
 	}
-	return c.give(c.dir)
+	return c.chown(c.dir)
 }
 
 func (c *Cluster) write(name string, data []byte) error {
-	return errors.Join(os.WriteFile(c.file(name), data, 0o600), c.give(c.file(name)))
+	return errors.Join(os.WriteFile(c.file(name), data, 0o600), c.chown(c.file(name)))
 }
 
-func (c *Cluster) give(path string) error {
+func (c *Cluster) chown(path string) error {
 	if c.uid == 0 {
 		return nil
 	}
 	return os.Chown(path, c.uid, c.uid)
 }
 
-// writeKubeconfig trusts the certificate that the server made for itself.
+// writeKubeconfig trusts the self-signed certificate of the server.
 func (c *Cluster) writeKubeconfig() error {
 	return c.write("kubeconfig", fmt.Appendf(nil, `apiVersion: v1
 kind: Config
@@ -193,7 +193,8 @@ contexts: [{name: test, context: {cluster: test, user: admin}}]
 `, c.URL, c.file("apiserver.crt"), c.token))
 }
 
-// ready waits for the certificate, too: the server makes it when it starts.
+// ready reads the certificate, which the server creates when it starts, and
+// requests /readyz.
 func (c *Cluster) ready(ctx context.Context) error {
 	if c.http == nil {
 		data, err := os.ReadFile(c.file("apiserver.crt"))
@@ -202,7 +203,7 @@ func (c *Cluster) ready(ctx context.Context) error {
 		}
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(data) {
-			return errors.New("half a certificate")
+			return errors.New("apiserver.crt is not complete")
 		}
 		c.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}}
 	}
@@ -229,7 +230,7 @@ func ok(ctx context.Context, client *http.Client, url, token string) error {
 	return nil
 }
 
-// program is one that runs.
+// program is a running program.
 type program struct {
 	name    string
 	log     string
@@ -257,14 +258,14 @@ func (c *Cluster) run(name string, args ...string) (*program, error) {
 	c.running = append(c.running, p)
 	go func() {
 		defer close(p.ended)
-		_ = cmd.Wait() // killed is how it should end
+		_ = cmd.Wait() // stop kills it, so an error is expected
 		_ = log.Close()
 	}()
 	return p, nil
 }
 
-// reachable puts the program where its user can reach it, which a cache below
-// the home of root is not.
+// reachable links or copies the program into the cluster's directory, since its
+// user has no access to a cache below the home of root.
 func (c *Cluster) reachable(name string) (string, error) {
 	if c.uid == 0 {
 		return c.Programs.Path(name), nil
@@ -276,17 +277,17 @@ func (c *Cluster) reachable(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.file(name), os.WriteFile(c.file(name), data, 0o755) //nolint:gosec // a directory of our own
+	return c.file(name), os.WriteFile(c.file(name), data, 0o755) //nolint:gosec // programs are executable
 }
 
-// until waits for what a program is started for.
-func (p *program) until(ctx context.Context, what string, missing func(context.Context) error) error {
+// until waits until the check returns nil, at most two minutes.
+func (p *program) until(ctx context.Context, what string, check func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := missing(ctx)
+		err := check(ctx)
 		if err == nil {
 			return nil
 		}
@@ -300,7 +301,7 @@ func (p *program) until(ctx context.Context, what string, missing func(context.C
 	}
 }
 
-// tail is the end of its log.
+// tail returns the last 4 KiB of the log.
 func (p *program) tail() string {
 	data, err := os.ReadFile(p.log)
 	if err != nil {
@@ -309,8 +310,8 @@ func (p *program) tail() string {
 	return string(data[max(0, len(data)-4096):])
 }
 
-// freePorts finds addresses on loopback. The programs tell each other theirs,
-// so that they cannot be asked to find them.
+// freePorts returns addresses on loopback. The programs cannot choose their
+// ports, since the arguments of others contain them.
 func freePorts(n int) ([]string, error) {
 	var found []string
 	for range n {
@@ -318,7 +319,7 @@ func freePorts(n int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = l.Close() }() // after the last, so that no port is found twice
+		defer func() { _ = l.Close() }() // after the last, so that all ports differ
 		found = append(found, l.Addr().String())
 	}
 	return found, nil

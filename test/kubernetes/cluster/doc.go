@@ -1,11 +1,10 @@
-// Package cluster runs a Kubernetes that has no machines: etcd, kube-apiserver
-// and kube-controller-manager as programs on loopback, and a fake kubelet
-// that sets the status of pods as the test wants.
+// Package cluster runs a Kubernetes control plane without nodes: etcd,
+// kube-apiserver and kube-controller-manager on loopback, and a fake kubelet
+// that sets the status of pods as the test specifies.
 //
-// What the API server refuses, defaults and warns of is therefore the real
-// thing, and so is what the controllers do. What a container would do is not:
-// no image is pulled and no process started.
+// API server and controllers are real. Containers are not: the fake kubelet
+// pulls no images and starts no processes.
 //
-// [Build] compiles the programs from the Go proxy and keeps them below the
-// user's cache directory, [New] starts them for a test.
+// [Build] compiles the programs from the Go module proxy into the user's cache
+// directory; [New] starts them for a test.
 package cluster

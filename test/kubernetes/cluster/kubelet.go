@@ -22,8 +22,8 @@ const (
 	jsonContent = "application/json"
 )
 
-// Kubelet binds the pods of a namespace to a machine, says that they run, and
-// lets those go that are deleted. It starts no process.
+// Kubelet binds the pods of a namespace to a node, sets their status to running,
+// and removes deleted pods. It starts no processes.
 type Kubelet struct {
 	c         *Cluster
 	namespace string
@@ -32,7 +32,7 @@ type Kubelet struct {
 	ready func(corev1.Pod) bool
 }
 
-// Kubelet starts one that runs until the test ends. It calls every pod ready.
+// Kubelet starts a kubelet that runs until the test ends. All pods become ready.
 func (c *Cluster) Kubelet(tb testing.TB, namespace string) *Kubelet {
 	tb.Helper()
 	c.Must(tb, &unstructured.Unstructured{Object: map[string]any{
@@ -54,8 +54,7 @@ func (c *Cluster) Kubelet(tb testing.TB, namespace string) *Kubelet {
 	return k
 }
 
-// Says decides which pods are called ready from now on. Those that were ready
-// before stay so.
+// Says sets which pods become ready from now on. Ready pods stay ready.
 func (k *Kubelet) Says(ready func(corev1.Pod) bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -87,28 +86,28 @@ func (k *Kubelet) run(ctx context.Context) error {
 	}
 }
 
-// tend does the next thing that the pod needs.
+// tend performs the next step of the pod's lifecycle.
 func (k *Kubelet) tend(ctx context.Context, i int, pod corev1.Pod) error {
 	path := "/api/v1/namespaces/" + pod.Namespace + "/pods/" + pod.Name
 	switch {
 	case pod.DeletionTimestamp != nil:
-		return k.ask(ctx, http.MethodDelete, path, jsonContent, metav1.DeleteOptions{
+		return k.send(ctx, http.MethodDelete, path, jsonContent, metav1.DeleteOptions{
 			GracePeriodSeconds: new(int64), Preconditions: &metav1.Preconditions{UID: &pod.UID},
 		})
 	case pod.Spec.NodeName == "":
-		return k.ask(ctx, http.MethodPost, path+"/binding", jsonContent, corev1.Binding{
+		return k.send(ctx, http.MethodPost, path+"/binding", jsonContent, corev1.Binding{
 			ObjectMeta: metav1.ObjectMeta{Name: pod.Name}, Target: corev1.ObjectReference{Kind: "Node", Name: node},
 		})
 	case Ready(pod) || !k.isReady(pod):
 		return nil
 	default:
-		return k.ask(ctx, http.MethodPatch, path+"/status", mergePatch, map[string]any{"status": running(pod, i)})
+		return k.send(ctx, http.MethodPatch, path+"/status", mergePatch, map[string]any{"status": running(pod, i)})
 	}
 }
 
-// ask forgives what a pod that has just gone, or has changed, answers: the next
-// round sees it as it is.
-func (k *Kubelet) ask(ctx context.Context, method, path, contentType string, body any) error {
+// send ignores 404 and 409, for pods that were just deleted or changed; the next
+// round reads their new state.
+func (k *Kubelet) send(ctx context.Context, method, path, contentType string, body any) error {
 	answer, err := k.c.Do(ctx, method, path, contentType, body)
 	if err != nil || answer.Status == http.StatusNotFound || answer.Status == http.StatusConflict {
 		return err
@@ -119,8 +118,7 @@ func (k *Kubelet) ask(ctx context.Context, method, path, contentType string, bod
 	return nil
 }
 
-// running is the status of a pod whose containers all started and answer their
-// probes.
+// running returns the status of a pod whose containers are all ready.
 func running(pod corev1.Pod, i int) corev1.PodStatus {
 	now := metav1.Now()
 	ip := fmt.Sprintf("10.1.0.%d", i+1)
@@ -142,7 +140,7 @@ func running(pod corev1.Pod, i int) corev1.PodStatus {
 	return status
 }
 
-// Ready says whether the pod is one that traffic is sent to.
+// Ready reports whether the pod takes traffic: it is ready and not deleted.
 func Ready(pod corev1.Pod) bool {
 	if pod.DeletionTimestamp != nil {
 		return false
@@ -172,56 +170,57 @@ func podsPath(namespace string, query url.Values) string {
 	return "/api/v1/namespaces/" + namespace + "/pods?" + query.Encode()
 }
 
-// Evict asks for the eviction of a pod, as a drain of its machine does.
+// Evict requests the eviction of a pod, as `kubectl drain` does.
 func (c *Cluster) Evict(ctx context.Context, pod corev1.Pod) (Answer, error) {
 	return c.Do(ctx, http.MethodPost, "/api/v1/namespaces/"+pod.Namespace+"/pods/"+pod.Name+"/eviction", jsonContent, map[string]any{
 		"apiVersion": "policy/v1", "kind": "Eviction", "metadata": map[string]any{"name": pod.Name, "namespace": pod.Namespace},
 	})
 }
 
-// Watched counts the pods that take traffic, at each change of any of them.
+// Watched has the number of changes of pods, and the fewest and most pods that
+// took traffic at the same time.
 type Watched struct {
 	Changes, Fewest, Most int
 }
 
-// WatchPods counts from now on, and returns what ends it. No change is missed
-// between two looks, since the server tells each.
+// WatchPods counts the ready pods until end is called. It uses a watch, so it
+// misses no change, as polling would.
 func (c *Cluster) WatchPods(tb testing.TB, namespace, selector string) (end func() Watched) {
 	tb.Helper()
 	pods, err := c.Pods(tb.Context(), namespace, selector)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	takes := map[string]bool{}
+	ready := map[string]bool{}
 	for _, pod := range pods.Items {
-		takes[pod.Name] = Ready(pod)
+		ready[pod.Name] = Ready(pod)
 	}
 	ctx, cancel := context.WithCancel(tb.Context())
 	tb.Cleanup(cancel)
 	query := url.Values{"labelSelector": {selector}, "watch": {"1"}, "resourceVersion": {pods.ResourceVersion}}
-	res, err := c.send(ctx, http.MethodGet, podsPath(namespace, query), "", nil) //nolint:bodyclose // who follows closes it
+	res, err := c.send(ctx, http.MethodGet, podsPath(namespace, query), "", nil) //nolint:bodyclose // the goroutine below closes it
 	if err != nil {
 		tb.Fatal(err)
 	}
-	seen := Watched{Fewest: count(takes), Most: count(takes)}
+	seen := Watched{Fewest: count(ready), Most: count(ready)}
 	done := make(chan error, 1)
 	go func() {
 		defer func() { _ = res.Body.Close() }()
-		done <- follow(json.NewDecoder(res.Body), takes, &seen)
+		done <- follow(json.NewDecoder(res.Body), ready, &seen)
 	}()
 	return func() Watched {
 		select {
 		case err := <-done:
-			tb.Errorf("the watch over pods ended by itself: %v", err)
+			tb.Errorf("the watch of pods ended early: %v", err)
 		default:
 			cancel()
-			<-done //nolint:errcheck // what a watch that is cut off reads last is no news
+			<-done //nolint:errcheck // the error is that the watch was canceled
 		}
 		return seen
 	}
 }
 
-func follow(events *json.Decoder, takes map[string]bool, seen *Watched) error {
+func follow(events *json.Decoder, ready map[string]bool, seen *Watched) error {
 	for {
 		var event struct {
 			Type   string     `json:"type"`
@@ -233,15 +232,15 @@ func follow(events *json.Decoder, takes map[string]bool, seen *Watched) error {
 		if event.Type == "ERROR" {
 			return errors.New("the server ended the watch")
 		}
-		takes[event.Object.Name] = event.Type != "DELETED" && Ready(event.Object)
-		n := count(takes)
+		ready[event.Object.Name] = event.Type != "DELETED" && Ready(event.Object)
+		n := count(ready)
 		seen.Changes, seen.Fewest, seen.Most = seen.Changes+1, min(seen.Fewest, n), max(seen.Most, n)
 	}
 }
 
-func count(takes map[string]bool) (n int) {
-	for _, yes := range takes {
-		if yes {
+func count(pods map[string]bool) (n int) {
+	for _, ready := range pods {
+		if ready {
 			n++
 		}
 	}

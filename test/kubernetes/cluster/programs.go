@@ -14,26 +14,26 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// The releases that are built. Those of the libraries that Kubernetes keeps in
-// its own repository are v0 where its own are v1.
+// Versions of the programs. The libraries in the staging directory of Kubernetes
+// have v0 instead of v1.
 const (
 	KubernetesVersion = "v1.37.2"
 	stagingVersion    = "v0.37.2"
 	EtcdVersion       = "v3.7.3"
 )
 
-// Programs is the directory that holds what was built, by its name.
+// Programs is the directory of the built programs.
 type Programs string
 
-// Path is where a program lies.
+// Path returns the path of a program.
 func (p Programs) Path(name string) string { return filepath.Join(string(p), name) }
 
-// recipe says how programs come from one module of the Go proxy.
+// recipe describes how to build programs from one module of the Go module proxy.
 type recipe struct {
 	module, version string
 	packages        map[string]string // program to package
 	ldflags         string
-	prints          string // what --version holds
+	prints          string // part of the output of --version
 }
 
 func recipes() []recipe {
@@ -49,14 +49,14 @@ func recipes() []recipe {
 			"kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
 			"kubectl":                 "k8s.io/kubernetes/cmd/kubectl",
 		},
-		// Without these the server says that it is v0.0.0, and clients believe it.
+		// Without these the server reports v0.0.0, which clients rely on.
 		ldflags: stamp + "gitVersion=" + KubernetesVersion + " " + stamp + "gitMajor=1 " + stamp + "gitMinor=37",
 		prints:  KubernetesVersion,
 	}}
 }
 
-// Build returns the programs, which it compiles when the user's cache does not
-// hold them: about ten minutes of CPU, once a release.
+// Build returns the programs, and compiles those that are not in the user's
+// cache: about ten minutes of CPU time for each release.
 func Build(ctx context.Context) (Programs, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -65,23 +65,23 @@ func Build(ctx context.Context) (Programs, error) {
 	p := Programs(filepath.Join(cache, "scaffold", "kubernetes-"+KubernetesVersion))
 	for _, r := range recipes() {
 		for name, pkg := range r.packages {
-			if p.holds(ctx, name, r.prints) {
+			if p.has(ctx, name, r.prints) {
 				continue
 			}
 			if err := p.build(ctx, r, name, pkg); err != nil {
 				return "", fmt.Errorf("build %s %s: %w", name, r.version, err)
 			}
-			if !p.holds(ctx, name, r.prints) {
-				return "", fmt.Errorf("build %s: the program does not say that it is %q", name, r.prints)
+			if !p.has(ctx, name, r.prints) {
+				return "", fmt.Errorf("build %s: the output of --version does not contain %q", name, r.prints)
 			}
 		}
 	}
 	return p, nil
 }
 
-// holds asks the program itself, so that half a file or another release counts
-// as nothing.
-func (p Programs) holds(ctx context.Context, name, prints string) bool {
+// has runs the program, so that an incomplete file or another version counts as
+// missing.
+func (p Programs) has(ctx context.Context, name, prints string) bool {
 	args := []string{"--version"}
 	if name == "kubectl" {
 		args = []string{"version", "--client"}
@@ -90,8 +90,8 @@ func (p Programs) holds(ctx context.Context, name, prints string) bool {
 	return err == nil && strings.Contains(string(out), prints)
 }
 
-// build compiles in a module of its own, and puts the program at its place when
-// it is whole.
+// build compiles in a temporary module, and renames the program when it is
+// complete.
 func (p Programs) build(ctx context.Context, r recipe, name, pkg string) error {
 	if err := os.MkdirAll(string(p), 0o755); err != nil {
 		return err
@@ -117,9 +117,9 @@ func (p Programs) build(ctx context.Context, r recipe, name, pkg string) error {
 	return os.Rename(filepath.Join(dir, name), p.Path(name))
 }
 
-// goMod requires the one module. Kubernetes takes the libraries of its own
-// repository from directories beside it, which its module does not hold: they are
-// taken at the release that was made of them.
+// goMod returns a go.mod that requires the module. Kubernetes replaces its
+// libraries with staging directories, which its module zip does not contain;
+// goMod replaces them with their published versions.
 func (r recipe) goMod(ctx context.Context) ([]byte, error) {
 	source, err := download(ctx, r.module, r.version)
 	if err != nil {
@@ -149,15 +149,14 @@ func (r recipe) goMod(ctx context.Context) ([]byte, error) {
 	return mod.Format()
 }
 
-// downloaded is a module in Go's cache.
+// downloaded is a module in the module cache.
 type downloaded struct {
 	GoMod string `json:"GoMod"`
 	Zip   string `json:"Zip"`
 	Error string `json:"Error"`
 }
 
-// download fetches a module; its go.mod and zip are there even if this Go is
-// too old to compile it.
+// download fetches go.mod and zip of a module, even if it needs a newer Go.
 func download(ctx context.Context, module, version string) (downloaded, error) {
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", module+"@"+version)
 	cmd.Dir, cmd.Env = os.TempDir(), append(os.Environ(), "GOWORK=off")

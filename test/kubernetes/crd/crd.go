@@ -1,10 +1,10 @@
-// Package crd gives the definitions of the custom resources that generated
-// manifests hold, out of the releases of those who define them.
+// Package crd returns the definitions of the custom resources in generated
+// manifests, from upstream releases.
 //
-// Gateway API and KEDA publish theirs as files; they are read from the modules'
-// archives, whose digests stand here. The Prometheus operator's are made of its
-// types by the generator that it uses itself: the module which holds the files
-// ended at a release that knows no native histograms.
+// The definitions of Gateway API and KEDA are files in their module archives,
+// whose digests are in this package. Those of the Prometheus operator are
+// generated from its types with controller-gen, as upstream does: the last
+// release of the module with the files has no native histograms.
 package crd
 
 import (
@@ -19,7 +19,7 @@ import (
 	"slices"
 	"strings"
 
-	_ "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1" // what controller-gen reads
+	_ "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1" // input of controller-gen
 	_ "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1alpha1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -40,7 +40,7 @@ func files() []published {
 
 const operatorTypes = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring"
 
-// Versions says whose definitions these are.
+// Versions returns the version of each upstream module.
 func Versions(ctx context.Context) (map[string]string, error) {
 	versions := map[string]string{}
 	for _, f := range files() {
@@ -51,7 +51,7 @@ func Versions(ctx context.Context) (map[string]string, error) {
 	return versions, err
 }
 
-// Definitions are those of HTTPRoute, ScaledObject, ServiceMonitor,
+// Definitions returns those of HTTPRoute, ScaledObject, ServiceMonitor,
 // PrometheusRule and AlertmanagerConfig.
 func Definitions(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	var all []*unstructured.Unstructured
@@ -89,8 +89,8 @@ func parse(data []byte) (*unstructured.Unstructured, error) {
 	return o, nil
 }
 
-// read takes the file from the module's archive: some of these modules are for
-// a newer Go than compiles here, and are no dependencies.
+// read returns the file from the module's archive. The modules are not
+// dependencies because some need a newer Go.
 func (p published) read(ctx context.Context) ([]byte, error) {
 	out, runErr := command(ctx, "mod", "download", "-json", p.module+"@"+p.version)
 	var module struct {
@@ -101,7 +101,7 @@ func (p published) read(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("go mod download: %w: %s", runErr, out)
 	}
 	if module.Sum != p.sum {
-		return nil, fmt.Errorf("digest %s, want %s: what is served is not what was tested with", module.Sum, p.sum)
+		return nil, fmt.Errorf("digest %s, want %s: the module proxy serves another archive than the tested one", module.Sum, p.sum)
 	}
 	archive, err := zip.OpenReader(module.Zip)
 	if err != nil {
@@ -116,7 +116,7 @@ func (p published) read(ctx context.Context) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// generate makes the definitions of the resources that the package's types
+// generate returns the definitions of the resources that the package's types
 // describe.
 func generate(ctx context.Context, pkg string, resources ...string) ([]*unstructured.Unstructured, error) {
 	dir, err := os.MkdirTemp("", "crd-")
@@ -153,8 +153,8 @@ func generate(ctx context.Context, pkg string, resources ...string) ([]*unstruct
 	return all, nil
 }
 
-// command runs go in this module, which pins the generator. Its output is of
-// use even when it ends with an error.
+// command runs go in this module, which pins controller-gen. It returns the
+// output even with an error.
 func command(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Env = append(os.Environ(), "GOWORK=off")

@@ -1,5 +1,5 @@
-// Package generated writes services with the scaffold command of this checkout,
-// in every option that changes manifests.
+// Package generated generates services with the scaffold command of this
+// checkout, with all options that change manifests.
 package generated
 
 import (
@@ -14,17 +14,17 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Service is a directory as the command left it.
+// Service is a generated service.
 type Service struct {
-	Name string // of the case
+	Name string // of the test case
 	Dir  string
 	Spec Spec
 }
 
-// Environments are the overlays that a service gets.
+// Environments returns the overlays of a service.
 func Environments() []string { return []string{"dev", "staging", "prod"} }
 
-// factor is a key of the spec and values to try.
+// factor is a key of the spec with the values to test.
 type factor struct {
 	name   string
 	levels []string
@@ -52,7 +52,8 @@ func factors() []factor {
 	}
 }
 
-// rows hold every pair of levels: most faults need two options to meet.
+// rows returns combinations that contain every pair of levels: most bugs need
+// at most two options.
 func rows() [][]int {
 	return [][]int{
 		{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
@@ -74,7 +75,7 @@ func rows() [][]int {
 	}
 }
 
-// text is the spec of one row.
+// text returns the spec of one row.
 func text(row []int) string {
 	level := map[string]string{}
 	for i, f := range factors() {
@@ -82,7 +83,7 @@ func text(row []int) string {
 	}
 	latency := "\n  - {name: latency, objective: 99, window: 30d, indicator: {latency: {threshold: 200ms}}}"
 	if level["histograms"] == "histograms: native" {
-		latency = "" // native histograms have no bounds that an objective could count
+		latency = "" // a latency objective needs the buckets of classic histograms
 	}
 	ports := strings.NewReplacer("{http: {port: 80}, ", "http: {port: 80}\n", "}}", "}").Replace(level["ports"])
 	return fmt.Sprintf(`apiVersion: scaffold/v1
@@ -101,7 +102,7 @@ slos:
 		strings.Join([]string{level["source"], level["gateway"], level["replicas"], level["resources"], level["grace"], level["monitoring"], level["image"]}, "\n  "), latency)
 }
 
-// checkout is the root of the repository, in which the test runs.
+// checkout finds the root of the repository above the working directory.
 func checkout() (string, error) {
 	dir, err := os.Getwd()
 	for err == nil {
@@ -116,7 +117,7 @@ func checkout() (string, error) {
 	return "", err
 }
 
-// Checkout is the root of the repository.
+// Checkout returns the root of the repository.
 func Checkout(tb testing.TB) string {
 	tb.Helper()
 	root, err := checkout()
@@ -126,7 +127,7 @@ func Checkout(tb testing.TB) string {
 	return root
 }
 
-// Command builds the scaffold of this checkout and returns where it lies.
+// Command builds scaffold from this checkout and returns its path.
 func Command(tb testing.TB) string {
 	tb.Helper()
 	scaffold := filepath.Join(tb.TempDir(), "scaffold")
@@ -138,8 +139,8 @@ func Command(tb testing.TB) string {
 	return scaffold
 }
 
-// Services builds the command and generates a service for each row, and adds
-// the examples of the repository.
+// Services generates a service for each row, and adds the examples of the
+// repository.
 func Services(tb testing.TB) []Service {
 	tb.Helper()
 	root := Checkout(tb)

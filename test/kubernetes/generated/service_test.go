@@ -2,14 +2,14 @@ package generated
 
 import "testing"
 
-// A level that is added to a factor needs rows that hold it with all others.
+// A new level needs rows that combine it with the levels of all other factors.
 func TestRowsHoldEveryPair(t *testing.T) {
 	list := factors()
-	held := map[[4]int]bool{}
+	pairs := map[[4]int]bool{}
 	for _, row := range rows() {
 		for f := range row {
 			for g := range row {
-				held[[4]int{f, row[f], g, row[g]}] = true
+				pairs[[4]int{f, row[f], g, row[g]}] = true
 			}
 		}
 	}
@@ -17,8 +17,8 @@ func TestRowsHoldEveryPair(t *testing.T) {
 		for g := range f {
 			for a, one := range list[f].levels {
 				for b, other := range list[g].levels {
-					if !held[[4]int{f, a, g, b}] {
-						t.Errorf("no row holds %q with %q", one, other)
+					if !pairs[[4]int{f, a, g, b}] {
+						t.Errorf("no row combines %q with %q", one, other)
 					}
 				}
 			}

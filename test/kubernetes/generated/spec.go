@@ -11,10 +11,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Spec is what scaffold.yaml says, as far as manifests follow from it. It is
-// read here without the generator, with the defaults that its documentation
-// names, so that a default which is wrong in there is wrong here, too, only if
-// somebody writes it twice.
+// Spec is the part of scaffold.yaml that manifests depend on. The tests read it
+// without the generator, and repeat the documented defaults, so that they find
+// a wrong default of the generator.
 type Spec struct {
 	Service    string `json:"service"`
 	Components struct {
@@ -68,32 +67,32 @@ type Spec struct {
 		} `json:"monitoring"`
 	} `json:"deploy"`
 
-	// InFlight is the gauge of requests in flight that the service declares, so
-	// that an autoscaler which asks for another is found out.
+	// InFlight is the gauge of requests in flight that the service declares. The
+	// autoscaler has to use this name.
 	InFlight string `json:"-"`
 }
 
-// Duration is one as 10s or 1m30s.
+// Duration is a duration such as 10s or 1m30s.
 type Duration time.Duration
 
-// UnmarshalText reads it.
+// UnmarshalText parses the notation of Go.
 func (d *Duration) UnmarshalText(text []byte) error {
 	read, err := time.ParseDuration(string(text))
 	*d = Duration(read)
 	return err
 }
 
-// Quantity is an amount in the notation of Kubernetes. YAML takes some of them
-// for numbers.
+// Quantity is an amount in the notation of Kubernetes. YAML parses some of them
+// as numbers.
 type Quantity string
 
-// UnmarshalJSON takes the text as it stands.
+// UnmarshalJSON accepts strings and numbers.
 func (q *Quantity) UnmarshalJSON(data []byte) error {
 	*q = Quantity(strings.Trim(string(data), `"`))
 	return nil
 }
 
-// defaults are those of a spec that says nothing.
+// defaults are the values of keys that a spec does not set.
 const defaults = `
 http: {port: 8080}
 telemetry: {scrapeInterval: 15s, environmentLabel: deployment_environment_name, metrics: scrape, histograms: classic}
@@ -150,19 +149,19 @@ func inFlight(dir string) (string, error) {
 	return "", errors.New("the service declares no gauge of requests in flight")
 }
 
-// AdminPort is the port of probes and metrics.
+// AdminPort returns the port of probes and metrics.
 func (s Spec) AdminPort() string { return s.Admin.Addr[strings.LastIndex(s.Admin.Addr, ":")+1:] }
 
-// Scraped says whether somebody reads the metrics from the service.
+// Scraped reports whether metrics are scraped, not pushed.
 func (s Spec) Scraped() bool { return s.Telemetry.Metrics == "scrape" }
 
-// WithMonitoring are the labels of an object that the Prometheus operator
-// selects.
+// WithMonitoring returns the labels by which the Prometheus operator selects
+// objects.
 func (s Spec) WithMonitoring() map[string]string {
 	labels := map[string]string{NameLabel: s.Service}
 	maps.Copy(labels, s.Deploy.Monitoring.Labels)
 	return labels
 }
 
-// NameLabel is the label by which everything of a service is found.
+// NameLabel is the label of all objects of a service.
 const NameLabel = "app.kubernetes.io/name"

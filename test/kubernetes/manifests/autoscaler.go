@@ -10,11 +10,11 @@ import (
 func (j *judge) autoscaler() {
 	d := j.spec.Deploy
 	if d.Autoscale.Source == "keda" {
-		j.wantf(len(j.Autoscalers) == 0 && len(j.ScaledObject) == 1, "%d HorizontalPodAutoscalers and %d ScaledObjects, want KEDA's alone", len(j.Autoscalers), len(j.ScaledObject))
+		j.wantf(len(j.Autoscalers) == 0 && len(j.ScaledObject) == 1, "%d HorizontalPodAutoscalers and %d ScaledObjects, want 0 and 1", len(j.Autoscalers), len(j.ScaledObject))
 		j.scaledObjects()
 		return
 	}
-	j.wantf(len(j.Autoscalers) == 1 && len(j.ScaledObject) == 0, "%d HorizontalPodAutoscalers and %d ScaledObjects, want one that Kubernetes serves", len(j.Autoscalers), len(j.ScaledObject))
+	j.wantf(len(j.Autoscalers) == 1 && len(j.ScaledObject) == 0, "%d HorizontalPodAutoscalers and %d ScaledObjects, want 1 and 0", len(j.Autoscalers), len(j.ScaledObject))
 	for _, hpa := range j.Autoscalers {
 		lowest := int64(1)
 		if hpa.Spec.MinReplicas != nil {
@@ -39,12 +39,12 @@ func (j *judge) autoscaler() {
 		if d.Autoscale.Source == "adapter" {
 			want = append(want, fmt.Sprintf("%s at %d", j.spec.InFlight, d.Autoscale.InFlight))
 		}
-		j.wantf(slices.Equal(metrics, want), "the autoscaler asks for %q, want %q", metrics, want)
-		j.wantf(hpa.Spec.Behavior != nil && hpa.Spec.Behavior.ScaleDown != nil && hpa.Spec.Behavior.ScaleUp != nil, "the autoscaler has no behaviour")
+		j.wantf(slices.Equal(metrics, want), "the autoscaler uses %q, want %q", metrics, want)
+		j.wantf(hpa.Spec.Behavior != nil && hpa.Spec.Behavior.ScaleDown != nil && hpa.Spec.Behavior.ScaleUp != nil, "the autoscaler has no behavior")
 	}
 }
 
-// bounds may be lower in an overlay that is for trying things.
+// bounds compares the bounds with the spec. The dev overlay may have a minimum of 1.
 func (j *judge) bounds(lowest, highest int64) {
 	r := j.spec.Deploy.Replicas
 	j.wantf(lowest <= highest, "the autoscaler's minimum %d is above its maximum %d", lowest, highest)
@@ -59,7 +59,7 @@ func (j *judge) scaledObjects() {
 		highest, _ := spec["maxReplicaCount"].(int64)
 		j.bounds(lowest, highest)
 		target, _ := spec["scaleTargetRef"].(map[string]any)
-		// KEDA takes a Deployment where kind and version are left out.
+		// KEDA defaults to a Deployment.
 		j.wantf(target["name"] == j.deployment.Name && len(target) == 1, "the ScaledObject scales %v", target)
 		triggers := map[string]map[string]any{}
 		list, _ := spec["triggers"].([]any)
@@ -69,18 +69,18 @@ func (j *judge) scaledObjects() {
 			triggers[kind], _ = trigger["metadata"].(map[string]any)
 		}
 		a := j.spec.Deploy.Autoscale
-		j.wantf(len(list) == 2 && triggers["cpu"]["value"] == strconv.FormatInt(a.CPU, 10), "the ScaledObject does not ask for CPU at %d %%: %v", a.CPU, triggers)
-		asked := triggers["prometheus"]
-		query, _ := asked["query"].(string)
-		j.wantf(asked["serverAddress"] == a.Prometheus && asked["threshold"] == strconv.FormatInt(a.InFlight, 10), "the ScaledObject does not ask %s: %v", a.Prometheus, asked)
-		j.wantf(strings.HasPrefix(query, "sum("+j.spec.InFlight+"{"), "the ScaledObject asks %q, which counts no requests in flight", query)
+		j.wantf(len(list) == 2 && triggers["cpu"]["value"] == strconv.FormatInt(a.CPU, 10), "the triggers of the ScaledObject are not CPU at %d %% and Prometheus: %v", a.CPU, triggers)
+		trigger := triggers["prometheus"]
+		query, _ := trigger["query"].(string)
+		j.wantf(trigger["serverAddress"] == a.Prometheus && trigger["threshold"] == strconv.FormatInt(a.InFlight, 10), "the ScaledObject does not query %s with threshold %d: %v", a.Prometheus, a.InFlight, trigger)
+		j.wantf(strings.HasPrefix(query, "sum("+j.spec.InFlight+"{"), "the query of the ScaledObject is %q, want a sum of %s", query, j.spec.InFlight)
 		for name, value := range j.spec.Telemetry.Selector {
 			matcher := name + "=" + strconv.Quote(value)
-			j.wantf(strings.Contains(query, matcher), "the ScaledObject asks %q, without %s", query, matcher)
+			j.wantf(strings.Contains(query, matcher), "the query of the ScaledObject is %q, without %s", query, matcher)
 		}
 		if environment := j.environment(); environment != "" {
 			matcher := j.spec.Telemetry.EnvironmentLabel + "=" + strconv.Quote(environment)
-			j.wantf(strings.Contains(query, matcher), "the ScaledObject of %s asks %q, which counts every environment", environment, query)
+			j.wantf(strings.Contains(query, matcher), "the query of the ScaledObject of %s is %q, which counts all environments", environment, query)
 		}
 	}
 }

@@ -1,8 +1,7 @@
-// Package manifests judges objects of Kubernetes without a cluster: whether they
-// are what their types allow, and whether they fit each other and the spec.
+// Package manifests checks Kubernetes objects without a cluster: that they are
+// valid for their types, and consistent with each other and the spec.
 //
-// It reads the spec and the objects, and knows nothing of the templates between
-// them.
+// It depends on the spec and the objects only, not on the templates.
 package manifests
 
 import (
@@ -20,7 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Build is `kustomize build`.
+// Build runs `kustomize build`.
 func Build(dir string) ([]*unstructured.Unstructured, error) {
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
 	if err != nil {
@@ -47,7 +46,7 @@ type Document struct {
 	Text []byte
 }
 
-// Object is what the document says.
+// Object parses the document. Duplicate keys are errors.
 func (d Document) Object() (*unstructured.Unstructured, error) {
 	data, err := yaml.YAMLToJSONStrict(d.Text)
 	if err != nil {
@@ -60,8 +59,8 @@ func (d Document) Object() (*unstructured.Unstructured, error) {
 	return o, nil
 }
 
-// Documents are those of all files of a directory, but the one that tells Kustomize
-// which they are.
+// Documents returns the documents of all YAML files of a directory except
+// kustomization.yaml.
 func Documents(dir string) ([]Document, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil {

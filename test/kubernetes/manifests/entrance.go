@@ -12,11 +12,11 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// monitor wants the scraper to find the service, at the pace and with the labels
-// that its rules count on.
+// monitor checks that Prometheus scrapes the service, with the interval and the
+// labels that its rules assume.
 func (j *judge) monitor() {
 	if !j.spec.Scraped() {
-		j.wantf(len(j.Monitors) == 0, "a scraper reads metrics that are pushed")
+		j.wantf(len(j.Monitors) == 0, "metrics are pushed, but there is a ServiceMonitor")
 		return
 	}
 	if len(j.Monitors) != 1 || len(j.Monitors[0].Spec.Endpoints) != 1 {
@@ -25,16 +25,16 @@ func (j *judge) monitor() {
 	}
 	m := j.Monitors[0]
 	selector, err := metav1.LabelSelectorAsSelector(&m.Spec.Selector)
-	j.wantf(err == nil && !selector.Empty() && selector.Matches(labels.Set(j.service.Labels)), "the ServiceMonitor does not find the Service")
+	j.wantf(err == nil && !selector.Empty() && selector.Matches(labels.Set(j.service.Labels)), "the ServiceMonitor does not select the Service")
 	for key, value := range j.spec.WithMonitoring() {
-		j.wantf(m.Labels[key] == value, "the operator does not find the ServiceMonitor: no label %s=%s", key, value)
+		j.wantf(m.Labels[key] == value, "the operator does not select the ServiceMonitor: no label %s=%s", key, value)
 	}
 	endpoint := m.Spec.Endpoints[0]
 	j.wantf(slices.ContainsFunc(j.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == endpoint.Port && j.port(p.TargetPort) == j.admin() }),
 		"the ServiceMonitor scrapes the port %q", endpoint.Port)
 	j.wantf(endpoint.Path == "/metrics", "the ServiceMonitor scrapes %s", endpoint.Path)
-	interval, err := time.ParseDuration(string(endpoint.Interval)) // Prometheus shares minutes and seconds with Go
-	j.wantf(err == nil && interval == time.Duration(j.spec.Telemetry.ScrapeInterval), "the ServiceMonitor scrapes every %s, the rules count on %s", endpoint.Interval, time.Duration(j.spec.Telemetry.ScrapeInterval))
+	interval, err := time.ParseDuration(string(endpoint.Interval)) // minutes and seconds are the same in Prometheus and Go
+	j.wantf(err == nil && interval == time.Duration(j.spec.Telemetry.ScrapeInterval), "the ServiceMonitor scrapes every %s, the rules assume %s", endpoint.Interval, time.Duration(j.spec.Telemetry.ScrapeInterval))
 	written := map[string]string{}
 	for _, r := range endpoint.RelabelConfigs {
 		if r.Replacement != nil {
@@ -45,38 +45,38 @@ func (j *judge) monitor() {
 	}
 	want := maps.Clone(j.spec.Telemetry.Selector)
 	want[j.spec.Telemetry.EnvironmentLabel] = "__meta_kubernetes_pod_label_deployment_environment_name"
-	j.wantf(maps.Equal(written, want), "scraped series get the labels %v, rules look for %v", written, want)
+	j.wantf(maps.Equal(written, want), "scraped series get the labels %v, rules select %v", written, want)
 	native := j.spec.Telemetry.Histograms != "classic"
 	reads := m.Spec.ScrapeNativeHistograms != nil && *m.Spec.ScrapeNativeHistograms
-	j.wantf(native == reads, "the spec has native histograms: %t, the scraper reads them: %t", native, reads)
+	j.wantf(native == reads, "native histograms in the spec: %t, scraped: %t", native, reads)
 }
 
-// route wants the gateway to lead to the port of requests.
+// route checks that the gateway routes to the http port of the Service.
 func (j *judge) route() {
 	g := j.spec.Deploy.Gateway
 	if g.Host == "" {
-		j.wantf(len(j.Routes) == 0, "an HTTPRoute leads from nowhere")
+		j.wantf(len(j.Routes) == 0, "there is an HTTPRoute, but the spec has no gateway")
 		return
 	}
 	if len(j.Routes) != 1 {
-		j.wantf(false, "%d HTTPRoutes, want one", len(j.Routes))
+		j.wantf(false, "%d HTTPRoutes, want 1", len(j.Routes))
 		return
 	}
 	spec, _ := j.Routes[0].Object["spec"].(map[string]any)
 	j.wantf(fmt.Sprint(spec["hostnames"]) == "["+g.Host+"]", "the HTTPRoute is for %v, the spec's host is %s", spec["hostnames"], g.Host)
 	parents, _ := spec["parentRefs"].([]any)
-	j.wantf(len(parents) == 1 && fmt.Sprint(parents[0]) == fmt.Sprintf("map[name:%s namespace:%s]", g.Name, g.Namespace), "the HTTPRoute hangs on %v", parents)
+	j.wantf(len(parents) == 1 && fmt.Sprint(parents[0]) == fmt.Sprintf("map[name:%s namespace:%s]", g.Name, g.Namespace), "the HTTPRoute has the parents %v, want %s/%s", parents, g.Namespace, g.Name)
 	rules, _ := spec["rules"].([]any)
 	for _, item := range rules {
 		rule, _ := item.(map[string]any)
 		backends, _ := rule["backendRefs"].([]any)
-		j.wantf(len(backends) == 1, "the HTTPRoute leads to %v", backends)
+		j.wantf(len(backends) == 1, "the HTTPRoute has the backends %v, want one", backends)
 		for _, b := range backends {
 			backend, _ := b.(map[string]any)
 			port, _ := backend["port"].(int64)
 			j.wantf(backend["name"] == j.service.Name && slices.ContainsFunc(j.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == "http" && int64(p.Port) == port }),
-				"the HTTPRoute leads to %v, which serves no requests", backend)
+				"the HTTPRoute routes to %v, want the http port of the Service", backend)
 		}
 	}
-	j.wantf(len(rules) == 1, "the HTTPRoute has %d rules", len(rules))
+	j.wantf(len(rules) == 1, "the HTTPRoute has %d rules, want 1", len(rules))
 }

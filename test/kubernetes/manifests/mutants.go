@@ -9,16 +9,15 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Mutant is a fault that is put into a generated object. [Types.Check] or
-// [Set.Judge] notices each, so that they are seen to fail; what a real API server
-// says is the other half of the table.
+// Mutant breaks a generated object. [Types.Check] or [Set.Judge] has to find
+// each mutant; Server and Says are the expected result of a real API server.
 type Mutant struct {
 	Fault   string
 	Kind    string
 	Broken  func(o map[string]any)
-	Noticed string // in what is said here
+	Noticed string // part of the problem that the checks report
 	Server  Verdict
-	Says    string // in what the server says
+	Says    string // part of the server's message
 }
 
 // Verdict is what a server does with an object.
@@ -38,97 +37,97 @@ func (m Mutant) Apply(o *unstructured.Unstructured) *unstructured.Unstructured {
 	return broken
 }
 
-// Mutants are the faults. Those that a server accepts are why the arithmetic is
-// done here.
+// Mutants returns all mutants. The API server accepts some of them; only the
+// checks of this package find those.
 func Mutants() []Mutant {
 	return slices.Concat(ofPods(), ofStrategy(), ofNumbers(), ofConnections(), ofCustomResources())
 }
 
 const container = "spec.template.spec.containers.0."
 
-// ofPods are faults in what each pod is.
+// ofPods breaks pods.
 func ofPods() []Mutant {
 	return []Mutant{
 		{"unknown field", "Deployment", put(container+"readinesProbe", map[string]any{}), "unknown field", Refuses, "unknown field"},
 		{"memory limit below the request", "Deployment", put(container+"resources.limits.memory", "1Mi"), "and is limited to", Refuses, "must be less than or equal to memory limit"},
-		{"two ports of one name", "Deployment", put(container+"ports.1.name", "http"), "ports have the name", Refuses, "Duplicate value"},
-		{"image left out", "Deployment", remove(container + "image"), "the spec's image", Refuses, "Required value"},
-		{"spread over one key twice", "Deployment", put("spec.template.spec.topologySpreadConstraints.1.topologyKey", "topology.kubernetes.io/zone"), "pods are spread over", Refuses, "Duplicate value"},
-		{"root in the container", "Deployment", put(container+"securityContext.runAsUser", int64(0)), "PodSecurity restricted forbids", Warns, "runAsUser=0"},
+		{"two ports with the same name", "Deployment", put(container+"ports.1.name", "http"), "ports have the name", Refuses, "Duplicate value"},
+		{"no image", "Deployment", remove(container + "image"), "the spec's image", Refuses, "Required value"},
+		{"duplicate topology spread key", "Deployment", put("spec.template.spec.topologySpreadConstraints.1.topologyKey", "topology.kubernetes.io/zone"), "pods are spread over", Refuses, "Duplicate value"},
+		{"container that runs as root", "Deployment", put(container+"securityContext.runAsUser", int64(0)), "PodSecurity restricted forbids", Warns, "runAsUser=0"},
 		{"privilege escalation", "Deployment", put(container+"securityContext.allowPrivilegeEscalation", true), "PodSecurity restricted forbids", Warns, "allowPrivilegeEscalation"},
-		{"two ports of one number", "Deployment", put(container+"ports.1.containerPort", int64(8080)), "ports have the number", Warns, "duplicate port"},
+		{"two ports with the same number", "Deployment", put(container+"ports.1.containerPort", int64(8080)), "ports have the number", Warns, "duplicate port"},
 		{"duplicate environment variable", "Deployment", put(container+"env.0.name", "STOP_TIMEOUT"), "STOP_TIMEOUT", Warns, "hides previous definition"},
-		{"probe of a port that no container has", "Deployment", put(container+"readinessProbe.httpGet.port", "nowhere"), "asks port nowhere", Accepts, ""},
-		{"probe of the port of requests", "Deployment", put(container+"livenessProbe.httpGet.port", "http"), "which is not the admin listener's", Accepts, ""},
-		{"two probes of one path", "Deployment", put(container+"livenessProbe.httpGet.path", "/readyz"), "the probe of /livez asks /readyz", Accepts, ""},
-		{"secret as a value", "Deployment", literal(container+"env", "ADMIN_TOKEN"), "no reference to a Secret", Accepts, ""},
-		{"limit on CPU", "Deployment", put(container+"resources.limits.cpu", "2"), "held up by a limit on CPU", Accepts, ""},
-		{"token of the API server in the pods", "Deployment", put("spec.template.spec.automountServiceAccountToken", true), "a token of the API server lies in the pods", Accepts, ""},
-		{"GOMAXPROCS of the memory", "Deployment", rename(container+"env", "GOMAXPROCS", "GOMAXPROC"), "GOMAXPROCS does not follow", Accepts, ""},
+		{"probe of an unknown port", "Deployment", put(container+"readinessProbe.httpGet.port", "nowhere"), "uses port nowhere", Accepts, ""},
+		{"probe of the http port", "Deployment", put(container+"livenessProbe.httpGet.port", "http"), "which is not the admin port", Accepts, ""},
+		{"two probes with the same path", "Deployment", put(container+"livenessProbe.httpGet.path", "/readyz"), "the probe of /livez requests /readyz", Accepts, ""},
+		{"literal secret", "Deployment", literal(container+"env", "ADMIN_TOKEN"), "must reference a Secret", Accepts, ""},
+		{"CPU limit", "Deployment", put(container+"resources.limits.cpu", "2"), "has a CPU limit", Accepts, ""},
+		{"API server token in the pods", "Deployment", put("spec.template.spec.automountServiceAccountToken", true), "the pods must not mount a token of the API server", Accepts, ""},
+		{"misspelled GOMAXPROCS", "Deployment", rename(container+"env", "GOMAXPROCS", "GOMAXPROC"), "GOMAXPROCS is not set from", Accepts, ""},
 	}
 }
 
-// ofStrategy are faults in how pods come and go.
+// ofStrategy breaks rollouts and shutdown.
 func ofStrategy() []Mutant {
 	return []Mutant{
 		{"selector that does not match the pods", "Deployment", put("spec.template.metadata.labels", map[string]any{"app": "other"}), "the selector of the Deployment", Refuses, "`selector` does not match template `labels`"},
 		{"preStop sleep as long as the grace period", "Deployment", put(container+"lifecycle.preStop.sleep.seconds", int64(3600)), "is more than the grace period", Refuses, "less than terminationGracePeriodSeconds"},
-		{"roll-out that may neither add nor take pods", "Deployment", put("spec.strategy.rollingUpdate.maxSurge", int64(0)), "may add no pod", Refuses, "may not be 0 when `maxSurge` is 0"},
-		{"deadline of a roll-out that is over at once", "Deployment", put("spec.progressDeadlineSeconds", int64(0)), "given up after 0 s", Refuses, "must be greater than minReadySeconds"},
-		{"replicas beside an autoscaler", "Deployment", put("spec.replicas", int64(3)), "replicas stand beside", Accepts, ""},
-		{"sleep and stop longer than the grace period together", "Deployment", put("spec.template.spec.terminationGracePeriodSeconds", int64(31)), "is more than the grace period", Accepts, ""},
-		{"roll-out that takes pods away first", "Deployment", put("spec.strategy.rollingUpdate.maxUnavailable", int64(1)), "a roll-out takes", Accepts, ""},
+		{"rollout that may neither add nor stop pods", "Deployment", put("spec.strategy.rollingUpdate.maxSurge", int64(0)), "may not add pods", Refuses, "may not be 0 when `maxSurge` is 0"},
+		{"progress deadline of 0 s", "Deployment", put("spec.progressDeadlineSeconds", int64(0)), "progressDeadlineSeconds is 0", Refuses, "must be greater than minReadySeconds"},
+		{"replicas in spite of an autoscaler", "Deployment", put("spec.replicas", int64(3)), "spec.replicas is set", Accepts, ""},
+		{"sleep plus stop longer than the grace period", "Deployment", put("spec.template.spec.terminationGracePeriodSeconds", int64(31)), "is more than the grace period", Accepts, ""},
+		{"rollout that stops pods first", "Deployment", put("spec.strategy.rollingUpdate.maxUnavailable", int64(1)), "a rollout makes", Accepts, ""},
 	}
 }
 
-// ofNumbers are faults in how many there are.
+// ofNumbers breaks autoscalers and disruption budgets.
 func ofNumbers() []Mutant {
 	return []Mutant{
 		{"minimum above maximum", "HorizontalPodAutoscaler", put("spec.maxReplicas", int64(1)), "is above its maximum", Refuses, "must be greater than or equal to `minReplicas`"},
-		{"utilization of nothing", "HorizontalPodAutoscaler", put("spec.metrics.0.containerResource.target.averageUtilization", int64(0)), "the autoscaler asks for", Refuses, "must be greater than 0"},
-		{"target that is not there", "HorizontalPodAutoscaler", put("spec.scaleTargetRef.name", "other"), "the autoscaler scales", Accepts, ""},
-		{"CPU of a container that is not there", "HorizontalPodAutoscaler", put("spec.metrics.0.containerResource.container", "other"), "the autoscaler asks for", Accepts, ""},
-		{"both bounds", "PodDisruptionBudget", put("spec.minAvailable", int64(2)), "the PodDisruptionBudget allows", Refuses, "both set"},
-		{"policy that does not exist", "PodDisruptionBudget", put("spec.unhealthyPodEvictionPolicy", "Always"), "keeps its machine", Refuses, "Unsupported value"},
+		{"target utilization of 0", "HorizontalPodAutoscaler", put("spec.metrics.0.containerResource.target.averageUtilization", int64(0)), "the autoscaler uses", Refuses, "must be greater than 0"},
+		{"unknown target", "HorizontalPodAutoscaler", put("spec.scaleTargetRef.name", "other"), "the autoscaler scales", Accepts, ""},
+		{"CPU of an unknown container", "HorizontalPodAutoscaler", put("spec.metrics.0.containerResource.container", "other"), "the autoscaler uses", Accepts, ""},
+		{"minAvailable and maxUnavailable", "PodDisruptionBudget", put("spec.minAvailable", int64(2)), "the PodDisruptionBudget has", Refuses, "both set"},
+		{"unknown eviction policy", "PodDisruptionBudget", put("spec.unhealthyPodEvictionPolicy", "Always"), "blocks the drain of its node", Refuses, "Unsupported value"},
 		{"selector that does not match the pods", "PodDisruptionBudget", put("spec.selector.matchLabels", map[string]any{"app": "other"}), "the selector of the PodDisruptionBudget", Accepts, ""},
 	}
 }
 
-// ofConnections are faults in who reaches whom, and as whom.
+// ofConnections breaks Services, network policies and accounts.
 func ofConnections() []Mutant {
 	return []Mutant{
-		{"two ports of one name", "Service", put("spec.ports.1.name", "http"), "two ports of the Service", Refuses, "Duplicate value"},
-		{"port that no container has", "Service", put("spec.ports.0.targetPort", "nowhere"), "which no container has", Accepts, ""},
+		{"two ports with the same name", "Service", put("spec.ports.1.name", "http"), "two ports of the Service", Refuses, "Duplicate value"},
+		{"unknown target port", "Service", put("spec.ports.0.targetPort", "nowhere"), "which no container has", Accepts, ""},
 		{"selector that does not match the pods", "Service", put("spec.selector", map[string]any{"app": "other"}), "the selector of the Service", Accepts, ""},
-		{"port name that cannot be one", "NetworkPolicy", put("spec.ingress", []any{map[string]any{"ports": []any{map[string]any{"port": "Not_A_Port"}}}}), "policies let in", Refuses, "must contain only"},
+		{"invalid port name", "NetworkPolicy", put("spec.ingress", []any{map[string]any{"ports": []any{map[string]any{"port": "Not_A_Port"}}}}), "policies allow ingress", Refuses, "must contain only"},
 		{"selector that does not match the pods", "NetworkPolicy", put("spec.podSelector.matchLabels", map[string]any{"app": "other"}), "the selector of the NetworkPolicy", Accepts, ""},
-		{"everybody let in", "NetworkPolicy", put("spec.ingress", []any{map[string]any{}}), "policies let in", Accepts, ""},
-		{"token of the API server in the account", "ServiceAccount", put("automountServiceAccountToken", true), "a token of the API server lies in the ServiceAccount", Accepts, ""},
+		{"ingress from everywhere", "NetworkPolicy", put("spec.ingress", []any{map[string]any{}}), "policies allow ingress", Accepts, ""},
+		{"API server token of the account", "ServiceAccount", put("automountServiceAccountToken", true), "the ServiceAccount must not mount a token of the API server", Accepts, ""},
 	}
 }
 
-// ofCustomResources are faults in what others define.
+// ofCustomResources breaks custom resources.
 func ofCustomResources() []Mutant {
 	return []Mutant{
 		{"backend without a port", "HTTPRoute", remove("spec.rules.0.backendRefs.0.port"), "Must have port for Service reference", Refuses, "Must have port for Service reference"},
 		{"unknown field", "HTTPRoute", put("spec.rules.0.backends", []any{}), `unknown field "spec.rules[0].backends"`, Refuses, "unknown field"},
-		{"backend that is not there", "HTTPRoute", put("spec.rules.0.backendRefs.0.name", "other"), "which serves no requests", Accepts, ""},
+		{"unknown backend", "HTTPRoute", put("spec.rules.0.backendRefs.0.name", "other"), "want the http port of the Service", Accepts, ""},
 		{"minimum above maximum", "ScaledObject", put("spec.maxReplicaCount", int64(0)), "minReplicaCount must be less than or equal to maxReplicaCount", Refuses, "minReplicaCount must be less than or equal to maxReplicaCount"},
-		{"number where KEDA reads a text", "ScaledObject", put("spec.triggers.0.metadata.value", int64(70)), "must be of type string", Refuses, "must be of type string"},
-		{"target that is not there", "ScaledObject", put("spec.scaleTargetRef.name", "other"), "the ScaledObject scales", Accepts, ""},
-		{"interval that is none", "ServiceMonitor", put("spec.endpoints.0.interval", "15 s"), "should match", Refuses, "should match"},
+		{"number instead of a string", "ScaledObject", put("spec.triggers.0.metadata.value", int64(70)), "must be of type string", Refuses, "must be of type string"},
+		{"unknown target", "ScaledObject", put("spec.scaleTargetRef.name", "other"), "the ScaledObject scales", Accepts, ""},
+		{"invalid interval", "ServiceMonitor", put("spec.endpoints.0.interval", "15 s"), "should match", Refuses, "should match"},
 		{"unknown field", "ServiceMonitor", put("spec.endpoints.0.intervall", "15s"), "unknown field", Refuses, "unknown field"},
-		{"interval that the rules do not count on", "ServiceMonitor", put("spec.endpoints.0.interval", "7s"), "the rules count on", Accepts, ""},
-		{"port that the Service has not", "ServiceMonitor", put("spec.endpoints.0.port", "metrics"), "scrapes the port", Accepts, ""},
-		{"selector that does not match the Service", "ServiceMonitor", put("spec.selector.matchLabels", map[string]any{"app": "other"}), "does not find the Service", Accepts, ""},
+		{"interval that the rules do not assume", "ServiceMonitor", put("spec.endpoints.0.interval", "7s"), "the rules assume", Accepts, ""},
+		{"port that the Service does not have", "ServiceMonitor", put("spec.endpoints.0.port", "metrics"), "scrapes the port", Accepts, ""},
+		{"selector that does not match the Service", "ServiceMonitor", put("spec.selector.matchLabels", map[string]any{"app": "other"}), "does not select the Service", Accepts, ""},
 		{"rule without an expression", "PrometheusRule", remove("spec.groups.0.rules.0.expr"), "Required value", Refuses, "Required value"},
-		{"matcher as Alertmanager's own file has it", "AlertmanagerConfig", put("spec.route.matchers.0", `service="tried"`), "must be of type object", Refuses, "must be of type object"},
-		{"key of Alertmanager's own file", "AlertmanagerConfig", put("spec.route.group_by", []any{"service"}), "unknown field", Refuses, "unknown field"},
-		{"key of Alertmanager's own file in a child route", "AlertmanagerConfig", put("spec.route.routes.0.group_by", []any{"service"}), "unknown field", Accepts, ""},
+		{"matcher in the syntax of alertmanager.yml", "AlertmanagerConfig", put("spec.route.matchers.0", `service="tried"`), "must be of type object", Refuses, "must be of type object"},
+		{"key of alertmanager.yml", "AlertmanagerConfig", put("spec.route.group_by", []any{"service"}), "unknown field", Refuses, "unknown field"},
+		{"key of alertmanager.yml in a child route", "AlertmanagerConfig", put("spec.route.routes.0.group_by", []any{"service"}), "unknown field", Accepts, ""},
 	}
 }
 
-// put sets what the dotted path leads to; numbers are indices.
+// put sets the value at the dotted path; numbers are indices.
 func put(path string, value any) func(map[string]any) {
 	return func(o map[string]any) {
 		within(o, path, func(m map[string]any, key string) { m[key] = value }, func(list []any, i int) { list[i] = value })
@@ -141,7 +140,7 @@ func remove(path string) func(map[string]any) {
 	}
 }
 
-// rename gives an item of a list another name.
+// rename changes the name of an item of a list.
 func rename(path, from, to string) func(map[string]any) {
 	return func(o map[string]any) {
 		within(o, path, func(m map[string]any, key string) {
@@ -154,7 +153,7 @@ func rename(path, from, to string) func(map[string]any) {
 	}
 }
 
-// literal gives a variable a value where it had a reference.
+// literal replaces the reference of an environment variable with a value.
 func literal(path, name string) func(map[string]any) {
 	return func(o map[string]any) {
 		within(o, path, func(m map[string]any, key string) {
@@ -167,8 +166,8 @@ func literal(path, name string) func(map[string]any) {
 	}
 }
 
-// within finds the parent of what the path leads to. A path that leads nowhere
-// is a table to be mended, and panics.
+// within calls inMap or inList with the parent of the path. It panics on a path
+// that does not exist: the table of mutants is wrong.
 func within(o map[string]any, path string, inMap func(map[string]any, string), inList func([]any, int)) {
 	var at any = o
 	keys := strings.Split(path, ".")

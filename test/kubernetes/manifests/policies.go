@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// policies adds up the policies, as a network does, and compares them with the
-// connections that the spec declares.
+// policies compares the union of all policies with the connections that the
+// spec needs.
 func (j *judge) policies() {
 	denied := map[networkingv1.PolicyType]bool{}
 	ingress, egress := map[string]bool{}, map[string]bool{}
@@ -27,7 +27,7 @@ func (j *judge) policies() {
 			j.openings(egress, rule.To, rule.Ports)
 		}
 	}
-	j.wantf(denied[networkingv1.PolicyTypeIngress] && denied[networkingv1.PolicyTypeEgress], "what no policy names is not denied")
+	j.wantf(denied[networkingv1.PolicyTypeIngress] && denied[networkingv1.PolicyTypeEgress], "policies do not deny other traffic: want the policy types Ingress and Egress")
 	monitoring := "namespace " + j.spec.Deploy.Monitoring.Namespace
 	wantIn := map[string]bool{fmt.Sprintf("every pod of the namespace to TCP %d", j.spec.HTTP.Port): true}
 	if j.spec.Scraped() {
@@ -46,12 +46,12 @@ func (j *judge) policies() {
 	if j.spec.Components.Postgres != nil {
 		wantOut["anywhere to TCP 5432"] = true
 	}
-	j.same("let in", ingress, wantIn)
-	j.same("let out", egress, wantOut)
+	j.same("ingress", ingress, wantIn)
+	j.same("egress", egress, wantOut)
 }
 
 func (j *judge) same(what string, got, want map[string]bool) {
-	j.wantf(maps.Equal(got, want), "policies %s %q, want %q", what, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+	j.wantf(maps.Equal(got, want), "policies allow %s %q, want %q", what, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 }
 
 func (j *judge) openings(all map[string]bool, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) {

@@ -14,8 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// Set is the objects of one service, by their types. The custom ones whose types
-// no module here has stay as they are.
+// Set has the objects of one service by type. Custom resources without Go types
+// in this module are unstructured.
 type Set struct {
 	Deployments  []appsv1.Deployment
 	Services     []corev1.Service
@@ -32,8 +32,8 @@ type Set struct {
 	All          []*unstructured.Unstructured
 }
 
-// NewSet sorts the objects. A kind that it does not know is an error: nothing
-// here would judge it.
+// NewSet returns the objects by type. An unknown kind is an error because no
+// check would cover it.
 func NewSet(objects []*unstructured.Unstructured) (Set, error) {
 	s := Set{All: objects}
 	for _, o := range objects {
@@ -59,14 +59,14 @@ func NewSet(objects []*unstructured.Unstructured) (Set, error) {
 			s.Rules, err = typed(s.Rules, o)
 		case "AlertmanagerConfig":
 			if s.Alerting, err = typed(s.Alerting, o); err == nil {
-				_, err = s.Alerting[len(s.Alerting)-1].Spec.Route.ChildRoutes() // the definition knows none of their fields
+				_, err = s.Alerting[len(s.Alerting)-1].Spec.Route.ChildRoutes() // the CRD does not describe their fields
 			}
 		case "HTTPRoute":
 			s.Routes = append(s.Routes, o)
 		case "ScaledObject":
 			s.ScaledObject = append(s.ScaledObject, o)
 		default:
-			err = fmt.Errorf("nothing here judges a %s", o.GetKind())
+			err = fmt.Errorf("no check for kind %s; add it to Set", o.GetKind())
 		}
 		if err != nil {
 			return s, fmt.Errorf("%s %s: %w", o.GetKind(), o.GetName(), err)

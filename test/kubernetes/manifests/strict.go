@@ -24,22 +24,22 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 )
 
-// Types knows the types that generated objects may be of.
+// Types has the types that generated objects may have.
 type Types struct {
 	decoder runtime.Decoder
 	scheme  *runtime.Scheme
 	customs map[runtimeschema.GroupVersionKind]custom
 }
 
-// custom is a type that a definition describes.
+// custom is the type of a custom resource.
 type custom struct {
 	structural *schema.Structural
 	validator  validation.SchemaValidator
 	rules      *cel.Validator
 }
 
-// NewTypes knows those of Kubernetes that services are made of, and the custom
-// ones that are defined.
+// NewTypes returns the Kubernetes types that services use, and the custom
+// resources of the definitions.
 func NewTypes(definitions []*unstructured.Unstructured) (*Types, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
@@ -88,8 +88,8 @@ func (t *Types) define(o *unstructured.Unstructured) error {
 	return nil
 }
 
-// Check reads a document as strictly as the API server would: no unknown or
-// duplicate key, and no invalid value.
+// Check validates a document as strictly as the API server: it reports unknown
+// and duplicate keys, and values that are invalid for the type.
 func (t *Types) Check(ctx context.Context, document []byte) []string {
 	o, err := Document{"document", document}.Object()
 	if err != nil {
