@@ -76,7 +76,7 @@ func (r Rules) impact(a Alert) string {
 	case KindHealthCheckFailing:
 		return "Requests that need the dependency fail. If users are affected, a budget alert fires too."
 	case KindSLONoData, KindSLODataIncomplete, KindScrapeIntervalMismatch:
-		return "None by itself. Meanwhile, alerts on errors may not fire."
+		return "None by itself. Meanwhile, alerts of the objective may not fire, including pages."
 	case KindTelemetryDropped:
 		return "None for users. Traces, logs or profiles of this time are missing."
 	case KindLogsDropped:
