@@ -20,29 +20,45 @@ const (
 )
 
 // RunbookOptions describes how a service is deployed. The zero value means a Kubernetes
-// deployment with the name of the service, in the namespace of the current context.
+// deployment with the name of the service, in the namespace of the current context. N in a
+// command is a number that the reader chooses.
 type RunbookOptions struct {
 	Environment string // of the commands; "production" when empty
 	Namespace   string // of the environment; empty means that of the current context
-	Release     string // command in the repository that rolls back and waits; optional
-	Scale       string // command that starts more instances; kubectl scale when empty
+	Release     string // command in the repository that rolls back to revision N and waits; optional
+	Scale       string // command that starts at least N instances; kubectl scale when empty
+	ScaleMax    string // command that lets the autoscaler start N instances; empty without an autoscaler
 }
 
-// commands are the shell commands of the sections Mitigate.
-type commands struct{ Rollback, History, Scale, Restart, Status string }
+// commands are the shell commands of a runbook. N is a number, POD the name of a pod.
+type commands struct {
+	Pods, Describe, PreviousLog, Delete, Forward string // Forward is empty without the runtime
+	Restart, History, Rollback, Release          string
+	Scale, ScaleMax                              string
+}
 
-func (o RunbookOptions) commands(service string) commands {
+func (r Rules) commands(o RunbookOptions) commands {
 	kubectl := "kubectl "
 	if o.Namespace != "" {
 		kubectl += "-n " + o.Namespace + " "
 	}
-	return commands{
-		Rollback: kubectl + "rollout undo deployment/" + service,
-		History:  kubectl + "rollout history deployment/" + service,
-		Scale:    cmp.Or(o.Scale, kubectl+"scale deployment/"+service+" --replicas=6"),
-		Restart:  kubectl + "rollout restart deployment/" + service,
-		Status:   kubectl + "get pods -l app.kubernetes.io/name=" + service,
+	deployment := "deployment/" + r.Spec.Service
+	c := commands{
+		Pods:        kubectl + "get pods -l app.kubernetes.io/name=" + r.Spec.Service,
+		Describe:    kubectl + "describe pod POD",
+		PreviousLog: kubectl + "logs POD --previous --tail=50",
+		Delete:      kubectl + "delete pod POD",
+		Restart:     kubectl + "rollout restart " + deployment,
+		History:     kubectl + "rollout history " + deployment,
+		Rollback:    kubectl + "rollout undo " + deployment + " --to-revision=N",
+		Release:     o.Release,
+		Scale:       cmp.Or(o.Scale, kubectl+"scale "+deployment+" --replicas=N"),
+		ScaleMax:    o.ScaleMax,
 	}
+	if r.Spec.Runtime {
+		c.Forward = kubectl + "port-forward POD 9464" // the default port of ADMIN_ADDR
+	}
+	return c
 }
 
 // Runbook is the runbook of an objective or of a family of alerts, with a section for each
@@ -108,7 +124,7 @@ func (r Rules) Runbooks(o RunbookOptions) ([]Runbook, error) {
 	}
 	o.Environment = cmp.Or(o.Environment, "production")
 	var out []Runbook
-	for _, s := range r.sheets() {
+	for _, s := range r.subjects() {
 		book, err := r.runbook(s, texts, o)
 		if err != nil {
 			return nil, fmt.Errorf("write the runbook %s: %w", s.name, err)
@@ -118,15 +134,15 @@ func (r Rules) Runbooks(o RunbookOptions) ([]Runbook, error) {
 	return out, nil
 }
 
-// sheet is the alerts of one runbook, one of each name.
-type sheet struct {
+// subject is an objective or a family, with its alerts, one of each name.
+type subject struct {
 	name   string
 	alerts []Alert
 }
 
-// sheets returns those of objectives in the order of the rules, then those of families.
-func (r Rules) sheets() []sheet {
-	objectives, byKind := []sheet{}, map[Kind]Alert{}
+// subjects returns those of objectives in the order of the rules, then those of families.
+func (r Rules) subjects() []subject {
+	objectives, byKind := []subject{}, map[Kind]Alert{}
 	for _, a := range r.Alerts {
 		switch last := len(objectives) - 1; {
 		case a.Kind != KindErrorBudgetBurn:
@@ -134,12 +150,12 @@ func (r Rules) sheets() []sheet {
 				byKind[a.Kind] = a
 			}
 		case last < 0 || objectives[last].alerts[0].Name != a.Name:
-			objectives = append(objectives, sheet{runbookName(a.Kind, r.objective(a)), []Alert{a}})
+			objectives = append(objectives, subject{runbookName(a.Kind, r.objective(a)), []Alert{a}})
 		}
 	}
 	out := objectives
 	for _, f := range families() {
-		shared := sheet{name: f.name}
+		shared := subject{name: f.name}
 		for _, kind := range f.kinds {
 			if a, ok := byKind[kind]; ok {
 				shared.alerts = append(shared.alerts, a)
@@ -163,33 +179,36 @@ func (r Rules) objective(a Alert) string {
 //go:embed runbook.md.tmpl
 var runbookTemplates string
 
-// page is the data of a runbook.
-type page struct {
+// contents is the data of the template of a runbook.
+type contents struct {
 	Service, Name, Description, Owner, Environment string
 	Sections                                       []section
 	Common                                         []check
+	Commands                                       commands
 	Links                                          []link
 	Ratios                                         []string // error ratios, in the order of burnRow.After
+	Expire                                         string   // command that ends a silence
 	Alertmanager                                   bool     // the address is known
 	NeedsEnvironment                               bool     // an alert may have no environment label
-	Page                                           bool     // an alert pages
+	Page, Ticket                                   string   // severities of the alerts, empty without such an alert
 	BeginMarker, EndMarker                         string
 }
 
 // Burns returns the burn alerts of the objective, empty for a family.
-func (p page) Burns() []burnRow { return p.Sections[0].Burns }
+func (c contents) Burns() []burnRow { return c.Sections[0].Burns }
 
 type link struct{ Text, URL string }
 
-func (r Rules) runbook(s sheet, texts *template.Template, o RunbookOptions) (Runbook, error) {
-	p := page{
+func (r Rules) runbook(s subject, texts *template.Template, o RunbookOptions) (Runbook, error) {
+	c := contents{
 		Service: r.Spec.Service, Name: s.name, Environment: o.Environment,
 		Description: markdown.Escape(r.description(s.alerts[0])), Owner: markdown.Escape(r.Spec.Owner),
-		Common: r.commonChecks(s.name), Links: r.links(s), Alertmanager: r.Spec.Links.Alertmanager != "",
+		Common: r.commonChecks(s.name), Commands: r.commands(o), Links: r.links(s),
+		Expire: r.amtool("silence expire", "ID"), Alertmanager: r.Spec.Links.Alertmanager != "",
 		BeginMarker: FactsBegin, EndMarker: FactsEnd,
 	}
 	for _, ratio := range DetectionRatios() {
-		p.Ratios = append(p.Ratios, fmt.Sprintf("%g %%", ratio*100))
+		c.Ratios = append(c.Ratios, fmt.Sprintf("%g %%", ratio*100))
 	}
 	book := Runbook{File: File{Name: s.name + runbookExtension}}
 	for _, a := range s.alerts {
@@ -197,17 +216,33 @@ func (r Rules) runbook(s sheet, texts *template.Template, o RunbookOptions) (Run
 		if err != nil {
 			return Runbook{}, err
 		}
-		p.Sections = append(p.Sections, one)
-		p.NeedsEnvironment = p.NeedsEnvironment || a.Kind == KindDown
-		p.Page = p.Page || a.Tier == TierPage
+		c.Sections = append(c.Sections, one)
+		c.NeedsEnvironment = c.NeedsEnvironment || a.Kind == KindDown
 		book.Alerts = append(book.Alerts, a.Name)
 		book.Queries = append(book.Queries, queries(one.Checks)...)
 	}
-	book.Queries = append(book.Queries, queries(p.Common)...)
+	c.Page, c.Ticket = r.severities(s)
+	book.Queries = append(book.Queries, queries(c.Common)...)
 	var text bytes.Buffer
-	err := texts.ExecuteTemplate(&text, "runbook", p)
+	err := texts.ExecuteTemplate(&text, "runbook", c)
 	book.Data = text.Bytes()
 	return book, err
+}
+
+// severities returns those of pages and tickets, each empty if the runbook has no such alert.
+func (r Rules) severities(s subject) (page, ticket string) {
+	for _, a := range r.Alerts {
+		if !slices.ContainsFunc(s.alerts, func(b Alert) bool { return b.Name == a.Name }) {
+			continue
+		}
+		severity := markdown.Escape(r.Spec.Alerting.Severities.Of(a.Tier))
+		if a.Tier == TierPage {
+			page = severity
+		} else {
+			ticket = severity
+		}
+	}
+	return page, ticket
 }
 
 // description returns the description of the objective of a burn alert, or of the service.
@@ -219,7 +254,7 @@ func (r Rules) description(a Alert) string {
 }
 
 // links returns the dashboards and sites for the alerts of a runbook.
-func (r Rules) links(s sheet) []link {
+func (r Rules) links(s subject) []link {
 	var out []link
 	add := func(text, address string) {
 		out = append(out, link{text, strings.NewReplacer("(", "%28", ")", "%29", " ", "%20", "<", "%3C", ">", "%3E").Replace(address)})

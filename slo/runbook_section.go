@@ -16,13 +16,13 @@ import (
 // section is the data of the section of one alert.
 type section struct {
 	commands
-	Release, Alert, Kind string
-	ConnectionPool       bool
-	Impact, Condition    string
-	Bad                  string // which events are bad, empty if the specification says it
-	Burns                []burnRow
-	Checks               []check
-	Mitigation, Silence  string
+	Alert, Kind         string
+	ConnectionPool      bool
+	Impact, Condition   string
+	Bad                 string // which events are bad, empty if the specification says it
+	Burns               []burnRow
+	Checks              []check
+	Mitigation, Silence string
 }
 
 // burnRow is one burn alert in the tables of a runbook.
@@ -45,7 +45,7 @@ func queries(checks []check) []string {
 
 func (r Rules) section(a Alert, texts *template.Template, o RunbookOptions) (section, error) {
 	s := section{
-		commands: o.commands(r.Spec.Service), Release: o.Release, Alert: a.Name, Kind: string(a.Kind), ConnectionPool: r.Spec.ConnectionPool,
+		commands: r.commands(o), Alert: a.Name, Kind: string(a.Kind), ConnectionPool: r.Spec.ConnectionPool,
 		Impact: r.impact(a), Condition: r.condition(a), Bad: r.badEvents(a), Burns: r.burnRows(a), Checks: r.checks(a), Silence: r.silence(a, o.Environment),
 	}
 	var mitigation bytes.Buffer
@@ -136,7 +136,7 @@ func (r Rules) checks(a Alert) []check {
 		for _, b := range r.burnsOf(a) {
 			ratios = append(ratios, b.Check)
 		}
-		out = []check{{question + " The results are the error ratios of the short windows.", strings.Join(ratios, "\nor "), "each at or below the threshold of the row with this short window"}}
+		out = []check{{question + " The results are the error ratios of the short windows, which end the names.", strings.Join(ratios, "\nor "), "each at or below the threshold of the row with this short window"}}
 	}
 	if a.Where != "" {
 		question, expect := narrowing(a.Kind)
@@ -175,7 +175,7 @@ func narrowing(kind Kind) (question, expect string) {
 	const none = "no result"
 	switch kind {
 	case KindErrorBudgetBurn:
-		return "Which routes have the most bad events?", none
+		return "Which routes have the most bad events?", "no route has most of them"
 	case KindNotReady:
 		return "Which instances are not ready?", none
 	case KindCrashLooping:
@@ -256,12 +256,16 @@ func rounded(d time.Duration) string {
 
 // silence returns the command that silences the alert.
 func (r Rules) silence(a Alert, environment string) string {
-	command := "amtool silence add"
-	if r.Spec.Links.Alertmanager != "" {
-		command += " --alertmanager.url=" + shellQuote(r.Spec.Links.Alertmanager)
+	return r.amtool("silence add", "--duration=2h --comment='repair in progress' alertname="+a.Name+" service="+r.Spec.Service+" environment="+environment)
+}
+
+// amtool returns a command for the Alertmanager of the specification, or else for the
+// configured one.
+func (r Rules) amtool(command, arguments string) string {
+	if address := r.Spec.Links.Alertmanager; address != "" {
+		command += " --alertmanager.url=" + shellQuote(address)
 	}
-	command += " --duration=2h --comment='repair in progress' alertname=" + a.Name + " service=" + r.Spec.Service
-	return command + " environment=" + environment
+	return "amtool " + command + " " + arguments
 }
 
 // shellQuote quotes a text for a shell.

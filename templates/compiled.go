@@ -148,7 +148,8 @@ func (v view) runbookOptions() slo.RunbookOptions {
 	namespace := v.Name + "-" + environment // as in the overlays
 	return slo.RunbookOptions{
 		Environment: environment, Namespace: namespace,
-		Release: v.CI() + " rollback " + environment, Scale: v.scaleCommand(namespace),
+		Release: v.CI() + " rollback " + environment + " N",
+		Scale:   v.scaleCommand(namespace, "minReplicas"), ScaleMax: v.scaleCommand(namespace, "maxReplicas"),
 	}
 }
 

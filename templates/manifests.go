@@ -112,13 +112,12 @@ func (v view) Dashboards() ([]string, error) {
 	return names, err
 }
 
-// scaleCommand returns a command that adds instances. It doubles the lower bound of the
-// autoscaler, which would undo a change of the replicas within seconds.
-func (v view) scaleCommand(namespace string) string {
-	kind, key := "hpa", "minReplicas"
+// scaleCommand returns a command that sets a bound of the autoscaler, which would undo a change
+// of the replicas within seconds.
+func (v view) scaleCommand(namespace, bound string) string {
+	kind := "hpa"
 	if v.ScalesByKEDA() {
-		kind, key = "scaledobject", "minReplicaCount"
+		kind, bound = "scaledobject", strings.Replace(bound, "Replicas", "ReplicaCount", 1)
 	}
-	more := min(2*v.Deploy.Replicas.Min, v.Deploy.Replicas.Max)
-	return fmt.Sprintf(`kubectl -n %s patch %s/%s --type merge --patch '{"spec":{"%s":%d}}'`, namespace, kind, v.Name, key, more)
+	return fmt.Sprintf(`kubectl -n %s patch %s/%s --type merge --patch '{"spec":{"%s":N}}'`, namespace, kind, v.Name, bound)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ type cluster struct {
 	mu      sync.Mutex
 	asked   []string // method, path and query
 	patches []string // path and body
+	deleted bool     // the pod
 }
 
 func image(version string) corev1.PodTemplateSpec {
@@ -72,6 +74,10 @@ func pods() corev1.PodList {
 		Items: []corev1.Pod{{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 			ObjectMeta: metav1.ObjectMeta{Name: "orders-v2-x", Namespace: "orders-prod"},
+			Spec:       image("v2").Spec,
+			Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{
+				Name: "orders", LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "OOMKilled", ExitCode: 137}},
+			}}},
 		}},
 	}
 }
@@ -82,7 +88,7 @@ func resources(group string, list ...metav1.APIResource) metav1.APIResourceList 
 
 // answers are what the cluster knows, by path.
 func answers() map[string]any {
-	verbs := metav1.Verbs{"get", "list", "patch", "update"}
+	verbs := metav1.Verbs{"get", "list", "watch", "patch", "update", "delete"}
 	apps := metav1.GroupVersionForDiscovery{GroupVersion: "apps/v1", Version: "v1"}
 	scaling := metav1.GroupVersionForDiscovery{GroupVersion: "autoscaling/v2", Version: "v2"}
 	const namespaced = "/apis/apps/v1/namespaces/orders-prod/"
@@ -107,9 +113,11 @@ func answers() map[string]any {
 			TypeMeta:   metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"},
 			ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: "orders-prod"},
 		},
-		namespaced + "deployments/orders":     deployment(),
-		namespaced + "replicasets":            replicaSets(),
-		"/api/v1/namespaces/orders-prod/pods": pods(),
+		namespaced + "deployments/orders":                     deployment(),
+		namespaced + "replicasets":                            replicaSets(),
+		"/api/v1/namespaces/orders-prod/pods":                 pods(),
+		"/api/v1/namespaces/orders-prod/pods/orders-v2-x":     pods().Items[0],
+		"/api/v1/namespaces/orders-prod/pods/orders-v2-x/log": "panic: no more memory",
 	}
 }
 
@@ -120,8 +128,12 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPatch || r.Method == http.MethodPut {
 		c.patches = append(c.patches, r.URL.Path+" "+string(body))
 	}
-	c.mu.Unlock()
+	c.deleted = c.deleted || r.Method == http.MethodDelete
 	answer, ok := answers()[r.URL.Path]
+	if c.deleted && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/pods") {
+		answer = corev1.PodList{TypeMeta: pods().TypeMeta}
+	}
+	c.mu.Unlock()
 	if !ok {
 		http.NotFound(w, r)
 		return
@@ -135,18 +147,37 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(data) // a kubectl that left fails by itself
 }
 
-// Each command does what its runbook says, by what the cluster is asked.
+// Each command does what its runbook says, judged by the requests to the cluster.
 func TestTheCommandsForTheClusterDoWhatTheirRunbooksSay(t *testing.T) {
 	t.Parallel()
-	wants := map[string]struct{ asked, patched, printed string }{
-		"kubectl -n orders-prod rollout history deployment/orders": {asked: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", printed: "REVISION"},
-		"kubectl -n orders-prod rollout undo deployment/orders":    {patched: `"image":"orders:v1"`, printed: "deployment.apps/orders rolled back"},
-		"kubectl -n orders-prod rollout restart deployment/orders": {patched: `"kubectl.kubernetes.io/restartedAt":`, printed: "deployment.apps/orders restarted"},
-		`kubectl -n orders-prod patch hpa/orders --type merge --patch '{"spec":{"minReplicas":6}}'`: {
-			patched: `horizontalpodautoscalers/orders {"spec":{"minReplicas":6}}`, printed: "horizontalpodautoscaler.autoscaling/orders patched",
+	const (
+		kubectl = "kubectl -n orders-prod "
+		pod     = "/api/v1/namespaces/orders-prod/pods/orders-v2-x"
+	)
+	wants := map[string]struct {
+		asked, patched, printed string
+		fails                   bool // the cluster of the test opens no connection to a pod
+	}{
+		kubectl + "get pods -l app.kubernetes.io/name=orders": {asked: "GET /api/v1/namespaces/orders-prod/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", printed: "orders-v2-x"},
+		kubectl + "describe pod POD":                          {asked: "GET " + pod, printed: "Exit Code:    137"},
+		kubectl + "logs POD --previous --tail=50":             {asked: "GET " + pod + "/log?container=orders&previous=true&tailLines=50", printed: "panic: no more memory"},
+		kubectl + "delete pod POD":                            {asked: "DELETE " + pod, printed: `pod "orders-v2-x" deleted`},
+		kubectl + "port-forward POD 9464":                     {asked: "POST " + pod + "/portforward", fails: true},
+		kubectl + "rollout history deployment/orders":         {asked: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", printed: "REVISION"},
+		kubectl + "rollout history deployment/orders --revision=N": {
+			asked: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", printed: "orders:v1",
 		},
-		"kubectl -n orders-prod get pods -l app.kubernetes.io/name=orders": {asked: "GET /api/v1/namespaces/orders-prod/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", printed: "orders-v2-x"},
+		kubectl + "rollout undo deployment/orders --to-revision=N": {patched: `"image":"orders:v1"`, printed: "deployment.apps/orders rolled back"},
+		kubectl + "rollout restart deployment/orders":              {patched: `"kubectl.kubernetes.io/restartedAt":`, printed: "deployment.apps/orders restarted"},
+		kubectl + `patch hpa/orders --type merge --patch '{"spec":{"minReplicas":N}}'`: {
+			patched: `horizontalpodautoscalers/orders {"spec":{"minReplicas":1}}`, printed: "horizontalpodautoscaler.autoscaling/orders patched",
+		},
+		kubectl + `patch hpa/orders --type merge --patch '{"spec":{"maxReplicas":N}}'`: {
+			patched: `horizontalpodautoscalers/orders {"spec":{"maxReplicas":1}}`, printed: "horizontalpodautoscaler.autoscaling/orders patched",
+		},
 	}
+	placeholder := regexp.MustCompile(`\b(N|POD)\b`)
+	values := map[string]string{"N": "1", "POD": "orders-v2-x"}
 	commands := of(t, "kubectl", read(t, filepath.Join("..", "..", "examples", "orders", "observability", "runbooks")))
 	for command := range wants {
 		if !slices.Contains(commands, command) {
@@ -166,7 +197,10 @@ func TestTheCommandsForTheClusterDoWhatTheirRunbooksSay(t *testing.T) {
 			s := newShell(t)
 			s.file(t, ".kube/config", "apiVersion: v1\nkind: Config\ncurrent-context: here\nclusters: [{name: here, cluster: {server: '"+server.URL+
 				"'}}]\ncontexts: [{name: here, context: {cluster: here, user: reader}}]\nusers: [{name: reader, user: {}}]\n")
-			printed := s.types(t, command)
+			printed, err := s.types(t, placeholder.ReplaceAllStringFunc(command, func(name string) string { return values[name] }))
+			if (err != nil) != want.fails {
+				t.Errorf("%v\n%s", err, printed)
+			}
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			if want.asked != "" && !slices.Contains(c.asked, want.asked) {

@@ -58,18 +58,15 @@ func (s shell) file(t *testing.T, name, content string) {
 	}
 }
 
-// types gives one line to the shell and returns what it printed.
-func (s shell) types(t *testing.T, line string) string {
+// types runs one line in the shell and returns its output.
+func (s shell) types(t *testing.T, line string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-euc", line)
 	cmd.Env = []string{"PATH=" + s.path + ":" + os.Getenv("PATH"), "HOME=" + s.home, "USER=reader"}
 	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%s\n%v\n%s", line, err, out)
-	}
-	return string(out)
+	return string(out), err
 }
 
 // book is the commands of one runbook.

@@ -203,8 +203,13 @@ func silencesItsAlertAlone(t *testing.T, s shell, url string, books []book, rule
 	}
 	ask(t, http.MethodPost, url+"/api/v2/alerts", fired, nil)
 	var want []string
-	for _, line := range of(t, "amtool", books) {
-		id := strings.TrimSpace(s.types(t, line))
+	lines := of(t, "amtool", books)
+	expire := slices.IndexFunc(lines, func(line string) bool { return strings.HasSuffix(line, " ID") })
+	if expire < 0 {
+		t.Fatalf("no command of %q expires a silence", lines)
+	}
+	for _, line := range slices.Delete(slices.Clone(lines), expire, expire+1) {
+		id := run(t, s, line)
 		before := len(want)
 		if want = quietNow(t, url, want); len(want) != before+1 || !strings.Contains(line, " alertname="+silenced(want[before])+" ") {
 			t.Errorf("after\n%s\n%q are silent too, want its alert alone", line, want[before:])
@@ -218,6 +223,10 @@ func silencesItsAlertAlone(t *testing.T, s shell, url string, books []book, rule
 		if lasts := silence.EndsAt.Sub(silence.StartsAt).Round(time.Minute); silence.Status.State != "active" || silence.Comment == "" || lasts != 2*time.Hour {
 			t.Errorf("the silence of\n%s\nis %+v and lasts %s", line, silence, lasts)
 		}
+		run(t, s, strings.TrimSuffix(lines[expire], "ID")+id)
+		if ask(t, http.MethodGet, url+"/api/v2/silence/"+id, nil, &silence); silence.Status.State != "expired" {
+			t.Errorf("after %s the silence is %s, want expired", lines[expire], silence.Status.State)
+		}
 	}
 	var all []string
 	for _, a := range alerts(t, rules, environment) {
@@ -228,6 +237,16 @@ func silencesItsAlertAlone(t *testing.T, s shell, url string, books []book, rule
 	if all = slices.Compact(all); !slices.Equal(want, all) {
 		t.Errorf("the runbooks silence %q, want %q", want, all)
 	}
+}
+
+// run runs a line and returns its output.
+func run(t *testing.T, s shell, line string) string {
+	t.Helper()
+	out, err := s.types(t, line)
+	if err != nil {
+		t.Errorf("%s\n%v\n%s", line, err, out)
+	}
+	return strings.TrimSpace(out)
 }
 
 // quietNow appends the alerts that are silent and not in the list.
