@@ -30,11 +30,11 @@ func (s *session) links(ctx context.Context) error {
 		}
 	}
 	index := indexRunbooks(s.subject.Runbooks)
-	lacking := s.lacking(index)
+	withoutSection := s.withoutSection(index)
 	for _, g := range s.subject.Rules {
 		for _, r := range g.Rules {
 			if r.IsAlert {
-				s.alertLinks(g, r, index, lacking)
+				s.alertLinks(g, r, index, withoutSection)
 			}
 		}
 	}
@@ -57,7 +57,7 @@ func (s *session) link(file string, line int, claim, address string, b dashboard
 	case err != nil:
 		p.Status, p.Detail = report.Failed, err.Error()
 	default:
-		p.Detail = "leads to " + target(filled)
+		p.Detail = "links to " + target(filled)
 	}
 	s.checks.Add(p)
 }
@@ -133,22 +133,22 @@ func target(address string) string {
 var action = regexp.MustCompile(`\{\{.*?\}\}`)
 
 // alertLinks checks the annotations of an alert that are addresses, and that it has a section in a runbook.
-func (s *session) alertLinks(g rulesim.Group, r rulesim.Rule, x runbookIndex, lacking map[string]bool) {
+func (s *session) alertLinks(g rulesim.Group, r rulesim.Rule, x runbookIndex, withoutSection map[string]bool) {
 	if address := r.Annotations.Get("dashboard_url"); address != "" {
 		err := s.resolve(action.ReplaceAllString(address, "x"))
-		s.judgeLink(g.File, "dashboard of the alert "+r.Name, target(address), err)
+		s.reportLink(g.File, "dashboard of the alert "+r.Name, target(address), err)
 	}
 	if address := r.Annotations.Get("runbook_url"); address != "" {
 		section, err := x.address(address)
-		s.judgeLink(g.File, "runbook of the alert "+r.Name, section, err)
+		s.reportLink(g.File, "runbook of the alert "+r.Name, section, err)
 	}
-	if lacking[r.Name] {
-		s.judgeLink(g.File, "runbook of the alert "+r.Name, "", fmt.Errorf("no runbook has a section with the heading %s", r.Name))
+	if withoutSection[r.Name] {
+		s.reportLink(g.File, "runbook of the alert "+r.Name, "", fmt.Errorf("no runbook has a section with the heading %s", r.Name))
 	}
 }
 
-func (s *session) judgeLink(file, claim, evidence string, err error) {
-	p := report.Check{Section: sectionLinks, Name: claim, File: file, Status: report.Passed, Detail: evidence}
+func (s *session) reportLink(file, name, detail string, err error) {
+	p := report.Check{Section: sectionLinks, Name: name, File: file, Status: report.Passed, Detail: detail}
 	if err != nil {
 		p.Status, p.Detail = report.Failed, err.Error()
 	}
@@ -196,9 +196,9 @@ func (x runbookIndex) address(address string) (section string, err error) {
 	return section, nil
 }
 
-// lacking returns the alerts of the specification without a section, none if no alert has one: then the
+// withoutSection returns the alerts of the specification without a section, none if no alert has one: then the
 // runbooks are elsewhere.
-func (s *session) lacking(x runbookIndex) map[string]bool {
+func (s *session) withoutSection(x runbookIndex) map[string]bool {
 	if s.subject.Simulation == nil {
 		return nil
 	}
@@ -208,18 +208,18 @@ func (s *session) lacking(x runbookIndex) map[string]bool {
 			sections[anchor] = true
 		}
 	}
-	lacking, some := map[string]bool{}, false
+	without, some := map[string]bool{}, false
 	for _, a := range s.subject.Simulation.Rules.Alerts {
 		if sections[markdown.Anchor(a.Name)] {
 			some = true
 		} else {
-			lacking[a.Name] = true
+			without[a.Name] = true
 		}
 	}
 	if !some {
 		return nil
 	}
-	return lacking
+	return without
 }
 
 // markdownLink matches [text](address).
@@ -233,7 +233,7 @@ func (s *session) runbookLinks(book Runbook, x runbookIndex) {
 		name, address := text[m[2]:m[3]], text[m[4]:m[5]]
 		p := report.Check{
 			Section: sectionLinks, Name: "link " + name + " of the runbook", File: book.File,
-			Line: strings.Count(text[:m[0]], "\n") + 1, Status: report.Passed, Detail: "leads to " + target(address),
+			Line: strings.Count(text[:m[0]], "\n") + 1, Status: report.Passed, Detail: "links to " + target(address),
 		}
 		err := s.resolve(address)
 		if file, anchor, _ := strings.Cut(address, "#"); !strings.Contains(address, "://") {
