@@ -1,10 +1,11 @@
 package slo
 
 // PrometheusRule returns the rules as a resource of the Prometheus operator, with more
-// labels for the selector of the operator. It has no YAML aliases, since not all tools
+// labels for the selector of the operator. Each query is on one line, since the resource is
+// for a cluster; [Rules.Files] are for readers. It has no YAML aliases, since not all tools
 // support them.
 func (r Rules) PrometheusRule(more ...Label) []byte {
-	var y yamlWriter
+	y := yamlWriter{oneLine: true}
 	y.raw(header)
 	y.resource("v1", "PrometheusRule", r.Spec.Service, more)
 	y.raw("spec:\n  groups:\n")

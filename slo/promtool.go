@@ -214,5 +214,5 @@ func (y *yamlWriter) nothing(expr string, at time.Duration) {
 // sample expects one value without labels.
 func (y *yamlWriter) sample(expr string, at time.Duration, value float64) {
 	y.nothing(expr, at)
-	y.raw("    exp_samples:\n    - labels: '{}'\n      value: " + strconv.FormatFloat(value, 'g', -1, 64) + "\n")
+	y.raw("    exp_samples: [{labels: '{}', value: " + strconv.FormatFloat(value, 'g', -1, 64) + "}]\n")
 }

@@ -165,17 +165,17 @@ func (g Group) size() int {
 	return n
 }
 
-// longestLine is the longest line that the PromQL formatter of Prometheus does not split.
-const longestLine = 100
+// longestLine is the longest query that stays on one line.
+const longestLine = 120
 
-// expr writes a query in the format of Prometheus' formatter: on one line if it fits, else
-// as a block.
+// expr writes a query on one line if it fits, else as a block, in the format of Prometheus'
+// formatter with operators before short operands.
 func (y *yamlWriter) expr(query, indent string) {
 	pretty := query
-	if len(query) > longestLine {
+	if len(query) > longestLine && !y.oneLine {
 		if expr, err := parser.NewParser(parser.Options{}).ParseExpr(query); err == nil { // a test parses every query
 			// go-yaml, and so kustomize, writes blocks that begin with a space wrong.
-			pretty = strings.TrimLeft(expr.Pretty(0), " ")
+			pretty = strings.TrimLeft(joinOperators(expr.Pretty(0)), " ")
 		}
 	}
 	if !strings.Contains(pretty, "\n") {
@@ -188,6 +188,28 @@ func (y *yamlWriter) expr(query, indent string) {
 		y.raw(indent + line)
 	}
 	y.raw("\n")
+}
+
+// joinOperators joins lines that are only an operator with an operand of one line.
+func joinOperators(pretty string) string {
+	lines := strings.Split(pretty, "\n")
+	indent := func(i int) int {
+		if i >= len(lines) {
+			return 0
+		}
+		return len(lines[i]) - len(strings.TrimLeft(lines[i], " "))
+	}
+	var out []string
+	for i := 0; i < len(lines); i++ {
+		line := lines[i]
+		opens := strings.HasSuffix(line, "(")
+		if !opens && indent(i+1) > indent(i) && indent(i+2) <= indent(i) {
+			i++
+			line += " " + strings.TrimLeft(lines[i], " ")
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
 }
 
 func (y *yamlWriter) rule(r Rule, indent string) {
@@ -232,7 +254,8 @@ func (y *yamlWriter) rule(r Rule, indent string) {
 // output with the library.
 type yamlWriter struct {
 	bytes.Buffer
-	shared map[string]string // anchors by text; nil means no anchors
+	shared  map[string]string // anchors by text; nil means no anchors
+	oneLine bool              // each query
 }
 
 func (y *yamlWriter) raw(s string) { y.WriteString(s) }

@@ -60,6 +60,23 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// A team reads its service before it relies on it: a new file or a longer one has to be worth
+// its reading.
+func TestAServiceIsReadInAnHour(t *testing.T) {
+	t.Parallel()
+	const maxFiles, maxLines = 75, 6000
+	files := tree(t, "../../examples/orders")
+	lines := 0
+	for name, text := range files {
+		if !strings.HasPrefix(name, "observability/dashboards/") {
+			lines += strings.Count(text, "\n")
+		}
+	}
+	if len(files) > maxFiles || lines > maxLines {
+		t.Errorf("%d files with %d lines besides dashboards, want at most %d with %d", len(files), lines, maxFiles, maxLines)
+	}
+}
+
 func generate(t *testing.T, dir string, args []string) {
 	t.Helper()
 	var out, errs bytes.Buffer

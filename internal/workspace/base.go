@@ -21,9 +21,9 @@ const baseComment = "Merged files as scaffold wrote them last: the common ancest
 func (o Options) basePath() string { return cmp.Or(o.State, DefaultState) + "/base.txtar" }
 
 // hasBase reports whether the archive has the file: a merged one whose changes are merged as text.
-// JSON and go.sum are not.
+// JSON is not, nor are go.mod and go.sum, whose lines are united.
 func (e entry) hasBase() bool {
-	return e.Owner == templates.Merged && path.Ext(e.Path) != ".json" && path.Base(e.Path) != "go.sum"
+	return e.Owner == templates.Merged && path.Ext(e.Path) != ".json" && path.Ext(e.Path) != ".mod" && path.Ext(e.Path) != ".sum"
 }
 
 // decodeBases returns the bases of the manifest's files. A text with another digest than in the
