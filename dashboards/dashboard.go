@@ -88,7 +88,7 @@ type Panel struct {
 	Targets     []Target
 	// Weight is the width of the panel relative to others of its line, 0 means 1.
 	Weight int
-	// Thresholds colour the values from each one up, lowest first. Values below are
+	// Thresholds color the values from each one up, lowest first. Values below are
 	// green.
 	Thresholds []Threshold
 	// Line draws the thresholds in a graph.
@@ -97,15 +97,15 @@ type Panel struct {
 	Log   bool // logarithmic axis
 	// Max is the maximum of the axis, 0 to follow the data.
 	Max float64
-	// Colours are fixed colours of series, by name.
-	Colours map[string]string
-	Links   []Link
+	// Colors are fixed colors of series, by name.
+	Colors map[string]string
+	Links  []Link
 	// EmptyUntil says until when the panel may have no data, such as "an alert
 	// fires". If it is empty, the panel has data as soon as the service runs.
 	EmptyUntil string
 	// Body is the Markdown of a text panel; Filter the labels of an alert list.
 	Body, Filter string
-	// shade are the refs of targets drawn as a grey background.
+	// shade are the refs of targets drawn as a gray background.
 	shade []string
 	// count are the refs of targets that are counts, drawn on a second axis.
 	count []string
@@ -117,10 +117,10 @@ type Panel struct {
 	decimals int
 }
 
-// Threshold colours the values from a number up.
+// Threshold colors the values from a number up.
 type Threshold struct {
-	From   float64
-	Colour string
+	From  float64
+	Color string
 }
 
 // Link is a link to another dashboard or page.

@@ -4,7 +4,7 @@
 // [Compile] returns the dashboards of a service. To add one, make a [Scope] with
 // [NewScope], make panels with [Scope.Rate], [Scope.Errors], [Scope.Latency] and
 // [Scope.Burn] or as [Panel] values, and pass them to [New]. The package sets positions,
-// colours, legends and ids.
+// colors, legends and ids.
 //
 // [Dashboard.Queries] lists the queries, for checks. [Dashboard.JSON] is the classic
 // dashboard JSON, which Grafana 11 and later load from files and over the API.

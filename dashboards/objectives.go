@@ -56,7 +56,7 @@ func (s Scope) summaryRow() Row {
 			{Expr: s.recorded(slo.RecordRemaining, chosen()).Expr().Min(s.spec.Identity()...), Legend: "remaining " + Legend(s.spec.Identity()...)},
 			{Expr: "max(" + s.ofTotal(slo.CoverageRecord("1h")) + " < bool " + minCoverage + ")", Legend: "data coverage below 95 %"},
 		},
-	}.says("Remaining error budget; grey marks hours with a data coverage below 95 %.",
+	}.says("Remaining error budget; gray marks hours with a data coverage below 95 %.",
 		"A cliff is an incident, a slope a slow leak: zoom in and look at the events below.")
 	if s.spec.Runtime {
 		remaining = remaining.links(s.dashboard(dashboardOverview, "Overview"))
@@ -103,7 +103,7 @@ func (s Scope) windowsTable() Expr {
 func (s Scope) eventsRow() Row {
 	total, bad := s.ofTotal(slo.TotalRecord("5m")), s.recorded(slo.BadRecord("5m"), chosen()).Expr()
 	events := Panel{
-		Title: "Good and bad events", Kind: TimeSeries, Unit: Count, EmptyUntil: untilRules, Stack: true, Colours: map[string]string{"good": Good, "bad": Failing},
+		Title: "Good and bad events", Kind: TimeSeries, Unit: Count, EmptyUntil: untilRules, Stack: true, Colors: map[string]string{"good": Good, "bad": Failing},
 		Targets: []Target{{Expr: total.Sum() + " - " + bad.Sum(), Legend: "good"}, {Expr: bad.Sum(), Legend: "bad"}},
 	}.says("Good and bad events in the five minutes before each point.",
 		"Where bad events begin, open the overview at that time.")

@@ -99,7 +99,7 @@ func (s Scope) trafficRow() Row {
 	outcome := s.Rate("Request rate by outcome", s.Metric(semconv.HTTPServerRequests), RequestsPerSecond, semconv.LabelOutcome).
 		says("Requests per second by outcome; server_error and shed spend the error budget.",
 			"server_error: check the error ratio by route and the logs. shed (rejected): check the resources dashboard.")
-	outcome.Stack, outcome.Colours = true, outcomeColours()
+	outcome.Stack, outcome.Colors = true, outcomeColors()
 	errors := s.Errors("Error ratio by route", route...).
 		says("Ratio of bad requests by method and route; dashed lines: error budget, and threshold of a page.",
 			"For a route above a line, read its traces and its error logs.")

@@ -18,7 +18,7 @@ func Legend(labels ...string) string {
 	return strings.Join(parts, " ")
 }
 
-func outcomeColours() map[string]string {
+func outcomeColors() map[string]string {
 	return map[string]string{
 		semconv.OutcomeSuccess: Good, semconv.OutcomeClientError: Calm, semconv.OutcomeServerError: Failing, semconv.OutcomeShed: Warning,
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Colours by meaning, the same on every dashboard.
+// Colors by meaning, the same on every dashboard.
 const (
 	Good    = "green"
 	Warning = "orange"
@@ -86,7 +86,7 @@ func (p Panel) steps() thresholds {
 	}
 	out := []step{{Color: base}}
 	for _, t := range p.Thresholds {
-		out = append(out, step{Color: t.Colour, Value: new(t.From)})
+		out = append(out, step{Color: t.Color, Value: new(t.From)})
 	}
 	return thresholds{Mode: "absolute", Steps: out}
 }
@@ -127,10 +127,10 @@ func (p Panel) graph() map[string]any {
 
 func (p Panel) overrides() []override {
 	out := []override{}
-	for _, name := range slices.Sorted(maps.Keys(p.Colours)) {
+	for _, name := range slices.Sorted(maps.Keys(p.Colors)) {
 		out = append(out, override{
 			Matcher:    map[string]any{"id": "byName", "options": name},
-			Properties: []property{{"color", map[string]any{"mode": "fixed", "fixedColor": p.Colours[name]}}},
+			Properties: []property{{"color", map[string]any{"mode": "fixed", "fixedColor": p.Colors[name]}}},
 		})
 	}
 	for _, ref := range p.shade {

@@ -387,7 +387,7 @@ func openEndless(t *testing.T, _ string) (string, func() int) {
 	}), none
 }
 
-// faulty is the behaviour of a backend that parses requests.
+// faulty is the behavior of a backend that parses requests.
 type faulty struct {
 	code    int // HTTP status; 0 accepts the data
 	delay   time.Duration

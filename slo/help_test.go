@@ -75,7 +75,7 @@ slos:
 service: batch
 slos:
   - {name: runs, objective: 99, indicator: {ratio: {total: runs_total, good: finished_runs_total}}}
-  - {name: labelled, objective: 99, groupBy: [queue], indicator: {ratio: {total: 'runs_total{a="b"}', good: 'runs_total{c="d"}'}}}
+  - {name: labeled, objective: 99, groupBy: [queue], indicator: {ratio: {total: 'runs_total{a="b"}', good: 'runs_total{c="d"}'}}}
 `,
 		"without minBadEvents": `apiVersion: scaffold.slo/v1
 service: batch

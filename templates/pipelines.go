@@ -19,7 +19,7 @@ func (v view) Stages() []stage {
 		{"test", "run every test, with the race detector"},
 		{"verify", "run the service and check its dashboards, alerts and links"},
 		{"image", "build the image; PUSH=1 IMAGE=registry/name pushes it"},
-		{"sbom", "list what is in the image, with licences"},
+		{"sbom", "list what is in the image, with licenses"},
 	}
 	if v.DeploysToKubernetes() {
 		stages = append(stages,

@@ -56,7 +56,7 @@ func TestEndToEndMakeRunEndsWithSuccessOnCtrlC(t *testing.T) {
 	}
 	started := regexp.MustCompile(`\x1b\[32mINFO \x1b\[0m service started .*http_addr=127\.0\.0\.1:[1-9]\d* admin_addr=127\.0\.0\.1:(\d+)`)
 	if m := started.FindStringSubmatch(all); m == nil || m[1] == "9464" {
-		t.Errorf("make run does not print in colour where the service listens, on free ports:\n%s", all)
+		t.Errorf("make run does not print in color where the service listens, on free ports:\n%s", all)
 	}
 	if last := lines[len(lines)-1]; !strings.Contains(last, " stopped") {
 		t.Errorf("the last line is %q", last)
@@ -64,7 +64,7 @@ func TestEndToEndMakeRunEndsWithSuccessOnCtrlC(t *testing.T) {
 	golden.Compare(t, filepath.Join(transcripts, "make-run.txt"), []byte("$ make run\n"+steady(all)+"\n"))
 }
 
-// steady replaces what differs between two runs, and removes colours.
+// steady replaces what differs between two runs, and removes colors.
 func steady(log string) string {
 	for _, r := range []struct{ old, new string }{
 		{`\x1b\[[0-9;]*m|\^C`, ""}, // the terminal may show ^C anywhere

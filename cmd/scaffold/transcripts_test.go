@@ -70,7 +70,7 @@ type shell struct {
 	bin, dir string
 }
 
-// transcript is the commands with their output, as on a terminal without colours.
+// transcript is the commands with their output, as on a terminal without colors.
 func (s shell) transcript(commands ...string) []byte {
 	s.t.Helper()
 	var b bytes.Buffer

@@ -273,7 +273,7 @@ func TestChecksReportFindingsAndErrors(t *testing.T) {
 	}
 }
 
-func TestColoursOnlyOnATerminal(t *testing.T) {
+func TestColorsOnlyOnATerminal(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string
@@ -298,7 +298,7 @@ func TestColoursOnlyOnATerminal(t *testing.T) {
 				t.Fatalf("exit code %d: %s", code, &u.err)
 			}
 			if got := strings.Contains(u.out.String(), "\x1b["); got != tt.want {
-				t.Errorf("colours: %v, want %v", got, tt.want)
+				t.Errorf("colors: %v, want %v", got, tt.want)
 			}
 		})
 	}

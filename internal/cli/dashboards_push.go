@@ -101,7 +101,7 @@ func runDashboardsPush(ctx context.Context, g *globals, o pushOptions) error {
 		return nil
 	}
 	for _, b := range doc.Dashboards {
-		g.printf("%s %s  %s\n", g.paint(actionColour(b.Action), fmt.Sprintf("%-8s", b.Action)), b.Title, b.File)
+		g.printf("%s %s  %s\n", g.paint(actionColor(b.Action), fmt.Sprintf("%-8s", b.Action)), b.Title, b.File)
 	}
 	if o.delivery.dryRun {
 		g.printf("Nothing was written.\n")

@@ -40,7 +40,7 @@ func (g *globals) warnf(format string, args ...any) {
 }
 
 // markPrintable wraps arguments, so that formatting replaces control characters from files and
-// servers. Our own colours stay.
+// servers. Our own colors stay.
 func markPrintable(args []any) {
 	for i, arg := range args {
 		if _, ours := arg.(painted); !ours {
@@ -84,27 +84,27 @@ func (g *globals) emit(v any) bool {
 	return true
 }
 
-// colour is an ANSI colour.
-type colour int
+// color is an ANSI color.
+type color int
 
 const (
-	red    colour = 31
-	green  colour = 32
-	yellow colour = 33
+	red    color = 31
+	green  color = 32
+	yellow color = 33
 )
 
-// painted is our own text, which may contain colours.
+// painted is our own text, which may contain colors.
 type painted string
 
-func (g *globals) paint(c colour, text string) painted {
+func (g *globals) paint(c color, text string) painted {
 	if g.noColor || !g.Streams.Terminal {
 		return painted(text)
 	}
 	return painted(fmt.Sprintf("\x1b[%dm%s\x1b[0m", c, text))
 }
 
-// actionColour is green for new files, yellow for changes, red for removals.
-func actionColour(a workspace.Action) colour {
+// actionColor is green for new files, yellow for changes, red for removals.
+func actionColor(a workspace.Action) color {
 	switch a {
 	case workspace.Create:
 		return green
@@ -124,6 +124,6 @@ func (g *globals) printChanges(changes []workspace.Change) {
 		if c.Note != "" {
 			note = "  (" + c.Note + ")"
 		}
-		g.printf("%s %s%s\n", g.paint(actionColour(c.Action), fmt.Sprintf("%-8s", c.Action)), c.Path, note)
+		g.printf("%s %s%s\n", g.paint(actionColor(c.Action), fmt.Sprintf("%-8s", c.Action)), c.Path, note)
 	}
 }

@@ -13,19 +13,19 @@ type sbomOptions struct {
 	binary   string
 	version  string
 	out      string
-	licences string
+	licenses string
 }
 
 func newSBOMCommand(g *globals) *cobra.Command {
 	var o sbomOptions
 	cmd := &cobra.Command{
 		Use:   "sbom BINARY",
-		Short: "List the modules in the service's binary, with licences",
+		Short: "List the modules in the service's binary, with licenses",
 		Long: "Writes a CycloneDX document of the modules that the Go build recorded in a binary,\n" +
-			"with version, checksum and licence. Licences are read from vendor/. If one is\n" +
+			"with version, checksum and license. Licenses are read from vendor/. If one is\n" +
 			"unknown, it is an error that names the module, and nothing is written.\n\n" +
 			"The same binary gives the same document. make sbom calls this.",
-		Example: "  scaffold sbom bin/linux/orders -o bin/sbom.json --licences bin/licences.txt",
+		Example: "  scaffold sbom bin/linux/orders -o bin/sbom.json --licenses bin/licenses.txt",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage(cmd, "%d binaries are named; name one, as in bin/linux/orders", len(args))
@@ -40,7 +40,7 @@ func newSBOMCommand(g *globals) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&o.version, "release", "dev", "version of the service, as in v1.4.2")
 	flags.StringVarP(&o.out, "out", "o", "", "file to write the document to (default: standard output)")
-	flags.StringVar(&o.licences, "licences", "", "file to write a table of module, version and licence to (default: no file)")
+	flags.StringVar(&o.licenses, "licenses", "", "file to write a table of module, version and license to (default: no file)")
 	return cmd
 }
 
@@ -48,7 +48,7 @@ func newSBOMCommand(g *globals) *cobra.Command {
 // public.
 type listed struct {
 	File     string `json:"file"`
-	Licences string `json:"licences,omitempty"`
+	Licenses string `json:"licenses,omitempty"`
 	Modules  int    `json:"modules"`
 }
 
@@ -61,7 +61,7 @@ func runSBOM(g *globals, o sbomOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := writeOutput(o.licences, bill.Licences()); err != nil {
+	if err := writeOutput(o.licenses, bill.Licenses()); err != nil {
 		return err
 	}
 	if o.out == "" { // always JSON, for any --output
@@ -71,9 +71,9 @@ func runSBOM(g *globals, o sbomOptions) error {
 	if err := writeOutput(o.out, document); err != nil {
 		return err
 	}
-	result := listed{File: o.out, Licences: o.licences, Modules: bill.Modules()}
+	result := listed{File: o.out, Licenses: o.licenses, Modules: bill.Modules()}
 	if !g.emit(result) {
-		g.printf("%s: %s, each with a licence\n", o.out, plural(result.Modules, "module"))
+		g.printf("%s: %s, each with a license\n", o.out, plural(result.Modules, "module"))
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func render(s spec.Service, o templates.RenderOptions) (templates.Tree, error) {
 	return templates.NewTree(files...)
 }
 
-// Each script in testdata/script tests one behaviour of one command. Additional commands:
+// Each script in testdata/script tests one behavior of one command. Additional commands:
 //
 //	status N command ...   run the command, which must exit with N
 //	grafana [uid=state]    start a Grafana, see grafanaServer

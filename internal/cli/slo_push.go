@@ -103,7 +103,7 @@ func (p pushedGroup) pending() bool {
 	return p.Action != groupUnchanged && p.Action != groupGone
 }
 
-func (p pushedGroup) colour() colour {
+func (p pushedGroup) color() color {
 	switch p.Action {
 	case groupCreated:
 		return green
@@ -283,7 +283,7 @@ func (g *globals) printRulePush(d pushedRules) {
 		case groupRemoved:
 			where = "no file has it"
 		}
-		g.printf("%s %s of %s  %s\n", g.paint(p.colour(), fmt.Sprintf("%-9s", p.Action)), p.Group, p.Namespace, where)
+		g.printf("%s %s of %s  %s\n", g.paint(p.color(), fmt.Sprintf("%-9s", p.Action)), p.Group, p.Namespace, where)
 	}
 	if d.DryRun {
 		g.printf("Nothing was written.\n")

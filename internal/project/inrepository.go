@@ -162,7 +162,7 @@ func PlanShared(ctx context.Context, t Target) (s SharedEdits, err error) {
 	}
 	root, deploy := t.AtRoot.Dir, t.Service.Deploy
 	reads := slices.Contains(deploy.Pipelines, spec.PipelineGitHub)
-	if s.Owners, err = monorepo.PlanOwners(root, deploy.Directory, t.Service.Owner, organisation(ctx, root), reads); err != nil {
+	if s.Owners, err = monorepo.PlanOwners(root, deploy.Directory, t.Service.Owner, organization(ctx, root), reads); err != nil {
 		return SharedEdits{}, err
 	}
 	if slices.Contains(deploy.Pipelines, spec.PipelineGitLab) {
@@ -189,15 +189,15 @@ func WriteShared(ctx context.Context, t Target) (err error) {
 	return err
 }
 
-// organisation returns the owner of the repository on its forge, or "" without a matching
+// organization returns the owner of the repository on its forge, or "" without a matching
 // remote.
-func organisation(ctx context.Context, root string) string {
+func organization(ctx context.Context, root string) string {
 	remote, err := monorepo.Git(ctx, root, "config", "--get", "remote.origin.url")
 	if err != nil {
 		return ""
 	}
 	parts := strings.Split(moduleOfRemote(remote), "/")
-	const least = 3 // host, organisation, repository
+	const least = 3 // host, organization, repository
 	if len(parts) < least {
 		return ""
 	}

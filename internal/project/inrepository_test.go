@@ -47,7 +47,7 @@ func TestWriteErrorAtTheRootIsReported(t *testing.T) {
 	}
 }
 
-func TestOrganisationOfRemote(t *testing.T) {
+func TestOrganizationOfRemote(t *testing.T) {
 	t.Parallel()
 	for remote, want := range map[string]string{
 		"git@github.com:acme/shop.git": "acme", "https://gitlab.acme.test/shop/backend/orders.git": "shop/backend", "/srv/shop.git": "", "": "",
@@ -58,7 +58,7 @@ func TestOrganisationOfRemote(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := organisation(t.Context(), dir); got != want {
+		if got := organization(t.Context(), dir); got != want {
 			t.Errorf("%s belongs to %q, want %q", remote, got, want)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 const sectionWidth = 16
 
 // WriteText writes the report for a terminal: a line for each section, skipped
-// and failed checks in full, and when alerts fire. paint colours a word by status.
+// and failed checks in full, and when alerts fire. paint colors a word by status.
 func (r Report) WriteText(w io.Writer, paint func(Status, string) string) error {
 	p := printer{w: w}
 	for _, section := range r.Sections() {

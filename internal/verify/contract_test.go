@@ -52,13 +52,13 @@ func TestContractComparesTheServiceWithItsDocument(t *testing.T) {
 		want   string
 	}{
 		"the document is correct":                {func(*things) {}, ""},
-		"an undocumented member":                 {func(s *things) { s.body = `{"id":"7","colour":"red"}` }, "does not match its schema"},
+		"an undocumented member":                 {func(s *things) { s.body = `{"id":"7","color":"red"}` }, "does not match its schema"},
 		"a member of another type":               {func(s *things) { s.body = `{"id":7}` }, "does not match its schema"},
 		"a response that is not JSON":            {func(s *things) { s.body = "<id>" }, "is not JSON"},
 		"an undocumented status":                 {func(s *things) { s.status = http.StatusOK }, "status 200 is not documented"},
 		"a text that is too long is accepted":    {func(s *things) { s.most = 4 }, "body.name outside its maxLength 3: got status 201, want 422"},
 		"a number that is too small is accepted": {func(s *things) { s.size = 0 }, "query.size outside its minimum 1: got status 201, want 422"},
-		"another field is named":                 {func(s *things) { s.errors = `[{"location":"body.colour","message":"name"}]` }, "body.name outside its maxLength 3: got status 422, want 422 and the name of the field"},
+		"another field is named":                 {func(s *things) { s.errors = `[{"location":"body.color","message":"name"}]` }, "body.name outside its maxLength 3: got status 422, want 422 and the name of the field"},
 		"the field is not named":                 {func(s *things) { s.says = "no" }, "body.name outside its maxLength 3: got status 422, want 422 and the name of the field"},
 	} {
 		t.Run(name, func(t *testing.T) {

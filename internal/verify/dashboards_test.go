@@ -89,7 +89,7 @@ func TestVariablesOfferValues(t *testing.T) {
 		"a text box":                  {`"type":"textbox","query":"shop","current":{"value":"depot"}`, "passed: depot"},
 		"a data source":               {`"type":"datasource","query":"prometheus"`, "passed: prometheus"},
 		"a metric that is missing":    {`"type":"query","query":"label_values(job_total, result)"`, "failed: it has no values: label_values(job_total, result)"},
-		"a label that is missing":     {`"type":"query","query":"label_values(jobs_total, colour)"`, "failed: it has no values: label_values(jobs_total, colour)"},
+		"a label that is missing":     {`"type":"query","query":"label_values(jobs_total, color)"`, "failed: it has no values: label_values(jobs_total, color)"},
 		"a variable that is missing":  {`"type":"query","query":"label_values(jobs_total{job=\"$jobb\"}, result)"`, `failed: $jobb is used in label_values(jobs_total{job="$jobb"}, result) before it has a value; declare it above`},
 		"another function":            {`"type":"query","query":"metrics(jobs)"`, `failed: query variable "metrics(jobs)" is not supported; use label_values(metric, label), custom or constant`},
 		"another type":                {`"type":"switch","query":"on"`, `failed: switch variable "on" is not supported; use label_values(metric, label), custom or constant`},
@@ -166,7 +166,7 @@ func TestBuiltInVariablesHaveGrafanasValues(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want %q", name, got, ok, want)
 		}
 	}
-	if _, ok := fill("colour", ""); ok {
+	if _, ok := fill("color", ""); ok {
 		t.Error("a variable that nothing declares has a value")
 	}
 }

@@ -170,7 +170,7 @@ func (c *caller) round(ctx context.Context, how manner, think time.Duration) {
 	}
 }
 
-// call sends one operation. Requests are not cancelled at the end of the drive: the service would count that
+// call sends one operation. Requests are not canceled at the end of the drive: the service would count that
 // as a client error.
 func (c *caller) call(ctx context.Context, op openapi.Operation, how manner) {
 	req, ok := c.request(context.WithoutCancel(ctx), op, how)

@@ -256,7 +256,7 @@ func TestRoundEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// Requests in flight are not cancelled: the service would count a client error.
+// Requests in flight are not canceled: the service would count a client error.
 func TestDrivingEndsAfterTheRequestInFlight(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

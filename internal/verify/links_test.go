@@ -58,18 +58,18 @@ func linkedDashboards(t *testing.T) []dashboardfile.Dashboard {
 func TestLinksOfDashboardsAreResolved(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
-		"/d/runtime":                                        "passed: leads to the dashboard runtime",
-		"/d/runtime/any-slug?var-instance=a":                "passed: leads to the dashboard runtime",
-		"/d/runtime?${__url_time_range}&${__all_variables}": "passed: leads to the dashboard runtime", // job is not a separate variable
-		"/d/runtime?var-job=${job}":                         "passed: leads to the dashboard runtime",
-		"/d/runtime?var-instance=${__data.fields.instance}": "passed: leads to the dashboard runtime",
-		"/d/runtime?var-instance=${__field.labels.instance}&var-job=${__series.name}${__value.raw}": "passed: leads to the dashboard runtime",
-		"/explore?from=${__from}&to=${__to}":             "passed: leads to /explore?from=0&to=1",
-		"https://example.com/d/":                         "passed: leads to https://example.com/d/",
-		"/d/gone":                                        "failed: /d/gone links to the dashboard gone, which does not exist",
-		"/d/runtime?var-colour=red":                      "failed: /d/runtime?var-colour=red sets colour, which is not a variable of the dashboard runtime",
-		"/d/runtime?var-job=${colour}&var-route=${size}": "failed: /d/runtime?var-job=${colour}&var-route=${size}: ${colour}, ${size} has no value",
-		"http://[::1/d/runtime":                          "failed: http://[::1/d/runtime is not an address",
+		"/d/runtime":                                        "passed: links to the dashboard runtime",
+		"/d/runtime/any-slug?var-instance=a":                "passed: links to the dashboard runtime",
+		"/d/runtime?${__url_time_range}&${__all_variables}": "passed: links to the dashboard runtime", // job is not a separate variable
+		"/d/runtime?var-job=${job}":                         "passed: links to the dashboard runtime",
+		"/d/runtime?var-instance=${__data.fields.instance}": "passed: links to the dashboard runtime",
+		"/d/runtime?var-instance=${__field.labels.instance}&var-job=${__series.name}${__value.raw}": "passed: links to the dashboard runtime",
+		"/explore?from=${__from}&to=${__to}":            "passed: links to /explore?from=0&to=1",
+		"https://example.com/d/":                        "passed: links to https://example.com/d/",
+		"/d/gone":                                       "failed: /d/gone links to the dashboard gone, which does not exist",
+		"/d/runtime?var-color=red":                      "failed: /d/runtime?var-color=red sets color, which is not a variable of the dashboard runtime",
+		"/d/runtime?var-job=${color}&var-route=${size}": "failed: /d/runtime?var-job=${color}&var-route=${size}: ${color}, ${size} has no value",
+		"http://[::1/d/runtime":                         "failed: http://[::1/d/runtime is not an address",
 	} {
 		dashboards := linkedDashboards(t)
 		dashboards[0].Links = []dashboardfile.Link{{Title: "there", URL: address}, {Title: "a list by tags"}}
@@ -176,13 +176,13 @@ func TestLinksOfRunbooksAreResolved(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantChecks(t, s,
-		"Burns.md:3: link the dashboard of the runbook: passed: leads to the dashboard runtime",
+		"Burns.md:3: link the dashboard of the runbook: passed: links to the dashboard runtime",
 		"Burns.md:3: link another of the runbook: failed: /d/gone links to the dashboard gone, which does not exist",
-		"Burns.md:4: link next of the runbook: passed: leads to ../Other.md",
-		"Burns.md:4: link far of the runbook: passed: leads to https://example.com/Elsewhere.md#x",
+		"Burns.md:4: link next of the runbook: passed: links to ../Other.md",
+		"Burns.md:4: link far of the runbook: passed: links to https://example.com/Elsewhere.md#x",
 		"Burns.md:5: link missing of the runbook: failed: the runbook Missing.md does not exist",
-		"Burns.md:6: link title of the runbook: passed: leads to #burns",
-		"Burns.md:6: link section of the runbook: passed: leads to ../Other.md#the-cause",
+		"Burns.md:6: link title of the runbook: passed: links to #burns",
+		"Burns.md:6: link section of the runbook: passed: links to ../Other.md#the-cause",
 		"Burns.md:6: link gone of the runbook: failed: no heading has the anchor silence",
 		"Burns.md:6: link there of the runbook: failed: the runbook Other.md has no heading with the anchor silence",
 	)

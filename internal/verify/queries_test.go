@@ -68,19 +68,19 @@ func TestEmptyQueriesAreExplained(t *testing.T) {
 	t.Parallel()
 	p := proberOf(t, jobs(), "mails_total")
 	for expr, want := range map[string]string{
-		`jobs_total > 5`:                                "every metric in it has series, but the expression has no result",
-		`jobs_total{colour=""} > 5`:                     "every metric in it has series, but the expression has no result",
-		`rate(job_total[5m])`:                           `metric job_total does not exist; did you mean "jobs_total"?`,
-		`rate(mail_total[5m])`:                          `metric mail_total does not exist; did you mean "mails_total"?`,
-		`rate(mails_total[5m])`:                         "metric mails_total is declared and has no series yet",
-		`sum(jobs_total) / sum(entirely_unknown)`:       "metric entirely_unknown does not exist",
-		`jobs_total{resul="ok"}`:                        `metric jobs_total has no label resul; did you mean "result"?`,
-		`jobs_total{colour="red"}`:                      "metric jobs_total has no label colour",
-		`jobs_total{result="late"}`:                     `no series of jobs_total has result="late"; available: dropped, failed, ok`,
-		`jobs_total{result=~"late|lost"}`:               `no series of jobs_total has result=~"late|lost"; available: dropped, failed, ok`,
-		`jobs_total{result="ok",job="depot"}`:           `no series of jobs_total has all of jobs_total{job="depot",result="ok"}`,
-		`jobs_total{colour="",result="ok",job="depot"}`: `no series of jobs_total has all of jobs_total{colour="",job="depot",result="ok"}`,
-		`{result="late"}`:                               `nothing matches {result="late"}`,
+		`jobs_total > 5`:                               "every metric in it has series, but the expression has no result",
+		`jobs_total{color=""} > 5`:                     "every metric in it has series, but the expression has no result",
+		`rate(job_total[5m])`:                          `metric job_total does not exist; did you mean "jobs_total"?`,
+		`rate(mail_total[5m])`:                         `metric mail_total does not exist; did you mean "mails_total"?`,
+		`rate(mails_total[5m])`:                        "metric mails_total is declared and has no series yet",
+		`sum(jobs_total) / sum(entirely_unknown)`:      "metric entirely_unknown does not exist",
+		`jobs_total{resul="ok"}`:                       `metric jobs_total has no label resul; did you mean "result"?`,
+		`jobs_total{color="red"}`:                      "metric jobs_total has no label color",
+		`jobs_total{result="late"}`:                    `no series of jobs_total has result="late"; available: dropped, failed, ok`,
+		`jobs_total{result=~"late|lost"}`:              `no series of jobs_total has result=~"late|lost"; available: dropped, failed, ok`,
+		`jobs_total{result="ok",job="depot"}`:          `no series of jobs_total has all of jobs_total{job="depot",result="ok"}`,
+		`jobs_total{color="",result="ok",job="depot"}`: `no series of jobs_total has all of jobs_total{color="",job="depot",result="ok"}`,
+		`{result="late"}`:                              `nothing matches {result="late"}`,
 	} {
 		if got := p.why(t.Context(), expr); got != want {
 			t.Errorf("%s: got %q, want %q", expr, got, want)
@@ -231,7 +231,7 @@ func TestValuesAndNamesAreSortedAndUnique(t *testing.T) {
 	series := []labels.Labels{
 		labels.FromStrings("job", "shop", "result", "ok"), labels.FromStrings("job", "depot"), labels.FromStrings("job", "shop"),
 	}
-	for name, want := range map[string][]string{"job": {"depot", "shop"}, "result": {"ok"}, "colour": nil} {
+	for name, want := range map[string][]string{"job": {"depot", "shop"}, "result": {"ok"}, "color": nil} {
 		if got := valuesOf(series, name); !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}

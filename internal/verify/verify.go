@@ -120,7 +120,7 @@ func (s *session) run(ctx context.Context) error {
 	return errors.Join(err, <-simulated)
 }
 
-// interrupted returns an [InterruptedError] if the context was cancelled, else err.
+// interrupted returns an [InterruptedError] if the context was canceled, else err.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err

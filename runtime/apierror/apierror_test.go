@@ -27,9 +27,9 @@ func TestFrom(t *testing.T) {
 		"the message of an unknown error has no details": {database, 500, "internal error"},
 		"a wrapped error keeps its message":              {fmt.Errorf("x: %w", apierror.Conflict("taken")), 409, "taken"},
 		"a cause is not in the message":                  {apierror.Unavailable("no database").WithCause(database), 503, "no database"},
-		"a cancelled context is 499":                     {fmt.Errorf("query: %w", context.Canceled), 499, "the client closed the request"},
+		"a canceled context is 499":                      {fmt.Errorf("query: %w", context.Canceled), 499, "the client closed the request"},
 		"an exceeded deadline is 504":                    {context.DeadlineExceeded, 504, "the response took too long"},
-		"an error with a cancelled cause keeps its code": {apierror.NotFound("no order").WithCause(context.Canceled), 404, "no order"},
+		"an error with a canceled cause keeps its code":  {apierror.NotFound("no order").WithCause(context.Canceled), 404, "no order"},
 		"an unknown code is 500":                         {apierror.New("novel", "x"), 500, "x"},
 	} {
 		t.Run(name, func(t *testing.T) {

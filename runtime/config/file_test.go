@@ -26,7 +26,7 @@ func TestParseFile(t *testing.T) {
 		"no key":                   {"=1", nil, []string{"f:1: invalid name before"}},
 		"a key with a digit first": {"1A=1", nil, []string{"f:1: invalid name before"}},
 		"the ends of the alphabet": {"azAZ_09=1\n_=2", []string{"azAZ_09=1", "_=2"}, nil},
-		"neighbours of letters": {"A@=1\nA[=1\nA`=1\nA{=1\nA/=1\nA:=1\n0A=1\n9A=1", nil, []string{
+		"neighbors of letters": {"A@=1\nA[=1\nA`=1\nA{=1\nA/=1\nA:=1\n0A=1\n9A=1", nil, []string{
 			"f:1: invalid", "f:2: invalid", "f:3: invalid", "f:4: invalid", "f:5: invalid", "f:6: invalid", "f:7: invalid", "f:8: invalid",
 		}},
 		"a hash after a blank":  {"A=b # c", nil, []string{"A (f:1): ambiguous"}},

@@ -120,24 +120,24 @@ type lineItem struct {
 	Skipped string   `json:"-"`
 	// Rank may be missing, although its zero value is not empty.
 	Rank int `json:"rank,omitempty"`
-	// Colour has no text for its zero value.
-	Colour colour    `json:"colour,omitempty"`
-	Photo  []byte    `json:"photo,omitempty"`
-	Age    uint8     `json:"age,omitempty"`
-	At     time.Time `json:"at,omitzero"`
+	// Color has no text for its zero value.
+	Color color     `json:"color,omitempty"`
+	Photo []byte    `json:"photo,omitempty"`
+	Age   uint8     `json:"age,omitempty"`
+	At    time.Time `json:"at,omitzero"`
 	priced
 }
 
-type colour int
+type color int
 
-func (c colour) MarshalText() ([]byte, error) {
+func (c color) MarshalText() ([]byte, error) {
 	if c == 0 {
-		return nil, errors.New("no colour")
+		return nil, errors.New("no color")
 	}
 	return []byte("red"), nil
 }
 
-func (c *colour) UnmarshalText([]byte) error { *c = 1; return nil }
+func (c *color) UnmarshalText([]byte) error { *c = 1; return nil }
 
 type nested struct {
 	Size int `json:"size"`
@@ -178,18 +178,18 @@ func TestReadJSONListsEveryWrongMember(t *testing.T) {
 	for body, want := range map[string][]string{
 		`null`: {"body.name: the member is missing", "body.count: the member is missing", "body.gift: the member is missing", "body.price: the member is missing"},
 		`{}`:   {"body.name: the member is missing", "body.count: the member is missing", "body.gift: the member is missing", "body.price: the member is missing"},
-		`{"Name":"a","name":"a","count":1e30,"gift":"no","price":1}`:         {"body.Name: the member is unknown", "body.count: must be an integer from -2147483648 to 2147483647", "body.gift: must be true or false"},
-		`{"name":{"a":1},"count":1,"gift":true,"price":1,"extra":[1]}`:       {"body.name: must be a string", "body.extra: the member is unknown"},
-		`{"name":"a","count":1,"gift":true,"price":1,"parts":["a",1]}`:       {"body.parts[1]: must be a string"},
-		`{"name":"a","count":1,"gift":true,"price":1,"nested":{"colour":1}}`: {"body.nested.colour: the member is unknown"},
-		`{"name":"a","count":1,"gift":true,"7":1}`:                           {"body.price: the member is missing", "body[7]: the member is unknown"},
-		`{"name":null,"count":1,"gift":null,"price":1,"parts":null}`:         {"body.name: must not be null", "body.gift: must not be null"},
+		`{"Name":"a","name":"a","count":1e30,"gift":"no","price":1}`:        {"body.Name: the member is unknown", "body.count: must be an integer from -2147483648 to 2147483647", "body.gift: must be true or false"},
+		`{"name":{"a":1},"count":1,"gift":true,"price":1,"extra":[1]}`:      {"body.name: must be a string", "body.extra: the member is unknown"},
+		`{"name":"a","count":1,"gift":true,"price":1,"parts":["a",1]}`:      {"body.parts[1]: must be a string"},
+		`{"name":"a","count":1,"gift":true,"price":1,"nested":{"color":1}}`: {"body.nested.color: the member is unknown"},
+		`{"name":"a","count":1,"gift":true,"7":1}`:                          {"body.price: the member is missing", "body[7]: the member is unknown"},
+		`{"name":null,"count":1,"gift":null,"price":1,"parts":null}`:        {"body.name: must not be null", "body.gift: must not be null"},
 		`{"name":3,"count":1.5,"gift":1,"price":"1","parts":{},"nested":[]}`: {
 			"body.name: must be a string", "body.count: must be an integer from -2147483648 to 2147483647", "body.gift: must be true or false",
 			"body.price: must be a number", "body.parts: must be an array", "body.nested: must be an object",
 		},
-		`{"name":"a","count":1,"gift":true,"price":1,"colour":1,"photo":1,"age":-1,"at":"today"}`: {
-			"body.colour: must be a string", "body.photo: the number does not fit", "body.age: must be an integer from 0 to 255", "body.at: the string does not fit",
+		`{"name":"a","count":1,"gift":true,"price":1,"color":1,"photo":1,"age":-1,"at":"today"}`: {
+			"body.color: must be a string", "body.photo: the number does not fit", "body.age: must be an integer from 0 to 255", "body.at: the string does not fit",
 		},
 		`[{"name":"a"}]`: {"body: must be an object"},
 		`7`:              {"body: must be an object"},

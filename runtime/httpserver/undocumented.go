@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// learned records which undocumented behaviour the libraries have. Each saves allocations per
+// learned records which undocumented behavior the libraries have. Each saves allocations per
 // request; each has a fallback.
 type learned struct {
 	spanKey   any  // key of the span in a context; nil if the trace API uses none

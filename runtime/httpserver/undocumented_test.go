@@ -14,14 +14,14 @@ import (
 
 // If this test fails after an update of a library, each request costs more allocations or a
 // goroutine. No request fails.
-func TestUndocumentedBehaviourOfLibraries(t *testing.T) {
+func TestUndocumentedBehaviorOfLibraries(t *testing.T) {
 	t.Parallel()
 	if got := learn(); got.spanKey == nil || !got.afterFunc || !got.routing {
 		t.Errorf("learned %+v", got)
 	}
 }
 
-// unlearned is an observer without undocumented behaviour of the libraries.
+// unlearned is an observer without undocumented behavior of the libraries.
 func unlearned(t *testing.T) *Observer {
 	t.Helper()
 	o := newTestObserver(t, Config{RequestTimeout: time.Second})

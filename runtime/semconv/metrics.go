@@ -65,9 +65,9 @@ const (
 
 // Metrics that describe the process.
 const (
-	// BuildInfo is 1, labelled with version, revision and Go version.
+	// BuildInfo is 1, labeled with version, revision and Go version.
 	BuildInfo = "build_info"
-	// TargetInfo is 1, labelled with the OpenTelemetry resource.
+	// TargetInfo is 1, labeled with the OpenTelemetry resource.
 	TargetInfo = "target_info"
 	// Up is 1 if the last scrape succeeded. The scraper writes it.
 	Up = "up"

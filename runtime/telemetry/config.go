@@ -43,7 +43,7 @@ type Config struct {
 
 	LogLevel  slog.Level `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
 	LogFormat string     `env:"LOG_FORMAT" default:"auto" oneof:"auto,text,json" help:"json, text, or auto: text on a terminal, else json"`
-	NoColor   string     `env:"NO_COLOR" help:"any value disables colours"`
+	NoColor   string     `env:"NO_COLOR" help:"any value disables colors"`
 
 	PyroscopeAddress  string        `env:"PYROSCOPE_SERVER_ADDRESS" format:"url" help:"profile server to push to, such as http://127.0.0.1:4040"`
 	PyroscopeInterval time.Duration `env:"PYROSCOPE_UPLOAD_INTERVAL" default:"15s" min:"1s" help:"interval between uploads of profiles"`

@@ -62,16 +62,16 @@ type console struct {
 
 // consoleOutput is shared by the handlers derived from one console.
 type consoleOutput struct {
-	level  slog.Leveler
-	colour bool
-	out    io.Writer
+	level slog.Leveler
+	color bool
+	out   io.Writer
 
 	mu   sync.Mutex
 	line bytes.Buffer
 }
 
-func newConsole(out io.Writer, level slog.Leveler, colour bool) console {
-	o := &consoleOutput{level: level, colour: colour, out: out}
+func newConsole(out io.Writer, level slog.Leveler, color bool) console {
+	o := &consoleOutput{level: level, color: color, out: out}
 	return console{o, slog.NewTextHandler(&o.line, &slog.HandlerOptions{Level: level, ReplaceAttr: forPeople})}
 }
 
@@ -98,12 +98,12 @@ func (c console) Handle(ctx context.Context, r slog.Record) error {
 	c.line.Reset()
 	c.paint(ansiDim, r.Time.Format(consoleTime))
 	c.line.WriteByte(' ')
-	c.paint(levelColour(r.Level), padded(r.Level.String()))
+	c.paint(levelColor(r.Level), padded(r.Level.String()))
 	c.line.WriteByte(' ')
 	c.line.WriteString(printable(r.Message))
 	message := c.line.Len()
 	c.line.WriteByte(' ')
-	if c.colour {
+	if c.color {
 		c.line.WriteString(ansiDim)
 	}
 	head := c.line.Len()
@@ -116,7 +116,7 @@ func (c console) Handle(ctx context.Context, r slog.Record) error {
 	switch {
 	case c.line.Len() == head:
 		c.line.Truncate(message)
-	case c.colour:
+	case c.color:
 		c.line.WriteString(ansiReset)
 	}
 	c.line.WriteByte('\n')
@@ -125,7 +125,7 @@ func (c console) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (c console) paint(escape, text string) {
-	if !c.colour {
+	if !c.color {
 		c.line.WriteString(text)
 		return
 	}
@@ -142,7 +142,7 @@ func (c console) WithGroup(name string) slog.Handler {
 	return console{c.consoleOutput, c.attributes.WithGroup(name)}
 }
 
-func levelColour(l slog.Level) string {
+func levelColor(l slog.Level) string {
 	switch {
 	case l >= slog.LevelError:
 		return ansiRed

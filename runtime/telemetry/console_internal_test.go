@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestColoursOfAConsole(t *testing.T) {
+func TestColorsOfAConsole(t *testing.T) {
 	t.Parallel()
 	for level, want := range map[slog.Level]string{slog.LevelInfo: ansiGreen, slog.LevelWarn: ansiYellow, slog.LevelError: ansiRed} {
 		var out bytes.Buffer

@@ -107,7 +107,7 @@ func TestTwoBuildsGiveOneDigest(t *testing.T) {
 	if a, b := digestOf(t, first), digestOf(t, second); a != b || !strings.HasPrefix(a, "sha256:") {
 		t.Errorf("digests %s and %s", a, b)
 	}
-	for _, file := range []string{"orders-image.tar", "sbom.json", "licences.txt"} {
+	for _, file := range []string{"orders-image.tar", "sbom.json", "licenses.txt"} {
 		if !bytes.Equal(read(t, first, "bin", file), read(t, second, "bin", file)) {
 			t.Errorf("%s differs", file)
 		}

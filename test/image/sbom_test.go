@@ -102,7 +102,7 @@ func TestTheBillIsWhatTheGoCommandSays(t *testing.T) {
 				t.Errorf("%s has the package URL %s", c.Name, c.PURL)
 			}
 			if len(c.Licenses) != 1 || c.Licenses[0].Expression == "" {
-				t.Errorf("%s has no licence", c.Name)
+				t.Errorf("%s has no license", c.Name)
 			}
 		}
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(part{})); diff != "" {
@@ -111,8 +111,8 @@ func TestTheBillIsWhatTheGoCommandSays(t *testing.T) {
 		if !slices.ContainsFunc(got, func(p part) bool { return p.replaced == "../runtime" }) {
 			t.Errorf("%s: the SBOM does not contain the replaced runtime", binary)
 		}
-		if lines := bytes.Count(read(t, dir, "bin/licences.txt"), []byte("\n")); lines != len(want) {
-			t.Errorf("%s: %d licences for %d modules", binary, lines, len(want))
+		if lines := bytes.Count(read(t, dir, "bin/licenses.txt"), []byte("\n")); lines != len(want) {
+			t.Errorf("%s: %d licenses for %d modules", binary, lines, len(want))
 		}
 		if err := bomSchema(t).Validate(decode(t, document)); err != nil {
 			t.Errorf("%s: %v", binary, err)
@@ -170,7 +170,7 @@ func bomSchema(t *testing.T) *jsonschema.Schema {
 	return schema
 }
 
-func TestAnUnknownLicenceIsAnError(t *testing.T) {
+func TestAnUnknownLicenseIsAnError(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "orders")
 	if err := os.CopyFS(dir, os.DirFS(orders(t))); err != nil {
@@ -183,7 +183,7 @@ func TestAnUnknownLicenceIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := try(t.Context(), dir, nil, "scaffold", "sbom", "bin/linux-amd64/orders", "-o", "bin/other.json")
-	if err == nil || !strings.Contains(out, "vendor/github.com/go-chi/chi/v5/LICENSE is not a known licence") || !strings.Contains(out, "github.com/google/uuid has no licence file") {
+	if err == nil || !strings.Contains(out, "vendor/github.com/go-chi/chi/v5/LICENSE is not a known license") || !strings.Contains(out, "github.com/google/uuid has no license file") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "bin/other.json")); err == nil {

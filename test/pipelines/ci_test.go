@@ -84,7 +84,7 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func clusterDoes(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("CLUSTER"), behaviour), []byte(strings.Join(args, " ")), 0o644))
+	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("CLUSTER"), behavior), []byte(strings.Join(args, " ")), 0o644))
 }
 
 // prometheusServer answers the queries of a rollout analysis: three instances, 1000

@@ -182,7 +182,7 @@ func TestGitHubWorkflowOfADirectoryBroken(t *testing.T) {
 		"another directory":    {"working-directory: \"services/orders\"", "working-directory: \"services/stock\""},
 		"Go of the root":       {"go-version-file: services/orders/go.mod", "go-version-file: go.mod"},
 		"a cache of the root":  {"cache-dependency-path: services/orders/go.sum", "cache-dependency-path: go.sum"},
-		"files of the root":    {"            services/orders/bin/licences.txt", "            bin/licences.txt"},
+		"files of the root":    {"            services/orders/bin/licenses.txt", "            bin/licenses.txt"},
 		"the image of another": {"/${{ github.repository }}/orders", "/${{ github.repository }}"},
 	} {
 		broken := with(t, text, change[0], change[1])

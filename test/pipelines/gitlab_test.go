@@ -151,7 +151,7 @@ func gitlabJobsRun(t *testing.T, s service) {
 		tool(t, tools, name, "cat >/dev/null </dev/null")
 	}
 	stub := "#!/usr/bin/env bash\nset -eu\ncd \"$(dirname \"$0\")\"\necho \"$* PUSH=${PUSH:-} IMAGE=${IMAGE:-} USER=${REGISTRY_USER:-}\" >>" + log + "\n" +
-		"case $1 in image) mkdir -p bin && echo sha256:x >bin/image.digest ;; sbom) mkdir -p bin && touch bin/sbom.json bin/licences.txt ;; deploy) test -s bin/image.digest ;; esac\n"
+		"case $1 in image) mkdir -p bin && echo sha256:x >bin/image.digest ;; sbom) mkdir -p bin && touch bin/sbom.json bin/licenses.txt ;; deploy) test -s bin/image.digest ;; esac\n"
 	if err := os.WriteFile(filepath.Join(s.dir, "ci"), []byte(stub), 0o755); err != nil {
 		t.Fatal(err)
 	}

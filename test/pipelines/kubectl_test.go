@@ -40,10 +40,10 @@ type revision struct {
 //	keeps     the user may not delete ReplicaSets
 //	never     pods of new images do not become ready
 //	broken    no pods become ready
-const behaviour = "does"
+const behavior = "does"
 
 func (c *cluster) does(word string) bool {
-	data, err := os.ReadFile(filepath.Join(c.dir, behaviour))
+	data, err := os.ReadFile(filepath.Join(c.dir, behavior))
 	return err == nil && slices.Contains(strings.Fields(string(data)), word)
 }
 

@@ -19,8 +19,8 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// goLicence is the license of Go and its standard library (go.dev/LICENSE).
-const goLicence = "BSD-3-Clause"
+// goLicense is the license of Go and its standard library (go.dev/LICENSE).
+const goLicense = "BSD-3-Clause"
 
 // specVersion is the version of CycloneDX. Many scanners do not read the newest one.
 const specVersion = cdx.SpecVersion1_6
@@ -47,7 +47,7 @@ func Read(path, name, version string) (Subject, error) {
 // Bill is the bill of materials of a binary.
 type Bill struct {
 	subject  Subject
-	licences map[string]string // by import path
+	licenses map[string]string // by import path
 	sums     sums
 }
 
@@ -62,16 +62,16 @@ func New(s Subject, tree fs.FS) (Bill, error) {
 	if err != nil {
 		return Bill{}, err
 	}
-	licences, errLicences := licencesOf(vendored, paths)
+	licenses, errLicenses := licensesOf(vendored, paths)
 	known, errSums := readSums(tree, s.Info.Deps)
-	return Bill{s, licences, known}, errors.Join(errLicences, errSums)
+	return Bill{s, licenses, known}, errors.Join(errLicenses, errSums)
 }
 
 // Modules returns the number of modules, without the main module and Go.
 func (b Bill) Modules() int { return len(b.subject.Info.Deps) }
 
-// Licences returns a table with the license of each module.
-func (b Bill) Licences() []byte {
+// Licenses returns a table with the license of each module.
+func (b Bill) Licenses() []byte {
 	var buf bytes.Buffer
 	w := tabwriter.NewWriter(&buf, 0, 0, 2, ' ', 0)
 	for _, c := range b.components() {
@@ -111,10 +111,10 @@ func (b Bill) components() []cdx.Component {
 	goVersion := strings.TrimPrefix(b.subject.Info.GoVersion, "go")
 	list := []cdx.Component{{
 		BOMRef: purl("std", goVersion), Type: cdx.ComponentTypeLibrary, Name: "std", Version: goVersion,
-		PackageURL: purl("std", goVersion), Licenses: expression(goLicence),
+		PackageURL: purl("std", goVersion), Licenses: expression(goLicense),
 	}}
 	for _, m := range b.subject.Info.Deps {
-		list = append(list, module(m, b.licences[m.Path], b.sums))
+		list = append(list, module(m, b.licenses[m.Path], b.sums))
 	}
 	slices.SortFunc(list, func(a, b cdx.Component) int { return cmp.Compare(a.Name, b.Name) })
 	return list
@@ -122,12 +122,12 @@ func (b Bill) components() []cdx.Component {
 
 // module returns a module as a component. A replaced module has the name of its replacement, which
 // scanners look up, and is its ancestor. A module that a directory replaces keeps its name.
-func module(m *debug.Module, licence string, known sums) cdx.Component {
+func module(m *debug.Module, license string, known sums) cdx.Component {
 	code := linked(m)
 	c := cdx.Component{
 		BOMRef: purl(code.Path, code.Version), Type: cdx.ComponentTypeLibrary,
 		Name: code.Path, Version: code.Version, PackageURL: purl(code.Path, code.Version),
-		Scope: cdx.ScopeRequired, Licenses: expression(licence), Hashes: hashes(known.of(code)),
+		Scope: cdx.ScopeRequired, Licenses: expression(license), Hashes: hashes(known.of(code)),
 	}
 	switch {
 	case m.Replace == nil:
@@ -174,8 +174,8 @@ func hashes(sum string) *[]cdx.Hash {
 	return &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: hex.EncodeToString(raw)}}
 }
 
-func expression(licence string) *cdx.Licenses {
-	return &cdx.Licenses{{Expression: licence}}
+func expression(license string) *cdx.Licenses {
+	return &cdx.Licenses{{Expression: license}}
 }
 
 // settings returns the build settings that affect the binary, and the commit.

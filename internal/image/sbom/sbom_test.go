@@ -45,7 +45,7 @@ func module(path, version, sum string) *debug.Module {
 	return &debug.Module{Path: path, Version: version, Sum: sum}
 }
 
-func TestModulesHaveTheirLicence(t *testing.T) {
+func TestModulesHaveTheirLicense(t *testing.T) {
 	t.Parallel()
 	folder, fork := module("acme.test/both", "v0.0.0-00010101000000-000000000000", ""), module("acme.test/apache", "v1.0.0", "")
 	folder.Replace = &debug.Module{Path: "../both"}
@@ -86,12 +86,12 @@ func TestModulesHaveTheirLicence(t *testing.T) {
 		"acme.test/fork   v1.0.1+incompatible                 Apache-2.0\n" +
 		"acme.test/plain  v1.0.0                              Apache-2.0\n" +
 		"std              1.26.8                              BSD-3-Clause\n"
-	if table := string(bill.Licences()); table != want {
+	if table := string(bill.Licenses()); table != want {
 		t.Errorf("got\n%swant\n%s", table, want)
 	}
 }
 
-func TestModulesWithoutALicenceAreErrors(t *testing.T) {
+func TestModulesWithoutALicenseAreErrors(t *testing.T) {
 	t.Parallel()
 	_, err := sbom.New(subject(
 		module("acme.test/own", "v1.0.0", ""), module("acme.test/apache", "v1.0.0", ""),
@@ -101,8 +101,8 @@ func TestModulesWithoutALicenceAreErrors(t *testing.T) {
 		t.Fatal("no problem was found")
 	}
 	for _, want := range []string{
-		"vendor/acme.test/own/LICENSE is not a known licence",
-		"acme.test/none has no licence file",
+		"vendor/acme.test/own/LICENSE is not a known license",
+		"acme.test/none has no license file",
 		"acme.test/absent is not vendored",
 		"acme.test/absent v1.0.0 is in the binary but not in go.sum",
 	} {
@@ -111,6 +111,6 @@ func TestModulesWithoutALicenceAreErrors(t *testing.T) {
 		}
 	}
 	if strings.Contains(err.Error(), "apache") {
-		t.Errorf("a module with a licence is named: %v", err)
+		t.Errorf("a module with a license is named: %v", err)
 	}
 }

@@ -386,7 +386,7 @@ func TestDependenciesAreReportedOncePerGroup(t *testing.T) {
 func TestManyRulesTakeLinearTime(t *testing.T) { //nolint:paralleltest // it compares times
 	const few, times = 500, 8
 	readers := func(i, _ int) string { return fmt.Sprintf("{record: 'd:e:f%d', expr: 'a:b:c / a:b:c'}", i) }
-	labelled := func(i, _ int) string {
+	labeled := func(i, _ int) string {
 		return fmt.Sprintf("{record: 'a:b:c', labels: {l: '%d'}, expr: up}", i)
 	}
 	for name, rules := range map[string][]func(i, n int) string{ // by turns, of a group each
@@ -396,13 +396,13 @@ func TestManyRulesTakeLinearTime(t *testing.T) { //nolint:paralleltest // it com
 		}},
 		"records of one name, and as many readers in their group": {func(i, n int) string {
 			if i%2 == 0 {
-				return labelled(i, n)
+				return labeled(i, n)
 			}
 			return readers(i, n)
 		}},
-		"records of one name, and as many readers": {labelled, readers},
+		"records of one name, and as many readers": {labeled, readers},
 		"records of one name in a group each, and as many readers": {func(i, n int) string {
-			return fmt.Sprintf("%s\n- name: group%d\n  rules:\n  - {record: 'x:y:z%d', expr: up}", labelled(i, n), i, i)
+			return fmt.Sprintf("%s\n- name: group%d\n  rules:\n  - {record: 'x:y:z%d', expr: up}", labeled(i, n), i, i)
 		}, readers},
 		"records of one name that read a record, and as many readers": {
 			func(i, _ int) string {

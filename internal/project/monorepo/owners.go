@@ -36,10 +36,10 @@ type Edit struct {
 }
 
 // PlanOwners plans the code owner line of a directory. The owner is any text from the spec; the
-// organisation is that of the forge, if known. A file is created only if create is set, which
+// organization is that of the forge, if known. A file is created only if create is set, which
 // means that the forge reads it.
-func PlanOwners(root, directory, owner, organisation string, create bool) (Edit, error) {
-	name, known := codeOwner(owner, organisation)
+func PlanOwners(root, directory, owner, organization string, create bool) (Edit, error) {
+	name, known := codeOwner(owner, organization)
 	o := Edit{root: root, Line: "/" + directory + "/ " + name, mode: 0o644}
 	file, err := o.find(ownersFiles...)
 	switch {
@@ -128,13 +128,13 @@ var (
 )
 
 // codeOwner returns the owner in the syntax of forges, and whether it is complete. Otherwise it
-// has a placeholder for the organisation.
-func codeOwner(owner, organisation string) (string, bool) {
+// has a placeholder for the organization.
+func codeOwner(owner, organization string) (string, bool) {
 	switch {
 	case forgeOwner.MatchString(owner), email.MatchString(owner):
 		return owner, true
-	case team.MatchString(owner) && organisation != "":
-		return "@" + organisation + "/" + owner, true
+	case team.MatchString(owner) && organization != "":
+		return "@" + organization + "/" + owner, true
 	case team.MatchString(owner):
 		return "@ORGANISATION/" + owner, false
 	}

@@ -17,12 +17,12 @@ func TestOwners(t *testing.T) {
 		name         string
 		files        map[string]string
 		owner        string
-		organisation string
+		organization string
 		create       bool
 		file, want   string // the written file and its content
 		left         string
 	}{
-		{"team of a known organisation", nil, "team-orders", "acme", true,
+		{"team of a known organization", nil, "team-orders", "acme", true,
 			".github/CODEOWNERS", "/services/orders/ @acme/team-orders\n", ""},
 		{"users are unchanged", nil, "@ann @bob", "acme", true, ".github/CODEOWNERS", "/services/orders/ @ann @bob\n", ""},
 		{"email address", nil, "orders@acme.test", "", true, ".github/CODEOWNERS", "/services/orders/ orders@acme.test\n", ""},
@@ -38,7 +38,7 @@ func TestOwners(t *testing.T) {
 		{"existing line in another spelling", map[string]string{"CODEOWNERS": "  services/orders/** @x\n"}, "@ann", "", true, "", "", ""},
 		{"commented line", map[string]string{"CODEOWNERS": "# /services/orders/ @x\n"}, "@ann", "", true,
 			"CODEOWNERS", "# /services/orders/ @x\n/services/orders/ @ann\n", ""},
-		{"unknown organisation", nil, "team-orders", "", true, "", "/services/orders/ @ORGANISATION/team-orders", "the forge's name of team-orders is not known"},
+		{"unknown organization", nil, "team-orders", "", true, "", "/services/orders/ @ORGANISATION/team-orders", "the forge's name of team-orders is not known"},
 		{"invalid name for a forge", nil, "the order\nteam # x", "acme", true, "", "/services/orders/ @ORGANISATION/TEAM", "the forge's name of the order team # x is not known"},
 		{"forge would not read the file", nil, "@ann", "", false, "", "/services/orders/ @ann", "there is no CODEOWNERS"},
 		{"sections", map[string]string{"CODEOWNERS": "* @all\n^[Docs][2]\n*.md @d\n"}, "@ann", "", true, "", "/services/orders/ @ann", "CODEOWNERS has sections"},
@@ -46,7 +46,7 @@ func TestOwners(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			root := testdir.New(t, tt.files)
-			o, err := monorepo.PlanOwners(root, directory, tt.owner, tt.organisation, tt.create)
+			o, err := monorepo.PlanOwners(root, directory, tt.owner, tt.organization, tt.create)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -57,13 +57,13 @@ type Scraper struct {
 	target Target
 	last   time.Time
 	live   map[uint64]labels.Labels // series of the last scrape, by hash
-	// labelled are the series of the last page, by the hash of the exposed labels: most pages expose the same
+	// labeled are the series of the last page, by the hash of the exposed labels: most pages expose the same
 	// series as the page before.
-	labelled map[uint64]labelled
+	labeled map[uint64]labeled
 }
 
-// labelled is a series as exposed and as stored.
-type labelled struct {
+// labeled is a series as exposed and as stored.
+type labeled struct {
 	exposed, stored labels.Labels
 	hash            uint64 // of stored
 }
@@ -106,16 +106,16 @@ func (sc *Scraper) Scrape(ctx context.Context, at time.Time) (Scrape, error) {
 
 // label gives samples the labels that they are stored with.
 func (sc *Scraper) label(samples []scraped) {
-	before := sc.labelled
-	sc.labelled = make(map[uint64]labelled, len(samples))
+	before := sc.labeled
+	sc.labeled = make(map[uint64]labeled, len(samples))
 	for i, s := range samples {
 		hash := s.labels.Hash()
 		l, ok := before[hash]
 		if !ok || !labels.Equal(l.exposed, s.labels) {
 			stored := sc.target.label(s.labels)
-			l = labelled{s.labels, stored, stored.Hash()}
+			l = labeled{s.labels, stored, stored.Hash()}
 		}
-		sc.labelled[hash] = l
+		sc.labeled[hash] = l
 		samples[i].labels, samples[i].hash = l.stored, l.hash
 	}
 }

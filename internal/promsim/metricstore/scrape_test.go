@@ -235,7 +235,7 @@ func TestScrapeWithoutResponse(t *testing.T) {
 	}
 }
 
-func TestCancelledScrapeWritesNothing(t *testing.T) {
+func TestCanceledScrapeWritesNothing(t *testing.T) {
 	t.Parallel()
 	s := metricstore.New()
 	ctx, cancel := context.WithCancel(t.Context())

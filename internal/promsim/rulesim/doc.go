@@ -10,7 +10,7 @@
 // checks this. A group evaluates its rules in order, and each rule sees what the rules before it recorded.
 // The group's query_offset shifts everything. Series that a rule no longer returns are marked stale.
 //
-// Two defaults differ from Prometheus; Options can restore its behaviour. A failing evaluation or template
+// Two defaults differ from Prometheus; Options can restore its behavior. A failing evaluation or template
 // ends the run with an error, because a rule that fails has not been checked. Annotations are expanded once,
 // when the alert starts to fire.
 //

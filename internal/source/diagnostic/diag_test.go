@@ -104,7 +104,7 @@ func TestSuggest(t *testing.T) {
 	known := []string{"objective", "postgres", "page", "db", "window"}
 	for _, tt := range []struct{ name, word, want string }{
 		{"a letter left out", "objctive", "objective"},
-		{"two neighbours swapped", "pogstres", "postgres"},
+		{"two neighbors swapped", "pogstres", "postgres"},
 		{"a longer spelling", "postgresql", "postgres"},
 		{"the wrong case", "POSTGRES", "postgres"},
 		{"one letter of a short word", "dd", "db"},

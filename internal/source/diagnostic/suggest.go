@@ -69,7 +69,7 @@ func NearestMetric(name string, known []string) string {
 	return "; metrics with this prefix: " + strings.Join(longer, ", ")
 }
 
-// distance returns the number of insertions, deletions, substitutions and swaps of neighbours that
+// distance returns the number of insertions, deletions, substitutions and swaps of neighbors that
 // change x into y (optimal string alignment), or limit+1 if it is greater than limit.
 func distance(x, y []rune, limit int) int {
 	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)

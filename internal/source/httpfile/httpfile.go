@@ -64,7 +64,7 @@ func Parse(name string, src []byte) (File, error) {
 	if len(src) > maxBytes {
 		return File{}, diagnostic.List{{File: name, Message: fmt.Sprintf("%d bytes are too many; split the file into files of at most %d", len(src), maxBytes)}}
 	}
-	if err := recognised(src); err != nil {
+	if err := recognized(src); err != nil {
 		return File{}, diagnostic.List{{File: name, Message: err.Error()}}
 	}
 	text := strings.ReplaceAll(strings.TrimPrefix(string(src), "\ufeff"), "\r\n", "\n")
@@ -78,9 +78,9 @@ func Parse(name string, src []byte) (File, error) {
 	return p.file, nil
 }
 
-// recognised returns an error if a text is not a request file. Later errors quote the file, which
+// recognized returns an error if a text is not a request file. Later errors quote the file, which
 // must not happen with other files.
-func recognised(src []byte) error {
+func recognized(src []byte) error {
 	marks := []string{"###", "http://", "https://", "{{", "@", "# @", "// @"}
 	for _, m := range methods() {
 		marks = append(marks, m+" ")

@@ -184,7 +184,7 @@ func IsTest(name string) bool {
 	})
 }
 
-// Marks returns the keys by which a rule file is recognised.
+// Marks returns the keys by which a rule file is recognized.
 func Marks() []string { return []string{"groups:", resourceMark} }
 
 const resourceMark = "kind: PrometheusRule"

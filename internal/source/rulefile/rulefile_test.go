@@ -225,7 +225,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func TestRulesOfLokiAreRecognised(t *testing.T) {
+func TestRulesOfLokiAreRecognized(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string]bool{
 		`sum(count_over_time({app="x"} |= "a" [5m]))`:                                          true,

@@ -139,7 +139,7 @@ func Unmarked(marks ...string) string {
 }
 
 // Marked reports whether a line of a text begins with one of the marks: keys, with or without a
-// value, by which a kind of document is recognised. In JSON and flow-style YAML, a key may be quoted
+// value, by which a kind of document is recognized. In JSON and flow-style YAML, a key may be quoted
 // and indented. Messages must not quote a text without its mark, which may be any file.
 func Marked(src []byte, marks ...string) bool {
 	text := strings.TrimPrefix(string(src), "\ufeff")

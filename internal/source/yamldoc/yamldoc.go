@@ -42,7 +42,7 @@ type Document struct {
 // Parse parses src. The error is a [diagnostic.List] for text that is not UTF-8, syntax errors, an
 // empty document, several documents, or too many values.
 //
-// Marks are the keys by which the kind of document is recognised, with the beginning of the value if
+// Marks are the keys by which the kind of document is recognized, with the beginning of the value if
 // the key alone is common, as in "apiVersion: scaffold". The error of a document without a mark does
 // not quote it, since it may have secrets. Without marks, all documents are parsed.
 func Parse(name string, src []byte, marks ...string) (*Document, error) {

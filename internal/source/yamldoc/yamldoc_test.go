@@ -136,7 +136,7 @@ func TestDecode(t *testing.T) {
 func TestErrorsAreReportedAtTheirPlaces(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, src, want string }{
-		{"unknown key with a neighbour", "txt: x", `a.yaml:1:1: txt: unknown key; did you mean "text"?`},
+		{"unknown key with a neighbor", "txt: x", `a.yaml:1:1: txt: unknown key; did you mean "text"?`},
 		{"unknown key without one", "inner: {zebra: 1}", "a.yaml:1:9: inner.zebra: unknown key; known here: text"},
 		{"a key of the level above", "list: [{text: a, part: {window: 1d}}]", "a.yaml:1:25: list[0].part.window: unknown key; write window next to part"},
 		{"a key of the document", "list: [{part: {map: {}}}]", "a.yaml:1:16: list[0].part.map: unknown key; write map next to list"},

@@ -199,7 +199,7 @@ func literal(n ast.Node) (string, bool) {
 
 // The runtime needs its own license file: services that replace the module by its directory vendor only
 // that directory.
-func TestRuntimeHasTheLicence(t *testing.T) {
+func TestRuntimeHasTheLicense(t *testing.T) {
 	t.Parallel()
 	var texts []string
 	for _, name := range []string{"../../../LICENSE", "../../../runtime/LICENSE"} {

@@ -84,7 +84,7 @@ func open(ctx context.Context, dir string) (*Server, error) {
 	if err := s.prepare(dir); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if err := s.initialise(ctx); err != nil {
+	if err := s.initialize(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.Restart(ctx); err != nil {
@@ -140,8 +140,8 @@ func (s *Server) keep(dir string) (data string, err error) {
 	return filepath.Join(os.TempDir(), "postgres-data-"+hex.EncodeToString(sum[:8])), nil
 }
 
-// initialise creates the database cluster unless it exists.
-func (s *Server) initialise(ctx context.Context) error {
+// initialize creates the database cluster unless it exists.
+func (s *Server) initialize(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Join(s.Data, "PG_VERSION")); err == nil {
 		return nil
 	}

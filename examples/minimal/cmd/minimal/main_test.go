@@ -135,7 +135,7 @@ func TestWrongRequests(t *testing.T) {
 		says              string // part of the problem
 	}{
 		"a missing member":                    {http.MethodPost, all, `{}`, nil, http.StatusUnprocessableEntity, "body.name: the member is missing"},
-		"an unknown member":                   {http.MethodPost, all, `{"name":"x","colour":"red"}`, nil, http.StatusUnprocessableEntity, "body.colour: the member is unknown"},
+		"an unknown member":                   {http.MethodPost, all, `{"name":"x","color":"red"}`, nil, http.StatusUnprocessableEntity, "body.color: the member is unknown"},
 		"a member in another case":            {http.MethodPost, all, `{"Name":"x"}`, nil, http.StatusUnprocessableEntity, "body.name: the member is missing body.Name: the member is unknown"},
 		"a member that occurs twice":          {http.MethodPost, all, `{"name":"x","name":"y"}`, nil, http.StatusBadRequest, "body.name: the name occurs more than once"},
 		"a member of another type":            {http.MethodPost, all, `{"name":7}`, nil, http.StatusUnprocessableEntity, "body.name: must be a string"},
