@@ -67,7 +67,7 @@ func (d *demo) chart(before, after scrape, took time.Duration) error {
 		return fmt.Errorf("the service counted no requests within %s", took)
 	}
 	slices.SortFunc(list, func(a, b *row) int { return cmp.Compare(b.requests, a.requests) })
-	d.sayf("  %-26s %-24s %8s %8s %9s", "route", "", "req/s", "errors", "p99")
+	d.sayf("  %-26s %-24s %8s %8s %9s", "route", "", "req/s", "4xx/5xx", "p99")
 	for _, r := range list {
 		bar := strings.Repeat("█", int(math.Ceil(24*r.requests/busiest)))
 		d.sayf("  %-26s %-24s %8.1f %7.1f%% %7.1fms", r.route, bar, r.requests/took.Seconds(), 100*r.errors/r.requests, 1000*quantile(0.99, r.buckets))

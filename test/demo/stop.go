@@ -111,7 +111,7 @@ func (b *balancer) send(ctx context.Context) {
 		// The end of the load does not cancel the request: a load balancer waits for it.
 		res, err := request{method: http.MethodGet, url: b.url + "/v1/orders?limit=5"}.do(context.WithoutCancel(ctx), b.client)
 		if err == nil && res.status >= http.StatusInternalServerError {
-			err = fmt.Errorf("a request was answered with status %d", res.status)
+			err = fmt.Errorf("a request returned status %d", res.status)
 		}
 		if err != nil {
 			b.mu.Lock()
