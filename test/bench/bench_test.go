@@ -10,11 +10,10 @@ import (
 	"time"
 )
 
-// patience is how long spans may take to come out of a batch processor, whose
-// period is 5 s.
+// patience is the timeout of all waits. The batch span processor exports every 5 s.
 const patience = 30 * time.Second
 
-// TestMain is bare chi where the comparison over loopback starts this program for it.
+// TestMain serves bare chi if the comparison over loopback started the test binary for that.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == itemFlag {
 		os.Exit(exit())
@@ -22,9 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A comparison is fair when all give the same answer and record what they are
-// told to.
-func TestEveryStackAnswersAndRecords(t *testing.T) {
+// All stacks respond alike and record the span, or the comparison would not be fair.
+func TestEveryStackRespondsAndRecords(t *testing.T) {
 	for _, s := range stacks() {
 		t.Run(s.name, func(t *testing.T) {
 			exporter := &noExporter{}
@@ -36,21 +34,21 @@ func TestEveryStackAnswersAndRecords(t *testing.T) {
 			h.ServeHTTP(rec, newRequest(everyRequest))
 			want := `{"id":"42","name":"Ada","email":"ada@example.com"}`
 			if got := strings.TrimSpace(rec.Body.String()); rec.Code != http.StatusOK || got != want {
-				t.Errorf("answered %d %s", rec.Code, got)
+				t.Errorf("got response %d %s, want 200 %s", rec.Code, got, want)
 			}
 			if s.plain {
 				return
 			}
 			for deadline := time.Now().Add(patience); exporter.spans.Load() != 1; time.Sleep(10 * time.Millisecond) {
 				if time.Now().After(deadline) {
-					t.Fatalf("%d spans of one request", exporter.spans.Load())
+					t.Fatalf("%d spans exported for one request, want 1", exporter.spans.Load())
 				}
 			}
 		})
 	}
 }
 
-func TestBarsAreHeld(t *testing.T) {
+func TestLimits(t *testing.T) {
 	t.Parallel()
 	rows := func(mine, theirs cost) []row {
 		var all []row
@@ -62,21 +60,21 @@ func TestBarsAreHeld(t *testing.T) {
 	}
 	good, usual := cost{8, 1150, 17_500}, cost{60, 6000, 100_000}
 	if err := check(rows(good, usual)); err != nil {
-		t.Errorf("good figures are refused: %v", err)
+		t.Errorf("costs within the limits are rejected: %v", err)
 	}
 	for name, tc := range map[string]struct{ mine, theirs cost }{
-		"an allocation too many":     {cost{9, 1150, 17_500}, usual},
-		"too many bytes":             {cost{8, 1151, 17_500}, usual},
-		"too many instructions":      {cost{8, 1150, 19_001}, cost{60, 6000, 200_000}},
-		"the others are not far off": {good, cost{60, 6000, 60_000}},
+		"one allocation above the limit": {cost{9, 1150, 17_500}, usual},
+		"one byte above the limit":       {cost{8, 1151, 17_500}, usual},
+		"instructions above the limit":   {cost{8, 1150, 19_001}, cost{60, 6000, 200_000}},
+		"usual stack too cheap":          {good, cost{60, 6000, 60_000}},
 	} {
 		if check(rows(tc.mine, tc.theirs)) == nil {
-			t.Errorf("%s passes", name)
+			t.Errorf("%s: passed, want an error", name)
 		}
 	}
 }
 
-// The comparison itself: both servers respond, and the scheduler's count is that of the servers.
+// Both servers respond, and the measured CPU time is that of the servers.
 func TestOverLoopback(t *testing.T) {
 	t.Parallel()
 	l, err := overLoopback(t.Context())
@@ -84,10 +82,10 @@ func TestOverLoopback(t *testing.T) {
 		t.Fatal(err)
 	}
 	if l.Ours < time.Microsecond || l.Bare < time.Microsecond || l.Ratio < 0.5 || l.Ratio > 5 {
-		t.Errorf("got %+v: a request takes microseconds, and a service about as many as bare chi", l)
+		t.Errorf("got %+v, want at least 1µs a request and a ratio between 0.5 and 5", l)
 	}
 	if err := (loopback{Ratio: maxRatio + 0.01}).check(); err == nil {
-		t.Error("a ratio above the bar passes")
+		t.Error("a ratio above the limit passes")
 	}
 }
 
@@ -100,7 +98,7 @@ func TestReportNamesEachStack(t *testing.T) {
 	text := report(rows)
 	for i, s := range stacks() {
 		if !strings.Contains(text, "| "+s.name+" | ") || !strings.Contains(text, fmt.Sprintf(" | %d.00 | 100 | 1000 | ", i)) {
-			t.Errorf("%s is missing in\n%s", s.name, text)
+			t.Errorf("the report has no row with the costs of %s:\n%s", s.name, text)
 		}
 	}
 }

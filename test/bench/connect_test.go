@@ -19,13 +19,13 @@ import (
 
 type text = wrapperspb.StringValue
 
-// Procedures of the service under test.
+// Procedures of the tested service.
 const (
 	say    = "/echo.v1.EchoService/Say"
 	repeat = "/echo.v1.EchoService/Repeat"
 )
 
-// echo answers what it is told, and fails with the code that it is told.
+// echo returns the value of the request, and for some values an error.
 func echo() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(say, connect.NewUnaryHandler(say, func(_ context.Context, r *connect.Request[text]) (*connect.Response[text], error) {
@@ -42,19 +42,19 @@ func echo() http.Handler {
 	return router
 }
 
-func failure(word string) error {
-	switch word {
+// failure returns the error of a request with the value.
+func failure(value string) error {
+	switch value {
 	case "unavailable":
-		return connect.NewError(connect.CodeUnavailable, errors.New("on purpose"))
+		return connect.NewError(connect.CodeUnavailable, errors.New("injected error"))
 	case "denied":
-		return connect.NewError(connect.CodePermissionDenied, errors.New("on purpose"))
+		return connect.NewError(connect.CodePermissionDenied, errors.New("injected error"))
 	}
 	return nil
 }
 
-// The adoption path of a connect-go service: mount its handler, declare its
-// procedures. Calls of every protocol, unary and streamed, count as what they
-// mean, with connect-go's own client and handler on both ends.
+// Unary and streaming calls of a connect-go service count with the right outcome in
+// every protocol, if the service mounts its handler and declares its procedures.
 func TestConnectProceduresAreObserved(t *testing.T) {
 	protocols := map[string][]connect.ClientOption{
 		"connect":  nil,
@@ -65,22 +65,22 @@ func TestConnectProceduresAreObserved(t *testing.T) {
 		"hello": semconv.OutcomeSuccess, "unavailable": semconv.OutcomeServerError, "denied": semconv.OutcomeClientError,
 	}
 	for name, options := range protocols {
-		for word, outcome := range outcomes {
-			t.Run(name+" "+word, func(t *testing.T) {
+		for value, outcome := range outcomes {
+			t.Run(name+" "+value, func(t *testing.T) {
 				t.Parallel()
 				tel, url, client := observedEcho(t)
 				call := connect.NewClient[text, text](client, url+say, options...)
-				if _, err := call.CallUnary(t.Context(), connect.NewRequest(&text{Value: word})); (err != nil) != (outcome != semconv.OutcomeSuccess) {
-					t.Errorf("the call ends with %v", err)
+				if _, err := call.CallUnary(t.Context(), connect.NewRequest(&text{Value: value})); (err != nil) != (outcome != semconv.OutcomeSuccess) {
+					t.Errorf("the call returned %v, want outcome %s", err, outcome)
 				}
 				streamed := connect.NewClient[text, text](client, url+repeat, options...)
-				stream, err := streamed.CallServerStream(t.Context(), connect.NewRequest(&text{Value: word}))
+				stream, err := streamed.CallServerStream(t.Context(), connect.NewRequest(&text{Value: value}))
 				if err != nil {
 					t.Fatal(err)
 				}
 				for stream.Receive() {
-					if stream.Msg().GetValue() != word {
-						t.Errorf("received %q", stream.Msg().GetValue())
+					if stream.Msg().GetValue() != value {
+						t.Errorf("received %q, want %q", stream.Msg().GetValue(), value)
 					}
 				}
 				if err := stream.Close(); err != nil {
@@ -94,7 +94,7 @@ func TestConnectProceduresAreObserved(t *testing.T) {
 	}
 }
 
-// observedEcho serves the service over HTTP/2, which gRPC asks for.
+// observedEcho serves echo over HTTP/2, which gRPC requires.
 func observedEcho(t *testing.T) (*telemetry.Telemetry, string, *http.Client) {
 	t.Helper()
 	tel, err := telemetry.New(telemetry.Options{Service: "echo", Stdout: io.Discard})
@@ -116,8 +116,8 @@ func observedEcho(t *testing.T) (*telemetry.Telemetry, string, *http.Client) {
 	return tel, server.URL, server.Client()
 }
 
-// waitCount waits until the procedure was counted once under the outcome, and
-// under no other. The pass ends after the caller has its answer.
+// waitCount waits until the procedure was counted once, with the outcome. The count
+// follows the response.
 func waitCount(t *testing.T, tel *telemetry.Telemetry, procedure, outcome string) {
 	t.Helper()
 	deadline, stop := context.WithTimeout(t.Context(), patience)
@@ -141,7 +141,7 @@ func waitCount(t *testing.T, tel *telemetry.Telemetry, procedure, outcome string
 			return
 		}
 		if total > 0 || deadline.Err() != nil {
-			t.Fatalf("%s counts as %v, want one %s", procedure, counts, outcome)
+			t.Fatalf("outcomes of %s: %v, want one %s", procedure, counts, outcome)
 		}
 	}
 }

@@ -1,11 +1,10 @@
-// Command bench compares what observing one HTTP request costs: by this
-// project's runtime, by the usual Go stack and by frameworks. `make bench-peers`
-// runs it; it prints one table and writes the same to RESULTS.md.
+// Command bench compares the cost of observing one HTTP request with this project's
+// runtime, the usual Go stack and frameworks. `make bench-peers` runs it. It prints
+// the results and writes them to RESULTS.md.
 //
-// Each stack serves the same request in process: no network, one goroutine, a
-// writer with the optional interfaces of net/http's own that keeps nothing.
-// Allocations and bytes are exact. Instructions are counted by valgrind's
-// cachegrind, as the difference of two runs that differ only in their number of
-// requests. Wall time is not measured: it says more about the machine's other
-// guests than about the code.
+// Each stack serves the same request in process: no network, one goroutine, and a
+// response writer that drops the response. Allocations and bytes are exact.
+// Instructions are counted with valgrind's cachegrind, as the difference of two runs
+// with different numbers of requests. Wall time is not measured, because it depends
+// on the load of the machine.
 package main

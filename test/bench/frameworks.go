@@ -23,8 +23,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// goZero takes the tracer provider from the process, which is why each
-// measurement has a process of its own.
+// goZero uses the global tracer provider. Therefore each measurement runs in a
+// separate process.
 func goZero(m mode, e sdktrace.SpanExporter) (http.Handler, error) {
 	server, err := rest.NewServer(rest.RestConf{
 		ServiceConf: service.ServiceConf{Name: "bench", Mode: service.ProMode, Log: logx.LogConf{Mode: "console", Encoding: "json"}},
@@ -37,7 +37,7 @@ func goZero(m mode, e sdktrace.SpanExporter) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	// After the server was made, which sets a provider of its own.
+	// NewServer sets a tracer provider; replace it.
 	otel.SetTracerProvider(newTracerProvider(m, e))
 	otel.SetTextMapPropagator(propagator())
 	logx.SetWriter(logx.NewWriter(io.Discard))

@@ -12,14 +12,14 @@ import (
 	"strings"
 )
 
-// maxHandlerRatio is how many times as many instructions a generated handler may need as one by hand, for
-// a request that succeeds (the project's design).
+// maxHandlerRatio is the maximum ratio of instructions of a generated handler to one by hand, for a
+// request that succeeds.
 const maxHandlerRatio = 1.25
 
 // handlerRequests are the requests of testdata/handlers. The last one is rejected with 422.
 func handlerRequests() []string { return []string{"get", "list", "create", "invalid"} }
 
-// handlerRow is the instructions of one request in process.
+// handlerRow is the instructions of one in-process request.
 type handlerRow struct {
 	Request           string
 	Generated, ByHand float64
@@ -27,8 +27,8 @@ type handlerRow struct {
 
 func (r handlerRow) ratio() float64 { return r.Generated / r.ByHand }
 
-// buildHandlers builds testdata/handlers inside of examples/minimal, whose internal packages it imports, and
-// returns the program.
+// buildHandlers builds testdata/handlers inside of examples/minimal, whose internal packages it imports. It
+// returns the path of the program.
 func buildHandlers(ctx context.Context, dir string) (string, error) {
 	source, errSource := filepath.Abs(filepath.Join("testdata", "handlers", "main.go"))
 	module, errModule := filepath.Abs(filepath.Join("..", "..", "examples", "minimal"))
@@ -96,22 +96,22 @@ func handlerInstructions(ctx context.Context, valgrind, program, request string,
 
 func handlerReport(rows []handlerRow) string {
 	var b strings.Builder
-	b.WriteString("\n## Generated handlers beside handlers by hand\n\n| request | instructions | by hand, on chi and encoding/json | ratio |\n|---|---|---|---|\n")
+	b.WriteString("\n## Generated handlers and handlers by hand\n\n| request | instructions | by hand, on chi and encoding/json | ratio |\n|---|---|---|---|\n")
 	for _, r := range rows {
 		fmt.Fprintf(&b, "| %s | %.0f | %.0f | %.2f |\n", r.Request, r.Generated, r.ByHand, r.ratio())
 	}
-	b.WriteString("\nOne request in process to `internal/api` of examples/minimal and to testdata/handlers, with the same domain and store. Both\n" +
-		"counts include the construction of the request. `invalid` is a 422: both list every wrong member, and only the generated\n" +
-		"handler looks for duplicate names and invalid UTF-8. `list` returns ten items.\n")
+	b.WriteString("\nOne in-process request to `internal/api` of examples/minimal and to testdata/handlers, with the same domain and store. Both\n" +
+		"counts include the construction of the request. `invalid` is a 422: both list every invalid member; only the generated\n" +
+		"handler checks for duplicate names and invalid UTF-8. `list` returns ten items.\n")
 	return b.String()
 }
 
-// checkHandlers holds the requests that succeed to maxHandlerRatio.
+// checkHandlers checks maxHandlerRatio for the requests that succeed.
 func checkHandlers(rows []handlerRow) error {
 	var missed []error
 	for _, r := range rows {
 		if r.Request != "invalid" && r.ratio() > maxHandlerRatio {
-			missed = append(missed, fmt.Errorf("%s: %.2f times the instructions of handlers by hand, want at most %.2f", r.Request, r.ratio(), maxHandlerRatio))
+			missed = append(missed, fmt.Errorf("%s: %.2f times the instructions of the handler by hand, want at most %.2f", r.Request, r.ratio(), maxHandlerRatio))
 		}
 	}
 	return errors.Join(missed...)

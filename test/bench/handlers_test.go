@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A comparison is fair if both respond alike.
+// Both handlers respond alike, or the comparison would not be fair.
 func TestHandlersRespondAlike(t *testing.T) {
 	t.Parallel()
 	program, err := buildHandlers(t.Context(), t.TempDir())
@@ -23,17 +23,17 @@ func TestHandlersRespondAlike(t *testing.T) {
 			return varies.ReplaceAllString(string(out), "")
 		}
 		if generated, byHand := respond("-by-hand=false"), respond("-by-hand=true"); generated != byHand {
-			t.Errorf("%s: got\n%s\nby hand\n%s", request, generated, byHand)
+			t.Errorf("%s: responses differ: generated\n%s\nby hand\n%s", request, generated, byHand)
 		}
 	}
 }
 
-func TestHandlerRatioIsHeld(t *testing.T) {
+func TestHandlerRatioLimit(t *testing.T) {
 	t.Parallel()
 	if err := checkHandlers([]handlerRow{{"get", 125, 100}, {"invalid", 300, 100}}); err != nil {
-		t.Errorf("good ratios are rejected: %v", err)
+		t.Errorf("ratios within the limit are rejected: %v", err)
 	}
 	if checkHandlers([]handlerRow{{"list", 126, 100}}) == nil {
-		t.Error("a ratio above the bar passes")
+		t.Error("a ratio above the limit passes")
 	}
 }

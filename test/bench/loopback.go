@@ -22,18 +22,18 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// The comparison over loopback: connections that send one request after the other, in
-// rounds that go to one server and then to the other, so that both meet the same machine.
+// The comparison over loopback sends sequential requests on each connection. Rounds
+// alternate between the servers, so that other load on the machine affects both.
 const (
 	connections   = 16
 	rounds        = 15
-	perConnection = 1_000 // requests in a round
+	perConnection = 1_000 // requests of a round
 )
 
 // itemFlag makes this program serve an item with bare chi.
 const itemFlag = "-item"
 
-// item is what both servers respond with: an order of examples/minimal.
+// item is the response of both servers: an order of examples/minimal.
 type item struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
@@ -42,8 +42,7 @@ type item struct {
 	Version   int64     `json:"version"`
 }
 
-// serveItem runs bare chi: the item from a map, as JSON. It prints its address as a service
-// does.
+// serveItem serves the item from a map with bare chi. It logs its address like a service.
 func serveItem(ctx context.Context, out io.Writer, text string) error {
 	var of item
 	if err := json.Unmarshal([]byte(text), &of); err != nil {
@@ -76,21 +75,21 @@ func serveItem(ctx context.Context, out io.Writer, text string) error {
 		w.Header().Set("Etag", strconv.Quote(strconv.FormatInt(found.Version, 10)))
 		_, _ = w.Write(body)
 	})
-	return http.Serve(l, router) //nolint:gosec // of this process's own client
+	return http.Serve(l, router) //nolint:gosec // loopback; the only client is this program
 }
 
-// loopback is the processor time that each server needs for a request: the median of the
-// rounds, and of the ratios of their pairs.
+// loopback is the CPU time of each server for a request, as the median of the rounds, and
+// the median of the ratios of consecutive rounds.
 type loopback struct {
 	Ours, Bare time.Duration
 	Ratio      float64
 }
 
-// memoryLimit is that of the generated manifests, which the collector follows.
+// memoryLimit is the soft memory limit of the generated manifests.
 const memoryLimit = "GOMEMLIMIT=230MiB"
 
-// overLoopback compares examples/minimal, with its default configuration and the given
-// environment beside it, with bare chi.
+// overLoopback compares examples/minimal with bare chi. env is added to the default
+// configuration of examples/minimal.
 func overLoopback(ctx context.Context, env ...string) (loopback, error) {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -153,13 +152,13 @@ func median[T time.Duration | float64](values []T) T {
 	return values[len(values)/2]
 }
 
-// server is a child that listens on loopback.
+// server is a child process that listens on loopback.
 type server struct {
 	cmd  *exec.Cmd
 	addr string
 }
 
-// startServer runs a program and waits for the address that it logs.
+// startServer starts a program and waits until it logs its address.
 func startServer(ctx context.Context, env []string, program string, args ...string) (*server, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), env...)
@@ -182,10 +181,10 @@ func startServer(ctx context.Context, env []string, program string, args ...stri
 	if err := errors.Join(lines.Err(), context.Cause(ctx)); err != nil {
 		return nil, fmt.Errorf("%s: read the address from stdout: %w", filepath.Base(program), err)
 	}
-	return nil, fmt.Errorf("%s ended without logging http_addr", filepath.Base(program))
+	return nil, fmt.Errorf("%s exited without logging http_addr", filepath.Base(program))
 }
 
-// addressIn reads the line of a service about its listener for requests.
+// addressIn returns the address in a log line, or "".
 func addressIn(line []byte) string {
 	var started struct {
 		Addr string `json:"http_addr"`
@@ -222,8 +221,8 @@ func (s *server) createItem(ctx context.Context) (item, error) {
 	return of, nil
 }
 
-// round sends requests over all connections, and returns the processor time that the server
-// spent on each.
+// round sends requests over all connections and returns the CPU time of the server for each
+// request.
 func (s *server) round(path string) (time.Duration, error) {
 	before, err := s.cpu()
 	if err != nil {
@@ -268,8 +267,7 @@ func (s *server) send(path string, n int) error {
 	return nil
 }
 
-// cpu is the time that the scheduler has given the threads of the server so far. Threads of
-// Go do not end.
+// cpu returns the CPU time of the threads of the server so far. Go does not end threads.
 func (s *server) cpu() (time.Duration, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.cmd.Process.Pid))
 	if err != nil {

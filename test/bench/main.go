@@ -26,12 +26,12 @@ func exit() int {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	file := flags.String("o", "", "file that takes the table as Markdown too")
-	only := flags.String("stack", "", "measure one stack in this process; for the program itself")
-	how := flags.String("mode", string(onePercent), "with -stack: which requests are sampled")
-	n := flags.Int("n", 0, "with -stack: answer so many requests and count nothing; 0 counts allocations")
-	item := flags.String(itemFlag[1:], "", "serve this item with bare chi; for the program itself")
-	onlyLoopback := flags.Bool("loopback", false, "compare examples/minimal with bare chi over loopback and nothing else; arguments are its environment")
+	file := flags.String("o", "", "Markdown file for the results")
+	only := flags.String("stack", "", "stack to measure in this process (internal)")
+	how := flags.String("mode", string(onePercent), "sampling mode of -stack")
+	n := flags.Int("n", 0, "number of requests to serve with -stack without counting allocations; 0 counts allocations")
+	item := flags.String(itemFlag[1:], "", "item to serve with bare chi (internal)")
+	onlyLoopback := flags.Bool("loopback", false, "compare only over loopback; arguments are environment variables of examples/minimal")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return serve(h, mode(*how), *n)
 }
 
-// compare measures every stack in every mode and holds ours to its bars.
+// compare measures every stack in every mode and checks the limits.
 func compare(ctx context.Context, out io.Writer, file string) error {
 	valgrind, err := exec.LookPath("valgrind")
 	if err != nil {

@@ -18,10 +18,10 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// Numbers of requests. The first ones fill pools, maps and the queues of log lines and spans, which grow to
-// megabytes. Between
-// the two runs under cachegrind lie enough requests for 1 % to be dozens, and
-// few enough for valgrind's fifty-fold slowness.
+// Numbers of requests. The warm-up fills pools, maps and the queues of log lines and
+// spans, which grow to megabytes. The runs under cachegrind differ by enough requests
+// that 1 % of them are dozens; more would take too long, because valgrind is about 50
+// times slower.
 const (
 	warmUp    = 20_000
 	measured  = 20_000
@@ -29,14 +29,14 @@ const (
 	manyInstr = 9_000
 )
 
-// cost is what one request costs.
+// cost is the cost of one request.
 type cost struct {
 	Allocs       float64 `json:"allocs"`
 	Bytes        float64 `json:"bytes"`
-	Instructions float64 `json:"-"` // 0 when they were not counted
+	Instructions float64 `json:"-"` // 0 if not counted
 }
 
-// noExporter takes spans and does nothing with them.
+// noExporter counts spans and drops them.
 type noExporter struct{ spans atomic.Int64 }
 
 // ExportSpans implements [sdktrace.SpanExporter].
@@ -48,20 +48,20 @@ func (e *noExporter) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpa
 // Shutdown implements [sdktrace.SpanExporter].
 func (*noExporter) Shutdown(context.Context) error { return nil }
 
-// serve answers n requests one after the other.
+// serve serves n requests sequentially.
 func serve(h http.Handler, m mode, n int) error {
 	r, w := newRequest(m), newSink()
 	for range n {
 		w.reset()
 		h.ServeHTTP(w, r)
 		if w.status != http.StatusOK {
-			return fmt.Errorf("the stack answered %d", w.status)
+			return fmt.Errorf("the stack responded with status %d, want 200", w.status)
 		}
 	}
 	return nil
 }
 
-// allocations runs in a process of its own; see main.
+// allocations runs in a separate process; see measure.
 func allocations(s stack, m mode) (cost, error) {
 	h, err := s.build(m, &noExporter{})
 	if err != nil {
@@ -82,8 +82,7 @@ func allocations(s stack, m mode) (cost, error) {
 	}, nil
 }
 
-// measure runs this program again, once for the allocations and twice for the
-// instructions.
+// measure starts this program once to count allocations and twice to count instructions.
 func measure(ctx context.Context, s stack, m mode, valgrind string) (cost, error) {
 	var c cost
 	out, err := child(ctx, nil, s, m, 0)
@@ -91,7 +90,7 @@ func measure(ctx context.Context, s stack, m mode, valgrind string) (cost, error
 		return c, err
 	}
 	if err := json.Unmarshal(out, &c); err != nil {
-		return c, fmt.Errorf("the child's answer %q: %w", out, err)
+		return c, fmt.Errorf("decode the output %q of the child process: %w", out, err)
 	}
 	if valgrind == "" {
 		return c, nil
@@ -126,21 +125,21 @@ func cachegrind() []string {
 func total(out []byte) (int64, error) {
 	found := totalInstructions.FindSubmatch(out)
 	if found == nil {
-		return 0, fmt.Errorf("cachegrind printed no number of instructions:\n%s", out)
+		return 0, fmt.Errorf("no number of instructions in the output of cachegrind:\n%s", out)
 	}
 	return strconv.ParseInt(strings.ReplaceAll(string(found[1]), ",", ""), 10, 64)
 }
 
-// child runs one measurement in a process of its own, below the given command.
-func child(ctx context.Context, below []string, s stack, m mode, n int) ([]byte, error) {
+// child runs one measurement in a separate process, started by the command wrapper if any.
+func child(ctx context.Context, wrapper []string, s stack, m mode, n int) ([]byte, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	args := append(slices.Clone(below), self, "-stack", s.name, "-mode", string(m), "-n", strconv.Itoa(n))
+	args := append(slices.Clone(wrapper), self, "-stack", s.name, "-mode", string(m), "-n", strconv.Itoa(n))
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	if n > 0 { // one collection more or less would be a thousand instructions a request
+	if n > 0 { // one more garbage collection would add a thousand instructions a request
 		cmd.Env = append(cmd.Env, "GOGC=off")
 	}
 	out, err := cmd.CombinedOutput()

@@ -16,20 +16,19 @@ type row struct {
 	cost  cost
 }
 
-// bar is what observing may cost over bare chi, and how many times as much the
-// usual stack must add in the same run.
-type bar struct {
+// limit is the maximum cost of observing a request, over bare chi.
+type limit struct {
 	mode         mode
 	allocs       float64
 	bytes        float64
 	instructions float64
-	times        float64
+	times        float64 // minimum factor of instructions that the usual stack adds in the same run
 }
 
-// The bars of the project's design. A request that a trusted caller did not
-// sample is held to those of one that the ratio did not.
-func bars() []bar {
-	return []bar{
+// limits returns the limit of each mode. That of an unsampled parent is close to that of
+// 1 %, because most requests are not sampled in either mode.
+func limits() []limit {
+	return []limit{
 		{onePercent, 1, 350, 9_000, 7},
 		{everyRequest, 10, 4 << 10, 50_000, 2.8},
 		{remoteUnsampled, 1, 350, 10_000, 7},
@@ -48,7 +47,7 @@ func minus(a, b cost) cost {
 	return cost{a.Allocs - b.Allocs, a.Bytes - b.Bytes, a.Instructions - b.Instructions}
 }
 
-// report is the table, as Markdown.
+// report returns the results as Markdown.
 func report(rows []row) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# What observing a request costs\n\nWritten by `make bench-peers` on %s with %s.\n\n", time.Now().UTC().Format(time.DateOnly), versions())
@@ -67,32 +66,32 @@ func report(rows []row) string {
 		fmt.Fprintf(&b, "| %s | %s | %.2f | %.0f | %.0f | %+.2f | %+.0f | %+.0f | %s |\n", r.stack.name, mode,
 			r.cost.Allocs, r.cost.Bytes, r.cost.Instructions, more.Allocs, more.Bytes, more.Instructions, times)
 	}
-	b.WriteString("\nOne request in process: GET /users/42, one parameter, three fields of JSON, GOMAXPROCS=1. Instructions are those of the\n" +
-		"whole process by cachegrind, as the difference of two runs, without collecting garbage, whose cost follows the bytes.\n" +
-		"Allocations repeat exactly, and instructions to a few percent.\n")
+	b.WriteString("\nOne in-process request: GET /users/42, one parameter, three JSON fields, GOMAXPROCS=1. Instructions are those of the\n" +
+		"whole process, counted with cachegrind as the difference of two runs. They exclude garbage collection, whose cost is\n" +
+		"proportional to the bytes. Allocations are exactly reproducible, instructions within a few percent.\n")
 	return b.String()
 }
 
-// String is a paragraph of the report.
+// String returns the section of the report.
 func (l loopback) String() string {
-	return fmt.Sprintf("## Over loopback\n\nexamples/minimal, with its default configuration and the memory limit of its manifest, needs %.2f times the processor time\n"+
-		"of bare chi for a GET of one item: %s and %s, medians of %d rounds of %d requests over %d connections, which alternate\n"+
-		"between the two; the ratio is the median of the ratios of the pairs. It counts what the scheduler gave each process.\n",
+	return fmt.Sprintf("## Over loopback\n\nexamples/minimal, with its default configuration and the memory limit of its manifest, needs %.2f times the CPU time\n"+
+		"of bare chi for a GET of one item: %s and %s, medians of %d rounds of %d requests over %d connections. Rounds alternate\n"+
+		"between the two; the ratio is the median of the ratios of consecutive rounds. CPU time is that of the Linux scheduler.\n",
 		l.Ratio, l.Ours.Round(100*time.Nanosecond), l.Bare.Round(100*time.Nanosecond), rounds, connections*perConnection, connections)
 }
 
-// maxRatio is how many times as much processor time a service may need as bare chi. The goal
-// is 1.25; this is what it may not grow to.
+// maxRatio is the maximum ratio of the CPU time of a service to that of bare chi. The goal
+// is 1.25.
 const maxRatio = 1.35
 
 func (l loopback) check() error {
 	if l.Ratio > maxRatio {
-		return fmt.Errorf("over loopback: %.2f times the processor time of bare chi, want at most %.2f", l.Ratio, maxRatio)
+		return fmt.Errorf("over loopback: %.2f times the CPU time of bare chi, want at most %.2f", l.Ratio, maxRatio)
 	}
 	return nil
 }
 
-// versions names Go and the peers, as they were linked.
+// versions returns the versions of Go and of the compared modules.
 func versions() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -109,14 +108,14 @@ func versions() string {
 	return strings.Join(list, ", ")
 }
 
-// check says which bars were missed. Instructions are held where they were
-// counted.
+// check returns an error for each exceeded limit. Limits of instructions apply only if
+// they were counted.
 func check(rows []row) error {
 	var missed []error
-	for _, b := range bars() {
+	for _, b := range limits() {
 		base := find(rows, bareChi, b.mode)
 		mine, theirs := minus(find(rows, ours, b.mode), base), minus(find(rows, usual, b.mode), base)
-		// Hundredths of an allocation are the spans of 1 % and what runs beside.
+		// The tolerance of 0.5 covers the sampled 1 % and background goroutines.
 		if mine.Allocs > b.allocs+0.5 || mine.Bytes > b.bytes {
 			missed = append(missed, fmt.Errorf("%s: %+.2f allocations and %+.0f bytes over bare chi, want at most %+.0f and %+.0f", b.mode, mine.Allocs, mine.Bytes, b.allocs, b.bytes))
 		}

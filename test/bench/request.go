@@ -11,7 +11,7 @@ import (
 	"net/http/httptest"
 )
 
-// user is what every stack answers.
+// user is the response of every stack.
 type user struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
@@ -20,17 +20,17 @@ type user struct {
 
 func userOf(id string) user { return user{ID: id, Name: "Ada", Email: "ada@example.com"} }
 
-// answer is the handler of every stack that takes one of net/http.
-func answer(w http.ResponseWriter, id string) {
+// respond is the handler of all stacks with net/http handlers.
+func respond(w http.ResponseWriter, id string) {
 	body, err := json.Marshal(userOf(id))
-	if err != nil { // three strings
+	if err != nil { // not possible for three strings
 		panic(err)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(body)
 }
 
-// unsampledParent is a caller that did not sample.
+// unsampledParent is a traceparent header with the sampled flag unset.
 const unsampledParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 func newRequest(m mode) *http.Request {
@@ -42,8 +42,8 @@ func newRequest(m mode) *http.Request {
 	return r
 }
 
-// sink is a writer with the optional interfaces of net/http's writer for
-// HTTP/1, as wrappers look for them. It keeps the status and nothing else.
+// sink is a response writer that keeps only the status. It has the optional interfaces
+// of the net/http writer for HTTP/1, because wrappers check for them.
 type sink struct {
 	header http.Header
 	status int

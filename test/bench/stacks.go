@@ -23,7 +23,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// mode says which requests are sampled.
+// mode is a sampling mode.
 type mode string
 
 const (
@@ -41,15 +41,15 @@ func (m mode) ratio() float64 {
 	return 0.01
 }
 
-// stack is one way to serve the request. Spans that it samples go to the
-// exporter, by way of a batch processor.
+// stack is a server to measure. It sends sampled spans to the exporter through a batch
+// processor.
 type stack struct {
 	name  string
-	plain bool // observes nothing, so that the mode is no matter
+	plain bool // observes nothing, in any mode
 	build func(mode, sdktrace.SpanExporter) (http.Handler, error)
 }
 
-// Names of the stacks that bars speak of.
+// Names of the stacks that limits compare.
 const (
 	bareChi = "chi, bare"
 	ours    = "chi + runtime/httpserver"
@@ -72,15 +72,15 @@ func stacks() []stack {
 
 func bareMux(mode, sdktrace.SpanExporter) (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) { answer(w, r.PathValue("id")) })
+	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) { respond(w, r.PathValue("id")) })
 	return mux, nil
 }
 
-// routed is chi with the given middlewares, the first outermost.
+// routed returns a chi router with the middlewares; the first is the outermost.
 func routed(around ...func(http.Handler) http.Handler) *chi.Mux {
 	router := chi.NewRouter()
 	router.Use(around...)
-	router.Get("/users/{id}", func(w http.ResponseWriter, r *http.Request) { answer(w, chi.URLParam(r, "id")) })
+	router.Get("/users/{id}", func(w http.ResponseWriter, r *http.Request) { respond(w, chi.URLParam(r, "id")) })
 	return router
 }
 
@@ -118,7 +118,7 @@ func propagator() propagation.TextMapPropagator {
 	return propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
 }
 
-// usualStack is what the documentation of each part leads to.
+// usualStack is set up as the documentation of each part recommends.
 func usualStack(m mode, e sdktrace.SpanExporter) (http.Handler, error) {
 	traced := func(next http.Handler) http.Handler {
 		return otelhttp.NewHandler(next, "server",
@@ -133,17 +133,17 @@ func otelchiStack(m mode, e sdktrace.SpanExporter) (http.Handler, error) {
 	router.Use(otelchi.Middleware("bench", otelchi.WithChiRoutes(router),
 		otelchi.WithTracerProvider(newTracerProvider(m, e)), otelchi.WithPropagators(propagator())),
 		counted(), logged(), middleware.Recoverer)
-	router.Get("/users/{id}", func(w http.ResponseWriter, r *http.Request) { answer(w, chi.URLParam(r, "id")) })
+	router.Get("/users/{id}", func(w http.ResponseWriter, r *http.Request) { respond(w, chi.URLParam(r, "id")) })
 	return router, nil
 }
 
-// counted measures rate, errors, duration and concurrency with promhttp, with
+// counted records requests, errors, durations and requests in flight with promhttp, with
 // exemplars for sampled requests.
 func counted() func(http.Handler) http.Handler {
 	registry := prometheus.NewRegistry()
-	active := prometheus.NewGauge(prometheus.GaugeOpts{Name: semconv.HTTPServerActiveRequests, Help: "Requests being answered."})
+	active := prometheus.NewGauge(prometheus.GaugeOpts{Name: semconv.HTTPServerActiveRequests, Help: "Requests in flight."})
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: semconv.HTTPServerRequests, Help: "Requests."}, []string{"method", "code"})
-	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: semconv.HTTPServerRequestDuration, Help: "Time to answer."}, []string{"method", "code"})
+	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: semconv.HTTPServerRequestDuration, Help: "Request duration."}, []string{"method", "code"})
 	registry.MustRegister(active, requests, durations)
 	exemplars := promhttp.WithExemplarFromContext(func(ctx context.Context) prometheus.Labels {
 		if sc := trace.SpanContextFromContext(ctx); sc.IsSampled() {
@@ -158,7 +158,7 @@ func counted() func(http.Handler) http.Handler {
 	}
 }
 
-// logged writes an access line with slog, with the same facts as ours.
+// logged writes an access log with slog, with the same fields as ours.
 func logged() func(http.Handler) http.Handler {
 	logger := slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // formats the line, unlike DiscardHandler
 	return func(next http.Handler) http.Handler {
@@ -182,12 +182,12 @@ func logged() func(http.Handler) http.Handler {
 	}
 }
 
-// named finds the stack that a child process is told to run.
+// named returns the stack of this name.
 func named(name string) (stack, error) {
 	for _, s := range stacks() {
 		if s.name == name {
 			return s, nil
 		}
 	}
-	return stack{}, fmt.Errorf("-stack %q is none of the stacks", name)
+	return stack{}, fmt.Errorf("unknown stack %q in -stack; use a name of the report", name)
 }

@@ -1,10 +1,9 @@
-// Package compose holds the test that brings the generated observability stack
-// up with the command of the README, by the real Docker Compose.
+// Package compose tests that the real Docker Compose starts the generated
+// observability stack with the command of the README.
 //
-// No container runs: what answers Compose is an engine of the test's own, which
-// pulls nothing and notes which containers it is asked to start. So this proves
-// that Compose takes the file, that the parts start in order, that each mounted
-// file exists and that nothing but this machine can reach a port. It does not
-// check that the images exist or accept their configuration.
+// The engine is a fake that records the containers to start and pulls and runs
+// nothing. The test therefore checks that Compose accepts the file, the start order,
+// that each mounted file exists, and that ports are bound to 127.0.0.1 only. It does
+// not check that the images exist or accept their configuration.
 // `make compose` runs it.
 package compose

@@ -14,12 +14,12 @@ import (
 	"sync"
 )
 
-// version is an interface of the engine that Compose may speak.
+// version is an API version of the engine that Compose supports.
 const version = "1.51"
 
-// container is what Compose asks the engine to create.
+// container is a request to create a container.
 type container struct {
-	Name       string            `json:"-"` // of the query, not of the body
+	Name       string            `json:"-"` // from the query, not from the body
 	Files      []string          `json:"-"` // copied into the container before it starts
 	Image      string            `json:"Image"`
 	Cmd        []string          `json:"Cmd"`
@@ -27,7 +27,7 @@ type container struct {
 	HostConfig struct {
 		Binds        []string `json:"Binds"`
 		PortBindings map[string][]struct {
-			HostIP   string `json:"HostIp"` //nolint:tagliatelle // the engine's spelling
+			HostIP   string `json:"HostIp"` //nolint:tagliatelle // spelled as in the API
 			HostPort string `json:"HostPort"`
 		} `json:"PortBindings"`
 		Mounts []struct {
@@ -38,11 +38,11 @@ type container struct {
 	} `json:"HostConfig"`
 }
 
-// service is the part of the stack that a container runs.
+// service returns the name of the service in the Compose file.
 func (c container) service() string { return c.Labels["com.docker.compose.service"] }
 
-// engine answers as Docker's does and runs nothing. It is safe for concurrent
-// use.
+// engine implements the part of the Docker API that Compose uses, and runs nothing.
+// It is safe for concurrent use.
 type engine struct {
 	mu       sync.Mutex
 	images   map[string]bool
@@ -50,7 +50,7 @@ type engine struct {
 	volumes  map[string]json.RawMessage
 	created  map[string]container
 	started  []container // in order
-	unknown  []string    // questions that it has no answer for
+	unknown  []string    // requests that are not implemented
 }
 
 func newEngine() *engine {
@@ -71,13 +71,13 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Api-Version", version)
 	w.Header().Set("Content-Type", "application/json")
-	question := strings.TrimPrefix(r.URL.Path, "/v"+version)
-	kind, rest, _ := strings.Cut(strings.TrimPrefix(question, "/"), "/")
+	resource := strings.TrimPrefix(r.URL.Path, "/v"+version)
+	kind, rest, _ := strings.Cut(strings.TrimPrefix(resource, "/"), "/")
 	switch kind {
 	case "_ping":
 		fmt.Fprint(w, "OK")
 	case "version", "info":
-		reply(w, http.StatusOK, map[string]any{"ApiVersion": version, "OSType": "linux", "ServerVersion": "28.5.0"})
+		respond(w, http.StatusOK, map[string]any{"ApiVersion": version, "OSType": "linux", "ServerVersion": "28.5.0"})
 	case "events":
 		w.WriteHeader(http.StatusOK)
 	case "images":
@@ -89,41 +89,41 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "containers":
 		e.container(w, r, rest, body)
 	default:
-		e.refuse(w, r)
+		e.reject(w, r)
 	}
 }
 
-func reply(w http.ResponseWriter, status int, answer any) {
+func respond(w http.ResponseWriter, status int, body any) {
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer) //nolint:errchkjson // who does not listen gets no answer
+	_ = json.NewEncoder(w).Encode(body) //nolint:errchkjson // Compose reports an incomplete response
 }
 
-func missing(w http.ResponseWriter, what string) {
-	reply(w, http.StatusNotFound, map[string]string{"message": "No such " + what})
+func notFound(w http.ResponseWriter, what string) {
+	respond(w, http.StatusNotFound, map[string]string{"message": "No such " + what})
 }
 
-func (e *engine) refuse(w http.ResponseWriter, r *http.Request) {
+func (e *engine) reject(w http.ResponseWriter, r *http.Request) {
 	e.unknown = append(e.unknown, r.Method+" "+r.URL.Path)
-	missing(w, r.URL.Path)
+	notFound(w, r.URL.Path)
 }
 
-// image answers for images, which exist once they were pulled.
+// image handles requests for images. An image exists after it was pulled.
 func (e *engine) image(w http.ResponseWriter, r *http.Request, rest string) {
-	switch name, question := path.Split(rest); {
+	switch name, action := path.Split(rest); {
 	case r.Method == http.MethodPost && rest == "create":
 		pulled := strings.TrimPrefix(r.URL.Query().Get("fromImage"), "docker.io/") + ":" + r.URL.Query().Get("tag")
 		e.images[pulled] = true
-		reply(w, http.StatusOK, map[string]string{"status": "pulled " + pulled})
-	case question == "json" && e.images[strings.TrimSuffix(name, "/")]:
-		reply(w, http.StatusOK, map[string]any{"Id": "sha256:" + strings.Repeat("0", 64), "Config": map[string]any{}})
-	case question == "json":
-		missing(w, "image")
+		respond(w, http.StatusOK, map[string]string{"status": "pulled " + pulled})
+	case action == "json" && e.images[strings.TrimSuffix(name, "/")]:
+		respond(w, http.StatusOK, map[string]any{"Id": "sha256:" + strings.Repeat("0", 64), "Config": map[string]any{}})
+	case action == "json":
+		notFound(w, "image")
 	default:
-		e.refuse(w, r)
+		e.reject(w, r)
 	}
 }
 
-// named answers for what has a name and is not run: networks and volumes.
+// named handles requests for networks and volumes.
 func (e *engine) named(w http.ResponseWriter, r *http.Request, rest string, body []byte, all map[string]json.RawMessage) {
 	switch {
 	case r.Method == http.MethodPost && rest == "create":
@@ -134,35 +134,35 @@ func (e *engine) named(w http.ResponseWriter, r *http.Request, rest string, body
 		}
 		name := fmt.Sprint(object["Name"])
 		object["Id"], object["Scope"] = name, "local"
-		kept, err := json.Marshal(object)
+		data, err := json.Marshal(object)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		all[name] = kept
-		reply(w, http.StatusCreated, object)
+		all[name] = data
+		respond(w, http.StatusCreated, object)
 	case r.Method == http.MethodGet && rest == "":
 		list := make([]json.RawMessage, 0, len(all))
 		for _, object := range all {
 			list = append(list, object)
 		}
 		if strings.HasSuffix(r.URL.Path, "/volumes") {
-			reply(w, http.StatusOK, map[string]any{"Volumes": list})
+			respond(w, http.StatusOK, map[string]any{"Volumes": list})
 			return
 		}
-		reply(w, http.StatusOK, list)
+		respond(w, http.StatusOK, list)
 	case r.Method == http.MethodGet && all[rest] != nil:
-		reply(w, http.StatusOK, all[rest])
+		respond(w, http.StatusOK, all[rest])
 	case r.Method == http.MethodGet:
-		missing(w, rest)
+		notFound(w, rest)
 	default:
-		e.refuse(w, r)
+		e.reject(w, r)
 	}
 }
 
-// container answers for containers, which run from their start on.
+// container handles requests for containers. A container runs after its start.
 func (e *engine) container(w http.ResponseWriter, r *http.Request, rest string, body []byte) {
-	id, question, _ := strings.Cut(rest, "/")
+	id, action, _ := strings.Cut(rest, "/")
 	known, ok := e.created[id]
 	switch {
 	case r.Method == http.MethodPost && rest == "create":
@@ -172,10 +172,10 @@ func (e *engine) container(w http.ResponseWriter, r *http.Request, rest string, 
 			return
 		}
 		e.created[c.Name] = c
-		reply(w, http.StatusCreated, map[string]any{"Id": c.Name})
+		respond(w, http.StatusCreated, map[string]any{"Id": c.Name})
 	case r.Method == http.MethodGet && rest == "json":
-		reply(w, http.StatusOK, e.list())
-	case r.Method == http.MethodPut && ok && question == "archive":
+		respond(w, http.StatusOK, e.list())
+	case r.Method == http.MethodPut && ok && action == "archive":
 		names, err := archived(r.URL.Query().Get("path"), body)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -184,21 +184,21 @@ func (e *engine) container(w http.ResponseWriter, r *http.Request, rest string, 
 		known.Files = append(known.Files, names...)
 		e.created[id] = known
 		w.WriteHeader(http.StatusOK)
-	case ok && question == "start":
+	case ok && action == "start":
 		e.started = append(e.started, known)
 		w.WriteHeader(http.StatusNoContent)
-	case ok && question == "json":
-		reply(w, http.StatusOK, map[string]any{
+	case ok && action == "json":
+		respond(w, http.StatusOK, map[string]any{
 			"Id": id, "Name": "/" + id, "State": map[string]any{"Status": e.state(id), "Running": e.state(id) == "running"},
 			"Config": map[string]any{"Image": known.Image, "Labels": known.Labels}, "HostConfig": map[string]any{},
 			"NetworkSettings": map[string]any{"Networks": map[string]any{}},
 		})
 	default:
-		e.refuse(w, r)
+		e.reject(w, r)
 	}
 }
 
-// archived lists the paths of the files in an archive, which is unpacked in the directory.
+// archived returns the paths of the files in an archive when unpacked in the directory.
 func archived(directory string, archive []byte) (names []string, err error) {
 	files := tar.NewReader(bytes.NewReader(archive))
 	for {

@@ -14,7 +14,7 @@ import (
 
 var row = regexp.MustCompile("(?m)^\\| a laptop with Docker \\| `(docker compose [^`]+)`")
 
-// command is what the README tells those to type who have Docker.
+// command returns the command of the README that starts the stack.
 func command(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
@@ -23,13 +23,12 @@ func command(t *testing.T) string {
 	}
 	found := row.FindStringSubmatch(string(text))
 	if found == nil {
-		t.Fatal("the README no longer says how to bring the stack up")
+		t.Fatalf("no row of the README matches %s", row)
 	}
 	return found[1]
 }
 
-// docker puts a docker command into a directory of programs: Compose alone, which
-// Docker itself would call as its plug-in.
+// docker returns a directory with a docker command that has only the compose plugin.
 func docker(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -44,7 +43,7 @@ func docker(t *testing.T) string {
 	return dir
 }
 
-// up types the README's command in the directory and returns what was started.
+// up runs the command of the README in the directory and returns the started containers.
 func up(t *testing.T, programs, service string) []container {
 	t.Helper()
 	e := newEngine()
@@ -59,10 +58,10 @@ func up(t *testing.T, programs, service string) []container {
 	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("%s\n%v\n%s\nthe engine does not know %q", line, err, out, e.unknown)
+		t.Fatalf("%s\n%v\n%s\nrequests that the engine does not implement: %q", line, err, out, e.unknown)
 	}
 	if len(e.unknown) > 0 {
-		t.Errorf("the engine does not know %q", e.unknown)
+		t.Errorf("requests that the engine does not implement: %q", e.unknown)
 	}
 	return e.started
 }
@@ -88,29 +87,29 @@ func TestComposeStartsTheStack(t *testing.T) {
 			} {
 				i := slices.IndexFunc(started, func(c container) bool { return c.service() == service })
 				if i < 0 || !slices.Contains(started[i].Files, file) {
-					t.Errorf("%s starts without %s", service, file)
+					t.Errorf("%s starts without the file %s", service, file)
 				}
 			}
 			if len(services) != 6 {
-				t.Errorf("started %q, want the six parts of the stack", services)
+				t.Errorf("started %q, want the six services of the stack", services)
 			}
 		})
 	}
 }
 
-// after wants one service to start after others.
+// after checks that a service starts after others.
 func after(t *testing.T, order []string, service string, others ...string) {
 	t.Helper()
 	at := slices.Index(order, service)
 	for _, other := range others {
 		if before := slices.Index(order, other); before < 0 || before > at {
-			t.Errorf("%s starts before %s: %q", service, other, order)
+			t.Errorf("%s does not start after %s: %q", service, other, order)
 		}
 	}
 }
 
-// checkMounts wants each file or directory of the service that a container reads
-// to be there: Docker makes an empty directory of one that is not.
+// checkMounts checks that each mounted file or directory exists. Docker would create
+// an empty directory for a missing one.
 func checkMounts(t *testing.T, c container) {
 	t.Helper()
 	var sources []string
@@ -136,8 +135,8 @@ func checkMounts(t *testing.T, c container) {
 	}
 }
 
-// checkArgument wants a configuration that the container is told to read to be
-// one of those that it was given.
+// checkArgument checks that a configuration file in the arguments is mounted or
+// copied into the container.
 func checkArgument(t *testing.T, c container, argument string) {
 	t.Helper()
 	_, file, ok := strings.Cut(argument, "config.file=")
@@ -146,22 +145,22 @@ func checkArgument(t *testing.T, c container, argument string) {
 			return
 		}
 	}
-	given := slices.Contains(c.Files, file) || slices.ContainsFunc(c.HostConfig.Binds, func(bind string) bool { return strings.Contains(bind, ":"+file+":") })
+	present := slices.Contains(c.Files, file) || slices.ContainsFunc(c.HostConfig.Binds, func(bind string) bool { return strings.Contains(bind, ":"+file+":") })
 	for _, m := range c.HostConfig.Mounts {
-		given = given || m.Target == file
+		present = present || m.Target == file
 	}
-	if !given {
-		t.Errorf("%s reads %s, which nothing brings into it", c.service(), file)
+	if !present {
+		t.Errorf("%s reads %s, which is not in the container", c.service(), file)
 	}
 }
 
-// checkPorts wants every port to be open to this machine alone.
+// checkPorts checks that every port is bound to 127.0.0.1.
 func checkPorts(t *testing.T, c container) {
 	t.Helper()
 	for port, bindings := range c.HostConfig.PortBindings {
 		for _, b := range bindings {
 			if b.HostIP != "127.0.0.1" {
-				t.Errorf("%s opens %s on %q", c.service(), port, b.HostIP)
+				t.Errorf("%s binds port %s to %q, want 127.0.0.1", c.service(), port, b.HostIP)
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func alertmanagerFiles(t *testing.T) []string {
 		out = append(out, files...)
 	}
 	if len(out) < 4 {
-		t.Fatalf("only %v", out)
+		t.Fatalf("found %v, want at least 4 Alertmanager files", out)
 	}
 	return append(out, "testdata/alertmanager.yaml")
 }
@@ -64,7 +64,7 @@ func TestAmtoolAcceptsTheRoutes(t *testing.T) {
 	}
 }
 
-// withReceiver writes an Alertmanager file whose pages go through the integration.
+// withReceiver writes an Alertmanager file that sends pages through the integration.
 func withReceiver(t *testing.T, integration string) string {
 	t.Helper()
 	rules, err := slo.Compile(slo.Spec{
@@ -77,9 +77,9 @@ func withReceiver(t *testing.T, integration string) string {
 	return file
 }
 
-// TestNotificationsAreThoseOfAlertmanager lets random alerts fire and end, in
-// Alertmanager's own dispatcher under simulated time and in ours, and compares
-// what is sent: to whom, when, of which group, why, and about which alerts.
+// TestNotificationsAreThoseOfAlertmanager sends random alerts to Alertmanager's dispatcher
+// in simulated time and to our routing. It compares the receiver, time, group, reason and
+// alerts of each notification.
 func TestNotificationsAreThoseOfAlertmanager(t *testing.T) {
 	t.Parallel()
 	for _, file := range alertmanagerFiles(t) {
@@ -97,16 +97,16 @@ func TestNotificationsAreThoseOfAlertmanager(t *testing.T) {
 	}
 }
 
-// alertsFor lists the labels of alerts that may fire: those of the rules beside
-// the file, or those that a file of testdata is written for.
+// alertsFor returns the labels of the alerts that may fire: those of the rules in the
+// same directory or its rules directory, and further ones for a file of testdata.
 func alertsFor(t *testing.T, file string) []labels.Labels {
 	t.Helper()
 	var out []labels.Labels
 	rules, err := filepath.Glob(filepath.Join(filepath.Dir(file), "rules", "*.rules.yaml"))
 	must(t, err)
-	beside, err := filepath.Glob(filepath.Join(filepath.Dir(file), "*.rules.yaml"))
+	same, err := filepath.Glob(filepath.Join(filepath.Dir(file), "*.rules.yaml"))
 	must(t, err)
-	for _, f := range append(rules, beside...) {
+	for _, f := range append(rules, same...) {
 		data, err := os.ReadFile(f)
 		must(t, err)
 		groups, err := rulesim.Load(f, data)
@@ -135,14 +135,14 @@ func alertsFor(t *testing.T, file string) []labels.Labels {
 		}
 	}
 	if len(out) < 10 {
-		t.Fatalf("only %d alerts", len(out))
+		t.Fatalf("found %d alerts for %s, want at least 10", len(out), file)
 	}
 	return out
 }
 
 const watched = 12 * time.Hour
 
-// compareNotifications runs inside a bubble of simulated time.
+// compareNotifications runs in simulated time (package synctest).
 func compareNotifications(t *testing.T, src []byte, universe []labels.Labels, seed uint64) {
 	t.Helper()
 	start := time.Now()
@@ -157,11 +157,11 @@ func compareNotifications(t *testing.T, src []byte, universe []labels.Labels, se
 	slices.Sort(got)
 	slices.Sort(want)
 	if diff := gocmp.Diff(want, got); diff != "" {
-		t.Errorf("- Alertmanager, + ours:\n%s", diff)
+		t.Errorf("notifications differ (- Alertmanager, + ours):\n%s", diff)
 	}
-	t.Logf("%d notifications about %d alerts equal", len(want), len(history))
+	t.Logf("compared %d notifications about %d alerts", len(want), len(history))
 	if len(want) < 20 {
-		t.Errorf("only %d notifications", len(want))
+		t.Errorf("compared %d notifications, want at least 20", len(want))
 	}
 }
 
@@ -170,8 +170,8 @@ func line(at time.Duration, receiver, reason, group string, alerts []string) str
 	return fmt.Sprintf("%15s %s %s %s %s", at, receiver, reason, group, strings.Join(alerts, ","))
 }
 
-// episodes lets each alert fire a few times, no two events at the same moment:
-// what comes first then is chance in Alertmanager.
+// episodes returns random periods in which each alert fires. No two events have the same
+// time, because Alertmanager does not define their order.
 func episodes(rnd *rand.Rand, universe []labels.Labels, start time.Time) []rulesim.Firing {
 	var out []rulesim.Firing
 	for _, l := range universe {
@@ -190,35 +190,35 @@ func episodes(rnd *rand.Rand, universe []labels.Labels, start time.Time) []rules
 	return out
 }
 
-// told is one message of Prometheus about an alert.
-type told struct {
+// message is one message of Prometheus about an alert.
+type message struct {
 	at   time.Time
 	f    rulesim.Firing
 	ends time.Time
 }
 
-// tell lists what Prometheus would say: each minute while an alert fires that it
-// ends in four, and for a quarter of an hour that it has ended.
-func tell(history []rulesim.Firing) []told {
-	var out []told
+// messages returns what Prometheus sends each minute: an end in four minutes while the
+// alert fires, and the actual end for 15 minutes after that.
+func messages(history []rulesim.Firing) []message {
+	var out []message
 	next := map[string]time.Time{}
 	for _, f := range slices.Backward(history) {
 		for at := f.FiredAt; at.Before(f.ResolvedAt); at = at.Add(time.Minute) {
-			out = append(out, told{at, f, at.Add(4 * time.Minute)})
+			out = append(out, message{at, f, at.Add(4 * time.Minute)})
 		}
 		again, ok := next[f.Labels.String()]
 		for at := f.ResolvedAt; !at.After(f.ResolvedAt.Add(15 * time.Minute)); at = at.Add(time.Minute) {
 			if !ok || at.Before(again) {
-				out = append(out, told{at, f, f.ResolvedAt})
+				out = append(out, message{at, f, f.ResolvedAt})
 			}
 		}
 		next[f.Labels.String()] = f.FiredAt
 	}
-	slices.SortStableFunc(out, func(a, b told) int { return a.at.Compare(b.at) })
+	slices.SortStableFunc(out, func(a, b message) int { return a.at.Compare(b.at) })
 	return out
 }
 
-// recorder is a receiver that writes down what it gets.
+// recorder is a receiver that records notifications.
 type recorder struct {
 	mu    sync.Mutex
 	start time.Time
@@ -253,8 +253,8 @@ func (r *recorder) Notify(ctx context.Context, alerts ...*alert.Alert) (bool, er
 	return false, nil
 }
 
-// upstream is Alertmanager without its network: alerts, inhibitor, dispatcher,
-// and the stages that decide about a notification.
+// upstream runs the parts of Alertmanager that decide about notifications: inhibitor,
+// dispatcher and stages. It returns the notifications.
 func upstream(t *testing.T, src []byte, history []rulesim.Firing, start time.Time) []string {
 	t.Helper()
 	cfg, err := config.Load(string(src))
@@ -284,9 +284,9 @@ func upstream(t *testing.T, src []byte, history []rulesim.Firing, start time.Tim
 	running.Go(func() { dispatcher.Run(start) })
 	inhibitor.WaitForLoading()
 	dispatcher.WaitForLoading()
-	for _, m := range tell(history) {
-		time.Sleep(time.Until(m.at)) // the bubble's clock, which jumps
-		must(t, alerts.Put(ctx, message(m)))
+	for _, m := range messages(history) {
+		time.Sleep(time.Until(m.at)) // simulated time
+		must(t, alerts.Put(ctx, m.alert()))
 		synctest.Wait()
 	}
 	time.Sleep(time.Until(start.Add(watched)))
@@ -299,13 +299,13 @@ func upstream(t *testing.T, src []byte, history []rulesim.Firing, start time.Tim
 	return sink.lines
 }
 
-func message(m told) *alert.Alert {
+func (m message) alert() *alert.Alert {
 	set := model.LabelSet{}
 	m.f.Labels.Range(func(l labels.Label) { set[model.LabelName(l.Name)] = model.LabelValue(l.Value) })
 	return &alert.Alert{Alert: model.Alert{Labels: set, StartsAt: m.f.FiredAt, EndsAt: m.ends}, UpdatedAt: m.at}
 }
 
-// names are those of the alerts of a notification.
+// names returns the names of the alerts of a notification.
 func names(n rulesim.Notification) []string {
 	var out []string
 	for _, f := range n.Alerts {

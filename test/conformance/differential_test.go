@@ -28,8 +28,8 @@ import (
 
 const externalURL = "http://prometheus.test/"
 
-// ruleDirectories are those with generated rules; every directory is one service, whose
-// files read each other's records.
+// ruleDirectories returns the generated rule files by directory. Files of a directory
+// use recorded series of each other.
 func ruleDirectories(t *testing.T) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
@@ -42,7 +42,7 @@ func ruleDirectories(t *testing.T) map[string][]string {
 		}
 	}
 	if len(out) < 4 {
-		t.Fatalf("only %v", out)
+		t.Fatalf("found rules in %v, want at least 4 directories", out)
 	}
 	return out
 }
@@ -50,7 +50,7 @@ func ruleDirectories(t *testing.T) map[string][]string {
 func TestRulesRecordWhatPrometheusRecords(t *testing.T) {
 	t.Parallel()
 	directories := ruleDirectories(t)
-	directories["nasty"] = []string{"testdata/nasty.rules.yaml"}
+	directories["difficult rules"] = []string{"testdata/nasty.rules.yaml"}
 	for name, files := range directories {
 		for seed := range uint64(3) {
 			t.Run(fmt.Sprintf("%s/seed %d", name, seed), func(t *testing.T) {
@@ -61,8 +61,8 @@ func TestRulesRecordWhatPrometheusRecords(t *testing.T) {
 	}
 }
 
-// compare evaluates files on both sides while samples arrive, and then holds
-// every sample of one side to the other.
+// compare evaluates files with both evaluators while samples arrive, and then compares
+// all samples.
 func compare(t *testing.T, files []string, seed uint64, span time.Duration) {
 	t.Helper()
 	var groups []rulesim.Group
@@ -85,7 +85,7 @@ func compare(t *testing.T, files []string, seed uint64, span time.Duration) {
 		them.eval(t, at)
 	}
 	if diff := cmp.Diff(them.failures, us.failures); diff != "" {
-		t.Errorf("rules that fail (- Prometheus, + ours):\n%s", diff)
+		t.Errorf("failed evaluations differ (- Prometheus, + ours):\n%s", diff)
 	}
 	want, got := dump(t, sorted{them.db}), dump(t, us.store)
 	n, recorded, alerts := 0, 0, 0
@@ -98,17 +98,17 @@ func compare(t *testing.T, files []string, seed uint64, span time.Duration) {
 			recorded += len(samples)
 		}
 		if diff := cmp.Diff(samples, got[series]); diff != "" {
-			t.Errorf("%s (- Prometheus, + ours):\n%s", series, first(diff))
+			t.Errorf("samples of %s differ (- Prometheus, + ours):\n%s", series, first(diff))
 		}
 	}
 	for series := range got {
 		if _, ok := want[series]; !ok {
-			t.Errorf("Prometheus does not record %s", series)
+			t.Errorf("only our evaluator records %s", series)
 		}
 	}
-	t.Logf("%d samples equal: %d recorded, %d about alerts; %d evaluations failed on both sides", n, recorded, alerts, len(them.failures))
+	t.Logf("compared %d samples: %d recorded, %d of alerts; %d evaluations failed in both evaluators", n, recorded, alerts, len(them.failures))
 	if recorded < 1000 || alerts < 100 {
-		t.Errorf("only %d recorded samples and %d about alerts were compared", recorded, alerts)
+		t.Errorf("compared %d recorded samples and %d of alerts, want at least 1000 and 100", recorded, alerts)
 	}
 }
 
@@ -117,7 +117,7 @@ func first(diff string) string {
 	return diff[:min(len(diff), readable)]
 }
 
-// ours is our evaluator, run one evaluation at a time.
+// ours is our evaluator and store.
 type ours struct {
 	store    *metricstore.Store
 	ev       *rulesim.Evaluator
@@ -130,7 +130,7 @@ func newOurs(t *testing.T, groups []rulesim.Group) *ours {
 	ev, err := rulesim.New(o.store, groups, rulesim.Options{
 		ExternalURL: externalURL, Annotate: true, Substep: substep,
 		Failed: func(err error) bool {
-			// A template that fails is a text in both.
+			// Template errors are not failures: both write them as text.
 			if _, after, ok := strings.Cut(err.Error(), ": group "); ok {
 				group, rest, _ := strings.Cut(after, ": rule ")
 				rule, rest, _ := strings.Cut(rest, " at ")
@@ -161,7 +161,7 @@ func (o *ours) eval(t *testing.T, at time.Duration) {
 	must(t, o.ev.Run(t.Context(), now, now.Add(1)))
 }
 
-// theirs is package rules on the database of Prometheus.
+// theirs is the rules package and the database of Prometheus.
 type theirs struct {
 	db       *teststorage.TestStorage
 	groups   []*rules.Group
@@ -188,10 +188,10 @@ func newTheirs(t *testing.T, order []rulesim.Group, files []string) *theirs {
 		t.Fatal(err)
 	}
 	out := &theirs{db: db}
-	for _, g := range order { // a map has no order, and groups read each other
+	for _, g := range order { // groups use series of earlier groups
 		group := loaded[rules.GroupKey(g.File, g.Name)]
 		for _, r := range group.AlertingRules() {
-			r.SetRestored(true) // else it writes no series
+			r.SetRestored(true) // otherwise it writes no series
 		}
 		out.groups = append(out.groups, group)
 	}
@@ -206,7 +206,7 @@ func (o *theirs) append(t *testing.T, s sample) {
 	must(t, app.Commit())
 }
 
-// copied is for the database, which may change the layout of what it gets.
+// copied returns a copy for the database, which may modify the histogram.
 func copied(h *histogram.FloatHistogram) *histogram.FloatHistogram {
 	if h == nil {
 		return nil
@@ -230,8 +230,8 @@ func (o *theirs) eval(t *testing.T, at time.Duration) {
 	}
 }
 
-// sorted asks for series in the order of their labels, which the database only
-// gives on demand: sums of floating-point numbers depend on it.
+// sorted requests series sorted by labels, because sums of floating-point numbers depend
+// on the order.
 type sorted struct{ storage.Queryable }
 
 func (s sorted) Querier(from, to int64) (storage.Querier, error) {
@@ -245,7 +245,7 @@ func (q sortedQuerier) Select(ctx context.Context, _ bool, hints *storage.Select
 	return q.Querier.Select(ctx, true, hints, ms...)
 }
 
-// dump writes down every sample of every series, to the bit.
+// dump returns every sample of every series, with the bits of floats.
 func dump(t *testing.T, from storage.Queryable) map[string][]string {
 	t.Helper()
 	q, err := from.Querier(math.MinInt64, math.MaxInt64)

@@ -20,7 +20,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
-// sample is one input to both sides.
+// sample is an input of both evaluators.
 type sample struct {
 	labels labels.Labels
 	t      int64
@@ -28,16 +28,14 @@ type sample struct {
 	h      *histogram.FloatHistogram
 }
 
-// scrape is the distance between samples, seriesPerMetric how many series of a
-// metric the feed has at most.
 const (
-	scrape          = 15 * time.Second
-	seriesPerMetric = 12
+	scrape          = 15 * time.Second // interval of samples
+	seriesPerMetric = 12               // maximum
 )
 
-// feed invents samples for every metric that the rules read and do not record:
-// series with the labels that the rules ask for and others, that begin late, end,
-// come back, miss scrapes and are reset. It is sorted by time.
+// feed returns random samples, sorted by time, for every metric that the rules read and
+// do not record. Some series have other labels than the rules select, and series start
+// late, end, reappear, miss scrapes and are reset.
 func feed(t *testing.T, groups []rulesim.Group, seed uint64, span time.Duration) []sample {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, seed))
@@ -54,8 +52,8 @@ func feed(t *testing.T, groups []rulesim.Group, seed uint64, span time.Duration)
 	return out
 }
 
-// inputs lists the metrics that rules read and do not record, each with its
-// labels and their values.
+// inputs returns the metrics that rules read and do not record, with values for each
+// label.
 func inputs(t *testing.T, groups []rulesim.Group) map[string]map[string][]string {
 	t.Helper()
 	recorded := map[string]bool{"ALERTS": true, "ALERTS_FOR_STATE": true}
@@ -98,7 +96,7 @@ func inputs(t *testing.T, groups []rulesim.Group) map[string]map[string][]string
 	return out
 }
 
-// addSelector notes the values that a selector wants, and some that it does not.
+// addSelector adds label values that a selector matches, and some that it does not.
 func addSelector(metrics map[string]map[string][]string, ms []*labels.Matcher) {
 	name := ""
 	for _, m := range ms {
@@ -144,7 +142,7 @@ func combinations(rnd *rand.Rand, name string, byLabel map[string][]string) []la
 	return out
 }
 
-// life is the samples of one series.
+// life returns the samples of a series.
 func life(rnd *rand.Rand, l labels.Labels, span time.Duration) []sample {
 	name := l.Get(model.MetricNameLabel)
 	s := &state{rnd: rnd, rate: []float64{0, 0.3, 5, 80}[rnd.IntN(4)], le: 1}
@@ -163,7 +161,7 @@ func life(rnd *rand.Rand, l labels.Labels, span time.Duration) []sample {
 		switch {
 		case !alive && was:
 			out = append(out, sample{labels: l, t: at.Milliseconds(), v: math.Float64frombits(value.StaleNaN)})
-		case alive && rnd.IntN(40) > 0: // else a lost scrape
+		case alive && rnd.IntN(40) > 0: // otherwise a missed scrape
 			v, h := s.next(name)
 			out = append(out, sample{l, at.Milliseconds(), v, h})
 		}
@@ -171,7 +169,7 @@ func life(rnd *rand.Rand, l labels.Labels, span time.Duration) []sample {
 	return out
 }
 
-// state is what a series shows next.
+// state is the state from which the next sample of a series follows.
 type state struct {
 	rnd        *rand.Rand
 	rate, v    float64
@@ -180,7 +178,7 @@ type state struct {
 }
 
 func (s *state) next(name string) (float64, *histogram.FloatHistogram) {
-	if s.rnd.IntN(200) == 0 { // a restart, with another load
+	if s.rnd.IntN(200) == 0 { // a restart, with another rate
 		s.v, s.cumulative, s.rate = 0, nil, []float64{0, 0.3, 5, 80}[s.rnd.IntN(4)]
 	}
 	switch {
@@ -197,7 +195,7 @@ func (s *state) next(name string) (float64, *histogram.FloatHistogram) {
 	return s.v, nil
 }
 
-// nextHistogram counts into a growing number of buckets.
+// nextHistogram adds to a growing number of buckets.
 func (s *state) nextHistogram() *histogram.FloatHistogram {
 	for len(s.cumulative) < 3+s.rnd.IntN(4) {
 		s.cumulative = append(s.cumulative, 0)

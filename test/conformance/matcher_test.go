@@ -16,8 +16,9 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
-// TestMatchersAreReadAsByAlertmanager puts pieces of matchers together at random
-// and lets both read them: the same texts are refused, and the same alerts match.
+// TestMatchersAreReadAsByAlertmanager parses random combinations of parts of matchers
+// with Alertmanager and with our parser: both reject the same texts, and the same alerts
+// match.
 func TestMatchersAreReadAsByAlertmanager(t *testing.T) {
 	t.Parallel()
 	pieces := []string{
@@ -26,10 +27,10 @@ func TestMatchersAreReadAsByAlertmanager(t *testing.T) {
 	}
 	parse := compat.FallbackMatchersParser(promslog.NewNopLogger())
 	rnd := rand.New(rand.NewPCG(1, 2))
-	read, refused := 0, 0
+	accepted, rejected := 0, 0
 	for range 40_000 {
 		var b strings.Builder
-		switch rnd.IntN(3) { // most texts of pure chance are refused
+		switch rnd.IntN(3) { // most fully random texts are invalid
 		case 0:
 			b.WriteString(pieces[rnd.IntN(3)] + pieces[5+rnd.IntN(6)] + pieces[11+rnd.IntN(10)])
 		case 1:
@@ -42,22 +43,22 @@ func TestMatchersAreReadAsByAlertmanager(t *testing.T) {
 		want, theirs := parse(text, "test")
 		got, ours := routingOf(t, text)
 		if (theirs == nil) != (ours == nil) {
-			t.Fatalf("%q: Alertmanager says %v, we say %v", text, theirs, ours)
+			t.Fatalf("%q: Alertmanager returns %v, our parser %v", text, theirs, ours)
 		}
 		if ours != nil {
-			refused++
+			rejected++
 			continue
 		}
-		read++
+		accepted++
 		compareMatches(t, text, want, got)
 	}
-	t.Logf("%d texts read alike, %d refused alike", read, refused)
-	if read < 5000 || refused < 5000 {
-		t.Errorf("only %d texts were read and %d refused", read, refused)
+	t.Logf("both accept %d texts and reject %d", accepted, rejected)
+	if accepted < 5000 || rejected < 5000 {
+		t.Errorf("%d texts accepted and %d rejected, want at least 5000 of each", accepted, rejected)
 	}
 }
 
-// routingOf is a file whose only route below the root has the matchers.
+// routingOf parses a file whose only child route has the matcher.
 func routingOf(t *testing.T, text string) (*rulesim.Routing, error) {
 	t.Helper()
 	src, err := json.Marshal(map[string]any{"route": map[string]any{
@@ -74,7 +75,7 @@ func compareMatches(t *testing.T, text string, want amlabels.Matchers, got *rule
 			matches := want.Matches(model.LabelSet{model.LabelName(name): model.LabelValue(value)})
 			sent := got.Notifications([]rulesim.Firing{{Labels: labels.FromStrings(name, value), FiredAt: time.Unix(0, 0)}}, time.Unix(30, 0))
 			if len(sent) != 1 || (sent[0].Receiver == "matches") != matches {
-				t.Fatalf("%q with %s=%q: Alertmanager says %v, we send %v", text, name, value, matches, sent)
+				t.Fatalf("%q with %s=%q: Alertmanager matches: %v, our routing sends %v", text, name, value, matches, sent)
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/internal/testkit/promtest"
 )
 
-// build compiles a program of upstream from the version in go.mod.
+// build compiles an upstream program in the version of go.mod and returns its path.
 func build(t *testing.T, pkg string, flags ...string) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), filepath.Base(pkg))
@@ -27,19 +27,18 @@ func build(t *testing.T, pkg string, flags ...string) string {
 }
 
 // TestVerdictsAreThoseOfPromtool runs every generated rule test with promtool and with
-// our evaluator, and again with broken rules. promtool also checks every rule file that
-// our evaluator loads.
+// our evaluator, with the original and with mutated rules. promtool also checks every
+// rule file that our evaluator loads.
 func TestVerdictsAreThoseOfPromtool(t *testing.T) {
 	t.Parallel()
-	// Without service discovery: nothing here discovers, and it is most of the
-	// program.
+	// Service discovery is not used and is most of the program.
 	promtool := build(t, "github.com/prometheus/prometheus/cmd/promtool", "-tags", "remove_all_sd")
 	for _, file := range ruleFiles(t) {
 		if out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", file).CombinedOutput(); err != nil {
 			t.Errorf("promtool check rules %s: %v\n%s", file, err, out)
 		}
 	}
-	met := map[string]int{}
+	applied := map[string]int{}
 	for _, tests := range unitTests(t) {
 		name := strings.TrimPrefix(filepath.ToSlash(tests), "../../")
 		t.Run(name, func(t *testing.T) {
@@ -47,14 +46,14 @@ func TestVerdictsAreThoseOfPromtool(t *testing.T) {
 			verdict(t, promtool, filepath.Dir(tests), filepath.Base(tests), true)
 		})
 		if strings.Contains(tests, "ticket") {
-			continue // days of simulated time for each mutation; pages take an hour
+			continue // take days of simulated time for each mutation; pages take an hour
 		}
 		for _, m := range mutations() {
 			dir, want, changed := mutate(t, tests, m)
 			if !changed {
-				continue // no rule of that kind: a file of alerts alone has no records to double
+				continue // the file has no rule of this kind
 			}
-			met[m.name]++
+			applied[m.name]++
 			t.Run(name+"/"+m.name, func(t *testing.T) {
 				t.Parallel()
 				verdict(t, promtool, dir, filepath.Base(tests), want)
@@ -62,8 +61,8 @@ func TestVerdictsAreThoseOfPromtool(t *testing.T) {
 		}
 	}
 	for _, m := range mutations() {
-		if met[m.name] < 4 {
-			t.Errorf("%s: changes the rules of only %d test files", m.name, met[m.name])
+		if applied[m.name] < 4 {
+			t.Errorf("mutation %q changed the rules of %d test files, want at least 4", m.name, applied[m.name])
 		}
 	}
 }
@@ -86,12 +85,12 @@ func unitTests(t *testing.T) []string {
 		out = append(out, files...)
 	}
 	if len(out) < 8 {
-		t.Fatalf("only %v", out)
+		t.Fatalf("found %v, want at least 8 rule tests", out)
 	}
 	return append(out, "testdata/alerts.test.yaml")
 }
 
-// verdict asks both.
+// verdict runs a rule test with promtool and with our evaluator.
 func verdict(t *testing.T, promtool, dir, file string, want bool) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), promtool, "test", "rules", file)
@@ -103,14 +102,15 @@ func verdict(t *testing.T, promtool, dir, file string, want bool) {
 		return os.ReadFile(filepath.Join(dir, name))
 	})
 	if (theirs == nil) != want {
-		t.Errorf("promtool: %v\n%s", theirs, out)
+		t.Errorf("promtool: %v, want passed: %t\n%s", theirs, want, out)
 	}
 	if (ours == nil) != want {
-		t.Errorf("ours: %v", ours)
+		t.Errorf("our evaluator: %v, want passed: %t", ours, want)
 	}
 }
 
-// mutation breaks the rules that a test file names, or leaves its verdict alone.
+// mutation changes the rules of a test file. passes is the result of a test without
+// exp_annotations.
 type mutation struct {
 	name   string
 	apply  func(rule map[string]any, tested bool)
@@ -126,16 +126,16 @@ func mutations() []mutation {
 		}
 	}
 	return []mutation{
-		{"records doubled", onTested("record", func(r map[string]any) { r["expr"] = fmt.Sprintf("(%s) * 2", r["expr"]) }), false},
-		{"records with another label", onTested("record", func(r map[string]any) { r["labels"] = map[string]any{"increase": "other"} }), false},
+		{"doubled recording rules", onTested("record", func(r map[string]any) { r["expr"] = fmt.Sprintf("(%s) * 2", r["expr"]) }), false},
+		{"another label of recording rules", onTested("record", func(r map[string]any) { r["labels"] = map[string]any{"increase": "other"} }), false},
 		{"alerts that never fire", onTested("alert", func(r map[string]any) { r["expr"] = fmt.Sprintf("(%s) and on () vector(0) > 1", r["expr"]) }), false},
 		{"alerts that always fire", onTested("alert", func(r map[string]any) { r["expr"] = "vector(1)" }), false},
-		{"alerts that wait for a day", onTested("alert", func(r map[string]any) { r["for"] = "1d" }), false},
-		{"an expression that does not parse", func(r map[string]any, _ bool) { r["expr"] = "sum(" }, false},
-		{"an expression that fails", func(r map[string]any, _ bool) {
+		{"alerts with for: 1d", onTested("alert", func(r map[string]any) { r["for"] = "1d" }), false},
+		{"expression that does not parse", func(r map[string]any, _ bool) { r["expr"] = "sum(" }, false},
+		{"expression that fails", func(r map[string]any, _ bool) {
 			r["expr"] = `vector(1) * on () group_left () (vector(1) or label_replace(vector(1), "a", "b", "", ""))`
 		}, false},
-		{"other annotations, of which generated tests do not speak", func(r map[string]any, _ bool) {
+		{"other annotations, which generated tests do not check", func(r map[string]any, _ bool) {
 			if _, ok := r["alert"]; ok {
 				r["annotations"] = map[string]any{"summary": "{{ $value }}"}
 			}
@@ -143,8 +143,8 @@ func mutations() []mutation {
 	}
 }
 
-// mutate copies a test and its rules into a directory, changes the rules, and tells
-// whether the test should pass still and whether any rule was changed.
+// mutate copies a test and its mutated rules into a directory. It returns whether the
+// test should pass and whether a rule was changed.
 func mutate(t *testing.T, tests string, m mutation) (dir string, passes, changed bool) {
 	t.Helper()
 	dir = t.TempDir()

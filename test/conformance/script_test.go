@@ -18,29 +18,30 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
 
-// notApplicable are the scripts of upstream that ask for what the store does not
-// keep on purpose. TestScriptsThatDoNotApplyFail keeps the list exact.
+// notApplicable are the upstream scripts that need data that the store omits on
+// purpose. TestScriptsThatDoNotApplyFail checks the list.
 var notApplicable = map[string]string{
 	"start_timestamps.test": "start timestamps, which Prometheus stores only with --enable-feature=st-storage",
 }
 
-// onlyScript names the one script that a child of this test runs.
+// onlyScript is the environment variable with the only script that a child process runs.
 const onlyScript = "CONFORMANCE_SCRIPT"
 
-// scripts are as many as v0.316.0 has; fewer mean that something was left out.
+// Number of scripts and minimum number of queries in v0.316.0. Fewer mean that scripts
+// were omitted.
 const scripts, evaluations = 22, 23_000
 
-// chooser runs the scripts that it is asked to run.
+// chooser runs the selected scripts.
 type chooser struct {
 	*testing.T
 
-	wanted func(script string) bool
-	ran    int
+	selected func(script string) bool
+	ran      int
 }
 
 func (c *chooser) Run(name string, f func(*testing.T)) bool {
 	script := path.Base(name)
-	if !c.wanted(script) {
+	if !c.selected(script) {
 		return true
 	}
 	c.ran++
@@ -66,7 +67,7 @@ func (c *counter) NewRangeQuery(ctx context.Context, q storage.Queryable, o prom
 
 func TestScriptsOfPrometheusPassOnOurStore(t *testing.T) {
 	only := os.Getenv(onlyScript)
-	c := &chooser{T: t, wanted: func(script string) bool {
+	c := &chooser{T: t, selected: func(script string) bool {
 		if only != "" {
 			return script == only
 		}
@@ -82,22 +83,22 @@ func TestScriptsOfPrometheusPassOnOurStore(t *testing.T) {
 	}
 	t.Logf("%d scripts, %d queries; %d scripts do not apply", c.ran, engine.queries.Load(), len(notApplicable))
 	if c.ran+len(notApplicable) != scripts || engine.queries.Load() < evaluations {
-		t.Errorf("%d scripts with %d queries were run; upstream has %d and more than %d: raise the numbers or the list with the version", c.ran, engine.queries.Load(), scripts, evaluations)
+		t.Errorf("ran %d scripts with %d queries, want %d with at least %d in total; after an update of Prometheus, adapt these constants or notApplicable", c.ran, engine.queries.Load(), scripts, evaluations)
 	}
 }
 
-// A script that passes does not belong on the list.
+// Each script in notApplicable fails; remove those that pass.
 func TestScriptsThatDoNotApplyFail(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(onlyScript) != "" {
-		t.Skip("this is the child")
+		t.Skip("runs only in the parent process")
 	}
 	for script, reason := range notApplicable {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestScriptsOfPrometheusPassOnOurStore$", "-test.v")
 		cmd.Env = append(slices.Clone(os.Environ()), onlyScript+"="+script)
 		out, err := cmd.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "--- FAIL") {
-			t.Errorf("%s is listed for needing %s, and passes, or is not there: %v", script, reason, err)
+			t.Errorf("%s passes or does not exist, although it needs %s; remove it from notApplicable: %v", script, reason, err)
 		}
 	}
 }

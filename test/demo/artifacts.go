@@ -11,10 +11,9 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// showArtifacts counts what was written beside the code and lets the names
-// check that it fits the service.
+// showArtifacts counts the generated observability files and runs scaffold check.
 func (d *demo) showArtifacts(ctx context.Context) error {
-	d.title("What was written beside the code")
+	d.title("Generated observability files")
 	for _, kind := range []struct{ name, pattern string }{
 		{"rule files", "observability/rules/*.rules.yaml"},
 		{"rule tests", "observability/rules/*.test.yaml"},
@@ -39,9 +38,9 @@ func (d *demo) showArtifacts(ctx context.Context) error {
 	return err
 }
 
-// sayWhoIsPaged tells which alerts would wake somebody when this share of
-// requests fails, and after how many minutes, from the simulation table of the rules.
-func (d *demo) sayWhoIsPaged(share float64) error {
+// showPages lists the alerts that would page at this error ratio and the calculated
+// time until they fire.
+func (d *demo) showPages(errorRatio float64) error {
 	name := filepath.Join(d.dir, spec.FileName)
 	src, err := os.ReadFile(name)
 	if err != nil {
@@ -56,15 +55,15 @@ func (d *demo) sayWhoIsPaged(share float64) error {
 		return err
 	}
 	paged := 0
-	for _, page := range rules.Detections(share) {
+	for _, page := range rules.Detections(errorRatio) {
 		if page.Pair.Tier == slo.TierPage && page.SLO == "availability" && page.Fires {
 			paged++
-			d.sayf("  %s would page after %.1f to %.1f min of this", page.Alert,
+			d.sayf("  %s would page after %.1f to %.1f min", page.Alert,
 				page.FiresAfter.Minutes(), (page.FiresAfter + rules.Delay(slo.TierPage)).Minutes())
 		}
 	}
 	if paged == 0 {
-		return fmt.Errorf("no alert would page although %.0f %% of requests fail", 100*share)
+		return fmt.Errorf("no alert would page at an error ratio of %.0f %%", 100*errorRatio)
 	}
 	return nil
 }

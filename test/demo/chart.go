@@ -17,10 +17,10 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// page is one scrape.
-type page map[string]*dto.MetricFamily
+// scrape is the metrics of one scrape.
+type scrape map[string]*dto.MetricFamily
 
-func (d *demo) scrape(ctx context.Context) (page, error) {
+func (d *demo) scrape(ctx context.Context) (scrape, error) {
 	_, body, err := get(ctx, d.service.admin+"/metrics")
 	if err != nil {
 		return nil, err
@@ -29,24 +29,24 @@ func (d *demo) scrape(ctx context.Context) (page, error) {
 	return parser.TextToMetricFamilies(bytes.NewReader(body))
 }
 
-// row is what one route did between two scrapes.
+// row is the requests of a route between two scrapes.
 type row struct {
-	route           string
-	requests, wrong float64
-	buckets         map[float64]float64 // cumulative, by upper bound
+	route            string
+	requests, errors float64
+	buckets          map[float64]float64 // cumulative, by upper bound
 }
 
-func (d *demo) chart(before, after page, took time.Duration) error {
+func (d *demo) chart(before, after scrape, took time.Duration) error {
 	rows := map[string]*row{}
-	add := func(p page, sign float64) {
-		for _, m := range p[semconv.HTTPServerRequests].GetMetric() {
+	add := func(s scrape, sign float64) {
+		for _, m := range s[semconv.HTTPServerRequests].GetMetric() {
 			r := rowOf(rows, m)
 			r.requests += sign * m.GetCounter().GetValue()
 			if label(m, semconv.LabelOutcome) != semconv.OutcomeSuccess {
-				r.wrong += sign * m.GetCounter().GetValue()
+				r.errors += sign * m.GetCounter().GetValue()
 			}
 		}
-		for _, m := range p[semconv.HTTPServerRequestDuration].GetMetric() {
+		for _, m := range s[semconv.HTTPServerRequestDuration].GetMetric() {
 			r := rowOf(rows, m)
 			for _, b := range m.GetHistogram().GetBucket() {
 				r.buckets[b.GetUpperBound()] += sign * float64(b.GetCumulativeCount())
@@ -64,13 +64,13 @@ func (d *demo) chart(before, after page, took time.Duration) error {
 		}
 	}
 	if len(list) == 0 {
-		return fmt.Errorf("the service counted no request of %s", took)
+		return fmt.Errorf("the service counted no requests within %s", took)
 	}
 	slices.SortFunc(list, func(a, b *row) int { return cmp.Compare(b.requests, a.requests) })
-	d.sayf("  %-26s %-24s %8s %8s %9s", "route", "", "req/s", "wrong", "p99")
+	d.sayf("  %-26s %-24s %8s %8s %9s", "route", "", "req/s", "4xx/5xx", "p99")
 	for _, r := range list {
 		bar := strings.Repeat("█", int(math.Ceil(24*r.requests/busiest)))
-		d.sayf("  %-26s %-24s %8.1f %7.1f%% %7.1fms", r.route, bar, r.requests/took.Seconds(), 100*r.wrong/r.requests, 1000*quantile(0.99, r.buckets))
+		d.sayf("  %-26s %-24s %8.1f %7.1f%% %7.1fms", r.route, bar, r.requests/took.Seconds(), 100*r.errors/r.requests, 1000*quantile(0.99, r.buckets))
 	}
 	return nil
 }

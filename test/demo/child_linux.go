@@ -2,7 +2,7 @@ package main
 
 import "syscall"
 
-// childAttr ends the service when the demo dies, however it dies.
+// childAttr kills the service when the demo ends, even by a signal.
 func childAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -4,6 +4,5 @@ package main
 
 import "syscall"
 
-// childAttr has nothing to offer here; the demo stops its child on every path
-// that it controls.
+// childAttr returns nil: the service continues to run if the demo is killed.
 func childAttr() *syscall.SysProcAttr { return nil }

@@ -23,9 +23,9 @@ type demo struct {
 	dir  string // of the generated service
 	keep bool
 
-	cli      string               // the built scaffold command
-	store    string               // what keeps the orders
-	database *postgrestest.Server // nil in memory
+	cli      string               // path of the built scaffold command
+	store    string               // memory or postgres
+	database *postgrestest.Server // nil for memory
 	receiver *servicetest.Receiver
 	service  *service
 	closers  []func() error
@@ -63,16 +63,16 @@ func (d *demo) title(text string) {
 	d.sayf("\n── %s %s", text, strings.Repeat("─", max(0, 70-len(text))))
 }
 
-// command prints what a user would type and runs it. Its output is shown only
-// when it fails.
-func (d *demo) command(ctx context.Context, dir, typed string, args ...string) (string, error) {
-	d.sayf("$ %s", typed)
+// command prints the command as a user would type it and runs args. It returns the
+// output.
+func (d *demo) command(ctx context.Context, dir, line string, args ...string) (string, error) {
+	d.sayf("$ %s", line)
 	began := time.Now()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	var output bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &output, &output
 	if err := cmd.Run(); err != nil {
-		return output.String(), fmt.Errorf("%s: %w\n%s", typed, err, output.String())
+		return output.String(), fmt.Errorf("%s: %w\n%s", line, err, output.String())
 	}
 	d.sayf("  done in %.1f s", time.Since(began).Seconds())
 	return output.String(), nil
@@ -89,12 +89,12 @@ func (d *demo) build(ctx context.Context) error {
 	return err
 }
 
-// chooseStore takes a throw-away PostgreSQL when the machine has its binaries.
+// chooseStore starts a temporary PostgreSQL server if its programs are installed.
 func (d *demo) chooseStore(ctx context.Context) error {
 	server, err := postgrestest.New(ctx)
 	if errors.Is(err, postgrestest.ErrNotFound) {
 		d.store = "memory"
-		d.sayf("  no PostgreSQL on this machine: orders are kept in memory")
+		d.sayf("  PostgreSQL is not installed: orders are stored in memory")
 		return nil
 	}
 	if err != nil {
@@ -102,7 +102,7 @@ func (d *demo) chooseStore(ctx context.Context) error {
 	}
 	d.store, d.database = "postgres", server
 	d.closers = append(d.closers, server.Close)
-	d.sayf("  PostgreSQL found: orders are kept in a throw-away server")
+	d.sayf("  PostgreSQL found: orders are stored in a temporary server")
 	return nil
 }
 
@@ -133,14 +133,13 @@ func (d *demo) testService(ctx context.Context) error {
 	return err
 }
 
-// verify checks what was generated. Its steps are shown as they come: nobody likes
-// to look at a silent terminal for half a minute.
+// verify runs scaffold verify with progress lines, because it takes half a minute.
 func (d *demo) verify(ctx context.Context) error {
 	d.title("Check it: every panel, every alert, every link")
 	d.sayf("$ scaffold verify")
 	cmd := exec.CommandContext(ctx, d.cli, "verify", "--progress")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, d.out, d.out
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it stops what it started
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it stops the processes that it started
 	return cmd.Run()
 }
 
@@ -149,7 +148,7 @@ func count(dir string) (files, lines int, err error) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		data, err := os.ReadFile(path) //nolint:gosec // the directory was made a moment ago
+		data, err := os.ReadFile(path) //nolint:gosec // the demo generated the directory
 		files++
 		lines += bytes.Count(data, []byte("\n"))
 		return err

@@ -1,9 +1,9 @@
-// Command demo is the whole promise in one run: it scaffolds a service, builds
-// and tests it, starts it, drives it, shows one request in every signal, breaks
-// it once and stops it under load. It ends by itself and fails when any of that
-// does not hold.
+// Command demo generates a service, builds and tests it, sends requests to it, shows
+// one request in every signal, injects an outage, shuts the service down under load
+// and verifies the generated files. It exits with an error if a step does not behave
+// as expected.
 //
-// `make demo` runs it from the repository's root.
+// `make demo` runs it from the root of the repository.
 package main
 
 import (

@@ -12,10 +12,10 @@ func TestQuantile(t *testing.T) {
 		buckets map[float64]float64
 		want    float64
 	}{
-		"within a bucket":            {map[float64]float64{0.1: 0, 0.2: 100, inf: 100}, 0.199},
-		"everything in the first":    {map[float64]float64{0.1: 100, inf: 100}, 0.099},
-		"beyond the last bound":      {map[float64]float64{0.1: 10, inf: 100}, 0.1},
-		"no observation in a middle": {map[float64]float64{0.1: 99, 0.2: 99, 0.4: 100, inf: 100}, 0.1},
+		"interpolated in a bucket":   {map[float64]float64{0.1: 0, 0.2: 100, inf: 100}, 0.199},
+		"all in the first bucket":    {map[float64]float64{0.1: 100, inf: 100}, 0.099},
+		"above the last bound":       {map[float64]float64{0.1: 10, inf: 100}, 0.1},
+		"empty bucket in the middle": {map[float64]float64{0.1: 99, 0.2: 99, 0.4: 100, inf: 100}, 0.1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -25,6 +25,6 @@ func TestQuantile(t *testing.T) {
 		})
 	}
 	if got := quantile(0.99, nil); !math.IsNaN(got) {
-		t.Errorf("of nothing: %v", got)
+		t.Errorf("no buckets: got %v, want NaN", got)
 	}
 }

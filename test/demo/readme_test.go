@@ -18,7 +18,7 @@ import (
 
 const quickStart = "make install && scaffold new orders && cd orders && make run"
 
-// commands are the lines of the README's shell blocks, without comments.
+// commands returns the lines in shell blocks of the README, without comments.
 func commands(t *testing.T) []string {
 	t.Helper()
 	readme, err := os.ReadFile("../../README.md")
@@ -40,7 +40,7 @@ func commands(t *testing.T) []string {
 	return all
 }
 
-// Each command of the README is run: the quick start below, the others by .ci/run.
+// Each command of the README is tested: the quick start below, the others by .ci/run.
 func TestReadmeCommandsAreRun(t *testing.T) {
 	t.Parallel()
 	ci, err := os.ReadFile("../../.ci/run")
@@ -49,17 +49,16 @@ func TestReadmeCommandsAreRun(t *testing.T) {
 	}
 	all := commands(t)
 	if !slices.Contains(all, quickStart) || len(all) < 2 {
-		t.Fatalf("the README's commands are %q", all)
+		t.Fatalf("commands of the README %q do not include %q", all, quickStart)
 	}
 	for _, command := range all {
 		if command != quickStart && !strings.Contains(string(ci), " "+command+"\n") {
-			t.Errorf("the README says %q, which nothing runs", command)
+			t.Errorf("README.md: %q is not tested; add it to .ci/run", command)
 		}
 	}
 }
 
-// What the README's table tells people to type to other programs is typed to
-// them by a module of its own, which .ci/run calls.
+// Programs of inline commands in the README have a test stage in .ci/run.
 func TestReadmeNamesNoOtherProgram(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../../README.md")
@@ -74,18 +73,18 @@ func TestReadmeNamesNoOtherProgram(t *testing.T) {
 		"mimirtool": "stage mimir make mimir\n", "docker": "stage compose make compose\n",
 		"scaffold": "stage test make test\n", "make": "stage demo make demo\n", "orders": "stage test make test\n",
 	}
-	typed := regexp.MustCompile("`([a-z]+) [a-z][^`]*`").FindAllStringSubmatch(string(readme), -1)
-	if len(typed) < 10 {
-		t.Fatalf("the README names %d commands in its text", len(typed))
+	inline := regexp.MustCompile("`([a-z]+) [a-z][^`]*`").FindAllStringSubmatch(string(readme), -1)
+	if len(inline) < 10 {
+		t.Fatalf("%d inline commands in README.md, want at least 10", len(inline))
 	}
-	for _, found := range typed {
+	for _, found := range inline {
 		if stage, known := by[found[1]]; !known || !strings.Contains(string(ci), stage) {
-			t.Errorf("the README says %s, which nothing runs", found[0])
+			t.Errorf("README.md: %s is not tested; add its program to this test and to .ci/run", found[0])
 		}
 	}
 }
 
-// docs/demo.md shows the output of a demo: every step of it, in order.
+// docs/demo.md contains the output of all steps of the demo, in order.
 func TestDocumentShowsTheDemo(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile("../../docs/demo.md")
@@ -97,15 +96,15 @@ func TestDocumentShowsTheDemo(t *testing.T) {
 	for _, title := range titles(t) {
 		before, after, found := strings.Cut(shown, "── "+title)
 		if !found {
-			t.Errorf("docs/demo.md does not show the step %q after %d characters", title, len(before))
+			t.Errorf("docs/demo.md: step %q is missing in the last %d characters of the output", title, len(before))
 			continue
 		}
 		shown = after
 	}
 }
 
-// titles are the steps of the demo in the order of its source, up to the first
-// verb of a format.
+// titles returns the titles of the steps in the order of the output, each up to its
+// first format verb.
 func titles(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -121,22 +120,22 @@ func titles(t *testing.T) []string {
 			}
 		}
 	}
-	// Some files hold several steps, and the one that is left running is another demo.
-	order := []string{"One request in every signal", "What was written beside the code", "Break it on purpose"}
+	// Files with several steps need an explicit order. KEEP=1 runs other last steps.
+	order := []string{"One request in every signal", "Generated observability files", "Break it on purpose"}
 	const last, check = "Stop it under load", "Check it: every panel, every alert, every link"
 	found := slices.Contains(all, last) && slices.Contains(all, check)
 	all = slices.DeleteFunc(all, func(title string) bool {
-		return slices.Contains(append(order, last, check, "Next"), title) || strings.HasPrefix(title, "It keeps running")
+		return slices.Contains(append(order, last, check, "Next"), title) || strings.HasPrefix(title, "Running;")
 	})
 	if !found || len(all) < 5 {
-		t.Fatalf("steps %q", all)
+		t.Fatalf("steps %q are incomplete; adapt this test to the titles in the source", all)
 	}
 	return slices.Concat(all, order, []string{last, check, "Next"})
 }
 
 var titleCall = regexp.MustCompile(`d\.title\((?:fmt\.Sprintf\()?"([^"]*)"`)
 
-// The first screen and the whole stay short.
+// README.md has at most 180 lines.
 func TestReadmeIsShort(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../../README.md")
@@ -144,12 +143,12 @@ func TestReadmeIsShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	if lines := strings.Count(string(readme), "\n"); lines > 180 {
-		t.Errorf("README.md has %d lines, more than 180", lines)
+		t.Errorf("README.md has %d lines, want at most 180", lines)
 	}
 }
 
-// The quick start works as it is written, in a fresh copy of the tree, and
-// Ctrl-C ends it.
+// The quick start works as written in a fresh copy of the tree. Ctrl-C stops the
+// service.
 func TestEndToEndQuickStart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the command and a service")
@@ -164,7 +163,7 @@ func TestEndToEndQuickStart(t *testing.T) {
 	var output bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &output, &output
 	cmd.Env = append(os.Environ(), "GOBIN="+bin, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "HTTP_ADDR="+api, "ADMIN_ADDR="+admin)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that Ctrl-C reaches all of it, as in a terminal
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal to the group reaches all processes, like Ctrl-C in a terminal
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +178,7 @@ func TestEndToEndQuickStart(t *testing.T) {
 		case err := <-ended:
 			t.Fatalf("%s: %v\n%s", quickStart, err, output.String())
 		case <-ctx.Done():
-			t.Fatalf("the service is not ready\n%s", output.String())
+			t.Fatalf("the service is not ready after 5 minutes\n%s", output.String())
 		default:
 		}
 		status, _, err := get(ctx, "http://"+admin+"/readyz")
@@ -195,20 +194,20 @@ func TestEndToEndQuickStart(t *testing.T) {
 	select {
 	case <-ended:
 	case <-ctx.Done():
-		t.Fatal("Ctrl-C did not end the service")
+		t.Fatal("the service still runs after Ctrl-C")
 	}
 	if !strings.Contains(output.String(), `"msg":"stopped"`) {
-		t.Errorf("the service did not stop in order:\n%s", output.String())
+		t.Errorf("no clean shutdown:\n%s", output.String())
 	}
 }
 
-// copyTree copies what git would give to somebody who clones the tree.
+// copyTree copies the files of the repository that git tracks.
 func copyTree(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	everything := func(string) bool { return true }
-	asItIs := func(data []byte) []byte { return data }
-	if err := release.Copy(t.Context(), "../..", root, everything, asItIs); err != nil {
+	all := func(string) bool { return true }
+	unchanged := func(data []byte) []byte { return data }
+	if err := release.Copy(t.Context(), "../..", root, all, unchanged); err != nil {
 		t.Fatal(err)
 	}
 	return root

@@ -19,7 +19,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// patience bounds every wait for the service.
+// patience is the timeout of all waits for the service.
 const patience = 20 * time.Second
 
 // service is the generated binary as a child process.
@@ -66,7 +66,7 @@ func (d *demo) launch(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.cmd = exec.Command(binary) //nolint:noctx // it is stopped by signals, which is what is shown
+	s.cmd = exec.Command(binary) //nolint:noctx // the demo stops it with signals
 	s.cmd.Dir, s.cmd.Env, s.cmd.Stderr = d.dir, append(os.Environ(), env...), os.Stderr
 	s.cmd.SysProcAttr = childAttr()
 	stdout, err := s.cmd.StdoutPipe()
@@ -81,8 +81,8 @@ func (d *demo) launch(ctx context.Context) (*service, error) {
 	return s, s.waitReady(ctx)
 }
 
-// freeAddrs finds two free ports. Somebody could take one before the service
-// binds it; then the service says so and the demo fails.
+// freeAddrs returns two addresses with free ports. If another process binds one
+// first, the service fails to start with an error.
 func freeAddrs() (api, admin string, err error) {
 	var addrs [2]string
 	for i := range addrs {
@@ -123,7 +123,7 @@ func (s *service) log(accept func(map[string]any) bool) (map[string]any, bool) {
 }
 
 func (s *service) waitReady(ctx context.Context) error {
-	return until(ctx, "the service is ready", func() bool {
+	return waitFor(ctx, "the service is ready", func() bool {
 		status, _, err := get(ctx, s.admin+"/readyz")
 		return err == nil && status == http.StatusOK
 	})
@@ -140,17 +140,17 @@ func (s *service) kill() error {
 	return err
 }
 
-// until asks until the condition holds.
-func until(ctx context.Context, what string, holds func() bool) error {
+// waitFor waits until met returns true.
+func waitFor(ctx context.Context, what string, met func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for !holds() {
+	for !met() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("waited %s in vain until %s", patience, what)
+			return fmt.Errorf("timeout after %s waiting for: %s", patience, what)
 		}
 	}
 	return nil

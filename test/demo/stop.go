@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// probeEvery is how often the balancer asks for readiness. Requests that begin
-// between SIGTERM and the answer that it is over are the ones that others lose.
+// probeEvery is the interval of readiness probes. Requests that start between SIGTERM
+// and the next probe are those that a service without a drain delay loses.
 const probeEvery = 200 * time.Millisecond
 
-// balancer sends requests as a load balancer does: to a backend that it last saw
-// ready, over connections that it keeps.
+// balancer sends requests like a load balancer: over keep-alive connections, as long as
+// the last probe of the backend succeeded.
 type balancer struct {
 	url, admin string
 	client     *http.Client
 	ready      atomic.Bool
-	probed     chan struct{} // told of each probe that answered 200
+	probed     chan struct{} // receives after each successful probe
 	stopping   atomic.Bool   // SIGTERM was sent
 
-	started, late atomic.Int64 // late: begun after SIGTERM
+	started, late atomic.Int64 // late: started after SIGTERM
 	mu            sync.Mutex
 	failures      []error
 }
 
-// stopUnderLoad sends SIGTERM while requests keep coming and fails when one of
-// them is reset, refused or answered with a 5xx.
+// stopUnderLoad sends SIGTERM under load. It fails if a request fails or has a 5xx
+// response.
 func (d *demo) stopUnderLoad(ctx context.Context) error {
 	d.title("Stop it under load")
 	b := &balancer{
@@ -46,11 +46,11 @@ func (d *demo) stopUnderLoad(ctx context.Context) error {
 	for range callers {
 		wg.Go(func() { b.send(load) })
 	}
-	if err := until(ctx, "the load runs", func() bool { return b.started.Load() > 200 }); err != nil {
+	if err := waitFor(ctx, "200 requests under load", func() bool { return b.started.Load() > 200 }); err != nil {
 		return err
 	}
-	// Just after a probe, so that the balancer believes in the service for the
-	// longest time that it can.
+	// SIGTERM just after a probe maximizes the time in which the balancer sends
+	// requests to a service that shuts down.
 	select {
 	case <-b.probed:
 	case <-ctx.Done():
@@ -68,11 +68,12 @@ func (d *demo) stopUnderLoad(ctx context.Context) error {
 	}
 	stopLoad()
 	wg.Wait()
-	return d.judge(b)
+	return d.report(b)
 }
 
-func (d *demo) judge(b *balancer) error {
-	d.sayf("  %d requests, %d of them begun after SIGTERM, %d failed; the service ended with %v",
+// report prints the result and returns the failures.
+func (d *demo) report(b *balancer) error {
+	d.sayf("  %d requests, %d of them started after SIGTERM, %d failed; service: %v",
 		b.started.Load(), b.late.Load(), len(b.failures), d.service.cmd.ProcessState)
 	for _, phase := range []string{"announce", "delay", "requests", "workers", "flush", "close"} {
 		if line, found := d.service.log(func(l map[string]any) bool { return l["phase"] == phase }); found {
@@ -80,7 +81,7 @@ func (d *demo) judge(b *balancer) error {
 		}
 	}
 	if b.late.Load() == 0 {
-		return errors.New("no request began after SIGTERM, so nothing was shown")
+		return errors.New("no request started after SIGTERM; run the demo again")
 	}
 	return errors.Join(append(b.failures, d.service.err)...)
 }
@@ -100,17 +101,17 @@ func (b *balancer) probe(ctx context.Context) {
 	}
 }
 
-// send opens nothing new once the backend said that it is not ready.
+// send sends requests until a probe of the backend fails.
 func (b *balancer) send(ctx context.Context) {
 	for ctx.Err() == nil && b.ready.Load() {
 		b.started.Add(1)
 		if b.stopping.Load() {
 			b.late.Add(1)
 		}
-		// The request outlives the load: a balancer does not hang up.
+		// The end of the load does not cancel the request: a load balancer waits for it.
 		res, err := request{method: http.MethodGet, url: b.url + "/v1/orders?limit=5"}.do(context.WithoutCancel(ctx), b.client)
 		if err == nil && res.status >= http.StatusInternalServerError {
-			err = fmt.Errorf("a request was answered %d", res.status)
+			err = fmt.Errorf("a request returned status %d", res.status)
 		}
 		if err != nil {
 			b.mu.Lock()
@@ -121,9 +122,9 @@ func (b *balancer) send(ctx context.Context) {
 	}
 }
 
-// leaveRunning says where everything is and waits to be interrupted.
+// leaveRunning prints the addresses and waits for an interrupt.
 func (d *demo) leaveRunning(ctx context.Context) error {
-	d.title("It keeps running; Ctrl-C ends it")
+	d.title("Running; press Ctrl-C to stop")
 	d.sayf("  API       %s/v1/orders", d.service.url)
 	d.sayf("  metrics   %s/metrics", d.service.admin)
 	d.sayf("  probes    %s/readyz", d.service.admin)

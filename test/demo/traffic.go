@@ -12,19 +12,18 @@ import (
 	"time"
 )
 
-// How much traffic the demo drives: enough for a p99, too little to be a load
-// test.
+// The traffic of the demo. It is enough for a p99, but is not a load test.
 const (
 	driveFor = 8 * time.Second
 	callers  = 8
-	think    = 5 * time.Millisecond // between two requests of one caller
+	think    = 5 * time.Millisecond // between two requests of a caller
 	slowBody = 300 * time.Millisecond
 )
 
-// drive sends real traffic: the whole life of orders, requests that are wrong,
-// and now and then one whose body arrives slowly.
+// drive sends requests that create, change and delete orders, invalid requests, and
+// some with a slow body.
 func (d *demo) drive(ctx context.Context) error {
-	d.title(fmt.Sprintf("Drive it: %d callers for %s, with wrong and slow requests", callers, driveFor))
+	d.title(fmt.Sprintf("Send requests: %d callers for %s, with invalid and slow requests", callers, driveFor))
 	before, err := d.scrape(ctx)
 	if err != nil {
 		return err
@@ -44,7 +43,7 @@ func (d *demo) drive(ctx context.Context) error {
 	return d.chart(before, after, time.Since(began))
 }
 
-// call is one caller: it creates, reads, updates, lists and deletes in turn.
+// call is one caller. It repeatedly creates, reads, updates, lists and deletes an order.
 func (d *demo) call(ctx context.Context, n int) {
 	all := d.service.url + "/v1/orders"
 	for i := 0; ctx.Err() == nil; i++ {
@@ -84,22 +83,22 @@ func (d *demo) create(ctx context.Context, all string, i int) (location string) 
 // request is one request of a caller.
 type request struct {
 	method, url, body, ifMatch string
-	slow                       bool // the body arrives late
+	slow                       bool // send the body after a delay
 }
 
-type answer struct {
+type response struct {
 	status int
 	header http.Header
 }
 
-func (r request) do(ctx context.Context, client *http.Client) (answer, error) {
+func (r request) do(ctx context.Context, client *http.Client) (response, error) {
 	body := io.Reader(strings.NewReader(r.body))
 	if r.slow {
 		body = &lateReader{ctx: ctx, wait: slowBody, next: body}
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url, body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if r.ifMatch != "" {
@@ -107,16 +106,16 @@ func (r request) do(ctx context.Context, client *http.Client) (answer, error) {
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	if _, err := io.Copy(io.Discard, res.Body); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{res.StatusCode, res.Header}, nil
+	return response{res.StatusCode, res.Header}, nil
 }
 
-// lateReader is a body on a slow line.
+// lateReader delays the first read.
 type lateReader struct {
 	ctx  context.Context
 	wait time.Duration

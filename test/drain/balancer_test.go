@@ -13,27 +13,27 @@ import (
 	"time"
 )
 
-// Headers by which a client of the test asks the balancer for a place.
+// Headers for the preferred backend of a request and the actual one of a response.
 const (
 	headerWant   = "Test-Want-Backend"
 	headerServed = "Test-Served-By"
 )
 
-// probeEvery is how often the balancer asks for readiness: many times within the
-// drain delay, as a deployment should have it.
+// probeEvery is the interval of readiness probes: much shorter than the drain delay,
+// as it should be in a deployment.
 const probeEvery = 25 * time.Millisecond
 
-// balancer sends each request to a process that says it is ready. It tries
-// another one only where it could not connect, so that it hides no lost request.
+// balancer sends each request to a ready process. It retries on another one only if
+// it could not connect, so that it does not hide failed requests.
 type balancer struct {
 	mu       sync.Mutex
 	backends map[string]*backend
 	turn     int
 
-	elsewhere atomic.Int64 // requests that found nobody where they were sent
+	retries atomic.Int64 // connections that failed
 }
 
-// backend is one process as the balancer sees it.
+// backend is the state of one process in the balancer.
 type backend struct {
 	name      string
 	proxy     *httputil.ReverseProxy
@@ -42,12 +42,12 @@ type backend struct {
 	stop      context.CancelFunc
 }
 
-// failure is where the proxy leaves what went wrong with a request.
+// failure is the context key of the error of a request.
 type failure struct{}
 
 func newBalancer() *balancer { return &balancer{backends: map[string]*backend{}} }
 
-// put makes the process the one that answers under the name.
+// put adds the process, or replaces the process of this name.
 func (b *balancer) put(t *testing.T, name string, p *process) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -59,7 +59,7 @@ func (b *balancer) put(t *testing.T, name string, p *process) {
 		ErrorHandler:  func(_ http.ResponseWriter, r *http.Request, err error) { *r.Context().Value(failure{}).(*error) = err },
 	}
 	next := &backend{name: name, proxy: proxy, transport: transport, stop: stop}
-	next.ready.Store(true) // start waited for it
+	next.ready.Store(true) // start waits until it is
 	go next.probe(ctx, p.admin)
 	b.mu.Lock()
 	old := b.backends[name]
@@ -89,7 +89,7 @@ func (x *backend) probe(ctx context.Context, admin string) {
 	}
 }
 
-// pick returns the wanted backend, else the next one that is ready.
+// pick returns the preferred backend if it is ready, else the next one that is.
 func (b *balancer) pick(want string, tried map[string]bool) *backend {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -112,7 +112,7 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for {
 		x := b.pick(r.Header.Get(headerWant), tried)
 		if x == nil {
-			http.Error(w, "nobody is ready", http.StatusServiceUnavailable)
+			http.Error(w, "no backend is ready", http.StatusServiceUnavailable)
 			return
 		}
 		tried[x.name] = true
@@ -126,7 +126,7 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, failed.Error(), http.StatusBadGateway)
 			return
 		}
-		b.elsewhere.Add(1)
+		b.retries.Add(1)
 	}
 }
 

@@ -1,11 +1,11 @@
-// Package drain proves on real processes that a stop loses nothing.
+// Package drain tests on real processes that restarts of a service fail no request.
 //
-// Three processes of one service stand behind a balancer of the test's own while
-// clients with kept connections go on asking. Each process is restarted five
-// times, a WebSocket and an event stream on each say goodbye and go on
-// elsewhere, and no request fails. A process that is killed instead loses what
-// was in flight there and nothing else.
+// Three processes of a service run behind a load balancer that the test implements.
+// Each is restarted five times under load on keep-alive connections: no request may
+// fail, and a WebSocket and an event stream on each process must be closed in an
+// orderly way and reopen on another process. If a process is killed, only requests
+// in flight to it may fail.
 //
-// It is a module of its own because the library for WebSockets is no business of
-// those who import the runtime.
+// It is a separate module so that users of the runtime do not download the
+// WebSocket library.
 package drain

@@ -18,11 +18,11 @@ import (
 	"github.com/coder/websocket"
 )
 
-// The load is bounded: so many callers, and so many requests a second together;
-// for the restarts that is half of what the fleet answers (knee_test.go).
+// The load is bounded. During the restarts, the request rate is half of the
+// maximum that the fleet sustains (knee_test.go).
 const (
 	callers   = 8
-	perSecond = 600
+	perSecond = 600 // of all callers
 	rounds    = 5
 	requests  = 10_000 // at least
 )
@@ -50,24 +50,25 @@ func newFleet(t *testing.T) *fleet {
 	return f
 }
 
-// failed is a request that was not answered as it should have been.
+// failed is a request without the expected response.
 type failed struct {
 	backend string
 	began   time.Time
 	what    string
 }
 
-// load is what the callers saw.
+// load is the results of the callers.
 type load struct {
-	answered atomic.Int64
-	mu       sync.Mutex
-	failures []failed
-	stop     context.CancelFunc
-	callers  sync.WaitGroup
+	succeeded atomic.Int64
+	mu        sync.Mutex
+	failures  []failed
+	stop      context.CancelFunc
+	callers   sync.WaitGroup
 }
 
-// ask starts the callers, which ask so often in a second together; end stops them.
-func (f *fleet) ask(t *testing.T, perSecond int) *load {
+// send starts the callers, which together send perSecond requests a second; end
+// stops them.
+func (f *fleet) send(t *testing.T, perSecond int) *load {
 	ctx, stop := context.WithCancel(t.Context())
 	l := &load{stop: stop}
 	turns := make(chan int)
@@ -101,7 +102,7 @@ func (l *load) end() []failed {
 	return l.failures
 }
 
-// one asks once: mostly for an echo with a body, now and then for a slow answer.
+// one sends the n-th request: every 20th is slow, the others echo their body.
 func (l *load) one(client *http.Client, url string, n int) {
 	method, path, body := http.MethodPost, "/echo", fmt.Sprint("request ", n)
 	want := body
@@ -111,7 +112,7 @@ func (l *load) one(client *http.Client, url string, n int) {
 	began := time.Now()
 	backend, got, err := call(client, method, url+path, body)
 	if err == nil && got == want {
-		l.answered.Add(1)
+		l.succeeded.Add(1)
 		return
 	}
 	l.mu.Lock()
@@ -119,7 +120,7 @@ func (l *load) one(client *http.Client, url string, n int) {
 	l.failures = append(l.failures, failed{backend: backend, began: began, what: fmt.Sprintf("%s %s: got %q, %v", method, path, got, err)})
 }
 
-func call(client *http.Client, method, url, body string) (backend, answer string, err error) {
+func call(client *http.Client, method, url, body string) (backend, response string, err error) {
 	req, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		return "", "", err
@@ -137,53 +138,53 @@ func call(client *http.Client, method, url, body string) (backend, answer string
 }
 
 // Five rolling restarts of three processes fail no request, and the streams of
-// each process go on elsewhere.
+// each process reopen on another one.
 func TestEndToEndRollingRestartsLoseNothing(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes the better part of a minute")
+		t.Skip("takes up to a minute")
 	}
 	f := newFleet(t)
 	knee := f.knee(t)
 	rate := halfTheKnee(knee)
-	t.Logf("the knee is at %.0f requests a second, the restarts run at %d", knee, rate)
-	l := f.ask(t, rate)
+	t.Logf("maximum rate: %.0f requests/s; rate during the restarts: %d requests/s", knee, rate)
+	l := f.send(t, rate)
 	for range rounds {
 		for _, name := range names() {
 			f.restart(t, name)
 		}
 	}
-	eventually(t, "enough requests", func() bool { return l.answered.Load() >= requests })
+	eventually(t, fmt.Sprintf("%d successful requests", requests), func() bool { return l.succeeded.Load() >= requests })
 	failures := l.end()
 	for _, x := range failures {
-		t.Errorf("at %s: %s", x.backend, x.what)
+		t.Errorf("backend %s: %s", x.backend, x.what)
 	}
-	if n := f.balancer.elsewhere.Load(); n > 0 {
-		t.Errorf("%d requests found a closed listener: the balancer had to hide it", n)
+	if n := f.balancer.retries.Load(); n > 0 {
+		t.Errorf("the balancer retried %d requests after a failed connection, want none", n)
 	}
-	t.Logf("%d requests answered, %d failed, over %d restarts with a WebSocket and an event stream each",
-		l.answered.Load(), len(failures), rounds*len(names()))
+	t.Logf("%d requests succeeded, %d failed during %d restarts with a WebSocket and an event stream each",
+		l.succeeded.Load(), len(failures), rounds*len(names()))
 }
 
-// restart replaces one process while a WebSocket and an event stream are on it.
+// restart replaces a process that serves a WebSocket and an event stream.
 func (f *fleet) restart(t *testing.T, name string) {
 	t.Helper()
 	socket, events := f.openSocket(t, name), f.openEvents(t, name)
 	if socket.backend != name || events.backend != name {
-		t.Fatalf("streams are on %s and %s, want %s", socket.backend, events.backend, name)
+		t.Fatalf("the streams are on backends %s and %s, want %s", socket.backend, events.backend, name)
 	}
 	socket.exchange(t)
 	events.next(t)
 
 	var streams sync.WaitGroup
-	streams.Go(func() { socket.expectGoodbye(t) })
-	streams.Go(func() { events.expectGoodbye(t) })
+	streams.Go(func() { socket.expectClose(t) })
+	streams.Go(func() { events.expectClose(t) })
 	stopped := f.processes[name]
 	stopped.stop(t)
 	streams.Wait()
-	// They say goodbye before the process is gone; a client goes on elsewhere.
+	// Both streams are closed before the process exits; clients reconnect to another one.
 	socket, events = f.openSocket(t, name), f.openEvents(t, name)
 	if socket.backend == name || events.backend == name {
-		t.Errorf("streams came back to %s, which has ended", name)
+		t.Errorf("a stream was reopened on backend %s, which has stopped", name)
 	}
 	socket.exchange(t)
 	events.next(t)
@@ -220,16 +221,16 @@ func (s *socket) exchange(t *testing.T) {
 		t.Errorf("write to the WebSocket: %v", err)
 	}
 	if _, got, err := s.conn.Read(ctx); err != nil || string(got) != "hello" {
-		t.Errorf("the WebSocket sent back %q: %v", got, err)
+		t.Errorf("the WebSocket echoed %q, want \"hello\": %v", got, err)
 	}
 }
 
-func (s *socket) expectGoodbye(t *testing.T) {
+func (s *socket) expectClose(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	_, _, err := s.conn.Read(ctx)
 	if got := websocket.CloseStatus(err); got != websocket.StatusServiceRestart {
-		t.Errorf("the WebSocket ended with %d and not with 1012: %v", got, err)
+		t.Errorf("the WebSocket was closed with %d, want 1012: %v", got, err)
 	}
 }
 
@@ -266,13 +267,13 @@ func (e *events) next(t *testing.T) {
 	}
 }
 
-func (e *events) expectGoodbye(t *testing.T) {
-	said := false
+func (e *events) expectClose(t *testing.T) {
+	received := false
 	for e.lines.Scan() {
-		said = said || e.lines.Text() == "event: goodbye"
+		received = received || e.lines.Text() == "event: goodbye"
 	}
-	if !said || e.lines.Err() != nil {
-		t.Errorf("the event stream ended, goodbye said: %t, %v", said, e.lines.Err())
+	if !received || e.lines.Err() != nil {
+		t.Errorf("the event stream ended (%v), received the goodbye event: %t", e.lines.Err(), received)
 	}
 }
 
@@ -281,14 +282,14 @@ func (e *events) close() {
 	_ = e.body.Close()
 }
 
-// A process that is killed loses what was in flight there and nothing else.
-func TestAKillLosesOnlyWhatWasInFlight(t *testing.T) {
+// If a process is killed, only requests in flight to it fail.
+func TestKillFailsOnlyRequestsInFlight(t *testing.T) {
 	f := newFleet(t)
-	l := f.ask(t, perSecond)
+	l := f.send(t, perSecond)
 	const victim = "b"
 	held := make(chan error, 1)
 	go func() {
-		req, err := http.NewRequest(http.MethodPost, f.url+"/hold", strings.NewReader("once")) // a GET would be asked again
+		req, err := http.NewRequest(http.MethodPost, f.url+"/hold", strings.NewReader("once")) // a client may retry a GET
 		if err != nil {
 			held <- err
 			return
@@ -301,35 +302,36 @@ func TestAKillLosesOnlyWhatWasInFlight(t *testing.T) {
 		}
 		held <- err
 	}()
-	eventually(t, "load before the kill", func() bool { return l.answered.Load() >= 500 })
+	eventually(t, "500 successful requests before the kill", func() bool { return l.succeeded.Load() >= 500 })
 	killed := f.processes[victim]
 	if err := killed.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	killed.wait(t)
-	dead, before := time.Now(), l.answered.Load()
+	died, before := time.Now(), l.succeeded.Load()
 	if err := <-held; err == nil || !strings.Contains(err.Error(), "502") {
-		t.Errorf("what was in flight at the killed process ended with %v", err)
+		t.Errorf("the request in flight to the killed process: got %v, want 502", err)
 	}
-	eventually(t, "load after the kill", func() bool { return l.answered.Load() >= before+1000 })
+	eventually(t, "1000 successful requests after the kill", func() bool { return l.succeeded.Load() >= before+1000 })
 	failures := l.end()
 	if len(failures) > callers {
-		t.Errorf("%d requests failed with %d callers", len(failures), callers)
+		t.Errorf("%d requests failed, want at most one for each of the %d callers", len(failures), callers)
 	}
 	for _, x := range failures {
-		if x.backend != victim || x.began.After(dead) {
-			t.Errorf("failed at %s %s after the death of %s: %s", x.backend, x.began.Sub(dead), victim, x.what)
+		if x.backend != victim || x.began.After(died) {
+			t.Errorf("a request to backend %s failed that began %s after %s was killed: %s", x.backend, x.began.Sub(died), victim, x.what)
 		}
 	}
-	t.Logf("%d requests answered, %d failed with the process that was killed", l.answered.Load(), len(failures))
+	t.Logf("%d requests succeeded, %d failed because of the kill", l.succeeded.Load(), len(failures))
 }
 
-// A reader that goes away, as when a log collector restarts, costs the lines.
-func TestAClosedStandardOutputIsNoReasonToDie(t *testing.T) {
+// A service keeps running when the reader of its log goes away, for example while a
+// log collector restarts. The log lines are lost.
+func TestServiceSurvivesClosedStdout(t *testing.T) {
 	p := start(t)
 	_ = p.stdout.Close()
 	client := &http.Client{Timeout: patience}
-	for range 10 { // each is logged, into nothing
+	for range 10 { // writing the log line of each fails
 		if res, err := client.Get("http://" + p.api + "/nowhere"); err != nil || res.StatusCode != http.StatusNotFound {
 			t.Fatalf("%v %v", res, err)
 		}
@@ -339,6 +341,6 @@ func TestAClosedStandardOutputIsNoReasonToDie(t *testing.T) {
 	}
 	p.wait(t)
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("status %d", code)
+		t.Errorf("exit code %d, want 0", code)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// patience bounds what hangs; nothing waits for it in full otherwise.
+// patience is the timeout of all waits; only a test that hangs reaches it.
 const patience = 60 * time.Second
 
 // process is one process of the service.
@@ -29,7 +29,7 @@ type process struct {
 	lines []map[string]any
 }
 
-// start runs a process and returns when it is ready.
+// start starts a process and waits until it is ready.
 func start(t *testing.T) *process {
 	t.Helper()
 	self, err := os.Executable()
@@ -61,15 +61,15 @@ func start(t *testing.T) *process {
 	select {
 	case <-started:
 	case <-p.exited:
-		t.Fatalf("the process ended before it started: %v", p.log())
+		t.Fatalf("the process exited before it was ready: %v", p.log())
 	case <-time.After(patience):
-		t.Fatal("the process did not start")
+		t.Fatalf("the process did not start within %s", patience)
 	}
 	eventually(t, "ready", func() bool { return ready(p.admin) })
 	return p
 }
 
-// follow reads the log, and the addresses out of it, until the process ends.
+// follow reads the log, with the addresses in it, until the process exits.
 func (p *process) follow(stdout io.Reader, started chan<- struct{}) {
 	scanner := bufio.NewScanner(stdout)
 	for scanner.Scan() {
@@ -96,7 +96,7 @@ func (p *process) log() []map[string]any {
 	return slices.Clone(p.lines)
 }
 
-// stop asks the process to end and holds it to every phase of a stop.
+// stop sends SIGTERM and checks that the process passes every phase of a shutdown.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -104,7 +104,7 @@ func (p *process) stop(t *testing.T) {
 	}
 	p.wait(t)
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("a restart ended with status %d: %v", code, p.log())
+		t.Errorf("exit code %d, want 0: %v", code, p.log())
 	}
 	var phases []any
 	for _, line := range p.log() {
@@ -113,7 +113,7 @@ func (p *process) stop(t *testing.T) {
 		}
 	}
 	if want := []any{"announce", "delay", "requests", "workers", "flush", "close"}; !slices.Equal(phases, want) {
-		t.Errorf("phases %v, want %v", phases, want)
+		t.Errorf("shutdown phases %v, want %v", phases, want)
 	}
 }
 
@@ -122,7 +122,7 @@ func (p *process) wait(t *testing.T) {
 	select {
 	case <-p.exited:
 	case <-time.After(patience):
-		t.Fatalf("the process did not end: %v", p.log())
+		t.Fatalf("the process did not exit within %s: %v", patience, p.log())
 	}
 }
 
@@ -136,17 +136,17 @@ func ready(admin string) bool {
 	return res.StatusCode == http.StatusOK
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, holds func() bool) {
+// eventually waits until met returns true.
+func eventually(t *testing.T, what string, met func() bool) {
 	t.Helper()
 	deadline := time.After(patience)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for !holds() {
+	for !met() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("waited %s for: %s", patience, what)
+			t.Fatalf("timeout after %s waiting for: %s", patience, what)
 		}
 	}
 }

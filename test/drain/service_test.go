@@ -16,24 +16,24 @@ import (
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
 
-// childVariable makes this test binary the service instead of the test.
+// childVariable is the environment variable that makes the test binary run the service.
 const childVariable = "DRAIN_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) == "" {
 		os.Exit(m.Run())
 	}
-	go func() { // the test holds the other end: the child ends with it, however it ends
+	go func() { // exits when the test process ends, even by a signal: it has the other end of stdin
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(3)
 	}()
 	os.Exit(runtime.Main(runtime.Info{Name: "echo"}, runtime.Defaults{}, serve))
 }
 
-// serve wires a service with short answers, slow ones, and two kinds of streams.
+// serve runs a service with fast and slow requests, WebSockets and event streams.
 func serve(ctx context.Context, svc *runtime.Service) error {
-	s := &streams{bye: make(chan struct{})}
-	svc.OnDrain("streams", s.sayGoodbye)
+	s := &streams{stopping: make(chan struct{})}
+	svc.OnDrain("streams", s.drain)
 	router := httpserver.NewRouter()
 	router.Post("/echo", echo)
 	router.Get("/slow", slow)
@@ -53,7 +53,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// slow is in flight for longer than most, so that every stop meets some.
+// slow takes so long that some requests are in flight at every shutdown.
 func slow(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-time.After(50 * time.Millisecond):
@@ -62,45 +62,45 @@ func slow(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// streams are the long connections of one process.
+// streams is the open WebSockets and event streams of one process.
 type streams struct {
-	bye  chan struct{} // closed when the process begins to stop
-	mu   sync.Mutex
-	open sync.WaitGroup
-	left bool
+	stopping chan struct{} // closed when the shutdown begins
+	mu       sync.Mutex
+	open     sync.WaitGroup
+	stopped  bool
 }
 
-// enter counts a stream; false when the process is stopping.
+// enter counts a stream. It returns false during a shutdown.
 func (s *streams) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.left {
+	if !s.stopped {
 		s.open.Add(1)
 	}
-	return !s.left
+	return !s.stopped
 }
 
-// sayGoodbye tells every stream to go elsewhere and waits until it did.
-func (s *streams) sayGoodbye(ctx context.Context) error {
+// drain closes all streams and waits until they are closed.
+func (s *streams) drain(ctx context.Context) error {
 	s.mu.Lock()
-	s.left = true
+	s.stopped = true
 	s.mu.Unlock()
-	close(s.bye)
-	gone := make(chan struct{})
+	close(s.stopping)
+	closed := make(chan struct{})
 	go func() {
 		s.open.Wait()
-		close(gone)
+		close(closed)
 	}()
 	select {
-	case <-gone:
+	case <-closed:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// socket sends back what it gets until the process stops; then it closes with
-// 1012, service restart.
+// socket echoes messages until the shutdown begins, then closes the connection with
+// status 1012, service restart.
 func (s *streams) socket(w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -123,13 +123,13 @@ func (s *streams) socket(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	select {
-	case <-s.bye:
+	case <-s.stopping:
 		_ = conn.Close(websocket.StatusServiceRestart, "restarting")
 	case <-ended:
 	}
 }
 
-// events counts up until the process stops; then it says goodbye.
+// events sends numbers until the shutdown begins, then a goodbye event.
 func (s *streams) events(w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -147,7 +147,7 @@ func (s *streams) events(w http.ResponseWriter, r *http.Request) {
 		}
 		select {
 		case <-tick.C:
-		case <-s.bye:
+		case <-s.stopping:
 			_, _ = io.WriteString(w, "event: goodbye\ndata: restarting\n\n")
 			_ = out.Flush()
 			return

@@ -24,7 +24,7 @@ import (
 
 const orders = "../../examples/orders"
 
-// container is what the generated manifest gives the service, in MiB.
+// container returns the memory request and limit of the generated manifest, in MiB.
 func container(t *testing.T) (request, limit int64) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(orders, "deploy/base/deployment.yaml"))
@@ -41,8 +41,8 @@ func container(t *testing.T) (request, limit int64) {
 	return request, limit
 }
 
-// startBinary starts the generated program with the real store in the container of its manifest, and
-// returns its address and what makes it stop.
+// startBinary starts the generated program with PostgreSQL and the memory limit of its manifest. stop sends
+// SIGTERM and returns the result of the process.
 func startBinary(t *testing.T, memory *cgroup.Memory, request int64) (url string, stop func() error) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "orders")
@@ -82,12 +82,12 @@ func startBinary(t *testing.T, memory *cgroup.Memory, request int64) (url string
 	}()
 	addr := <-started
 	if addr == "" {
-		t.Fatalf("the service ended before it started: %v", stop())
+		t.Fatalf("the service exited before it was ready: %v", stop())
 	}
 	return "http://" + addr, stop
 }
 
-// statusOf sends a request and returns the status of the response, 0 without one.
+// statusOf sends a request and returns the status of the response, 0 if there is none.
 func statusOf(t *testing.T, transport *http.Transport, method, url, body string) int {
 	t.Helper()
 	var content io.Reader
@@ -110,8 +110,8 @@ func statusOf(t *testing.T, transport *http.Transport, method, url, body string)
 	return res.StatusCode
 }
 
-// 40 parallel clients that send the largest bodies for five seconds leave the generated service within
-// the memory of its manifest, and ordinary requests are answered.
+// While 40 parallel clients send the largest bodies for five seconds, the generated service stays within
+// the memory limit of its manifest and all ordinary requests succeed.
 func TestEndToEndLargeBodiesFitTheContainer(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -140,7 +140,7 @@ func TestEndToEndLargeBodiesFitTheContainer(t *testing.T) {
 			}
 		})
 	}
-	var answered, failed atomic.Int64
+	var succeeded, failed atomic.Int64
 	for body, want := range map[string]int{"": http.StatusOK, `{"name":"a"}`: http.StatusCreated} {
 		method := http.MethodGet
 		if body != "" {
@@ -149,7 +149,7 @@ func TestEndToEndLargeBodiesFitTheContainer(t *testing.T) {
 		others.Go(func() {
 			for time.Now().Before(end) {
 				if statusOf(t, transport, method, url+"/v1/orders", body) == want {
-					answered.Add(1)
+					succeeded.Add(1)
 				} else {
 					failed.Add(1)
 				}
@@ -159,17 +159,17 @@ func TestEndToEndLargeBodiesFitTheContainer(t *testing.T) {
 	attack.Wait()
 	others.Wait()
 	peak, err := memory.Peak()
-	t.Logf("the attackers got %v, %d ordinary requests were answered; peak %d bytes of %d MiB (%v)", statuses, answered.Load(), peak, limit, err)
-	if answered.Load() == 0 || failed.Load() > 0 {
-		t.Errorf("%d ordinary requests were answered and %d were not", answered.Load(), failed.Load())
+	t.Logf("statuses of the large bodies: %v; %d ordinary requests succeeded; peak memory %d bytes of %d MiB (%v)", statuses, succeeded.Load(), peak, limit, err)
+	if succeeded.Load() == 0 || failed.Load() > 0 {
+		t.Errorf("%d ordinary requests succeeded and %d failed", succeeded.Load(), failed.Load())
 	}
 	if statuses[http.StatusRequestEntityTooLarge] == 0 || statuses[http.StatusInternalServerError] > 0 {
-		t.Errorf("the attackers got %v", statuses)
+		t.Errorf("statuses of the large bodies: %v, want some 413 and no 500", statuses)
 	}
 	if peak >= limit<<20 {
-		t.Errorf("the limit of %d MiB was reached", limit)
+		t.Errorf("peak memory of %d bytes reached the limit of %d MiB", peak, limit)
 	}
 	if err := stop(); err != nil {
-		t.Errorf("the service ended with %v", err)
+		t.Errorf("the service exited with %v", err)
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/observability-first/scaffold/examples/orders/migrations"
 )
 
-// run wires the service as cmd/orders does; nothing can import a main package.
+// run is a copy of the one in cmd/orders, because a main package cannot be imported.
 func run(ctx context.Context, svc *runtime.Service) error {
 	var cfg struct{ Postgres postgres.Config }
 	if err := svc.Load(&cfg); err != nil {
@@ -37,8 +37,8 @@ func run(ctx context.Context, svc *runtime.Service) error {
 // target is a running service.
 type target struct{ *servicetest.Service }
 
-// fuzzing lets a target use what was started with its *testing.F, which does not
-// accept these calls from a target.
+// fuzzing replaces the methods of a *testing.F that panic when a fuzz target calls
+// them.
 type fuzzing struct {
 	testing.TB
 
@@ -54,17 +54,17 @@ func start(tb testing.TB) target {
 		"POSTGRES_URL="+postgrestest.Database(tb), "POSTGRES_MIGRATE=true", "OTEL_TRACES_SAMPLER=always_off")}
 }
 
-// halfCloseAfter is how long a complete request has for its response. A half-close
-// before that cancels the request; one after it ends a request that is incomplete.
+// halfCloseAfter is the wait for a response before the half-close: an earlier one would
+// cancel complete requests; this one ends incomplete requests.
 const halfCloseAfter = 200 * time.Millisecond
 
-// attack sends bytes that should be requests. None may count as server_error:
-// callers could spend the error budget.
+// attack sends raw bytes as a request. No request may count as server_error, or any
+// client could use up the error budget.
 func (s target) attack(t *testing.T, raw string) {
 	t.Helper()
 	response := s.send(t, raw)
 	if failed, _ := s.Metric("http_server_requests_total", map[string]string{"outcome": "server_error"}); failed > 0 {
-		t.Fatalf("%.2000q counts as server_error; the response is\n%s", raw, response)
+		t.Fatalf("%.2000q counts as server_error; response:\n%s", raw, response)
 	}
 }
 
@@ -78,7 +78,7 @@ func (s target) send(t *testing.T, raw string) string {
 	if err := conn.SetDeadline(time.Now().Add(servicetest.Timeout)); err != nil {
 		t.Fatal(err)
 	}
-	// The service may respond and close the connection before it has read everything.
+	// The service may close the connection before it has read the whole request.
 	_, _ = io.WriteString(conn, raw)
 	_ = conn.SetReadDeadline(time.Now().Add(halfCloseAfter))
 	response := make([]byte, 1)
@@ -90,12 +90,12 @@ func (s target) send(t *testing.T, raw string) string {
 	return string(response)
 }
 
-// create is a request that creates an order, as bytes.
+// create returns a raw request that creates an order.
 func create(header, body string) string {
 	return "POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + header + "\r\n" + body
 }
 
-// withLength is a create request with a complete body, and with a key unless that is empty.
+// withLength returns a create request with Content-Length and, if key is not empty, an Idempotency-Key.
 func withLength(key, body string) string {
 	head := fmt.Sprintf("Content-Length: %d\r\n", len(body))
 	if key != "" {
@@ -126,7 +126,7 @@ func TestMalformedRequestsNameTheField(t *testing.T) {
 		"no CRLF after a chunk":      {create(chunked, "c\r\n{\"name\":\"a\"}0\r\n\r\n"), 400, ""},
 		"chunks that end early":      {create(chunked, "e\r\n{\"na"), 400, ""},
 		"body shorter than its size": {create("Content-Length: 1000\r\n", `{"name":"a`), 400, ""},
-		"the same with another type": {strings.Replace(create("Content-Length: 1000\r\n", `{"n`), "application/json", "text/plain", 1), 400, ""},
+		"short body, text/plain":     {strings.Replace(create("Content-Length: 1000\r\n", `{"n`), "application/json", "text/plain", 1), 400, ""},
 		"unknown path, body unread":  {strings.Replace(create("Content-Length: 1000\r\n", "{"), "/v1/orders", "/nope", 1), 400, ""}, // a body is read before its route is known
 		"unknown method":             {strings.Replace(withLength("", "{"), "POST", "PATCH", 1), 405, ""},
 		"body over the limit":        {create("Content-Length: 2097152\r\n", strings.Repeat(" ", 2<<20)), 413, ""},
@@ -135,10 +135,10 @@ func TestMalformedRequestsNameTheField(t *testing.T) {
 			t.Parallel()
 			response := s.send(t, tc.request)
 			if !strings.HasPrefix(response, fmt.Sprintf("HTTP/1.1 %d ", tc.status)) || !strings.Contains(response, "application/problem+json") {
-				t.Errorf("got %s\nwant a problem with status %d", response, tc.status)
+				t.Errorf("got %s\nwant problem details with status %d", response, tc.status)
 			}
 			if tc.field != "" && !strings.Contains(response, `"location":"`+tc.field+`"`) {
-				t.Errorf("got %s\nwant the field %s", response, tc.field)
+				t.Errorf("got %s\nwant an error at %s", response, tc.field)
 			}
 		})
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/observability-first/scaffold/examples/orders/internal/order"
 )
 
-// maxAllocated bounds what a body of 1 MiB makes a request allocate, garbage
-// included. The manifest gives the service 256 MiB: 29 such requests in parallel fit
-// even when nothing is collected.
+// maxAllocated is the maximum number of bytes that a request with a body of 1 MiB may
+// allocate, garbage included. 29 parallel requests of this size fit into the 256 MiB of
+// the manifest without a garbage collection.
 const maxAllocated = 9_000_000
 
 func TestAllocationsOfLargeBodies(t *testing.T) { //nolint:paralleltest // counts the bytes that the process allocates
@@ -26,7 +26,7 @@ func TestAllocationsOfLargeBodies(t *testing.T) { //nolint:paralleltest // count
 			var rec *httptest.ResponseRecorder
 			var before, after goruntime.MemStats
 			allocated := uint64(math.MaxUint64)
-			for range 3 { // other work of the process allocates, too
+			for range 3 { // other goroutines allocate, too; take the minimum
 				r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/orders", strings.NewReader(tc.body))
 				r.Header.Set("Idempotency-Key", name)
 				rec = httptest.NewRecorder()

@@ -104,7 +104,7 @@ func check(t *testing.T, objects []*unstructured.Unstructured, spec generated.Sp
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, problem := range set.Judge(spec) {
+	for _, problem := range set.Check(spec) {
 		t.Errorf("%s: %s", where, problem)
 	}
 }

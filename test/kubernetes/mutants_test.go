@@ -42,7 +42,7 @@ func mutantProblems(t *testing.T, types *manifests.Types, services []generated.S
 			if err != nil {
 				return append(problems, err.Error())
 			}
-			return append(problems, set.Judge(s.Spec)...)
+			return append(problems, set.Check(s.Spec)...)
 		}
 	}
 	t.Fatalf("no service has a %s", m.Kind)

@@ -26,34 +26,34 @@ func TestBackstageCatalog(t *testing.T) {
 		if err != nil || !strings.HasSuffix(out, "Component orders, API orders\n") {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
-		// No address is made up: what the spec does not name is not there.
+		// The catalog contains only URLs of the spec.
 		if strings.Contains(out, "http") != (v.links != "{}") {
-			t.Errorf("%s: links are those of %s:\n%s", name, v.links, out)
+			t.Errorf("%s: the links do not match those of the spec, %s:\n%s", name, v.links, out)
 		}
 		if slug := strings.Contains(out, `"github.com/project-slug":"acme/orders"`); slug != strings.Contains(v.links, "github.com") {
-			t.Errorf("%s: the slug of GitHub is there: %v\n%s", name, slug, out)
+			t.Errorf("%s: GitHub project slug in the catalog: %v, want %v\n%s", name, slug, !slug, out)
 		}
 	}
 }
 
 func TestBackstageCatalogBroken(t *testing.T) {
 	t.Parallel()
-	s := generate(t, variants()["a registry"])
+	s := generate(t, variants()["public registry"])
 	text := s.read(t, catalogFile)
 	for name, change := range map[string][2]string{
-		"no owner":           {"  owner: \"team-checkout\"\n", ""},
-		"a name with spaces": {"name: orders", "name: our orders"},
-		"an unknown version": {"backstage.io/v1alpha1", "backstage.io/v1"},
-		"an unknown root":    {"spec:", "specs: {}\nspec:"},
-		"no type":            {"  type: service\n", ""},
-		"a link of no form":  {"- title: Source\n      url: ", "- title: Source\n      uri: "},
-		"an API of no one":   {"providesApis: [orders]", "providesApis: [order]"},
-		"no definition":      {"./api/openapi.json", "./api/openapi.yaml"},
-		"no YAML":            {"kind: API", "kind: {API"},
+		"missing owner":               {"  owner: \"team-checkout\"\n", ""},
+		"name with spaces":            {"name: orders", "name: our orders"},
+		"unknown apiVersion":          {"backstage.io/v1alpha1", "backstage.io/v1"},
+		"unknown top-level field":     {"spec:", "specs: {}\nspec:"},
+		"missing type":                {"  type: service\n", ""},
+		"link without url":            {"- title: Source\n      url: ", "- title: Source\n      uri: "},
+		"reference to an unknown API": {"providesApis: [orders]", "providesApis: [order]"},
+		"missing definition file":     {"./api/openapi.json", "./api/openapi.yaml"},
+		"invalid YAML":                {"kind: API", "kind: {API"},
 	} {
-		s.write(t, catalogFile, with(t, text, change[0], change[1]))
+		s.write(t, catalogFile, replace(t, text, change[0], change[1]))
 		if out, err := s.backstage(t); err == nil {
-			t.Errorf("%s is found by nobody:\n%s", name, out)
+			t.Errorf("%s is not detected:\n%s", name, out)
 		}
 	}
 }

@@ -18,13 +18,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// Each script in testdata/script does one thing with ./ci of a generated
-// service, on a cluster and with a Prometheus that are played. Beside the usual
-// commands there are
+// TestCI runs the scripts in testdata/script with ./ci of a generated service, a fake
+// cluster and a fake Prometheus. They have these additional commands:
 //
-//	status N command ...      run the command, which must exit with N
-//	prometheus [query=value]  start a Prometheus; see there
-//	cluster word ...          make the cluster behave so; see kubectl_test.go
+//	status N command ...      run the command, which must exit with code N
+//	prometheus [option=value] start a Prometheus; see prometheusServer
+//	cluster word ...          set the behavior of the cluster; see kubectl_test.go
 func TestCI(t *testing.T) {
 	t.Parallel()
 	s := generate(t, variants()["everything"])
@@ -50,12 +49,12 @@ func TestCI(t *testing.T) {
 			env.Setenv("D3", "sha256:"+strings.Repeat("3", 64))
 			return errors.Join(os.Mkdir(filepath.Join(env.WorkDir, "cluster"), 0o755), os.CopyFS(filepath.Join(env.WorkDir, "orders"), os.DirFS(s.dir)))
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "prometheus": prometheusServer, "cluster": clusterDoes},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "prometheus": prometheusServer, "cluster": setBehavior},
 	})
 }
 
-// withoutScaffold leaves out directories with a scaffold that somebody installed:
-// scripts bring their own.
+// withoutScaffold removes directories with an installed scaffold from PATH: scripts
+// have fake ones.
 func withoutScaffold(path string) string {
 	directories := slices.DeleteFunc(filepath.SplitList(path), func(directory string) bool {
 		_, err := os.Stat(filepath.Join(directory, "scaffold"))
@@ -83,47 +82,47 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func clusterDoes(ts *testscript.TestScript, _ bool, args []string) {
+func setBehavior(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("CLUSTER"), behavior), []byte(strings.Join(args, " ")), 0o644))
 }
 
-// prometheusServer answers the queries of a rollout analysis: three instances, 1000
-// requests and none bad, unless the arguments say otherwise.
+// prometheusServer is a Prometheus for rollout analyzes. Options and their defaults:
 //
-//	instances=3 requests=1000 bad=0 fast=1000  a number, or none for no data
-//	status=401                                 every answer has it
-//	from=2                                     all that from the second evaluation on, and good answers before
+//	instances=3 requests=1000 bad=0 fast=1000  results; none is an empty result
+//	status=401                                 status of every response
+//	from=1                                     first evaluation to which the options apply;
+//	                                           earlier ones get the defaults
 //
-// With a neg it is an address where nobody listens.
+// The negated command sets an address without a listener.
 func prometheusServer(ts *testscript.TestScript, neg bool, args []string) {
-	told := map[string]string{}
+	options := map[string]string{}
 	for _, arg := range args {
 		key, value, _ := strings.Cut(arg, "=")
-		told[key] = value
+		options[key] = value
 	}
-	from, err := strconv.Atoi("0" + told["from"])
+	from, err := strconv.Atoi("0" + options["from"])
 	ts.Check(err)
-	var looks atomic.Int64
+	var evaluations atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query := r.PostFormValue("query")
 		if strings.HasPrefix(query, "count(") {
-			looks.Add(1)
+			evaluations.Add(1)
 		}
-		answers := told
-		if int(looks.Load()) < from {
-			answers = nil
+		active := options
+		if int(evaluations.Load()) < from {
+			active = nil
 		}
 		if r.Header.Get("Authorization") != "Bearer t0ken" {
-			http.Error(w, "who are you", http.StatusUnauthorized)
+			http.Error(w, "invalid token", http.StatusUnauthorized)
 			return
 		}
-		if status, err := strconv.Atoi(answers["status"]); err == nil {
+		if status, err := strconv.Atoi(active["status"]); err == nil {
 			http.Error(w, "no", status)
 			return
 		}
-		key, number := question(query)
-		if told := answers[key]; told != "" {
-			number = told
+		option, number := defaultResult(query)
+		if value := active[option]; value != "" {
+			number = value
 		}
 		sample := ""
 		if number != "none" {
@@ -139,9 +138,8 @@ func prometheusServer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("PROMETHEUS_TOKEN", "t0ken")
 }
 
-// question is what a query of the analysis asks for, and the answer for a good
-// version.
-func question(query string) (key, number string) {
+// defaultResult returns the option for a query of the analysis and its default.
+func defaultResult(query string) (option, number string) {
 	switch {
 	case strings.HasPrefix(query, "count("):
 		return "instances", "3"
@@ -153,7 +151,7 @@ func question(query string) (key, number string) {
 	return "requests", "1000"
 }
 
-// shellcheck finds what bash would do otherwise than it looks.
+// shellcheck accepts ./ci and detects mistakes in it.
 func TestShellcheck(t *testing.T) {
 	t.Parallel()
 	check := func(text string) (string, error) {
@@ -171,13 +169,13 @@ func TestShellcheck(t *testing.T) {
 			continue
 		}
 		for what, change := range map[string][2]string{
-			"a word that splits":      {`cd "$(dirname "${BASH_SOURCE[0]}")"`, `cd $(dirname ${BASH_SOURCE[0]})`},
-			"a variable of no use":    {"  local code=0\n", "  local code=0 cod=1\n"},
-			"an array without braces": {`${to[@]+"${to[@]}"}`, `$to[@]`},
-			"an if without its end":   {"esac\n", "\n"},
+			"unquoted word":        {`cd "$(dirname "${BASH_SOURCE[0]}")"`, `cd $(dirname ${BASH_SOURCE[0]})`},
+			"unused variable":      {"  local code=0\n", "  local code=0 cod=1\n"},
+			"array without braces": {`${to[@]+"${to[@]}"}`, `$to[@]`},
+			"unclosed block":       {"esac\n", "\n"},
 		} {
-			if out, err := check(with(t, text, change[0], change[1])); err == nil {
-				t.Errorf("%s is found by nobody:\n%s", what, out)
+			if out, err := check(replace(t, text, change[0], change[1])); err == nil {
+				t.Errorf("%s is not detected:\n%s", what, out)
 			}
 		}
 	}

@@ -1,5 +1,5 @@
-// Package pipelines holds the tests that give what scaffold generates for
-// pipelines to those who read it: actionlint, GitLab's schema and a runner of
-// its jobs, Groovy, shellcheck, Renovate, Backstage. It runs ./ci as a whole on a
-// cluster that is played. No other module should have to download all that.
+// Package pipelines tests generated pipelines and files with the tools that read them:
+// actionlint, gitlab-ci-local with GitLab's schema, Groovy, shellcheck, Renovate and
+// Backstage. It also runs ./ci on a fake cluster. It is a separate module so that no
+// other module downloads these tools.
 package pipelines

@@ -18,7 +18,7 @@ import (
 
 const workflowFile = ".github/workflows/orders.yml"
 
-// lint is what actionlint finds, with shellcheck for the scripts in it.
+// lint returns the findings of actionlint, with shellcheck for scripts.
 func lint(t *testing.T, text string) []string {
 	t.Helper()
 	l, err := actionlint.NewLinter(io.Discard, &actionlint.LinterOptions{Shellcheck: need(t, "shellcheck"), WorkingDir: t.TempDir()})
@@ -36,7 +36,7 @@ func lint(t *testing.T, text string) []string {
 	return list
 }
 
-// workflow is what the checks below read of one.
+// workflow is the fields of a workflow that the checks below read.
 type workflow struct {
 	Permissions *map[string]string `yaml:"permissions"`
 	On          map[string]any     `yaml:"on"`
@@ -75,8 +75,9 @@ func (l *oneOrMany) UnmarshalYAML(n *yaml.Node) error {
 
 var pinned = regexp.MustCompile(`uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
 
-// harden is what actionlint does not look for: rights, pins and bounds.
-func harden(text, directory string) []string {
+// securityProblems checks what actionlint does not: permissions, pinned actions,
+// timeouts and credentials.
+func securityProblems(text, directory string) []string {
 	var found []string
 	var w workflow
 	dec := yaml.NewDecoder(strings.NewReader(text))
@@ -84,56 +85,57 @@ func harden(text, directory string) []string {
 		return []string{err.Error()}
 	}
 	if w.Permissions == nil || len(*w.Permissions) > 0 {
-		found = append(found, "permissions of the workflow are not empty")
+		found = append(found, "top-level permissions are not empty")
 	}
 	if _, unsafe := w.On["pull_request_target"]; unsafe {
-		found = append(found, "pull_request_target runs what strangers send with the rights of the repository")
+		found = append(found, "pull_request_target runs code of forks with the permissions of the repository")
 	}
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); strings.Contains(line, "uses: ") && !pinned.MatchString(line) {
-			found = append(found, line+": not pinned by a commit, with its version behind it")
+			found = append(found, line+": action is not pinned to a commit with its version in a comment")
 		}
 		if strings.Contains(line, "run:") && strings.Contains(line, "${{") {
-			found = append(found, line+": an expression becomes part of a script")
+			found = append(found, line+": expression in a script; pass it in an environment variable")
 		}
 	}
 	for name, j := range w.Jobs {
-		found = append(found, hardenJob(name, j, directory)...)
+		found = append(found, jobProblems(name, j, directory)...)
 	}
 	return found
 }
 
-func hardenJob(name string, j job, directory string) []string {
+func jobProblems(name string, j job, directory string) []string {
 	var found []string
 	problem := func(format string, args ...any) { found = append(found, "job "+name+": "+fmt.Sprintf(format, args...)) }
 	if j.Permissions == nil {
-		problem("it does not say what it may")
+		problem("permissions are missing")
 		return found
 	}
 	if j.Timeout == 0 || j.Timeout > 60 {
-		problem("a time-out of %d minutes", j.Timeout)
+		problem("timeout-minutes is %d, want 1 to 60", j.Timeout)
 	}
-	for right, level := range *j.Permissions {
-		if right == "id-token" || level != "read" && (right != "packages" || !strings.Contains(fmt.Sprint(j.Steps), "PUSH")) {
-			problem("%s: %s is more than it needs", right, level)
+	for permission, level := range *j.Permissions {
+		if permission == "id-token" || level != "read" && (permission != "packages" || !strings.Contains(fmt.Sprint(j.Steps), "PUSH")) {
+			problem("permission %s: %s is not needed", permission, level)
 		}
 	}
 	if j.Environment != "" && j.Concurrency == nil {
-		problem("two roll-outs to %s could run at once", j.Environment)
+		problem("concurrency is missing: rollouts to %s may run in parallel", j.Environment)
 	}
 	for _, s := range j.Steps {
 		if strings.HasPrefix(s.Uses, "actions/checkout@") && s.With["persist-credentials"] != false {
-			problem("it leaves the token to whatever runs next")
+			problem("persist-credentials is not false: later steps can read the token")
 		}
 		if strings.HasPrefix(s.Uses, "actions/setup-go@") && s.With["go-version-file"] != path.Join(directory, "go.mod") {
-			problem("its Go is not that of go.mod")
+			problem("go-version-file is not the go.mod of the service")
 		}
 	}
 	return found
 }
 
-// confined is what lets a workflow of one directory work on it and no other.
-func confined(text, directory string) []string {
+// scopeProblems checks that the workflow of a service in a directory uses only files of
+// this directory.
+func scopeProblems(text, directory string) []string {
 	if directory == "" {
 		return nil
 	}
@@ -143,12 +145,12 @@ func confined(text, directory string) []string {
 		return []string{err.Error()}
 	}
 	if w.Defaults.Run.Directory != directory {
-		found = append(found, "it works in "+w.Defaults.Run.Directory)
+		found = append(found, "working-directory is "+w.Defaults.Run.Directory)
 	}
 	for _, event := range []string{"push", "pull_request"} {
 		filter, _ := w.On[event].(map[string]any)
 		if got := fmt.Sprint(filter["paths"]); got != "["+directory+"/** "+workflowFile+"]" {
-			found = append(found, "a "+event+" of "+got+" runs it")
+			found = append(found, "paths of "+event+" are "+got)
 		}
 	}
 	for name, j := range w.Jobs {
@@ -157,42 +159,42 @@ func confined(text, directory string) []string {
 				files, _ := s.With[key].(string)
 				for file := range strings.Lines(files) {
 					if !strings.HasPrefix(file, directory+"/") {
-						found = append(found, "job "+name+": "+s.Uses+" takes "+file)
+						found = append(found, "job "+name+": "+s.Uses+" uses "+file)
 					}
 				}
 			}
 			if image := s.Env["IMAGE"]; image != "" && !strings.HasSuffix(image, "/orders") {
-				found = append(found, "job "+name+": "+image+" is the image of every service")
+				found = append(found, "job "+name+": "+image+" is not specific to the service")
 			}
 		}
 	}
 	return found
 }
 
-// A workflow of a directory that reaches others is refused by the same checks.
+// The checks detect workflows that use files of other directories.
 func TestGitHubWorkflowOfADirectoryBroken(t *testing.T) {
 	t.Parallel()
 	s := generate(t, variants()["in a directory"])
 	text := s.atRoot().read(t, workflowFile)
 	if _, err := os.Stat(filepath.Join(s.dir, ".github")); err == nil {
-		t.Error("there is a workflow in the directory of the service, where GitHub does not find it")
+		t.Error("the directory of the service has a .github directory, which GitHub ignores")
 	}
 	for name, change := range map[string][2]string{
-		"no filter":            {"    paths: [\"services/orders/**\", \".github/workflows/orders.yml\"]\n", ""},
-		"another directory":    {"working-directory: \"services/orders\"", "working-directory: \"services/stock\""},
-		"Go of the root":       {"go-version-file: services/orders/go.mod", "go-version-file: go.mod"},
-		"a cache of the root":  {"cache-dependency-path: services/orders/go.sum", "cache-dependency-path: go.sum"},
-		"files of the root":    {"            services/orders/bin/licenses.txt", "            bin/licenses.txt"},
-		"the image of another": {"/${{ github.repository }}/orders", "/${{ github.repository }}"},
+		"no path filter":          {"    paths: [\"services/orders/**\", \".github/workflows/orders.yml\"]\n", ""},
+		"another directory":       {"working-directory: \"services/orders\"", "working-directory: \"services/stock\""},
+		"go.mod of the root":      {"go-version-file: services/orders/go.mod", "go-version-file: go.mod"},
+		"cache of the root":       {"cache-dependency-path: services/orders/go.sum", "cache-dependency-path: go.sum"},
+		"artifacts of the root":   {"            services/orders/bin/licenses.txt", "            bin/licenses.txt"},
+		"image of the repository": {"/${{ github.repository }}/orders", "/${{ github.repository }}"},
 	} {
-		broken := with(t, text, change[0], change[1])
-		if len(harden(broken, s.directory)) == 0 && len(confined(broken, s.directory)) == 0 {
-			t.Errorf("%s is found by nobody", name)
+		broken := replace(t, text, change[0], change[1])
+		if len(securityProblems(broken, s.directory)) == 0 && len(scopeProblems(broken, s.directory)) == 0 {
+			t.Errorf("%s is not detected", name)
 		}
 	}
 }
 
-// called are the stages that an event runs, in the order of the jobs.
+// called returns the stages that an event runs, in the order of the jobs.
 func (w workflow) called(t *testing.T, event string) (stages []string, environments map[string]string) {
 	t.Helper()
 	environments = map[string]string{}
@@ -215,11 +217,11 @@ func (w workflow) called(t *testing.T, event string) (stages []string, environme
 	return stages, environments
 }
 
-// runs knows the conditions that the workflow has, and no others.
+// runs evaluates the if conditions that generated workflows use.
 func (j job) runs(event string) bool {
 	switch {
 	case j.If == "":
-		return true // what it needs decides
+		return true // depends on needs
 	case strings.HasPrefix(j.If, "github.event_name != '"):
 		return j.If != "github.event_name != '"+event+"'"
 	}
@@ -242,7 +244,7 @@ func TestGitHubWorkflow(t *testing.T) {
 			t.Parallel()
 			s := generate(t, v)
 			text := s.atRoot().read(t, workflowFile)
-			if found := slices.Concat(lint(t, text), harden(text, s.directory), confined(text, s.directory)); len(found) > 0 {
+			if found := slices.Concat(lint(t, text), securityProblems(text, s.directory), scopeProblems(text, s.directory)); len(found) > 0 {
 				t.Errorf("found:\n%s\nin:\n%s", strings.Join(found, "\n"), text)
 			}
 			var w workflow
@@ -256,7 +258,7 @@ func TestGitHubWorkflow(t *testing.T) {
 			compareStages(t, "a push", got, released)
 			for stage, want := range map[string]string{"deploy staging": "staging", "deploy prod": "prod", "image": ""} {
 				if slices.Contains(released, stage) && environments[stage] != want {
-					t.Errorf("%s runs in the environment %q, want %q", stage, environments[stage], want)
+					t.Errorf("stage %s runs in environment %q, want %q", stage, environments[stage], want)
 				}
 			}
 			got, _ = w.called(t, "workflow_dispatch")
@@ -267,42 +269,42 @@ func TestGitHubWorkflow(t *testing.T) {
 			}
 			for _, j := range w.Jobs {
 				if j.If == "github.event_name == 'pull_request'" && strings.Contains(fmt.Sprint(j), "PUSH") {
-					t.Error("a pull request sends an image")
+					t.Error("a job for pull requests pushes an image")
 				}
 			}
 		})
 	}
 }
 
-// What is broken on purpose is refused by the same checks.
+// The checks detect each of these changes.
 func TestGitHubWorkflowBroken(t *testing.T) {
 	t.Parallel()
 	text := generate(t, variants()["everything"]).read(t, workflowFile)
 	for name, change := range map[string][2]string{
-		"an unknown key":            {"timeout-minutes: 45", "timeout-minuts: 45"},
-		"an unknown need":           {"needs: publish", "needs: published"},
-		"an unknown event":          {"pull_request:", "pull_requests:"},
-		"an unknown property":       {"github.event_name == 'push'", "github.event_nam == 'push'"},
-		"an unknown output":         {"steps.digest.outputs", "steps.digests.outputs"},
-		"an unknown right":          {"packages: write", "package: write"},
-		"a script that splits":      {`cat bin/image.digest`, `cat $FILE`},
-		"an expression in a script": {`./ci rollback "$ENVIRONMENT"`, "./ci rollback ${{ inputs.environment }}"},
-		"a tag instead of a commit": {"@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "@v7"},
-		"no version of a commit":    {" # v7.0.1", ""},
-		"rights for all":            {"permissions: {}", "permissions: {contents: write}"},
-		"no rights at the top":      {"permissions: {}", ""},
-		"a job without rights":      {"    permissions:\n      contents: read\n    steps", "    steps"},
-		"too many rights":           {"      contents: read\n    steps", "      contents: write\n    steps"},
-		"a token for a cloud":       {"      contents: read\n    steps", "      contents: read\n      id-token: write\n    steps"},
-		"credentials that stay":     {"          persist-credentials: false\n", "          fetch-depth: 1\n"},
-		"another Go":                {"go-version-file: go.mod", "go-version: stable"},
-		"no bound":                  {"    timeout-minutes: 45\n", ""},
-		"strangers with rights":     {"pull_request:", "pull_request_target:"},
-		"two roll-outs at once":     {"    concurrency:\n      group: orders-staging\n      cancel-in-progress: false\n", ""},
+		"unknown key":                  {"timeout-minutes: 45", "timeout-minuts: 45"},
+		"unknown job in needs":         {"needs: publish", "needs: published"},
+		"unknown event":                {"pull_request:", "pull_requests:"},
+		"unknown property":             {"github.event_name == 'push'", "github.event_nam == 'push'"},
+		"unknown output":               {"steps.digest.outputs", "steps.digests.outputs"},
+		"unknown permission":           {"packages: write", "package: write"},
+		"unquoted word in a script":    {`cat bin/image.digest`, `cat $FILE`},
+		"expression in a script":       {`./ci rollback "$ENVIRONMENT"`, "./ci rollback ${{ inputs.environment }}"},
+		"action pinned to a tag":       {"@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "@v7"},
+		"no version in a comment":      {" # v7.0.1", ""},
+		"top-level write permission":   {"permissions: {}", "permissions: {contents: write}"},
+		"no top-level permissions":     {"permissions: {}", ""},
+		"job without permissions":      {"    permissions:\n      contents: read\n    steps", "    steps"},
+		"job with write permission":    {"      contents: read\n    steps", "      contents: write\n    steps"},
+		"job with id-token permission": {"      contents: read\n    steps", "      contents: read\n      id-token: write\n    steps"},
+		"persisted credentials":        {"          persist-credentials: false\n", "          fetch-depth: 1\n"},
+		"Go version not from go.mod":   {"go-version-file: go.mod", "go-version: stable"},
+		"no timeout":                   {"    timeout-minutes: 45\n", ""},
+		"pull_request_target":          {"pull_request:", "pull_request_target:"},
+		"no concurrency group":         {"    concurrency:\n      group: orders-staging\n      cancel-in-progress: false\n", ""},
 	} {
-		broken := with(t, text, change[0], change[1])
-		if len(lint(t, broken)) == 0 && len(harden(broken, "")) == 0 {
-			t.Errorf("%s is found by nobody", name)
+		broken := replace(t, text, change[0], change[1])
+		if len(lint(t, broken)) == 0 && len(securityProblems(broken, "")) == 0 {
+			t.Errorf("%s is not detected", name)
 		}
 	}
 }

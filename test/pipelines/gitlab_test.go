@@ -11,9 +11,9 @@ import (
 
 const gitlabFile = ".gitlab-ci.yml"
 
-// gitlabOn makes the runner believe that it is on a branch, or with none on a
-// merge request.
-func gitlabOn(branch string) []string {
+// gitlabVariables returns the variables of a pipeline for the branch, or for a merge
+// request if branch is empty.
+func gitlabVariables(branch string) []string {
 	list := []string{"--variable", "CI_DEFAULT_BRANCH=main", "--variable", "CI_COMMIT_BRANCH=" + branch, "--variable", "CI_REGISTRY_IMAGE=registry.test/acme/orders"}
 	if branch == "" {
 		return append(list, "--variable", "CI_PIPELINE_SOURCE=merge_request_event")
@@ -21,7 +21,7 @@ func gitlabOn(branch string) []string {
 	return list
 }
 
-// commit makes the service a repository, as the runner wants.
+// commit makes the service a git repository, which the runner requires.
 func (s service) commit(t *testing.T) {
 	t.Helper()
 	s.run(t, nil, "git", "init", "--quiet", "--initial-branch", "main")
@@ -31,8 +31,8 @@ func (s service) commit(t *testing.T) {
 	s.run(t, nil, "git", "-c", "user.name=t", "-c", "user.email=t@t.test", "commit", "--quiet", "--message", "all")
 }
 
-// included commits the whole repository, whose root includes the jobs of the
-// service where that is one directory of it, and returns it.
+// included commits the whole repository and returns its root. The file at the root
+// includes the jobs of the service if the service is in a directory.
 func (s service) included(t *testing.T) service {
 	t.Helper()
 	root := s.atRoot()
@@ -44,8 +44,8 @@ func (s service) included(t *testing.T) service {
 	return root
 }
 
-// changed makes the runner believe that all of the repository is new: it takes
-// what differs from origin/main for the change.
+// changed makes all files count as changed: the runner compares with origin/main, which
+// becomes an empty commit.
 func (s service) changed(t *testing.T) {
 	t.Helper()
 	tree := strings.TrimSpace(s.run(t, nil, "git", "hash-object", "-t", "tree", "/dev/null"))
@@ -53,7 +53,7 @@ func (s service) changed(t *testing.T) {
 	s.run(t, nil, "git", "update-ref", "refs/remotes/origin/main", strings.TrimSpace(empty))
 }
 
-// job is the name that the service gives to a job.
+// job returns the name of a job, with the prefix of the service if any.
 func (s service) job(name string) string {
 	if s.directory == "" {
 		return name
@@ -61,8 +61,7 @@ func (s service) job(name string) string {
 	return "orders:" + name
 }
 
-// runner calls gitlab-ci-local, which first holds the file against the schema
-// that GitLab publishes.
+// runner runs gitlab-ci-local, which validates the file with GitLab's schema first.
 func (s service) runner(t *testing.T, environment []string, args ...string) (string, error) {
 	t.Helper()
 	all := append([]string{module(t, "gitlab-ci-local/dist/index.js"), "--home", t.TempDir(),
@@ -70,7 +69,7 @@ func (s service) runner(t *testing.T, environment []string, args ...string) (str
 	return s.try(t, environment, node(t), all...)
 }
 
-// gitlabJob is one as the runner lists it.
+// gitlabJob is a job in the list of the runner.
 type gitlabJob struct {
 	Name         string `json:"name"`
 	Stage        string `json:"stage"`
@@ -83,12 +82,12 @@ type gitlabJob struct {
 
 func (s service) gitlabJobs(t *testing.T, branch string) []gitlabJob {
 	t.Helper()
-	out, err := s.runner(t, nil, append(gitlabOn(branch), "--list-json")...)
+	out, err := s.runner(t, nil, append(gitlabVariables(branch), "--list-json")...)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var jobs []gitlabJob
-	_, list, _ := strings.Cut(out, "\n[\n") // what it says before is for people
+	_, list, _ := strings.Cut(out, "\n[\n") // skip messages before the list
 	if err := json.Unmarshal([]byte("["+list), &jobs); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -117,11 +116,11 @@ func TestGitLabFile(t *testing.T) {
 			}
 			run, manual := stagesOf("")
 			compareStages(t, "a merge request", run, proposed)
-			compareStages(t, "a merge request, by hand,", manual, nil)
+			compareStages(t, "a merge request, manually,", manual, nil)
 			run, manual = stagesOf("main")
 			if !slices.Contains(s.stages(t), "deploy") {
 				compareStages(t, "the main branch", run, proposed)
-				compareStages(t, "the main branch, by hand,", manual, nil)
+				compareStages(t, "the main branch, manually,", manual, nil)
 				return
 			}
 			compareStages(t, "the main branch", run, append(proposed, "deploy"))
@@ -129,13 +128,13 @@ func TestGitLabFile(t *testing.T) {
 			for i := range byHand {
 				byHand[i] = s.job(byHand[i])
 			}
-			compareStages(t, "the main branch, by hand,", manual, byHand)
+			compareStages(t, "the main branch, manually,", manual, byHand)
 		})
 	}
 }
 
-// The runner runs every job of the default branch, with programs that say what
-// they were called with in the place of those that are not here.
+// The runner runs every job of the default branch. ./ci is a fake that records its
+// arguments, and the installed programs do nothing.
 func TestGitLabJobsRun(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"everything", "in a directory"} {
@@ -157,7 +156,7 @@ func gitlabJobsRun(t *testing.T, s service) {
 	}
 	whole := s.included(t)
 	path := []string{"PATH=" + tools + ":" + os.Getenv("PATH")}
-	args := append(gitlabOn("main"), "--force-shell-executor", "--variable", "CI_REGISTRY_USER=robot", "--variable", "CI_REGISTRY_PASSWORD=p")
+	args := append(gitlabVariables("main"), "--force-shell-executor", "--variable", "CI_REGISTRY_USER=robot", "--variable", "CI_REGISTRY_PASSWORD=p")
 	if out, err := whole.runner(t, path, args...); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -175,18 +174,18 @@ func gitlabJobsRun(t *testing.T, s service) {
 		called = append(called, stage)
 	}
 	want := []string{"check", "lint", "test", "verify", "image", "sbom", "deploy staging", "deploy prod", "rollback prod"}
-	slices.Sort(called[len(called)-2:]) // the last two wait for nobody
+	slices.Sort(called[len(called)-2:]) // the last two run in parallel
 	compareStages(t, "the runner", called, want)
 	image := "registry.test/acme/orders"
 	if s.directory != "" {
-		image += "/orders" // each service of a repository has its own
+		image += "/orders" // services of a repository have different images
 	}
 	if line := lines[4]; line != "image PUSH=1 IMAGE="+image+" USER=robot" {
-		t.Errorf("image was built with %q", line)
+		t.Errorf("./ci image was called with %q", line)
 	}
 }
 
-// tool is a program that does next to nothing.
+// tool writes a shell script with the body.
 func tool(t *testing.T, dir, name, body string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
@@ -199,28 +198,27 @@ func TestGitLabFileBroken(t *testing.T) {
 	s := generate(t, variants()["everything"])
 	s.commit(t)
 	text := s.read(t, gitlabFile)
-	if out, err := s.runner(t, nil, append(gitlabOn("main"), "--list")...); err != nil {
-		t.Fatalf("the file that is broken below is refused as it is: %v\n%s", err, out)
+	if out, err := s.runner(t, nil, append(gitlabVariables("main"), "--list")...); err != nil {
+		t.Fatalf("the unchanged file is rejected: %v\n%s", err, out)
 	}
 	for name, change := range map[string][2]string{
-		"an unknown key":     {"resource_group: orders-prod", "resource_grup: orders-prod"},
-		"an unknown stage":   {"stage: verify", "stage: verified"},
-		"an unknown need":    {"needs: [build, staging]", "needs: [built, staging]"},
-		"a reserved name":    {"build:\n  stage: image\n", "image:\n  stage: image\n"},
-		"an unknown default": {"extends: .kubectl", "extends: .kubectls"},
-		"a value of no kind": {"when: manual", "when: by hand"},
-		"no script":          {"  script: ./ci lint\n", ""},
-		"no YAML":            {"stages: [check", "stages: [[check"},
+		"unknown key":                 {"resource_group: orders-prod", "resource_grup: orders-prod"},
+		"unknown stage":               {"stage: verify", "stage: verified"},
+		"unknown job in needs":        {"needs: [build, staging]", "needs: [built, staging]"},
+		"reserved job name":           {"build:\n  stage: image\n", "image:\n  stage: image\n"},
+		"unknown template in extends": {"extends: .kubectl", "extends: .kubectls"},
+		"unknown value of when":       {"when: manual", "when: by hand"},
+		"missing script":              {"  script: ./ci lint\n", ""},
+		"invalid YAML":                {"stages: [check", "stages: [[check"},
 	} {
-		s.write(t, gitlabFile, with(t, text, change[0], change[1]))
-		if out, err := s.runner(t, nil, append(gitlabOn("main"), "--list")...); err == nil {
-			t.Errorf("%s is found by nobody:\n%s", name, out)
+		s.write(t, gitlabFile, replace(t, text, change[0], change[1]))
+		if out, err := s.runner(t, nil, append(gitlabVariables("main"), "--list")...); err == nil {
+			t.Errorf("%s is not detected:\n%s", name, out)
 		}
 	}
 }
 
-// Services that are included together keep to their own jobs, and each file has
-// the stages of all.
+// Files of two services can be included in one. A change of a service runs only its jobs.
 func TestGitLabFilesOfTwoServices(t *testing.T) {
 	t.Parallel()
 	s := generate(t, variants()["in a directory"])
@@ -235,19 +233,19 @@ func TestGitLabFilesOfTwoServices(t *testing.T) {
 	names := root.running(t)
 	for _, want := range []string{"orders:check", "stock:check", "orders:sbom", "stock:sbom", "orders:staging"} {
 		if !slices.Contains(names, want) {
-			t.Errorf("there is no job %s in %v", want, names)
+			t.Errorf("jobs %v do not include %s", names, want)
 		}
 	}
-	// From here on the change is one of a single service.
+	// A change of one service.
 	root.run(t, nil, "git", "update-ref", "refs/remotes/origin/main", "HEAD")
 	root.write(t, "services/stock/README.md", "changed\n")
 	names = root.running(t)
 	if !slices.Contains(names, "stock:check") || slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "orders:") }) {
-		t.Errorf("a change of stock runs %v", names)
+		t.Errorf("a change of stock runs %v, want jobs of stock only", names)
 	}
 }
 
-// running are the jobs of the main branch that run.
+// running returns the names of the jobs that run on the main branch.
 func (s service) running(t *testing.T) []string {
 	t.Helper()
 	var names []string

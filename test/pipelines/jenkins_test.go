@@ -20,12 +20,12 @@ func (s service) groovy(t *testing.T, script string, args ...string) (string, er
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Debian's groovy looks for Java where its own package puts it.
+	// Debian's groovy expects Java in the directory of the Debian package.
 	home := "JAVA_HOME=" + filepath.Dir(filepath.Dir(java))
 	return s.try(t, []string{home}, need(t, "groovy"), append([]string{path}, args...)...)
 }
 
-// pipeline plays the Jenkinsfile and gives what its shells were told.
+// pipeline runs the Jenkinsfile with a fake Jenkins and returns the arguments of its sh steps.
 func (s service) pipeline(t *testing.T, variables ...string) ([]string, string, error) {
 	t.Helper()
 	out, err := s.groovy(t, "play.groovy", append([]string{"Jenkinsfile"}, variables...)...)
@@ -45,34 +45,34 @@ func TestJenkinsfile(t *testing.T) {
 			t.Parallel()
 			s := generate(t, v)
 			proposed, released := expected(t, s)
-			play := func(want []string, says string, variables ...string) {
+			check := func(want []string, output string, variables ...string) {
 				t.Helper()
 				shells, out, err := s.pipeline(t, variables...)
-				if err != nil || !strings.Contains(out, says) {
-					t.Fatalf("%v; want %q\n%s", err, says, out)
+				if err != nil || !strings.Contains(out, output) {
+					t.Fatalf("%v; want output %q\n%s", err, output, out)
 				}
 				var got []string
 				for _, shell := range shells {
 					got = append(got, strings.TrimPrefix(strings.TrimPrefix(shell, "PUSH=1 "), "./"+path.Join(s.directory, "ci")+" "))
 					if strings.HasPrefix(shell, "PUSH=1 ") != (strings.HasSuffix(shell, "image") && slices.Contains(variables, "BRANCH_IS_PRIMARY=true")) {
-						t.Errorf("with %v: %s", variables, shell)
+						t.Errorf("with %v: unexpected PUSH in %q", variables, shell)
 					}
 				}
 				compareStages(t, strings.Join(variables, " "), got, want)
 			}
-			play(proposed, "", "BRANCH_NAME=PR-1")
+			check(proposed, "", "BRANCH_NAME=PR-1")
 			if !slices.Contains(s.stages(t), "deploy") {
-				play(released, "", "BRANCH_NAME=main", "BRANCH_IS_PRIMARY=true")
+				check(released, "", "BRANCH_NAME=main", "BRANCH_IS_PRIMARY=true")
 				return
 			}
-			play(released, "input Roll this version out to prod?", "BRANCH_NAME=main", "BRANCH_IS_PRIMARY=true")
-			play([]string{`rollback "$ROLLBACK"`}, "file kubeconfig-prod", "BRANCH_NAME=main", "BRANCH_IS_PRIMARY=true", "ROLLBACK=prod")
+			check(released, "input Roll this version out to prod?", "BRANCH_NAME=main", "BRANCH_IS_PRIMARY=true")
+			check([]string{`rollback "$ROLLBACK"`}, "file kubeconfig-prod", "BRANCH_NAME=main", "BRANCH_IS_PRIMARY=true", "ROLLBACK=prod")
 		})
 	}
 }
 
-// Only what may have broken the service runs its stages; a build that could not
-// know is one of those.
+// A build runs the stages only if the service may have changed since the last
+// successful build, or if a user started it.
 func TestJenkinsfileOfADirectory(t *testing.T) {
 	t.Parallel()
 	s := generate(t, variants()["in a directory"])
@@ -81,15 +81,15 @@ func TestJenkinsfileOfADirectory(t *testing.T) {
 		variables []string
 		runs      bool
 	}{
-		{"the first build of a branch", nil, true},
-		{"a change of the service", []string{"PREVIOUS=SUCCESS", "CHANGED=services/orders/go.mod"}, true},
-		{"a change of another", []string{"PREVIOUS=SUCCESS", "CHANGED=services/orders-old/go.mod"}, false},
-		{"a change of another after a failure", []string{"PREVIOUS=FAILURE", "CHANGED=services/stock/go.mod"}, true},
-		{"a person", []string{"PREVIOUS=SUCCESS", "CAUSE=UserIdCause"}, true},
+		{"first build of a branch", nil, true},
+		{"change of the service", []string{"PREVIOUS=SUCCESS", "CHANGED=services/orders/go.mod"}, true},
+		{"change of another directory", []string{"PREVIOUS=SUCCESS", "CHANGED=services/orders-old/go.mod"}, false},
+		{"change of another directory after a failed build", []string{"PREVIOUS=FAILURE", "CHANGED=services/stock/go.mod"}, true},
+		{"started by a user", []string{"PREVIOUS=SUCCESS", "CAUSE=UserIdCause"}, true},
 	} {
 		shells, out, err := s.pipeline(t, append(tt.variables, "BRANCH_NAME=PR-1")...)
 		if err != nil || (len(shells) > 0) != tt.runs {
-			t.Errorf("%s: %v, %v; want runs %v\n%s", tt.name, shells, err, tt.runs, out)
+			t.Errorf("%s: ran %v, %v; want runs: %v\n%s", tt.name, shells, err, tt.runs, out)
 		}
 	}
 }
@@ -99,27 +99,27 @@ func TestJenkinsfileBroken(t *testing.T) {
 	s := generate(t, variants()["everything"])
 	text := s.read(t, "Jenkinsfile")
 	if _, out, err := s.pipeline(t, "BRANCH_NAME=main", "BRANCH_IS_PRIMARY=true"); err != nil {
-		t.Fatalf("the file that is broken below is refused as it is: %v\n%s", err, out)
+		t.Fatalf("the unchanged Jenkinsfile is rejected: %v\n%s", err, out)
 	}
 	for name, change := range map[string][2]string{
-		"a brace that is missing": {"steps { sh './ci lint' }", "steps  sh './ci lint' }"},
-		"a quote that is missing": {"'./ci test'", "'./ci test"},
-		"an unknown section":      {"agent any", "agents any"},
-		"an unknown condition":    {"environment name: 'BRANCH_IS_PRIMARY'", "environments name: 'BRANCH_IS_PRIMARY'"},
-		"an unknown step":         {"sh './ci verify'", "shell './ci verify'"},
-		"a stage without steps":   {"stage('lint') { steps { sh './ci lint' } }", "stage('lint') { }"},
-		"asked before the branch": {"beforeInput true; environment name: 'BRANCH_IS_PRIMARY', value: 'true' }\n          input", "environment name: 'BRANCH_IS_PRIMARY', value: 'true' }\n          input"},
+		"missing brace":         {"steps { sh './ci lint' }", "steps  sh './ci lint' }"},
+		"missing quote":         {"'./ci test'", "'./ci test"},
+		"unknown section":       {"agent any", "agents any"},
+		"unknown condition":     {"environment name: 'BRANCH_IS_PRIMARY'", "environments name: 'BRANCH_IS_PRIMARY'"},
+		"unknown step":          {"sh './ci verify'", "shell './ci verify'"},
+		"stage without steps":   {"stage('lint') { steps { sh './ci lint' } }", "stage('lint') { }"},
+		"input on every branch": {"beforeInput true; environment name: 'BRANCH_IS_PRIMARY', value: 'true' }\n          input", "environment name: 'BRANCH_IS_PRIMARY', value: 'true' }\n          input"},
 	} {
-		s.write(t, "Jenkinsfile", with(t, text, change[0], change[1]))
+		s.write(t, "Jenkinsfile", replace(t, text, change[0], change[1]))
 		shells, out, err := s.pipeline(t, "BRANCH_NAME=main", "BRANCH_IS_PRIMARY=true")
 		if err == nil {
-			t.Errorf("%s is found by nobody: %v\n%s", name, shells, out)
+			t.Errorf("%s is not detected: %v\n%s", name, shells, out)
 		}
 	}
 	if err := os.Remove(filepath.Join(s.dir, "Jenkinsfile")); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := s.pipeline(t); err == nil {
-		t.Error("a file that is absent is played")
+		t.Error("a missing Jenkinsfile is not detected")
 	}
 }

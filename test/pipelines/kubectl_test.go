@@ -18,11 +18,11 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// cluster is what the kubectl of the tests plays: one Deployment with its
-// revisions, in the directory that CLUSTER names. Every call is a line of its log.
+// cluster is the state of the fake kubectl: a Deployment and its revisions. It is stored in
+// the directory $CLUSTER, with a log of the calls.
 type cluster struct {
 	dir       string
-	Revisions []revision `json:"revisions"` // oldest first; the last one runs
+	Revisions []revision `json:"revisions"` // oldest first; the last one is current
 	Next      int        `json:"next"`
 }
 
@@ -31,25 +31,24 @@ type revision struct {
 	Image  string `json:"image"`
 }
 
-// The file of what the cluster does: one word a line.
+// behavior is the file with the behavior of the cluster, in these words:
 //
-//	away      nobody answers
-//	no        the user may not change Deployments
-//	refuses   the API server refuses the release, also when it is only asked
-//	breaks    it refuses the release when it was half applied
-//	keeps     the user may not delete ReplicaSets
-//	never     pods of new images do not become ready
-//	broken    no pods become ready
-const behavior = "does"
+//	unreachable     the API server is not reachable
+//	forbidden       the user may not change Deployments
+//	rejects         the API server rejects the release, also in a dry run
+//	rejects-part    the API server rejects a part of the release
+//	no-delete       the user may not delete ReplicaSets
+//	new-not-ready   pods of images without "v1" do not become ready
+//	not-ready       no pods become ready
+const behavior = "behavior"
 
-func (c *cluster) does(word string) bool {
+func (c *cluster) is(word string) bool {
 	data, err := os.ReadFile(filepath.Join(c.dir, behavior))
 	return err == nil && slices.Contains(strings.Fields(string(data)), word)
 }
 
-// playKubectl answers as kubectl does, as far as ./ci asks. Anything else is an
-// error, so that no call goes unseen.
-func playKubectl() {
+// fakeKubectl implements the calls of kubectl in ./ci. Other calls are errors.
+func fakeKubectl() {
 	c := &cluster{dir: os.Getenv("CLUSTER"), Next: 1}
 	if err := c.call(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -72,12 +71,12 @@ func (c *cluster) call(args []string) error {
 			return err
 		}
 	}
-	err = c.answer(args)
+	err = c.respond(args)
 	data, encodeErr := json.Marshal(c)
 	return errors.Join(err, encodeErr, os.WriteFile(state, data, 0o644))
 }
 
-func (c *cluster) answer(args []string) error {
+func (c *cluster) respond(args []string) error {
 	f := flag.NewFlagSet("kubectl", flag.ContinueOnError)
 	text := map[string]*string{}
 	for _, name := range []string{"namespace", "output", "timeout", "to-revision", "selector", "sort-by", "tail", "field-manager", "filename", "dry-run"} {
@@ -94,7 +93,7 @@ func (c *cluster) answer(args []string) error {
 	if words[0] == "kustomize" {
 		return kustomize(words[1])
 	}
-	if os.Getenv("KUBECONFIG") == "" || c.does("away") {
+	if os.Getenv("KUBECONFIG") == "" || c.is("unreachable") {
 		return errors.New("The connection to the server localhost:8080 was refused - did you specify the right host or port?")
 	}
 	if words[0] != "apply" && *text["namespace"] == "" {
@@ -102,7 +101,7 @@ func (c *cluster) answer(args []string) error {
 	}
 	switch {
 	case call == "auth can-i patch deployments.apps":
-		if c.does("no") {
+		if c.is("forbidden") {
 			fmt.Println("no")
 			return errors.New("")
 		}
@@ -117,7 +116,7 @@ func (c *cluster) answer(args []string) error {
 	case call == "rollout status deployment/orders":
 		return c.status(*text["timeout"])
 	case strings.HasPrefix(call, "delete replicaset "):
-		return c.forget(strings.TrimPrefix(call, "delete replicaset "))
+		return c.deleteReplicaSet(strings.TrimPrefix(call, "delete replicaset "))
 	case call == "rollout undo deployment/orders":
 		return c.undo(*text["to-revision"])
 	case call == "get pods" && *text["output"] == "name":
@@ -129,12 +128,12 @@ func (c *cluster) answer(args []string) error {
 	case call == "logs pod/orders-new-1":
 		fmt.Println(`{"level":"ERROR","msg":"POSTGRES_URL is not set"}`)
 	default:
-		return fmt.Errorf("nobody has taught this kubectl %q", strings.Join(args, " "))
+		return fmt.Errorf("the fake kubectl does not implement %q", strings.Join(args, " "))
 	}
 	return nil
 }
 
-// parseAnywhere takes flags between words, as kubectl does.
+// parseAnywhere parses flags at any position, as kubectl does.
 func parseAnywhere(f *flag.FlagSet, args []string) ([]string, error) {
 	f.SetOutput(io.Discard)
 	var words []string
@@ -152,7 +151,7 @@ func parseAnywhere(f *flag.FlagSet, args []string) ([]string, error) {
 	return words, nil
 }
 
-// kustomize is the real one.
+// kustomize runs the real kustomize.
 func kustomize(dir string) error {
 	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
 	if err != nil {
@@ -166,9 +165,9 @@ func kustomize(dir string) error {
 	return err
 }
 
-// apply reads the release and rolls its image out.
+// apply rolls out the image in the release.
 func (c *cluster) apply(file, dryRun string) error {
-	if c.does("refuses") {
+	if c.is("rejects") {
 		return errors.New(`The Deployment "orders" is invalid: spec.template.spec.containers[0].image: Required value`)
 	}
 	if dryRun != "" {
@@ -183,8 +182,8 @@ func (c *cluster) apply(file, dryRun string) error {
 		c.Next++
 	}
 	fmt.Println("deployment.apps/orders serverside-applied")
-	if c.does("breaks") {
-		return errors.New("Error from server (InternalError): poddisruptionbudgets.policy is away")
+	if c.is("rejects-part") {
+		return errors.New("Error from server (InternalError): poddisruptionbudgets.policy is unavailable")
 	}
 	return nil
 }
@@ -217,18 +216,17 @@ func imageOf(file string) (string, error) {
 	}
 }
 
-// status waits for pods: those of the first revision, and of one that it was
-// returned to, become ready.
+// status returns a timeout if the current pods do not become ready.
 func (c *cluster) status(timeout string) error {
 	last := c.Revisions[len(c.Revisions)-1]
-	if c.does("broken") || c.does("never") && !strings.Contains(last.Image, "v1") {
+	if c.is("not-ready") || c.is("new-not-ready") && !strings.Contains(last.Image, "v1") {
 		return errors.New("error: timed out waiting for the condition after " + timeout)
 	}
 	fmt.Println(`deployment "orders" successfully rolled out`)
 	return nil
 }
 
-// undo makes an old revision the newest, with a new number.
+// undo makes an old revision the current one, with a new number.
 func (c *cluster) undo(to string) error {
 	at := len(c.Revisions) - 2
 	if to != "" {
@@ -245,8 +243,8 @@ func (c *cluster) undo(to string) error {
 		fmt.Println("deployment.apps/orders skipped rollback (current template already matches revision " + to + ")")
 		return nil
 	}
-	back := c.Revisions[at]
-	c.Revisions = append(slices.Delete(c.Revisions, at, at+1), revision{c.Next, back.Image})
+	target := c.Revisions[at]
+	c.Revisions = append(slices.Delete(c.Revisions, at, at+1), revision{c.Next, target.Image})
 	c.Next++
 	fmt.Println("deployment.apps/orders rolled back")
 	return nil
@@ -254,14 +252,14 @@ func (c *cluster) undo(to string) error {
 
 func replicaSet(r revision) string { return fmt.Sprintf("orders-hash%d", r.Number) }
 
-// forget deletes the pods of an old revision, and so the revision.
-func (c *cluster) forget(name string) error {
-	if c.does("keeps") {
+// deleteReplicaSet deletes an old revision.
+func (c *cluster) deleteReplicaSet(name string) error {
+	if c.is("no-delete") {
 		return fmt.Errorf("Error from server (Forbidden): replicasets.apps %q is forbidden", name)
 	}
 	at := slices.IndexFunc(c.Revisions, func(r revision) bool { return replicaSet(r) == name })
 	if at < 0 || at == len(c.Revisions)-1 {
-		return fmt.Errorf("replicaset %q is not an old one of orders", name)
+		return fmt.Errorf("replicaset %q is not of an old revision of orders", name)
 	}
 	c.Revisions = slices.Delete(c.Revisions, at, at+1)
 	fmt.Printf("replicaset.apps %q deleted\n", name)
@@ -292,7 +290,7 @@ func (c *cluster) replicaSets() map[string]any {
 			"ownerReferences": []any{map[string]any{"kind": "Deployment", "name": "orders"}},
 		}})
 	}
-	// Of another Deployment of the namespace: nobody may touch it.
+	// A ReplicaSet of another Deployment, which ./ci must not change.
 	items = append(items, map[string]any{"metadata": map[string]any{
 		"name": "canary-1", "annotations": map[string]any{revisionKey: "2"}, "labels": map[string]any{"pod-template-hash": "canary"},
 		"ownerReferences": []any{map[string]any{"kind": "Deployment", "name": "canary"}},
@@ -300,7 +298,7 @@ func (c *cluster) replicaSets() map[string]any {
 	return map[string]any{"items": items}
 }
 
-// show writes an object as kubectl does, with its own templates.
+// show prints an object with the jsonpath output of kubectl.
 func (c *cluster) show(output string, object map[string]any) error {
 	text, ok := strings.CutPrefix(output, "jsonpath=")
 	if !ok {

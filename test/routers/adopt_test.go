@@ -16,8 +16,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// The README of the runtime shows these functions, without the router in their
-// names; internal/testkit/archtest compares the two.
+// The README of the runtime contains these functions, without the router in their
+// names. internal/testkit/archtest compares them.
 
 func ordersGin() http.Handler {
 	r := gin.New()
@@ -69,7 +69,7 @@ func runGorilla(ctx context.Context, svc *runtime.Service) error {
 	return svc.Run(ctx)
 }
 
-// runEchoV4 differs from runEcho in the type of the context alone.
+// runEchoV4 differs from runEcho only in the type of the context.
 func runEchoV4(ctx context.Context, svc *runtime.Service) error {
 	r := echov4.New()
 	r.Use(func(next echov4.HandlerFunc) echov4.HandlerFunc {
@@ -91,7 +91,7 @@ func runEchoV4(ctx context.Context, svc *runtime.Service) error {
 	return svc.Run(ctx)
 }
 
-// denied reports whether the middleware responds by itself.
+// denied reports whether the middleware rejects the request.
 func denied(r *http.Request) bool { return r.Header.Get("X-Deny") != "" }
 
 func authorizeGin(c *gin.Context) {
@@ -123,8 +123,8 @@ func getOrderGin(c *gin.Context)                             { c.Status(http.Sta
 func getOrderEcho(c *echo.Context) error                     { return c.NoContent(http.StatusNoContent) }
 func getOrderGorilla(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 
-// With one line the routes of each router are counted, also where a middleware
-// responds; paths that the router does not know stay unmatched.
+// With the SetRoute middleware, requests count under the route of each router, even
+// if a later middleware responds. Unknown paths count as unmatched.
 func TestRoutersWithOneLine(t *testing.T) {
 	gin.SetMode(gin.ReleaseMode)
 	for name, tc := range map[string]struct {
@@ -155,13 +155,14 @@ func TestRoutersWithOneLine(t *testing.T) {
 				svc.WaitMetric(semconv.HTTPServerRequests, map[string]string{semconv.LabelRoute: want.route, semconv.LabelOutcome: want.outcome}, want.n)
 			}
 			if status := svc.Stop(); status != 0 {
-				t.Errorf("the stop ends with status %d", status)
+				t.Errorf("exit code %d, want 0", status)
 			}
 		})
 	}
 }
 
-// Without the line a service is wholly unmatched, and a warning names what to write.
+// Without the SetRoute middleware, all requests count as unmatched, and a warning
+// contains the line to add.
 func TestRoutersWithoutTheLine(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, runtime.Info{Name: "orders"}, runtime.Defaults{}, func(ctx context.Context, svc *runtime.Service) error {
@@ -178,7 +179,7 @@ func TestRoutersWithoutTheLine(t *testing.T) {
 	}
 }
 
-// Declared routes are matched without the line, too, so that requests count that are
+// Declared routes count without the SetRoute middleware, also for requests that are
 // rejected before the router.
 func TestRoutersWithDeclaredRoutes(t *testing.T) {
 	t.Parallel()

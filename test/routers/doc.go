@@ -1,7 +1,7 @@
-// Package routers holds the test that runs the real routers of gin, gorilla/mux and
-// echo on the runtime, with the line that runtime/README.md gives their users.
+// Package routers tests the routers of gin, gorilla/mux and echo on the runtime, with
+// the SetRoute middleware of runtime/README.md.
 //
-// It is a module of its own so that users of the runtime do not download them.
+// It is a separate module so that users of the runtime do not download the routers.
 //
 // `make routers` runs it.
 package routers

@@ -1,4 +1,5 @@
-// Package runbooks runs the commands of runbooks: amtool on an Alertmanager, and kubectl on a
-// server that responds like a cluster and records the requests. Both are the real programs,
-// which no other module should have to download.
+// Package runbooks tests the commands of generated runbooks with the real amtool, kubectl and
+// Alertmanager. The cluster of kubectl is an HTTP server that records the requests.
+//
+// It is a separate module so that no other module downloads these programs.
 package runbooks

@@ -20,13 +20,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// cluster answers as a cluster in which orders was deployed twice, and notes
-// what it is asked to change.
+// cluster is an API server with two revisions of the Deployment orders. It records
+// requests.
 type cluster struct {
-	mu      sync.Mutex
-	asked   []string // method, path and query
-	patches []string // path and body
-	deleted bool     // the pod
+	mu       sync.Mutex
+	requests []string // method, path and query
+	patches  []string // path and body
+	deleted  bool     // the pod
 }
 
 func image(version string) corev1.PodTemplateSpec {
@@ -86,8 +86,8 @@ func resources(group string, list ...metav1.APIResource) metav1.APIResourceList 
 	return metav1.APIResourceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: group, APIResources: list}
 }
 
-// answers are what the cluster knows, by path.
-func answers() map[string]any {
+// responses returns the responses of the cluster by path.
+func responses() map[string]any {
 	verbs := metav1.Verbs{"get", "list", "watch", "patch", "update", "delete"}
 	apps := metav1.GroupVersionForDiscovery{GroupVersion: "apps/v1", Version: "v1"}
 	scaling := metav1.GroupVersionForDiscovery{GroupVersion: "autoscaling/v2", Version: "v2"}
@@ -122,58 +122,58 @@ func answers() map[string]any {
 }
 
 func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body) // a half body fails the assertions
+	body, _ := io.ReadAll(r.Body) // assertions fail for an incomplete body
 	c.mu.Lock()
-	c.asked = append(c.asked, r.Method+" "+r.URL.RequestURI())
+	c.requests = append(c.requests, r.Method+" "+r.URL.RequestURI())
 	if r.Method == http.MethodPatch || r.Method == http.MethodPut {
 		c.patches = append(c.patches, r.URL.Path+" "+string(body))
 	}
 	c.deleted = c.deleted || r.Method == http.MethodDelete
-	answer, ok := answers()[r.URL.Path]
+	response, ok := responses()[r.URL.Path]
 	if c.deleted && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/pods") {
-		answer = corev1.PodList{TypeMeta: pods().TypeMeta}
+		response = corev1.PodList{TypeMeta: pods().TypeMeta}
 	}
 	c.mu.Unlock()
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
-	data, err := json.Marshal(answer)
+	data, err := json.Marshal(response)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(data) // a kubectl that left fails by itself
+	_, _ = w.Write(data) // kubectl reports an incomplete response
 }
 
-// Each command does what its runbook says, judged by the requests to the cluster.
-func TestTheCommandsForTheClusterDoWhatTheirRunbooksSay(t *testing.T) {
+// Each kubectl command of a runbook sends the requests that its step describes.
+func TestKubectlCommandsOfRunbooks(t *testing.T) {
 	t.Parallel()
 	const (
 		kubectl = "kubectl -n orders-prod "
 		pod     = "/api/v1/namespaces/orders-prod/pods/orders-v2-x"
 	)
 	wants := map[string]struct {
-		asked, patched, printed string
-		fails                   bool // the cluster of the test opens no connection to a pod
+		request, patch, output string
+		fails                  bool // the cluster of the test opens no connection to a pod
 	}{
-		kubectl + "get pods -l app.kubernetes.io/name=orders": {asked: "GET /api/v1/namespaces/orders-prod/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", printed: "orders-v2-x"},
-		kubectl + "describe pod POD":                          {asked: "GET " + pod, printed: "Exit Code:    137"},
-		kubectl + "logs POD --previous --tail=50":             {asked: "GET " + pod + "/log?container=orders&previous=true&tailLines=50", printed: "panic: no more memory"},
-		kubectl + "delete pod POD":                            {asked: "DELETE " + pod, printed: `pod "orders-v2-x" deleted`},
-		kubectl + "port-forward POD 9464":                     {asked: "POST " + pod + "/portforward", fails: true},
-		kubectl + "rollout history deployment/orders":         {asked: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", printed: "REVISION"},
+		kubectl + "get pods -l app.kubernetes.io/name=orders": {request: "GET /api/v1/namespaces/orders-prod/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", output: "orders-v2-x"},
+		kubectl + "describe pod POD":                          {request: "GET " + pod, output: "Exit Code:    137"},
+		kubectl + "logs POD --previous --tail=50":             {request: "GET " + pod + "/log?container=orders&previous=true&tailLines=50", output: "panic: no more memory"},
+		kubectl + "delete pod POD":                            {request: "DELETE " + pod, output: `pod "orders-v2-x" deleted`},
+		kubectl + "port-forward POD 9464":                     {request: "POST " + pod + "/portforward", fails: true},
+		kubectl + "rollout history deployment/orders":         {request: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", output: "REVISION"},
 		kubectl + "rollout history deployment/orders --revision=N": {
-			asked: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", printed: "orders:v1",
+			request: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", output: "orders:v1",
 		},
-		kubectl + "rollout undo deployment/orders --to-revision=N": {patched: `"image":"orders:v1"`, printed: "deployment.apps/orders rolled back"},
-		kubectl + "rollout restart deployment/orders":              {patched: `"kubectl.kubernetes.io/restartedAt":`, printed: "deployment.apps/orders restarted"},
+		kubectl + "rollout undo deployment/orders --to-revision=N": {patch: `"image":"orders:v1"`, output: "deployment.apps/orders rolled back"},
+		kubectl + "rollout restart deployment/orders":              {patch: `"kubectl.kubernetes.io/restartedAt":`, output: "deployment.apps/orders restarted"},
 		kubectl + `patch hpa/orders --type merge --patch '{"spec":{"minReplicas":N}}'`: {
-			patched: `horizontalpodautoscalers/orders {"spec":{"minReplicas":1}}`, printed: "horizontalpodautoscaler.autoscaling/orders patched",
+			patch: `horizontalpodautoscalers/orders {"spec":{"minReplicas":1}}`, output: "horizontalpodautoscaler.autoscaling/orders patched",
 		},
 		kubectl + `patch hpa/orders --type merge --patch '{"spec":{"maxReplicas":N}}'`: {
-			patched: `horizontalpodautoscalers/orders {"spec":{"maxReplicas":1}}`, printed: "horizontalpodautoscaler.autoscaling/orders patched",
+			patch: `horizontalpodautoscalers/orders {"spec":{"maxReplicas":1}}`, output: "horizontalpodautoscaler.autoscaling/orders patched",
 		},
 	}
 	placeholder := regexp.MustCompile(`\b(N|POD)\b`)
@@ -181,7 +181,7 @@ func TestTheCommandsForTheClusterDoWhatTheirRunbooksSay(t *testing.T) {
 	commands := of(t, "kubectl", read(t, filepath.Join("..", "..", "examples", "orders", "observability", "runbooks")))
 	for command := range wants {
 		if !slices.Contains(commands, command) {
-			t.Errorf("no runbook says %s any more", command)
+			t.Errorf("no runbook contains %q; remove it from this test", command)
 		}
 	}
 	for _, command := range commands {
@@ -189,7 +189,7 @@ func TestTheCommandsForTheClusterDoWhatTheirRunbooksSay(t *testing.T) {
 			t.Parallel()
 			want, ok := wants[command]
 			if !ok {
-				t.Fatalf("a runbook says %s; say here what it must do", command)
+				t.Fatalf("no expected result for %q of a runbook; add it to this test", command)
 			}
 			c := &cluster{}
 			server := httptest.NewServer(c)
@@ -197,20 +197,20 @@ func TestTheCommandsForTheClusterDoWhatTheirRunbooksSay(t *testing.T) {
 			s := newShell(t)
 			s.file(t, ".kube/config", "apiVersion: v1\nkind: Config\ncurrent-context: here\nclusters: [{name: here, cluster: {server: '"+server.URL+
 				"'}}]\ncontexts: [{name: here, context: {cluster: here, user: reader}}]\nusers: [{name: reader, user: {}}]\n")
-			printed, err := s.types(t, placeholder.ReplaceAllStringFunc(command, func(name string) string { return values[name] }))
+			output, err := s.run(t, placeholder.ReplaceAllStringFunc(command, func(name string) string { return values[name] }))
 			if (err != nil) != want.fails {
-				t.Errorf("%v\n%s", err, printed)
+				t.Errorf("%v\n%s", err, output)
 			}
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			if want.asked != "" && !slices.Contains(c.asked, want.asked) {
-				t.Errorf("asked %q, want %s", c.asked, want.asked)
+			if want.request != "" && !slices.Contains(c.requests, want.request) {
+				t.Errorf("requests %q do not include %q", c.requests, want.request)
 			}
-			if patches := strings.Join(c.patches, "\n"); !strings.Contains(patches, want.patched) || (patches == "") != (want.patched == "") {
-				t.Errorf("changed %s, want %s", patches, want.patched)
+			if patches := strings.Join(c.patches, "\n"); !strings.Contains(patches, want.patch) || (patches == "") != (want.patch == "") {
+				t.Errorf("got patches %q, want %q", patches, want.patch)
 			}
-			if !strings.Contains(printed, want.printed) {
-				t.Errorf("printed\n%s\nwithout %q", printed, want.printed)
+			if !strings.Contains(output, want.output) {
+				t.Errorf("output does not contain %q:\n%s", want.output, output)
 			}
 		})
 	}

@@ -16,7 +16,7 @@ import (
 	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
 )
 
-// The test is amtool and kubectl, too, when it is called by their names.
+// The test binary runs amtool or kubectl if it is started under that name.
 func TestMain(m *testing.M) {
 	switch filepath.Base(os.Args[0]) {
 	case "amtool":
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// shell is a reader's shell with the tools that runbooks name.
+// shell runs commands with amtool and kubectl in PATH and its own home directory.
 type shell struct{ path, home string }
 
 func newShell(t *testing.T) shell {
@@ -46,7 +46,7 @@ func newShell(t *testing.T) shell {
 	return s
 }
 
-// file writes what the reader has set up at home.
+// file writes a file below the home directory.
 func (s shell) file(t *testing.T, name, content string) {
 	t.Helper()
 	path := filepath.Join(s.home, name)
@@ -58,8 +58,8 @@ func (s shell) file(t *testing.T, name, content string) {
 	}
 }
 
-// types runs one line in the shell and returns its output.
-func (s shell) types(t *testing.T, line string) (string, error) {
+// run runs a command line and returns its output.
+func (s shell) run(t *testing.T, line string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -69,7 +69,7 @@ func (s shell) types(t *testing.T, line string) (string, error) {
 	return string(out), err
 }
 
-// book is the commands of one runbook.
+// book is the commands of a runbook.
 type book struct {
 	name     string
 	commands []string
@@ -80,7 +80,7 @@ var (
 	span  = regexp.MustCompile("`((?:kubectl|amtool) [^`]+)`")
 )
 
-// read finds the commands of all runbooks in the directory.
+// read returns the commands of the runbooks in the directory.
 func read(t *testing.T, dir string) []book {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*.md"))
@@ -102,8 +102,8 @@ func read(t *testing.T, dir string) []book {
 	return books
 }
 
-// of returns the commands of one tool, each once, and fails for other tools:
-// what no test runs must not stand in a runbook.
+// of returns the distinct commands of a tool. It fails if a runbook contains commands
+// of a tool that is not tested.
 func of(t *testing.T, tool string, books []book) []string {
 	t.Helper()
 	var out []string
@@ -113,7 +113,7 @@ func of(t *testing.T, tool string, books []book) []string {
 			case name == tool && !slices.Contains(out, c):
 				out = append(out, c)
 			case name != "amtool" && name != "kubectl":
-				t.Errorf("%s: no test runs %q", b.name, c)
+				t.Errorf("%s: %q is not tested; use kubectl or amtool, or add the tool to this test", b.name, c)
 			}
 		}
 	}

@@ -19,8 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// alertmanager starts the real one with the file that goes with the rules, and
-// returns its address.
+// alertmanager starts Alertmanager with the configuration and returns its URL.
 func alertmanager(t *testing.T, config string) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "alertmanager")
@@ -36,13 +35,13 @@ func alertmanager(t *testing.T, config string) string {
 		t.Fatal(err)
 	}
 	address, drained := make(chan string, 1), make(chan struct{})
-	var said bytes.Buffer
+	var log bytes.Buffer
 	go func() {
 		defer close(drained)
 		defer close(address)
 		listening := regexp.MustCompile(`msg="Listening on" .*address=(\S+)`)
 		for lines := bufio.NewScanner(logs); lines.Scan(); {
-			said.WriteString(lines.Text() + "\n")
+			log.WriteString(lines.Text() + "\n")
 			if found := listening.FindStringSubmatch(lines.Text()); found != nil {
 				select {
 				case address <- "http://" + found[1]:
@@ -55,20 +54,20 @@ func alertmanager(t *testing.T, config string) string {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		<-drained
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("alertmanager: %v\n%s", err, &said)
+			t.Errorf("alertmanager: %v\n%s", err, &log)
 		}
 	})
 	url, ok := <-address
 	if !ok {
-		t.Fatalf("alertmanager ended before it listened:\n%s", &said)
+		t.Fatalf("alertmanager exited before it was ready:\n%s", &log)
 	}
 	return url
 }
 
-// labels are an alert's, as Alertmanager gets them.
+// labels is the labels of an alert in the API of Alertmanager.
 type labels map[string]string
 
-// alerts reads the rule files: each alert as it fires in the environment.
+// alerts returns the labels of each alert in the rule files, firing in the environment.
 func alerts(t *testing.T, dir, environment string) []labels {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*.rules.yaml"))
@@ -109,8 +108,8 @@ func alerts(t *testing.T, dir, environment string) []labels {
 	return out
 }
 
-// ask talks to the interface of Alertmanager and decodes its answer.
-func ask(t *testing.T, method, url string, body, answer any) {
+// call sends a request to the API of Alertmanager and decodes the response.
+func call(t *testing.T, method, url string, body, response any) {
 	t.Helper()
 	sent, err := json.Marshal(body)
 	if err != nil {
@@ -130,22 +129,22 @@ func ask(t *testing.T, method, url string, body, answer any) {
 	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("%s %s: %s %s %v", method, url, res.Status, got, err)
 	}
-	if answer == nil {
+	if response == nil {
 		return
 	}
-	if err := json.Unmarshal(got, answer); err != nil {
+	if err := json.Unmarshal(got, response); err != nil {
 		t.Fatalf("%v\n%s", err, got)
 	}
 }
 
-// quiet lists the alerts that a silence covers, as name/environment.
-func quiet(t *testing.T, url string) []string {
+// silenced lists the silenced alerts, as name/environment.
+func silenced(t *testing.T, url string) []string {
 	t.Helper()
 	var all []struct {
 		Labels labels
 		Status struct{ SilencedBy []string }
 	}
-	ask(t, http.MethodGet, url+"/api/v2/alerts", nil, &all)
+	call(t, http.MethodGet, url+"/api/v2/alerts", nil, &all)
 	var out []string
 	for _, a := range all {
 		if len(a.Status.SilencedBy) > 0 {
@@ -153,22 +152,23 @@ func quiet(t *testing.T, url string) []string {
 		}
 	}
 	slices.Sort(out)
-	return slices.Compact(out) // NoData is one alert for each objective
+	return slices.Compact(out) // there is a NoData alert for each objective
 }
 
-// Each alert has a line in a runbook, which silences it in its environment, and nothing else:
-// not the other alerts, and not the same one in staging.
-func TestTheSilenceOfEachAlertCoversItAlone(t *testing.T) {
+// Each alert has a command in a runbook that silences only this alert in only its
+// environment, not in staging.
+func TestSilencesCoverOneAlert(t *testing.T) {
 	t.Parallel()
 	observability := filepath.Join("..", "..", "examples", "orders", "observability")
 	url := alertmanager(t, filepath.Join(observability, "alertmanager.yaml"))
 	s := newShell(t)
 	s.file(t, ".config/amtool/config.yml", "alertmanager.url: "+url+"\n")
-	silencesItsAlertAlone(t, s, url, read(t, filepath.Join(observability, "runbooks")), filepath.Join(observability, "rules"), "prod")
+	checkSilences(t, s, url, read(t, filepath.Join(observability, "runbooks")), filepath.Join(observability, "rules"), "prod")
 }
 
-// With an address in the specification the line needs no configuration.
-func TestTheSilenceNamesTheAlertmanagerOfTheSpecification(t *testing.T) {
+// If the specification has the URL of an Alertmanager, the command needs no
+// configuration file.
+func TestSilencesUseTheURLOfTheSpecification(t *testing.T) {
 	t.Parallel()
 	observability := filepath.Join("..", "..", "examples", "orders", "observability")
 	url := alertmanager(t, filepath.Join(observability, "alertmanager.yaml"))
@@ -177,12 +177,12 @@ func TestTheSilenceNamesTheAlertmanagerOfTheSpecification(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const there = "https://alertmanager.acme.test"
-	if !bytes.Contains(spec, []byte(there)) {
-		t.Fatalf("the example no longer names %s", there)
+	const original = "https://alertmanager.acme.test"
+	if !bytes.Contains(spec, []byte(original)) {
+		t.Fatalf("examples/slo/checkout.slo.yaml does not contain %s", original)
 	}
 	file := filepath.Join(dir, "checkout.slo.yaml")
-	if err := os.WriteFile(file, bytes.Replace(spec, []byte(there), []byte(url), 1), 0o600); err != nil {
+	if err := os.WriteFile(file, bytes.Replace(spec, []byte(original), []byte(url), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "go", "run", "./cmd/scaffold", "slo", file, "-o", dir)
@@ -190,10 +190,10 @@ func TestTheSilenceNamesTheAlertmanagerOfTheSpecification(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	silencesItsAlertAlone(t, newShell(t), url, read(t, filepath.Join(dir, "runbooks")), dir, "production")
+	checkSilences(t, newShell(t), url, read(t, filepath.Join(dir, "runbooks")), dir, "production")
 }
 
-func silencesItsAlertAlone(t *testing.T, s shell, url string, books []book, rules, environment string) {
+func checkSilences(t *testing.T, s shell, url string, books []book, rules, environment string) {
 	t.Helper()
 	var fired []map[string]labels
 	for _, each := range []string{environment, "staging"} {
@@ -201,7 +201,7 @@ func silencesItsAlertAlone(t *testing.T, s shell, url string, books []book, rule
 			fired = append(fired, map[string]labels{"labels": a})
 		}
 	}
-	ask(t, http.MethodPost, url+"/api/v2/alerts", fired, nil)
+	call(t, http.MethodPost, url+"/api/v2/alerts", fired, nil)
 	var want []string
 	lines := of(t, "amtool", books)
 	expire := slices.IndexFunc(lines, func(line string) bool { return strings.HasSuffix(line, " ID") })
@@ -209,22 +209,22 @@ func silencesItsAlertAlone(t *testing.T, s shell, url string, books []book, rule
 		t.Fatalf("no command of %q expires a silence", lines)
 	}
 	for _, line := range slices.Delete(slices.Clone(lines), expire, expire+1) {
-		id := run(t, s, line)
+		id := amtoolOutput(t, s, line)
 		before := len(want)
-		if want = quietNow(t, url, want); len(want) != before+1 || !strings.Contains(line, " alertname="+silenced(want[before])+" ") {
-			t.Errorf("after\n%s\n%q are silent too, want its alert alone", line, want[before:])
+		if want = appendSilenced(t, url, want); len(want) != before+1 || !strings.Contains(line, " alertname="+alertName(want[before])+" ") {
+			t.Errorf("%s\nsilences %q, want only the alert of the command", line, want[before:])
 		}
 		var silence struct {
 			Comment          string
 			StartsAt, EndsAt time.Time
 			Status           struct{ State string }
 		}
-		ask(t, http.MethodGet, url+"/api/v2/silence/"+id, nil, &silence)
+		call(t, http.MethodGet, url+"/api/v2/silence/"+id, nil, &silence)
 		if lasts := silence.EndsAt.Sub(silence.StartsAt).Round(time.Minute); silence.Status.State != "active" || silence.Comment == "" || lasts != 2*time.Hour {
-			t.Errorf("the silence of\n%s\nis %+v and lasts %s", line, silence, lasts)
+			t.Errorf("%s\ngot silence %+v for %s, want an active one with a comment for 2h", line, silence, lasts)
 		}
-		run(t, s, strings.TrimSuffix(lines[expire], "ID")+id)
-		if ask(t, http.MethodGet, url+"/api/v2/silence/"+id, nil, &silence); silence.Status.State != "expired" {
+		amtoolOutput(t, s, strings.TrimSuffix(lines[expire], "ID")+id)
+		if call(t, http.MethodGet, url+"/api/v2/silence/"+id, nil, &silence); silence.Status.State != "expired" {
 			t.Errorf("after %s the silence is %s, want expired", lines[expire], silence.Status.State)
 		}
 	}
@@ -235,24 +235,24 @@ func silencesItsAlertAlone(t *testing.T, s shell, url string, books []book, rule
 	slices.Sort(all)
 	slices.Sort(want)
 	if all = slices.Compact(all); !slices.Equal(want, all) {
-		t.Errorf("the runbooks silence %q, want %q", want, all)
+		t.Errorf("commands of the runbooks silence %q, want all alerts: %q", want, all)
 	}
 }
 
-// run runs a line and returns its output.
-func run(t *testing.T, s shell, line string) string {
+// amtoolOutput runs a command of amtool and returns its output.
+func amtoolOutput(t *testing.T, s shell, line string) string {
 	t.Helper()
-	out, err := s.types(t, line)
+	out, err := s.run(t, line)
 	if err != nil {
 		t.Errorf("%s\n%v\n%s", line, err, out)
 	}
 	return strings.TrimSpace(out)
 }
 
-// quietNow appends the alerts that are silent and not in the list.
-func quietNow(t *testing.T, url string, before []string) []string {
+// appendSilenced appends the silenced alerts that are not in the list.
+func appendSilenced(t *testing.T, url string, before []string) []string {
 	t.Helper()
-	for _, one := range quiet(t, url) {
+	for _, one := range silenced(t, url) {
 		if !slices.Contains(before, one) {
 			before = append(before, one)
 		}
@@ -260,8 +260,8 @@ func quietNow(t *testing.T, url string, before []string) []string {
 	return before
 }
 
-// silenced returns the alert of name/environment.
-func silenced(one string) string {
-	alert, _, _ := strings.Cut(one, "/")
-	return alert
+// alertName returns the name in name/environment.
+func alertName(alert string) string {
+	name, _, _ := strings.Cut(alert, "/")
+	return name
 }

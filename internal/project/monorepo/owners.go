@@ -136,9 +136,9 @@ func codeOwner(owner, organization string) (string, bool) {
 	case team.MatchString(owner) && organization != "":
 		return "@" + organization + "/" + owner, true
 	case team.MatchString(owner):
-		return "@ORGANISATION/" + owner, false
+		return "@ORGANIZATION/" + owner, false
 	}
-	return "@ORGANISATION/TEAM", false
+	return "@ORGANIZATION/TEAM", false
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -38,8 +38,8 @@ func TestOwners(t *testing.T) {
 		{"existing line in another spelling", map[string]string{"CODEOWNERS": "  services/orders/** @x\n"}, "@ann", "", true, "", "", ""},
 		{"commented line", map[string]string{"CODEOWNERS": "# /services/orders/ @x\n"}, "@ann", "", true,
 			"CODEOWNERS", "# /services/orders/ @x\n/services/orders/ @ann\n", ""},
-		{"unknown organization", nil, "team-orders", "", true, "", "/services/orders/ @ORGANISATION/team-orders", "the forge's name of team-orders is not known"},
-		{"invalid name for a forge", nil, "the order\nteam # x", "acme", true, "", "/services/orders/ @ORGANISATION/TEAM", "the forge's name of the order team # x is not known"},
+		{"unknown organization", nil, "team-orders", "", true, "", "/services/orders/ @ORGANIZATION/team-orders", "the forge's name of team-orders is not known"},
+		{"invalid name for a forge", nil, "the order\nteam # x", "acme", true, "", "/services/orders/ @ORGANIZATION/TEAM", "the forge's name of the order team # x is not known"},
 		{"forge would not read the file", nil, "@ann", "", false, "", "/services/orders/ @ann", "there is no CODEOWNERS"},
 		{"sections", map[string]string{"CODEOWNERS": "* @all\n^[Docs][2]\n*.md @d\n"}, "@ann", "", true, "", "/services/orders/ @ann", "CODEOWNERS has sections"},
 	} {

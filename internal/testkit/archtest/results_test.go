@@ -53,7 +53,7 @@ func TestFiguresInDocumentsAreMeasured(t *testing.T) {
 	ours, theirs := measuredOf(t, "chi + runtime/httpserver", "1 %"), measuredOf(t, usual, "1 %")
 	golden.Figure(t, "../../../README.md", `adds one allocation and about ([\d,]+) instructions`, ours.instructions, 0.05)
 	golden.Figure(t, "../../../README.md", `1/(\d+) of what otelhttp`, theirs.times, 0)
-	ratio := regexp.MustCompile(`needs ([\d.]+) times the processor time`).FindStringSubmatch(readText(t, results))
+	ratio := regexp.MustCompile(`needs ([\d.]+) times the CPU time`).FindStringSubmatch(readText(t, results))
 	if ratio == nil {
 		t.Fatalf("%s does not compare a service with bare chi over loopback", results)
 	}

@@ -93,15 +93,15 @@ func accepted(t *testing.T, c *cluster.Cluster, r *report, services []generated.
 			}
 			for _, a := range applied {
 				r.objects++
-				answer, err := c.Apply(t.Context(), a, true)
+				response, err := c.Apply(t.Context(), a, true)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if reason := answer.Refused(); reason != "" {
+				if reason := response.Rejection(); reason != "" {
 					t.Errorf("%s, %s: %s %s: %s", s.service.Name, s.where, a.GetKind(), a.GetName(), reason)
 				}
-				if len(answer.Warnings) > 0 {
-					t.Errorf("%s, %s: %s %s: warnings %q", s.service.Name, s.where, a.GetKind(), a.GetName(), answer.Warnings)
+				if len(response.Warnings) > 0 {
+					t.Errorf("%s, %s: %s %s: warnings %q", s.service.Name, s.where, a.GetKind(), a.GetName(), response.Warnings)
 				}
 			}
 		}
@@ -126,19 +126,19 @@ func pod(t *testing.T, deployment *unstructured.Unstructured) *unstructured.Unst
 	return o
 }
 
-// refusedPod checks that PodSecurity is enforced: it rejects a pod that runs as
+// rejectedPod checks that PodSecurity is enforced: it rejects a pod that runs as
 // root.
-func refusedPod(t *testing.T, c *cluster.Cluster, deployment *unstructured.Unstructured) {
+func rejectedPod(t *testing.T, c *cluster.Cluster, deployment *unstructured.Unstructured) {
 	t.Helper()
 	root := pod(t, deployment)
 	if err := unstructured.SetNestedField(root.Object, int64(0), "spec", "securityContext", "runAsUser"); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := c.Create(t.Context(), root)
+	response, err := c.Create(t.Context(), root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if reason := answer.Refused(); !strings.Contains(reason, `violates PodSecurity "restricted`) {
+	if reason := response.Rejection(); !strings.Contains(reason, `violates PodSecurity "restricted`) {
 		t.Errorf("a pod that runs as root: %q, want a rejection by PodSecurity", reason)
 	}
 }
@@ -148,26 +148,26 @@ func faults(t *testing.T, c *cluster.Cluster, r *report, services []generated.Se
 	for _, m := range manifests.Mutants() {
 		o := first(t, services, m.Kind)
 		o.SetNamespace(base)
-		answer, err := c.Create(t.Context(), m.Apply(o))
+		response, err := c.Create(t.Context(), m.Apply(o))
 		if err != nil {
 			t.Fatal(err)
 		}
-		said := answer.Refused() + strings.Join(answer.Warnings, "\n")
-		if got := verdict(answer); got != m.Server || !strings.Contains(said, m.Says) {
-			t.Errorf("%s with %s: the server %s: %s; want %s: %s", m.Kind, m.Fault, got, said, m.Server, m.Says)
+		message := response.Rejection() + strings.Join(response.Warnings, "\n")
+		if got := verdict(response); got != m.Server || !strings.Contains(message, m.Message) {
+			t.Errorf("%s with %s: the server %s: %s; want %s: %s", m.Kind, m.Fault, got, message, m.Server, m.Message)
 		}
 		r.verdicts = append(r.verdicts, m)
 	}
 	deployment := first(t, services, "Deployment")
 	deployment.SetNamespace(base)
-	refusedPod(t, c, deployment)
+	rejectedPod(t, c, deployment)
 }
 
-func verdict(answer cluster.Answer) manifests.Verdict {
+func verdict(response cluster.Response) manifests.Verdict {
 	switch {
-	case answer.Refused() != "":
-		return manifests.Refuses
-	case len(answer.Warnings) > 0:
+	case response.Rejection() != "":
+		return manifests.Rejects
+	case len(response.Warnings) > 0:
 		return manifests.Warns
 	default:
 		return manifests.Accepts

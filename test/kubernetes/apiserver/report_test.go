@@ -95,7 +95,7 @@ each other and with the spec.
 |---|---|---|---|
 `)
 	for _, m := range r.verdicts {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", m.Kind, m.Fault, m.Server, m.Says)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", m.Kind, m.Fault, m.Server, m.Message)
 	}
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }

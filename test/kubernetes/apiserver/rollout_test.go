@@ -112,7 +112,7 @@ func rolled(t *testing.T, c *cluster.Cluster, r *report, services []generated.Se
 	}
 
 	d.budgetHolds(t, r)
-	d.kubelet.Says(func(corev1.Pod) bool { return true })
+	d.kubelet.SetReady(func(corev1.Pod) bool { return true })
 	d.settles(t, lowest, d.image())
 	d.survives(t, r)
 }
@@ -122,7 +122,7 @@ func rolled(t *testing.T, c *cluster.Cluster, r *report, services []generated.Se
 func (d *deployed) survives(t *testing.T, r *report) {
 	t.Helper()
 	lowest, working := int(d.service.Spec.Deploy.Replicas.Min), d.image()
-	d.kubelet.Says(func(pod corev1.Pod) bool { return pod.Spec.Containers[0].Image == working })
+	d.kubelet.SetReady(func(pod corev1.Pod) bool { return pod.Spec.Containers[0].Image == working })
 	end := d.c.WatchPods(t, d.namespace, selector(d.service))
 	d.release(t, "orders@sha256:"+strings.Repeat("0", 64))
 	if out, err := d.rollout(t, "status", "--timeout=5s"); err == nil || !strings.Contains(out, "timed out") {
@@ -150,7 +150,7 @@ func (d *deployed) rollout(t *testing.T, verb string, flags ...string) (string, 
 // rejects the second eviction.
 func (d *deployed) budgetHolds(t *testing.T, r *report) {
 	t.Helper()
-	d.kubelet.Says(func(corev1.Pod) bool { return false })
+	d.kubelet.SetReady(func(corev1.Pod) bool { return false })
 	budget := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
 		"metadata": map[string]any{"name": d.service.Spec.Service, "namespace": d.namespace},
@@ -170,13 +170,13 @@ func (d *deployed) budgetHolds(t *testing.T, r *report) {
 		t.Fatal(err)
 	}
 	for i, want := range []int{http.StatusCreated, http.StatusTooManyRequests} {
-		answer, err := d.c.Evict(t.Context(), pods.Items[i])
+		response, err := d.c.Evict(t.Context(), pods.Items[i])
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.evictions = append(r.evictions, answer.Status)
-		if answer.Status != want {
-			t.Errorf("eviction %d: %d %s, want %d", i+1, answer.Status, answer.Body, want)
+		r.evictions = append(r.evictions, response.Status)
+		if response.Status != want {
+			t.Errorf("eviction %d: %d %s, want %d", i+1, response.Status, response.Body, want)
 		}
 	}
 }

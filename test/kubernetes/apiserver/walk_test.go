@@ -162,12 +162,12 @@ type ci struct {
 	what, block, environment string
 	env                      []string
 	code                     int
-	says                     []string
-	runs                     string // digest of the running image; empty if there is no Deployment
+	output                   []string // parts of the output
+	runs                     string   // digest of the running image; empty if there is no Deployment
 }
 
-// rights returns KUBECONFIG with the permissions of the pipeline.
-func (w *walk) rights(environment string) string {
+// permissions returns KUBECONFIG with the permissions of the pipeline.
+func (w *walk) permissions(environment string) string {
 	return "KUBECONFIG=" + filepath.Join(w.service(), "bin", "deployer-"+environment)
 }
 
@@ -175,14 +175,14 @@ func (w *walk) rights(environment string) string {
 func (w *walk) expect(t *testing.T, step ci) {
 	t.Helper()
 	env := append([]string{
-		environment(step.environment), w.rights(step.environment),
+		environment(step.environment), w.permissions(step.environment),
 		"ANALYSIS_DURATION=1s", "ROLLOUT_TIMEOUT=1m", "VERSION=v1",
 	}, step.env...)
 	code, out := w.try(t, w.service(), step.block, env...)
 	if code != step.code {
 		t.Fatalf("%s: exit code %d, want %d\n%s", step.what, code, step.code, out)
 	}
-	for _, want := range step.says {
+	for _, want := range step.output {
 		if !strings.Contains(out, want) {
 			t.Errorf("%s: the output does not contain %q:\n%s", step.what, want, out)
 		}
@@ -204,11 +204,11 @@ func (w *walk) staging(t *testing.T) {
 	w.c.Kubelet(t, "orders-staging")
 	w.expect(t, ci{
 		what: "first release without traffic", block: "deploy", environment: "staging", code: 4, runs: older,
-		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, empty)}, says: []string{"there is no earlier revision to roll back to; the new one stays"},
+		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, empty)}, output: []string{"there is no earlier revision to roll back to; the new one stays"},
 	})
 	w.expect(t, ci{
 		what: "without analysis", block: "deploy", environment: "staging", runs: newer,
-		env: []string{"IMAGE_DIGEST=" + newer, "ANALYSIS_DURATION=0"}, says: []string{"no rollout analysis"},
+		env: []string{"IMAGE_DIGEST=" + newer, "ANALYSIS_DURATION=0"}, output: []string{"no rollout analysis"},
 	})
 	if out, err := exec.CommandContext(t.Context(), "git", "-C", w.service(), "status", "--porcelain").CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("untracked or changed files, which may have credentials: %v\n%s", err, out)
@@ -219,39 +219,39 @@ func (w *walk) staging(t *testing.T) {
 func (w *walk) prod(t *testing.T) {
 	t.Helper()
 	kubelet := w.c.Kubelet(t, "orders-prod")
-	step := func(what, digest string, answers func(look int, query string) string, code int, runs string, says ...string) {
+	step := func(what, digest string, results func(evaluation int, query string) string, code int, runs string, output ...string) {
 		t.Helper()
 		w.expect(t, ci{
-			what: what, block: "deploy", environment: "prod", code: code, runs: runs, says: says,
-			env: []string{"IMAGE_DIGEST=" + digest, prometheus(t, answers)},
+			what: what, block: "deploy", environment: "prod", code: code, runs: runs, output: output,
+			env: []string{"IMAGE_DIGEST=" + digest, prometheus(t, results)},
 		})
 	}
 	w.withoutRights(t)
 	w.expect(t, ci{
 		what: "no Prometheus", block: "deploy", environment: "prod", code: 4,
-		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, nil)}, says: []string{"cannot be reached", "nothing was changed"},
+		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, nil)}, output: []string{"cannot be reached", "nothing was changed"},
 	})
 	step("good", older, good, 0, older, "revision 1", "the rollout analysis passed")
 	step("good second version", newer, good, 0, newer, "the rollout analysis passed")
-	w.run(t, w.service(), "history", environment("prod"), w.rights("prod"))
-	w.expect(t, ci{what: "rollback", block: "rollback", environment: "prod", runs: newer, says: []string{newer + ") runs now"}})
+	w.run(t, w.service(), "history", environment("prod"), w.permissions("prod"))
+	w.expect(t, ci{what: "rollback", block: "rollback", environment: "prod", runs: newer, output: []string{newer + ") runs now"}})
 
 	end := w.c.WatchPods(t, "orders-prod", generated.NameLabel+"=orders")
 	step("failed analysis", faulty, burning, 3, newer, "rollout analysis of version v1 failed", "50 of 1000 events bad", newer+") runs now")
 	step("no instances", faulty, empty, 4, newer, "no instance of version v1 found in prod", newer+") runs now")
 	step("Prometheus down during the analysis", faulty, unavailable, 4, newer, "responded with 503", newer+") runs now")
-	kubelet.Says(func(pod corev1.Pod) bool { return !strings.Contains(pod.Spec.Containers[0].Image, faulty) })
+	kubelet.SetReady(func(pod corev1.Pod) bool { return !strings.Contains(pod.Spec.Containers[0].Image, faulty) })
 	w.expect(t, ci{
 		what: "never ready", block: "deploy", environment: "prod", code: 1, runs: newer,
-		env:  []string{"IMAGE_DIGEST=" + faulty, "ROLLOUT_TIMEOUT=5s", prometheus(t, good)},
-		says: []string{"version v1 does not become ready; rolling back", "--- pods", newer + ") runs now"},
+		env:    []string{"IMAGE_DIGEST=" + faulty, "ROLLOUT_TIMEOUT=5s", prometheus(t, good)},
+		output: []string{"version v1 does not become ready; rolling back", "--- pods", newer + ") runs now"},
 	})
 	if seen := end(); seen.Fewest < 3 {
 		t.Errorf("%d pods took traffic during failed releases, want at least 3", seen.Fewest)
 	}
 
 	// A rollback skips versions that were rolled back.
-	w.expect(t, ci{what: "rollback to the first version", block: "rollback", environment: "prod", runs: older, says: []string{older + ") runs now"}})
+	w.expect(t, ci{what: "rollback to the first version", block: "rollback", environment: "prod", runs: older, output: []string{older + ") runs now"}})
 	history, err := w.c.Kubectl(t.Context(), "get", "replicasets", "--namespace", "orders-prod", "--output",
 		`jsonpath={.items[*].metadata.annotations.deployment\.kubernetes\.io/revision}`)
 	if err != nil || len(strings.Fields(history)) != 2 {
@@ -277,25 +277,25 @@ func (w *walk) withoutRights(t *testing.T) {
 		"was refused":       {"KUBECONFIG=" + os.DevNull},
 	} {
 		w.expect(t, ci{
-			what: "without permissions", block: "deploy", environment: "prod", code: 1, says: []string{what, "nothing was changed"},
+			what: "without permissions", block: "deploy", environment: "prod", code: 1, output: []string{what, "nothing was changed"},
 			env: append(credentials, "IMAGE_DIGEST="+older, prometheus(t, good)),
 		})
 	}
 }
 
-// prometheus starts a fake Prometheus for a rollout analysis. answers returns
-// the value of a query by the number of the evaluation; -check is the first.
-// If it is nil, nothing listens.
-func prometheus(t *testing.T, answers func(look int, query string) string) string {
+// prometheus starts a fake Prometheus for a rollout analysis. results returns the
+// value of a query by the number of the evaluation; -check is the first. If results
+// is nil, the address has no listener.
+func prometheus(t *testing.T, results func(evaluation int, query string) string) string {
 	t.Helper()
-	var looks atomic.Int64
+	var evaluations atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query := r.PostFormValue("query")
-		look := int(looks.Load())
+		evaluation := int(evaluations.Load())
 		if strings.HasPrefix(query, "count(") {
-			look = int(looks.Add(1))
+			evaluation = int(evaluations.Add(1))
 		}
-		number := answers(look, query)
+		number := results(evaluation, query)
 		if number == "" {
 			http.Error(w, "shutting down", http.StatusServiceUnavailable)
 			return
@@ -307,7 +307,7 @@ func prometheus(t *testing.T, answers func(look int, query string) string) strin
 		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[%s]}}`, sample)
 	}))
 	t.Cleanup(server.Close)
-	if answers == nil {
+	if results == nil {
 		server.Close()
 	}
 	return "PROMETHEUS_URL=" + server.URL
@@ -332,9 +332,9 @@ func burning(_ int, query string) string {
 
 func empty(int, string) string { return "none" }
 
-func unavailable(look int, query string) string {
-	if look > 1 {
+func unavailable(evaluation int, query string) string {
+	if evaluation > 1 {
 		return ""
 	}
-	return good(look, query)
+	return good(evaluation, query)
 }

@@ -19,44 +19,44 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Answer is the API server's response to one request.
-type Answer struct {
+// Response is a response of the API server.
+type Response struct {
 	Status   int
 	Body     []byte
 	Warnings []string
 }
 
-// Refused returns the reason of a rejection, or "".
-func (a Answer) Refused() string {
-	if a.Status < http.StatusBadRequest {
+// Rejection returns the reason of a rejection, or "".
+func (r Response) Rejection() string {
+	if r.Status < http.StatusBadRequest {
 		return ""
 	}
 	var status metav1.Status
-	if err := json.Unmarshal(a.Body, &status); err != nil || status.Message == "" {
-		return fmt.Sprintf("%d: %s", a.Status, a.Body)
+	if err := json.Unmarshal(r.Body, &status); err != nil || status.Message == "" {
+		return fmt.Sprintf("%d: %s", r.Status, r.Body)
 	}
 	return status.Message
 }
 
 // Object returns the object in the response.
-func (a Answer) Object() (*unstructured.Unstructured, error) {
+func (r Response) Object() (*unstructured.Unstructured, error) {
 	o := &unstructured.Unstructured{}
-	if reason := a.Refused(); reason != "" {
+	if reason := r.Rejection(); reason != "" {
 		return nil, errors.New(reason)
 	}
-	return o, o.UnmarshalJSON(a.Body)
+	return o, o.UnmarshalJSON(r.Body)
 }
 
 // Do sends a request to the API server. The path begins with /api or /apis and
 // may have a query.
-func (c *Cluster) Do(ctx context.Context, method, path, contentType string, body any) (Answer, error) {
+func (c *Cluster) Do(ctx context.Context, method, path, contentType string, body any) (Response, error) {
 	res, err := c.send(ctx, method, path, contentType, body)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	data, err := io.ReadAll(res.Body)
-	return Answer{res.StatusCode, data, res.Header.Values("Warning")}, err
+	return Response{res.StatusCode, data, res.Header.Values("Warning")}, err
 }
 
 func (c *Cluster) send(ctx context.Context, method, path, contentType string, body any) (*http.Response, error) {
@@ -96,15 +96,15 @@ func root(apiVersion string) string {
 func (c *Cluster) resource(ctx context.Context, o *unstructured.Unstructured) (metav1.APIResource, error) {
 	list, known := c.resources.Load(o.GetAPIVersion())
 	if !known {
-		answer, err := c.Do(ctx, http.MethodGet, root(o.GetAPIVersion()), "", nil)
+		response, err := c.Do(ctx, http.MethodGet, root(o.GetAPIVersion()), "", nil)
 		if err != nil {
 			return metav1.APIResource{}, err
 		}
 		var fetched metav1.APIResourceList
-		if reason := answer.Refused(); reason != "" {
+		if reason := response.Rejection(); reason != "" {
 			return metav1.APIResource{}, fmt.Errorf("%s: %s", o.GetAPIVersion(), reason)
 		}
-		if err := json.Unmarshal(answer.Body, &fetched); err != nil {
+		if err := json.Unmarshal(response.Body, &fetched); err != nil {
 			return metav1.APIResource{}, err
 		}
 		list = fetched
@@ -120,10 +120,10 @@ func (c *Cluster) resource(ctx context.Context, o *unstructured.Unstructured) (m
 
 // Apply applies the object as `kubectl apply --server-side` does, with strict
 // validation. A dry run includes admission and stores nothing.
-func (c *Cluster) Apply(ctx context.Context, o *unstructured.Unstructured, dryRun bool) (Answer, error) {
+func (c *Cluster) Apply(ctx context.Context, o *unstructured.Unstructured, dryRun bool) (Response, error) {
 	path, err := c.Path(ctx, o)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	query := url.Values{"fieldManager": {"scaffold-test"}, "force": {"true"}, "fieldValidation": {"Strict"}}
 	if dryRun {
@@ -135,10 +135,10 @@ func (c *Cluster) Apply(ctx context.Context, o *unstructured.Unstructured, dryRu
 // Create posts the object in a dry run with strict validation, as `kubectl apply`
 // does with a new object. Unlike [Cluster.Apply] it does not merge lists by key,
 // which would reject some objects before validation.
-func (c *Cluster) Create(ctx context.Context, o *unstructured.Unstructured) (Answer, error) {
+func (c *Cluster) Create(ctx context.Context, o *unstructured.Unstructured) (Response, error) {
 	path, err := c.Path(ctx, o)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	return c.Do(ctx, http.MethodPost, strings.TrimSuffix(path, "/"+o.GetName())+"?dryRun=All&fieldValidation=Strict", jsonContent, o)
 }
@@ -149,11 +149,11 @@ func (c *Cluster) Get(ctx context.Context, o *unstructured.Unstructured) (*unstr
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.Do(ctx, http.MethodGet, path, "", nil)
+	response, err := c.Do(ctx, http.MethodGet, path, "", nil)
 	if err != nil {
 		return nil, err
 	}
-	return answer.Object()
+	return response.Object()
 }
 
 // Install applies custom resource definitions and waits until they are served.
@@ -182,11 +182,11 @@ func (c *Cluster) Install(tb testing.TB, definitions []*unstructured.Unstructure
 // Must applies and stores an object.
 func (c *Cluster) Must(tb testing.TB, o *unstructured.Unstructured) {
 	tb.Helper()
-	answer, err := c.Apply(tb.Context(), o, false)
+	response, err := c.Apply(tb.Context(), o, false)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if reason := answer.Refused(); reason != "" {
+	if reason := response.Rejection(); reason != "" {
 		tb.Fatalf("%s %s: %s", o.GetKind(), o.GetName(), reason)
 	}
 }

@@ -54,8 +54,8 @@ func (c *Cluster) Kubelet(tb testing.TB, namespace string) *Kubelet {
 	return k
 }
 
-// Says sets which pods become ready from now on. Ready pods stay ready.
-func (k *Kubelet) Says(ready func(corev1.Pod) bool) {
+// SetReady sets which pods become ready from now on. Ready pods stay ready.
+func (k *Kubelet) SetReady(ready func(corev1.Pod) bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.ready = ready
@@ -108,11 +108,11 @@ func (k *Kubelet) tend(ctx context.Context, i int, pod corev1.Pod) error {
 // send ignores 404 and 409, for pods that were just deleted or changed; the next
 // round reads their new state.
 func (k *Kubelet) send(ctx context.Context, method, path, contentType string, body any) error {
-	answer, err := k.c.Do(ctx, method, path, contentType, body)
-	if err != nil || answer.Status == http.StatusNotFound || answer.Status == http.StatusConflict {
+	response, err := k.c.Do(ctx, method, path, contentType, body)
+	if err != nil || response.Status == http.StatusNotFound || response.Status == http.StatusConflict {
 		return err
 	}
-	if reason := answer.Refused(); reason != "" {
+	if reason := response.Rejection(); reason != "" {
 		return fmt.Errorf("%s %s: %s", method, path, reason)
 	}
 	return nil
@@ -156,14 +156,14 @@ func Ready(pod corev1.Pod) bool {
 // Pods lists the pods of a namespace.
 func (c *Cluster) Pods(ctx context.Context, namespace, selector string) (corev1.PodList, error) {
 	var list corev1.PodList
-	answer, err := c.Do(ctx, http.MethodGet, podsPath(namespace, url.Values{"labelSelector": {selector}}), "", nil)
+	response, err := c.Do(ctx, http.MethodGet, podsPath(namespace, url.Values{"labelSelector": {selector}}), "", nil)
 	if err != nil {
 		return list, err
 	}
-	if reason := answer.Refused(); reason != "" {
+	if reason := response.Rejection(); reason != "" {
 		return list, errors.New(reason)
 	}
-	return list, json.Unmarshal(answer.Body, &list)
+	return list, json.Unmarshal(response.Body, &list)
 }
 
 func podsPath(namespace string, query url.Values) string {
@@ -171,7 +171,7 @@ func podsPath(namespace string, query url.Values) string {
 }
 
 // Evict requests the eviction of a pod, as `kubectl drain` does.
-func (c *Cluster) Evict(ctx context.Context, pod corev1.Pod) (Answer, error) {
+func (c *Cluster) Evict(ctx context.Context, pod corev1.Pod) (Response, error) {
 	return c.Do(ctx, http.MethodPost, "/api/v1/namespaces/"+pod.Namespace+"/pods/"+pod.Name+"/eviction", jsonContent, map[string]any{
 		"apiVersion": "policy/v1", "kind": "Eviction", "metadata": map[string]any{"name": pod.Name, "namespace": pod.Namespace},
 	})

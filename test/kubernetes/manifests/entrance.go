@@ -14,27 +14,27 @@ import (
 
 // monitor checks that Prometheus scrapes the service, with the interval and the
 // labels that its rules assume.
-func (j *judge) monitor() {
-	if !j.spec.Scraped() {
-		j.wantf(len(j.Monitors) == 0, "metrics are pushed, but there is a ServiceMonitor")
+func (ch *checker) monitor() {
+	if !ch.spec.Scraped() {
+		ch.wantf(len(ch.Monitors) == 0, "metrics are pushed, but there is a ServiceMonitor")
 		return
 	}
-	if len(j.Monitors) != 1 || len(j.Monitors[0].Spec.Endpoints) != 1 {
-		j.wantf(false, "want one ServiceMonitor with one endpoint")
+	if len(ch.Monitors) != 1 || len(ch.Monitors[0].Spec.Endpoints) != 1 {
+		ch.wantf(false, "want one ServiceMonitor with one endpoint")
 		return
 	}
-	m := j.Monitors[0]
+	m := ch.Monitors[0]
 	selector, err := metav1.LabelSelectorAsSelector(&m.Spec.Selector)
-	j.wantf(err == nil && !selector.Empty() && selector.Matches(labels.Set(j.service.Labels)), "the ServiceMonitor does not select the Service")
-	for key, value := range j.spec.WithMonitoring() {
-		j.wantf(m.Labels[key] == value, "the operator does not select the ServiceMonitor: no label %s=%s", key, value)
+	ch.wantf(err == nil && !selector.Empty() && selector.Matches(labels.Set(ch.service.Labels)), "the ServiceMonitor does not select the Service")
+	for key, value := range ch.spec.WithMonitoring() {
+		ch.wantf(m.Labels[key] == value, "the operator does not select the ServiceMonitor: no label %s=%s", key, value)
 	}
 	endpoint := m.Spec.Endpoints[0]
-	j.wantf(slices.ContainsFunc(j.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == endpoint.Port && j.port(p.TargetPort) == j.admin() }),
+	ch.wantf(slices.ContainsFunc(ch.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == endpoint.Port && ch.port(p.TargetPort) == ch.admin() }),
 		"the ServiceMonitor scrapes the port %q", endpoint.Port)
-	j.wantf(endpoint.Path == "/metrics", "the ServiceMonitor scrapes %s", endpoint.Path)
+	ch.wantf(endpoint.Path == "/metrics", "the ServiceMonitor scrapes %s", endpoint.Path)
 	interval, err := time.ParseDuration(string(endpoint.Interval)) // minutes and seconds are the same in Prometheus and Go
-	j.wantf(err == nil && interval == time.Duration(j.spec.Telemetry.ScrapeInterval), "the ServiceMonitor scrapes every %s, the rules assume %s", endpoint.Interval, time.Duration(j.spec.Telemetry.ScrapeInterval))
+	ch.wantf(err == nil && interval == time.Duration(ch.spec.Telemetry.ScrapeInterval), "the ServiceMonitor scrapes every %s, the rules assume %s", endpoint.Interval, time.Duration(ch.spec.Telemetry.ScrapeInterval))
 	written := map[string]string{}
 	for _, r := range endpoint.RelabelConfigs {
 		if r.Replacement != nil {
@@ -43,40 +43,40 @@ func (j *judge) monitor() {
 			written[r.TargetLabel] = string(r.SourceLabels[0])
 		}
 	}
-	want := maps.Clone(j.spec.Telemetry.Selector)
-	want[j.spec.Telemetry.EnvironmentLabel] = "__meta_kubernetes_pod_label_deployment_environment_name"
-	j.wantf(maps.Equal(written, want), "scraped series get the labels %v, rules select %v", written, want)
-	native := j.spec.Telemetry.Histograms != "classic"
+	want := maps.Clone(ch.spec.Telemetry.Selector)
+	want[ch.spec.Telemetry.EnvironmentLabel] = "__meta_kubernetes_pod_label_deployment_environment_name"
+	ch.wantf(maps.Equal(written, want), "scraped series get the labels %v, rules select %v", written, want)
+	native := ch.spec.Telemetry.Histograms != "classic"
 	reads := m.Spec.ScrapeNativeHistograms != nil && *m.Spec.ScrapeNativeHistograms
-	j.wantf(native == reads, "native histograms in the spec: %t, scraped: %t", native, reads)
+	ch.wantf(native == reads, "native histograms in the spec: %t, scraped: %t", native, reads)
 }
 
 // route checks that the gateway routes to the http port of the Service.
-func (j *judge) route() {
-	g := j.spec.Deploy.Gateway
+func (ch *checker) route() {
+	g := ch.spec.Deploy.Gateway
 	if g.Host == "" {
-		j.wantf(len(j.Routes) == 0, "there is an HTTPRoute, but the spec has no gateway")
+		ch.wantf(len(ch.Routes) == 0, "there is an HTTPRoute, but the spec has no gateway")
 		return
 	}
-	if len(j.Routes) != 1 {
-		j.wantf(false, "%d HTTPRoutes, want 1", len(j.Routes))
+	if len(ch.Routes) != 1 {
+		ch.wantf(false, "%d HTTPRoutes, want 1", len(ch.Routes))
 		return
 	}
-	spec, _ := j.Routes[0].Object["spec"].(map[string]any)
-	j.wantf(fmt.Sprint(spec["hostnames"]) == "["+g.Host+"]", "the HTTPRoute is for %v, the spec's host is %s", spec["hostnames"], g.Host)
+	spec, _ := ch.Routes[0].Object["spec"].(map[string]any)
+	ch.wantf(fmt.Sprint(spec["hostnames"]) == "["+g.Host+"]", "the HTTPRoute is for %v, the spec's host is %s", spec["hostnames"], g.Host)
 	parents, _ := spec["parentRefs"].([]any)
-	j.wantf(len(parents) == 1 && fmt.Sprint(parents[0]) == fmt.Sprintf("map[name:%s namespace:%s]", g.Name, g.Namespace), "the HTTPRoute has the parents %v, want %s/%s", parents, g.Namespace, g.Name)
+	ch.wantf(len(parents) == 1 && fmt.Sprint(parents[0]) == fmt.Sprintf("map[name:%s namespace:%s]", g.Name, g.Namespace), "the HTTPRoute has the parents %v, want %s/%s", parents, g.Namespace, g.Name)
 	rules, _ := spec["rules"].([]any)
 	for _, item := range rules {
 		rule, _ := item.(map[string]any)
 		backends, _ := rule["backendRefs"].([]any)
-		j.wantf(len(backends) == 1, "the HTTPRoute has the backends %v, want one", backends)
+		ch.wantf(len(backends) == 1, "the HTTPRoute has the backends %v, want one", backends)
 		for _, b := range backends {
 			backend, _ := b.(map[string]any)
 			port, _ := backend["port"].(int64)
-			j.wantf(backend["name"] == j.service.Name && slices.ContainsFunc(j.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == "http" && int64(p.Port) == port }),
+			ch.wantf(backend["name"] == ch.service.Name && slices.ContainsFunc(ch.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == "http" && int64(p.Port) == port }),
 				"the HTTPRoute routes to %v, want the http port of the Service", backend)
 		}
 	}
-	j.wantf(len(rules) == 1, "the HTTPRoute has %d rules, want 1", len(rules))
+	ch.wantf(len(rules) == 1, "the HTTPRoute has %d rules, want 1", len(rules))
 }

@@ -13,28 +13,28 @@ import (
 
 // policies compares the union of all policies with the connections that the
 // spec needs.
-func (j *judge) policies() {
+func (ch *checker) policies() {
 	denied := map[networkingv1.PolicyType]bool{}
 	ingress, egress := map[string]bool{}, map[string]bool{}
-	for _, p := range j.Policies {
+	for _, p := range ch.Policies {
 		for _, t := range p.Spec.PolicyTypes {
 			denied[t] = true
 		}
 		for _, rule := range p.Spec.Ingress {
-			j.openings(ingress, rule.From, rule.Ports)
+			ch.openings(ingress, rule.From, rule.Ports)
 		}
 		for _, rule := range p.Spec.Egress {
-			j.openings(egress, rule.To, rule.Ports)
+			ch.openings(egress, rule.To, rule.Ports)
 		}
 	}
-	j.wantf(denied[networkingv1.PolicyTypeIngress] && denied[networkingv1.PolicyTypeEgress], "policies do not deny other traffic: want the policy types Ingress and Egress")
-	monitoring := "namespace " + j.spec.Deploy.Monitoring.Namespace
-	wantIn := map[string]bool{fmt.Sprintf("every pod of the namespace to TCP %d", j.spec.HTTP.Port): true}
-	if j.spec.Scraped() {
-		wantIn[fmt.Sprintf("%s to TCP %d", monitoring, j.admin())] = true
+	ch.wantf(denied[networkingv1.PolicyTypeIngress] && denied[networkingv1.PolicyTypeEgress], "policies do not deny other traffic: want the policy types Ingress and Egress")
+	monitoring := "namespace " + ch.spec.Deploy.Monitoring.Namespace
+	wantIn := map[string]bool{fmt.Sprintf("every pod of the namespace to TCP %d", ch.spec.HTTP.Port): true}
+	if ch.spec.Scraped() {
+		wantIn[fmt.Sprintf("%s to TCP %d", monitoring, ch.admin())] = true
 	}
-	if g := j.spec.Deploy.Gateway; g.Host != "" {
-		wantIn[fmt.Sprintf("namespace %s to TCP %d", g.Namespace, j.spec.HTTP.Port)] = true
+	if g := ch.spec.Deploy.Gateway; g.Host != "" {
+		wantIn[fmt.Sprintf("namespace %s to TCP %d", g.Namespace, ch.spec.HTTP.Port)] = true
 	}
 	wantOut := map[string]bool{
 		"pods map[k8s-app:kube-dns] of namespace kube-system to UDP 53": true,
@@ -43,18 +43,18 @@ func (j *judge) policies() {
 		monitoring + " to TCP 4318":                                     true,
 		monitoring + " to TCP 4040":                                     true,
 	}
-	if j.spec.Components.Postgres != nil {
+	if ch.spec.Components.Postgres != nil {
 		wantOut["anywhere to TCP 5432"] = true
 	}
-	j.same("ingress", ingress, wantIn)
-	j.same("egress", egress, wantOut)
+	ch.same("ingress", ingress, wantIn)
+	ch.same("egress", egress, wantOut)
 }
 
-func (j *judge) same(what string, got, want map[string]bool) {
-	j.wantf(maps.Equal(got, want), "policies allow %s %q, want %q", what, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+func (ch *checker) same(what string, got, want map[string]bool) {
+	ch.wantf(maps.Equal(got, want), "policies allow %s %q, want %q", what, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 }
 
-func (j *judge) openings(all map[string]bool, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) {
+func (ch *checker) openings(all map[string]bool, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) {
 	names := []string{"anywhere"}
 	if len(peers) > 0 {
 		names = nil
@@ -74,7 +74,7 @@ func (j *judge) openings(all map[string]bool, peers []networkingv1.NetworkPolicy
 			if p.Port != nil {
 				number = *p.Port
 			}
-			all[fmt.Sprintf("%s to %s %d", name, protocol, j.port(number))] = true
+			all[fmt.Sprintf("%s to %s %d", name, protocol, ch.port(number))] = true
 		}
 	}
 }

@@ -1,6 +1,6 @@
-// Plays a declarative Jenkinsfile: parses it as Jenkins does, with Groovy, walks
-// its sections and prints what its steps were told. A section, condition or step
-// that is not listed here is an error, and so is one in the wrong place.
+// Runs a declarative Jenkinsfile: parses it with Groovy, as Jenkins does, and prints
+// the arguments of its steps. Sections, conditions and steps that are not listed here,
+// or are in the wrong place, are errors.
 // Arguments: the file, then VARIABLE=value.
 import org.codehaus.groovy.control.CompilerConfiguration
 
@@ -15,8 +15,8 @@ class Block {
     body.resolveStrategy = Closure.DELEGATE_FIRST
     body()
   }
-  def propertyMissing(String name) { throw new IllegalStateException("${getClass().simpleName} knows no ${name}") }
-  def methodMissing(String name, Object given) { throw new IllegalStateException("${getClass().simpleName} knows no ${name}") }
+  def propertyMissing(String name) { throw new IllegalStateException("${getClass().simpleName} does not support ${name}") }
+  def methodMissing(String name, Object given) { throw new IllegalStateException("${getClass().simpleName} does not support ${name}") }
 }
 
 class Pipeline extends Block {
@@ -51,8 +51,7 @@ class Stages extends Block {
   }
 }
 
-// Jenkins asks for input before it looks at the conditions, unless it is told
-// otherwise; so does this.
+// Jenkins requests input before it evaluates the conditions, unless beforeInput is true.
 class Stage extends Block {
   String name
   Closure steps, stages, input
@@ -62,8 +61,8 @@ class Stage extends Block {
   void steps(Closure body) { steps = body }
   void stages(Closure body) { stages = body }
   void play() {
-    if ((steps == null) == (stages == null)) throw new IllegalStateException("stage ${name} has to have either steps or stages")
-    if (input && !beforeInput) throw new IllegalStateException("stage ${name} asks on every branch")
+    if ((steps == null) == (stages == null)) throw new IllegalStateException("stage ${name} must have either steps or stages")
+    if (input && !beforeInput) throw new IllegalStateException("stage ${name} requests input on every branch; set beforeInput true")
     if (!applies) return
     if (input) new Input().run(input)
     if (steps) new Steps(env: env, params: params).run(steps)
@@ -83,7 +82,7 @@ class When extends Block {
   void environment(Map of) { results << (env[of.name] == of.value) }
   void expression(Closure body) { results << (run(body) as boolean) }
   void anyOf(Closure body) { def w = new When(env: env, params: params); w.run(body); assert w.results.size() > 1; results << w.results.any() }
-  // CHANGED is a file of the change, CAUSE what began the build, PREVIOUS the result of the one before.
+  // CHANGED is a changed file, CAUSE the cause of the build, PREVIOUS the result of the previous build.
   void changeset(String pattern) { assert pattern.endsWith('/**'); results << (env.CHANGED ?: '').startsWith(pattern - '**') }
   void triggeredBy(String cause) { results << (env.CAUSE == cause) }
   Map getCurrentBuild() { [previousBuild: env.PREVIOUS ? [result: env.PREVIOUS] : null] }
@@ -121,4 +120,4 @@ abstract class Play extends Script {
 
 def configuration = new CompilerConfiguration(scriptBaseClass: Play.name)
 new GroovyShell(getClass().classLoader, new Binding(variables), configuration).evaluate(new File(args[0]))
-if (!Play.played) throw new IllegalStateException('there is no pipeline')
+if (!Play.played) throw new IllegalStateException('the file has no pipeline')

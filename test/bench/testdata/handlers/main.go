@@ -1,5 +1,5 @@
-// Command handlers sends requests to the handlers of examples/minimal or to ones written by hand on chi and
-// encoding/json, in this process. It is built inside of that module, with go build -overlay.
+// Command handlers sends in-process requests to the handlers of examples/minimal or to handlers by hand on chi
+// and encoding/json. It is built inside of examples/minimal with go build -overlay.
 package main
 
 import (
@@ -30,7 +30,7 @@ import (
 func main() {
 	byHand := flag.Bool("by-hand", false, "use the handlers of this file")
 	name := flag.String("request", "get", "get, list, create or invalid")
-	n := flag.Int("n", 0, "number of requests; 0 prints the response to one")
+	n := flag.Int("n", 0, "number of requests; 0 prints the response of one request")
 	flag.Parse()
 	orders := order.NewService(store.NewMemory())
 	handler := api.Routes(orders)
@@ -93,7 +93,7 @@ func request(name string, id uuid.UUID) *http.Request {
 	return r
 }
 
-// What follows are the handlers by hand, with the same responses.
+// Handlers by hand, with the same responses.
 
 type orderResponse struct {
 	ID        string    `json:"id"`
@@ -150,7 +150,7 @@ func (h handlers) create(w http.ResponseWriter, r *http.Request) {
 	writeOrder(w, http.StatusCreated, created)
 }
 
-// readName decodes the body into its members, so that all that are wrong are in the error.
+// readName decodes the members of the body one by one, so that the error lists all invalid ones.
 func readName(r *http.Request) (string, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
