@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -97,12 +98,15 @@ func Run(ctx context.Context, subject Subject, o Options) (_ report.Report, err 
 	}
 	made := s.checks.Report(s.subject.Service, time.Since(began))
 	made.Quick = o.Quick
-	made.Checks = append(made.Checks, s.simulated...) // last, regardless of their duration
+	made.Checks = append(made.Checks, s.simulated...)
 	if ctx.Err() != nil {
 		made.Interrupted = true
 		made.Checks = append(made.Checks, s.notRun()...)
 	}
 	made.Checks = append(made.Checks, s.skipped(made)...)
+	slices.SortStableFunc(made.Checks, func(a, b report.Check) int {
+		return slices.Index(Sections(), a.Section) - slices.Index(Sections(), b.Section)
+	})
 	return made, interrupted(ctx, err)
 }
 

@@ -293,14 +293,14 @@ func TestGitHubWorkflowBroken(t *testing.T) {
 		"no version in a comment":      {" # v7.0.1", ""},
 		"top-level write permission":   {"permissions: {}", "permissions: {contents: write}"},
 		"no top-level permissions":     {"permissions: {}", ""},
-		"job without permissions":      {"    permissions:\n      contents: read\n    steps", "    steps"},
-		"job with write permission":    {"      contents: read\n    steps", "      contents: write\n    steps"},
-		"job with id-token permission": {"      contents: read\n    steps", "      contents: read\n      id-token: write\n    steps"},
-		"persisted credentials":        {"          persist-credentials: false\n", "          fetch-depth: 1\n"},
+		"job without permissions":      {"    permissions: {contents: read}\n    steps", "    steps"},
+		"job with write permission":    {"    permissions: {contents: read}\n    steps", "    permissions: {contents: write}\n    steps"},
+		"job with id-token permission": {"    permissions: {contents: read}\n    steps", "    permissions: {contents: read, id-token: write}\n    steps"},
+		"persisted credentials":        {"with: {persist-credentials: false}", "with: {fetch-depth: 1}"},
 		"Go version not from go.mod":   {"go-version-file: go.mod", "go-version: stable"},
 		"no timeout":                   {"    timeout-minutes: 45\n", ""},
 		"pull_request_target":          {"pull_request:", "pull_request_target:"},
-		"no concurrency group":         {"    concurrency:\n      group: orders-staging\n      cancel-in-progress: false\n", ""},
+		"no concurrency group":         {"    concurrency: {group: orders-staging, cancel-in-progress: false}\n", ""},
 	} {
 		broken := replace(t, text, change[0], change[1])
 		if len(lint(t, broken)) == 0 && len(securityProblems(broken, "")) == 0 {
