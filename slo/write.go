@@ -172,10 +172,13 @@ const longestLine = 120
 // formatter with operators before short operands.
 func (y *yamlWriter) expr(query, indent string) {
 	pretty := query
-	if len(query) > longestLine && !y.oneLine {
+	if len(query) > longestLine {
 		if expr, err := parser.NewParser(parser.Options{}).ParseExpr(query); err == nil { // a test parses every query
-			// go-yaml, and so kustomize, writes blocks that begin with a space wrong.
-			pretty = strings.TrimLeft(joinOperators(expr.Pretty(0)), " ")
+			pretty = expr.String()
+			if !y.oneLine {
+				// go-yaml, and so kustomize, writes blocks that begin with a space wrong.
+				pretty = strings.TrimLeft(joinOperators(expr.Pretty(0)), " ")
+			}
 		}
 	}
 	if !strings.Contains(pretty, "\n") {
