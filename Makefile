@@ -4,42 +4,39 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory --warn-undefined-variables
 
-# Every module of the repository. Examples are generated, the rest is ours.
+# Modules that make test runs, before the examples.
 MODULES := . runtime test/demo test/drain test/hostile
 
-# Tests against the programs of others, which nobody else should have to download.
+# Run the commands of runbooks with kubectl and Alertmanager, which other modules should not download.
 RUNBOOKS := test/runbooks
 
-# What the README says on other programs, typed to them: each wants so many modules
-# of its own, or forks of them, that it has one for itself.
+# Check generated files with the programs that read them. Each needs many modules, or forks of modules.
 COMPOSE := test/compose
 IMAGES := test/image
 MIMIR := test/mimir
 COLLECTOR := test/collector
 TERRAFORM := test/terraform
 
-# What Kubernetes is told, judged with its own types and given to the real thing.
+# Validates manifests with the types of Kubernetes, and on a real API server.
 KUBERNETES := test/kubernetes
 
-# What reads pipelines: linters, a runner and validators, half of them from npm.
+# Validates pipelines with linters, a runner and validators, half of them from npm.
 PIPELINES := test/pipelines
 
-# The routers of others on the runtime.
+# Runs other routers on the runtime.
 ROUTERS := test/routers
 
 OTHERS := $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(COLLECTOR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES) $(ROUTERS)
 
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
-# Imports all of Prometheus and Alertmanager, which takes minutes to compile: not
-# part of "make test".
+# Imports all of Prometheus and Alertmanager, which takes minutes to compile.
 CONFORMANCE := test/conformance
 
-# Compares with the frameworks of others, which nobody else should have to download.
+# Compares with other frameworks, which other modules should not download.
 BENCH := test/bench
 
-# The service discovery of Prometheus brings the SDKs of a dozen clouds along. These
-# tags of its own leave all but Kubernetes out, and mean nothing to anything else.
+# Build tags of Prometheus that exclude the SDKs of a dozen clouds.
 DISCOVERY := remove_all_sd,enable_kubernetes_sd
 
 # Tools are pinned here and nowhere else.
@@ -107,7 +104,7 @@ conformance: ## compare our store, rules and routing with Prometheus, promtool a
 mutants: deps ## check that verify finds each of 201 broken services (minutes)
 	$(call timed,mutants,MUTANTS=1 go test -count=1 -timeout 30m ./internal/verify -run Mutant)
 
-runbooks: ## run the commands of runbooks on Alertmanager and a fake kubectl (downloads both)
+runbooks: ## run the commands of runbooks with amtool on Alertmanager, and kubectl on a fake API server (downloads both)
 	$(call timed,runbooks,cd $(RUNBOOKS) && go test -count=1 ./...)
 
 mimir: ## load the rules into Grafana Mimir, also with mimirtool (compiles both: minutes)

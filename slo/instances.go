@@ -106,7 +106,7 @@ func (c *compiler) down() {
 		condition += fmt.Sprintf(", or fewer than half of the minimum of %d instances do", lowest)
 	}
 	c.instanceAlert(Alert{
-		Kind: KindDown, Check: c.by("sum", present), Expect: "the configured number; without a result, no instance is known",
+		Kind: KindDown, Check: c.by("sum", present), Expect: "the configured number; no result means that no instance is known",
 		Condition: condition + ".",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "Down", Expr: strings.Join(parts, " or "), For: instancesFor,
@@ -166,7 +166,7 @@ func (c *compiler) crashLooping() {
 	c.instanceAlert(Alert{
 		Kind: KindCrashLooping, Check: c.by("max", "changes("+start+"[10m])"),
 		Expect: "0, or 1 after a single restart", Where: "changes(" + start + "[10m]) > 1",
-		Condition: "For " + inWords(crashFor) + ", at least half of the instances restart repeatedly: none of their processes gets older than " + inWords(crashYoung) + ".",
+		Condition: "For " + inWords(crashFor) + ", at least half of the instances restart again and again within " + inWords(crashYoung) + " of their start.",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "CrashLooping", Expr: started + " >= 0.5", For: crashFor,
 	}, texts{

@@ -32,9 +32,11 @@ type RunbookOptions struct {
 
 // commands are the shell commands of a runbook. N is a number, POD the name of a pod.
 type commands struct {
-	Pods, Describe, PreviousLog, Delete, Forward string // Forward is empty without the runtime
-	Restart, History, Rollback, Release          string
-	Scale, ScaleMax                              string
+	Pods, Describe, PreviousLog, Delete       string
+	MigrationLog                              string // empty without a database
+	Forward                                   string // empty without the runtime
+	Restart, Undo, History, Rollback, Release string
+	Scale, ScaleMax                           string
 }
 
 func (r Rules) commands(o RunbookOptions) commands {
@@ -49,11 +51,15 @@ func (r Rules) commands(o RunbookOptions) commands {
 		PreviousLog: kubectl + "logs POD --previous --tail=50",
 		Delete:      kubectl + "delete pod POD",
 		Restart:     kubectl + "rollout restart " + deployment,
+		Undo:        kubectl + "rollout undo " + deployment,
 		History:     kubectl + "rollout history " + deployment,
 		Rollback:    kubectl + "rollout undo " + deployment + " --to-revision=N",
 		Release:     o.Release,
 		Scale:       cmp.Or(o.Scale, kubectl+"scale "+deployment+" --replicas=N"),
 		ScaleMax:    o.ScaleMax,
+	}
+	if r.Spec.ConnectionPool && o.Release != "" {
+		c.MigrationLog = kubectl + "logs POD -c migrate" // the init container of the manifests
 	}
 	if r.Spec.Runtime {
 		c.Forward = kubectl + "port-forward POD 9464" // the default port of ADMIN_ADDR
@@ -140,7 +146,7 @@ type subject struct {
 	alerts []Alert
 }
 
-// subjects returns those of objectives in the order of the rules, then those of families.
+// subjects returns the objectives in the order of the rules, then the families.
 func (r Rules) subjects() []subject {
 	objectives, byKind := []subject{}, map[Kind]Alert{}
 	for _, a := range r.Alerts {

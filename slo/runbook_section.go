@@ -15,8 +15,8 @@ import (
 
 // section is the data of the section of one alert.
 type section struct {
-	commands
 	Alert, Kind         string
+	Release, ScaleMax   string // as in RunbookOptions
 	ConnectionPool      bool
 	Impact, Condition   string
 	Bad                 string // which events are bad, empty if the specification says it
@@ -45,7 +45,7 @@ func queries(checks []check) []string {
 
 func (r Rules) section(a Alert, texts *template.Template, o RunbookOptions) (section, error) {
 	s := section{
-		commands: r.commands(o), Alert: a.Name, Kind: string(a.Kind), ConnectionPool: r.Spec.ConnectionPool,
+		Release: o.Release, ScaleMax: o.ScaleMax, Alert: a.Name, Kind: string(a.Kind), ConnectionPool: r.Spec.ConnectionPool,
 		Impact: r.impact(a), Condition: r.condition(a), Bad: r.badEvents(a), Burns: r.burnRows(a), Checks: r.checks(a), Silence: r.silence(a, o.Environment),
 	}
 	var mitigation bytes.Buffer
@@ -123,12 +123,12 @@ func (r Rules) badEvents(a Alert) string {
 // percent formats the threshold of a burn alert.
 func percent(b *Burn) string {
 	f, _ := b.Threshold.Float64()
-	return fmt.Sprintf("%.4g %%", f*100)
+	return fmt.Sprintf("%.4g (%.4g %%)", f, f*100)
 }
 
 // checks returns the queries of the section of an alert.
 func (r Rules) checks(a Alert) []check {
-	const question = "Is the alert condition still true?"
+	const question = "What is the value now?"
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
 	out := []check{{question, a.Check, a.Expect}}
 	if a.Burn != nil {
@@ -136,7 +136,7 @@ func (r Rules) checks(a Alert) []check {
 		for _, b := range r.burnsOf(a) {
 			ratios = append(ratios, b.Check)
 		}
-		out = []check{{question + " The results are the error ratios of the short windows, which end the names.", strings.Join(ratios, "\nor "), "each at or below the threshold of the row with this short window"}}
+		out = []check{{question + " Each result is the error ratio of one short window, which its name contains.", strings.Join(ratios, "\nor "), "each at most the threshold of the row with this short window"}}
 	}
 	if a.Where != "" {
 		question, expect := narrowing(a.Kind)
@@ -175,7 +175,7 @@ func narrowing(kind Kind) (question, expect string) {
 	const none = "no result"
 	switch kind {
 	case KindErrorBudgetBurn:
-		return "Which routes have the most bad events?", "no route has most of them"
+		return "Which routes have the most bad events?", "similar values; a route that dominates is the suspect"
 	case KindNotReady:
 		return "Which instances are not ready?", none
 	case KindCrashLooping:

@@ -83,7 +83,7 @@ func TestEachAlertHasASection(t *testing.T) {
 			for _, a := range rules.Alerts {
 				at := 0
 				for _, part := range []string{
-					"- **Impact.** ", "- **Condition.** ", "### Diagnose", "Is the alert condition still true?", "Expected: ", "### Mitigate\n1. ",
+					"- **Impact.** ", "- **Condition.** ", "### Diagnose", "What is the value now?", "Healthy: ", "### Mitigate\n1. ",
 					"[Common queries](#common-queries)", "[Escalate](#escalate)", "[Silence](#silence)",
 				} {
 					i := strings.Index(found[a.Name][at:], part)
@@ -276,7 +276,7 @@ func TestRunbookCommandsSetTheNamespace(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range out {
-		if all, named := bytes.Count(b.Data, []byte("kubectl ")), bytes.Count(b.Data, []byte("`kubectl -n orders-prod ")); all == 0 || all != named {
+		if all, named := bytes.Count(b.Data, []byte("kubectl "))-bytes.Count(b.Data, []byte("kubectl config current-context")), bytes.Count(b.Data, []byte("`kubectl -n orders-prod ")); all == 0 || all != named {
 			t.Errorf("%s: %d of %d commands set the namespace:\n%s", b.Name, named, all, b.Data)
 		}
 		if !bytes.Contains(b.Data, []byte("`./ci rollback prod N`")) {
@@ -315,7 +315,7 @@ func TestEscalationNamesTheSeverities(t *testing.T) {
 	t.Parallel()
 	for _, b := range books(t, mustCompile(t, generated)) {
 		text := sections(b)["Escalate"]
-		page, ticket := strings.Contains(text, "severity `critical` if you"), strings.Contains(text, "severity `warning` can wait")
+		page, ticket := strings.Contains(text, "severity `critical` to the [contacts]"), strings.Contains(text, "severity `warning` can wait")
 		if onlyTickets := strings.Contains(text, "These alerts are tickets"); onlyTickets == page || onlyTickets == ticket {
 			t.Errorf("%s: pages %t, tickets %t in %q", b.Name, page, ticket, text)
 		}

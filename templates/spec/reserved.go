@@ -71,7 +71,7 @@ func isSpecialDirectory(name string) bool {
 // (PostgreSQL 17, appendix C: "reserved", with and without "can be function or type").
 func sqlReserved() []string {
 	return []string{
-		"all", "analyze", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",
+		"all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",
 		"both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create",
 		"cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time",
 		"current_timestamp", "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end",

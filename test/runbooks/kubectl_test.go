@@ -32,7 +32,10 @@ type cluster struct {
 func image(version string) corev1.PodTemplateSpec {
 	return corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app.kubernetes.io/name": "orders"}},
-		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "orders", Image: "orders:" + version}}},
+		Spec: corev1.PodSpec{
+			InitContainers: []corev1.Container{{Name: "migrate", Image: "orders:" + version}},
+			Containers:     []corev1.Container{{Name: "orders", Image: "orders:" + version}},
+		},
 	}
 }
 
@@ -167,6 +170,9 @@ func TestKubectlCommandsOfRunbooks(t *testing.T) {
 		kubectl + "rollout history deployment/orders --revision=N": {
 			request: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", output: "orders:v1",
 		},
+		kubectl + "logs POD -c migrate":                            {request: "GET " + pod + "/log?container=migrate", output: "panic: no more memory"},
+		"kubectl config current-context":                           {output: "here"},
+		kubectl + "rollout undo deployment/orders":                 {patch: `"image":"orders:v1"`, output: "deployment.apps/orders rolled back"},
 		kubectl + "rollout undo deployment/orders --to-revision=N": {patch: `"image":"orders:v1"`, output: "deployment.apps/orders rolled back"},
 		kubectl + "rollout restart deployment/orders":              {patch: `"kubectl.kubernetes.io/restartedAt":`, output: "deployment.apps/orders restarted"},
 		kubectl + `patch hpa/orders --type merge --patch '{"spec":{"minReplicas":N}}'`: {

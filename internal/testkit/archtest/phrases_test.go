@@ -39,7 +39,7 @@ var phrases = []string{
 	`(?i)\brequest answered\b`,
 	`(?i)\b(looking whose|taking the database away|asking every query)\b`,
 	`(?i)\bthis build fails on request\b`,
-	`(?-i:[cC]olour|[bB]ehaviour|[lL]icence|[oO]rganisation|[nN]eighbour|labelled|cancelled|[rR]ecognised|[iI]nitialise|\b[gG]rey\b|\b[aA]nalyse)`, // American spelling, as in Go
+	`(?-i:[cC]olour|[bB]ehaviour|[lL]icence|[oO]rganisation|[nN]eighbour|labelled|cancelled|[rR]ecognised|[iI]nitialise|\b[gG]rey\b|\b[aA]nalysed)`, // American spelling, as in Go
 }
 
 // exempt are files whose words are not ours to choose, or that say what a word was.
