@@ -21,7 +21,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
 		Short: "Check generated files, rules and dashboards",
-		Long: "Compares the service with what generating it would write, and its rules and\n" +
+		Long: "Checks that generated files are current, and compares the service's rules and\n" +
 			"dashboards, your own included, with the metrics that it declares and with the rules\n" +
 			"of docs/checks.md. It needs no network and changes nothing. Exits with 3 when it\n" +
 			"finds an error.\n\n" +

@@ -45,7 +45,7 @@ func newLintCommand(g *globals) *cobra.Command {
 		Long: "Checks Prometheus rule files, PrometheusRule resources and Grafana dashboards by\n" +
 			"the rules of docs/checks.md. No service is needed. In a directory it checks all of them.\n\n" +
 			"Names of metrics and labels are checked when something declares them:\n" +
-			"telemetry.json (--signals), scraped pages (--metrics) or a running Prometheus\n" +
+			"telemetry.json (--signals), output of /metrics (--metrics) or a running Prometheus\n" +
 			"(--prometheus); lint connects to no other address.\n\n" +
 			"Findings that depend on a guessed type, unit or name are warnings.\n" +
 			"Exits with 3 when it finds an error. Exclusions are in " + lint.FileName + ".",
@@ -64,11 +64,11 @@ func newLintCommand(g *globals) *cobra.Command {
 		Annotations: map[string]string{findingsAnnotation: "yes"},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&o.rules, "rules", nil, "rule file, or directory searched for rule files only; may be repeated")
-	flags.StringArrayVar(&o.dashboards, "dashboards", nil, "dashboard, or directory searched for dashboards only; may be repeated")
+	flags.StringArrayVar(&o.rules, "rules", nil, "rule file, or directory searched for rule files only; repeatable")
+	flags.StringArrayVar(&o.dashboards, "dashboards", nil, "dashboard, or directory searched for dashboards only; repeatable")
 	flags.StringVar(&o.signals, "signals", "", "telemetry.json that declares the metrics")
-	flags.StringArrayVar(&o.metrics, "metrics", nil, "scraped page with metrics, a file or an address; may be repeated")
-	flags.StringVar(&o.prometheus, "prometheus", "", "address of a Prometheus that has the metrics")
+	flags.StringArrayVar(&o.metrics, "metrics", nil, "output of /metrics, a file or a URL; repeatable")
+	flags.StringVar(&o.prometheus, "prometheus", "", "URL of a Prometheus that has the metrics")
 	flags.StringVar(&o.scrape, "scrape-interval", defaultScrape, "time between scrapes")
 	flags.StringSliceVar(&o.target, "target-labels", nil, "labels that the scrape adds, beside job and instance")
 	flags.StringVar(&o.severity, "severity", severityWarning, "lowest severity to show: error or warning")

@@ -120,7 +120,7 @@ warning rules.yaml:11:11: record a:b:f: metric job_total is not declared; did yo
 		t.Errorf("status %d, %s (-want +got):\n%s", status, errs, diff)
 	}
 	status, _, errs = lintOf(t, rules, "--prometheus", server.URL)
-	if status != ExitError || !strings.HasPrefix(errs, "scaffold: --prometheus: "+server.URL+"/api/v1/") || !strings.Contains(errs, "404 Not Found; write the address of a Prometheus") {
+	if status != ExitError || !strings.HasPrefix(errs, "scaffold: --prometheus: "+server.URL+"/api/v1/") || !strings.Contains(errs, "404 Not Found; write the URL of Prometheus") {
 		t.Errorf("another server: status %d, %s", status, errs)
 	}
 }

@@ -153,7 +153,7 @@ func (g *globals) adviceFor(err error) string {
 	var status statusError
 	switch {
 	case !errors.As(err, &status), status.code == http.StatusNotFound:
-		return "; write the address of a Prometheus, such as http://localhost:9090"
+		return "; write the URL of Prometheus, such as http://localhost:9090"
 	case status.code != http.StatusUnauthorized && status.code != http.StatusForbidden:
 		return ""
 	case g.Getenv(prometheusToken) == "":

@@ -22,8 +22,8 @@ func newSBOMCommand(g *globals) *cobra.Command {
 		Use:   "sbom BINARY",
 		Short: "List the modules in the service's binary, with licenses",
 		Long: "Writes a CycloneDX document of the modules that the Go build recorded in a binary,\n" +
-			"with version, checksum and license. Licenses are read from vendor/. If one is\n" +
-			"unknown, it is an error that names the module, and nothing is written.\n\n" +
+			"with version, checksum and license. Licenses are read from vendor/. If a\n" +
+			"license is unknown, the error names the module, and nothing is written.\n\n" +
 			"The same binary gives the same document. make sbom calls this.",
 		Example: "  scaffold sbom bin/linux/orders -o bin/sbom.json --licenses bin/licenses.txt",
 		Args: func(cmd *cobra.Command, args []string) error {

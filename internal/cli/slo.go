@@ -21,7 +21,7 @@ type sloOptions struct {
 	format string
 	// imported completes files of other tools.
 	imported importFlags
-	metrics  string // page, or its address, or the address of a Prometheus; empty: not checked
+	metrics  string // file or URL of a metrics page, or URL of Prometheus; empty: not checked
 }
 
 func newSLOCommand(g *globals) *cobra.Command {
@@ -30,7 +30,8 @@ func newSLOCommand(g *globals) *cobra.Command {
 		Use:   "slo [FILE]",
 		Short: "Compile objectives to rules, alerts, their tests and runbooks, or push rules to Mimir",
 		Long: "Compiles the objectives of FILE: a " + slo.APIVersion + " file, or the " + spec.FileName + " of a\n" +
-			"service. Without FILE it is the service in this directory; - reads standard input.\n\n" +
+			"service. Without FILE, it is the service in the current directory; - reads\n" +
+			"standard input.\n\n" +
 			"Files of OpenSLO (v1, v1alpha), sloth (prometheus/v1, PrometheusServiceLevel) and Pyrra\n" +
 			"(ServiceLevelObjective) are imported, also as lists. Standard error lists what differs from\n" +
 			"the file (changed) and what cannot be expressed (dropped). An unsupported key that\n" +
@@ -63,7 +64,7 @@ func newSLOCommand(g *globals) *cobra.Command {
 	cmd.Flags().StringVar(&o.format, "format", formatPrometheus, "format of the files: "+strings.Join(ruleFormats(), ", "))
 	offer(cmd, "format", ruleFormats())
 	o.imported.addFlags(cmd)
-	cmd.Flags().StringVar(&o.metrics, "metrics", "", "address of a Prometheus or of a scraped page, or file with one, to check names, labels and bucket bounds against")
+	cmd.Flags().StringVar(&o.metrics, "metrics", "", "URL of Prometheus or of /metrics, or a file with its output, to check names, labels and bucket bounds against")
 	cmd.AddCommand(newSLOPushCommand(g))
 	return cmd
 }

@@ -20,8 +20,8 @@ const baseComment = "Merged files as scaffold wrote them last: the common ancest
 // basePath returns the path of the archive of bases.
 func (o Options) basePath() string { return cmp.Or(o.State, DefaultState) + "/base.txtar" }
 
-// hasBase reports whether the archive has the file: a merged one whose changes are merged as text.
-// JSON is not, nor are go.mod and go.sum, whose lines are united.
+// hasBase reports whether the archive has the file: a merged one whose changes can be merged as
+// text, which those of JSON, go.mod and go.sum cannot.
 func (e entry) hasBase() bool {
 	return e.Owner == templates.Merged && path.Ext(e.Path) != ".json" && path.Ext(e.Path) != ".mod" && path.Ext(e.Path) != ".sum"
 }

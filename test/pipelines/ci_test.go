@@ -86,7 +86,7 @@ func setBehavior(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("CLUSTER"), behavior), []byte(strings.Join(args, " ")), 0o644))
 }
 
-// prometheusServer is a Prometheus for rollout analyzes. Options and their defaults:
+// prometheusServer is a Prometheus for rollout analyses. Options and their defaults:
 //
 //	instances=3 requests=1000 bad=0 fast=1000  results; none is an empty result
 //	status=401                                 status of every response
