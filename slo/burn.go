@@ -91,6 +91,9 @@ func (c *compiler) burnExpr(o resolved, p Pair, threshold string) string {
 
 // worst returns the query for the routes with the most bad events, if events have routes.
 func (c *compiler) worst(o resolved) string {
+	if e, ok := o.events.(countedEvents); ok && !o.events.routed() {
+		return "topk(5, rate(" + e.bad.String() + "[5m]) > 0)"
+	}
 	if !o.events.routed() {
 		return ""
 	}

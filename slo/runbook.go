@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -18,54 +19,6 @@ const (
 	FactsBegin = "<!-- scaffold:facts:begin: rewritten on each run; write below the end marker -->"
 	FactsEnd   = "<!-- scaffold:facts:end -->"
 )
-
-// RunbookOptions describes how a service is deployed. The zero value means a Kubernetes
-// deployment with the name of the service, in the namespace of the current context. N in a
-// command is a number that the reader chooses.
-type RunbookOptions struct {
-	Environment string // of the commands; "production" when empty
-	Namespace   string // of the environment; empty means that of the current context
-	Release     string // command in the repository that rolls back to revision N and waits; optional
-	Scale       string // command that starts at least N instances; kubectl scale when empty
-	ScaleMax    string // command that lets the autoscaler start N instances; empty without an autoscaler
-}
-
-// commands are the shell commands of a runbook. N is a number, POD the name of a pod.
-type commands struct {
-	Pods, Describe, PreviousLog, Delete       string
-	MigrationLog                              string // empty without a database
-	Forward                                   string // empty without the runtime
-	Restart, Undo, History, Rollback, Release string
-	Scale, ScaleMax                           string
-}
-
-func (r Rules) commands(o RunbookOptions) commands {
-	kubectl := "kubectl "
-	if o.Namespace != "" {
-		kubectl += "-n " + o.Namespace + " "
-	}
-	deployment := "deployment/" + r.Spec.Service
-	c := commands{
-		Pods:        kubectl + "get pods -l app.kubernetes.io/name=" + r.Spec.Service,
-		Describe:    kubectl + "describe pod POD",
-		PreviousLog: kubectl + "logs POD --previous --tail=50",
-		Delete:      kubectl + "delete pod POD",
-		Restart:     kubectl + "rollout restart " + deployment,
-		Undo:        kubectl + "rollout undo " + deployment,
-		History:     kubectl + "rollout history " + deployment,
-		Rollback:    kubectl + "rollout undo " + deployment + " --to-revision=N",
-		Release:     o.Release,
-		Scale:       cmp.Or(o.Scale, kubectl+"scale "+deployment+" --replicas=N"),
-		ScaleMax:    o.ScaleMax,
-	}
-	if r.Spec.ConnectionPool && o.Release != "" {
-		c.MigrationLog = kubectl + "logs POD -c migrate" // the init container of the manifests
-	}
-	if r.Spec.Runtime {
-		c.Forward = kubectl + "port-forward POD 9464" // the default port of ADMIN_ADDR
-	}
-	return c
-}
 
 // Runbook is the runbook of an objective or of a family of alerts, with a section for each
 // alert name.
@@ -124,11 +77,14 @@ func runbookLink(kind Kind, objective, alert string) string {
 // Runbooks returns one runbook for each objective with alerts, then one for each family.
 // Each alert has a section, whose heading is its name.
 func (r Rules) Runbooks(o RunbookOptions) ([]Runbook, error) {
-	texts, err := template.New("runbook").Option("missingkey=error").Parse(runbookTemplates)
+	texts, err := template.New("runbook").Option("missingkey=error").Funcs(template.FuncMap{"code": markdown.Code}).Parse(runbookTemplates)
 	if err != nil {
 		return nil, fmt.Errorf("parse runbook templates: %w", err)
 	}
 	o.Environment = cmp.Or(o.Environment, "production")
+	if o.Commands == nil {
+		o.Commands = r.kubectl(o)
+	}
 	var out []Runbook
 	for _, s := range r.subjects() {
 		book, err := r.runbook(s, texts, o)
@@ -188,14 +144,16 @@ var runbookTemplates string
 // contents is the data of the template of a runbook.
 type contents struct {
 	Service, Name, Description, Owner, Environment string
+	Context                                        string // command that names the cluster or project; may be empty
 	Sections                                       []section
 	Common                                         []check
-	Commands                                       commands
+	Commands                                       []Command
 	Links                                          []link
 	Ratios                                         []string // error ratios, in the order of burnRow.After
 	Expire                                         string   // command that ends a silence
 	Alertmanager                                   bool     // the address is known
 	NeedsEnvironment                               bool     // an alert may have no environment label
+	Groups                                         []string // labels of silences besides the environment
 	Page, Ticket                                   string   // severities of the alerts, empty without such an alert
 	BeginMarker, EndMarker                         string
 }
@@ -209,7 +167,7 @@ func (r Rules) runbook(s subject, texts *template.Template, o RunbookOptions) (R
 	c := contents{
 		Service: r.Spec.Service, Name: s.name, Environment: o.Environment,
 		Description: markdown.Escape(r.description(s.alerts[0])), Owner: markdown.Escape(r.Spec.Owner),
-		Common: r.commonChecks(s.name), Commands: r.commands(o), Links: r.links(s),
+		Common: r.commonChecks(s.name), Commands: o.Commands, Context: o.context(), Links: r.links(s),
 		Expire: r.amtool("silence expire", "ID"), Alertmanager: r.Spec.Links.Alertmanager != "",
 		BeginMarker: FactsBegin, EndMarker: FactsEnd,
 	}
@@ -224,6 +182,11 @@ func (r Rules) runbook(s subject, texts *template.Template, o RunbookOptions) (R
 		}
 		c.Sections = append(c.Sections, one)
 		c.NeedsEnvironment = c.NeedsEnvironment || a.Kind == KindDown
+		for _, label := range r.groupedBy(a) {
+			if !slices.Contains(c.Groups, label) {
+				c.Groups = append(c.Groups, label)
+			}
+		}
 		book.Alerts = append(book.Alerts, a.Name)
 		book.Queries = append(book.Queries, queries(one.Checks)...)
 	}
@@ -232,8 +195,14 @@ func (r Rules) runbook(s subject, texts *template.Template, o RunbookOptions) (R
 	var text bytes.Buffer
 	err := texts.ExecuteTemplate(&text, "runbook", c)
 	book.Data = text.Bytes()
+	if len(o.Commands) == 0 {
+		book.Data = toCommands.ReplaceAll(book.Data, []byte("$1"))
+	}
 	return book, err
 }
+
+// toCommands matches links to a section that a runbook without commands does not have.
+var toCommands = regexp.MustCompile(`\[([^\]]*)\]\(#commands\)`)
 
 // severities returns those of pages and tickets, each empty if the runbook has no such alert.
 func (r Rules) severities(s subject) (page, ticket string) {
@@ -263,7 +232,7 @@ func (r Rules) description(a Alert) string {
 func (r Rules) links(s subject) []link {
 	var out []link
 	add := func(text, address string) {
-		out = append(out, link{text, strings.NewReplacer("(", "%28", ")", "%29", " ", "%20", "<", "%3C", ">", "%3E").Replace(address)})
+		out = append(out, link{text, strings.NewReplacer("(", "%28", ")", "%29", " ", "%20", "<", "%3C", ">", "%3E", `\`, "%5C").Replace(address)})
 	}
 	if base := strings.TrimRight(r.Spec.Links.Grafana, "/"); base != "" {
 		dashboard := func(name, variables string) string {

@@ -3,6 +3,7 @@ package slo
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -15,14 +16,13 @@ import (
 
 // section is the data of the section of one alert.
 type section struct {
-	Alert, Kind         string
-	Release, ScaleMax   string // as in RunbookOptions
-	ConnectionPool      bool
-	Impact, Condition   string
-	Bad                 string // which events are bad, empty if the specification says it
-	Burns               []burnRow
-	Checks              []check
-	Mitigation, Silence string
+	Alert, Kind                           string
+	ConnectionPool, Autoscaled, Generated bool
+	Impact, Condition                     string
+	Bad                                   string // which events are bad, empty if the specification says it
+	Burns                                 []burnRow
+	Checks                                []check
+	Mitigation, Silence                   string
 }
 
 // burnRow is one burn alert in the tables of a runbook.
@@ -45,7 +45,7 @@ func queries(checks []check) []string {
 
 func (r Rules) section(a Alert, texts *template.Template, o RunbookOptions) (section, error) {
 	s := section{
-		Release: o.Release, ScaleMax: o.ScaleMax, Alert: a.Name, Kind: string(a.Kind), ConnectionPool: r.Spec.ConnectionPool,
+		Alert: a.Name, Kind: string(a.Kind), ConnectionPool: r.Spec.ConnectionPool, Autoscaled: r.autoscaled(), Generated: o.Generated,
 		Impact: r.impact(a), Condition: r.condition(a), Bad: r.badEvents(a), Burns: r.burnRows(a), Checks: r.checks(a), Silence: r.silence(a, o.Environment),
 	}
 	var mitigation bytes.Buffer
@@ -65,7 +65,11 @@ func (r Rules) impact(a Alert) string {
 		case in.Latency != nil:
 			return "Requests take more than " + model.Duration(in.Latency.Threshold).String() + ": users wait, and some give up."
 		default:
-			return "Too many events of the objective " + o.Name + " are bad."
+			bad := markdown.Code(in.Ratio.Bad)
+			if in.Ratio.Good != "" {
+				bad = "all but " + markdown.Code(in.Ratio.Good)
+			}
+			return "Too many events are bad: " + bad + " of " + markdown.Code(in.Ratio.Total) + "."
 		}
 	case KindDown:
 		return "Requests fail or time out. No request metric shows this, because no instance counts them."
@@ -117,7 +121,8 @@ func (r Rules) badEvents(a Alert) string {
 		return ""
 	}
 	return "Requests with the outcome `server_error` (5xx, a panic, or a deadline of the service) or `shed` (rejected to protect the others) are bad. " +
-		"Requests with the outcome `client_error` are not: responses with 4xx, and requests whose client disconnected or sent a timeout shorter than the latency objective."
+		"Requests with the outcome `client_error` are not: responses with 4xx, and requests whose client disconnected or sent a timeout shorter than the latency objective. " +
+		"Their log lines: " + markdown.Code(`{service_name="`+r.Spec.Service+`"} | json | outcome=~"server_error|shed"`) + " in Loki. The `trace_id` of a line leads to the span that failed or was slow."
 }
 
 // percent formats the threshold of a burn alert.
@@ -140,6 +145,9 @@ func (r Rules) checks(a Alert) []check {
 	}
 	if a.Where != "" {
 		question, expect := narrowing(a.Kind)
+		if a.Burn != nil && !c.resolve(a.SLO).events.routed() {
+			question, expect = "Which series count bad events, per second?", "no result"
+		}
 		out = append(out, check{question, a.Where, expect})
 	}
 	if a.Kind == KindConcurrencyLimitAtMinimum {
@@ -256,7 +264,20 @@ func rounded(d time.Duration) string {
 
 // silence returns the command that silences the alert.
 func (r Rules) silence(a Alert, environment string) string {
-	return r.amtool("silence add", "--duration=2h --comment='repair in progress' alertname="+a.Name+" service="+r.Spec.Service+" environment="+environment)
+	arguments := "--duration=2h --comment='repair in progress' alertname=" + a.Name + " service=" + r.Spec.Service + " environment=" + environment
+	for _, label := range r.groupedBy(a) {
+		arguments += " " + label + "=" + strings.ToUpper(label)
+	}
+	return r.amtool("silence add", arguments)
+}
+
+// groupedBy returns the labels besides the environment whose values have alerts of their own.
+func (r Rules) groupedBy(a Alert) []string {
+	out := slices.Clone(r.Spec.GroupBy)
+	if a.Burn != nil {
+		out = append(out, r.Spec.SLOs[a.SLO].GroupBy...)
+	}
+	return out
 }
 
 // amtool returns a command for the Alertmanager of the specification, or else for the

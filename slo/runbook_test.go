@@ -270,7 +270,7 @@ func TestRunbookIsGeneratedExceptForTitleAndNotes(t *testing.T) {
 func TestRunbookCommandsSetTheNamespace(t *testing.T) {
 	t.Parallel()
 	out, err := mustCompile(t, generated).Runbooks(slo.RunbookOptions{
-		Environment: "prod", Namespace: "orders-prod", Release: "./ci rollback prod N", Scale: "kubectl -n orders-prod patch hpa/orders",
+		Environment: "prod", Namespace: "orders-prod", Rollback: "./ci rollback prod N",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +282,7 @@ func TestRunbookCommandsSetTheNamespace(t *testing.T) {
 		if !bytes.Contains(b.Data, []byte("`./ci rollback prod N`")) {
 			t.Errorf("%s has no ./ci rollback", b.Name)
 		}
-		if n := bytes.Count(b.Data, []byte(" environment=prod`\n")); n != len(b.Alerts) {
+		if n := bytes.Count(b.Data, []byte(" environment=prod")); n != len(b.Alerts) {
 			t.Errorf("%s: %d silences for the environment, want %d", b.Name, n, len(b.Alerts))
 		}
 	}
@@ -299,14 +299,51 @@ func TestRunbooksMentionOnlyExistingDatabases(t *testing.T) {
 	}
 }
 
-func TestRunbookScaleCommand(t *testing.T) {
+// Without commands no step links to them.
+func TestRunbooksOfAnotherPlatform(t *testing.T) {
 	t.Parallel()
-	out, err := mustCompile(t, generated).Runbooks(slo.RunbookOptions{Scale: "nomad job scale orders N"})
-	if err != nil {
-		t.Fatal(err)
+	rules := mustCompile(t, generated)
+	for _, commands := range [][]slo.Command{{}, {{Purpose: "start N instances", Line: "nomad job scale orders N"}}} {
+		out, err := rules.Runbooks(slo.RunbookOptions{Commands: commands, Context: "nomad status"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range out {
+			text := string(b.Data)
+			has := len(commands) > 0
+			if strings.Contains(text, "kubectl") || strings.Contains(text, "`nomad job scale orders N`") != has || strings.Contains(text, "](#commands)") != has ||
+				strings.Contains(text, "## Commands") != has || has && !strings.Contains(text, "`nomad status`") {
+				t.Errorf("%d commands: %s is\n%s", len(commands), b.Name, text)
+			}
+		}
 	}
-	if text := string(out[0].Data); !strings.Contains(text, "`nomad job scale orders N`") || strings.Contains(text, "kubectl scale") {
-		t.Errorf("the runbook has another command:\n%s", text)
+}
+
+func TestRunbookCommands(t *testing.T) {
+	t.Parallel()
+	scaled := strings.Replace(generated, "{min: 3}", "{min: 3, max: 10}", 1)
+	for _, tc := range []struct {
+		src     string
+		options slo.RunbookOptions
+		want    string
+	}{
+		{scaled, slo.RunbookOptions{}, "`kubectl patch hpa/orders --type merge --patch '{\"spec\":{\"minReplicas\":N}}'`"},
+		{scaled, slo.RunbookOptions{Autoscaler: "scaledobject"}, "`kubectl patch scaledobject/orders --type merge --patch '{\"spec\":{\"maxReplicaCount\":N}}'`"},
+		{generated, slo.RunbookOptions{}, "`kubectl scale deployment/orders --replicas=N`"},
+		{generated, slo.RunbookOptions{AdminPort: "9999"}, "`kubectl port-forward POD 9999`"},
+		{generated, slo.RunbookOptions{AdminPort: "9999"}, " on 127.0.0.1:9999 |"},
+		{strings.Replace(generated, "slos:", "groupBy: [cluster]\nslos:", 1), slo.RunbookOptions{}, " environment=production cluster=CLUSTER`"},
+		{strings.Replace(generated, "slos:", "alerting: {severities: {page: sev_1, ticket: a`b}}\nslos:", 1), slo.RunbookOptions{}, "with the severity sev\\_1 to"},
+	} {
+		out, err := mustCompile(t, tc.src).Runbooks(tc.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range out {
+			if b.Name == "availability.md" && !strings.Contains(string(b.Data), tc.want) {
+				t.Errorf("%+v: no %s in\n%s", tc.options, tc.want, b.Data)
+			}
+		}
 	}
 }
 
@@ -315,7 +352,7 @@ func TestEscalationNamesTheSeverities(t *testing.T) {
 	t.Parallel()
 	for _, b := range books(t, mustCompile(t, generated)) {
 		text := sections(b)["Escalate"]
-		page, ticket := strings.Contains(text, "severity `critical` to the [contacts]"), strings.Contains(text, "severity `warning` can wait")
+		page, ticket := strings.Contains(text, "severity critical to the [contacts]"), strings.Contains(text, "severity warning can wait")
 		if onlyTickets := strings.Contains(text, "These alerts are tickets"); onlyTickets == page || onlyTickets == ticket {
 			t.Errorf("%s: pages %t, tickets %t in %q", b.Name, page, ticket, text)
 		}

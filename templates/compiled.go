@@ -127,7 +127,11 @@ func analysisFile(rules slo.Rules) (File, error) {
 // runbookFiles returns the runbooks. They are generated except for the title and the notes of
 // the team, which are user-owned.
 func (v view) runbookFiles(rules slo.Rules) ([]File, error) {
-	books, err := rules.Runbooks(v.runbookOptions())
+	o, err := v.runbookOptions()
+	if err != nil {
+		return nil, err
+	}
+	books, err := rules.Runbooks(o)
 	if err != nil {
 		return nil, err
 	}
@@ -139,18 +143,38 @@ func (v view) runbookFiles(rules slo.Rules) ([]File, error) {
 }
 
 // runbookOptions has the commands for the last environment, where most alerts come from.
-func (v view) runbookOptions() slo.RunbookOptions {
+func (v view) runbookOptions() (slo.RunbookOptions, error) {
 	if !v.DeploysToKubernetes() {
-		return slo.RunbookOptions{}
+		return v.withoutKubernetes(), nil
 	}
 	environments := v.Environments()
 	environment := environments[len(environments)-1]
 	namespace := v.Name + "-" + environment // as in the overlays
-	return slo.RunbookOptions{
-		Environment: environment, Namespace: namespace,
-		Release: v.CI() + " rollback " + environment + " N",
-		Scale:   v.scaleCommand(namespace, "minReplicas"), ScaleMax: v.scaleCommand(namespace, "maxReplicas"),
+	o := slo.RunbookOptions{
+		Environment: environment, Generated: true, Namespace: namespace, Rollback: v.CI() + " rollback " + environment + " N",
 	}
+	if v.ScalesByKEDA() {
+		o.Autoscaler = "scaledobject"
+	}
+	var err error
+	o.AdminPort, err = v.AdminPort()
+	return o, err
+}
+
+// withoutKubernetes has the commands of Cloud Run, or none.
+func (v view) withoutKubernetes() slo.RunbookOptions {
+	o := slo.RunbookOptions{Generated: true, Commands: []slo.Command{}}
+	if v.Deploy.RunsOn(spec.PlatformCloudRun) {
+		o.Context = "gcloud config get project"
+		o.Commands = []slo.Command{
+			{Purpose: "list revisions, the newest first", Line: "gcloud run revisions list --service=" + v.Name},
+			{Purpose: "roll back to REVISION", Line: "gcloud run services update-traffic " + v.Name + " --to-revisions=REVISION=100"},
+			{Purpose: "read the log", Line: "gcloud run services logs read " + v.Name + " --limit=50"},
+			{Purpose: "start at least N instances", Line: "gcloud run services update " + v.Name + " --min-instances=N"},
+			{Purpose: "raise the maximum of instances to N", Line: "gcloud run services update " + v.Name + " --max-instances=N"},
+		}
+	}
+	return o
 }
 
 func generated(path string, data []byte) File {

@@ -111,13 +111,3 @@ func (v view) Dashboards() ([]string, error) {
 	}
 	return names, err
 }
-
-// scaleCommand returns a command that sets a bound of the autoscaler, which would undo a change
-// of the replicas within seconds.
-func (v view) scaleCommand(namespace, bound string) string {
-	kind := "hpa"
-	if v.ScalesByKEDA() {
-		kind, bound = "scaledobject", strings.Replace(bound, "Replicas", "ReplicaCount", 1)
-	}
-	return fmt.Sprintf(`kubectl -n %s patch %s/%s --type merge --patch '{"spec":{"%s":N}}'`, namespace, kind, v.Name, bound)
-}

@@ -161,15 +161,12 @@ func TestKubectlCommandsOfRunbooks(t *testing.T) {
 		request, patch, output string
 		fails                  bool // the cluster of the test opens no connection to a pod
 	}{
-		kubectl + "get pods -l app.kubernetes.io/name=orders": {request: "GET /api/v1/namespaces/orders-prod/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", output: "orders-v2-x"},
-		kubectl + "describe pod POD":                          {request: "GET " + pod, output: "Exit Code:    137"},
-		kubectl + "logs POD --previous --tail=50":             {request: "GET " + pod + "/log?container=orders&previous=true&tailLines=50", output: "panic: no more memory"},
-		kubectl + "delete pod POD":                            {request: "DELETE " + pod, output: `pod "orders-v2-x" deleted`},
-		kubectl + "port-forward POD 9464":                     {request: "POST " + pod + "/portforward", fails: true},
-		kubectl + "rollout history deployment/orders":         {request: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", output: "REVISION"},
-		kubectl + "rollout history deployment/orders --revision=N": {
-			request: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", output: "orders:v1",
-		},
+		kubectl + "get pods -l app.kubernetes.io/name=orders":      {request: "GET /api/v1/namespaces/orders-prod/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", output: "orders-v2-x"},
+		kubectl + "describe pod POD":                               {request: "GET " + pod, output: "Exit Code:    137"},
+		kubectl + "logs POD --previous --tail=50":                  {request: "GET " + pod + "/log?container=orders&previous=true&tailLines=50", output: "panic: no more memory"},
+		kubectl + "delete pod POD":                                 {request: "DELETE " + pod, output: `pod "orders-v2-x" deleted`},
+		kubectl + "port-forward POD 9464":                          {request: "POST " + pod + "/portforward", fails: true},
+		kubectl + "rollout history deployment/orders":              {request: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", output: "REVISION"},
 		kubectl + "logs POD -c migrate":                            {request: "GET " + pod + "/log?container=migrate", output: "panic: no more memory"},
 		"kubectl config current-context":                           {output: "here"},
 		kubectl + "rollout undo deployment/orders":                 {patch: `"image":"orders:v1"`, output: "deployment.apps/orders rolled back"},

@@ -97,7 +97,7 @@ func alerts(t *testing.T, dir, environment string) []labels {
 				if r.Alert == "" {
 					continue
 				}
-				fired := labels{"alertname": r.Alert}
+				fired := labels{"alertname": r.Alert, "provider": "PROVIDER"} // as an objective with groupBy has it
 				for k, v := range r.Labels {
 					fired[k] = placeholder.ReplaceAllLiteralString(v, environment)
 				}

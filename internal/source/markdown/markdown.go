@@ -30,3 +30,15 @@ func beginsBlock(line string, i int) bool {
 	}
 	return false
 }
+
+// Code returns a text of one line as a code span.
+func Code(text string) string {
+	if !strings.Contains(text, "`") {
+		return "`" + text + "`"
+	}
+	fence := "``"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	return fence + " " + text + " " + fence
+}
