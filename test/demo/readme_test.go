@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ import (
 	"github.com/observability-first/scaffold/internal/testkit/release"
 )
 
-const quickStart = "make install && scaffold new orders && cd orders && make run"
+const quickStart = "make install && cd .. && scaffold new orders && cd orders && make run"
 
 // commands returns the lines in shell blocks of the README, without comments.
 func commands(t *testing.T) []string {
@@ -72,6 +73,7 @@ func TestReadmeNamesNoOtherProgram(t *testing.T) {
 	by := map[string]string{
 		"mimirtool": "stage mimir make mimir\n", "docker": "stage compose make compose\n",
 		"scaffold": "stage test make test\n", "make": "stage demo make demo\n", "orders": "stage test make test\n",
+		"git": "stage e2e make e2e\n",
 	}
 	inline := regexp.MustCompile("`([a-z]+) [a-z][^`]*`").FindAllStringSubmatch(string(readme), -1)
 	if len(inline) < 10 {
@@ -204,7 +206,7 @@ func TestEndToEndQuickStart(t *testing.T) {
 // copyTree copies the files of the repository that git tracks.
 func copyTree(t *testing.T) string {
 	t.Helper()
-	root := t.TempDir()
+	root := filepath.Join(t.TempDir(), "scaffold") // its parent gets the service
 	all := func(string) bool { return true }
 	unchanged := func(data []byte) []byte { return data }
 	if err := release.Copy(t.Context(), "../..", root, all, unchanged); err != nil {

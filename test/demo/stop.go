@@ -142,7 +142,7 @@ func (d *demo) leaveRunning(ctx context.Context) error {
 
 func (d *demo) sayNext() {
 	d.title("Next")
-	d.sayf("  make install && scaffold new orders && cd orders && make run")
+	d.sayf("  make install && cd .. && scaffold new orders && cd orders && make run")
 	d.sayf("  cat %s/cmd/orders/main.go", d.dir)
 	d.sayf("  KEEP=1 make demo")
 }
