@@ -43,7 +43,7 @@ func newGenerateCommand(g *globals) *cobra.Command {
 // addServiceFlags adds the flags of commands that work on an existing service.
 func addServiceFlags(cmd *cobra.Command, o *project.Options) {
 	cmd.Flags().StringVar(&o.Defaults, "defaults", "", "file with defaults of your organization (default: the one last used)")
-	cmd.Flags().StringVar(&o.Runtime, "runtime", "", "directory of the runtime module, for a scaffold built in a checkout")
+	cmd.Flags().StringVar(&o.Runtime, "runtime", "", "clone of scaffold (or its runtime directory), for a scaffold that was built in it")
 }
 
 // generated is the JSON document of scaffold generate. Its keys are public.

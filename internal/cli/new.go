@@ -60,7 +60,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.StringVar(&o.choices.Plural, "plural", "", "plural of the resource")
 	f.StringVar(&o.defaults, "defaults", "", "file with defaults of your organization")
 	f.BoolVar(&o.inModule, "in-module", false, "use the Go module of a directory above instead of a new go.mod")
-	f.StringVar(&o.runtime, "runtime", "", "directory of the runtime module, for a scaffold built in a checkout")
+	f.StringVar(&o.runtime, "runtime", "", "clone of scaffold (or its runtime directory), for a scaffold that was built in it")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print changes without writing them")
 	f.BoolVar(&o.yes, "yes", false, "do not prompt")
 	_ = f.MarkHidden("pattern") // it has only one value; the only error is a missing flag
