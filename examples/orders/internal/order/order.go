@@ -18,7 +18,7 @@ import (
 // MaxNameLength is in characters, and includes white space around the name.
 const MaxNameLength = 200
 
-// Order is what the store keeps of an order. Its name has been validated.
+// Order is a stored order; its name is normalized.
 type Order struct {
 	ID        uuid.UUID // version 7: sorts by time of creation
 	Name      string
