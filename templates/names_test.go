@@ -3,6 +3,7 @@ package templates_test
 import (
 	"go/ast"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -51,14 +52,15 @@ func (c checker) named(resource string, components []string) map[string][]*ast.F
 	return c.parse(module, rendered(c.t, s))
 }
 
-// identifiers returns every name in the files, in lower case like a resource.
+// identifiers returns every name in the files, written like a resource: not-found for NotFound.
 func identifiers(packages map[string][]*ast.File) []string {
 	names := map[string]bool{}
+	boundary := regexp.MustCompile("([a-z0-9])([A-Z])")
 	for _, files := range packages {
 		for _, file := range files {
 			ast.Inspect(file, func(n ast.Node) bool {
 				if ident, ok := n.(*ast.Ident); ok {
-					names[strings.ToLower(ident.Name)] = true
+					names[strings.ToLower(boundary.ReplaceAllString(ident.Name, "$1-$2"))] = true
 				}
 				return true
 			})

@@ -71,9 +71,9 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 // problem.
 func storeSteps(dir string, s spec.Service) string {
 	command, other := regenerateCommand(dir, s)
-	migrations, change := "remove migrations", "store.NewMemory() instead of postgres.New and store.New(db)"
+	migrations, change := "remove migrations", "store.NewMemory() instead of postgres.New, store.New(db) and its CleanUp"
 	if s.HasPostgres() {
-		migrations, change = "copy "+other+"/migrations", "the configuration, postgres.New, and store.New(db) instead of store.NewMemory()"
+		migrations, change = "copy "+other+"/migrations", "the configuration, postgres.New, and store.New(db) with its CleanUp instead of store.NewMemory()"
 	}
 	return fmt.Sprintf("(1) generate the service in another directory: %[1]s; (2) %[2]s; (3) remove internal/store and copy %[3]s/internal/store; "+
 		"(4) copy %[3]s/cmd/%[4]s/main_test.go; (5) copy %[3]s/cmd/%[4]s/main.go, or if you edited yours, change its imports and write %[5]s; (6) run scaffold generate again",

@@ -22,23 +22,23 @@ type Code string
 // Codes of errors. The HTTP statuses are those of RFC 9110, and the names are those of gRPC where
 // one exists.
 const (
-	CodeInvalid            Code = "invalid"             // 422: the request was parsed but is invalid
-	CodeMalformed          Code = "malformed"           // 400: the request does not parse
-	CodeUnauthenticated    Code = "unauthenticated"     // 401: the caller is not authenticated
-	CodeForbidden          Code = "forbidden"           // 403: the caller is not authorized
-	CodeNotFound           Code = "not_found"           // 404: the resource does not exist
-	CodeTimeout            Code = "request_timeout"     // 408: the request did not arrive in time
-	CodeConflict           Code = "conflict"            // 409: the request conflicts with the current state
-	CodePreconditionFailed Code = "precondition_failed" // 412: the resource changed since the caller read it
-	CodeTooLarge           Code = "too_large"           // 413: the body exceeds the limit
-	CodeNotAllowed         Code = "method_not_allowed"  // 405: the path does not support the method
-	CodeUnsupported        Code = "unsupported"         // 406, 415: unsupported media type
-	CodePreconditionNeeded Code = "precondition_needed" // 428: the request needs If-Match
-	CodeExhausted          Code = "exhausted"           // 429: too many requests
-	CodeCanceled           Code = "canceled"            // 499: the client disconnected
-	CodeInternal           Code = "internal"            // 500: the service failed
-	CodeUnavailable        Code = "unavailable"         // 503: a dependency is down or the service is overloaded
-	CodeDeadlineExceeded   Code = "deadline_exceeded"   // 504: the response took too long
+	CodeInvalid              Code = "invalid"               // 422: the request was parsed but is invalid
+	CodeMalformed            Code = "malformed"             // 400: the request does not parse
+	CodeUnauthenticated      Code = "unauthenticated"       // 401: the caller is not authenticated
+	CodeForbidden            Code = "forbidden"             // 403: the caller is not authorized
+	CodeNotFound             Code = "not_found"             // 404: the resource does not exist
+	CodeTimeout              Code = "request_timeout"       // 408: the request did not arrive in time
+	CodeConflict             Code = "conflict"              // 409: the request conflicts with the current state
+	CodePreconditionFailed   Code = "precondition_failed"   // 412: the resource changed since the caller read it
+	CodeTooLarge             Code = "too_large"             // 413: the body exceeds the limit
+	CodeNotAllowed           Code = "method_not_allowed"    // 405: the path does not support the method
+	CodeUnsupported          Code = "unsupported"           // 406, 415: unsupported media type
+	CodePreconditionRequired Code = "precondition_required" // 428: the request needs If-Match
+	CodeExhausted            Code = "exhausted"             // 429: too many requests
+	CodeCanceled             Code = "canceled"              // 499: the client disconnected
+	CodeInternal             Code = "internal"              // 500: the service failed
+	CodeUnavailable          Code = "unavailable"           // 503: a dependency is down or the service is overloaded
+	CodeDeadlineExceeded     Code = "deadline_exceeded"     // 504: the response took too long
 )
 
 // Status returns the HTTP status of the code, or 500 for an unknown code. It is a switch and not
@@ -67,7 +67,7 @@ func (c Code) Status() int {
 		return http.StatusMethodNotAllowed
 	case CodeUnsupported:
 		return http.StatusUnsupportedMediaType
-	case CodePreconditionNeeded:
+	case CodePreconditionRequired:
 		return http.StatusPreconditionRequired
 	case CodeExhausted:
 		return http.StatusTooManyRequests

@@ -50,8 +50,8 @@ func TestFrom(t *testing.T) {
 
 func TestJoinListsTheFieldsOfEveryInvalidRequest(t *testing.T) {
 	t.Parallel()
-	limit := apierror.Invalid("the query is not valid", apierror.Field{Location: "query.limit", Message: "write 1 to 100"})
-	cursor := apierror.Invalid("the cursor is not valid", apierror.Field{Location: "query.cursor", Message: "write a UUID"})
+	limit := apierror.Invalid("the query is not valid", apierror.Field{Location: "query.limit", Message: "must be an integer from 1 to 100"})
+	cursor := apierror.Invalid("the cursor is not valid", apierror.Field{Location: "query.cursor", Message: "must be a UUID"})
 	missing := apierror.NotFound("order 7 does not exist")
 	for name, tc := range map[string]struct {
 		errs   []error

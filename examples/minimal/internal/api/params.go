@@ -24,13 +24,13 @@ const (
 	uuidLength   = 36  // with hyphens
 )
 
-// invalid is the error for one wrong part of a request.
-func invalid(location, message string) error {
+// invalidField is the error for one invalid part of a request.
+func invalidField(location, message string) error {
 	return apierror.Invalid("the request is not valid", apierror.Field{Location: location, Message: message})
 }
 
-// inRequest maps fields of the domain in an error to locations in the request, such as body.name.
-func inRequest(err error) error {
+// withRequestLocations maps fields of the domain to locations in the request, such as name to body.name.
+func withRequestLocations(err error) error {
 	rejected, ok := errors.AsType[*apierror.Error](err)
 	if !ok {
 		return err
@@ -51,7 +51,7 @@ func inRequest(err error) error {
 func readID(r *http.Request) (uuid.UUID, error) {
 	id, ok := parseUUID(r.PathValue("id"))
 	if !ok {
-		return uuid.Nil, invalid("path.id", "write a UUID")
+		return uuid.Nil, invalidField("path.id", "must be a UUID")
 	}
 	return id, nil
 }
@@ -78,7 +78,7 @@ func readLimit(query url.Values) (int, error) {
 	}
 	limit, err := strconv.Atoi(text)
 	if err != nil || !ok || limit < 1 || limit > maxLimit {
-		return 0, invalid("query.limit", fmt.Sprintf("write a whole number from 1 to %d", maxLimit))
+		return 0, invalidField("query.limit", fmt.Sprintf("must be an integer from 1 to %d", maxLimit))
 	}
 	return limit, nil
 }
@@ -91,14 +91,14 @@ func readCursor(query url.Values) (uuid.UUID, error) {
 	}
 	after, valid := parseUUID(text)
 	if !ok || !valid {
-		return uuid.Nil, invalid("query.cursor", "send next_cursor as you read it")
+		return uuid.Nil, invalidField("query.cursor", "must be next_cursor of the previous page")
 	}
 	return after, nil
 }
 
 // readIdempotencyKey returns the key of a create request; the zero Key without one.
-// The decoded body identifies the request, so that white space and the order of members make
-// no difference.
+// The hash is of the decoded body, so that white space and the order of members make no
+// difference. A new field changes it: requests repeated during that deployment get [order.KeyConflict].
 func readIdempotencyKey(r *http.Request, body any) (order.Key, error) {
 	values := r.Header["Idempotency-Key"]
 	if len(values) == 0 {
@@ -107,11 +107,11 @@ func readIdempotencyKey(r *http.Request, body any) (order.Key, error) {
 	value, ok := single(values)
 	isPrintable := !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' })
 	if !ok || value == "" || len(value) > maxKey || !isPrintable {
-		return order.Key{}, invalid("header.Idempotency-Key", fmt.Sprintf("send one key of 1 to %d characters of printable ASCII", maxKey))
+		return order.Key{}, invalidField("header.Idempotency-Key", fmt.Sprintf("must be one key of 1 to %d printable ASCII characters", maxKey))
 	}
 	hash := sha256.New()
-	encoder := json.NewEncoder(hash)
-	encoder.SetEscapeHTML(false) // keeps <, > and & as one byte
+	encoder := json.NewEncoder(hash) // json.Marshal would copy a body of up to the limit
+	encoder.SetEscapeHTML(false)     // or a body of < needs six times its memory
 	if err := encoder.Encode(body); err != nil {
 		return order.Key{}, err
 	}
@@ -121,7 +121,15 @@ func readIdempotencyKey(r *http.Request, body any) (order.Key, error) {
 // etag formats a version for the ETag header.
 func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
 
-// readIfMatch returns the version of an ETag that etag formatted, and any when the header is * or absent.
+// requireIfMatch is [readIfMatch] for requests that need the header.
+func requireIfMatch(r *http.Request) (int64, error) {
+	if len(r.Header["If-Match"]) == 0 {
+		return 0, apierror.New(apierror.CodePreconditionRequired, "send the ETag that you read as If-Match, or * for any version")
+	}
+	return readIfMatch(r)
+}
+
+// readIfMatch returns the version of an ETag that etag formatted. The header * and no header mean any version.
 func readIfMatch(r *http.Request) (int64, error) {
 	values := r.Header["If-Match"]
 	header, ok := single(values)
@@ -130,7 +138,7 @@ func readIfMatch(r *http.Request) (int64, error) {
 	}
 	version, err := strconv.ParseInt(strings.Trim(header, `"`), 10, 64)
 	if err != nil || !ok || version < 1 || header != etag(version) {
-		return 0, invalid("header.If-Match", `send the ETag as you read it, with its double quotes, as in "3"`)
+		return 0, invalidField("header.If-Match", `must be one ETag with its double quotes, such as "3", or *`)
 	}
 	return version, nil
 }

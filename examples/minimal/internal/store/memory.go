@@ -18,37 +18,41 @@ const MaxKeys = 10_000
 
 // Memory is a [order.Store] without a database. It is safe for concurrent use.
 type Memory struct {
-	mu      sync.RWMutex
-	items   []order.Order       // sorted by id
-	created map[string]creation // by idempotency key, by the first request with it
-	keys    []order.Key         // oldest first
+	mu    sync.RWMutex
+	items []order.Order // sorted by id
+	byKey map[string]*storedOrder
+	keys  []*storedOrder // oldest first
 }
 
-type creation struct {
-	key  order.Key
-	item order.Order
+// storedOrder is an order as the first request with the key created it.
+type storedOrder struct {
+	key     order.Key
+	item    order.Order
+	expires time.Time
 }
 
 // NewMemory returns an empty store.
-func NewMemory() *Memory { return &Memory{created: map[string]creation{}} }
+func NewMemory() *Memory { return &Memory{byKey: map[string]*storedOrder{}} }
 
 // Create implements [order.Store].
 func (m *Memory) Create(_ context.Context, item order.Order, key order.Key) (order.Order, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if first, used := m.created[key.Value]; used && time.Now().Before(first.key.Expires) {
+	now := time.Now()
+	if first := m.byKey[key.Value]; first != nil && now.Before(first.expires) {
 		if key.Request != first.key.Request {
-			return order.Order{}, order.KeyReused()
+			return order.Order{}, order.KeyConflict()
 		}
 		return first.item, nil
 	}
 	if key.Value != "" {
-		m.created[key.Value] = creation{key, item}
-		m.keys = append(m.keys, key)
+		created := &storedOrder{key, item, now.Add(key.Lifetime)}
+		m.byKey[key.Value] = created
+		m.keys = append(m.keys, created)
 	}
 	if len(m.keys) > MaxKeys {
-		if oldest := m.keys[0]; m.created[oldest.Value].key == oldest { // not used again since it expired
-			delete(m.created, oldest.Value)
+		if oldest := m.keys[0]; m.byKey[oldest.key.Value] == oldest { // not used again since it expired
+			delete(m.byKey, oldest.key.Value)
 		}
 		m.keys = m.keys[1:]
 	}
@@ -63,7 +67,7 @@ func (m *Memory) Get(_ context.Context, id uuid.UUID) (order.Order, error) {
 	defer m.mu.RUnlock()
 	i, found := m.find(id)
 	if !found {
-		return order.Order{}, order.Missing(id)
+		return order.Order{}, order.NotFound(id)
 	}
 	return m.items[i], nil
 }
@@ -106,10 +110,10 @@ func (m *Memory) Delete(_ context.Context, id uuid.UUID, version int64) error {
 func (m *Memory) findVersion(id uuid.UUID, version int64) (int, error) {
 	i, found := m.find(id)
 	if !found {
-		return 0, order.Missing(id)
+		return 0, order.NotFound(id)
 	}
 	if version != order.AnyVersion && m.items[i].Version != version {
-		return 0, order.Changed(id)
+		return 0, order.VersionConflict(id)
 	}
 	return i, nil
 }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -37,7 +38,7 @@ func renamed(item order.Order, name string) order.Order {
 }
 
 func keyOf(key, body string) order.Key {
-	return order.Key{Value: key, Request: sha256.Sum256([]byte(body)), Expires: time.Now().Add(time.Hour)}
+	return order.Key{Value: key, Request: sha256.Sum256([]byte(body)), Lifetime: time.Hour}
 }
 
 func code(err error) apierror.Code {
@@ -62,7 +63,7 @@ func TestStoreReturnsWhatWasCreated(t *testing.T) {
 func TestStoreCreatesOnceForEachKey(t *testing.T) {
 	t.Parallel()
 	s, first, key := open(t), fresh(t, "first"), keyOf("key", "first")
-	repeat := func(after string) {
+	createAgain := func(after string) {
 		t.Helper()
 		if again, err := s.Create(t.Context(), fresh(t, "first"), key); err != nil || again != first {
 			t.Errorf("repeated after %s: got %+v, %v; want %+v", after, again, err, first)
@@ -71,15 +72,15 @@ func TestStoreCreatesOnceForEachKey(t *testing.T) {
 	if _, err := s.Create(t.Context(), first, key); err != nil {
 		t.Fatal(err)
 	}
-	repeat("create")
+	createAgain("create")
 	if _, err := s.Update(t.Context(), renamed(first, "second"), first.Version); err != nil {
 		t.Fatal(err)
 	}
-	repeat("update")
-	if err := s.Delete(t.Context(), first.ID, 0); err != nil {
+	createAgain("update")
+	if err := s.Delete(t.Context(), first.ID, order.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
-	repeat("delete")
+	createAgain("delete")
 	if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf("key", "other")); code(err) != apierror.CodeInvalid {
 		t.Errorf("another request with the key: %v, want invalid", err)
 	}
@@ -95,8 +96,8 @@ func TestStoreCreatesOnceForParallelRequests(t *testing.T) {
 
 func TestStoreCreatesOnceForParallelRequestsWithAnExpiredKey(t *testing.T) {
 	t.Parallel()
-	s, before, key := openCrowded(t), fresh(t, "before"), keyOf("key", "first")
-	key.Expires = time.Now().Add(-time.Second)
+	s, before, key := open(t), fresh(t, "before"), keyOf("key", "first")
+	key.Lifetime = -time.Second
 	if _, err := s.Create(t.Context(), before, key); err != nil {
 		t.Fatal(err)
 	}
@@ -127,37 +128,21 @@ func createInParallel(t *testing.T, s order.Store, key order.Key, after uuid.UUI
 	}
 }
 
-// openCrowded returns a store with older keys, which a cleanup of expired keys
-// meets before those of the test.
-func openCrowded(t *testing.T) order.Store {
-	t.Helper()
-	s := store.NewMemory()
-	if _, err := s.Create(t.Context(), fresh(t, "older"), keyOf("older", "body")); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func TestStoreTreatsExpiredKeysAsUnused(t *testing.T) {
 	t.Parallel()
-	for name, newStore := range map[string]func(*testing.T) order.Store{"alone": open, "among others": openCrowded} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, key := newStore(t), keyOf("key", "body")
-			key.Expires = time.Now().Add(-time.Second)
-			create := func(item, want order.Order, k order.Key) {
-				t.Helper()
-				if got, err := s.Create(t.Context(), item, k); err != nil || got != want {
-					t.Errorf("create: got %+v, %v; want %+v", got, err, want)
-				}
-			}
-			first, second, third := fresh(t, "first"), fresh(t, "second"), fresh(t, "third")
-			create(first, first, key)
-			create(second, second, key)
-			create(third, third, keyOf("key", "another body"))
-			create(fresh(t, "repeated"), third, keyOf("key", "another body"))
-		})
+	s, expiredKey := open(t), keyOf("key", "body")
+	expiredKey.Lifetime = -time.Second
+	create := func(item, want order.Order, key order.Key) {
+		t.Helper()
+		if got, err := s.Create(t.Context(), item, key); err != nil || got != want {
+			t.Errorf("create: got %+v, %v; want %+v", got, err, want)
+		}
 	}
+	first, second, third := fresh(t, "first"), fresh(t, "second"), fresh(t, "third")
+	create(first, first, expiredKey)
+	create(second, second, expiredKey)
+	create(third, third, keyOf("key", "another body"))
+	create(fresh(t, "repeated"), third, keyOf("key", "another body"))
 }
 
 // A repeated request needs no room for its key, so that no key is forgotten for it.
@@ -183,7 +168,7 @@ func TestMemoryKeepsItsKeysWhenRequestsAreRepeated(t *testing.T) {
 func TestMemoryKeepsAKeyThatWasUsedAgain(t *testing.T) {
 	t.Parallel()
 	s, expired := open(t), keyOf("0", "first")
-	expired.Expires = time.Now().Add(-time.Second)
+	expired.Lifetime = -time.Second
 	renewed := fresh(t, "renewed")
 	if _, err := s.Create(t.Context(), fresh(t, "before"), expired); err != nil {
 		t.Fatal(err)
@@ -270,20 +255,18 @@ func TestParallelUpdatesOfAnyVersionAllSucceed(t *testing.T) {
 func TestStoreListsInOrderOfCreation(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	var ids []uuid.UUID
+	var want []order.Order
 	for _, name := range []string{"a", "b", "c"} {
 		item := fresh(t, name)
 		if _, err := s.Create(t.Context(), item, keyOf("", "")); err != nil {
 			t.Fatal(err)
 		}
-		ids = append(ids, item.ID)
+		want = append(want, item)
 	}
-	page, err := s.List(t.Context(), ids[0], 1)
-	if err != nil || len(page) != 1 || page[0].ID != ids[1] {
-		t.Errorf("one after the first: got %+v, %v", page, err)
+	if page, err := s.List(t.Context(), want[0].ID, 1); err != nil || !slices.Equal(page, want[1:2]) {
+		t.Errorf("one after the first: got %+v, %v; want %+v", page, err, want[1:2])
 	}
-	rest, err := s.List(t.Context(), uuid.Nil, 10)
-	if err != nil || len(rest) != len(ids) {
-		t.Errorf("all: got %d, %v; want %d", len(rest), err, len(ids))
+	if all, err := s.List(t.Context(), uuid.Nil, 10); err != nil || !slices.Equal(all, want) {
+		t.Errorf("all: got %+v, %v; want %+v", all, err, want)
 	}
 }

@@ -31,6 +31,8 @@ func run(ctx context.Context, svc *runtime.Service) error {
 	if err != nil {
 		return err
 	}
-	svc.Handle(api.Routes(order.NewService(store.New(db))))
+	orders := store.New(db)
+	svc.Go("idempotency keys", func(ctx context.Context) error { return orders.CleanUp(ctx, svc.Logger()) })
+	svc.Handle(api.Routes(order.NewService(orders)))
 	return svc.Run(ctx)
 }

@@ -39,10 +39,10 @@ func (h handlers) create(w http.ResponseWriter, r *http.Request) error {
 	}
 	created, err := h.orders.Create(r.Context(), in.Name, key)
 	if err != nil {
-		return inRequest(err)
+		return withRequestLocations(err)
 	}
 	w.Header().Set("Location", "/v1/orders/"+created.ID.String())
-	return write(w, http.StatusCreated, created)
+	return writeOrder(w, http.StatusCreated, created)
 }
 
 func (h handlers) list(w http.ResponseWriter, r *http.Request) error {
@@ -62,7 +62,7 @@ func (h handlers) list(w http.ResponseWriter, r *http.Request) error {
 		out.NextCursor = page[limit-1].ID.String()
 	}
 	for _, item := range page {
-		out.Items = append(out.Items, response(item))
+		out.Items = append(out.Items, newOrderResponse(item))
 	}
 	return httpserver.WriteJSON(w, http.StatusOK, out)
 }
@@ -76,24 +76,21 @@ func (h handlers) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return write(w, http.StatusOK, found)
+	return writeOrder(w, http.StatusOK, found)
 }
 
 func (h handlers) update(w http.ResponseWriter, r *http.Request) error {
 	id, errID := readID(r)
-	version, errVersion := readIfMatch(r)
+	version, errVersion := requireIfMatch(r)
 	in, errBody := httpserver.ReadJSON[orderRequest](r)
 	if err := apierror.Join(errID, errVersion, errBody); err != nil {
 		return err
 	}
-	if r.Header.Get("If-Match") == "" {
-		return apierror.New(apierror.CodePreconditionNeeded, "send the ETag that you read as If-Match, or * for any version")
-	}
 	updated, err := h.orders.Rename(r.Context(), id, version, in.Name)
 	if err != nil {
-		return inRequest(err)
+		return withRequestLocations(err)
 	}
-	return write(w, http.StatusOK, updated)
+	return writeOrder(w, http.StatusOK, updated)
 }
 
 func (h handlers) delete(w http.ResponseWriter, r *http.Request) error {
@@ -109,12 +106,12 @@ func (h handlers) delete(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func write(w http.ResponseWriter, status int, item order.Order) error {
+func writeOrder(w http.ResponseWriter, status int, item order.Order) error {
 	w.Header().Set("ETag", etag(item.Version))
-	return httpserver.WriteJSON(w, status, response(item))
+	return httpserver.WriteJSON(w, status, newOrderResponse(item))
 }
 
-func response(item order.Order) orderResponse {
+func newOrderResponse(item order.Order) orderResponse {
 	return orderResponse{
 		ID:        item.ID.String(),
 		Name:      item.Name,

@@ -1,4 +1,4 @@
-// Package order holds the rules of an order. It depends neither on HTTP nor on the store.
+// Package order holds the rules of an order. It does not import net/http or the store.
 package order
 
 import (
@@ -15,10 +15,10 @@ import (
 	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
-// MaxName is the longest name in characters.
-const MaxName = 200
+// MaxNameLength is in characters, and includes white space around the name.
+const MaxNameLength = 200
 
-// Order is one order.
+// Order is a stored order; its name is normalized.
 type Order struct {
 	ID        uuid.UUID // version 7: sorts by time of creation
 	Name      string
@@ -36,9 +36,9 @@ const KeyLifetime = 24 * time.Hour
 
 // Key makes a create request idempotent. The zero Key disables this.
 type Key struct {
-	Value   string            // chosen by the client
-	Request [sha256.Size]byte // hash of the request
-	Expires time.Time         // set by [Service.Create]
+	Value    string            // chosen by the client
+	Request  [sha256.Size]byte // hash of the request
+	Lifetime time.Duration     // from the insert by the clock of the store; set by [Service.Create]
 }
 
 // Store stores orders. Methods return an apierror.NotFound if the order does not
@@ -46,7 +46,7 @@ type Key struct {
 // Implementations are safe for concurrent use.
 type Store interface {
 	// Create stores a new order. When the key was used before, it stores nothing and
-	// returns the order as it was created then, or [KeyReused] for another request.
+	// returns the order as it was created then, or [KeyConflict] for another request.
 	Create(ctx context.Context, order Order, key Key) (Order, error)
 	Get(ctx context.Context, id uuid.UUID) (Order, error)
 	// List returns up to limit orders that were created after the given one, oldest
@@ -70,7 +70,7 @@ func NewService(store Store) *Service { return &Service{store} }
 // Create creates an order. Requests with the same key create one order and
 // all return it as it was created, even when it has been changed or deleted since.
 func (s *Service) Create(ctx context.Context, name string, key Key) (Order, error) {
-	name, err := validName(name)
+	name, err := normalizeName(name)
 	if err != nil {
 		return Order{}, err
 	}
@@ -78,12 +78,12 @@ func (s *Service) Create(ctx context.Context, name string, key Key) (Order, erro
 	if err != nil {
 		return Order{}, err
 	}
-	now := now()
-	key.Expires = now.Add(KeyLifetime)
-	return s.store.Create(ctx, Order{ID: id, Name: name, CreatedAt: now, UpdatedAt: now, Version: 1}, key)
+	createdAt := now()
+	key.Lifetime = KeyLifetime
+	return s.store.Create(ctx, Order{ID: id, Name: name, CreatedAt: createdAt, UpdatedAt: createdAt, Version: 1}, key)
 }
 
-// Get returns one order.
+// Get returns the order, or [NotFound].
 func (s *Service) Get(ctx context.Context, id uuid.UUID) (Order, error) {
 	return s.store.Get(ctx, id)
 }
@@ -95,7 +95,7 @@ func (s *Service) List(ctx context.Context, after uuid.UUID, limit int) ([]Order
 
 // Rename changes the name of an order if it is at that version.
 func (s *Service) Rename(ctx context.Context, id uuid.UUID, version int64, name string) (Order, error) {
-	name, err := validName(name)
+	name, err := normalizeName(name)
 	if err != nil {
 		return Order{}, err
 	}
@@ -110,35 +110,35 @@ func (s *Service) Delete(ctx context.Context, id uuid.UUID, version int64) error
 	return s.store.Delete(ctx, id, version)
 }
 
-// Missing is the error for an order that does not exist.
-func Missing(id uuid.UUID) error { return apierror.NotFound("order %s does not exist", id) }
+// NotFound is the error for an order that does not exist.
+func NotFound(id uuid.UUID) error { return apierror.NotFound("order %s does not exist", id) }
 
-// Changed is the error for an order that is at another version than the caller read.
-func Changed(id uuid.UUID) error {
+// VersionConflict is the error for an order that is at another version than the caller read.
+func VersionConflict(id uuid.UUID) error {
 	return apierror.PreconditionFailed("order %s has changed since you read it; read it again", id)
 }
 
-// KeyReused is the error for a key that was used for another request.
-func KeyReused() error {
+// KeyConflict is the error for a key that was used for another request.
+func KeyConflict() error {
 	return apierror.Invalid("the idempotency key was used for another request",
-		apierror.Field{Location: "key", Message: "send a new key with a new request"})
+		apierror.Field{Location: "key", Message: "must be a new key for a new request"})
 }
 
-// validName returns the name without white space around it.
-func validName(name string) (string, error) {
-	long := utf8.RuneCountInString(name) > MaxName
+// normalizeName returns the name without white space around it, or an error if it is invalid.
+func normalizeName(name string) (string, error) {
+	long := utf8.RuneCountInString(name) > MaxNameLength
 	name = strings.TrimSpace(name)
 	switch {
 	case long:
-		return "", invalidName(fmt.Sprintf("the name is longer than %d characters", MaxName))
+		return "", innormalizeName(fmt.Sprintf("must be at most %d characters long", MaxNameLength))
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl): // PostgreSQL stores no NUL
-		return "", invalidName("the name holds a control character")
+		return "", innormalizeName("must be valid UTF-8 without control characters")
 	case name == "":
-		return "", invalidName("a name is needed")
+		return "", innormalizeName("must not be blank")
 	}
 	return name, nil
 }
 
-func invalidName(message string) error {
+func innormalizeName(message string) error {
 	return apierror.Invalid("the order is not valid", apierror.Field{Location: "name", Message: message})
 }

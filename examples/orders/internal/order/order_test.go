@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestValidName(t *testing.T) {
+func TestNormalizeName(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		given, want string
@@ -13,18 +13,18 @@ func TestValidName(t *testing.T) {
 	}{
 		"name":                         {given: "first", want: "first"},
 		"surrounding space is trimmed": {given: "  first ", want: "first"},
-		"letters count, not bytes":     {given: strings.Repeat("é", MaxName), want: strings.Repeat("é", MaxName)},
+		"letters count, not bytes":     {given: strings.Repeat("é", MaxNameLength), want: strings.Repeat("é", MaxNameLength)},
 		"empty name is rejected":       {given: "", wrong: true},
 		"blank name is rejected":       {given: " \t", wrong: true},
 		"NUL is rejected":              {given: "a\x00b", wrong: true},
 		"a line break is rejected":     {given: "a\nb", wrong: true},
 		"invalid UTF-8 is rejected":    {given: "a\xff", wrong: true},
-		"one letter more is rejected":  {given: strings.Repeat("é", MaxName+1), wrong: true},
-		"blanks count, too":            {given: "first" + strings.Repeat(" ", MaxName), wrong: true}, // they stay in memory
+		"one letter more is rejected":  {given: strings.Repeat("é", MaxNameLength+1), wrong: true},
+		"blanks count, too":            {given: "first" + strings.Repeat(" ", MaxNameLength), wrong: true}, // they stay in memory
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := validName(tc.given)
+			got, err := normalizeName(tc.given)
 			if got != tc.want || (err != nil) != tc.wrong {
 				t.Errorf("got %q, %v; want %q", got, err, tc.want)
 			}

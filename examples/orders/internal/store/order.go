@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,8 +26,8 @@ func New(db *postgres.DB) *Store { return &Store{db} }
 
 const columns = "id, name, created_at, updated_at, version"
 
-// creation is an order as it was created, stored as JSON with its idempotency key.
-type creation struct {
+// storedOrder is an order as it was created, stored as JSON with its idempotency key.
+type storedOrder struct {
 	ID        uuid.UUID `json:"id"`
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"created_at"`
@@ -50,13 +52,10 @@ func (s *Store) Create(ctx context.Context, item order.Order, key order.Key) (or
 // the other. A concurrent request with the key waits until the first one commits.
 // An expired key is replaced, because the cleanup may not have reached it.
 func (s *Store) createOnce(ctx context.Context, item order.Order, key order.Key) (order.Order, error) {
-	if err := s.deleteExpiredKeys(ctx); err != nil {
-		return order.Order{}, err
-	}
 	inserted, err := s.db.Exec(ctx, `
 		WITH unused AS (
 			INSERT INTO order_idempotency_keys AS used (key, request_hash, created, expires_at)
-			VALUES ($6, $7, $8, $9)
+			VALUES ($6, $7, $8, now() + $9::interval)
 			ON CONFLICT (key) DO UPDATE
 			SET request_hash = excluded.request_hash, created = excluded.created, expires_at = excluded.expires_at
 			WHERE used.expires_at <= now()
@@ -64,57 +63,68 @@ func (s *Store) createOnce(ctx context.Context, item order.Order, key order.Key)
 		)
 		INSERT INTO orders (`+columns+`) SELECT $1, $2, $3, $4, $5 FROM unused`,
 		item.ID, item.Name, item.CreatedAt, item.UpdatedAt, item.Version,
-		key.Value, key.Request[:], creation(item), key.Expires)
+		key.Value, key.Request[:], storedOrder(item), key.Lifetime)
 	if err != nil {
-		return order.Order{}, err
+		return order.Order{}, fmt.Errorf("insert order and key: %w", err)
 	}
 	if inserted.RowsAffected() == 1 {
 		return item, nil
 	}
-	return s.createdBefore(ctx, key)
+	return s.replay(ctx, key)
 }
 
-// createdBefore returns the order that an earlier request with the key created.
-func (s *Store) createdBefore(ctx context.Context, key order.Key) (order.Order, error) {
+// replay returns the order that an earlier request with the key created.
+func (s *Store) replay(ctx context.Context, key order.Key) (order.Order, error) {
 	var hash []byte
-	var found creation
+	var found storedOrder
 	err := s.db.QueryRow(ctx, `SELECT request_hash, created FROM order_idempotency_keys WHERE key = $1`, key.Value).Scan(&hash, &found)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows): // deleted since the insert
 		return order.Order{}, apierror.Conflict("the idempotency key has just expired; send the request again")
 	case err != nil:
-		return order.Order{}, err
+		return order.Order{}, fmt.Errorf("select key: %w", err)
 	case !bytes.Equal(hash, key.Request[:]):
-		return order.Order{}, order.KeyReused()
+		return order.Order{}, order.KeyConflict()
 	}
 	return order.Order(found), nil
 }
 
-// deleteExpiredKeys runs before each insert of a key. It deletes up to 100, more
-// than are inserted, so that the table shrinks to the keys of the last day.
-func (s *Store) deleteExpiredKeys(ctx context.Context) error {
-	_, err := s.db.Exec(ctx, `
-		DELETE FROM order_idempotency_keys WHERE key IN (
-			SELECT key FROM order_idempotency_keys WHERE expires_at <= now()
-			ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED
-		)`)
-	return err
+// CleanUp deletes expired keys every minute until ctx ends. It logs errors: the next pass deletes the rest.
+func (s *Store) CleanUp(ctx context.Context, logger *slog.Logger) error {
+	for ticks := time.Tick(time.Minute); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticks:
+			if err := s.DeleteExpiredKeys(ctx); err != nil && ctx.Err() == nil {
+				logger.WarnContext(ctx, "expired idempotency keys not deleted; the next attempt is in a minute", "error", err)
+			}
+		}
+	}
+}
+
+// DeleteExpiredKeys deletes in short statements. Instances may run it concurrently: each skips rows that another deletes.
+func (s *Store) DeleteExpiredKeys(ctx context.Context) error {
+	const batch = 1000
+	for {
+		deleted, err := s.db.Exec(ctx, `
+			DELETE FROM order_idempotency_keys WHERE key IN (
+				SELECT key FROM order_idempotency_keys WHERE expires_at <= now()
+				ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+			)`, batch)
+		if err != nil || deleted.RowsAffected() < batch {
+			return err
+		}
+	}
 }
 
 // Get implements [order.Store].
 func (s *Store) Get(ctx context.Context, id uuid.UUID) (order.Order, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders WHERE id = $1`, id)
-	if err != nil {
-		return order.Order{}, err
+	found, err := scan(s.db.QueryRow(ctx, `SELECT `+columns+` FROM orders WHERE id = $1`, id))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return order.Order{}, order.NotFound(id)
 	}
-	found, err := pgx.CollectExactlyOneRow(rows, scan)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return order.Order{}, order.Missing(id)
-	case err != nil:
-		return order.Order{}, err
-	}
-	return found, nil
+	return found, err
 }
 
 // List implements [order.Store].
@@ -123,49 +133,45 @@ func (s *Store) List(ctx context.Context, after uuid.UUID, limit int) ([]order.O
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, scan)
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (order.Order, error) { return scan(row) })
 }
 
 // Update implements [order.Store].
 func (s *Store) Update(ctx context.Context, change order.Order, version int64) (order.Order, error) {
-	rows, err := s.db.Query(ctx, `
+	updated, err := scan(s.db.QueryRow(ctx, `
 		UPDATE orders SET name = $2, updated_at = $3, version = version + 1
-		WHERE id = $1 AND ($4::bigint = 0 OR version = $4) RETURNING `+columns,
-		change.ID, change.Name, change.UpdatedAt, version)
-	if err != nil {
-		return order.Order{}, err
-	}
-	updated, err := pgx.CollectExactlyOneRow(rows, scan)
+		WHERE id = $1 AND ($4::bigint = $5 OR version = $4) RETURNING `+columns,
+		change.ID, change.Name, change.UpdatedAt, version, order.AnyVersion))
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return order.Order{}, s.untouched(ctx, change.ID)
+		return order.Order{}, s.whyUnchanged(ctx, change.ID)
 	case err != nil:
-		return order.Order{}, err
+		return order.Order{}, fmt.Errorf("update order: %w", err)
 	}
 	return updated, nil
 }
 
 // Delete implements [order.Store].
 func (s *Store) Delete(ctx context.Context, id uuid.UUID, version int64) error {
-	tag, err := s.db.Exec(ctx, `DELETE FROM orders WHERE id = $1 AND ($2::bigint = 0 OR version = $2)`, id, version)
+	deleted, err := s.db.Exec(ctx, `DELETE FROM orders WHERE id = $1 AND ($2::bigint = $3 OR version = $2)`, id, version, order.AnyVersion)
 	if err != nil {
-		return err
+		return fmt.Errorf("delete order: %w", err)
 	}
-	if tag.RowsAffected() == 0 {
-		return s.untouched(ctx, id)
+	if deleted.RowsAffected() == 0 {
+		return s.whyUnchanged(ctx, id)
 	}
 	return nil
 }
 
-// untouched returns why a statement changed nothing: no such order, or another version.
-func (s *Store) untouched(ctx context.Context, id uuid.UUID) error {
+// whyUnchanged returns the error for a statement that matched no row: no such order, or another version.
+func (s *Store) whyUnchanged(ctx context.Context, id uuid.UUID) error {
 	if _, err := s.Get(ctx, id); err != nil {
 		return err
 	}
-	return order.Changed(id)
+	return order.VersionConflict(id)
 }
 
-func scan(row pgx.CollectableRow) (order.Order, error) {
+func scan(row pgx.Row) (order.Order, error) {
 	var item order.Order
 	if err := row.Scan(&item.ID, &item.Name, &item.CreatedAt, &item.UpdatedAt, &item.Version); err != nil {
 		return order.Order{}, err

@@ -188,7 +188,7 @@ func (h handlers) list(w http.ResponseWriter, r *http.Request) {
 	if text := query.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > 100 {
-			fail(w, apierror.Invalid("the request is not valid", apierror.Field{Location: "query.limit", Message: "write a whole number from 1 to 100"}))
+			fail(w, apierror.Invalid("the request is not valid", apierror.Field{Location: "query.limit", Message: "must be an integer from 1 to 100"}))
 			return
 		}
 		limit = n
@@ -197,7 +197,7 @@ func (h handlers) list(w http.ResponseWriter, r *http.Request) {
 	if text := query.Get("cursor"); text != "" {
 		id, err := uuid.Parse(text)
 		if err != nil {
-			fail(w, apierror.Invalid("the request is not valid", apierror.Field{Location: "query.cursor", Message: "send next_cursor as you read it"}))
+			fail(w, apierror.Invalid("the request is not valid", apierror.Field{Location: "query.cursor", Message: "must be next_cursor of the previous page"}))
 			return
 		}
 		after = id
@@ -213,7 +213,7 @@ func (h handlers) list(w http.ResponseWriter, r *http.Request) {
 		out.NextCursor = page[limit-1].ID.String()
 	}
 	for _, item := range page {
-		out.Items = append(out.Items, response(item))
+		out.Items = append(out.Items, newOrderResponse(item))
 	}
 	writeJSON(w, http.StatusOK, "application/json", out)
 }
@@ -221,7 +221,7 @@ func (h handlers) list(w http.ResponseWriter, r *http.Request) {
 func (h handlers) get(w http.ResponseWriter, r *http.Request) {
 	id, err := uuid.Parse(chi.URLParam(r, "id"))
 	if err != nil {
-		fail(w, apierror.Invalid("the request is not valid", apierror.Field{Location: "path.id", Message: "write a UUID"}))
+		fail(w, apierror.Invalid("the request is not valid", apierror.Field{Location: "path.id", Message: "must be a UUID"}))
 		return
 	}
 	found, err := h.orders.Get(r.Context(), id)
@@ -234,10 +234,10 @@ func (h handlers) get(w http.ResponseWriter, r *http.Request) {
 
 func writeOrder(w http.ResponseWriter, status int, item order.Order) {
 	w.Header().Set("ETag", strconv.Quote(strconv.FormatInt(item.Version, 10)))
-	writeJSON(w, status, "application/json", response(item))
+	writeJSON(w, status, "application/json", newOrderResponse(item))
 }
 
-func response(item order.Order) orderResponse {
+func newOrderResponse(item order.Order) orderResponse {
 	return orderResponse{item.ID.String(), item.Name, item.CreatedAt, item.UpdatedAt, item.Version}
 }
 
