@@ -147,7 +147,7 @@ func TestCheckReportsEachErrorAtItsPlace(t *testing.T) {
 		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no summary and no description",
 		"observability/dashboards/own/broken.json:1:2: not JSON: unexpected end of JSON input",
 		"observability/dashboards/own/uid.json: observability/dashboards/shop-overview.json has the same uid shop-overview",
-		"outside of this repository; vendor it with make vendor",
+		"outside of this repository, so another clone does not build; require a released version, or remove /vendor/ from .gitignore and commit vendor/",
 	)
 }
 

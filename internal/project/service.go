@@ -181,6 +181,11 @@ func (g Generator) Plan(w *workspace.Workspace, t Target, defaults spec.Defaults
 	if err != nil {
 		return Target{}, err
 	}
+	if t.Service.Deploy.RunsOn(spec.PlatformKubernetes) {
+		if options.Own, err = ownFiles(t.Dir); err != nil {
+			return Target{}, err
+		}
+	}
 	rendered, err := g.Render(t.Service, options)
 	if err != nil {
 		return Target{}, err
