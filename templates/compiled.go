@@ -143,8 +143,7 @@ func (v view) runbookOptions() slo.RunbookOptions {
 	if !v.DeploysToKubernetes() {
 		return slo.RunbookOptions{}
 	}
-	environments := v.Environments()
-	environment := environments[len(environments)-1]
+	environment := v.LastEnvironment()
 	namespace := v.Name + "-" + environment // as in the overlays
 	return slo.RunbookOptions{
 		Environment: environment, Namespace: namespace,
