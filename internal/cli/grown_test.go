@@ -104,7 +104,8 @@ func TestEndToEndAddedRouteAndMetric(t *testing.T) {
 		`{"uid":"shop-visits","title":"Visits","panels":[{"title":"Visits","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"sum by (door) (rate(visits_total{job=\"shop\"}[$__rate_interval]))"}]}]}`)
 	s.edit("scaffold.yaml", "slos:\n", "slos:\n  - {name: visits, objective: 99, indicator: {ratio: {total: visits_total, bad: 'visits_total{door=\"back\"}'}}}\n")
 	out := s.check(cli.ExitDrift,
-		"route GET /v1/hello was added; run scaffold generate", "api/openapi.json:8:3: GET /v1/hello is a route without an operation; add the operation", "metric visits_total was added; run scaffold generate")
+		"route GET /v1/hello was added; run scaffold generate", "api/openapi.json:8:3: GET /v1/hello is a route without an operation; add the operation", "metric visits_total was added; run scaffold generate",
+		"observability/kustomization.yaml: out of date; run scaffold generate")
 	if strings.Contains(out, "is not declared") {
 		t.Errorf("check does not know a metric that the service has since the last generation:\n%s", out)
 	}

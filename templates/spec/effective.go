@@ -59,7 +59,7 @@ func (s Service) YAML() []byte {
 	return encode(nodeOf(reflect.ValueOf(s), "", nodeOptions{
 		keep: func(path string) bool { return s.origin(path) == FromSpec || path == connectionsKey },
 		comment: func(path string) string {
-			if path == connectionsKey && s.origin(path) != FromSpec {
+			if path == connectionsKey && s.Components.Postgres.Connections == DefaultConnections {
 				return "max_connections of PostgreSQL (100) less 3 reserved for superusers"
 			}
 			return ""
