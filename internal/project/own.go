@@ -22,18 +22,24 @@ import (
 )
 
 // ownFiles reads the user-owned rules and dashboards of the service in dir. It skips the files
-// that scaffold check skips: rule tests, other JSON, and rules of Loki.
-func ownFiles(dir string) (templates.Own, error) {
-	var own templates.Own
+// that scaffold check skips: rule tests, other JSON, and rules of Loki. Broken is the error of the
+// first rule file that does not parse; such files are left out.
+func ownFiles(dir string) (own templates.Own, broken, err error) {
 	groups := map[string]string{} // name to file
-	err := eachOwn(dir, "observability/rules/own", []string{".yaml", ".yml"}, func(name string, src []byte) error {
+	err = eachOwn(dir, "observability/rules/own", []string{".yaml", ".yml"}, func(name string, src []byte) error {
 		at := filepath.ToSlash(filepath.Join(dir, filepath.FromSlash(name)))
 		found, err := ownGroups(at, src, groups)
 		own.Groups = append(own.Groups, found...)
-		return err
+		if _, unparsed := errors.AsType[diagnostic.List](err); !unparsed {
+			return err
+		}
+		if broken == nil {
+			broken = err
+		}
+		return nil
 	})
 	if err != nil {
-		return templates.Own{}, err
+		return templates.Own{}, nil, err
 	}
 	names := map[string]string{}
 	err = eachOwn(dir, "observability/dashboards/own", []string{".json"}, func(file string, src []byte) error {
@@ -53,7 +59,7 @@ func ownFiles(dir string) (templates.Own, error) {
 		own.Dashboards = append(own.Dashboards, templates.OwnDashboard{Name: name, Path: strings.TrimPrefix(file, "observability/")})
 		return nil
 	})
-	return own, err
+	return own, broken, err
 }
 
 // eachOwn calls read for each file below the directory with one of the endings, in order.

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,7 +105,10 @@ func TestInvalidOwnFilesAreReported(t *testing.T) {
 			t.Parallel()
 			dir := newService(t, released(), spec.Choices{Name: "orders"})
 			write(t, dir, tc.files)
-			_, _, err := released().Open(Options{Dir: dir})
+			target, w, err := released().Open(Options{Dir: dir})
+			if w != nil {
+				err = errors.Join(err, target.OwnBroken, w.Close())
+			}
 			if err == nil || !strings.Contains(filepath.ToSlash(err.Error()), tc.want) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}
