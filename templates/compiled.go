@@ -147,8 +147,7 @@ func (v view) runbookOptions() (slo.RunbookOptions, error) {
 	if !v.DeploysToKubernetes() {
 		return v.withoutKubernetes(), nil
 	}
-	environments := v.Environments()
-	environment := environments[len(environments)-1]
+	environment := v.LastEnvironment()
 	namespace := v.Name + "-" + environment // as in the overlays
 	o := slo.RunbookOptions{
 		Environment: environment, Generated: true, Namespace: namespace, Rollback: v.CI() + " rollback " + environment + " N",

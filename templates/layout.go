@@ -124,6 +124,7 @@ func manifests() []entry {
 	kubernetes := func(v view) bool { return v.Deploy.RunsOn(spec.PlatformKubernetes) }
 	routed := func(v view) bool { return kubernetes(v) && v.Deploy.Gateway.Host != "" }
 	scraped := func(v view) bool { return kubernetes(v) && !v.PushesMetrics() }
+	ownRules := func(v view) bool { return kubernetes(v) && len(v.Own.Groups) > 0 }
 	var files []entry
 	for _, f := range []struct {
 		name string
@@ -144,6 +145,8 @@ func manifests() []entry {
 		when: func(v view) bool { return kubernetes(v) && v.ScalesByKEDA() },
 	}, entry{
 		path: "observability/kustomization.yaml", template: "observability/kustomization.yaml.tmpl", owner: Generated, when: kubernetes,
+	}, entry{
+		path: "observability/kubernetes/ownrules.yaml", template: "observability/ownrules.yaml.tmpl", owner: Generated, when: ownRules,
 	})
 	for _, environment := range spec.Environments() {
 		files = append(files, entry{

@@ -77,6 +77,13 @@ func (v view) WorkflowPath() string { return workflowPath(v) }
 // Environments returns the environments that a version can be rolled out to.
 func (view) Environments() []string { return spec.Environments() }
 
+// LastEnvironment is the environment that is deployed last. Its overlay has the rules and
+// dashboards.
+func (v view) LastEnvironment() string {
+	all := v.Environments()
+	return all[len(all)-1]
+}
+
 // CommandImport is the import path of the command that generated the service.
 func (v view) CommandImport() string { return path.Dir(v.RuntimeImport) + "/cmd/scaffold" }
 

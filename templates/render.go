@@ -96,7 +96,7 @@ func render(name string, v view) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := template.New(name).Option("missingkey=error").Funcs(template.FuncMap{"json": jsonText, "literal": literal, "hcl": hclText}).Parse(string(text))
+	t, err := template.New(name).Option("missingkey=error").Funcs(template.FuncMap{"json": jsonText, "literal": literal, "hcl": hclText, "indent": indent}).Parse(string(text))
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +121,18 @@ func jsonText(v any) (string, error) {
 
 // literal escapes $ for relabelling, which reads $1 as a group.
 func literal(text string) string { return strings.ReplaceAll(text, "$", "$$") }
+
+// indent returns the lines of a YAML list as a value of a key that is indented by two spaces.
+func indent(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
+		if line != "\n" {
+			out.WriteString("  ")
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}
 
 // hclText returns a Terraform string: JSON without interpolation.
 func hclText(text string) (string, error) {

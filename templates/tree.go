@@ -68,6 +68,20 @@ type RenderOptions struct {
 	// RuntimeReplace is the directory of the runtime relative to the service, with forward
 	// slashes, for the replace line of go.mod; empty for a released generator.
 	RuntimeReplace string
+	// Own is the user-owned rules and dashboards that the manifests deploy.
+	Own Own
+}
+
+// Own is the rules and dashboards of the user in a service.
+type Own struct {
+	Groups     []string // YAML lists of rule groups
+	Dashboards []OwnDashboard
+}
+
+// OwnDashboard is a dashboard file of the user.
+type OwnDashboard struct {
+	Name string // unique, and valid in the name of a ConfigMap
+	Path string // relative to observability
 }
 
 // NewTree sorts the files and validates the tree: clean relative paths that work on every

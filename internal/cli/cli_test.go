@@ -99,7 +99,7 @@ func TestAnswersAreInSpecAndReplayCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"owner: team a\n", "module: github.com/acme/orders\n", "  postgres:\n    connections: 97\n"} {
+	for _, want := range []string{"owner: team a\n", "module: github.com/acme/orders\n", "  postgres:\n    connections: 97 # max_connections of PostgreSQL (100) less 3 reserved for superusers\n"} {
 		if !strings.Contains(string(got), want) {
 			t.Errorf("%q is missing in\n%s", want, got)
 		}

@@ -104,7 +104,8 @@ func TestEndToEndAddedRouteAndMetric(t *testing.T) {
 		`{"uid":"shop-visits","title":"Visits","panels":[{"title":"Visits","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"sum by (door) (rate(visits_total{job=\"shop\"}[$__rate_interval]))"}]}]}`)
 	s.edit("scaffold.yaml", "slos:\n", "slos:\n  - {name: visits, objective: 99, indicator: {ratio: {total: visits_total, bad: 'visits_total{door=\"back\"}'}}}\n")
 	out := s.check(cli.ExitDrift,
-		"route GET /v1/hello was added; run scaffold generate", "api/openapi.json:8:3: GET /v1/hello is a route without an operation; add the operation", "metric visits_total was added; run scaffold generate")
+		"route GET /v1/hello was added; run scaffold generate", "api/openapi.json:8:3: GET /v1/hello is a route without an operation; add the operation", "metric visits_total was added; run scaffold generate",
+		"observability/kustomization.yaml: out of date; run scaffold generate")
 	if strings.Contains(out, "is not declared") {
 		t.Errorf("check does not know a metric that the service has since the last generation:\n%s", out)
 	}
@@ -136,18 +137,23 @@ func TestCheckReportsEachErrorAtItsPlace(t *testing.T) {
   - alert: NoVisits
     expr: sum(rate(visits_total[5m])) == 0
 `)
+	s.write("observability/rules/own/unparsed.yaml", "groups: [{name: x, rules: [{record: a:b, expr: up == )}]}]\n")
+	if status, _, errs := s.scaffold("generate", s.dir); status == cli.ExitDone || !strings.Contains(errs, "observability/rules/own/unparsed.yaml:1:") {
+		t.Errorf("generate accepts rules that do not parse: status %d\n%s", status, errs)
+	}
 	s.write("observability/dashboards/own/broken.json", "{")
 	s.write("observability/dashboards/own/uid.json", `{"uid":"shop-overview","panels":[]}`)
 	s.check(cli.ExitDrift,
-		"Dockerfile:3: builds with Go 1.26.7 but go.mod has 1.26.8; use the same version",
+		"Dockerfile:2: builds with Go 1.26.7 but go.mod has 1.26.8; use the same version",
 		".github/workflows/own.yaml:5: builds with Go 1.22 but go.mod has 1.26.8; use the same version",
 		`unknown environment variable ACESS_LOG; did you mean "ACCESS_LOG"?`,
 		"cmd/shop/defaults.gen.go",
 		"observability/rules/own/visits.yaml:5:11: alert NoVisits: metric visits_total is not declared; declare it with svc.Metrics(), see README.md, section Add a metric [unknown-metric]",
+		"observability/rules/own/unparsed.yaml:1:",
 		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no summary and no description",
 		"observability/dashboards/own/broken.json:1:2: not JSON: unexpected end of JSON input",
 		"observability/dashboards/own/uid.json: observability/dashboards/shop-overview.json has the same uid shop-overview",
-		"outside of this repository; vendor it with make vendor",
+		"outside of this repository, so another clone does not build; require a released version, or remove /vendor/ from .gitignore and commit vendor/",
 	)
 }
 

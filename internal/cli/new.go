@@ -192,7 +192,7 @@ func asUsage(cmd *cobra.Command, err error) error {
 // printCreated lists what was written and the next commands. If the service is part of a
 // module, the commands that add its requirements come first.
 func (g *globals) printCreated(t project.Target, shared project.SharedEdits, o *newOptions, assumed, require []string) {
-	next := []string{"make run", "make test"}
+	next := []string{"make run", "make verify"}
 	switch {
 	case len(require) > 0:
 		next = slices.Concat(require, []string{"cd " + project.ShellQuote(t.Service.ModuleDirectory)}, next)
@@ -223,7 +223,7 @@ func (g *globals) printCreated(t project.Target, shared project.SharedEdits, o *
 	for _, command := range next {
 		g.printf("  %s\n", command)
 	}
-	g.printf("\n")
+	g.printf("\nBefore production, set alerting.receivers in %s: until then alerts reach nobody. See README.md, \"Before production\".\n\n", spec.FileName)
 	if slices.Contains(assumed, "module") && !o.inModule {
 		g.printf("No git remote found; using module %s (set --module to change it).\n", t.Service.Module)
 	}

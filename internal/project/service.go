@@ -28,6 +28,9 @@ type Target struct {
 	AtRoot  *AtRoot // nil when the service is its repository
 	// CodeChanges are changes of the spec that also need changes in the code.
 	CodeChanges diagnostic.List
+	// OwnBroken is the error of a rule file of the user that does not parse, which scaffold check
+	// reports with the errors of other files.
+	OwnBroken error
 	// Ask returns the output of a command of the service, such as telemetry. The first call
 	// builds the service. Nil leaves out everything that needs a service that builds.
 	Ask func(ctx context.Context, verb string) ([]byte, error)
@@ -180,6 +183,11 @@ func (g Generator) Plan(w *workspace.Workspace, t Target, defaults spec.Defaults
 	options, err := g.renderOptions(t.Dir, runtimeFlag)
 	if err != nil {
 		return Target{}, err
+	}
+	if t.Service.Deploy.RunsOn(spec.PlatformKubernetes) {
+		if options.Own, t.OwnBroken, err = ownFiles(t.Dir); err != nil {
+			return Target{}, err
+		}
 	}
 	rendered, err := g.Render(t.Service, options)
 	if err != nil {

@@ -92,7 +92,7 @@ func TestSpecChangesThatNeedCodeChanges(t *testing.T) {
 		"name":                  {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: sales\nresource: order", "there is no cmd/sales, and scaffold generate does not rename your code"},
 		"resource":              {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\nresource: sale", "there is no internal/sale, and scaffold generate does not rename your code; write the resource that the service had"},
 		"PostgreSQL is added":   {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\ncomponents: {postgres: {}}", "the service has no migrations/migrations.go, and scaffold generate does not change your code; remove the component"},
-		"PostgreSQL is removed": {spec.Choices{Name: "orders", Components: []string{"postgres"}}, "scaffold.yaml", "components:\n  postgres:\n    connections: 97\n", "", "the service has migrations/migrations.go, and scaffold generate does not change your code"},
+		"PostgreSQL is removed": {spec.Choices{Name: "orders", Components: []string{"postgres"}}, "scaffold.yaml", "components:\n  postgres:\n    connections: 97 # max_connections of PostgreSQL (100) less 3 reserved for superusers\n", "", "the service has migrations/migrations.go, and scaffold generate does not change your code"},
 		"module":                {spec.Choices{Name: "orders", Module: "example.com/orders"}, "go.mod", "module example.com/orders", "module example.com/sales", "go.mod has the module example.com/sales, and scaffold generate does not change your imports"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -58,6 +58,13 @@ func (s Service) EffectiveYAML() []byte {
 func (s Service) YAML() []byte {
 	return encode(nodeOf(reflect.ValueOf(s), "", nodeOptions{
 		keep: func(path string) bool { return s.origin(path) == FromSpec || path == connectionsKey },
+		comment: func(path string) string {
+			if path == connectionsKey && s.Components.Postgres.Connections == DefaultConnections {
+				return "max_connections of PostgreSQL (100) less 3 reserved for superusers"
+			}
+			return ""
+		},
+		flow: true,
 	}))
 }
 
@@ -172,7 +179,8 @@ func plain(v reflect.Value) any {
 
 type nodeOptions struct {
 	keep    func(path string) bool   // by path of a leaf
-	comment func(path string) string // by path of a leaf; nil for none
+	comment func(path string) string // by path of a leaf; nil or empty for none
+	flow    bool                     // each item of a list on one line
 }
 
 // nodeOf returns the YAML of v, or nil if none of its leaves is kept.
@@ -190,7 +198,7 @@ func nodeOf(v reflect.Value, path string, o nodeOptions) *yaml.Node {
 		if value == nil {
 			continue
 		}
-		if o.comment == nil && v.Kind() == reflect.Slice {
+		if o.flow && v.Kind() == reflect.Slice {
 			value.Style = yaml.FlowStyle // one line for each objective
 		}
 		if node.Kind == yaml.MappingNode {
@@ -209,8 +217,11 @@ func (o nodeOptions) leaf(v reflect.Value, path string) *yaml.Node {
 		return nil
 	}
 	node := scalar(v)
-	if o.comment != nil {
-		node.LineComment = "# " + o.comment(path)
+	if o.comment == nil {
+		return node
+	}
+	if comment := o.comment(path); comment != "" {
+		node.LineComment = "# " + comment
 	}
 	return node
 }

@@ -20,7 +20,7 @@ func ExampleNew() {
 	// module: example.com/orders
 	// components:
 	//   postgres:
-	//     connections: 97
+	//     connections: 97 # max_connections of PostgreSQL (100) less 3 reserved for superusers
 	// slos:
 	//   - {name: availability, objective: 99.9, window: 30d, indicator: {availability: {}}}
 	//   - {name: latency, objective: 99, window: 30d, indicator: {latency: {threshold: 200ms}}}

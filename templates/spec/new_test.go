@@ -50,7 +50,7 @@ resource: basket
 plural: baskets
 components:
   postgres:
-    connections: 97
+    connections: 97 # max_connections of PostgreSQL (100) less 3 reserved for superusers
 deploy:
   directory: services/orders
 ` + twoSLOs},

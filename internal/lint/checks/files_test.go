@@ -84,7 +84,7 @@ func TestMissingRuntimeIsReportedOnce(t *testing.T) {
 		t.Errorf("got %s, want nothing", got)
 	}
 	files["vendor/modules.txt"] = "# x\n"
-	want := "which does not exist; vendor it with make vendor, or run scaffold generate --runtime "
+	want := "which does not exist; run scaffold generate --runtime "
 	if got := found(t, replaceCheck{}, files, nil); !strings.Contains(got, want) {
 		t.Errorf("got %s, want %s", got, want)
 	}

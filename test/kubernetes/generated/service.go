@@ -154,6 +154,9 @@ func Services(tb testing.TB) []Service {
 			if err := os.WriteFile(filepath.Join(s.Dir, "scaffold.yaml"), []byte(text(row)), 0o644); err != nil {
 				return err
 			}
+			if err := own(s.Dir, i); err != nil {
+				return err
+			}
 			generate := exec.CommandContext(tb.Context(), scaffold, "generate", s.Dir, "--runtime", filepath.Join(root, "runtime"))
 			if out, err := generate.CombinedOutput(); err != nil {
 				return fmt.Errorf("%s: %w\n%s\n%s", s.Name, err, out, text(row))
@@ -170,6 +173,26 @@ func Services(tb testing.TB) []Service {
 		tb.Fatal(err)
 	}
 	return services
+}
+
+// own writes a dashboard and rules of the user into every second service.
+func own(dir string, row int) error {
+	if row%2 == 0 {
+		return nil
+	}
+	for file, text := range map[string]string{
+		"observability/dashboards/own/Shipping list.json": `{"uid":"shipping","panels":[]}`,
+		"observability/rules/own/shipping.yaml":           "groups:\n- name: shipping\n  rules:\n  # Why it exists.\n  - {alert: Down, expr: up == 0, for: 5m, annotations: {summary: Down.}}\n",
+	} {
+		name := filepath.Join(dir, filepath.FromSlash(file))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func examples(tb testing.TB, root string) []Service {

@@ -1,0 +1,150 @@
+package project
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/project/monorepo"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/rulefile"
+	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// ownFiles reads the user-owned rules and dashboards of the service in dir. It skips the files
+// that scaffold check skips: rule tests, other JSON, and rules of Loki. Broken is the error of the
+// first rule file that does not parse; such files are left out.
+func ownFiles(dir string) (own templates.Own, broken, err error) {
+	groups := map[string]string{} // name to file
+	err = eachOwn(dir, "observability/rules/own", []string{".yaml", ".yml"}, func(name string, src []byte) error {
+		at := filepath.ToSlash(filepath.Join(dir, filepath.FromSlash(name)))
+		found, err := ownGroups(at, src, groups)
+		own.Groups = append(own.Groups, found...)
+		if _, unparsed := errors.AsType[diagnostic.List](err); !unparsed {
+			return err
+		}
+		if broken == nil {
+			broken = err
+		}
+		return nil
+	})
+	if err != nil {
+		return templates.Own{}, nil, err
+	}
+	names := map[string]string{}
+	err = eachOwn(dir, "observability/dashboards/own", []string{".json"}, func(file string, src []byte) error {
+		_, err := dashboardfile.Parse(file, src)
+		if _, other := errors.AsType[*dashboardfile.OtherJSONError](err); other {
+			return nil
+		}
+		name := objectName(strings.TrimPrefix(strings.TrimSuffix(file, ".json"), "observability/dashboards/own/"))
+		at := filepath.ToSlash(filepath.Join(dir, filepath.FromSlash(file)))
+		switch first := names[name]; {
+		case name == "" || strings.Contains(file, "="):
+			return fmt.Errorf("%s: invalid file name for a ConfigMap; use a-z, 0-9 and -", at)
+		case first != "":
+			return fmt.Errorf("%s: its ConfigMap would have the same name as that of %s; rename one of the files", at, first)
+		}
+		names[name] = at
+		own.Dashboards = append(own.Dashboards, templates.OwnDashboard{Name: name, Path: strings.TrimPrefix(file, "observability/")})
+		return nil
+	})
+	return own, broken, err
+}
+
+// eachOwn calls read for each file below the directory with one of the endings, in order.
+func eachOwn(dir, below string, endings []string, read func(name string, src []byte) error) error {
+	err := fs.WalkDir(os.DirFS(dir), below, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && monorepo.Skips(entry.Name()):
+			return fs.SkipDir
+		case !entry.Type().IsRegular() || !slices.Contains(endings, path.Ext(name)) || strings.HasPrefix(entry.Name(), ".") || rulefile.IsTest(name):
+			return nil
+		}
+		src, err := userfile.Read(filepath.Join(dir, filepath.FromSlash(name)), userfile.LargeLimit)
+		if err != nil {
+			return err
+		}
+		return read(name, src)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// objectName returns the text as part of a Kubernetes name.
+func objectName(text string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(text)), "-")
+}
+
+// ownGroups returns the groups of a rule file as YAML, one list of each document. The names of
+// groups are unique in a PrometheusRule; seen has those of other files.
+func ownGroups(name string, src []byte, seen map[string]string) ([]string, error) {
+	var out []string
+	for _, doc := range rulefile.Documents(src) {
+		file, err := rulefile.ParsePart(name, doc)
+		if _, other := errors.AsType[*rulefile.OtherError](err); other {
+			continue
+		}
+		if _, loki := file.LogQL(); loki {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range file.Groups {
+			if first := seen[g.Name]; first != "" {
+				return nil, diagnostic.Problem{File: name, Line: g.Line, Message: fmt.Sprintf("the group %s is also in %s; rename one, since group names are unique in a PrometheusRule", g.Name, first)}
+			}
+			seen[g.Name] = name
+		}
+		text, err := groupsText(doc.Src)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if len(file.Groups) > 0 {
+			out = append(out, text)
+		}
+	}
+	return out, nil
+}
+
+// groupsText returns the groups of a rule file or of a PrometheusRule, with their comments.
+func groupsText(src []byte) (string, error) {
+	var file struct {
+		Groups yaml.Node `yaml:"groups"`
+		Spec   struct {
+			Groups yaml.Node `yaml:"groups"`
+		} `yaml:"spec"`
+	}
+	if err := yaml.Unmarshal(src, &file); err != nil {
+		return "", err
+	}
+	groups := &file.Groups
+	if groups.IsZero() {
+		groups = &file.Spec.Groups
+	}
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	err := errors.Join(enc.Encode(groups), enc.Close())
+	return out.String(), err
+}
