@@ -142,6 +142,12 @@ func (s Spec) validateLinks(r Reporter) {
 		validateText(r, link.path, link.value)
 		if u, err := url.Parse(link.value); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			r.Problemf(link.path, "%q is not a URL; write one such as https://grafana.company.tld", link.value)
+			continue
+		}
+		// Paths are appended to all links.
+		if i := strings.IndexAny(link.value, " \t\n?#"); i >= 0 {
+			r.ProblemAtf(link.path, i, "a URL to which paths are appended cannot have spaces, a query or a fragment; write %s, with %%20 for a space in a path",
+				strings.TrimRight(link.value[:i], "/"))
 		}
 	}
 	validateText(r, "links.branch", s.Links.Branch)
