@@ -146,11 +146,18 @@ func (s Spec) validateLinks(r Reporter) {
 		}
 		// Paths are appended to all links.
 		if i := strings.IndexAny(link.value, " \t\n?#"); i >= 0 {
-			r.ProblemAtf(link.path, i, "a URL to which paths are appended cannot have spaces, a query or a fragment; write %s, with %%20 for a space in a path",
-				strings.TrimRight(link.value[:i], "/"))
+			r.ProblemAtf(link.path, i, "a URL to which paths are appended cannot have spaces, a query or a fragment; write %s", bareURL(link.value))
 		}
 	}
 	validateText(r, "links.branch", s.Links.Branch)
+}
+
+// bareURL returns a URL without query and fragment, and with escaped spaces.
+func bareURL(address string) string {
+	if end := strings.IndexAny(address, "?#"); end >= 0 {
+		address = address[:end]
+	}
+	return strings.ReplaceAll(strings.TrimRight(strings.TrimSpace(address), "/"), " ", "%20")
 }
 
 // reservedLabel reports whether the rules set the label.
