@@ -101,8 +101,8 @@ func TestParseRejectsInvalidSpecifications(t *testing.T) {
 			"f:4:5: slos[0].indicator: is empty; write availability, latency or ratio",
 		},
 		"a misspelled indicator": {
-			bad("    objective: 99\n    indicator: {availabilty: {}}\n"),
-			`f:6:17: slos[0].indicator.availabilty: unknown key; did you mean "availability"?`,
+			bad("    objective: 99\n    indicator: {availabilit: {}}\n"),
+			`f:6:17: slos[0].indicator.availabilit: unknown key; did you mean "availability"?`,
 		},
 		"a decimal comma": {
 			minimal + "  - {name: more, objective: 99,9, indicator: {availability: {}}}\n",
