@@ -100,6 +100,14 @@ func TestParseRejectsInvalidSpecifications(t *testing.T) {
 			bad("    objective: 99\n"),
 			"f:4:5: slos[0].indicator: is empty; write availability, latency or ratio",
 		},
+		"a misspelled indicator": {
+			bad("    objective: 99\n    indicator: {availabilit: {}}\n"),
+			`f:6:17: slos[0].indicator.availabilit: unknown key; did you mean "availability"?`,
+		},
+		"a decimal comma": {
+			minimal + "  - {name: more, objective: 99,9, indicator: {availability: {}}}\n",
+			"f:5:29: slos[1].objective: 99,9 has a comma; write 99.9 with a point",
+		},
 		"an invalid selector, with the position in the string": {
 			bad("    objective: 99\n    indicator:\n      ratio:\n        total: a_total\n        bad: 'a_total{code=~5..}'\n"),
 			"f:9:29: slos[0].indicator.ratio.bad: not a PromQL selector: unexpected character inside braces: '5'",
@@ -187,6 +195,14 @@ func TestParseRejectsInvalidSpecifications(t *testing.T) {
 		"an invalid link": {
 			minimal + "links: {grafana: grafana.local}\n",
 			`f:5:18: links.grafana: "grafana.local" is not a URL; write one such as https://grafana.company.tld`,
+		},
+		"a link with a space and a fragment": {
+			minimal + "links: {runbooks: 'https://x.test/a b#c'}\n",
+			"f:5:36: links.runbooks: a URL to which paths are appended cannot have spaces, a query or a fragment; write https://x.test/a%20b",
+		},
+		"a link with a query": {
+			minimal + "links: {grafana: 'https://x.test/?orgId=2'}\n",
+			"f:5:34: links.grafana: a URL to which paths are appended cannot have spaces, a query or a fragment; write https://x.test",
 		},
 		"groupBy with the instance": {
 			bad(good + "    groupBy: [instance]\n"),

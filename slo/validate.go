@@ -142,9 +142,22 @@ func (s Spec) validateLinks(r Reporter) {
 		validateText(r, link.path, link.value)
 		if u, err := url.Parse(link.value); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			r.Problemf(link.path, "%q is not a URL; write one such as https://grafana.company.tld", link.value)
+			continue
+		}
+		// Paths are appended to all links.
+		if i := strings.IndexAny(link.value, " \t\n?#"); i >= 0 {
+			r.ProblemAtf(link.path, i, "a URL to which paths are appended cannot have spaces, a query or a fragment; write %s", bareURL(link.value))
 		}
 	}
 	validateText(r, "links.branch", s.Links.Branch)
+}
+
+// bareURL returns a URL without query and fragment, and with escaped spaces.
+func bareURL(address string) string {
+	if end := strings.IndexAny(address, "?#"); end >= 0 {
+		address = address[:end]
+	}
+	return strings.ReplaceAll(strings.TrimRight(strings.TrimSpace(address), "/"), " ", "%20")
 }
 
 // reservedLabel reports whether the rules set the label.

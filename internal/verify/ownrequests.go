@@ -2,17 +2,21 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/httpfile"
+	"github.com/observability-first/scaffold/internal/source/openapi"
 )
 
 // RequestFile is the name of the file with the user's requests in the service directory.
@@ -33,7 +37,7 @@ func (d *driver) own(ctx context.Context, name string) []report.Check {
 		status, body, problem := chat.send(ctx, r, well)
 		p.Detail = fmt.Sprintf("answers %d", status)
 		if problem == nil {
-			problem = asExpected(r, status, body)
+			problem = cmp.Or(d.unrouted(r, status), asExpected(r, status, body))
 		}
 		if problem != nil {
 			p.Status, p.Detail = report.Failed, problem.Error()
@@ -57,6 +61,63 @@ func (d *driver) needsFile() bool {
 		}
 		return false
 	})
+}
+
+// unrouted returns an error if the service rejected a request because no route matches it, which the status
+// alone does not prove. A request may expect that status.
+func (d *driver) unrouted(r httpfile.Request, status int) error {
+	if status != http.StatusNotFound && status != http.StatusMethodNotAllowed || status == r.Expect {
+		return nil
+	}
+	address := d.address(r)
+	for _, route := range d.routes {
+		if routeServes(route, r.Method, address) {
+			return nil
+		}
+	}
+	request := r.Method + " " + address
+	return fmt.Errorf("no route matches %s%s", request,
+		cmp.Or(diagnostic.DidYouMean(request, d.routes), fmt.Sprintf("; correct the address, or write # @expect %d above the request", status)))
+}
+
+// address returns the path of a request. Placeholders of earlier responses stay.
+func (d *driver) address(r httpfile.Request) string {
+	chat := d.newChat()
+	filled := r.URL
+	for _, name := range placeholder.FindAllStringSubmatch(r.URL, -1) {
+		if value, ok := chat.value(strings.TrimSpace(name[1]), 0); ok {
+			filled = strings.Replace(filled, name[0], value, 1)
+		}
+	}
+	address, _, _ := strings.Cut(strings.TrimPrefix(filled, d.base), "?")
+	return address
+}
+
+var placeholder = regexp.MustCompile(`\{\{(.*?)\}\}`)
+
+// routeServes reports whether a route such as "GET /v1/orders/{id}" serves a request. A GET route also serves
+// HEAD, and a pattern that ends in a slash serves all paths below it.
+func routeServes(route, method, address string) bool {
+	of, pattern, _ := strings.Cut(route, " ")
+	if of != method && (of != http.MethodGet || method != http.MethodHead) {
+		return false
+	}
+	return matchesPattern(pattern, address) || strings.HasSuffix(pattern, "/") && matchesPattern(pattern+"{rest...}", address)
+}
+
+// unrequested returns the routes to which no request can be sent.
+func (d *driver) unrequested() []string {
+	sent := d.order()
+	var out []string
+	for _, route := range d.routes {
+		if slices.ContainsFunc(sent, func(op openapi.Operation) bool { return op.Key() == route }) {
+			continue
+		}
+		if !slices.ContainsFunc(d.file.Requests, func(r httpfile.Request) bool { return routeServes(route, r.Method, d.address(r)) }) {
+			out = append(out, route)
+		}
+	}
+	return out
 }
 
 // matchesPattern reports whether a path belongs to a route. A placeholder matches one segment, or the rest of

@@ -75,6 +75,13 @@ func TestOwnRequestsAreComparedWithTheirFile(t *testing.T) {
 		want   string
 	}{
 		"any status below 500 is accepted":  {"GET {{host}}/a", 404, "verify.http:1: " + claim + "GET {{host}}/a: passed: answers 404"},
+		"a misspelled route":                {"POST {{host}}/v1/shipmentss?dry=1", 404, "verify.http:1: " + claim + `POST {{host}}/v1/shipmentss?dry=1: failed: no route matches POST /v1/shipmentss; did you mean "POST /v1/shipments"?`},
+		"a misspelled route with a status":  {"# @expect 201\nPOST {{host}}/v1/shipmentss", 404, "verify.http:2: " + claim + `POST {{host}}/v1/shipmentss: failed: no route matches POST /v1/shipmentss; did you mean "POST /v1/shipments"?`},
+		"a method without a route":          {"DELETE {{host}}/a", 405, "verify.http:1: " + claim + "DELETE {{host}}/a: failed: no route matches DELETE /a; correct the address, or write # @expect 405 above the request"},
+		"an unknown path is expected":       {"# @expect 404\nGET {{host}}/none", 404, "verify.http:2: " + claim + "GET {{host}}/none: passed: answers 404"},
+		"HEAD of a GET route":               {"HEAD {{host}}/a", 404, "verify.http:1: " + claim + "HEAD {{host}}/a: passed: answers 404"},
+		"a path below a subtree":            {"GET {{host}}/files/a/b", 404, "verify.http:1: " + claim + "GET {{host}}/files/a/b: passed: answers 404"},
+		"an id of an earlier response":      {"@id = 7\n\n### Read\nGET {{host}}/things/{{ id }}", 404, "verify.http:4: " + claim + "Read: passed: answers 404"},
 		"a title names the check":           {"### Read\nGET {{baseUrl}}/a", 200, "verify.http:2: " + claim + "Read: passed: answers 200"},
 		"a server error is not expected":    {"GET {{host}}/a", 503, "verify.http:1: " + claim + "GET {{host}}/a: failed: got status 503: said; write # @expect 503 above the request if that is correct"},
 		"a server error is expected":        {"# @expect 503\nGET {{host}}/a", 503, "verify.http:2: " + claim + "GET {{host}}/a: passed: answers 503"},
@@ -87,7 +94,7 @@ func TestOwnRequestsAreComparedWithTheirFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := newRecorder(t, responds(tc.status, "said\nmore"))
-			d := newDriver(server.URL, openapi.Document{}, nil, parseRequests(t, tc.file), 0)
+			d := newDriver(server.URL, openapi.Document{}, []string{"GET /a", "POST /v1/shipments", "GET /files/", "GET /things/{id}"}, parseRequests(t, tc.file), 0)
 			got := checkText(d.own(t.Context(), RequestFile))
 			if !strings.HasPrefix(got, tc.want) || !strings.HasSuffix(tc.want, "parse ") && got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)

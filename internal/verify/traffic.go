@@ -47,6 +47,8 @@ func (s *session) traffic(ctx context.Context) error {
 		s.checks.Failf(sectionTraffic, "routes", "%s", errNoRoutes)
 		return nil
 	}
+	unrequested := s.driver.unrequested()
+	s.judgeRequests(unrequested)
 	s.checks.Add(s.driver.own(ctx, s.subject.RequestsFile)...)
 	s.contract(ctx)
 	// Healthy for an hour of simulated time, then everything else.
@@ -61,7 +63,9 @@ func (s *session) traffic(ctx context.Context) error {
 		return err
 	}
 	for _, route := range s.signals.Routes {
-		s.judgeRoute(ctx, route)
+		if !slices.Contains(unrequested, route) {
+			s.judgeRoute(ctx, route)
+		}
 	}
 	s.judgeDurations(ctx)
 	for _, op := range s.document.Operations {
@@ -70,6 +74,19 @@ func (s *session) traffic(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// judgeRequests fails for routes to which no request can be sent, since no other check names that cause. A
+// service without any request gets one failure.
+func (s *session) judgeRequests(unrequested []string) {
+	if len(s.document.Operations) == 0 && len(s.driver.file.Requests) == 0 && len(unrequested) > 0 {
+		s.checks.Failf(sectionTraffic, "requests", "no request can be sent to %s: the service has no OpenAPI document and no %s; add a valid request to each route to %s; other failures may follow from this one",
+			strings.Join(unrequested, ", "), RequestFile, RequestFile)
+		return
+	}
+	for _, route := range unrequested {
+		s.checks.Failf(sectionTraffic, route, "no request was sent, since the route is not in the OpenAPI document (api/openapi.json); add it there, or add a valid request to %s", RequestFile)
+	}
 }
 
 // judgeQuiet checks that no alert fires while the service is healthy.

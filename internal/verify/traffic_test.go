@@ -58,6 +58,30 @@ func TestRouteNeedsRequestsOfEveryManner(t *testing.T) {
 	}
 }
 
+func TestRoutesWithoutARequestHaveOneFailure(t *testing.T) {
+	t.Parallel()
+	routes := []string{"GET /list", "POST /things", "GET /things/{id}"}
+	for name, tc := range map[string]struct{ document, file, want string }{
+		"no document and no file": {`{}`, "", "requests: failed: no request can be sent to POST /things, GET /things/{id}: the service has no OpenAPI document and no verify.http; add a valid request to each route to verify.http; other failures may follow from this one"},
+		"a route is missing in the document": {`{"openapi":"3.1.0","paths":{"/things":{"post":{}}}}`, "",
+			"GET /things/{id}: failed: no request was sent, since the route is not in the OpenAPI document (api/openapi.json); add it there, or add a valid request to verify.http"},
+		"the file has the missing request": {`{"openapi":"3.1.0","paths":{"/things":{"post":{}}}}`, "GET {{host}}/things/{{made.response.body.id}}", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			document, err := openapi.Parse([]byte(tc.document))
+			if err != nil && tc.file+tc.document != "{}" {
+				t.Fatal(err)
+			}
+			s := &session{document: document, driver: newDriver("http://service", document, routes, parseRequests(t, tc.file), 0)}
+			s.judgeRequests(s.driver.unrequested())
+			if got := strings.Join(checksOf(s), "\n"); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestDurationsMustNotExceedClientWaits(t *testing.T) {
 	t.Parallel()
 	const claim = "durations are in seconds: "

@@ -16,12 +16,21 @@ import (
 	"syscall"
 )
 
-// Apply executes the plan completely or not at all. It writes all files under temporary names, then
-// renames them. A new directory is built under a temporary name and renamed. If an error occurs or
-// the context ends, Apply rolls back all changes. When it returns, the files are synced to disk.
+// Apply executes the plan completely, or rolls it back if an error occurs or the context ends. It writes
+// all files under temporary names, then renames them. A new directory is built under a temporary name and
+// renamed. When Apply returns, the files are synced to disk.
+//
+// A killed process (SIGKILL, power failure) leaves each file complete, but some files new and some old,
+// and temporary files (.NAME.xxxxxxxx.new, .NAME.xxxxxxxx.old). The manifest is written last, so the next
+// Apply completes the change, and it removes these temporary files. It does not remove them at the root
+// of a repository, where a parallel run for another service may use them, nor the temporary directory of
+// a new service (.NAME.xxxxxxxx.new).
 func (w *Workspace) Apply(ctx context.Context, p Plan) error {
 	if conflicts := p.Conflicts(); len(conflicts) > 0 {
 		return fmt.Errorf("%s: %s", conflicts[0].Path, conflicts[0].Note)
+	}
+	if err := w.removeStale(p); err != nil {
+		return err
 	}
 	if len(p.writes) == 0 && len(p.removes) == 0 {
 		return nil
@@ -67,13 +76,23 @@ func (t *transaction) run(p Plan) error {
 			return err
 		}
 	}
+	// Last the manifest: it must still record a file that a kill keeps from being removed.
+	isManifest := func(f write) bool { return f.path == t.w.opts.manifestPath() }
 	for _, f := range p.writes {
+		if isManifest(f) {
+			continue
+		}
 		if err := t.place(f.path); err != nil {
 			return err
 		}
 	}
 	for _, f := range p.removes {
 		if err := t.remove(f.path); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(p.writes, isManifest) {
+		if err := t.place(t.w.opts.manifestPath()); err != nil {
 			return err
 		}
 	}

@@ -130,9 +130,9 @@ func TestDamagedArchiveIsDrift(t *testing.T) {
 	one := tree(t, file("merged", "Makefile", "one\n"))
 	apply(t, dir, one)
 	put(t, dir, basePath, "mine\n")
-	equal(t, []Drift{{basePath, "edited by hand"}}, plan(t, dir, one).Drift())
+	equal(t, []Drift{{basePath, "edited by hand", true}}, plan(t, dir, one).Drift())
 	remove(t, dir, basePath)
-	equal(t, []Drift{{basePath, "missing"}}, plan(t, dir, one).Drift())
+	equal(t, []Drift{{basePath, "missing", false}}, plan(t, dir, one).Drift())
 	put(t, dir, basePath+"/x", "")
 	equal(t, []Change{{basePath, "generated", Conflict, "a directory is in the way; move it away"}}, plan(t, dir, one).Conflicts())
 }

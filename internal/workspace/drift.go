@@ -4,6 +4,8 @@ package workspace
 type Drift struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
+	// Discards reports that scaffold generate would discard an edit.
+	Discards bool `json:"-"`
 }
 
 // Drift returns the files that applying the plan would change. User-owned files do not drift.
@@ -11,7 +13,7 @@ func (p Plan) Drift() []Drift {
 	var drift []Drift
 	for _, c := range p.Changes {
 		if reason := c.drift(); reason != "" {
-			drift = append(drift, Drift{Path: c.Path, Reason: reason})
+			drift = append(drift, Drift{Path: c.Path, Reason: reason, Discards: c.Action == Rewrite})
 		}
 	}
 	return drift

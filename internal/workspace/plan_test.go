@@ -245,7 +245,7 @@ func TestDrift(t *testing.T) {
 		file("generated", "edited", "1"), file("generated", "old", "2"), file("generated", "lost", "1"),
 		file("merged", "merged", "2"), file("user-owned", "user-owned", "2"), file("generated", "same", "1")))
 	equal(t, []Drift{
-		{"edited", "edited by hand"}, {"former", "no longer generated"}, {"lost", "missing"}, {"old", "out of date"},
+		{"edited", "edited by hand", true}, {"former", "no longer generated", false}, {"lost", "missing", false}, {"old", "out of date", false},
 	}, p.Drift())
 	if p.Empty() || p.Count(Keep) != 2 || p.Count(Edited) != 1 {
 		t.Errorf("empty %v, kept %d, edited %d", p.Empty(), p.Count(Keep), p.Count(Edited))

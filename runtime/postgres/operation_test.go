@@ -65,7 +65,7 @@ func TestErrorType(t *testing.T) {
 		"operator":          {state("57P01")},
 		"canceled":          {context.Canceled},
 		"timeout":           {context.DeadlineExceeded},
-		"connection":        {state("08006"), io.ErrUnexpectedEOF, &net.OpError{Op: "read", Err: net.ErrClosed}, &pgconn.ConnectError{}},
+		"connection":        {state("08006"), io.ErrUnexpectedEOF, &net.OpError{Op: "read", Err: net.ErrClosed}, &pgconn.ConnectError{}, pgconn.ErrConnClosed},
 		semconv.MethodOther: {state("XX000"), state("odd"), errors.New("encode argument 1")},
 	} {
 		for _, err := range errs {
@@ -73,6 +73,24 @@ func TestErrorType(t *testing.T) {
 				t.Errorf("%v gave %q, want %q", err, got, want)
 			}
 		}
+	}
+}
+
+// The pool hands out a connection until it notices that the server closed it. The client can retry.
+func TestClosedConnectionIsUnavailable(t *testing.T) {
+	t.Parallel()
+	db := open(t, Config{URL: database(t)})
+	conn, err := db.Pool().Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	if err := conn.Conn().Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = conn.Exec(t.Context(), "SELECT 1")
+	if got := apierror.From(db.explain(t.Context(), err)); got.Code != apierror.CodeUnavailable {
+		t.Errorf("%v gave %v, want unavailable", err, got)
 	}
 }
 

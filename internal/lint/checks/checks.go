@@ -4,9 +4,11 @@ package checks
 
 import (
 	"context"
+	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/project"
+	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -41,13 +43,33 @@ func (Drift) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 		return found, nil // scaffold generate rejects the spec and writes no files
 	}
 	for _, d := range t.Plan.Drift() {
-		found = append(found, lint.Finding{File: d.Path, Message: d.Reason + "; run scaffold generate"})
+		found = append(found, lint.Finding{File: d.Path, Message: d.Reason + "; " + afterDrift(d)})
 	}
 	if t.AtRoot == nil {
 		return found, nil
 	}
 	for _, d := range t.AtRoot.Plan.Drift() {
-		found = append(found, lint.Finding{File: t.FromService(d.Path), Message: d.Reason + "; run scaffold generate"})
+		found = append(found, lint.Finding{File: t.FromService(d.Path), Message: d.Reason + "; " + afterDrift(d)})
 	}
 	return found, nil
+}
+
+// afterDrift returns what to do about an outdated file. An edit of a generated file is lost, so the advice
+// names the place that keeps it.
+func afterDrift(d workspace.Drift) string {
+	if !d.Discards || strings.HasPrefix(d.Path, workspace.DefaultState+"/") {
+		return "run scaffold generate"
+	}
+	keep := "put it into " + spec.FileName
+	switch {
+	case strings.HasPrefix(d.Path, "observability/runbooks/"):
+		keep = "move it to the notes of the team"
+	case strings.HasPrefix(d.Path, "observability/rules/"):
+		keep = "move it to a file in observability/rules/own"
+	case strings.HasPrefix(d.Path, "observability/dashboards/"):
+		keep = "move it to a file in observability/dashboards/own"
+	case strings.HasPrefix(d.Path, "deploy/"):
+		keep = "put it into an overlay or into " + spec.FileName
+	}
+	return "scaffold generate discards the edit: " + keep + " first"
 }

@@ -87,9 +87,15 @@ func (d *Document) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
 	if !d.want(n, path, yaml.MappingNode, "keys and values"+mappingOf(n, path, fields)) {
 		return
 	}
+	unknown, known := 0, 0
+	defer func() { d.misread[path] = unknown > 0 && known == 0 }()
 	for key, value := range d.pairs(n, path) {
 		field, ok := fields[key.Value]
 		if !ok {
+			unknown++
+			if d.decimalComma(n, key, value, path) {
+				continue
+			}
 			message, meant := d.unknownKey(path, key.Value, v.Type(), slices.Sorted(maps.Keys(fields)))
 			if meant != "" && !hasKey(n, meant) { // do not report the missing key, too
 				d.rejected[join(path, meant)] = len(d.problems)
@@ -97,8 +103,22 @@ func (d *Document) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
 			d.problems = append(d.problems, d.problem(key, join(path, key.Value), message))
 			continue
 		}
+		known++
 		d.decode(value, join(path, key.Value), field)
 	}
+}
+
+// decimalComma reports a number with a comma in a flow mapping, such as {objective: 99,9}, at the number:
+// YAML reads the digits after the comma as a key. It returns false for other keys.
+func (d *Document) decimalComma(n, key, value *yaml.Node, path string) bool {
+	i := slices.Index(n.Content, key)
+	if i < 2 || value.Tag != tagNull || key.Tag != tagInt || n.Content[i-1].Tag != tagInt || n.Content[i-1].Line != key.Line {
+		return false
+	}
+	name, number := n.Content[i-2].Value, n.Content[i-1]
+	message := fmt.Sprintf("%s,%s has a comma; write %[1]s.%[2]s with a point", number.Value, key.Value)
+	d.problems = append(d.problems, d.problem(number, join(path, name), message))
+	return true
 }
 
 func hasKey(n *yaml.Node, key string) bool {

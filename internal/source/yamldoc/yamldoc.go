@@ -34,6 +34,7 @@ type Document struct {
 	root     *yaml.Node
 	nodes    map[string]*yaml.Node // by path, as in slos[0].objective
 	empty    map[string]bool       // paths of structs without a value
+	misread  map[string]bool       // paths of structs with unknown keys only
 	rejected map[string]int        // indexes in problems by path of values that were not decoded
 	problems diagnostic.List
 	schema   schema // of the value being decoded
@@ -51,7 +52,7 @@ func Parse(name string, src []byte, marks ...string) (*Document, error) {
 
 // ParsePart is [Parse] for a part of a file with a number of lines before it.
 func ParsePart(name string, before int, src []byte, marks ...string) (*Document, error) {
-	d := &Document{name: name, before: before, nodes: map[string]*yaml.Node{}, empty: map[string]bool{}, rejected: map[string]int{}}
+	d := &Document{name: name, before: before, nodes: map[string]*yaml.Node{}, empty: map[string]bool{}, misread: map[string]bool{}, rejected: map[string]int{}}
 	if err := Expect(src, marks...); err != nil {
 		return nil, diagnostic.List{{File: name, Message: err.Error()}}.Err()
 	}
@@ -130,7 +131,8 @@ func (d *Document) Has(path string) bool {
 }
 
 // Problemf records a problem at the value of a path, or at its nearest ancestor. If the value was not
-// decoded, its problem is already recorded, and Problemf only adds the text after "; " to it.
+// decoded, its problem is already recorded, and Problemf only adds the text after "; " to it. A problem of
+// a struct with unknown keys only is not recorded: these are the cause.
 func (d *Document) Problemf(path, format string, args ...any) {
 	d.ProblemAtf(path, 0, format, args...)
 }
@@ -150,6 +152,9 @@ func (d *Document) ProblemAtf(path string, offset int, format string, args ...an
 // mergeIntoRejected adds the advice of a message to the problem of a value that was not decoded. It
 // reports whether the path or an ancestor has such a value.
 func (d *Document) mergeIntoRejected(path, message string) bool {
+	if d.misread[path] {
+		return true // the unknown keys are the cause
+	}
 	for above := path; above != ""; above = parent(above) {
 		i, rejected := d.rejected[above]
 		if !rejected {
