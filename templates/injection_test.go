@@ -97,7 +97,7 @@ func victim(t *testing.T, text string, components ...string) spec.Service {
 
 // hostileLinks are URLs, which allow fewer characters.
 func hostileLinks() map[string]any {
-	const tail = "/{{.x}}'`$(reboot)-->)](y)%0a?a=\"b\"&c=|d"
+	const tail = "/{{.x}}'`$(reboot)-->)](y)%0a;a=\"b\"&c=|d"
 	return map[string]any{
 		"runbooks": "https://r.test" + tail, "grafana": "https://g.test" + tail,
 		"repository": "https://s.test" + tail, "alertmanager": "https://a.test" + tail,
