@@ -264,11 +264,11 @@ func rounded(d time.Duration) string {
 
 // silence returns the command that silences the alert.
 func (r Rules) silence(a Alert, environment string) string {
-	arguments := "--duration=2h --comment='repair in progress' alertname=" + a.Name + " service=" + r.Spec.Service + " environment=" + environment
+	arguments := []string{"--duration=2h --comment='repair in progress'", "alertname=" + a.Name, "service=" + r.Spec.Service, "environment=" + environment}
 	for _, label := range r.groupedBy(a) {
-		arguments += " " + label + "=" + strings.ToUpper(label)
+		arguments = append(arguments, label+"="+strings.ToUpper(label))
 	}
-	return r.amtool("silence add", arguments)
+	return r.amtool("silence add", strings.Join(arguments, " "))
 }
 
 // groupedBy returns the labels besides the environment whose values have alerts of their own.
