@@ -130,15 +130,15 @@ func normalizeName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	switch {
 	case long:
-		return "", innormalizeName(fmt.Sprintf("must be at most %d characters long", MaxNameLength))
+		return "", invalidName(fmt.Sprintf("must be at most %d characters long", MaxNameLength))
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl): // PostgreSQL stores no NUL
-		return "", innormalizeName("must be valid UTF-8 without control characters")
+		return "", invalidName("must be valid UTF-8 without control characters")
 	case name == "":
-		return "", innormalizeName("must not be blank")
+		return "", invalidName("must not be blank")
 	}
 	return name, nil
 }
 
-func innormalizeName(message string) error {
+func invalidName(message string) error {
 	return apierror.Invalid("the order is not valid", apierror.Field{Location: "name", Message: message})
 }
