@@ -83,7 +83,7 @@ func (r Rules) Runbooks(o RunbookOptions) ([]Runbook, error) {
 	}
 	o.Environment = cmp.Or(o.Environment, "production")
 	if o.Commands == nil {
-		o.Commands = r.kubectl(o)
+		o.Commands, o.Context, o.kubernetes = r.kubectl(o), "kubectl config current-context", true
 	}
 	var out []Runbook
 	for _, s := range r.subjects() {
@@ -148,6 +148,7 @@ type contents struct {
 	Sections                                       []section
 	Common                                         []check
 	Commands                                       []Command
+	Kubernetes                                     bool // Commands are those of kubectl
 	Links                                          []link
 	Ratios                                         []string // error ratios, in the order of burnRow.After
 	Expire                                         string   // command that ends a silence
@@ -155,6 +156,7 @@ type contents struct {
 	NeedsEnvironment                               bool     // an alert may have no environment label
 	Groups                                         []string // labels of silences besides the environment
 	Page, Ticket                                   string   // severities of the alerts, empty without such an alert
+	NoData                                         string   // name of the alert SLONoData
 	BeginMarker, EndMarker                         string
 }
 
@@ -167,9 +169,9 @@ func (r Rules) runbook(s subject, texts *template.Template, o RunbookOptions) (R
 	c := contents{
 		Service: r.Spec.Service, Name: s.name, Environment: o.Environment,
 		Description: markdown.Escape(r.description(s.alerts[0])), Owner: markdown.Escape(r.Spec.Owner),
-		Common: r.commonChecks(s.name), Commands: o.Commands, Context: o.context(), Links: r.links(s),
+		Common: r.commonChecks(s.name), Commands: o.Commands, Context: o.Context, Kubernetes: o.kubernetes, Links: r.links(s),
 		Expire: r.amtool("silence expire", "ID"), Alertmanager: r.Spec.Links.Alertmanager != "",
-		BeginMarker: FactsBegin, EndMarker: FactsEnd,
+		NoData: camel(r.Spec.Service) + "SLONoData", BeginMarker: FactsBegin, EndMarker: FactsEnd,
 	}
 	for _, ratio := range DetectionRatios() {
 		c.Ratios = append(c.Ratios, fmt.Sprintf("%g %%", ratio*100))
@@ -195,14 +197,23 @@ func (r Rules) runbook(s subject, texts *template.Template, o RunbookOptions) (R
 	var text bytes.Buffer
 	err := texts.ExecuteTemplate(&text, "runbook", c)
 	book.Data = text.Bytes()
-	if len(o.Commands) == 0 {
-		book.Data = toCommands.ReplaceAll(book.Data, []byte("$1"))
+	if !c.Kubernetes {
+		book.Data = commandLinks.ReplaceAllFunc(book.Data, func(link []byte) []byte {
+			text := commandLinks.FindSubmatch(link)[1]
+			if len(o.Commands) > 0 && scaling.Match(text) {
+				return link
+			}
+			return text
+		})
 	}
 	return book, err
 }
 
-// toCommands matches links to a section that a runbook without commands does not have.
-var toCommands = regexp.MustCompile(`\[([^\]]*)\]\(#commands\)`)
+// Links to the commands, and the texts of those that every platform has.
+var (
+	commandLinks = regexp.MustCompile(`\[([^\]]*)\]\(#commands\)`)
+	scaling      = regexp.MustCompile(`(?i)^(roll back|scale out|start more.*|allow more.*)$`)
+)
 
 // severities returns those of pages and tickets, each empty if the runbook has no such alert.
 func (r Rules) severities(s subject) (page, ticket string) {

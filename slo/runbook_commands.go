@@ -18,17 +18,13 @@ type RunbookOptions struct {
 	Autoscaler string // kind with the bounds of the replicas: scaledobject, or hpa when empty
 	AdminPort  string // of probes and metrics; 9464 when empty
 
-	// Commands replace those of kubectl, unless nil. Without any, steps name no commands.
+	// Commands replace those of kubectl, unless nil: to roll back and to change the number of
+	// instances. Without any, steps name no commands.
 	Commands []Command
 	// Context is the command that prints the cluster or project of Commands; optional.
 	Context string
-}
 
-func (o RunbookOptions) context() string {
-	if o.Context == "" && len(o.Commands) > 0 {
-		return "kubectl config current-context"
-	}
-	return o.Context
+	kubernetes bool // Commands are those of kubectl
 }
 
 // kubectl returns the commands for a Deployment.
@@ -41,7 +37,7 @@ func (r Rules) kubectl(o RunbookOptions) []Command {
 	out := []Command{
 		{"list pods", kubectl + "get pods -l app.kubernetes.io/name=" + r.Spec.Service},
 		{"see why a pod does not start or was killed", kubectl + "describe pod POD"},
-		{"read the log before the last crash", kubectl + "logs POD --previous --tail=50"},
+		{"read the log before the last crash", kubectl + "logs POD --previous --tail=200"},
 	}
 	if r.Spec.ConnectionPool && o.Generated {
 		out = append(out, Command{"read the log of migrations that failed", kubectl + "logs POD -c migrate"})

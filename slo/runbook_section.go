@@ -122,7 +122,7 @@ func (r Rules) badEvents(a Alert) string {
 	}
 	return "Requests with the outcome `server_error` (5xx, a panic, or a deadline of the service) or `shed` (rejected to protect the others) are bad. " +
 		"Requests with the outcome `client_error` are not: responses with 4xx, and requests whose client disconnected or sent a timeout shorter than the latency objective. " +
-		"Their log lines: " + markdown.Code(`{service_name="`+r.Spec.Service+`"} | json | outcome=~"server_error|shed"`) + " in Loki. The `trace_id` of a line leads to the span that failed or was slow."
+		"Their log lines: " + markdown.Code(`{service_name="`+r.Spec.Service+`"} | json | outcome=~"server_error|shed"`) + " in Loki, with the label of the environment. The `trace_id` of a line leads to the span that failed or was slow."
 }
 
 // percent formats the threshold of a burn alert.
@@ -146,7 +146,7 @@ func (r Rules) checks(a Alert) []check {
 	if a.Where != "" {
 		question, expect := narrowing(a.Kind)
 		if a.Burn != nil && !c.resolve(a.SLO).events.routed() {
-			question, expect = "Which series count bad events, per second?", "no result"
+			question, expect = "Which series have the most bad events per second?", "no result"
 		}
 		out = append(out, check{question, a.Where, expect})
 	}

@@ -174,8 +174,9 @@ func (y *yamlWriter) expr(query, indent string) {
 	pretty := query
 	if len(query) > longestLine {
 		if expr, err := parser.NewParser(parser.Options{}).ParseExpr(query); err == nil { // a test parses every query
-			pretty = expr.String()
-			if !y.oneLine {
+			if y.oneLine {
+				pretty = expr.String()
+			} else {
 				// go-yaml, and so kustomize, writes blocks that begin with a space wrong.
 				pretty = strings.TrimLeft(joinOperators(expr.Pretty(0)), " ")
 			}
@@ -195,25 +196,27 @@ func (y *yamlWriter) expr(query, indent string) {
 
 // joinOperators joins lines that are only an operator with an operand of one line.
 func joinOperators(pretty string) string {
-	lines := strings.Split(pretty, "\n")
-	indent := func(i int) int {
-		if i >= len(lines) {
-			return 0
+	var out strings.Builder
+	out.Grow(len(pretty))
+	for line, rest, more := strings.Cut(pretty, "\n"); ; line, rest, more = strings.Cut(rest, "\n") {
+		out.WriteString(line)
+		if !more {
+			return out.String()
 		}
-		return len(lines[i]) - len(strings.TrimLeft(lines[i], " "))
-	}
-	var out []string
-	for i := 0; i < len(lines); i++ {
-		line := lines[i]
-		opens := strings.HasSuffix(line, "(")
-		if !opens && indent(i+1) > indent(i) && indent(i+2) <= indent(i) {
-			i++
-			line += " " + strings.TrimLeft(lines[i], " ")
+		operand, after, _ := strings.Cut(rest, "\n")
+		if !strings.HasSuffix(line, "(") && indentation(operand) > indentation(line) && indentation(after) <= indentation(line) {
+			out.WriteByte(' ')
+			out.WriteString(strings.TrimLeft(operand, " "))
+			if rest = after; rest == "" {
+				return out.String()
+			}
 		}
-		out = append(out, line)
+		out.WriteByte('\n')
 	}
-	return strings.Join(out, "\n")
 }
+
+// indentation returns the number of spaces before the first line of the text.
+func indentation(text string) int { return len(text) - len(strings.TrimLeft(text, " ")) }
 
 func (y *yamlWriter) rule(r Rule, indent string) {
 	inner := indent + "  "

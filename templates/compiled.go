@@ -164,13 +164,16 @@ func (v view) runbookOptions() (slo.RunbookOptions, error) {
 func (v view) withoutKubernetes() slo.RunbookOptions {
 	o := slo.RunbookOptions{Generated: true, Commands: []slo.Command{}}
 	if v.Deploy.RunsOn(spec.PlatformCloudRun) {
+		const services = "gcloud run services "
+		of := " " + v.Name + " --region=REGION"
 		o.Context = "gcloud config get project"
 		o.Commands = []slo.Command{
-			{Purpose: "list revisions, the newest first", Line: "gcloud run revisions list --service=" + v.Name},
-			{Purpose: "roll back to REVISION", Line: "gcloud run services update-traffic " + v.Name + " --to-revisions=REVISION=100"},
-			{Purpose: "read the log", Line: "gcloud run services logs read " + v.Name + " --limit=50"},
-			{Purpose: "start at least N instances", Line: "gcloud run services update " + v.Name + " --min-instances=N"},
-			{Purpose: "raise the maximum of instances to N", Line: "gcloud run services update " + v.Name + " --max-instances=N"},
+			{Purpose: "list revisions, the newest first", Line: "gcloud run revisions list --service=" + v.Name + " --region=REGION"},
+			{Purpose: "roll back to REVISION", Line: services + "update-traffic" + of + " --to-revisions=REVISION=100"},
+			{Purpose: "end a rollback, once the newest revision is right", Line: services + "update-traffic" + of + " --to-latest"},
+			{Purpose: "read the log", Line: services + "logs read" + of + " --limit=50"},
+			{Purpose: "start at least N instances", Line: services + "update" + of + " --min=N"},
+			{Purpose: "raise the maximum of instances to N, in a new revision", Line: services + "update" + of + " --max-instances=N"},
 		}
 	}
 	return o

@@ -63,8 +63,8 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	if t.OwnBroken != nil {
-		return t.OwnBroken
+	if err := t.Own.Err(); err != nil {
+		return err
 	}
 	if err := t.CodeChanges.Err(); err != nil {
 		return err

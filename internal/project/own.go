@@ -21,49 +21,75 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
+// OwnProblems are errors in user-owned rules and dashboards, because of which scaffold generate
+// cannot deploy them.
+type OwnProblems struct {
+	// Unparsed are files that do not parse, which other checks report too.
+	Unparsed []error
+	// Clashes are names that two files share, and unusable file names.
+	Clashes diagnostic.List
+}
+
+// Err returns all problems.
+func (p OwnProblems) Err() error {
+	return errors.Join(errors.Join(p.Unparsed...), p.Clashes.Err())
+}
+
 // ownFiles reads the user-owned rules and dashboards of the service in dir. It skips the files
-// that scaffold check skips: rule tests, other JSON, and rules of Loki. Broken is the error of the
-// first rule file that does not parse; such files are left out.
-func ownFiles(dir string) (own templates.Own, broken, err error) {
+// that scaffold check skips (rule tests, other JSON, and rules of Loki), and those with problems.
+func ownFiles(dir string) (own templates.Own, problems OwnProblems, err error) {
 	groups := map[string]string{} // name to file
-	err = eachOwn(dir, "observability/rules/own", []string{".yaml", ".yml"}, func(name string, src []byte) error {
-		at := filepath.ToSlash(filepath.Join(dir, filepath.FromSlash(name)))
-		found, err := ownGroups(at, src, groups)
+	err = eachOwn(dir, "observability/rules/own", []string{".yaml", ".yml"}, func(name string, src []byte) {
+		found, err := ownGroups(inDirectory(dir, name), src, groups)
+		problems.add(err)
 		own.Groups = append(own.Groups, found...)
-		if _, unparsed := errors.AsType[diagnostic.List](err); !unparsed {
-			return err
-		}
-		if broken == nil {
-			broken = err
-		}
-		return nil
 	})
 	if err != nil {
-		return templates.Own{}, nil, err
+		return templates.Own{}, OwnProblems{}, err
 	}
 	names := map[string]string{}
-	err = eachOwn(dir, "observability/dashboards/own", []string{".json"}, func(file string, src []byte) error {
-		_, err := dashboardfile.Parse(file, src)
-		if _, other := errors.AsType[*dashboardfile.OtherJSONError](err); other {
-			return nil
-		}
-		name := objectName(strings.TrimPrefix(strings.TrimSuffix(file, ".json"), "observability/dashboards/own/"))
-		at := filepath.ToSlash(filepath.Join(dir, filepath.FromSlash(file)))
-		switch first := names[name]; {
-		case name == "" || strings.Contains(file, "="):
-			return fmt.Errorf("%s: invalid file name for a ConfigMap; use a-z, 0-9 and -", at)
-		case first != "":
-			return fmt.Errorf("%s: its ConfigMap would have the same name as that of %s; rename one of the files", at, first)
-		}
-		names[name] = at
-		own.Dashboards = append(own.Dashboards, templates.OwnDashboard{Name: name, Path: strings.TrimPrefix(file, "observability/")})
-		return nil
+	err = eachOwn(dir, "observability/dashboards/own", []string{".json"}, func(file string, src []byte) {
+		found, err := ownDashboard(inDirectory(dir, file), file, src, names)
+		problems.add(err)
+		own.Dashboards = append(own.Dashboards, found...)
 	})
-	return own, broken, err
+	return own, problems, err
+}
+
+func inDirectory(dir, name string) string {
+	return filepath.ToSlash(filepath.Join(dir, filepath.FromSlash(name)))
+}
+
+func (p *OwnProblems) add(err error) {
+	if clash, ok := errors.AsType[diagnostic.Problem](err); ok {
+		p.Clashes = append(p.Clashes, clash)
+	} else if err != nil {
+		p.Unparsed = append(p.Unparsed, err)
+	}
+}
+
+// ownDashboard returns the dashboard of a file, none for other JSON. The names of ConfigMaps are
+// unique; seen has those of other files.
+func ownDashboard(at, file string, src []byte, seen map[string]string) ([]templates.OwnDashboard, error) {
+	_, err := dashboardfile.Parse(at, src)
+	if _, other := errors.AsType[*dashboardfile.OtherJSONError](err); other {
+		return nil, nil
+	}
+	name := objectName(strings.TrimPrefix(strings.TrimSuffix(file, ".json"), "observability/dashboards/own/"))
+	switch first := seen[name]; {
+	case err != nil:
+		return nil, err
+	case name == "" || strings.Contains(file, "="):
+		return nil, diagnostic.Problem{File: at, Message: "invalid file name for a ConfigMap; use a-z, 0-9 and -"}
+	case first != "":
+		return nil, diagnostic.Problem{File: at, Message: "its ConfigMap would have the same name as that of " + first + "; rename one of the files"}
+	}
+	seen[name] = at
+	return []templates.OwnDashboard{{Name: name, Path: strings.TrimPrefix(file, "observability/")}}, nil
 }
 
 // eachOwn calls read for each file below the directory with one of the endings, in order.
-func eachOwn(dir, below string, endings []string, read func(name string, src []byte) error) error {
+func eachOwn(dir, below string, endings []string, read func(name string, src []byte)) error {
 	err := fs.WalkDir(os.DirFS(dir), below, func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -77,7 +103,8 @@ func eachOwn(dir, below string, endings []string, read func(name string, src []b
 		if err != nil {
 			return err
 		}
-		return read(name, src)
+		read(name, src)
+		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -142,6 +169,7 @@ func groupsText(src []byte) (string, error) {
 	if groups.IsZero() {
 		groups = &file.Spec.Groups
 	}
+	groups.Style &^= yaml.FlowStyle // lists of several files are joined
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)

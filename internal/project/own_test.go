@@ -43,6 +43,7 @@ func TestOwnFilesAreDeployed(t *testing.T) {
 	write(t, dir, map[string]string{
 		"observability/rules/own/shipping.yaml":           ownRule,
 		"observability/rules/own/operator.yml":            "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec:\n" + strings.ReplaceAll("  "+strings.ReplaceAll(ownRule, "\n", "\n  "), "shipping", "packing"),
+		"observability/rules/own/flow.yaml":               "groups: [{name: flow, rules: [{record: a:b, expr: a}]}]\n",
 		"observability/rules/own/shipping.test.yaml":      "rule_files: []\n",
 		"observability/rules/own/.scaffold-lint.yaml":     "exclusions: []\n",
 		"observability/dashboards/own/Shipping list.json": `{"uid":"shipping","panels":[]}`,
@@ -64,7 +65,7 @@ func TestOwnFilesAreDeployed(t *testing.T) {
 			"  - name: orders-own-eu-b-dashboard\n",
 		},
 		"observability/kubernetes/ownrules.yaml": {
-			"  name: orders-own\n  labels:\n    app.kubernetes.io/name: orders\n", "  - name: packing\n", "  - name: shipping\n    rules:\n      # Why it exists.\n", "\n\n          == 0\n",
+			"  name: orders-own\n  labels:\n    app.kubernetes.io/name: orders\n", "  - name: packing\n", "  - name: shipping\n    rules:\n      # Why it exists.\n", "\n\n          == 0\n", "  - {name: flow, rules: [{record: 'a:b', expr: a}]}\n",
 		},
 	} {
 		f, _ := target.Tree.Find(file)
@@ -107,7 +108,7 @@ func TestInvalidOwnFilesAreReported(t *testing.T) {
 			write(t, dir, tc.files)
 			target, w, err := released().Open(Options{Dir: dir})
 			if w != nil {
-				err = errors.Join(err, target.OwnBroken, w.Close())
+				err = errors.Join(err, target.Own.Err(), w.Close())
 			}
 			if err == nil || !strings.Contains(filepath.ToSlash(err.Error()), tc.want) {
 				t.Errorf("got %v, want %q", err, tc.want)

@@ -28,9 +28,8 @@ type Target struct {
 	AtRoot  *AtRoot // nil when the service is its repository
 	// CodeChanges are changes of the spec that also need changes in the code.
 	CodeChanges diagnostic.List
-	// OwnBroken is the error of a rule file of the user that does not parse, which scaffold check
-	// reports with the errors of other files.
-	OwnBroken error
+	// Own has the problems of user-owned rules and dashboards.
+	Own OwnProblems
 	// Ask returns the output of a command of the service, such as telemetry. The first call
 	// builds the service. Nil leaves out everything that needs a service that builds.
 	Ask func(ctx context.Context, verb string) ([]byte, error)
@@ -185,7 +184,7 @@ func (g Generator) Plan(w *workspace.Workspace, t Target, defaults spec.Defaults
 		return Target{}, err
 	}
 	if t.Service.Deploy.RunsOn(spec.PlatformKubernetes) {
-		if options.Own, t.OwnBroken, err = ownFiles(t.Dir); err != nil {
+		if options.Own, t.Own, err = ownFiles(t.Dir); err != nil {
 			return Target{}, err
 		}
 	}

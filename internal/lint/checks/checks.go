@@ -4,6 +4,8 @@ package checks
 
 import (
 	"context"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
@@ -42,21 +44,26 @@ func (Drift) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 	if len(found) > 0 {
 		return found, nil // scaffold generate rejects the spec and writes no files
 	}
+	for _, p := range t.Own.Clashes {
+		found = append(found, lint.Finding{File: strings.TrimPrefix(p.File, filepath.ToSlash(t.Dir)+"/"), Line: p.Line, Message: p.Message})
+	}
 	for _, d := range t.Plan.Drift() {
-		found = append(found, lint.Finding{File: d.Path, Message: d.Reason + "; " + afterDrift(d)})
+		if t.Own.Err() == nil || !slices.Contains([]string{"observability/kubernetes/ownrules.yaml", "observability/kustomization.yaml"}, d.Path) {
+			found = append(found, lint.Finding{File: d.Path, Message: d.Reason + "; " + driftAdvice(d)})
+		}
 	}
 	if t.AtRoot == nil {
 		return found, nil
 	}
 	for _, d := range t.AtRoot.Plan.Drift() {
-		found = append(found, lint.Finding{File: t.FromService(d.Path), Message: d.Reason + "; " + afterDrift(d)})
+		found = append(found, lint.Finding{File: t.FromService(d.Path), Message: d.Reason + "; " + driftAdvice(d)})
 	}
 	return found, nil
 }
 
-// afterDrift returns what to do about an outdated file. An edit of a generated file is lost, so the advice
+// driftAdvice returns what to do about an outdated file. An edit of a generated file is lost, so the advice
 // names the place that keeps it.
-func afterDrift(d workspace.Drift) string {
+func driftAdvice(d workspace.Drift) string {
 	if !d.Discards || strings.HasPrefix(d.Path, workspace.DefaultState+"/") {
 		return "run scaffold generate"
 	}
@@ -64,11 +71,13 @@ func afterDrift(d workspace.Drift) string {
 	switch {
 	case strings.HasPrefix(d.Path, "observability/runbooks/"):
 		keep = "move it to the notes of the team"
-	case strings.HasPrefix(d.Path, "observability/rules/"):
+	case d.Path == "ci":
+		keep = "put it into the Makefile"
+	case strings.HasPrefix(d.Path, "observability/rules/"), d.Path == "observability/kubernetes/ownrules.yaml":
 		keep = "move it to a file in observability/rules/own"
 	case strings.HasPrefix(d.Path, "observability/dashboards/"):
 		keep = "move it to a file in observability/dashboards/own"
-	case strings.HasPrefix(d.Path, "deploy/"):
+	case strings.HasPrefix(d.Path, "deploy/"), strings.HasPrefix(d.Path, "observability/kubernetes/"), d.Path == "observability/kustomization.yaml":
 		keep = "put it into an overlay or into " + spec.FileName
 	}
 	return "scaffold generate discards the edit: " + keep + " first"

@@ -17,11 +17,11 @@ func TestAdviceForAnEditKeepsTheEdit(t *testing.T) {
 		"deploy/kubernetes/base/deployment.yaml": discards + "put it into an overlay or into scaffold.yaml first",
 		workspace.DefaultState + "/base.txtar":   "run scaffold generate",
 	} {
-		if got := afterDrift(workspace.Drift{Path: path, Discards: true}); got != want {
+		if got := driftAdvice(workspace.Drift{Path: path, Discards: true}); got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
 	}
-	if got := afterDrift(workspace.Drift{Path: "observability/alertmanager.yaml"}); got != "run scaffold generate" {
+	if got := driftAdvice(workspace.Drift{Path: "observability/alertmanager.yaml"}); got != "run scaffold generate" {
 		t.Errorf("an outdated file: got %q", got)
 	}
 }

@@ -193,10 +193,10 @@ func first(t *testing.T, services []generated.Service, kind string) *unstructure
 	return nil
 }
 
-// kubectl applies the dev overlays in a server-side dry run.
+// kubectl applies the prod overlays, which have rules and dashboards, in a server-side dry run.
 func kubectl(t *testing.T, c *cluster.Cluster, r *report, services []generated.Service) {
 	for _, s := range services {
-		overlay := filepath.Join(s.Dir, "deploy", "overlays", "dev")
+		overlay := filepath.Join(s.Dir, "deploy", "overlays", "prod")
 		out, err := c.Kubectl(t.Context(), "apply", "--kustomize", overlay, "--dry-run=server", "--validate=strict")
 		if err != nil || strings.Contains(out, "Warning") {
 			t.Errorf("%s: %v\n%s", s.Name, err, out)
