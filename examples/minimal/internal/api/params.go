@@ -111,7 +111,7 @@ func readIdempotencyKey(r *http.Request, body any) (order.Key, error) {
 	}
 	hash := sha256.New()
 	encoder := json.NewEncoder(hash) // json.Marshal would copy a body of up to the limit
-	encoder.SetEscapeHTML(false)     // or a body of < needs six times its memory
+	encoder.SetEscapeHTML(false)     // without this, < is encoded in six bytes
 	if err := encoder.Encode(body); err != nil {
 		return order.Key{}, err
 	}
