@@ -68,6 +68,13 @@ func (p *OwnProblems) add(err error) {
 	}
 }
 
+// Limits of a ConfigMap: 253 characters, of which the name of the service and fixed parts take
+// some, and 1 MiB.
+const (
+	maxOwnName   = 150
+	maxConfigMap = 1 << 20
+)
+
 // ownDashboard returns the dashboard of a file, none for other JSON. The names of ConfigMaps are
 // unique; seen has those of other files.
 func ownDashboard(at, file string, src []byte, seen map[string]string) ([]templates.OwnDashboard, error) {
@@ -81,6 +88,8 @@ func ownDashboard(at, file string, src []byte, seen map[string]string) ([]templa
 		return nil, err
 	case name == "" || strings.Contains(file, "="):
 		return nil, diagnostic.Problem{File: at, Message: "invalid file name for a ConfigMap; use a-z, 0-9 and -"}
+	case len(name) > maxOwnName || len(src) > maxConfigMap:
+		return nil, diagnostic.Problem{File: at, Message: fmt.Sprintf("too large for a ConfigMap; use a name of at most %d characters and at most %d bytes", maxOwnName, maxConfigMap)}
 	case first != "":
 		return nil, diagnostic.Problem{File: at, Message: "its ConfigMap would have the same name as that of " + first + "; rename one of the files"}
 	}
@@ -154,25 +163,41 @@ func ownGroups(name string, src []byte, seen map[string]string) ([]string, error
 	return out, nil
 }
 
-// groupsText returns the groups of a rule file or of a PrometheusRule, with their comments.
+// operatorGroup has the keys of a group that the Prometheus operator knows.
+type operatorGroup struct {
+	Name        string            `yaml:"name"`
+	Interval    string            `yaml:"interval,omitempty"`
+	QueryOffset string            `yaml:"query_offset,omitempty"`
+	Limit       int               `yaml:"limit,omitempty"`
+	Labels      map[string]string `yaml:"labels,omitempty"`
+	Rules       []operatorRule    `yaml:"rules"`
+}
+
+type operatorRule struct {
+	Record        string            `yaml:"record,omitempty"`
+	Alert         string            `yaml:"alert,omitempty"`
+	Expr          string            `yaml:"expr"`
+	For           string            `yaml:"for,omitempty"`
+	KeepFiringFor string            `yaml:"keep_firing_for,omitempty"`
+	Labels        map[string]string `yaml:"labels,omitempty"`
+	Annotations   map[string]string `yaml:"annotations,omitempty"`
+}
+
+// groupsText returns the groups of a rule file or of a PrometheusRule, without keys that only
+// other programs know, such as Mimir.
 func groupsText(src []byte) (string, error) {
 	var file struct {
-		Groups yaml.Node `yaml:"groups"`
+		Groups []operatorGroup `yaml:"groups"`
 		Spec   struct {
-			Groups yaml.Node `yaml:"groups"`
+			Groups []operatorGroup `yaml:"groups"`
 		} `yaml:"spec"`
 	}
 	if err := yaml.Unmarshal(src, &file); err != nil {
 		return "", err
 	}
-	groups := &file.Groups
-	if groups.IsZero() {
-		groups = &file.Spec.Groups
-	}
-	groups.Style &^= yaml.FlowStyle // lists of several files are joined
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
-	err := errors.Join(enc.Encode(groups), enc.Close())
+	err := errors.Join(enc.Encode(append(file.Groups, file.Spec.Groups...)), enc.Close())
 	return out.String(), err
 }

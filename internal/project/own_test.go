@@ -43,7 +43,7 @@ func TestOwnFilesAreDeployed(t *testing.T) {
 	write(t, dir, map[string]string{
 		"observability/rules/own/shipping.yaml":           ownRule,
 		"observability/rules/own/operator.yml":            "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec:\n" + strings.ReplaceAll("  "+strings.ReplaceAll(ownRule, "\n", "\n  "), "shipping", "packing"),
-		"observability/rules/own/flow.yaml":               "groups: [{name: flow, rules: [{record: a:b, expr: a}]}]\n",
+		"observability/rules/own/flow.yaml":               "groups: [{name: flow, source_tenants: [a], labels: &l {tier: 1, f: 010}, rules: [{alert: A, expr: a, for: 0, labels: *l, annotations: {b: true}}]}]\n",
 		"observability/rules/own/shipping.test.yaml":      "rule_files: []\n",
 		"observability/rules/own/.scaffold-lint.yaml":     "exclusions: []\n",
 		"observability/dashboards/own/Shipping list.json": `{"uid":"shipping","panels":[]}`,
@@ -55,6 +55,9 @@ func TestOwnFilesAreDeployed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = w.Close() }()
+	if err := target.Own.Err(); err != nil {
+		t.Error(err)
+	}
 	if target.Plan.Empty() {
 		t.Error("the service is up to date without the own files in its manifests")
 	}
@@ -65,7 +68,8 @@ func TestOwnFilesAreDeployed(t *testing.T) {
 			"  - name: orders-own-eu-b-dashboard\n",
 		},
 		"observability/kubernetes/ownrules.yaml": {
-			"  name: orders-own\n  labels:\n    app.kubernetes.io/name: orders\n", "  - name: packing\n", "  - name: shipping\n    rules:\n      # Why it exists.\n", "\n\n          == 0\n", "  - {name: flow, rules: [{record: 'a:b', expr: a}]}\n",
+			"  name: orders-own\n  labels:\n    app.kubernetes.io/name: orders\n", "  - name: packing\n", "  - name: shipping\n    rules:\n      - alert: NothingShipped\n", "\n\n          == 0\n",
+			"  - name: flow\n    labels:\n      f: \"010\"\n      tier: \"1\"\n    rules:\n      - alert: A\n        expr: a\n        for: \"0\"\n        labels:\n          f: \"010\"\n          tier: \"1\"\n        annotations:\n          b: \"true\"\n",
 		},
 	} {
 		f, _ := target.Tree.Find(file)
@@ -100,6 +104,7 @@ func TestInvalidOwnFilesAreReported(t *testing.T) {
 		"group in two files":   {map[string]string{rules + "a.yaml": ownRule, rules + "b.yaml": ownRule}, rules + "b.yaml:2: the group shipping is also in "},
 		"two dashboard names":  {map[string]string{dashboards + "a b.json": `{"panels":[]}`, dashboards + "a-b.json": `{"panels":[]}`}, "a-b.json: its ConfigMap would have the same name as that of "},
 		"invalid file name":    {map[string]string{dashboards + "a=b.json": `{"panels":[]}`}, "a=b.json: invalid file name for a ConfigMap"},
+		"long dashboard name":  {map[string]string{dashboards + strings.Repeat("x", 151) + ".json": `{"panels":[]}`}, ".json: too large for a ConfigMap"},
 		"name without letters": {map[string]string{dashboards + "_.json": `{"panels":[]}`}, "_.json: invalid file name for a ConfigMap"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -123,12 +123,15 @@ func (d *driver) unrequested() []string {
 // matchesPattern reports whether a path belongs to a route. A placeholder matches one segment, or the rest of
 // the path if it ends in dots.
 func matchesPattern(pattern, address string) bool {
-	want, got := strings.Split(strings.Trim(pattern, "/"), "/"), strings.Split(strings.Trim(address, "/"), "/")
+	if strings.HasSuffix(pattern, "/") {
+		pattern, address = strings.TrimSuffix(pattern, "/"), strings.TrimSuffix(address, "/")
+	}
+	want, got := strings.Split(strings.TrimPrefix(pattern, "/"), "/"), strings.Split(strings.TrimPrefix(address, "/"), "/")
 	for i, segment := range want {
 		switch {
 		case strings.HasSuffix(segment, "...}") || segment == "*":
 			return true
-		case i >= len(got), !strings.HasPrefix(segment, "{") && segment != got[i]:
+		case i >= len(got), strings.HasPrefix(segment, "{") && got[i] == "", !strings.HasPrefix(segment, "{") && segment != got[i]:
 			return false
 		}
 	}

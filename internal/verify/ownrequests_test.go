@@ -177,6 +177,7 @@ func TestPathsBelongToTheirRoute(t *testing.T) {
 	}{
 		{"/things", "/things", true}, {"/things/", "/things", true}, {"/things/{id}", "/things/7", true}, {"/files/{path...}", "/files/a/b", true}, {"/files/*", "/files/a/b", true},
 		{"/things/{id}", "/things", false}, {"/things/{id}", "/things/7/parts", false}, {"/things", "/others", false}, {"/things", "/things/7", false}, {"/{kind}/list", "/a/b", false},
+		{"/things/{id}", "/things/", false}, {"/things", "/things/", false}, {"/", "/", true}, {"/things/", "/things/", true},
 	} {
 		if got := matchesPattern(tc.pattern, tc.path); got != tc.want {
 			t.Errorf("%s of %s: got %v", tc.path, tc.pattern, got)
