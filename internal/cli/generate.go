@@ -58,7 +58,11 @@ type generated struct {
 }
 
 func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error) {
-	t, w, err := g.Open(o.Options)
+	open := g.Lock
+	if o.dryRun {
+		open = g.Open
+	}
+	t, w, err := open(o.Options)
 	if err != nil {
 		return err
 	}
@@ -79,7 +83,7 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 	}
 	plan := t.Plan
 	if !o.dryRun && g.Ask != nil {
-		if plan, err = g.Reprint(ctx, t); err != nil {
+		if plan, err = g.Reprint(ctx, w, t); err != nil {
 			g.printChanges(t.Plan.Changes)
 			g.printChanges(t.RootChanges())
 			return &UnprintedError{slices.Concat(t.Plan.Changes, t.RootChanges()), err}

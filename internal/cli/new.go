@@ -113,7 +113,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err := alone(ctx, o.dir, root, s.Name); err != nil {
 		return err
 	}
-	w, err := g.OpenWorkspace(o.dir)
+	w, err := g.openFresh(o)
 	if err != nil {
 		return err
 	}
@@ -138,6 +138,23 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	}
 	g.printCreated(t, shared, o, assumed, require)
 	return nil
+}
+
+// openFresh opens the directory of the new service.
+func (g *globals) openFresh(o *newOptions) (*workspace.Workspace, error) {
+	open := g.LockWorkspace
+	if o.dryRun {
+		open = g.OpenWorkspace
+	}
+	w, err := open(o.dir)
+	if err != nil {
+		return nil, err
+	}
+	// Again: before this run had the lock, another one may have created a service.
+	if err := workspace.Fresh(o.dir); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
 }
 
 // make writes the service, except with --dry-run or if the user rejects the summary.

@@ -20,6 +20,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/checks"
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/testkit/golden"
+	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -108,7 +109,7 @@ func runScripts(t *testing.T, dir string) {
 			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 			return goEnvironment(env)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "tree": listTree, "grafana": grafanaServer, "ruler": rulerServer, "large": large, "secrets": secrets},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "tree": listTree, "grafana": grafanaServer, "ruler": rulerServer, "large": large, "secrets": secrets, "lock": lockDirectory},
 	})
 }
 
@@ -145,6 +146,16 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d\nstdout: %s\nstderr: %s", got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 	}
+}
+
+// lockDirectory locks a service directory until the script ends, as another scaffold does.
+func lockDirectory(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: lock DIR")
+	}
+	w, err := workspace.Open(ts.MkAbs(args[0]), workspace.Options{Lock: true})
+	ts.Check(err)
+	ts.Defer(func() { _ = w.Close() })
 }
 
 func listTree(ts *testscript.TestScript, _ bool, args []string) {

@@ -92,13 +92,19 @@ func ModulePath() string {
 // RuntimeImport is the path of the runtime module, which services import.
 func RuntimeImport() string { return ModulePath() + "/runtime" }
 
-// OpenWorkspace opens the directory of a service, which need not exist.
+// OpenWorkspace opens the directory of a service, which need not exist, to plan or compare.
 func (g Generator) OpenWorkspace(dir string) (*workspace.Workspace, error) {
-	return g.openState(dir, workspace.DefaultState)
+	return g.openState(dir, workspace.Options{State: workspace.DefaultState})
 }
 
-// openState opens a directory with the state in a directory below it.
-func (g Generator) openState(dir, state string) (*workspace.Workspace, error) {
+// LockWorkspace opens the directory of a service, which need not exist, to write. It returns an error
+// if another scaffold has locked it.
+func (g Generator) LockWorkspace(dir string) (*workspace.Workspace, error) {
+	return g.openState(dir, workspace.Options{State: workspace.DefaultState, Lock: true})
+}
+
+// openState opens a directory with the state and lock of the options, and adds the rest.
+func (g Generator) openState(dir string, opts workspace.Options) (*workspace.Workspace, error) {
 	layer := workspace.Layer{Name: "scaffold", Version: g.Build.Version}
 	if g.TemplatesDigest != nil {
 		var err error
@@ -106,10 +112,6 @@ func (g Generator) openState(dir, state string) (*workspace.Workspace, error) {
 			return nil, err
 		}
 	}
-	return workspace.Open(dir, workspace.Options{
-		Generator: g.Build.Version,
-		Command:   ModulePath() + "/cmd/scaffold",
-		Layers:    []workspace.Layer{layer},
-		State:     state,
-	})
+	opts.Generator, opts.Command, opts.Layers = g.Build.Version, ModulePath()+"/cmd/scaffold", []workspace.Layer{layer}
+	return workspace.Open(dir, opts)
 }

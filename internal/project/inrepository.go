@@ -78,9 +78,10 @@ func (g Generator) planRoot(dir string, s spec.Service, options templates.Render
 }
 
 // openRoot opens the root of a repository for one of its services. The state is in the
-// directory of the service, so that branches that add services change no common state file.
+// directory of the service, so that branches that add services change no common state file. Services
+// are written in parallel there, so it is not locked.
 func (g Generator) openRoot(root, directory string) (*workspace.Workspace, error) {
-	return g.openState(root, path.Join(directory, workspace.DefaultState, "repository"))
+	return g.openState(root, workspace.Options{State: path.Join(directory, workspace.DefaultState, "repository")})
 }
 
 const renovateFile = "renovate.json"

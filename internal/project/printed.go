@@ -56,15 +56,9 @@ func (g Generator) print(ctx context.Context, w *workspace.Workspace, t Target) 
 	return w.Plan(tree)
 }
 
-// Reprint runs the service after its files were brought up to date, and returns the changes of
-// both steps.
-func (g Generator) Reprint(ctx context.Context, t Target) (plan workspace.Plan, err error) {
-	// The state on disk is that of the first step.
-	w, err := g.OpenWorkspace(t.Dir)
-	if err != nil {
-		return workspace.Plan{}, err
-	}
-	defer func() { err = errors.Join(err, w.Close()) }()
+// Reprint runs the service after its plan was applied to the workspace, and returns the changes of both
+// steps.
+func (g Generator) Reprint(ctx context.Context, w *workspace.Workspace, t Target) (workspace.Plan, error) {
 	second, err := g.print(ctx, w, t)
 	if err != nil {
 		return workspace.Plan{}, err

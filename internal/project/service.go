@@ -108,15 +108,25 @@ func LoadDefaults(name string) (spec.Defaults, error) {
 	return spec.ParseDefaults(filepath.ToSlash(name), src)
 }
 
-// Open loads the service that the flags select and plans its generation. The caller closes the
-// workspace.
+// Open loads the service that the flags select and plans its generation, to compare or print it. The
+// caller closes the workspace.
 func (g Generator) Open(flags Options) (Target, *workspace.Workspace, error) {
+	return g.open(flags, g.OpenWorkspace)
+}
+
+// Lock is [Generator.Open] for a plan to be applied. It returns an error if another scaffold has locked
+// the service.
+func (g Generator) Lock(flags Options) (Target, *workspace.Workspace, error) {
+	return g.open(flags, g.LockWorkspace)
+}
+
+func (g Generator) open(flags Options, openDir func(string) (*workspace.Workspace, error)) (Target, *workspace.Workspace, error) {
 	dir, err := FindService(flags.Dir)
 	if err != nil {
 		return Target{}, nil, err
 	}
 	// State first: if scaffold is too old for it, the spec may have unknown keys.
-	w, err := g.OpenWorkspace(dir)
+	w, err := openDir(dir)
 	if err != nil {
 		return Target{}, nil, err
 	}

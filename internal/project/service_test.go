@@ -163,14 +163,12 @@ func TestOutputOfTheServiceIsWritten(t *testing.T) {
 	g.Ask = func(context.Context, string, string, []string) (map[string]Output, error) {
 		return map[string]Output{TelemetryVerb: {Out: []byte(printed)}}, broken
 	}
-	target, w, err := g.Open(Options{Dir: dir})
+	target, w, err := g.Lock(Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	plan, err := g.Reprint(t.Context(), target)
+	defer func() { _ = w.Close() }()
+	plan, err := g.Reprint(t.Context(), w, target)
 	if err != nil || len(plan.Changes) == 0 {
 		t.Fatalf("the plan is %v, %v", plan.Changes, err)
 	}
@@ -183,14 +181,14 @@ func TestOutputOfTheServiceIsWritten(t *testing.T) {
 
 	broken = errors.New("it does not build")
 	const want = TelemetryPath + " was not updated: it does not build\nfix the service and run scaffold generate again"
-	if _, err := g.Reprint(t.Context(), target); err == nil || err.Error() != want {
+	if _, err := g.Reprint(t.Context(), w, target); err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("interrupt signal received"))
 	const wantStopped = "stopped before " + TelemetryPath + ": interrupt signal received; the other files are complete; run scaffold generate again"
-	if _, err := g.Reprint(ctx, target); err == nil || err.Error() != wantStopped {
+	if _, err := g.Reprint(ctx, w, target); err == nil || err.Error() != wantStopped {
 		t.Errorf("got  %v\nwant %s", err, wantStopped)
 	}
 }

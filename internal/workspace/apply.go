@@ -3,15 +3,14 @@ package workspace
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 )
@@ -21,16 +20,17 @@ import (
 // renamed. When Apply returns, the files are synced to disk.
 //
 // A killed process (SIGKILL, power failure) leaves each file complete, but some files new and some old,
-// and temporary files (.NAME.xxxxxxxx.new, .NAME.xxxxxxxx.old). The manifest is written last, so the next
-// Apply completes the change, and it removes these temporary files. It does not remove them at the root
-// of a repository, where a parallel run for another service may use them, nor the temporary directory of
-// a new service (.NAME.xxxxxxxx.new).
+// and temporary files (.NAME.xxxxxxxx.new, .NAME.xxxxxxxx.old). The manifest is written last, so a plan
+// for the same spec and scaffold completes the change. For another spec or scaffold, the files that the
+// killed run wrote count as edited or as not written by scaffold.
+//
+// The next [Open] with a lock removes these temporary files, except backups with text that scaffold did
+// not write, which plans report. They stay at the root of a repository, which has no lock since parallel
+// runs for other services write there. The temporary directory of a new service (.NAME.xxxxxxxx.new)
+// stays, too.
 func (w *Workspace) Apply(ctx context.Context, p Plan) error {
 	if conflicts := p.Conflicts(); len(conflicts) > 0 {
 		return fmt.Errorf("%s: %s", conflicts[0].Path, conflicts[0].Note)
-	}
-	if err := w.removeStale(p); err != nil {
-		return err
 	}
 	if len(p.writes) == 0 && len(p.removes) == 0 {
 		return nil
@@ -46,6 +46,7 @@ func (w *Workspace) Apply(ctx context.Context, p Plan) error {
 		}
 		return err
 	}
+	w.old = p.next
 	if err := t.finish(p); err != nil {
 		return fmt.Errorf("all files are written, but temporary files are not removed: %w", err)
 	}
@@ -328,8 +329,14 @@ func (t *transaction) restore(name string) error {
 // finish removes backups and empty directories.
 func (t *transaction) finish(p Plan) error {
 	var errs []error
-	for name, backup := range t.backups {
-		errs = append(errs, t.w.root.Remove(backup))
+	// Last the manifest: it records what the other backups have.
+	manifestPath := t.w.opts.manifestPath()
+	names := slices.DeleteFunc(slices.Collect(maps.Keys(t.backups)), func(name string) bool { return name == manifestPath })
+	if _, had := t.backups[manifestPath]; had {
+		names = append(names, manifestPath)
+	}
+	for _, name := range names {
+		errs = append(errs, t.w.root.Remove(t.backups[name]))
 		t.dirs = append(t.dirs, path.Dir(name))
 	}
 	for _, f := range p.removes {
@@ -375,13 +382,6 @@ func (t *transaction) syncDir(name string, open func(string) (*os.File, error)) 
 		return fmt.Errorf("sync directory %s: %w", name, cause(err))
 	}
 	return nil
-}
-
-// temporaryName returns a unique name in the same directory. It begins with a dot, so that Go does not
-// compile a file that a power failure leaves.
-func temporaryName(name, suffix string) string {
-	dir, base := path.Split(name)
-	return dir + "." + base + "." + strings.ToLower(rand.Text()[:8]) + "." + suffix
 }
 
 // cause removes the temporary name from an error.

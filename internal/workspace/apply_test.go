@@ -338,7 +338,7 @@ func TestReadOnlyDirectoryIsNamed(t *testing.T) {
 		}
 		w := open(t, dir)
 		w.injectFault = func(step, name string) error {
-			if step == "sync" {
+			if step == "sync" && name == "cmd/main.go" {
 				return &os.PathError{Op: "sync", Path: "temporary", Err: syscall.EACCES}
 			}
 			return nil

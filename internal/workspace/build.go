@@ -74,9 +74,15 @@ func (t *transaction) makeDirs(dirs []string, known string) error {
 	}
 	t.w.root = root
 	t.onUndo(func() error {
+		err := t.w.Close()
 		t.w.root = nil
-		return root.Close()
+		return err
 	})
+	if t.w.opts.Lock { // the lock stays when the directory is renamed
+		if err := t.w.lock(); err != nil {
+			return err
+		}
+	}
 	t.above = dirs[1:]
 	return nil
 }

@@ -59,10 +59,24 @@ func plan(t *testing.T, dir string, next templates.Tree) Plan {
 	return p
 }
 
-// apply plans and applies, and returns the planned changes without Keep.
+func locked(version string) Options {
+	opts := options(version)
+	opts.Lock = true
+	return opts
+}
+
+// apply locks, plans and applies, and returns the planned changes without Keep.
 func apply(t *testing.T, dir string, next templates.Tree) []Change {
 	t.Helper()
-	w := open(t, dir)
+	w, err := Open(dir, locked("v0.1.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	p, err := w.Plan(next)
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ const (
 	Keep     Action = "keep"     // nothing to do
 	Edited   Action = "edited"   // the user edited the file and the template changed: not updated
 	Deleted  Action = "deleted"  // the user deleted the file: not created again
-	Orphaned Action = "orphaned" // the file is no longer generated, but edited or user-owned: not removed
+	Orphaned Action = "orphaned" // the file is no longer generated, or a backup, and has text of the user: not removed
 	Conflict Action = "conflict" // the user has to act; nothing is written
 )
 
@@ -45,6 +45,7 @@ type Plan struct {
 
 	writes  []write
 	removes []write // data is unused
+	next    manifest
 }
 
 // write is a file to write, and the file on disk at the time of the plan.
@@ -118,6 +119,7 @@ func (w *Workspace) Plan(next templates.Tree) (Plan, error) {
 	if err := p.manifest(); err != nil {
 		return Plan{}, err
 	}
+	p.Changes = append(p.Changes, w.leftovers...)
 	slices.SortStableFunc(p.Changes, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
 	return p.Plan, nil
 }
@@ -311,9 +313,10 @@ func (p *planner) noLongerGenerated(e entry) error {
 	return nil
 }
 
-// manifest plans the manifest, which is written last.
+// manifest plans the manifest, which is placed last.
 func (p *planner) manifest() error {
-	data, err := manifest{schemaVersion, p.w.opts.Generator, p.w.opts.Layers, p.files}.encode()
+	p.next = manifest{schemaVersion, p.w.opts.Generator, p.w.opts.Layers, p.files}
+	data, err := p.next.encode()
 	if err != nil {
 		return err
 	}
@@ -324,7 +327,8 @@ func (p *planner) manifest() error {
 	if d.obstacle != "" {
 		return fmt.Errorf("%s: %s; move it away", p.w.opts.manifestPath(), d.obstacle)
 	}
-	p.writes = append(p.writes, write{path: p.w.opts.manifestPath(), data: data, mode: 0o644, was: d})
+	// It is staged first: after a kill it records which temporary files are scaffold's.
+	p.writes = slices.Insert(p.writes, 0, write{path: p.w.opts.manifestPath(), data: data, mode: 0o644, was: d})
 	return nil
 }
 

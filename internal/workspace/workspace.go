@@ -34,6 +34,9 @@ type Options struct {
 	// Trees that share a directory, such as the root of a repository with several services, need
 	// different ones.
 	State string
+	// Lock excludes other runs with Lock in the directory until the workspace is closed, and lets
+	// Open remove the temporary files of killed runs. Set it if the plan is to be applied.
+	Lock bool
 }
 
 // Layer is a source of templates. The embedded one is named scaffold; those of an organization
@@ -51,12 +54,18 @@ type Workspace struct {
 	opts Options
 	old  manifest
 
+	locked    *os.File // nil without a lock
+	leftovers []Change // backups of killed runs that the user has to delete
+
 	// injectFault, set by tests only, runs before each step that changes the disk.
 	injectFault func(step, name string) error
 }
 
 // Open reads the state of a service's directory, which may not exist yet. State of a newer scaffold
 // is a [NewerStateError]. The caller must close the workspace.
+//
+// With Options.Lock it returns an error if another run has the lock. Without it, and on systems without
+// locks of directories, it changes nothing.
 func Open(dir string, opts Options) (*Workspace, error) {
 	opts.State = cmp.Or(opts.State, DefaultState)
 	w := &Workspace{dir: dir, opts: opts}
@@ -68,11 +77,23 @@ func Open(dir string, opts Options) (*Workspace, error) {
 		return nil, err
 	}
 	w.root = root
-	if w.old, err = w.readManifest(); err != nil {
-		_ = root.Close() // the first error matters
-		return nil, err
+	if err := w.load(); err != nil {
+		return nil, errors.Join(err, w.Close())
 	}
 	return w, nil
+}
+
+// load takes the lock, if asked for, and reads the state.
+func (w *Workspace) load() (err error) {
+	if w.opts.Lock {
+		if err := w.lock(); err != nil {
+			return err
+		}
+	}
+	if w.old, err = w.readManifest(); err != nil || w.locked == nil {
+		return err
+	}
+	return w.removeStale()
 }
 
 // HasRecord reports whether the directory has a manifest.
@@ -84,12 +105,12 @@ func (w *Workspace) Recorded(name string) bool {
 	return found
 }
 
-// Close closes the directory.
+// Close releases the lock and closes the directory.
 func (w *Workspace) Close() error {
 	if w.root == nil {
 		return nil
 	}
-	return w.root.Close()
+	return errors.Join(w.unlock(), w.root.Close())
 }
 
 // disk is the file at a path.

@@ -27,6 +27,7 @@ func TestOnlyPackageUserfileReadsUserFiles(t *testing.T) {
 		"internal/verify/drive.go":              "reads a bounded response",
 		"internal/workspace/apply.go":           "opens directories, to sync them",
 		"internal/workspace/build.go":           "opens directories, to sync them",
+		"internal/workspace/lock.go":            "opens the directory, to lock it",
 	}
 	for _, s := range sources(t) {
 		path := strings.TrimPrefix(s.path, "../../../")

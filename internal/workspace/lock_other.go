@@ -1,0 +1,10 @@
+//go:build !linux && !darwin
+
+package workspace
+
+import (
+	"errors"
+	"os"
+)
+
+func lockDirectory(*os.File) error { return errors.ErrUnsupported }
