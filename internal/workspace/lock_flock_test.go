@@ -109,7 +109,7 @@ func TestLockIsReleasedOnErrorsAndKill(t *testing.T) {
 func TestReadingRemovesNoTemporaryFiles(t *testing.T) {
 	t.Parallel()
 	dir := setUp(t)
-	put(t, dir, ".Makefile.abcdefgh.new", "half")
+	put(t, dir, ".Makefile.scaffold-abcdefgh.new", "half")
 	was := snapshot(t, dir)
 	plan(t, dir, after(t))
 	equal(t, was, snapshot(t, dir))

@@ -14,14 +14,14 @@ import (
 )
 
 // temporaryName returns a unique name in the same directory. It begins with a dot, so that Go does not
-// compile a file that a power failure leaves.
+// compile a file that a power failure leaves, and names scaffold, since it may be removed later.
 func temporaryName(name, suffix string) string {
 	dir, base := path.Split(name)
-	return dir + "." + base + "." + strings.ToLower(rand.Text()[:8]) + "." + suffix
+	return dir + "." + base + ".scaffold-" + strings.ToLower(rand.Text()[:8]) + "." + suffix
 }
 
 // stalePattern matches the names that temporaryName returns.
-var stalePattern = regexp.MustCompile(`^\.(.+)\.[a-z2-7]{8}\.(new|old)$`)
+var stalePattern = regexp.MustCompile(`^\.(.+)\.scaffold-[a-z2-7]{8}\.(new|old)$`)
 
 // staleFile is a temporary file that a killed run left.
 type staleFile struct {

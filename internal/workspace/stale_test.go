@@ -131,21 +131,21 @@ func find(changes []Change, name string) Change {
 func TestBackupOfADeletedFileIsNotRestored(t *testing.T) {
 	t.Parallel()
 	dir := setUp(t)
-	put(t, dir, "a/.old.go.abcdefgh.old", "edited\n")
-	put(t, dir, ".Makefile.abcdefgh.old", "1\n")
-	put(t, dir, ".mine.go.abcdefgh.old", "mine\n")
+	put(t, dir, "a/.old.go.scaffold-abcdefgh.old", "edited\n")
+	put(t, dir, ".Makefile.scaffold-abcdefgh.old", "1\n")
+	put(t, dir, ".mine.go.scaffold-abcdefgh.old", "mine\n")
 	remove(t, dir, "Makefile")
 	remove(t, dir, "mine.go")
 	changes := apply(t, dir, before(t))
 	got := contents(t, dir)
 	for name, want := range map[string]string{
-		"Makefile": "", "mine.go": "", ".Makefile.abcdefgh.old": "", ".mine.go.abcdefgh.old": "mine\n", "a/.old.go.abcdefgh.old": "edited\n", "a/old.go": "1\n",
+		"Makefile": "", "mine.go": "", ".Makefile.scaffold-abcdefgh.old": "", ".mine.go.scaffold-abcdefgh.old": "mine\n", "a/.old.go.scaffold-abcdefgh.old": "edited\n", "a/old.go": "1\n",
 	} {
 		if got[name] != want {
 			t.Errorf("%s has %q, want %q", name, got[name], want)
 		}
 	}
-	for _, name := range []string{".mine.go.abcdefgh.old", "a/.old.go.abcdefgh.old"} {
+	for _, name := range []string{".mine.go.scaffold-abcdefgh.old", "a/.old.go.scaffold-abcdefgh.old"} {
 		equal(t, Orphaned, find(changes, name).Action)
 	}
 }
@@ -155,8 +155,8 @@ func TestOpenRemovesTemporaryFilesOfAKilledRun(t *testing.T) {
 	dir := setUp(t)
 	was := snapshot(t, dir)
 	for name, text := range map[string]string{
-		".Makefile.abcdefgh.new": "half", "a/.old.go.abcdef27.old": "1\n", ".scaffold/.manifest.json.abcdefgh.new": "half",
-		".scaffold/.base.txtar.abcdefgh.old": "half", ".r.md.abcdefgh.old": facts("1"),
+		".Makefile.scaffold-abcdefgh.new": "half", "a/.old.go.scaffold-abcdef27.old": "1\n", ".scaffold/.manifest.json.scaffold-abcdefgh.new": "half",
+		".scaffold/.base.txtar.scaffold-abcdefgh.old": "half", ".r.md.scaffold-abcdefgh.old": facts("1"),
 	} {
 		put(t, dir, name, text)
 	}
@@ -168,8 +168,8 @@ func TestApplyKeepsOtherHiddenFiles(t *testing.T) {
 	t.Parallel()
 	dir := setUp(t)
 	for _, name := range []string{
-		".Makefile.abcdefgh.bak", ".Makefile.abcdefg.new", ".Makefile.ABCDEFGH.new", ".Makefile.abcdefg1.new", "Makefile.abcdefgh.new",
-		".own.go.abcdefgh.new", "a/.own.go.abcdefgh.old", "other/.Makefile.abcdefgh.new",
+		".Makefile.scaffold-abcdefgh.bak", ".Makefile.scaffold-abcdefg.new", ".Makefile.scaffold-ABCDEFGH.new", ".Makefile.scaffold-abcdefg1.new", "Makefile.scaffold-abcdefgh.new",
+		".own.go.scaffold-abcdefgh.new", "a/.own.go.scaffold-abcdefgh.old", "other/.Makefile.scaffold-abcdefgh.new",
 	} {
 		put(t, dir, name, "mine")
 	}
