@@ -31,7 +31,7 @@ type OwnProblems struct {
 }
 
 // Err returns all problems.
-func (p OwnProblems) Err() error {
+func (p *OwnProblems) Err() error {
 	return errors.Join(errors.Join(p.Unparsed...), p.Clashes.Err())
 }
 

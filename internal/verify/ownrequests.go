@@ -123,8 +123,8 @@ func (d *driver) unrequested() []string {
 // matchesPattern reports whether a path belongs to a route. A placeholder matches one segment, or the rest of
 // the path if it ends in dots.
 func matchesPattern(pattern, address string) bool {
-	if strings.HasSuffix(pattern, "/") {
-		pattern, address = strings.TrimSuffix(pattern, "/"), strings.TrimSuffix(address, "/")
+	if subtree, ok := strings.CutSuffix(pattern, "/"); ok {
+		pattern, address = subtree, strings.TrimSuffix(address, "/")
 	}
 	want, got := strings.Split(strings.TrimPrefix(pattern, "/"), "/"), strings.Split(strings.TrimPrefix(address, "/"), "/")
 	for i, segment := range want {
