@@ -163,7 +163,7 @@ func TestKubectlCommandsOfRunbooks(t *testing.T) {
 	}{
 		kubectl + "get pods -l app.kubernetes.io/name=orders":      {request: "GET /api/v1/namespaces/orders-prod/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", output: "orders-v2-x"},
 		kubectl + "describe pod POD":                               {request: "GET " + pod, output: "Exit Code:    137"},
-		kubectl + "logs POD --previous --tail=200":                  {request: "GET " + pod + "/log?container=orders&previous=true&tailLines=200", output: "panic: no more memory"},
+		kubectl + "logs POD --previous --tail=200":                 {request: "GET " + pod + "/log?container=orders&previous=true&tailLines=200", output: "panic: no more memory"},
 		kubectl + "delete pod POD":                                 {request: "DELETE " + pod, output: `pod "orders-v2-x" deleted`},
 		kubectl + "port-forward POD 9464":                          {request: "POST " + pod + "/portforward", fails: true},
 		kubectl + "rollout history deployment/orders":              {request: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", output: "REVISION"},
