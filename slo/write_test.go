@@ -275,3 +275,39 @@ func TestRulesSurviveKustomize(t *testing.T) {
 		}
 	}
 }
+
+// Lines of a query may be joined and split, but its syntax tree stays.
+func TestWrittenQueriesAreTheCompiledOnes(t *testing.T) {
+	t.Parallel()
+	parse := func(query string) string {
+		expr, err := parser.NewParser(parser.Options{}).ParseExpr(query)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, query)
+		}
+		return expr.String()
+	}
+	for name, src := range variants(t) {
+		rules := mustCompile(t, src)
+		for _, file := range [][]byte{rules.RuleFile(), rules.PrometheusRule()} {
+			type groups []struct{ Rules []struct{ Expr string } }
+			var read struct {
+				Groups groups
+				Spec   struct{ Groups groups }
+			}
+			if err := yaml.Unmarshal(file, &read); err != nil {
+				t.Fatal(err)
+			}
+			read.Groups = append(read.Groups, read.Spec.Groups...)
+			if len(read.Groups) != len(rules.Groups) {
+				t.Fatalf("%s: %d groups, want %d", name, len(read.Groups), len(rules.Groups))
+			}
+			for i, g := range rules.Groups {
+				for j, r := range g.Rules {
+					if got := parse(read.Groups[i].Rules[j].Expr); got != parse(r.Expr) {
+						t.Errorf("%s: %s is\n%s\nwant\n%s", name, r.Name(), got, parse(r.Expr))
+					}
+				}
+			}
+		}
+	}
+}
