@@ -240,7 +240,7 @@ func (g *globals) printCreated(t project.Target, shared project.SharedEdits, o *
 	for _, command := range next {
 		g.printf("  %s\n", command)
 	}
-	g.printf("\nBefore production, set alerting.receivers in %s: until then alerts reach nobody. See README.md, \"Before production\".\n\n", spec.FileName)
+	g.printf("\nBefore production, set alerting.receivers in %s: until then alerts are not delivered. See README.md, \"Before production\".\n\n", spec.FileName)
 	if slices.Contains(assumed, "module") && !o.inModule {
 		g.printf("No git remote found; using module %s (set --module to change it).\n", t.Service.Module)
 	}

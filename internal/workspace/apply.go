@@ -20,13 +20,13 @@ import (
 // renamed. When Apply returns, the files are synced to disk.
 //
 // A killed process (SIGKILL, power failure) leaves each file complete, but some files new and some old,
-// and temporary files (.NAME.xxxxxxxx.new, .NAME.xxxxxxxx.old). The manifest is written last, so a plan
+// and temporary files (.NAME.scaffold-xxxxxxxx.new, .NAME.scaffold-xxxxxxxx.old). The manifest is written last, so a plan
 // for the same spec and scaffold completes the change. For another spec or scaffold, the files that the
 // killed run wrote count as edited or as not written by scaffold.
 //
 // The next [Open] with a lock removes these temporary files, except backups with text that scaffold did
 // not write, which plans report. They stay at the root of a repository, which has no lock since parallel
-// runs for other services write there. The temporary directory of a new service (.NAME.xxxxxxxx.new)
+// runs for other services write there. The temporary directory of a new service (.NAME.scaffold-xxxxxxxx.new)
 // stays, too.
 func (w *Workspace) Apply(ctx context.Context, p Plan) error {
 	if conflicts := p.Conflicts(); len(conflicts) > 0 {
