@@ -1,0 +1,90 @@
+package render
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+)
+
+// event is an annotation: a moment, or a region.
+type event struct {
+	from, to time.Time
+	color    string
+	text     string
+}
+
+// annotationStep is the distance of points of an annotation's query, where it does not say another.
+const annotationStep = time.Minute
+
+// events asks the queries of the annotations.
+func (r *renderer) events(ctx context.Context) []event {
+	var out []event
+	for _, a := range r.board.Annotations.List {
+		if !a.Enable || a.Expr == "" {
+			continue
+		}
+		step := annotationStep
+		if d, err := parseDuration(a.Step); err == nil {
+			step = d
+		}
+		expr, _ := fill(a.Expr, r.filler(r.chosen, step))
+		answer, err := r.ask(ctx, Query{Store: Prometheus, Kind: Range, Expr: expr, Step: step})
+		if err != nil {
+			r.problem("annotation %s: %v", a.Name, err)
+			continue
+		}
+		for _, s := range sorted(answer.Series) {
+			var moments []time.Time
+			for _, v := range s.Values {
+				switch {
+				case string(a.UseValueForTime) == "true" || string(a.UseValueForTime) == `"on"`:
+					moments = append(moments, time.UnixMilli(int64(v.Value)))
+				case v.Value > 0:
+					moments = append(moments, v.Timestamp.Time())
+				}
+			}
+			out = append(out, regions(moments, step, a.IconColor, legend(a.TitleFormat, s.Metric))...)
+		}
+	}
+	return out
+}
+
+// regions joins moments that are at most a step apart, as Grafana does.
+func regions(moments []time.Time, step time.Duration, color, text string) []event {
+	slices.SortFunc(moments, time.Time.Compare)
+	var out []event
+	for _, t := range slices.Compact(moments) {
+		if n := len(out); n > 0 && !t.After(out[n-1].to.Add(step)) {
+			out[n-1].to = t
+			continue
+		}
+		out = append(out, event{t, t, color, text})
+	}
+	return out
+}
+
+// marks draws the annotations behind the lines of a plot.
+func (r *renderer) marks(c *canvas, p plot) {
+	for _, e := range r.annotations {
+		color := r.theme.Color(e.color)
+		from, to := p.x(float64(e.from.UnixMilli())), p.x(float64(e.to.UnixMilli()))
+		if to < p.box.x || from > p.right() {
+			continue
+		}
+		c.open("g")
+		c.title(e.text)
+		if to > from {
+			c.rect(box{from, p.box.y, to - from, p.h}, color, "fill-opacity", "0.15")
+			c.rect(box{from, p.bottom() - 1, to - from, 4}, color)
+		} else {
+			c.element("path", "d", "M"+num(from)+" "+num(p.bottom()-4)+"l4 5h-8z", "fill", color)
+		}
+		for _, x := range slices.Compact([]float64{from, to}) {
+			if !math.IsNaN(x) {
+				c.line(x, p.box.y, x, p.bottom(), color, "stroke-dasharray", "5", "stroke-width", "2")
+			}
+		}
+		c.shut("g")
+	}
+}

@@ -1,0 +1,143 @@
+package render
+
+import (
+	"bytes"
+	"html"
+	"strconv"
+	"strings"
+)
+
+// canvas writes SVG elements. Coordinates are pixels.
+type canvas struct {
+	buf   bytes.Buffer
+	texts []textBox // for tests of the geometry
+	clips int
+	id    string // prefix of ids, unique in a page
+}
+
+// textBox is where a text is.
+type textBox struct {
+	box
+	text, class string
+}
+
+// box is a rectangle.
+type box struct{ x, y, w, h float64 }
+
+// inset returns the box without a margin.
+func (b box) inset(left, top, right, bottom float64) box {
+	return box{b.x + left, b.y + top, max(b.w-left-right, 0), max(b.h-top-bottom, 0)}
+}
+
+func (b box) right() float64  { return b.x + b.w }
+func (b box) bottom() float64 { return b.y + b.h }
+
+// num formats a coordinate to a tenth of a pixel.
+func num(v float64) string {
+	text := strconv.FormatFloat(v, 'f', 1, 64)
+	text = strings.TrimSuffix(text, ".0")
+	if text == "-0" {
+		return "0"
+	}
+	return text
+}
+
+// element writes <name attributes/>. Attributes are pairs of name and value; those without a value are
+// left out.
+func (c *canvas) element(name string, attributes ...string) {
+	c.open(name, attributes...)
+	c.buf.Truncate(c.buf.Len() - 1)
+	c.buf.WriteString("/>")
+}
+
+func (c *canvas) open(name string, attributes ...string) {
+	c.buf.WriteString("<" + name)
+	for i := 0; i+1 < len(attributes); i += 2 {
+		if attributes[i+1] != "" {
+			c.buf.WriteString(" " + attributes[i] + `="` + html.EscapeString(attributes[i+1]) + `"`)
+		}
+	}
+	c.buf.WriteString(">")
+}
+
+func (c *canvas) shut(name string) { c.buf.WriteString("</" + name + ">") }
+
+func (c *canvas) rect(b box, fill string, more ...string) {
+	c.element("rect", append([]string{"x", num(b.x), "y", num(b.y), "width", num(b.w), "height", num(b.h), "fill", fill}, more...)...)
+}
+
+func (c *canvas) line(x1, y1, x2, y2 float64, color string, more ...string) {
+	c.element("path", append([]string{"d", "M" + num(x1) + " " + num(y1) + "L" + num(x2) + " " + num(y2), "stroke", color}, more...)...)
+}
+
+// clip starts a group that draws only inside a box. The caller ends it with shut("g").
+func (c *canvas) clip(b box) {
+	c.clips++
+	id := c.id + "c" + strconv.Itoa(c.clips)
+	c.open("clipPath", "id", id)
+	c.rect(b, "")
+	c.shut("clipPath")
+	c.open("g", "clip-path", "url(#"+id+")")
+}
+
+// style is how a text is drawn.
+type style struct {
+	size   float64
+	color  string
+	anchor string // start (default), middle or end
+	bold   bool
+	mono   bool
+	class  string // what the text is, for tests
+}
+
+// text draws a text whose baseline is at y. It is cut with an ellipsis at width, if that is positive.
+func (c *canvas) text(x, y, width float64, text string, s style) {
+	text = strings.ToValidUTF8(strings.Map(printable, text), "�")
+	if width > 0 {
+		text = fit(text, width, s)
+	}
+	if text == "" {
+		return
+	}
+	w := s.width(text)
+	left := x
+	switch s.anchor {
+	case "middle":
+		left -= w / 2
+	case "end":
+		left -= w
+	}
+	c.texts = append(c.texts, textBox{box{left, y - s.size*ascent, w, s.size}, text, s.class})
+	weight, family := "", ""
+	if s.bold {
+		weight = "500"
+	}
+	if s.mono {
+		family = monospace
+	}
+	anchor := s.anchor
+	if anchor == "start" {
+		anchor = ""
+	}
+	c.open("text", "x", num(x), "y", num(y), "font-size", num(s.size), "fill", s.color, "text-anchor", anchor, "font-weight", weight, "font-family", family)
+	c.buf.WriteString(html.EscapeString(text))
+	c.shut("text")
+}
+
+// title adds a text that a browser shows for the group that is open, and reads to who does not see it.
+func (c *canvas) title(text string) {
+	c.open("title")
+	c.buf.WriteString(html.EscapeString(strings.ToValidUTF8(strings.Map(printable, text), "�")))
+	c.shut("title")
+}
+
+// printable drops control characters, which XML forbids.
+func printable(r rune) rune {
+	if r == '\n' || r == '\t' {
+		return ' '
+	}
+	if r < ' ' || r == 0xFFFE || r == 0xFFFF || r >= 0x7F && r < 0xA0 {
+		return -1
+	}
+	return r
+}

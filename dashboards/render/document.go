@@ -1,0 +1,102 @@
+package render
+
+import (
+	"bytes"
+	"html"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Title returns the title of the dashboard.
+func (p *Picture) Title() string { return p.renderer.board.Title }
+
+// SVG writes the dashboard as one SVG document.
+func (p *Picture) SVG(w io.Writer) error {
+	c := &canvas{}
+	width := float64(p.renderer.options.Width)
+	c.open("svg", "xmlns", "http://www.w3.org/2000/svg", "width", num(width), "height", num(p.height), "viewBox", "0 0 "+num(width)+" "+num(p.height), "font-family", sans, "role", "img")
+	c.title(p.Title())
+	c.buf.WriteString("<style>text{font-variant-numeric:tabular-nums}</style>")
+	c.rect(box{0, 0, width, p.height}, p.renderer.theme.Canvas)
+	for _, d := range p.panels {
+		if d.panel.Type == "row" {
+			p.renderer.heading(c, d)
+			continue
+		}
+		c.open("g")
+		c.buf.Write(d.canvas.buf.Bytes())
+		c.shut("g")
+	}
+	c.shut("svg")
+	c.buf.WriteByte('\n')
+	_, err := w.Write(c.buf.Bytes())
+	return err
+}
+
+// heading draws the title of a row.
+func (r *renderer) heading(c *canvas, d *drawing) {
+	y := d.box.y + d.box.h/2
+	arrow := "M" + num(d.box.x+2) + " " + num(y-2) + "l4 4 4-4"
+	text := d.panel.Title
+	if d.panel.Collapsed {
+		arrow = "M" + num(d.box.x+4) + " " + num(y-4) + "l4 4-4 4"
+		text += " (" + strconv.Itoa(len(d.panel.Panels)) + " panels)"
+	}
+	c.element("path", "d", arrow, "fill", "none", "stroke", r.theme.Text, "stroke-width", "1.5")
+	filled, _ := fill(text, r.filler(r.chosen, r.scrapeInterval()))
+	c.text(d.box.x+18, y+5, d.box.w-18, filled, style{size: 16, color: r.theme.Text, bold: true, class: "row"})
+}
+
+// HTML writes the dashboard as a page without scripts. On screens narrower than the dashboard it is
+// smaller, on those of phones its panels are one below the other.
+func (p *Picture) HTML(w io.Writer) error {
+	var b bytes.Buffer
+	t := p.renderer.theme
+	width := num(float64(p.renderer.options.Width))
+	b.WriteString("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>" +
+		html.EscapeString(p.Title()) + "</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n" +
+		"body{margin:0;background:" + t.Canvas + ";color:" + t.Text + ";font-family:" + sans + ";font-variant-numeric:tabular-nums}\n" +
+		"header{max-width:" + width + "px;margin:0 auto;padding:16px 16px 0;box-sizing:border-box;overflow-wrap:anywhere}\n" +
+		"h1{font-size:20px;font-weight:500;margin:0 0 4px}h2{font-size:16px;font-weight:500;margin:16px 0 8px}p{margin:0;color:" + t.TextSecondary + ";font-size:14px}\n" +
+		"svg{display:block;height:auto;max-width:100%}.wide{margin:0 auto;max-width:" + width + "px}.phone{display:none;padding:0 8px 8px}.phone svg{width:100%;margin-bottom:8px}\n" +
+		"@media(max-width:700px){.wide{display:none}.phone{display:block}}\n</style>\n</head>\n<body>\n")
+	b.WriteString("<header><h1>" + html.EscapeString(p.Title()) + "</h1><p>" + html.EscapeString(p.subtitle()) + "</p></header>\n<div class=\"wide\">")
+	if err := p.SVG(&b); err != nil {
+		return err
+	}
+	b.WriteString("</div>\n<div class=\"phone\">\n")
+	for _, d := range p.phone {
+		if d.panel.Type == "row" {
+			b.WriteString("<h2>" + html.EscapeString(d.panel.Title) + "</h2>\n")
+			continue
+		}
+		height := num(math.Max(d.box.h, 1))
+		b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ` + num(d.box.w) + " " + height + `" font-family="` + sans + "\">")
+		b.Write(d.canvas.buf.Bytes())
+		b.WriteString("</svg>\n")
+	}
+	b.WriteString("</div>\n</body>\n</html>\n")
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// subtitle is the time range and the selected values.
+func (p *Picture) subtitle() string {
+	o := p.renderer.options
+	parts := []string{o.From.In(o.Location).Format("2006-01-02 15:04:05") + " to " + o.To.In(o.Location).Format("2006-01-02 15:04:05 MST")}
+	for _, v := range p.renderer.board.Templating.List {
+		if v.Hide != 0 || v.Type == "datasource" {
+			continue
+		}
+		label := v.Label
+		if label == "" {
+			label = v.Name
+		}
+		parts = append(parts, label+": "+strings.Join(p.renderer.chosen[v.Name], ", "))
+	}
+	return strings.Join(parts, " · ")
+}

@@ -1,0 +1,156 @@
+package render
+
+import (
+	"math"
+	"strings"
+
+	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
+)
+
+// colorSteps is the number of colors of a heatmap that says none.
+const colorSteps = 64
+
+// heatmap draws the cells of a histogram.
+func (r *renderer) heatmap(d *drawing, b box, data result) {
+	var o heatmapOptions
+	d.panel.options(&o)
+	c := data.cells
+	if len(c.times) == 0 || len(c.bounds) == 0 {
+		r.noData(d, b)
+		return
+	}
+	low, high := c.visible(o)
+	labels := r.rowLabels(c, o)
+	width := 0.0
+	for _, l := range labels {
+		width = max(width, axisStyle().width(l))
+	}
+	bottom := timeHeight
+	if o.Legend.Show {
+		bottom += 30
+	}
+	p := plot{box: b.inset(width+tickGap, 4, edge, bottom), from: r.options.From, to: r.options.To}
+	r.timeAxis(d.canvas, p)
+	row := p.h / float64(len(c.bounds))
+	every := math.Ceil(12 / row)
+	shown := []string{}
+	for i, l := range labels {
+		if math.Mod(float64(i), every) != 0 {
+			continue
+		}
+		s := axisStyle()
+		s.color, s.anchor = r.theme.Text, "end"
+		d.canvas.text(p.box.x-tickGap+4, p.bottom()-float64(i)*row+4, 0, l, s)
+		shown = append(shown, l)
+	}
+	d.facts.Axes = append(d.facts.Axes, axisFacts{Low: low, High: high, Labels: shown})
+	colors := r.heatColors(o)
+	d.canvas.clip(p.box)
+	for color, path := range c.paths(p, o, low, high, len(colors)) {
+		if path != "" {
+			d.canvas.element("path", "d", path, "fill", colors[color])
+		}
+	}
+	r.marks(d.canvas, p)
+	d.canvas.shut("g")
+	if o.Legend.Show {
+		r.colorLegend(d.canvas, box{p.box.x, p.bottom() + timeHeight, min(p.w, 220), 30}, colors, low, high, d.panel)
+	}
+}
+
+// visible returns the least and the greatest count that is drawn.
+func (c cells) visible(o heatmapOptions) (low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
+	for _, row := range c.counts {
+		for _, n := range row {
+			if o.draws(n) {
+				low, high = min(low, n), max(high, n)
+			}
+		}
+	}
+	if o.Color.Min != nil {
+		low = *o.Color.Min
+	}
+	if o.Color.Max != nil {
+		high = *o.Color.Max
+	}
+	return low, high
+}
+
+// draws reports whether a count is drawn.
+func (o heatmapOptions) draws(n float64) bool {
+	f := o.FilterValues
+	return !math.IsNaN(n) && (f.LE == nil || n > *f.LE) && (f.GE == nil || n < *f.GE) && (f.LE != nil || n != 0)
+}
+
+func (r *renderer) heatColors(o heatmapOptions) []string {
+	steps := o.Color.Steps
+	if steps <= 0 {
+		steps = colorSteps
+	}
+	return r.theme.Scheme(o.Color.Scheme, min(steps, 128), o.Color.Reverse)
+}
+
+// paths returns the cells of each color.
+func (c cells) paths(p plot, o heatmapOptions, low, high float64, colors int) []string {
+	out := make([]strings.Builder, colors)
+	exponent := o.Color.Exponent
+	if exponent <= 0 {
+		exponent = .5
+	}
+	space := 1.0
+	if o.CellGap != nil {
+		space = *o.CellGap
+	}
+	row, width := p.h/float64(len(c.bounds)), p.x(float64(c.step.Milliseconds()))-p.x(0)
+	for i, at := range c.times {
+		right := p.x(float64(at.UnixMilli()))
+		for j, n := range c.counts[i] {
+			if !o.draws(n) {
+				continue
+			}
+			share := 0.0
+			if high > low {
+				share = math.Pow(min(max((n-low)/(high-low), 0), 1), exponent)
+			}
+			color := min(int(share*float64(colors-1)+.5), colors-1)
+			w, h := max(width-space, .5), max(row-space, .5)
+			out[color].WriteString("M" + num(right-width) + " " + num(p.bottom()-float64(j+1)*row) + "h" + num(w) + "v" + num(h) + "h" + num(-w) + "z")
+		}
+	}
+	paths := make([]string, colors)
+	for i := range out {
+		paths[i] = out[i].String()
+	}
+	return paths
+}
+
+// rowLabels returns the texts at the lower bounds of the rows, and at the top.
+func (r *renderer) rowLabels(c cells, o heatmapOptions) []string {
+	f := &grafana.Field{Type: grafana.Number, Config: grafana.Config{Unit: o.YAxis.Unit}}
+	out := []string{f.Show(c.low, r.theme).Text.String()}
+	for _, bound := range c.bounds {
+		if math.IsInf(bound, 1) {
+			out = append(out, "+Inf")
+			continue
+		}
+		out = append(out, f.Show(bound, r.theme).Text.String())
+	}
+	return out
+}
+
+// colorLegend draws the range of colors with its ends.
+func (r *renderer) colorLegend(c *canvas, b box, colors []string, low, high float64, p *panel) {
+	width := b.w / float64(len(colors))
+	for i, color := range colors {
+		c.rect(box{b.x + float64(i)*width, b.y + 4, width + .5, 8}, color)
+	}
+	f := &grafana.Field{Type: grafana.Number, Config: grafana.Config{Unit: p.FieldConfig.Defaults.Unit}}
+	if f.Config.Unit == "s" { // the cells are counts, whatever the unit of the axis
+		f.Config.Unit = "short"
+	}
+	s := style{size: 11, color: r.theme.TextSecondary, class: "scale"}
+	c.text(b.x, b.y+24, 0, f.Show(low, r.theme).Text.String(), s)
+	s.anchor = "end"
+	c.text(b.right(), b.y+24, 0, f.Show(high, r.theme).Text.String(), s)
+}

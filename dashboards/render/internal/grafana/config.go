@@ -1,0 +1,246 @@
+package grafana
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// FieldConfig is the part of a panel that says how its values are shown.
+type FieldConfig struct {
+	Defaults  Config     `json:"defaults"`
+	Overrides []Override `json:"overrides"`
+}
+
+// Config is how the values of one field are shown.
+type Config struct {
+	Unit        string     `json:"unit"`
+	Min         *float64   `json:"min"`
+	Max         *float64   `json:"max"`
+	Decimals    *int       `json:"decimals"`
+	NoValue     string     `json:"noValue"`
+	DisplayName string     `json:"displayName"`
+	FieldMinMax bool       `json:"fieldMinMax"` // the range of the values is that of the field alone
+	Color       Color      `json:"color"`
+	Thresholds  Thresholds `json:"thresholds"`
+	Mappings    []Mapping  `json:"mappings"`
+	Custom      Custom     `json:"custom"`
+
+	Links       json.RawMessage `json:"links"` // have no effect on a picture
+	Description string          `json:"description"`
+}
+
+// Color is where a field's color comes from.
+type Color struct {
+	Mode       string  `json:"mode"`
+	FixedColor string  `json:"fixedColor"`
+	SeriesBy   Reducer `json:"seriesBy"` // value that colors a line, with a mode by value
+}
+
+// Thresholds color values from each step up.
+type Thresholds struct {
+	Mode  string `json:"mode"` // absolute or percentage
+	Steps []Step `json:"steps"`
+}
+
+// Step is a threshold. The first one has no value.
+type Step struct {
+	Value *float64 `json:"value"`
+	Color string   `json:"color"`
+}
+
+// Mapping replaces values by texts. The keys of its options depend on the type: value, range, special
+// or regex.
+type Mapping struct {
+	Type    string          `json:"type"`
+	Options json.RawMessage `json:"options"`
+}
+
+// Custom are the settings of a kind of panel.
+type Custom struct {
+	DrawStyle         string            `json:"drawStyle"`
+	LineInterpolation string            `json:"lineInterpolation"`
+	LineWidth         *float64          `json:"lineWidth"`
+	LineStyle         LineStyle         `json:"lineStyle"`
+	FillOpacity       float64           `json:"fillOpacity"`
+	GradientMode      string            `json:"gradientMode"`
+	ShowPoints        string            `json:"showPoints"`
+	PointSize         float64           `json:"pointSize"`
+	SpanNulls         json.RawMessage   `json:"spanNulls"` // true, false or milliseconds
+	BarAlignment      int               `json:"barAlignment"`
+	Stacking          Stacking          `json:"stacking"`
+	ScaleDistribution ScaleDistribution `json:"scaleDistribution"`
+	ThresholdsStyle   ThresholdsStyle   `json:"thresholdsStyle"`
+	AxisPlacement     string            `json:"axisPlacement"`
+	AxisLabel         string            `json:"axisLabel"`
+	AxisSoftMin       *float64          `json:"axisSoftMin"`
+	AxisSoftMax       *float64          `json:"axisSoftMax"`
+	AxisCenteredZero  bool              `json:"axisCenteredZero"`
+	HideFrom          HideFrom          `json:"hideFrom"`
+
+	Align       string          `json:"align"` // of a table column
+	Width       float64         `json:"width"`
+	CellOptions CellOptions     `json:"cellOptions"`
+	Hidden      bool            `json:"hidden"`
+	HideFromViz json.RawMessage `json:"hideFrom.viz"`
+
+	// Settings that Grafana writes and that have no effect on a picture, or that have their
+	// default in each generated dashboard.
+	AxisColorMode  string          `json:"axisColorMode"`
+	AxisBorderShow bool            `json:"axisBorderShow"`
+	AxisGridShow   *bool           `json:"axisGridShow"`
+	InsertNulls    json.RawMessage `json:"insertNulls"`
+	Filterable     bool            `json:"filterable"`
+	Inspect        bool            `json:"inspect"`
+}
+
+// LineStyle is solid, dash or dot; Dash are lengths in pixels.
+type LineStyle struct {
+	Fill string    `json:"fill"`
+	Dash []float64 `json:"dash"`
+}
+
+// Stacking is none, normal or percent, of the series of one group.
+type Stacking struct {
+	Mode  string `json:"mode"`
+	Group string `json:"group"`
+}
+
+// ScaleDistribution is linear, log or symlog.
+type ScaleDistribution struct {
+	Type            string  `json:"type"`
+	Log             float64 `json:"log"`
+	LinearThreshold float64 `json:"linearThreshold"`
+}
+
+// ThresholdsStyle is how a graph draws thresholds: off, line, dashed, area, line+area or dashed+area.
+type ThresholdsStyle struct {
+	Mode string `json:"mode"`
+}
+
+// HideFrom hides a series.
+type HideFrom struct {
+	Legend  bool `json:"legend"`
+	Tooltip bool `json:"tooltip"`
+	Viz     bool `json:"viz"`
+}
+
+// CellOptions is how a table draws a cell.
+type CellOptions struct {
+	Type     string `json:"type"` // auto, color-text, color-background, gauge, ...
+	Mode     string `json:"mode"`
+	WrapText bool   `json:"wrapText"`
+}
+
+// Override is a change of the configuration of the fields that match.
+type Override struct {
+	Matcher    Matcher    `json:"matcher"`
+	Properties []Property `json:"properties"`
+}
+
+// Matcher selects fields.
+type Matcher struct {
+	ID      string          `json:"id"`
+	Options json.RawMessage `json:"options"`
+}
+
+// Property is a setting, by its path below [Config].
+type Property struct {
+	ID    string          `json:"id"`
+	Value json.RawMessage `json:"value"`
+}
+
+// set changes one setting. A null restores the zero value.
+func (c *Config) set(p Property) error {
+	keys := strings.Split(p.ID, ".")
+	if keys[0] == "thresholds" {
+		c.Thresholds = Thresholds{}
+	}
+	if keys[0] == "color" {
+		c.Color = Color{}
+	}
+	value := p.Value
+	if len(value) == 0 {
+		value = json.RawMessage("null")
+	}
+	for _, key := range slices.Backward(keys) {
+		quoted, err := json.Marshal(key)
+		if err != nil {
+			return err
+		}
+		value = slices.Concat([]byte("{"), quoted, []byte(":"), value, []byte("}"))
+	}
+	if err := json.Unmarshal(value, c); err != nil {
+		return fmt.Errorf("override %s: %w", p.ID, err)
+	}
+	return nil
+}
+
+// clone returns a copy that shares nothing that an override can change.
+func (c Config) clone() Config {
+	c.Thresholds.Steps = slices.Clone(c.Thresholds.Steps)
+	c.Mappings = slices.Clone(c.Mappings)
+	c.Custom.LineStyle.Dash = slices.Clone(c.Custom.LineStyle.Dash)
+	for _, p := range []**float64{&c.Min, &c.Max, &c.Custom.LineWidth, &c.Custom.AxisSoftMin, &c.Custom.AxisSoftMax} {
+		if *p != nil {
+			*p = new(**p)
+		}
+	}
+	if c.Decimals != nil {
+		c.Decimals = new(*c.Decimals)
+	}
+	return c
+}
+
+// matches reports whether the matcher selects a field. KnownMatchers lists the ids.
+func (m Matcher) matches(f *Field, frame *Frame, all []*Frame) bool {
+	text := func() string {
+		var s string
+		_ = json.Unmarshal(m.Options, &s) // options of another type select nothing
+		return s
+	}
+	switch m.ID {
+	case "byName":
+		name := text()
+		return name != "" && (f.Name == name || f.displayName(frame, all) == name)
+	case "byRegexp":
+		pattern, err := jsRegexp(text())
+		return err == nil && pattern.MatchString(f.displayName(frame, all))
+	case "byType":
+		return string(f.Type) == text()
+	case "byFrameRefID":
+		return frame.RefID == text()
+	case "numeric":
+		return f.Type == Number
+	case "byNames":
+		var names struct {
+			Names []string `json:"names"`
+			Mode  string   `json:"mode"`
+		}
+		_ = json.Unmarshal(m.Options, &names) // as above
+		found := slices.Contains(names.Names, f.Name) || slices.Contains(names.Names, f.displayName(frame, all))
+		return found != (names.Mode == "exclude")
+	}
+	return false
+}
+
+// KnownMatcher reports whether overrides with the matcher are applied.
+func KnownMatcher(id string) bool {
+	return slices.Contains([]string{"byName", "byRegexp", "byType", "byFrameRefID", "numeric", "byNames"}, id)
+}
+
+// jsRegexp compiles /pattern/flags, or a pattern that matches the complete text.
+func jsRegexp(text string) (*regexp.Regexp, error) {
+	body, isLiteral := strings.CutPrefix(text, "/")
+	end := strings.LastIndex(body, "/")
+	if !isLiteral || end < 0 {
+		return regexp.Compile("^" + text + "$")
+	}
+	flags := ""
+	if strings.Contains(body[end:], "i") {
+		flags = "(?i)"
+	}
+	return regexp.Compile(flags + body[:end])
+}

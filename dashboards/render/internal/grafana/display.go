@@ -1,0 +1,109 @@
+package grafana
+
+import (
+	"encoding/json"
+	"math"
+)
+
+// Value is a value as a panel shows it.
+type Value struct {
+	Text
+	Color   string
+	Number  float64 // NaN if there is none
+	Percent float64 // of the range of the field
+}
+
+// Show returns the text and the color of a value: that of a mapping, else formatted in the unit of the
+// field.
+func (f *Field) Show(v float64, t Theme) Value {
+	out := Value{Number: v, Percent: f.Percent(v)}
+	mapped := f.mapped(v)
+	switch {
+	case mapped.Text != nil:
+		out.Text.Text = *mapped.Text
+	case math.IsNaN(v):
+		out.Text.Text = f.Config.NoValue
+	default:
+		out.Text = f.format(v, f.decimals())
+	}
+	switch {
+	case mapped.Color != "":
+		out.Color, out.Percent = t.Color(mapped.Color), 0
+	case math.IsNaN(v):
+		out.Color = f.colorOf(math.Inf(-1), t)
+	default:
+		out.Color = f.colorOf(v, t)
+	}
+	return out
+}
+
+// decimals returns the configured number of decimals.
+func (f *Field) decimals() int {
+	if f.Config.Decimals != nil {
+		return *f.Config.Decimals
+	}
+	return auto
+}
+
+func (f *Field) format(v float64, decimals int) Text {
+	return unit(f.Config.Unit)(v, decimals)
+}
+
+// text formats a value with the decimals that ticks of an axis need, without zeros at the end, unless
+// the number of decimals is configured.
+func (f *Field) text(v float64, decimals int) string {
+	if mapped := f.mapped(v); mapped.Text != nil {
+		return *mapped.Text
+	}
+	if f.Config.Decimals != nil || decimals == auto {
+		return f.format(v, f.decimals()).String()
+	}
+	out := f.format(v, decimals)
+	if n := parse(out.Text); !math.IsNaN(n) {
+		out.Text = jsString(n)
+	}
+	return out.String()
+}
+
+// mapping is what replaces a value.
+type mapping struct {
+	Text  *string `json:"text"`
+	Color string  `json:"color"`
+}
+
+// mapped returns the first mapping of a value.
+func (f *Field) mapped(v float64) mapping {
+	for _, m := range f.Config.Mappings {
+		if out, ok := m.of(v); ok {
+			return out
+		}
+	}
+	return mapping{}
+}
+
+func (m Mapping) of(v float64) (mapping, bool) {
+	var options struct {
+		From   *float64 `json:"from"`
+		To     *float64 `json:"to"`
+		Match  string   `json:"match"`
+		Result mapping  `json:"result"`
+	}
+	switch m.Type {
+	case "value":
+		var byValue map[string]mapping
+		_ = json.Unmarshal(m.Options, &byValue) // a mapping of another form maps nothing
+		out, ok := byValue[jsString(v)]
+		return out, ok && !math.IsNaN(v)
+	case "range":
+		_ = json.Unmarshal(m.Options, &options) // as above
+		return options.Result, v >= value(options.From, math.Inf(-1)) && v <= value(options.To, math.Inf(1))
+	case "special":
+		_ = json.Unmarshal(m.Options, &options) // as above
+		missing := options.Match == "null" || options.Match == "nan" || options.Match == "null+nan"
+		return options.Result, missing && math.IsNaN(v)
+	}
+	return mapping{}, false
+}
+
+// KnownMapping reports whether mappings of the type are applied.
+func KnownMapping(kind string) bool { return kind == "value" || kind == "range" || kind == "special" }

@@ -1,0 +1,229 @@
+package render
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+)
+
+// all is the value of a variable that selects every option.
+const all = "$__all"
+
+// chosen are the values of the variables.
+type chosen map[string][]string
+
+// variables chooses a value for each variable: the given one, else the one that the dashboard has
+// selected, else the first option. It returns what is wrong, too.
+func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) (chosen, []string) {
+	values := chosen{}
+	var problems []string
+	for i, v := range r.board.Templating.List {
+		if given, ok := r.options.Variables[v.Name]; ok {
+			values[v.Name] = given
+			continue
+		}
+		options, err := r.optionsOf(ctx, v, file.Variables[i], values)
+		if err != nil {
+			problems = append(problems, fmt.Sprintf("variable %s: %v", v.Name, err))
+		}
+		values[v.Name] = v.choose(options)
+	}
+	for name := range r.options.Variables {
+		if _, ok := values[name]; !ok || !slices.ContainsFunc(r.board.Templating.List, func(v variable) bool { return v.Name == name }) {
+			problems = append(problems, fmt.Sprintf("variable %s: the dashboard has no such variable", name))
+		}
+	}
+	slices.Sort(problems)
+	return values, problems
+}
+
+// optionsOf returns what a variable can be.
+func (r *renderer) optionsOf(ctx context.Context, v variable, file dashboardfile.Variable, before chosen) ([]string, error) {
+	switch v.Type {
+	case "datasource":
+		return []string{file.Query}, nil
+	case "custom", "interval":
+		return customOptions(file.Query), nil
+	case "constant", "textbox":
+		return []string{file.Query}, nil
+	case "query":
+		return r.queried(ctx, v, file, before)
+	}
+	return nil, fmt.Errorf("type %s is not supported; set a value with --var %s=VALUE", v.Type, v.Name)
+}
+
+// customOptions parses "a, b, Text : c".
+func customOptions(query string) []string {
+	var out []string
+	for part := range strings.SplitSeq(query, ",") {
+		if _, value, named := strings.Cut(part, " : "); named {
+			part = value
+		}
+		out = append(out, strings.TrimSpace(part))
+	}
+	return out
+}
+
+func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.Variable, before chosen) ([]string, error) {
+	expr, label := file.PromQL()
+	if expr == "" && label == "" {
+		return nil, fmt.Errorf("query %q is not supported; use label_values(metric, label)", file.Query)
+	}
+	filled, unknown := dashboardfile.Fill(expr, r.filler(before, r.scrapeInterval()))
+	if len(unknown) > 0 {
+		return nil, fmt.Errorf("it uses $%s, which has no value before it; variables may not form a loop", strings.Join(unknown, ", $"))
+	}
+	kind := Values
+	if label == "" {
+		kind = Instant
+	}
+	answer, err := r.ask(ctx, Query{Store: Prometheus, Kind: kind, Expr: filled, Label: label})
+	if err != nil {
+		return nil, err
+	}
+	values := answer.Values
+	for _, s := range answer.Series {
+		values = append(values, s.Metric.String())
+	}
+	return v.ordered(values), nil
+}
+
+// ordered filters and sorts the values of a query as the variable says.
+func (v variable) ordered(values []string) []string {
+	if pattern, err := regexp.Compile(strings.Trim(v.Regex, "/")); err == nil && v.Regex != "" {
+		var kept []string
+		for _, value := range values {
+			if m := pattern.FindStringSubmatch(value); m != nil {
+				kept = append(kept, m[min(1, len(m)-1)])
+			}
+		}
+		values = kept
+	}
+	switch v.Sort {
+	case 1, 5: // alphabetical, without or with regard to case
+		slices.Sort(values)
+	case 2, 6:
+		slices.Sort(values)
+		slices.Reverse(values)
+	case 3, 4: // numerical
+		number := func(s string) float64 { n, _ := strconv.ParseFloat(s, 64); return n }
+		slices.SortStableFunc(values, func(a, b string) int { return int(number(a) - number(b)) })
+		if v.Sort == 4 {
+			slices.Reverse(values)
+		}
+	}
+	return slices.Compact(values)
+}
+
+// choose returns the selected values that exist, else all or the first.
+func (v variable) choose(options []string) []string {
+	var selected []string
+	if json.Unmarshal(v.Current.Value, &selected) != nil {
+		var one string
+		if json.Unmarshal(v.Current.Value, &one) == nil && one != "" {
+			selected = []string{one}
+		}
+	}
+	exists := func(value string) bool {
+		return slices.Contains(options, value) || v.Type == "textbox" || v.Type == "constant"
+	}
+	if len(selected) > 0 && selected[0] != all && slices.ContainsFunc(selected, exists) {
+		return slices.DeleteFunc(selected, func(value string) bool { return !exists(value) })
+	}
+	switch {
+	case v.IncludeAll && v.AllValue != "":
+		return []string{v.AllValue}
+	case v.IncludeAll:
+		return options
+	case len(options) > 0:
+		return options[:1]
+	}
+	return nil
+}
+
+// minInterval is Grafana's default scrape interval of a Prometheus data source.
+const minInterval = 15 * time.Second
+
+func (r *renderer) scrapeInterval() time.Duration {
+	if r.options.ScrapeInterval > 0 {
+		return r.options.ScrapeInterval
+	}
+	return minInterval
+}
+
+// filler returns the values of the variables and of Grafana's own, for a step.
+func (r *renderer) filler(values chosen, step time.Duration) func(name, format string) (string, bool) {
+	span := r.options.To.Sub(r.options.From)
+	own := map[string]string{
+		"__interval": promDuration(step), "__interval_ms": strconv.FormatInt(step.Milliseconds(), 10), "__auto": promDuration(step),
+		"__rate_interval": promDuration(max(step+r.scrapeInterval(), 4*r.scrapeInterval())),
+		"__range":         strconv.FormatInt(int64(span.Seconds()), 10) + "s", "__range_s": strconv.FormatInt(int64(span.Seconds()), 10),
+		"__range_ms": strconv.FormatInt(span.Milliseconds(), 10),
+		"__from":     strconv.FormatInt(r.options.From.UnixMilli(), 10), "__to": strconv.FormatInt(r.options.To.UnixMilli(), 10),
+		"__dashboard": r.board.Title,
+	}
+	return func(name, format string) (string, bool) {
+		if value, ok := own[name]; ok {
+			return value, true
+		}
+		selected, ok := values[name]
+		switch format {
+		case "csv", "text":
+			return strings.Join(selected, ","), ok
+		case "pipe":
+			return strings.Join(selected, "|"), ok
+		case "raw":
+			return strings.Join(selected, ","), ok
+		}
+		return dashboardfile.Alternatives(selected), ok
+	}
+}
+
+func promDuration(d time.Duration) string { return model.Duration(d).String() }
+
+// maxPoints is the number of points that Prometheus returns at most for a series.
+const maxPoints = 11_000
+
+// step returns the distance of points in a graph of a width in pixels: Grafana's rounded interval, not
+// shorter than the least one.
+func step(span time.Duration, pixels float64, least time.Duration) time.Duration {
+	if pixels < 1 {
+		pixels = 1
+	}
+	s := rounded(time.Duration(float64(span) / pixels))
+	if safe := rounded(span / maxPoints); span/max(s, 1) > maxPoints {
+		s = safe
+	}
+	return max(s, least)
+}
+
+// rounded rounds an interval as Grafana does: to the length in the second column if it is at most the
+// first.
+func rounded(d time.Duration) time.Duration {
+	const day = 24 * time.Hour
+	for _, r := range [][2]time.Duration{
+		{10 * time.Millisecond, time.Millisecond}, {15 * time.Millisecond, 10 * time.Millisecond}, {35 * time.Millisecond, 20 * time.Millisecond},
+		{75 * time.Millisecond, 50 * time.Millisecond}, {150 * time.Millisecond, 100 * time.Millisecond}, {350 * time.Millisecond, 200 * time.Millisecond},
+		{750 * time.Millisecond, 500 * time.Millisecond}, {1500 * time.Millisecond, time.Second}, {3500 * time.Millisecond, 2 * time.Second},
+		{7500 * time.Millisecond, 5 * time.Second}, {12500 * time.Millisecond, 10 * time.Second}, {17500 * time.Millisecond, 15 * time.Second},
+		{25 * time.Second, 20 * time.Second}, {45 * time.Second, 30 * time.Second}, {90 * time.Second, time.Minute}, {210 * time.Second, 2 * time.Minute},
+		{450 * time.Second, 5 * time.Minute}, {750 * time.Second, 10 * time.Minute}, {1050 * time.Second, 15 * time.Minute},
+		{1500 * time.Second, 20 * time.Minute}, {2700 * time.Second, 30 * time.Minute}, {5400 * time.Second, time.Hour}, {9000 * time.Second, 2 * time.Hour},
+		{16200 * time.Second, 3 * time.Hour}, {32400 * time.Second, 6 * time.Hour}, {86400 * time.Second, 12 * time.Hour},
+		{7 * day, day}, {21 * day, 7 * day}, {42 * day, 30 * day},
+	} {
+		if d <= r[0] {
+			return r[1]
+		}
+	}
+	return 365 * day
+}

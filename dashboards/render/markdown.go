@@ -1,0 +1,157 @@
+package render
+
+import (
+	"strings"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	tables "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/text"
+)
+
+// writer draws blocks of Markdown one below the other.
+type writer struct {
+	r   *renderer
+	d   *drawing
+	box box // of the panel
+	y   float64
+	src []byte
+}
+
+// markdown draws a text panel.
+func (r *renderer) markdown(d *drawing, b box) {
+	var o textOptions
+	d.panel.options(&o)
+	content, _ := fill(o.Content, r.filler(r.chosen, r.scrapeInterval()))
+	w := &writer{r: r, d: d, box: b, y: b.y, src: []byte(content)}
+	if o.Mode == "code" || o.Mode == "html" { // the source, which says what the page would
+		for line := range strings.SplitSeq(content, "\n") {
+			w.paragraph(line, style{size: 12, mono: true}, 0)
+		}
+		return
+	}
+	parser := goldmark.New(goldmark.WithExtensions(extension.Table)).Parser()
+	doc := parser.Parse(text.NewReader(w.src))
+	for n := doc.FirstChild(); n != nil; n = n.NextSibling() {
+		w.block(n, 0)
+	}
+}
+
+// block draws one block of Markdown, indented.
+func (w *writer) block(n ast.Node, indent float64) {
+	switch n := n.(type) {
+	case *ast.Heading:
+		w.paragraph(w.inline(n), style{size: 22 - 2*float64(n.Level), bold: true}, indent)
+	case *ast.List:
+		number := n.Start
+		for item := n.FirstChild(); item != nil; item = item.NextSibling() {
+			mark := "•"
+			if n.IsOrdered() {
+				mark = itoa(number) + "."
+				number++
+			}
+			w.mark(mark, indent+8)
+			for child := item.FirstChild(); child != nil; child = child.NextSibling() {
+				w.block(child, indent+24)
+			}
+		}
+	case *tables.Table:
+		w.tableRows(n, indent)
+	case *ast.FencedCodeBlock, *ast.CodeBlock:
+		lines := n.Lines()
+		for i := range lines.Len() {
+			segment := lines.At(i)
+			w.paragraph(strings.TrimRight(string(segment.Value(w.src)), "\n"), style{size: 12, mono: true}, indent+8)
+		}
+	case *ast.ThematicBreak:
+		w.d.canvas.line(w.box.x, w.y+8, w.box.right(), w.y+8, w.r.theme.Border)
+		w.y += 16
+	default:
+		w.paragraph(w.inline(n), style{size: 14}, indent)
+	}
+}
+
+// mark draws the bullet of a list item beside its first line.
+func (w *writer) mark(text string, indent float64) {
+	if w.y+20 <= w.box.bottom() {
+		w.d.canvas.text(w.box.x+indent, w.y+15, 0, text, style{size: 14, color: w.r.theme.Text, class: "text"})
+	}
+}
+
+// paragraph draws a text in lines.
+func (w *writer) paragraph(text string, s style, indent float64) {
+	s.color, s.class = w.r.theme.Text, "text"
+	height := s.size*1.3 + 2
+	for _, line := range wrap(text, w.box.w-indent, s) {
+		if w.y+height > w.box.bottom()+2 {
+			w.d.facts.Cut++
+			continue
+		}
+		w.d.canvas.text(w.box.x+indent, w.y+s.size, w.box.w-indent, line, s)
+		w.y += height
+	}
+	w.y += 4
+}
+
+// tableRows draws a table, with columns as wide as their texts.
+func (w *writer) tableRows(n ast.Node, indent float64) {
+	var rows [][]string
+	for row := n.FirstChild(); row != nil; row = row.NextSibling() {
+		var cells []string
+		for cell := row.FirstChild(); cell != nil; cell = cell.NextSibling() {
+			cells = append(cells, w.inline(cell))
+		}
+		rows = append(rows, cells)
+	}
+	s := style{size: 14, color: w.r.theme.Text, class: "text"}
+	widths := map[int]float64{}
+	for _, row := range rows {
+		for i, text := range row {
+			widths[i] = max(widths[i], s.width(text)*1.05+16)
+		}
+	}
+	const height = 26.0
+	for i, row := range rows {
+		if w.y+height > w.box.bottom()+1 {
+			w.d.facts.Cut++
+			continue
+		}
+		x := w.box.x + indent
+		for j, text := range row {
+			width := min(widths[j], w.box.right()-x)
+			if width < 16 {
+				break
+			}
+			s.bold = i == 0
+			w.d.canvas.rect(box{x, w.y, width, height}, "none", "stroke", w.r.theme.Border)
+			w.d.canvas.text(x+8, w.y+18, width-12, text, s)
+			x += width
+		}
+		w.y += height
+	}
+	w.y += 6
+}
+
+// inline returns the text of a node without its markup.
+func (w *writer) inline(n ast.Node) string {
+	var b strings.Builder
+	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) { // no function returns an error
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.Text:
+			b.Write(n.Value(w.src))
+			if n.SoftLineBreak() || n.HardLineBreak() {
+				b.WriteByte(' ')
+			}
+		case *ast.String:
+			b.Write(n.Value)
+		case *ast.AutoLink:
+			b.Write(n.URL(w.src))
+		}
+		return ast.WalkContinue, nil
+	})
+	return b.String()
+}

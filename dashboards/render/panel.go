@@ -1,0 +1,159 @@
+package render
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+)
+
+func fill(text string, value func(name, format string) (string, bool)) (string, []string) {
+	return dashboardfile.Fill(text, value)
+}
+
+func parseDuration(text string) (time.Duration, error) {
+	d, err := model.ParseDuration(text)
+	return time.Duration(d), err
+}
+
+// store returns the type of a query's data source. Its id is a variable of the dashboard, or that of a
+// data source of which the type is not known, which is then taken for a Prometheus.
+func (r *renderer) store(source json.RawMessage) string {
+	var d struct {
+		Type string `json:"type"`
+		UID  string `json:"uid"`
+	}
+	if json.Unmarshal(source, &d) != nil || d.Type == "" {
+		return Prometheus
+	}
+	return d.Type
+}
+
+// facts are what a test asks of a panel: texts and values as they are drawn, and where lines are.
+type facts struct {
+	Axes   []axisFacts
+	Series []string
+	// Dots is the number of exemplars that are drawn.
+	Dots int
+	// Cut is the number of rows, legends or lines that have no room.
+	Cut int
+}
+
+// axisFacts is a vertical axis.
+type axisFacts struct {
+	Low, High float64
+	Right     bool
+	Labels    []string
+	// Lines are the thresholds that are drawn, within the axis or not.
+	Lines []float64
+}
+
+// drawPanel draws a panel with its frame and title.
+func (r *renderer) drawPanel(d *drawing, data result, id string) {
+	c := &canvas{id: id}
+	d.canvas, d.facts = c, &facts{}
+	t := r.theme
+	if !d.panel.Transparent {
+		c.rect(d.box.inset(.5, .5, .5, .5), t.Panel, "stroke", t.Border, "rx", "2")
+	}
+	title, _ := fill(d.panel.Title, r.filler(r.chosen, r.scrapeInterval()))
+	body := d.box.inset(padding, padding, padding, padding)
+	if title != "" {
+		c.text(d.box.x+padding, d.box.y+21, d.box.w-2*padding, title, style{size: 14, color: t.Text, bold: true, class: "title"})
+		body = d.box.inset(padding, titleSpace, padding, padding)
+	}
+	switch {
+	case optionsOf(d.panel.Type) == nil:
+		r.unknown(d, body)
+	case data.err != nil:
+		r.message(c, body, errorText(data.err), t.Color("red"))
+	default:
+		c.clip(d.box)
+		r.drawBody(d, body, data)
+		c.shut("g")
+	}
+}
+
+// errorText is the last line of an error, which says what to do.
+func errorText(err error) string {
+	if errors.Is(err, ErrNoStore) {
+		return err.Error()
+	}
+	return "Error: " + err.Error()
+}
+
+func (r *renderer) drawBody(d *drawing, b box, data result) {
+	switch d.panel.Type {
+	case "timeseries":
+		r.timeSeries(d, b, data)
+	case "stat":
+		r.stat(d, b, data)
+	case "gauge":
+		r.gauge(d, b, data)
+	case "bargauge":
+		r.barGauge(d, b, data)
+	case "table":
+		r.table(d, b, data)
+	case "heatmap":
+		r.heatmap(d, b, data)
+	case "state-timeline":
+		r.timeline(d, b, data)
+	case "logs":
+		r.logs(d, b, data)
+	case "traces":
+		r.traces(d, b, data)
+	case "text":
+		r.markdown(d, b)
+	case "alertlist":
+		r.alertList(d, b, data)
+	case "flamegraph":
+		r.flameGraph(d, b, data)
+	}
+}
+
+// unknown draws what is known of a panel of another type.
+func (r *renderer) unknown(d *drawing, b box) {
+	lines := []string{"A panel of type " + d.panel.Type + ", which is not drawn."}
+	for _, t := range d.panel.Targets {
+		text, _ := fill(strings.TrimSpace(t.Expr+t.Query+t.LabelSelector), r.filler(r.chosen, r.scrapeInterval()))
+		if text != "" {
+			lines = append(lines, t.RefID+": "+text)
+		}
+	}
+	s := style{size: 12, color: r.theme.TextSecondary, class: "message"}
+	y := b.y + 16
+	for _, line := range lines {
+		for _, part := range wrap(line, b.w, s) {
+			if y > b.bottom() {
+				return
+			}
+			d.canvas.text(b.x, y, b.w, part, s)
+			y += 16
+		}
+	}
+}
+
+// message draws a text in the middle of a panel.
+func (r *renderer) message(c *canvas, b box, text, color string) {
+	s := style{size: 14, color: color, anchor: "middle", class: "message"}
+	lines := wrap(text, b.w-16, s)
+	lines = lines[:min(len(lines), max(1, int(b.h/18)))]
+	y := b.y + b.h/2 - float64(len(lines)-1)*9 + 5
+	for _, line := range lines {
+		c.text(b.x+b.w/2, y, b.w, line, s)
+		y += 18
+	}
+}
+
+// noData is what Grafana draws without data.
+func (r *renderer) noData(d *drawing, b box) {
+	text := d.panel.FieldConfig.Defaults.NoValue
+	if text == "" {
+		text = "No data"
+	}
+	r.message(d.canvas, b, text, r.theme.TextSecondary)
+}

@@ -1,0 +1,218 @@
+package render
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// Kind is what a query asks for.
+type Kind string
+
+// The kinds of queries.
+const (
+	Range     Kind = "range"     // series over the time range
+	Instant   Kind = "instant"   // series at its end
+	Exemplars Kind = "exemplars" // of the metrics in the expression
+	Values    Kind = "values"    // of a label, of the series that the expression selects, if any
+	Alerts    Kind = "alerts"    // that are pending or firing now
+	Logs      Kind = "logs"      // lines, newest first
+	Traces    Kind = "traces"    // that match a TraceQL expression, newest first
+	Profile   Kind = "profile"   // merged over the time range
+)
+
+// The stores, by the names of Grafana's data source plugins.
+const (
+	Prometheus = "prometheus"
+	Loki       = "loki"
+	Tempo      = "tempo"
+	Pyroscope  = "grafana-pyroscope-datasource"
+)
+
+// Query is a question to a store. Variables are filled in.
+type Query struct {
+	Store       string        `json:"store"`
+	Kind        Kind          `json:"kind"`
+	Expr        string        `json:"expr,omitempty"`
+	Label       string        `json:"label,omitempty"`       // of Values
+	ProfileType string        `json:"profileType,omitempty"` // of Profile
+	From        time.Time     `json:"from"`
+	To          time.Time     `json:"to"`
+	Step        time.Duration `json:"step,omitempty"`  // of Range
+	Limit       int           `json:"limit,omitempty"` // of Logs and Traces
+}
+
+// Answer has the field that the kind of query asks for.
+type Answer struct {
+	Series    model.Matrix `json:"series,omitempty"` // of Range; of Instant with one value each
+	Exemplars []Exemplar   `json:"exemplars,omitempty"`
+	Values    []string     `json:"values,omitempty"`
+	Alerts    []Alert      `json:"alerts,omitempty"`
+	Lines     []Line       `json:"lines,omitempty"`
+	Traces    []Trace      `json:"traces,omitempty"`
+	Profile   *Flame       `json:"profile,omitempty"`
+	// Error is why there is no answer, for a snapshot.
+	Error string `json:"error,omitempty"`
+}
+
+// Exemplar is a value that one request had.
+type Exemplar struct {
+	Time   time.Time         `json:"time"`
+	Value  float64           `json:"value"`
+	Labels map[string]string `json:"labels"`
+}
+
+// Alert is an instance of an alert. State is pending or firing.
+type Alert struct {
+	Name   string            `json:"name"`
+	State  string            `json:"state"`
+	Since  time.Time         `json:"since"`
+	Labels map[string]string `json:"labels"`
+}
+
+// Line is a line of a log.
+type Line struct {
+	Time   time.Time         `json:"time"`
+	Text   string            `json:"text"`
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// Trace is a request through services.
+type Trace struct {
+	ID       string        `json:"id"`
+	Start    time.Time     `json:"start"`
+	Service  string        `json:"service"`
+	Name     string        `json:"name"`
+	Duration time.Duration `json:"duration"`
+}
+
+// Flame is a node of a profile: a function and those that it calls. Values are in the unit of the
+// profile.
+type Flame struct {
+	Name     string  `json:"name"`
+	Total    float64 `json:"total"`
+	Self     float64 `json:"self"`
+	Unit     string  `json:"unit,omitempty"` // of the root, as Grafana names units
+	Children []Flame `json:"children,omitempty"`
+}
+
+// Source answers queries. It is called by several goroutines at once. Its error says in one line what is
+// wrong and what to do; it is drawn instead of the data.
+type Source func(context.Context, Query) (Answer, error)
+
+// ErrNoStore is the error of a source that has no such store.
+var ErrNoStore = errors.New("not connected")
+
+// Snapshot are answers to replay. Its JSON is the format of snapshot files.
+type Snapshot struct {
+	Version int       `json:"version"`
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Answers []Entry   `json:"answers"`
+}
+
+// Entry is a question and its answer.
+type Entry struct {
+	Query  Query  `json:"query"`
+	Answer Answer `json:"answer"`
+}
+
+// snapshotVersion is that of the files that this package reads and writes.
+const snapshotVersion = 1
+
+// ReadSnapshot reads a snapshot. Name is the file name in errors.
+func ReadSnapshot(name string, r io.Reader) (Snapshot, error) {
+	var s Snapshot
+	if err := json.NewDecoder(r).Decode(&s); err != nil {
+		return Snapshot{}, fmt.Errorf("%s: not a snapshot: %w; write one with scaffold verify --snapshot", name, err)
+	}
+	if s.Version != snapshotVersion {
+		return Snapshot{}, fmt.Errorf("%s: snapshot version %d, this scaffold reads %d; write it again with scaffold verify --snapshot", name, s.Version, snapshotVersion)
+	}
+	return s, nil
+}
+
+// Write writes the snapshot as JSON.
+func (s Snapshot) Write(w io.Writer) error {
+	s.Version = snapshotVersion
+	return json.NewEncoder(w).Encode(s)
+}
+
+// Recorder adds the answers of a source to a snapshot.
+type Recorder struct {
+	source Source
+
+	mutex   sync.Mutex
+	answers []Entry
+}
+
+// Record returns a recorder of the answers of a source.
+func Record(source Source) *Recorder { return &Recorder{source: source} }
+
+// Ask asks the source and records the answer. It is a [Source].
+func (r *Recorder) Ask(ctx context.Context, q Query) (Answer, error) {
+	a, err := r.source(ctx, q)
+	recorded := a
+	if err != nil {
+		recorded.Error = err.Error()
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.answers = append(r.answers, Entry{q, recorded})
+	return a, err
+}
+
+// Snapshot returns what was recorded, each question once and in a stable order.
+func (r *Recorder) Snapshot(from, to time.Time) Snapshot {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	byKey := map[string]Entry{}
+	for _, e := range r.answers {
+		byKey[fmt.Sprintf("%+v", e.Query.key())] = e
+	}
+	s := Snapshot{Version: snapshotVersion, From: from, To: to}
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+		s.Answers = append(s.Answers, byKey[key])
+	}
+	return s
+}
+
+// key is a query without what depends on the width of a panel.
+func (q Query) key() Query {
+	q.Step, q.Limit = 0, 0
+	q.From, q.To = q.From.UTC().Truncate(time.Second), q.To.UTC().Truncate(time.Second)
+	return q
+}
+
+// Source returns a source that answers what the snapshot has.
+func (s Snapshot) Source() Source {
+	answers := make(map[Query]Answer, len(s.Answers))
+	for _, e := range s.Answers {
+		answers[e.Query.key()] = e.Answer
+	}
+	return func(_ context.Context, q Query) (Answer, error) {
+		a, ok := answers[q.key()]
+		switch {
+		case !ok:
+			return Answer{}, fmt.Errorf("the snapshot has no answer to %s", q)
+		case a.Error != "":
+			return Answer{}, errors.New(a.Error)
+		}
+		return a, nil
+	}
+}
+
+func (q Query) String() string {
+	if q.Expr == "" {
+		return string(q.Kind)
+	}
+	return q.Expr
+}

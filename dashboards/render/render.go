@@ -1,0 +1,268 @@
+package render
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
+)
+
+// Options say what part of the data is drawn, and how.
+type Options struct {
+	// From and To are the time range. Location is that of the times on axes; nil is UTC.
+	From, To time.Time
+	Location *time.Location
+	// Variables replace the values that the dashboard has selected.
+	Variables map[string][]string
+	// ScrapeInterval is that of the Prometheus data source; 0 is Grafana's default of 15 s.
+	ScrapeInterval time.Duration
+	// Light is Grafana's light theme.
+	Light bool
+	// Width is that of the dashboard in pixels; 0 is [DefaultWidth].
+	Width int
+	// Timeout is the time for all queries; 0 is [DefaultTimeout].
+	Timeout time.Duration
+}
+
+// Defaults of [Options].
+const (
+	DefaultWidth   = 1280
+	DefaultTimeout = 30 * time.Second
+)
+
+// maxQueries is the number of queries that are sent at once.
+const maxQueries = 8
+
+// Picture is a dashboard that is ready to be drawn.
+type Picture struct {
+	renderer *renderer
+	panels   []*drawing
+	phone    []*drawing
+	height   float64
+	// Problems say what is missing in the picture and why, one line each.
+	Problems []string
+}
+
+// drawing is a panel with its place and its elements.
+type drawing struct {
+	panel  *panel
+	box    box
+	canvas *canvas
+	row    string // title of its row
+	facts  *facts
+}
+
+// renderer draws one dashboard.
+type renderer struct {
+	board       board
+	options     Options
+	source      Source
+	theme       grafana.Theme
+	chosen      chosen
+	annotations []event
+
+	mutex    sync.Mutex
+	problems []string
+}
+
+// Dashboard asks the queries of a dashboard and draws the results. Name is the file name in errors, src
+// classic dashboard JSON. Its error is that of a file that is not a dashboard; what else is wrong is in
+// [Picture.Problems] and in the place of the data.
+func Dashboard(ctx context.Context, name string, src []byte, source Source, o Options) (*Picture, error) {
+	b, file, err := parse(name, src)
+	if err != nil {
+		return nil, err
+	}
+	r := &renderer{board: b, options: o.withDefaults(), source: source, theme: grafana.Dark()}
+	if o.Light {
+		r.theme = grafana.Light()
+	}
+	if problem := Unsupported(src); len(problem) > 0 {
+		r.problems = append(r.problems, problem...)
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
+	defer cancel()
+	values, problems := r.variables(ctx, file)
+	r.chosen = values
+	r.problems = append(r.problems, problems...)
+	r.annotations = r.events(ctx)
+
+	picture := &Picture{renderer: r}
+	placed := r.layout()
+	picture.panels, picture.phone = r.draw(ctx, placed)
+	for _, p := range placed {
+		picture.height = max(picture.height, p.box.bottom()+margin)
+	}
+	picture.Problems = slices.Compact(r.problems)
+	return picture, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Width == 0 {
+		o.Width = DefaultWidth
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Location == nil {
+		o.Location = time.UTC
+	}
+	return o
+}
+
+// problem records what is missing in the picture.
+func (r *renderer) problem(format string, args ...any) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.problems = append(r.problems, fmt.Sprintf(format, args...))
+}
+
+// ask asks the source within the time range.
+func (r *renderer) ask(ctx context.Context, q Query) (Answer, error) {
+	q.From, q.To = r.options.From, r.options.To
+	answer, err := r.source(ctx, q)
+	if err == nil && len(answer.Series) > maxSeries {
+		r.problem("%s returns %d series; the first %d are drawn", q, len(answer.Series), maxSeries)
+		answer.Series = answer.Series[:maxSeries]
+	}
+	return answer, err
+}
+
+// maxSeries is the number of series of one query that are drawn.
+const maxSeries = 1000
+
+// result is what a panel draws.
+type result struct {
+	frames    []*grafana.Frame
+	exemplars []Exemplar
+	cells     cells
+	alerts    []Alert
+	lines     []Line
+	traces    []Trace
+	profile   *Flame
+	step      time.Duration
+	err       error
+}
+
+// fetch asks the queries of a panel that is drawn at a width.
+func (r *renderer) fetch(ctx context.Context, p *panel, width float64) result {
+	if p.Type == "alertlist" {
+		answer, err := r.ask(ctx, Query{Store: Prometheus, Kind: Alerts})
+		return result{alerts: answer.Alerts, err: err}
+	}
+	var out result
+	queries := slices.DeleteFunc(slices.Clone(p.Targets), func(t target) bool { return t.Hide })
+	for _, t := range queries {
+		if err := r.add(ctx, p, t, width, len(queries) > 1, &out); err != nil && out.err == nil {
+			out.err = err
+		}
+	}
+	if out.err != nil {
+		r.problem("panel %s: %v", p.Title, out.err)
+	}
+	return out
+}
+
+// add asks one query and adds its answer to the result.
+func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, several bool, out *result) error {
+	least := r.scrapeInterval()
+	for _, configured := range []string{p.Interval, t.Interval} {
+		if d, err := parseDuration(strings.TrimPrefix(configured, ">")); err == nil {
+			least = d
+		}
+	}
+	points := width
+	if p.MaxDataPoints > 0 {
+		points = p.MaxDataPoints
+	}
+	out.step = step(r.options.To.Sub(r.options.From), points, least)
+	q, err := r.query(t, out.step)
+	if err != nil {
+		return err
+	}
+	answer, err := r.ask(ctx, q)
+	if err != nil {
+		return err
+	}
+	switch {
+	case q.Kind == Logs:
+		out.lines = append(out.lines, answer.Lines...)
+	case q.Kind == Traces:
+		out.traces = append(out.traces, answer.Traces...)
+	case q.Kind == Profile:
+		out.profile = answer.Profile
+	case p.Type == "heatmap":
+		out.cells = heatmap(answer.Series, out.step)
+	case t.Format == "table":
+		out.frames = append(out.frames, tableFrame(t, answer.Series, several))
+	default:
+		out.frames = append(out.frames, seriesFrames(t, answer.Series)...)
+	}
+	if t.Exemplar && q.Kind == Range {
+		q.Kind = Exemplars
+		answer, err := r.ask(ctx, q)
+		if err != nil {
+			return err
+		}
+		out.exemplars = append(out.exemplars, answer.Exemplars...)
+	}
+	return nil
+}
+
+// query returns the question of a target.
+func (r *renderer) query(t target, step time.Duration) (Query, error) {
+	q := Query{Store: r.store(t.Datasource), Kind: Range, Step: step}
+	text := t.Expr
+	switch q.Store {
+	case Loki:
+		q.Kind, q.Limit = Logs, max(t.MaxLines, 100)
+	case Tempo:
+		q.Kind, q.Limit, text = Traces, max(t.Limit, 20), t.Query
+	case Pyroscope:
+		q.Kind, q.ProfileType, text = Profile, t.ProfileTypeID, t.LabelSelector
+	case Prometheus:
+		if t.Instant && !t.Range {
+			q.Kind, q.Step = Instant, 0
+		}
+	default:
+		return q, fmt.Errorf("queries of %s are not supported", q.Store)
+	}
+	filled, unknown := fill(text, r.filler(r.chosen, step))
+	if len(unknown) > 0 {
+		return q, fmt.Errorf("$%s has no value; declare the variable, or set it with --var", strings.Join(unknown, ", $"))
+	}
+	q.Expr = filled
+	return q, nil
+}
+
+// draw draws all panels, for the wide page and for phones.
+func (r *renderer) draw(ctx context.Context, placed []*drawing) (wide, phone []*drawing) {
+	phone = make([]*drawing, len(placed))
+	var group sync.WaitGroup
+	tickets := make(chan struct{}, maxQueries)
+	for i, d := range placed {
+		group.Go(func() {
+			tickets <- struct{}{}
+			defer func() { <-tickets }()
+			narrow := &drawing{panel: d.panel, row: d.row, box: box{0, 0, phoneWidth, d.box.h}}
+			if d.panel.Type != "row" {
+				data := r.fetch(ctx, d.panel, plotWidth(d.box.w))
+				r.drawPanel(d, data, fmt.Sprintf("p%d", i))
+				r.drawPanel(narrow, data, fmt.Sprintf("n%d", i))
+			}
+			phone[i] = narrow
+		})
+	}
+	group.Wait()
+	slices.Sort(r.problems)
+	return placed, phone
+}
+
+// plotWidth is about the number of points that a panel's width has room for, which Grafana takes for
+// the step.
+func plotWidth(width float64) float64 { return math.Max(width-2*padding, 1) }

@@ -1,0 +1,312 @@
+package render
+
+import (
+	"math"
+	"slices"
+
+	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
+)
+
+// reduced is one value of a panel that shows single values.
+type reduced struct {
+	grafana.Value
+	name  string
+	field *grafana.Field
+	times []float64
+	empty bool
+}
+
+// maxValues is how many values such a panel shows at most, if its options do not say.
+const maxValues = 25
+
+// reduce makes the values of a panel.
+func (r *renderer) reduce(d *drawing, data result, o reduceOptions) []reduced {
+	calcs := o.Calcs
+	if len(calcs) == 0 {
+		calcs = []grafana.Reducer{grafana.LastNotNull}
+	}
+	var out []reduced
+	for _, frame := range r.fields(d, data.frames) {
+		for _, f := range frame.Fields {
+			if f.Type != grafana.Number {
+				continue
+			}
+			var times []float64
+			if frame.Fields[0].Type == grafana.Time {
+				times = frame.Fields[0].Values
+			}
+			for _, calc := range calcs {
+				v := f.Show(grafana.Reduce(f.Values, calc), r.theme)
+				out = append(out, reduced{v, f.Display, f, times, false})
+			}
+		}
+	}
+	limit := maxValues
+	if o.Limit > 0 {
+		limit = o.Limit
+	}
+	if len(out) > limit {
+		d.facts.Cut += len(out) - limit
+		out = out[:limit]
+	}
+	for _, v := range out {
+		d.facts.Series = append(d.facts.Series, v.name)
+	}
+	if len(out) == 0 {
+		text := d.panel.FieldConfig.Defaults.NoValue
+		if text == "" {
+			text = "No data"
+		}
+		f := &grafana.Field{Type: grafana.Number, Config: d.panel.FieldConfig.Defaults}
+		shown := f.Show(math.NaN(), r.theme)
+		shown.Text = grafana.Text{Text: text}
+		out = []reduced{{shown, "", f, nil, true}}
+	}
+	return out
+}
+
+// stat draws values as large numbers, with the course of each behind it.
+func (r *renderer) stat(d *drawing, b box, data result) {
+	var o statOptions
+	d.panel.options(&o)
+	values := r.reduce(d, data, o.ReduceOptions)
+	boxes := repeat(b, len(values), o.Orientation == "vertical" || o.Orientation != "horizontal" && b.h > b.w)
+	named := o.TextMode == "value_and_name" || o.TextMode == "name" || (o.TextMode == "" || o.TextMode == "auto") && len(values) > 1
+	for i, v := range values {
+		r.statValue(d.canvas, boxes[i], v, o, named)
+	}
+}
+
+// repeat divides a box for n values, one below the other or side by side.
+func repeat(b box, n int, below bool) []box {
+	out := make([]box, n)
+	for i := range out {
+		if below {
+			h := (b.h - float64(n-1)*gap) / float64(n)
+			out[i] = box{b.x, b.y + float64(i)*(h+gap), b.w, h}
+			continue
+		}
+		w := (b.w - float64(n-1)*gap) / float64(n)
+		out[i] = box{b.x + float64(i)*(w+gap), b.y, w, b.h}
+	}
+	return out
+}
+
+func (r *renderer) statValue(c *canvas, b box, v reduced, o statOptions, named bool) {
+	color, text := v.Color, v.Color
+	switch o.ColorMode {
+	case "background", "background_solid":
+		c.rect(b, color, "rx", "3")
+		text = grafana.Contrast(color)
+	case "none":
+		text = r.theme.Text
+	}
+	if o.GraphMode == "area" && !v.empty && len(v.times) > 1 {
+		r.sparkline(c, box{b.x, b.y + b.h*.62, b.w, b.h * .38}, v, color)
+	}
+	middle := b.y + b.h/2
+	if named && v.name != "" {
+		s := style{size: min(max(b.h/6, 12), 30), color: r.theme.Text, anchor: "middle", class: "name"}
+		c.text(b.x+b.w/2, b.y+s.size+4, b.w, v.name, s)
+		middle += s.size / 2
+	}
+	r.bigValue(c, b, middle, v.Value, text, v.empty)
+}
+
+// bigValue draws a value as large as the box allows, its unit smaller.
+func (r *renderer) bigValue(c *canvas, b box, middle float64, v grafana.Value, color string, small bool) {
+	const unitShare = .7
+	s := style{size: 100, bold: true}
+	full := s.width(v.Prefix+v.Text.Text) + unitShare*s.width(v.Suffix)
+	size := min(.9*b.w/max(full, 1)*100, .5*b.h, 100)
+	if small {
+		size = min(size, 24)
+	}
+	s = style{size: size, color: color, bold: true, class: "value"}
+	unitStyle := style{size: unitShare * size, color: color, bold: true, class: "value"}
+	number := v.Prefix + v.Text.Text
+	width := s.width(number) + unitStyle.width(v.Suffix)
+	x, y := b.x+(b.w-width)/2, middle+size*.35
+	c.text(x, y, 0, number, s)
+	if v.Suffix != "" {
+		c.text(x+s.width(number), y, 0, v.Suffix, unitStyle)
+	}
+}
+
+// sparkline draws the course of a value.
+func (r *renderer) sparkline(c *canvas, b box, v reduced, color string) {
+	low, high := grafana.Reduce(v.field.Values, grafana.Min), grafana.Reduce(v.field.Values, grafana.Max)
+	if v.field.Config.Min != nil {
+		low = *v.field.Config.Min
+	}
+	if v.field.Config.Max != nil {
+		high = *v.field.Config.Max
+	}
+	if math.IsNaN(low) || math.IsNaN(high) {
+		return
+	}
+	if high <= low {
+		high = low + max(math.Abs(low), 1)
+	}
+	from, to := v.times[0], v.times[len(v.times)-1]
+	var points []point
+	for i, value := range v.field.Values {
+		if !math.IsNaN(value) {
+			share := min(max((value-low)/(high-low), 0), 1)
+			points = append(points, point{b.x + (v.times[i]-from)/max(to-from, 1)*b.w, b.bottom() - share*b.h})
+		}
+	}
+	if len(points) < 2 {
+		return
+	}
+	points = simplify(points, coarse)
+	area := slices.Concat(points, []point{{points[len(points)-1].x, b.bottom()}, {points[0].x, b.bottom()}})
+	c.element("path", "d", pathOf(area)+"z", "fill", color, "fill-opacity", "0.2")
+	c.element("path", "d", pathOf(points), "fill", "none", "stroke", color)
+}
+
+// gauge draws values on arcs.
+func (r *renderer) gauge(d *drawing, b box, data result) {
+	var o gaugeOptions
+	d.panel.options(&o)
+	values := r.reduce(d, data, o.ReduceOptions)
+	for i, place := range repeat(b, len(values), b.h > b.w) {
+		v := values[i]
+		radius := max(min(place.w/2, place.h/1.6)-8, 10)
+		center := point{place.x + place.w/2, place.y + place.h/2 + radius*.25}
+		r.arc(d.canvas, center, radius, 0, 1, r.theme.Unfilled)
+		if !v.empty {
+			r.arc(d.canvas, center, radius, 0, min(max(v.Percent, 0), 1), v.Color)
+		}
+		inner := box{center.x - radius*.7, center.y - radius*.45, radius * 1.4, radius * .8}
+		r.bigValue(d.canvas, inner, center.y, v.Value, v.Color, v.empty)
+		if len(values) > 1 {
+			d.canvas.text(center.x, place.bottom()-2, place.w, v.name, style{size: 12, color: r.theme.Text, anchor: "middle", class: "name"})
+		}
+	}
+}
+
+// arc draws a part of a gauge's ring, which is open at the bottom.
+func (r *renderer) arc(c *canvas, center point, radius, from, to float64, color string) {
+	const start, sweep = .8 * math.Pi, 1.4 * math.Pi
+	at := func(share float64) point {
+		angle := start + share*sweep
+		return point{center.x + radius*math.Cos(angle), center.y + radius*math.Sin(angle)}
+	}
+	if to <= from {
+		return
+	}
+	a, b := at(from), at(to)
+	large := "0"
+	if (to-from)*sweep > math.Pi {
+		large = "1"
+	}
+	path := "M" + num(a.x) + " " + num(a.y) + "A" + num(radius) + " " + num(radius) + " 0 " + large + " 1 " + num(b.x) + " " + num(b.y)
+	c.element("path", "d", path, "fill", "none", "stroke", color, "stroke-width", num(radius*.2))
+}
+
+// barGauge draws values as bars.
+func (r *renderer) barGauge(d *drawing, b box, data result) {
+	var o barOptions
+	d.panel.options(&o)
+	values := r.reduce(d, data, o.ReduceOptions)
+	if len(values) == 1 && values[0].empty {
+		r.noData(d, b)
+		return
+	}
+	horizontal := o.Orientation == "horizontal" || o.Orientation != "vertical" && b.h > b.w
+	if !horizontal {
+		r.columns(d, b, values, o)
+		return
+	}
+	least := max(o.MinVizHeight, 10)
+	height := (b.h - float64(len(values)-1)*gap) / float64(len(values))
+	if o.Sizing == "manual" && o.MaxVizHeight > 0 {
+		height = min(height, o.MaxVizHeight)
+	}
+	height = max(height, least)
+	widest, size := r.valueWidth(values, b, height)
+	for i, v := range values {
+		row := box{b.x, b.y + float64(i)*(height+gap), b.w, height}
+		if row.y+height > b.bottom()+1 {
+			d.facts.Cut++
+			continue
+		}
+		// Grafana shows the name of a single value only if it is configured.
+		name := v.name
+		if len(values) == 1 && v.field.Config.DisplayName == "" || o.NamePlacement == "hidden" {
+			name = ""
+		}
+		r.bar(d.canvas, row, v, o, name, widest, size)
+	}
+}
+
+// Shares of a bar's height for its name, as in Grafana.
+const (
+	nameAbove = 40.0 // least height for a name above the bar
+	lineShare = 1.5
+)
+
+// valueWidth returns the width of the values' column, and their size.
+func (r *renderer) valueWidth(values []reduced, b box, height float64) (width, size float64) {
+	size = min(max(height*.3, 12), 30)
+	for _, v := range values {
+		width = max(width, style{size: size}.width(v.Text.String()))
+	}
+	if most := b.w * .3; width > most {
+		size = max(size*most/width, 10)
+		width = 0
+		for _, v := range values {
+			width = max(width, style{size: size}.width(v.Text.String()))
+		}
+	}
+	return width + 16, size
+}
+
+func (r *renderer) bar(c *canvas, b box, v reduced, o barOptions, name string, widest, size float64) {
+	place := b
+	switch left := o.NamePlacement == "left" || b.h <= nameAbove && o.NamePlacement != "top"; {
+	case name == "":
+	case left:
+		s := style{size: min(max(b.h*.6/lineShare, 11), 20), color: r.theme.Text, class: "name"}
+		width := min(s.width(name)+15, b.w*.4)
+		c.text(b.x, b.y+b.h/2+s.size*.35, width-4, name, s)
+		place = b.inset(width, 0, 0, 0)
+	default:
+		h := min(max(b.h*.35, 17), 45)
+		s := style{size: h / lineShare, color: r.theme.Text, class: "name"}
+		c.text(b.x, b.y+s.size, b.w, name, s)
+		place = b.inset(0, h, 0, 0)
+	}
+	bar := place.inset(0, 0, widest, 0)
+	if o.ShowUnfilled {
+		c.rect(bar, r.theme.Unfilled, "rx", "2")
+	}
+	share := min(max(v.Percent, 0), 1)
+	filled := box{bar.x, bar.y, max(bar.w*share, 0), bar.h}
+	c.rect(filled, v.Color, "fill-opacity", "0.4", "rx", "2")
+	c.rect(box{filled.right() - 1, bar.y, 2, bar.h}, v.Color)
+	if o.ValueMode != "hidden" {
+		s := style{size: size, color: v.Color, anchor: "end", class: "value"}
+		if o.ValueMode == "text" {
+			s.color = r.theme.Text
+		}
+		c.text(place.right()-6, place.y+place.h/2+size*.35, 0, v.Text.String(), s)
+	}
+}
+
+// columns draws vertical bars.
+func (r *renderer) columns(d *drawing, b box, values []reduced, o barOptions) {
+	for i, place := range repeat(b, len(values), false) {
+		v := values[i]
+		bar := place.inset(0, 20, 0, 20)
+		if o.ShowUnfilled {
+			d.canvas.rect(bar, r.theme.Unfilled, "rx", "2")
+		}
+		h := bar.h * min(max(v.Percent, 0), 1)
+		d.canvas.rect(box{bar.x, bar.bottom() - h, bar.w, h}, v.Color, "fill-opacity", "0.4", "rx", "2")
+		d.canvas.rect(box{bar.x, bar.bottom() - h - 1, bar.w, 2}, v.Color)
+		d.canvas.text(place.x+place.w/2, place.y+14, place.w, v.Text.String(), style{size: 14, color: v.Color, anchor: "middle", class: "value"})
+		d.canvas.text(place.x+place.w/2, place.bottom()-4, place.w, v.name, style{size: 12, color: r.theme.Text, anchor: "middle", class: "name"})
+	}
+}

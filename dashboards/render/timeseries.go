@@ -1,0 +1,380 @@
+package render
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
+)
+
+// line is a series of a graph.
+type line struct {
+	field *grafana.Field
+	axis  *axis
+	color string
+	times []float64 // milliseconds
+	// values are stacked if the series is; floor are the values below it.
+	values, floor []float64
+}
+
+// timeSeries draws a graph.
+func (r *renderer) timeSeries(d *drawing, b box, data result) {
+	var options graphOptions
+	d.panel.options(&options)
+	frames := r.fields(d, data.frames)
+	lines, axes := r.lines(frames, data.step)
+	if len(lines) == 0 {
+		r.noData(d, b)
+		return
+	}
+	stack(lines)
+	for _, l := range lines {
+		for i, v := range l.values {
+			l.axis.include(v)
+			if l.floor != nil {
+				l.axis.include(l.floor[i])
+			}
+		}
+	}
+	b = r.legend(d, b, options.Legend, lines)
+	p := r.axes(d, b, axes)
+	d.canvas.clip(p.box.inset(-1, -1, -1, -1))
+	r.marks(d.canvas, p)
+	for _, l := range lines {
+		r.area(d.canvas, p, l)
+	}
+	for _, a := range axes {
+		r.thresholds(d, p, a)
+	}
+	for _, l := range lines {
+		r.stroke(d.canvas, p, l)
+	}
+	r.dots(d, p, lines, data.exemplars)
+	d.canvas.shut("g")
+}
+
+// fields applies the configuration and the transformations of a panel.
+func (r *renderer) fields(d *drawing, frames []*grafana.Frame) []*grafana.Frame {
+	frames, err := grafana.Transform(frames, d.panel.Transformations)
+	if err != nil {
+		r.problem("panel %s: %v", d.panel.Title, err)
+	}
+	out, err := grafana.Apply(frames, d.panel.FieldConfig)
+	if err != nil {
+		r.problem("panel %s: %v", d.panel.Title, err)
+	}
+	return out
+}
+
+// lines returns the series, with gaps where a point is missing, and their axes.
+func (r *renderer) lines(frames []*grafana.Frame, step time.Duration) (lines []*line, axes []*axis) {
+	for _, frame := range frames {
+		if len(frame.Fields) < 2 || frame.Len() == 0 || frame.Fields[0].Type != grafana.Time {
+			continue
+		}
+		for _, f := range frame.Fields[1:] {
+			if f.Type != grafana.Number || f.Config.Custom.HideFrom.Viz {
+				continue
+			}
+			l := &line{field: f, color: f.SeriesColor(r.theme)}
+			l.times, l.values = withGaps(frame.Fields[0].Values, f.Values, float64(step.Milliseconds()), f.Config.Custom.SpanNulls)
+			key := scaleKey(f.Config)
+			i := slices.IndexFunc(axes, func(a *axis) bool { return a.key == key })
+			if i < 0 {
+				i = len(axes)
+				left := !slices.ContainsFunc(axes, func(a *axis) bool { return a.placement == "left" })
+				axes = append(axes, newAxis(key, f, left))
+			}
+			l.axis = axes[i]
+			lines = append(lines, l)
+		}
+	}
+	return lines, axes
+}
+
+// withGaps adds a missing value where points are further apart than the step.
+func withGaps(times, values []float64, step float64, span []byte) ([]float64, []float64) {
+	longest := step
+	switch text := string(span); {
+	case text == "true":
+		longest = math.Inf(1)
+	case text != "" && text != "false":
+		if ms, err := strconv.ParseFloat(text, 64); err == nil {
+			longest = max(step, ms)
+		}
+	}
+	var t, v []float64
+	for i := range times {
+		if i > 0 && times[i]-times[i-1] > longest+1 {
+			t, v = append(t, times[i-1]+step), append(v, math.NaN())
+		}
+		if math.IsNaN(values[i]) && math.IsInf(longest, 1) {
+			continue
+		}
+		t, v = append(t, times[i]), append(v, values[i])
+	}
+	return t, v
+}
+
+// stack adds the values of stacked series, group by group. As in Grafana, positive and negative series
+// have stacks of their own.
+func stack(lines []*line) {
+	sums := map[string]map[float64]float64{}
+	for _, l := range lines {
+		s := l.field.Config.Custom.Stacking
+		if s.Mode != "normal" {
+			continue
+		}
+		key := l.axis.key + "/" + s.Group
+		if grafana.Reduce(l.values, grafana.Max) <= 0 && grafana.Reduce(l.values, grafana.Min) < 0 {
+			key += "/negative"
+		}
+		if sums[key] == nil {
+			sums[key] = map[float64]float64{}
+		}
+		l.values, l.floor = slices.Clone(l.values), make([]float64, len(l.values))
+		for i, t := range l.times {
+			l.floor[i] = sums[key][t]
+			if !math.IsNaN(l.values[i]) {
+				l.values[i] += l.floor[i]
+				sums[key][t] = l.values[i]
+			}
+		}
+	}
+}
+
+// Spaces around a plot, as Grafana has them.
+const (
+	tickGap    = 9.0  // between a plot and the labels of a vertical axis
+	timeHeight = 22.0 // labels of the time
+	edge       = 8.0  // on a side without an axis
+)
+
+// axes draws the axes and returns the plot between them.
+func (r *renderer) axes(d *drawing, b box, axes []*axis) plot {
+	p := plot{box: b.inset(0, 4, 0, timeHeight), from: r.options.From, to: r.options.To}
+	for _, a := range axes {
+		a.fit(p.h)
+		a.width = min(a.width, b.w*.4)
+		switch {
+		case math.IsNaN(a.low):
+		case a.placement == "left":
+			p.box = p.inset(a.width+tickGap, 0, 0, 0)
+		case a.placement == "right":
+			p.box = p.inset(0, 0, a.width+tickGap, 0)
+		}
+	}
+	if p.box.x == b.x {
+		p.box = p.inset(edge, 0, 0, 0)
+	}
+	if p.right() == b.right() {
+		p.box = p.inset(0, 0, edge, 0)
+	}
+	r.timeAxis(d.canvas, p)
+	left, right := p.box.x, p.right()
+	for i, a := range axes {
+		if math.IsNaN(a.low) || a.placement == "hidden" {
+			continue
+		}
+		d.facts.Axes = append(d.facts.Axes, axisFacts{Low: a.low, High: a.high, Right: a.placement == "right", Labels: a.labels})
+		for j, v := range a.ticks {
+			y := a.y(v, p)
+			if i == 0 {
+				d.canvas.line(p.box.x, y, p.right(), y, r.theme.Grid)
+			}
+			s := axisStyle()
+			s.color = r.theme.Text
+			if a.placement == "right" {
+				d.canvas.text(right+tickGap-4, y+4, a.width+1, a.labels[j], s)
+			} else {
+				s.anchor = "end"
+				d.canvas.text(left-tickGap+4, y+4, 0, a.labels[j], s)
+			}
+		}
+		if a.placement == "right" {
+			right += a.width + tickGap
+		} else {
+			left -= a.width + tickGap
+		}
+	}
+	return p
+}
+
+// point is a place in a picture.
+type point struct{ x, y float64 }
+
+// runs returns the points of a line between gaps, and of its floor.
+func (l *line) runs(p plot) (tops, floors [][]point) {
+	base := l.axis.y(max(min(0, l.axis.high), l.axis.low), p)
+	if l.axis.logBase > 0 {
+		base = p.bottom()
+	}
+	var top, floor []point
+	flush := func() {
+		if len(top) > 0 {
+			tops, floors = append(tops, top), append(floors, floor)
+		}
+		top, floor = nil, nil
+	}
+	for i, v := range l.values {
+		if math.IsNaN(v) {
+			flush()
+			continue
+		}
+		x := p.x(l.times[i])
+		low := base
+		if l.floor != nil {
+			low = l.axis.y(l.floor[i], p)
+		}
+		// Far outside, a coordinate is only long.
+		y := max(min(l.axis.y(v, p), p.bottom()+p.h), p.box.y-p.h)
+		if step := l.field.Config.Custom.LineInterpolation; len(top) > 0 && (step == "stepAfter" || step == "stepBefore") {
+			last, lastFloor := top[len(top)-1], floor[len(floor)-1]
+			if step == "stepAfter" {
+				top, floor = append(top, point{x, last.y}), append(floor, point{x, lastFloor.y})
+			} else {
+				top, floor = append(top, point{last.x, y}), append(floor, point{last.x, low})
+			}
+		}
+		top, floor = append(top, point{x, y}), append(floor, point{x, low})
+	}
+	flush()
+	return tops, floors
+}
+
+// area fills the space below a line.
+func (r *renderer) area(c *canvas, p plot, l *line) {
+	opacity := l.field.Config.Custom.FillOpacity
+	if opacity <= 0 || math.IsNaN(l.axis.low) || l.field.Config.Custom.DrawStyle == "points" {
+		return
+	}
+	var path strings.Builder
+	tops, floors := l.runs(p)
+	for i := range tops {
+		slices.Reverse(floors[i])
+		path.WriteString(pathOf(simplify(slices.Concat(tops[i], floors[i]), coarse)) + "z")
+	}
+	c.element("path", "d", path.String(), "fill", l.color, "fill-opacity", trim(opacity/100))
+}
+
+// stroke draws a line, and its points where they are few.
+func (r *renderer) stroke(c *canvas, p plot, l *line) {
+	custom := l.field.Config.Custom
+	if math.IsNaN(l.axis.low) {
+		return
+	}
+	width := 1.0
+	if custom.LineWidth != nil {
+		width = *custom.LineWidth
+	}
+	size := max(custom.PointSize, 1)
+	tops, _ := l.runs(p)
+	show := custom.ShowPoints == "always" || custom.DrawStyle == "points" ||
+		custom.ShowPoints != "never" && float64(len(l.values)) <= p.w/(2*size)
+	var path strings.Builder
+	for _, top := range tops {
+		if len(top) > 1 && custom.DrawStyle != "points" {
+			path.WriteString(pathOf(simplify(top, fine)))
+		}
+		for _, at := range top {
+			if show || len(top) == 1 {
+				c.element("circle", "cx", num(at.x), "cy", num(at.y), "r", num(size/2), "fill", l.color)
+			}
+		}
+	}
+	if width > 0 && path.Len() > 0 {
+		c.element("path", "d", path.String(), "fill", "none", "stroke", l.color, "stroke-width", widthText(width), "stroke-dasharray", dashes(custom.LineStyle))
+	}
+}
+
+func widthText(width float64) string {
+	if width == 1 {
+		return ""
+	}
+	return num(width)
+}
+
+func dashes(s grafana.LineStyle) string {
+	switch s.Fill {
+	case "dash", "dot":
+		parts := make([]string, len(s.Dash))
+		for i, d := range s.Dash {
+			parts[i] = num(d)
+		}
+		return strings.Join(parts, " ")
+	}
+	return ""
+}
+
+func trim(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
+
+// thresholds draws the thresholds of the field that made an axis, those outside of it, too: they are cut.
+func (r *renderer) thresholds(d *drawing, p plot, a *axis) {
+	mode := a.field.Config.Custom.ThresholdsStyle.Mode
+	if mode == "" || mode == "off" || math.IsNaN(a.low) {
+		return
+	}
+	steps := a.field.Config.Thresholds.Steps
+	for i, s := range steps {
+		if s.Value == nil {
+			continue
+		}
+		v := *s.Value
+		if a.field.Config.Thresholds.Mode == "percentage" {
+			v = a.low + v/100*(a.high-a.low)
+		}
+		y := a.y(v, p)
+		if strings.Contains(mode, "line") || strings.Contains(mode, "dashed") {
+			dash := ""
+			if strings.Contains(mode, "dashed") {
+				dash = "10"
+			}
+			d.canvas.line(p.box.x, y, p.right(), y, r.theme.Color(s.Color), "stroke-width", "2", "stroke-opacity", "0.7", "stroke-dasharray", dash)
+			r.recordLine(d, a, v)
+		}
+		if strings.Contains(mode, "area") {
+			top := p.box.y
+			if i+1 < len(steps) {
+				top = max(a.y(*steps[i+1].Value, p), top)
+			}
+			if y > top {
+				d.canvas.rect(box{p.box.x, top, p.w, y - top}, r.theme.Color(s.Color), "fill-opacity", "0.15")
+			}
+		}
+	}
+}
+
+func (r *renderer) recordLine(d *drawing, a *axis, v float64) {
+	for i := range d.facts.Axes {
+		if f := &d.facts.Axes[i]; f.Right == (a.placement == "right") && f.Low == a.low && f.High == a.high {
+			f.Lines = append(f.Lines, v)
+			return
+		}
+	}
+}
+
+// dots draws exemplars as diamonds, on the axis of the line that has them.
+func (r *renderer) dots(d *drawing, p plot, lines []*line, exemplars []Exemplar) {
+	if len(lines) == 0 || len(exemplars) == 0 {
+		return
+	}
+	l := lines[0]
+	if math.IsNaN(l.axis.low) {
+		return
+	}
+	var path strings.Builder
+	for _, e := range exemplars {
+		x := p.x(float64(e.Time.UnixMilli()))
+		// Grafana draws those above the axis at its top.
+		y := max(l.axis.y(min(e.Value, l.axis.high), p), p.box.y)
+		if x < p.box.x || x > p.right() || math.IsNaN(y) {
+			continue
+		}
+		d.facts.Dots++
+		path.WriteString("M" + num(x) + " " + num(y-3.5) + "l3.5 3.5-3.5 3.5-3.5-3.5z")
+	}
+	d.canvas.element("path", "d", path.String(), "fill", r.theme.Color("green"), "fill-opacity", "0.6")
+}

@@ -1,0 +1,184 @@
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
+)
+
+// Unsupported lists the settings of a dashboard that are not drawn, one line each: types of panels,
+// options, transformations, overrides and variables that this package does not know.
+func Unsupported(src []byte) []string {
+	var raw map[string]any
+	if err := json.Unmarshal(src, &raw); err != nil {
+		return nil // [Dashboard] reports it
+	}
+	u := &unsupported{}
+	u.walk("", raw, reflect.TypeFor[board]())
+	for _, v := range objects(raw, "templating", "list") {
+		kind, _ := v["type"].(string)
+		if !slices.Contains([]string{"datasource", "query", "custom", "interval", "constant", "textbox"}, kind) {
+			u.addf("variable %v: type %q", v["name"], kind)
+		}
+	}
+	panels := objects(raw, "panels")
+	for i := 0; i < len(panels); i++ {
+		u.panel(panels[i])
+		panels = append(panels, objects(panels[i], "panels")...)
+	}
+	slices.Sort(u.found)
+	return slices.Compact(u.found)
+}
+
+type unsupported struct{ found []string }
+
+func (u *unsupported) addf(format string, args ...any) {
+	u.found = append(u.found, fmt.Sprintf(format, args...)+" is not drawn")
+}
+
+// walk reports the keys of a value that a type has not.
+func (u *unsupported) walk(path string, value any, t reflect.Type) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == reflect.TypeFor[json.RawMessage]() {
+		return
+	}
+	switch v := value.(type) {
+	case []any:
+		for _, item := range v {
+			if t.Kind() == reflect.Slice {
+				u.walk(path, item, t.Elem())
+			}
+		}
+	case map[string]any:
+		if t.Kind() != reflect.Struct {
+			return
+		}
+		fields := map[string]reflect.Type{}
+		for f := range t.Fields() {
+			fields[f.Tag.Get("json")] = f.Type
+		}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			at := strings.TrimPrefix(path+"."+key, ".")
+			known, ok := fields[key]
+			if !ok {
+				u.addf("%s", at)
+				continue
+			}
+			u.walk(at, v[key], known)
+		}
+	}
+}
+
+// panel reports what only a panel's type or its values say.
+func (u *unsupported) panel(p map[string]any) {
+	kind, _ := p["type"].(string)
+	name := fmt.Sprintf("panel %v", p["title"])
+	options := optionsOf(kind)
+	if options == nil {
+		u.addf("%s: type %q", name, kind)
+		return
+	}
+	u.walk(name+": options", p["options"], reflect.TypeOf(options))
+	for _, t := range objects(p, "transformations") {
+		id, _ := t["id"].(string)
+		into := grafana.TransformationOptions(id)
+		if into == nil {
+			u.addf("%s: transformation %q", name, id)
+			continue
+		}
+		u.walk(name+": transformation "+id, t["options"], reflect.TypeOf(into))
+	}
+	defaults, _ := at(p, "fieldConfig", "defaults").(map[string]any)
+	u.config(name, defaults)
+	for _, o := range objects(p, "fieldConfig", "overrides") {
+		if id, _ := at(o, "matcher", "id").(string); !grafana.KnownMatcher(id) {
+			u.addf("%s: override by %q", name, id)
+		}
+		for _, property := range objects(o, "properties") {
+			id, _ := property["id"].(string)
+			nested := property["value"]
+			for _, key := range slices.Backward(strings.Split(id, ".")) {
+				nested = map[string]any{key: nested}
+			}
+			u.walk(name+": override", nested, reflect.TypeFor[grafana.Config]())
+			u.config(name, nested.(map[string]any))
+		}
+	}
+	if scheme, ok := at(p, "options", "color", "scheme").(string); ok && !grafana.KnownScheme(scheme) {
+		u.addf("%s: color scheme %q", name, scheme)
+	}
+	u.reducers(name, p)
+}
+
+// config reports values of field options.
+func (u *unsupported) config(name string, c map[string]any) {
+	if unit, _ := c["unit"].(string); !grafana.KnownUnit(unit) {
+		u.addf("%s: unit %q", name, unit)
+	}
+	if mode, _ := at(c, "color", "mode").(string); !grafana.KnownColorMode(mode) {
+		u.addf("%s: color mode %q", name, mode)
+	}
+	for _, m := range objects(c, "mappings") {
+		if kind, _ := m["type"].(string); !grafana.KnownMapping(kind) {
+			u.addf("%s: value mapping %q", name, kind)
+		}
+	}
+	for _, check := range []struct {
+		key   string
+		known []string
+	}{
+		{"drawStyle", []string{"line", "points"}}, {"lineInterpolation", []string{"linear", "stepAfter", "stepBefore"}},
+		{"gradientMode", []string{"none"}}, {"showPoints", []string{"auto", "always", "never"}},
+		{"axisPlacement", []string{"auto", "left", "right", "hidden"}},
+	} {
+		if value, _ := at(c, "custom", check.key).(string); value != "" && !slices.Contains(check.known, value) {
+			u.addf("%s: %s %q", name, check.key, value)
+		}
+	}
+	if mode, _ := at(c, "custom", "stacking", "mode").(string); mode == "percent" {
+		u.addf("%s: stacking %q", name, mode)
+	}
+	if kind, _ := at(c, "custom", "scaleDistribution", "type").(string); kind == "symlog" {
+		u.addf("%s: scale %q", name, kind)
+	}
+}
+
+// reducers reports the calculations that are not known.
+func (u *unsupported) reducers(name string, p map[string]any) {
+	for _, path := range [][]string{{"options", "reduceOptions", "calcs"}, {"options", "legend", "calcs"}} {
+		list, _ := at(p, path...).([]any)
+		for _, calc := range list {
+			if id, _ := calc.(string); !grafana.Reducer(id).Known() {
+				u.addf("%s: calculation %q", name, id)
+			}
+		}
+	}
+}
+
+// at returns the value at a path of keys.
+func at(value any, path ...string) any {
+	for _, key := range path {
+		m, _ := value.(map[string]any)
+		value = m[key]
+	}
+	return value
+}
+
+// objects returns the objects in the list at a path.
+func objects(value any, path ...string) []map[string]any {
+	list, _ := at(value, path...).([]any)
+	var out []map[string]any
+	for _, item := range list {
+		if m, ok := item.(map[string]any); ok {
+			out = append(out, m)
+		}
+	}
+	return out
+}
