@@ -35,10 +35,10 @@ func automatic(labels model.Metric) string {
 	return labels.String()
 }
 
-// seriesFrames makes a frame of each series of a range query.
+// seriesFrames makes a frame of each series.
 func seriesFrames(t target, series model.Matrix) []*grafana.Frame {
 	out := make([]*grafana.Frame, 0, len(series))
-	for _, s := range sorted(series) {
+	for _, s := range series {
 		times, values := make([]float64, len(s.Values)), make([]float64, len(s.Values))
 		for i, v := range s.Values {
 			times[i], values[i] = float64(v.Timestamp), float64(v.Value)
@@ -83,7 +83,7 @@ func tableFrame(t target, series model.Matrix, several bool) *grafana.Frame {
 		frame.Fields = append(frame.Fields, &grafana.Field{Name: name, Type: grafana.String})
 	}
 	frame.Fields = append(frame.Fields, &grafana.Field{Name: value, Type: grafana.Number})
-	for _, s := range sorted(series) {
+	for _, s := range series {
 		for _, v := range s.Values {
 			frame.Fields[0].Values = append(frame.Fields[0].Values, float64(v.Timestamp))
 			for i, name := range labels {

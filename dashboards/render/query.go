@@ -170,13 +170,17 @@ func (r *Recorder) Ask(ctx context.Context, q Query) (Answer, error) {
 	return a, err
 }
 
-// Snapshot returns what was recorded, each question once and in a stable order.
+// Snapshot returns what was recorded, each question once and in a stable order. Of panels of different widths
+// that ask the same, it has the answer with the most points.
 func (r *Recorder) Snapshot(from, to time.Time) Snapshot {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	byKey := map[string]Entry{}
 	for _, e := range r.answers {
-		byKey[fmt.Sprintf("%+v", e.Query.key())] = e
+		key := fmt.Sprintf("%+v", e.Query.key())
+		if before, ok := byKey[key]; !ok || e.Query.finer(before.Query) {
+			byKey[key] = e
+		}
 	}
 	s := Snapshot{Version: snapshotVersion, From: from, To: to}
 	for _, key := range slices.Sorted(maps.Keys(byKey)) {
@@ -190,6 +194,11 @@ func (q Query) key() Query {
 	q.Step, q.Limit = 0, 0
 	q.From, q.To = q.From.UTC().Truncate(time.Second), q.To.UTC().Truncate(time.Second)
 	return q
+}
+
+// finer reports whether a query has more points or lines than another one with the same key.
+func (q Query) finer(than Query) bool {
+	return q.Step < than.Step || q.Step == than.Step && q.Limit > than.Limit
 }
 
 // Source returns a source that answers what the snapshot has.

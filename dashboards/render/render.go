@@ -189,6 +189,9 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 	if err != nil {
 		return err
 	}
+	if q.Kind == Range { // an instant query has an order of its own: topk has the largest first
+		answer.Series = sorted(answer.Series)
+	}
 	switch {
 	case q.Kind == Logs:
 		out.lines = append(out.lines, answer.Lines...)

@@ -1,0 +1,76 @@
+package render_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/dashboards/render"
+)
+
+// series returns series of routes with one value each.
+func series(routes ...string) model.Matrix {
+	var out model.Matrix
+	for i, r := range routes {
+		out = append(out, &model.SampleStream{
+			Metric: model.Metric{"route": model.LabelValue(r)},
+			Values: []model.SamplePair{{Timestamp: 1000, Value: model.SampleValue(10 - i)}},
+		})
+	}
+	return out
+}
+
+func draw(t *testing.T, panel string, source render.Source) string {
+	t.Helper()
+	board := `{"title":"T","schemaVersion":39,"panels":[` + panel + `]}`
+	o := render.Options{From: time.Unix(0, 0), To: time.Unix(1, 0)}
+	picture, err := render.Dashboard(t.Context(), "t.json", []byte(board), source, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := picture.SVG(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// Prometheus sorts the series of a range query by labels; topk has the largest value first.
+func TestInstantQueryKeepsTheOrderOfItsSeries(t *testing.T) {
+	t.Parallel()
+	source := func(context.Context, render.Query) (render.Answer, error) {
+		return render.Answer{Series: series("second", "first")}, nil
+	}
+	for kind, want := range map[string]bool{"instant": true, "range": false} {
+		for _, panel := range []string{"bargauge", "table"} {
+			format := map[string]string{"bargauge": "time_series", "table": "table"}[panel]
+			svg := draw(t, `{"type":"`+panel+`","title":"P","gridPos":{"h":8,"w":12,"x":0,"y":0},"options":{"orientation":"horizontal"},
+				"targets":[{"refId":"A","expr":"x","`+kind+`":true,"format":"`+format+`","legendFormat":"{{route}}"}]}`, source)
+			if got := strings.Index(svg, "second") < strings.Index(svg, "first"); got != want {
+				t.Errorf("%s query, %s: second is before first: %t, want %t", kind, panel, got, want)
+			}
+		}
+	}
+}
+
+// Panels of different widths may ask the same query, in any order.
+func TestSnapshotHasTheFinestAnswer(t *testing.T) {
+	t.Parallel()
+	for _, steps := range [][]time.Duration{{15 * time.Second, time.Minute}, {time.Minute, 15 * time.Second}} {
+		recorder := render.Record(func(_ context.Context, q render.Query) (render.Answer, error) {
+			return render.Answer{Values: []string{q.Step.String()}}, nil
+		})
+		for _, step := range steps {
+			if _, err := recorder.Ask(t.Context(), render.Query{Kind: render.Range, Expr: "x", Step: step}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := recorder.Snapshot(time.Time{}, time.Time{})
+		if len(s.Answers) != 1 || s.Answers[0].Answer.Values[0] != "15s" {
+			t.Errorf("asked with steps %v: %+v, want the answer of 15s", steps, s.Answers)
+		}
+	}
+}
