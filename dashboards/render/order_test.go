@@ -2,6 +2,7 @@ package render_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,32 @@ func TestSnapshotHasTheFinestAnswer(t *testing.T) {
 		s := recorder.Snapshot(time.Time{}, time.Time{})
 		if len(s.Answers) != 1 || s.Answers[0].Answer.Values[0] != "15s" {
 			t.Errorf("asked with steps %v: %+v, want the answer of 15s", steps, s.Answers)
+		}
+	}
+}
+
+// The variables of a dashboard ask the same selector for several labels, and an exemplar query has the
+// expression of its range query.
+func TestSnapshotHasAllQueriesOfAnExpression(t *testing.T) {
+	t.Parallel()
+	queries := []render.Query{
+		{Kind: render.Values, Expr: "up", Label: "job"}, {Kind: render.Values, Expr: "up", Label: "instance"},
+		{Kind: render.Range, Expr: "up"}, {Kind: render.Exemplars, Expr: "up"},
+		{Kind: render.Profile, Expr: "up", ProfileType: "cpu"}, {Kind: render.Profile, Expr: "up", ProfileType: "heap"},
+	}
+	recorder := render.Record(func(_ context.Context, q render.Query) (render.Answer, error) {
+		return render.Answer{Values: []string{string(q.Kind), q.Label, q.ProfileType}}, nil
+	})
+	for _, q := range queries {
+		if _, err := recorder.Ask(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	source := recorder.Snapshot(time.Time{}, time.Time{}).Source()
+	for _, q := range queries {
+		a, err := source(t.Context(), q)
+		if want := []string{string(q.Kind), q.Label, q.ProfileType}; err != nil || !slices.Equal(a.Values, want) {
+			t.Errorf("%v: %v, %v, want %v", want, a.Values, err, want)
 		}
 	}
 }

@@ -175,9 +175,10 @@ func (r *Recorder) Ask(ctx context.Context, q Query) (Answer, error) {
 func (r *Recorder) Snapshot(from, to time.Time) Snapshot {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
+	type fields Query // formatted with all of them, since Query has a String
 	byKey := map[string]Entry{}
 	for _, e := range r.answers {
-		key := fmt.Sprintf("%+v", e.Query.key())
+		key := fmt.Sprintf("%+v", fields(e.Query.key()))
 		if before, ok := byKey[key]; !ok || e.Query.finer(before.Query) {
 			byKey[key] = e
 		}
