@@ -7,12 +7,18 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // Title returns the title of the dashboard.
 func (p *Picture) Title() string { return p.renderer.board.Title }
+
+// TimeRange returns the time range that is drawn.
+func (p *Picture) TimeRange() (from, to time.Time) {
+	return p.renderer.options.From, p.renderer.options.To
+}
 
 // SVG writes the dashboard as one SVG document.
 func (p *Picture) SVG(w io.Writer) error {

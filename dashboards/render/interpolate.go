@@ -22,10 +22,9 @@ const all = "$__all"
 type chosen map[string][]string
 
 // variables chooses a value for each variable: the given one, else the one that the dashboard has
-// selected, else the first option. It returns what is wrong, too.
-func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) (chosen, []string) {
+// selected, else the first option.
+func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) chosen {
 	values := chosen{}
-	var problems []string
 	for i, v := range r.board.Templating.List {
 		if given, ok := r.options.Variables[v.Name]; ok {
 			values[v.Name] = given
@@ -33,17 +32,16 @@ func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) 
 		}
 		options, err := r.optionsOf(ctx, v, file.Variables[i], values)
 		if err != nil {
-			problems = append(problems, fmt.Sprintf("variable %s: %v", v.Name, err))
+			r.report("variable "+v.Name, err.Error())
 		}
 		values[v.Name] = v.choose(options)
 	}
 	for name := range r.options.Variables {
 		if _, ok := values[name]; !ok || !slices.ContainsFunc(r.board.Templating.List, func(v variable) bool { return v.Name == name }) {
-			problems = append(problems, fmt.Sprintf("variable %s: the dashboard has no such variable", name))
+			r.report("variable "+name, "the dashboard has no such variable")
 		}
 	}
-	slices.Sort(problems)
-	return values, problems
+	return values
 }
 
 // optionsOf returns what a variable can be.

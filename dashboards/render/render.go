@@ -1,7 +1,9 @@
 package render
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -14,8 +16,10 @@ import (
 
 // Options say what part of the data is drawn, and how.
 type Options struct {
-	// From and To are the time range. Location is that of the times on axes; nil is UTC.
+	// From and To are the time range; zero is that of the dashboard, at Now. Location is that of the
+	// times on axes; nil is UTC.
 	From, To time.Time
+	Now      time.Time
 	Location *time.Location
 	// Variables replace the values that the dashboard has selected.
 	Variables map[string][]string
@@ -46,6 +50,8 @@ type Picture struct {
 	height   float64
 	// Problems say what is missing in the picture and why, one line each.
 	Problems []string
+	// Answered and Asked are numbers of queries.
+	Answered, Asked int
 }
 
 // drawing is a panel with its place and its elements.
@@ -66,9 +72,13 @@ type renderer struct {
 	chosen      chosen
 	annotations []event
 
-	mutex    sync.Mutex
-	problems []string
+	mutex           sync.Mutex
+	problems        []problem
+	answered, asked int
 }
+
+// problem is why a part of the dashboard is not drawn.
+type problem struct{ where, why string }
 
 // Dashboard asks the queries of a dashboard and draws the results. Name is the file name in errors, src
 // classic dashboard JSON. Its error is that of a file that is not a dashboard; what else is wrong is in
@@ -82,14 +92,15 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	if o.Light {
 		r.theme = grafana.Light()
 	}
-	if problem := Unsupported(src); len(problem) > 0 {
-		r.problems = append(r.problems, problem...)
+	if err := r.timeRange(); err != nil {
+		return nil, fmt.Errorf("%s: time range: %w", name, err)
+	}
+	for _, setting := range Unsupported(src) {
+		r.report(setting, "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
 	defer cancel()
-	values, problems := r.variables(ctx, file)
-	r.chosen = values
-	r.problems = append(r.problems, problems...)
+	r.chosen = r.variables(ctx, file)
 	r.annotations = r.events(ctx)
 
 	picture := &Picture{renderer: r}
@@ -98,8 +109,61 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	for _, p := range placed {
 		picture.height = max(picture.height, p.box.bottom()+margin)
 	}
-	picture.Problems = slices.Compact(r.problems)
+	picture.Problems = grouped(r.problems)
+	picture.Answered, picture.Asked = r.answered, r.asked
 	return picture, nil
+}
+
+// manyPlaces is the number of places with the same problem from which on they are counted.
+const manyPlaces = 4
+
+// grouped returns a line for each problem; one that is in many places, such as a store that does not
+// answer, once.
+func grouped(problems []problem) []string {
+	places := map[string][]string{}
+	for _, p := range problems {
+		if !slices.Contains(places[p.why], p.where) {
+			places[p.why] = append(places[p.why], p.where)
+		}
+	}
+	var out []string
+	for why, where := range places {
+		switch {
+		case why == "":
+			out = append(out, where...)
+		case len(where) >= manyPlaces:
+			slices.Sort(where)
+			out = append(out, fmt.Sprintf("%s and %d others: %s", where[0], len(where)-1, why))
+		default:
+			for _, one := range where {
+				out = append(out, one+": "+why)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// timeRange sets the time range that the options leave open.
+func (r *renderer) timeRange() error {
+	o := &r.options
+	for _, t := range []struct {
+		set      *time.Time
+		own, its string
+	}{{&o.From, r.board.Time.From, "now-6h"}, {&o.To, r.board.Time.To, "now"}} {
+		if !t.set.IsZero() {
+			continue
+		}
+		parsed, err := ParseTime(cmp.Or(t.own, t.its), o.Now)
+		if err != nil {
+			return err
+		}
+		*t.set = parsed
+	}
+	if !o.From.Before(o.To) {
+		return fmt.Errorf("%s is not before %s", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
+	}
+	return nil
 }
 
 func (o Options) withDefaults() Options {
@@ -115,19 +179,28 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// problem records what is missing in the picture.
-func (r *renderer) problem(format string, args ...any) {
+// report records what is missing in the picture.
+func (r *renderer) report(where, why string) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.problems = append(r.problems, fmt.Sprintf(format, args...))
+	r.problems = append(r.problems, problem{where, why})
 }
 
 // ask asks the source within the time range.
 func (r *renderer) ask(ctx context.Context, q Query) (Answer, error) {
 	q.From, q.To = r.options.From, r.options.To
 	answer, err := r.source(ctx, q)
-	if err == nil && len(answer.Series) > maxSeries {
-		r.problem("%s returns %d series; the first %d are drawn", q, len(answer.Series), maxSeries)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		err = fmt.Errorf("no answer within %s; draw a shorter time range, or wait longer with --timeout", r.options.Timeout)
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.asked++
+	if err == nil {
+		r.answered++
+	}
+	if len(answer.Series) > maxSeries {
+		r.problems = append(r.problems, problem{q.String(), fmt.Sprintf("%d series; the first %d are drawn", len(answer.Series), maxSeries)})
 		answer.Series = answer.Series[:maxSeries]
 	}
 	return answer, err
@@ -163,7 +236,7 @@ func (r *renderer) fetch(ctx context.Context, p *panel, width float64) result {
 		}
 	}
 	if out.err != nil {
-		r.problem("panel %s: %v", p.Title, out.err)
+		r.report("panel "+p.Title, out.err.Error())
 	}
 	return out
 }
@@ -259,7 +332,6 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) (wide, phone []*
 		})
 	}
 	group.Wait()
-	slices.Sort(r.problems)
 	return placed, phone
 }
 

@@ -102,7 +102,7 @@ func (r *renderer) cell(c *canvas, place, panel box, f *grafana.Field, text stri
 	case "center":
 		s.anchor, x = "middle", place.x+place.w/2
 	default:
-		s.anchor = "start"
+		s.anchor = ""
 	}
 	c.text(x, place.y+place.h/2+5, place.w-12, text, s)
 }
