@@ -75,7 +75,7 @@ func (p *Picture) HTML(w io.Writer) error {
 		return err
 	}
 	b.WriteString("</div>\n<div class=\"phone\">\n")
-	for _, d := range p.phone {
+	for _, d := range p.renderer.phone(p.panels) {
 		if d.panel.Type == "row" {
 			b.WriteString("<h2>" + html.EscapeString(d.panel.Title) + "</h2>\n")
 			continue

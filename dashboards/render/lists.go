@@ -111,7 +111,7 @@ func (r *renderer) alertList(d *drawing, b box, data result) {
 	d.panel.options(&o)
 	selected, err := r.selectAlerts(data.alerts, o)
 	if err != nil {
-		r.message(d.canvas, b, errorText(err), r.theme.Color("red"))
+		r.message(d.canvas, b, errorText(err), r.theme.Error)
 		return
 	}
 	if len(selected) == 0 {

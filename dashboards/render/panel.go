@@ -53,7 +53,8 @@ type axisFacts struct {
 }
 
 // drawPanel draws a panel with its frame and title.
-func (r *renderer) drawPanel(d *drawing, data result, id string) {
+func (r *renderer) drawPanel(d *drawing, id string) {
+	data := d.data
 	c := &canvas{id: id}
 	d.canvas, d.facts = c, &facts{}
 	t := r.theme
@@ -70,7 +71,7 @@ func (r *renderer) drawPanel(d *drawing, data result, id string) {
 	case optionsOf(d.panel.Type) == nil:
 		r.unknown(d, body)
 	case data.err != nil:
-		r.message(c, body, errorText(data.err), t.Color("red"))
+		r.message(c, body, errorText(data.err), t.Error)
 	default:
 		c.clip(d.box)
 		r.drawBody(d, body, data)

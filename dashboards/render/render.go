@@ -46,7 +46,6 @@ const maxQueries = 8
 type Picture struct {
 	renderer *renderer
 	panels   []*drawing
-	phone    []*drawing
 	height   float64
 	// Problems say what is missing in the picture and why, one line each.
 	Problems []string
@@ -59,8 +58,8 @@ type drawing struct {
 	panel  *panel
 	box    box
 	canvas *canvas
-	row    string // title of its row
 	facts  *facts
+	data   result
 }
 
 // renderer draws one dashboard.
@@ -105,7 +104,8 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 
 	picture := &Picture{renderer: r}
 	placed := r.layout()
-	picture.panels, picture.phone = r.draw(ctx, placed)
+	picture.panels = placed
+	r.draw(ctx, placed)
 	for _, p := range placed {
 		picture.height = max(picture.height, p.box.bottom()+margin)
 	}
@@ -313,26 +313,34 @@ func (r *renderer) query(t target, step time.Duration) (Query, error) {
 	return q, nil
 }
 
-// draw draws all panels, for the wide page and for phones.
-func (r *renderer) draw(ctx context.Context, placed []*drawing) (wide, phone []*drawing) {
-	phone = make([]*drawing, len(placed))
+// draw asks the queries of all panels and draws them.
+func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 	var group sync.WaitGroup
 	tickets := make(chan struct{}, maxQueries)
 	for i, d := range placed {
+		if d.panel.Type == "row" {
+			continue
+		}
 		group.Go(func() {
 			tickets <- struct{}{}
 			defer func() { <-tickets }()
-			narrow := &drawing{panel: d.panel, row: d.row, box: box{0, 0, phoneWidth, d.box.h}}
-			if d.panel.Type != "row" {
-				data := r.fetch(ctx, d.panel, plotWidth(d.box.w))
-				r.drawPanel(d, data, fmt.Sprintf("p%d", i))
-				r.drawPanel(narrow, data, fmt.Sprintf("n%d", i))
-			}
-			phone[i] = narrow
+			d.data = r.fetch(ctx, d.panel, plotWidth(d.box.w))
+			r.drawPanel(d, fmt.Sprintf("p%d", i))
 		})
 	}
 	group.Wait()
-	return placed, phone
+}
+
+// phone returns the panels as wide as a phone.
+func (r *renderer) phone(placed []*drawing) []*drawing {
+	out := make([]*drawing, len(placed))
+	for i, d := range placed {
+		out[i] = &drawing{panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
+		if d.panel.Type != "row" {
+			r.drawPanel(out[i], fmt.Sprintf("n%d", i))
+		}
+	}
+	return out
 }
 
 // plotWidth is about the number of points that a panel's width has room for, which Grafana takes for

@@ -260,6 +260,9 @@ func (r *renderer) area(c *canvas, p plot, l *line) {
 	c.element("path", "d", path.String(), "fill", l.color, "fill-opacity", trim(opacity/100))
 }
 
+// pointSize is Grafana's default size of points in pixels.
+const pointSize = 5
+
 // stroke draws a line, and its points where they are few.
 func (r *renderer) stroke(c *canvas, p plot, l *line) {
 	custom := l.field.Config.Custom
@@ -270,7 +273,10 @@ func (r *renderer) stroke(c *canvas, p plot, l *line) {
 	if custom.LineWidth != nil {
 		width = *custom.LineWidth
 	}
-	size := max(custom.PointSize, 1)
+	size := custom.PointSize
+	if size <= 0 {
+		size = pointSize
+	}
 	tops, _ := l.runs(p)
 	show := custom.ShowPoints == "always" || custom.DrawStyle == "points" ||
 		custom.ShowPoints != "never" && float64(len(l.values)) <= p.w/(2*size)
