@@ -68,7 +68,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema pipelines images kubernetes kubernetes-apiserver collector routers
+.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema grafana-parity pipelines images kubernetes kubernetes-apiserver collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -141,7 +141,7 @@ modules: ## download the modules of the runtime, since tests build services offl
 	$(call timed,modules,cd runtime && go mod download)
 
 lint: ## run linters on every module, and vet for other systems
-	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(OTHERS) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run --build-tags '$(DISCOVERY)' ./...); done; \
+	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(OTHERS) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run --build-tags '$(DISCOVERY),parity' ./...); done; \
 		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
 
 bench: ## run every benchmark once (BENCHTIME=1s for numbers)
@@ -169,6 +169,9 @@ transcripts: deps ## rewrite docs/transcripts, which make e2e compares
 # nothing here compiles: -e goes on without it.
 tidy: ## run go mod tidy in every module
 	$(call timed,tidy,for m in $(MODULES) $(OTHERS) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
+
+grafana-parity: ## compare the drawing of dashboards with Grafana's own code (needs npm)
+	$(call timed,grafana-parity,cd test/grafana && npm ci --no-audit --no-fund --ignore-scripts --silent && cd ../.. && go test -count=1 -tags parity ./dashboards/render/internal/grafana)
 
 dashboards-schema: ## check the example dashboards against the types that Grafana publishes (needs npm)
 	$(call timed,dashboards-schema,cd test/schema && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)

@@ -59,7 +59,7 @@ func TestProblems(t *testing.T) {
 		{"unknown variable", query("job", "label_values(up, job)"), values, Options{Variables: map[string][]string{"jbo": {"x"}}}, []string{"variable jbo: the dashboard has no such variable"}},
 		{"other query", query("job", "metrics(up)"), values, Options{}, []string{`variable job: query "metrics(up)" is not supported; use label_values(metric, label)`}},
 		{"other type", `{"name":"job","type":"adhoc"}`, values, Options{}, []string{
-			`variable job: type "adhoc" is not drawn`, "variable job: type adhoc is not supported; set a value with --var job=VALUE",
+			`variable job: type "adhoc" is not supported`, "variable job: type adhoc is not supported; set a value with --var job=VALUE",
 		}},
 		{"source away", "", away, Options{}, []string{"panel A: $job has no value; declare the variable, or set it with --var", "panel B: no answer"}},
 		{"source slow", query("job", "label_values(up, job)"), slow, Options{Timeout: time.Millisecond}, []string{

@@ -180,7 +180,7 @@ func (o renderOptions) draw(ctx context.Context, files []string, source render.S
 			continue
 		}
 		asked, answered = asked+picture.Asked, answered+picture.Answered
-		if answered == 0 && asked > 0 && len(picture.Problems) > 0 {
+		if answered == 0 && asked > 0 && o.snapshot == "" {
 			errs = append(errs, fmt.Errorf("no query was answered: %s", picture.Problems[0]))
 			break // the other dashboards would wait for the same
 		}
@@ -196,7 +196,7 @@ func (o renderOptions) draw(ctx context.Context, files []string, source render.S
 		pictures = append(pictures, slo.File{Name: name, Data: data.Bytes()})
 		doc.From, doc.To = picture.TimeRange()
 		doc.Dashboards = append(doc.Dashboards, renderedDashboard{
-			filepath.ToSlash(file), picture.Title(), filepath.ToSlash(filepath.Join(o.out, name)), slices.Concat([]string{}, picture.Problems),
+			filepath.ToSlash(file), picture.Title(), filepath.ToSlash(filepath.Join(o.out, name)), append([]string{}, picture.Problems...),
 		})
 	}
 	return doc, pictures, errors.Join(append(errs, context.Cause(ctx))...)
