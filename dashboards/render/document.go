@@ -53,7 +53,7 @@ func (r *renderer) heading(c *canvas, d *drawing) {
 		text += " (" + strconv.Itoa(len(d.panel.Panels)) + " panels)"
 	}
 	c.element("path", "d", arrow, "fill", "none", "stroke", r.theme.Text, "stroke-width", "1.5")
-	filled, _ := fill(text, r.filler(r.chosen, r.scrapeInterval()))
+	filled := r.text(text)
 	c.text(d.box.x+18, y+5, d.box.w-18, filled, style{size: 16, color: r.theme.Text, bold: true, class: "row"})
 }
 

@@ -117,6 +117,21 @@ func TestEverythingThatIsGeneratedIsDrawn(t *testing.T) {
 	}
 }
 
+func TestTextsOfGeneratedDashboardsDoNotOverlap(t *testing.T) {
+	t.Parallel()
+	for name, src := range generated(t) {
+		p, err := Dashboard(t.Context(), name, src, busy(), Options{From: end().Add(-time.Hour), To: end()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range slices.Concat(p.panels, p.renderer.phone(p.panels)) {
+			if d.panel.Type != "row" {
+				noOverlap(t, d)
+			}
+		}
+	}
+}
+
 // An unknown key at any place, and an unknown value of each setting that has a list of values, is found.
 func TestUnsupportedFindsEachChange(t *testing.T) {
 	t.Parallel()

@@ -175,14 +175,34 @@ func (r *renderer) filler(values chosen, step time.Duration) func(name, format s
 		}
 		selected, ok := values[name]
 		switch format {
-		case "csv", "text":
+		case "csv", "text", "raw":
 			return strings.Join(selected, ","), ok
 		case "pipe":
 			return strings.Join(selected, "|"), ok
-		case "raw":
-			return strings.Join(selected, ","), ok
+		case "glob":
+			return glob(selected), ok
 		}
 		return dashboardfile.Alternatives(selected), ok
+	}
+}
+
+// glob is how Grafana formats values where a data source or a panel does not choose a format: several of
+// them match nothing in a regular expression.
+func glob(values []string) string {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return "{" + strings.Join(values, ",") + "}"
+}
+
+// globbed returns a filler whose default format is [glob]: that of Pyroscope's queries and of the options
+// and titles of panels.
+func globbed(value func(name, format string) (string, bool)) func(name, format string) (string, bool) {
+	return func(name, format string) (string, bool) {
+		if format == "" {
+			format = "glob"
+		}
+		return value(name, format)
 	}
 }
 

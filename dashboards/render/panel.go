@@ -15,6 +15,18 @@ func fill(text string, value func(name, format string) (string, bool)) (string, 
 	return dashboardfile.Fill(text, value)
 }
 
+// text replaces the variables in a text of a panel. Unknown ones stay.
+func (r *renderer) text(text string) string {
+	values := globbed(r.filler(r.chosen, r.scrapeInterval()))
+	filled, _ := fill(text, func(name, format string) (string, bool) {
+		if value, ok := values(name, format); ok {
+			return value, true
+		}
+		return "$" + name, true
+	})
+	return filled
+}
+
 func parseDuration(text string) (time.Duration, error) {
 	d, err := model.ParseDuration(text)
 	return time.Duration(d), err
@@ -61,7 +73,7 @@ func (r *renderer) drawPanel(d *drawing, id string) {
 	if !d.panel.Transparent {
 		c.rect(d.box.inset(.5, .5, .5, .5), t.Panel, "stroke", t.Border, "rx", "2")
 	}
-	title, _ := fill(d.panel.Title, r.filler(r.chosen, r.scrapeInterval()))
+	title := r.text(d.panel.Title)
 	body := d.box.inset(padding, padding, padding, padding)
 	if title != "" {
 		c.text(d.box.x+padding, d.box.y+21, d.box.w-2*padding, title, style{size: 14, color: t.Text, bold: true, class: "title"})

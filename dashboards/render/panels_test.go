@@ -251,6 +251,33 @@ func TestAlertListWithAVariableAsDataSourceIsEmpty(t *testing.T) {
 	}
 }
 
+// Formats of several values, as Grafana chooses them.
+func TestInterpolation(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	source := func(_ context.Context, q Query) (Answer, error) {
+		asked = append(asked, q.Expr)
+		return Answer{}, nil
+	}
+	src := `{"title":"x","templating":{"list":[{"name":"env","type":"custom","query":"prod,staging.eu","multi":true,"includeAll":true,"current":{"value":["$__all"]}}]},"panels":[
+		{"type":"stat","title":"Up in $env at $5 of $nothing","targets":[{"refId":"A","expr":"up{env=~\"$env\"}"}]},
+		{"type":"logs","targets":[{"refId":"A","expr":"{env=~\"$env\"}","datasource":{"type":"loki"}}]},
+		{"type":"flamegraph","targets":[{"refId":"A","labelSelector":"{env=~\"$env\"}","profileTypeId":"x","datasource":{"type":"grafana-pyroscope-datasource"}}]},
+		{"type":"stat","gridPos":{"w":24},"targets":[{"refId":"A","expr":"rate(a[$__rate_interval]) / rate(a[$__range]) / $__interval_ms"}]}]}`
+	p, err := Dashboard(t.Context(), "x.json", []byte(src), source, Options{From: end().Add(-time.Hour), To: end()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(asked)
+	want := []string{`rate(a[1m]) / rate(a[3600s]) / 15000`, `up{env=~"(prod|staging\\.eu)"}`, `{env=~"(prod|staging\\.eu)"}`, `{env=~"{prod,staging.eu}"}`}
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked %q", asked)
+	}
+	if title := p.panels[0].canvas.texts[0].text; !strings.HasPrefix("Up in {prod,staging.eu} at $5 of $nothing", strings.TrimSuffix(title, "…")) {
+		t.Errorf("title %q", title)
+	}
+}
+
 func TestThemesHaveReadableTexts(t *testing.T) {
 	t.Parallel()
 	for _, theme := range []grafana.Theme{grafana.Dark(), grafana.Light()} {

@@ -305,7 +305,11 @@ func (r *renderer) query(t target, step time.Duration) (Query, error) {
 	default:
 		return q, fmt.Errorf("queries of %s are not supported", q.Store)
 	}
-	filled, unknown := fill(text, r.filler(r.chosen, step))
+	values := r.filler(r.chosen, step)
+	if q.Store == Pyroscope {
+		values = globbed(values)
+	}
+	filled, unknown := fill(text, values)
 	if len(unknown) > 0 {
 		return q, fmt.Errorf("$%s has no value; declare the variable, or set it with --var", strings.Join(unknown, ", $"))
 	}
