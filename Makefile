@@ -26,7 +26,10 @@ PIPELINES := test/pipelines
 # Runs other routers on the runtime.
 ROUTERS := test/routers
 
-OTHERS := $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(COLLECTOR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES) $(ROUTERS)
+# Opens drawn dashboards in Chromium.
+PICTURES := test/pictures
+
+OTHERS := $(PICTURES) $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(COLLECTOR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES) $(ROUTERS)
 
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
@@ -61,6 +64,7 @@ GOLDEN := $(filter-out $(TRANSCRIPTS),$(sort $(dir $(shell grep -rl --include='*
 # DEPS=install lets "make test" install what the machine lacks (Debian, Ubuntu).
 DEPS ?=
 KEEP ?=
+SCREENSHOTS ?=
 BENCHTIME ?= 1x
 
 comma := ,
@@ -68,7 +72,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema grafana-parity pipelines images kubernetes kubernetes-apiserver collector routers
+.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema grafana-parity pictures pipelines images kubernetes kubernetes-apiserver collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -172,6 +176,9 @@ tidy: ## run go mod tidy in every module
 
 grafana-parity: ## compare the drawing of dashboards with Grafana's own code (needs npm)
 	$(call timed,grafana-parity,cd test/grafana && npm ci --no-audit --no-fund --ignore-scripts --silent && cd ../.. && go test -count=1 -tags parity ./dashboards/render/internal/grafana)
+
+pictures: ## open drawn dashboards in Chromium (SCREENSHOTS=directory keeps the pictures)
+	$(call timed,pictures,$(if $(DEPS),.ci/pictures-deps && )cd $(PICTURES) && SCREENSHOTS=$(abspath $(SCREENSHOTS)) go test -count=1 ./...)
 
 dashboards-schema: ## check the example dashboards against the types that Grafana publishes (needs npm)
 	$(call timed,dashboards-schema,cd test/schema && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)

@@ -102,7 +102,11 @@ func (p *Picture) subtitle() string {
 		if label == "" {
 			label = v.Name
 		}
-		parts = append(parts, label+": "+strings.Join(p.renderer.chosen[v.Name], ", "))
+		value := strings.Join(p.renderer.chosen[v.Name], ", ")
+		if v.IncludeAll && value == v.AllValue {
+			value = "All"
+		}
+		parts = append(parts, label+": "+value)
 	}
 	return strings.Join(parts, " · ")
 }
