@@ -27,9 +27,9 @@ PIPELINES := test/pipelines
 ROUTERS := test/routers
 
 # Opens drawn dashboards in Chromium.
-PICTURES := test/pictures
+CHROMIUM := test/chromium
 
-OTHERS := $(PICTURES) $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(COLLECTOR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES) $(ROUTERS)
+OTHERS := $(CHROMIUM) $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(COLLECTOR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES) $(ROUTERS)
 
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
@@ -72,7 +72,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema grafana-parity pictures pipelines images kubernetes kubernetes-apiserver collector routers
+.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema grafana-parity chromium pipelines images kubernetes kubernetes-apiserver collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -177,8 +177,8 @@ tidy: ## run go mod tidy in every module
 grafana-parity: ## compare the drawing of dashboards with Grafana's own code (needs npm)
 	$(call timed,grafana-parity,cd test/grafana && npm ci --no-audit --no-fund --ignore-scripts --silent && cd ../.. && go test -count=1 -tags parity ./dashboards/render/internal/grafana)
 
-pictures: ## open drawn dashboards in Chromium (SCREENSHOTS=directory keeps the pictures)
-	$(call timed,pictures,$(if $(DEPS),.ci/pictures-deps && )cd $(PICTURES) && SCREENSHOTS=$(abspath $(SCREENSHOTS)) go test -count=1 ./...)
+chromium: ## open drawn dashboards in Chromium (SCREENSHOTS=directory keeps the pictures)
+	$(call timed,chromium,$(if $(DEPS),.ci/chromium-deps && )cd $(CHROMIUM) && SCREENSHOTS=$(abspath $(SCREENSHOTS)) go test -count=1 ./...)
 
 dashboards-schema: ## check the example dashboards against the types that Grafana publishes (needs npm)
 	$(call timed,dashboards-schema,cd test/schema && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)
