@@ -26,7 +26,10 @@ PIPELINES := test/pipelines
 # Runs other routers on the runtime.
 ROUTERS := test/routers
 
-OTHERS := $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(COLLECTOR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES) $(ROUTERS)
+# Opens drawn dashboards in Chromium.
+CHROMIUM := test/chromium
+
+OTHERS := $(CHROMIUM) $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(COLLECTOR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES) $(ROUTERS)
 
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
@@ -61,6 +64,7 @@ GOLDEN := $(filter-out $(TRANSCRIPTS),$(sort $(dir $(shell grep -rl --include='*
 # DEPS=install lets "make test" install what the machine lacks (Debian, Ubuntu).
 DEPS ?=
 KEEP ?=
+SCREENSHOTS ?=
 BENCHTIME ?= 1x
 
 comma := ,
@@ -68,7 +72,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema pipelines images kubernetes kubernetes-apiserver collector routers
+.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema grafana-parity chromium pipelines images kubernetes kubernetes-apiserver collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -141,7 +145,7 @@ modules: ## download the modules of the runtime, since tests build services offl
 	$(call timed,modules,cd runtime && go mod download)
 
 lint: ## run linters on every module, and vet for other systems
-	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(OTHERS) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run --build-tags '$(DISCOVERY)' ./...); done; \
+	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(OTHERS) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run --build-tags '$(DISCOVERY),parity' ./...); done; \
 		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
 
 bench: ## run every benchmark once (BENCHTIME=1s for numbers)
@@ -169,6 +173,12 @@ transcripts: deps ## rewrite docs/transcripts, which make e2e compares
 # nothing here compiles: -e goes on without it.
 tidy: ## run go mod tidy in every module
 	$(call timed,tidy,for m in $(MODULES) $(OTHERS) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
+
+grafana-parity: ## compare the drawing of dashboards with Grafana's own code (needs npm)
+	$(call timed,grafana-parity,cd test/grafana && npm ci --no-audit --no-fund --ignore-scripts --silent && cd ../.. && go test -count=1 -tags parity ./dashboards/render/internal/grafana)
+
+chromium: ## open drawn dashboards in Chromium (SCREENSHOTS=directory keeps the pictures)
+	$(call timed,chromium,$(if $(DEPS),.ci/chromium-deps && )cd $(CHROMIUM) && SCREENSHOTS=$(abspath $(SCREENSHOTS)) go test -count=1 ./...)
 
 dashboards-schema: ## check the example dashboards against the types that Grafana publishes (needs npm)
 	$(call timed,dashboards-schema,cd test/schema && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)

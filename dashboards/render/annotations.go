@@ -31,7 +31,7 @@ func (r *renderer) events(ctx context.Context) []event {
 		expr, _ := fill(a.Expr, r.filler(r.chosen, step))
 		answer, err := r.ask(ctx, Query{Store: Prometheus, Kind: Range, Expr: expr, Step: step})
 		if err != nil {
-			r.problem("annotation %s: %v", a.Name, err)
+			r.report("annotation "+a.Name, err.Error())
 			continue
 		}
 		for _, s := range sorted(answer.Series) {

@@ -84,7 +84,7 @@ func (c *canvas) clip(b box) {
 type style struct {
 	size   float64
 	color  string
-	anchor string // start (default), middle or end
+	anchor string // middle or end; empty for the start
 	bold   bool
 	mono   bool
 	class  string // what the text is, for tests
@@ -99,15 +99,40 @@ func (c *canvas) text(x, y, width float64, text string, s style) {
 	if text == "" {
 		return
 	}
-	w := s.width(text)
-	left := x
+	c.place(x, y, s.width(text), text, s)
+	c.openText(x, y, s)
+	c.buf.WriteString(html.EscapeString(text))
+	c.shut("text")
+}
+
+// valued draws a number with its unit in a share of its size, centered at x.
+func (c *canvas) valued(x, y float64, number, unit string, share float64, s style) {
+	s.anchor = "middle"
+	small := s
+	small.size *= share
+	c.place(x, y, s.width(number)+small.width(unit), number+unit, s)
+	c.openText(x, y, s)
+	c.buf.WriteString(html.EscapeString(number))
+	if unit != "" {
+		c.open("tspan", "font-size", num(small.size))
+		c.buf.WriteString(html.EscapeString(unit))
+		c.shut("tspan")
+	}
+	c.shut("text")
+}
+
+// place records where a text is.
+func (c *canvas) place(x, y, w float64, text string, s style) {
 	switch s.anchor {
 	case "middle":
-		left -= w / 2
+		x -= w / 2
 	case "end":
-		left -= w
+		x -= w
 	}
-	c.texts = append(c.texts, textBox{box{left, y - s.size*ascent, w, s.size}, text, s.class})
+	c.texts = append(c.texts, textBox{box{x, y - s.size*ascent, w, s.size}, text, s.class})
+}
+
+func (c *canvas) openText(x, y float64, s style) {
 	weight, family := "", ""
 	if s.bold {
 		weight = "500"
@@ -115,13 +140,7 @@ func (c *canvas) text(x, y, width float64, text string, s style) {
 	if s.mono {
 		family = monospace
 	}
-	anchor := s.anchor
-	if anchor == "start" {
-		anchor = ""
-	}
-	c.open("text", "x", num(x), "y", num(y), "font-size", num(s.size), "fill", s.color, "text-anchor", anchor, "font-weight", weight, "font-family", family)
-	c.buf.WriteString(html.EscapeString(text))
-	c.shut("text")
+	c.open("text", "x", num(x), "y", num(y), "font-size", num(s.size), "fill", s.color, "text-anchor", s.anchor, "font-weight", weight, "font-family", family)
 }
 
 // title adds a text that a browser shows for the group that is open, and reads to who does not see it.

@@ -7,12 +7,18 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // Title returns the title of the dashboard.
 func (p *Picture) Title() string { return p.renderer.board.Title }
+
+// TimeRange returns the time range that is drawn.
+func (p *Picture) TimeRange() (from, to time.Time) {
+	return p.renderer.options.From, p.renderer.options.To
+}
 
 // SVG writes the dashboard as one SVG document.
 func (p *Picture) SVG(w io.Writer) error {
@@ -47,7 +53,7 @@ func (r *renderer) heading(c *canvas, d *drawing) {
 		text += " (" + strconv.Itoa(len(d.panel.Panels)) + " panels)"
 	}
 	c.element("path", "d", arrow, "fill", "none", "stroke", r.theme.Text, "stroke-width", "1.5")
-	filled, _ := fill(text, r.filler(r.chosen, r.scrapeInterval()))
+	filled := r.text(text)
 	c.text(d.box.x+18, y+5, d.box.w-18, filled, style{size: 16, color: r.theme.Text, bold: true, class: "row"})
 }
 
@@ -69,7 +75,7 @@ func (p *Picture) HTML(w io.Writer) error {
 		return err
 	}
 	b.WriteString("</div>\n<div class=\"phone\">\n")
-	for _, d := range p.phone {
+	for _, d := range p.renderer.phone(p.panels) {
 		if d.panel.Type == "row" {
 			b.WriteString("<h2>" + html.EscapeString(d.panel.Title) + "</h2>\n")
 			continue
@@ -96,7 +102,11 @@ func (p *Picture) subtitle() string {
 		if label == "" {
 			label = v.Name
 		}
-		parts = append(parts, label+": "+strings.Join(p.renderer.chosen[v.Name], ", "))
+		value := strings.Join(p.renderer.chosen[v.Name], ", ")
+		if v.IncludeAll && value == v.AllValue {
+			value = "All"
+		}
+		parts = append(parts, label+": "+value)
 	}
 	return strings.Join(parts, " · ")
 }

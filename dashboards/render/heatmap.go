@@ -48,7 +48,7 @@ func (r *renderer) heatmap(d *drawing, b box, data result) {
 	d.canvas.clip(p.box)
 	for color, path := range c.paths(p, o, low, high, len(colors)) {
 		if path != "" {
-			d.canvas.element("path", "d", path, "fill", colors[color])
+			d.canvas.element("path", "d", path, "stroke", colors[color], "stroke-width", num(max(row-o.gap(), .5)))
 		}
 	}
 	r.marks(d.canvas, p)
@@ -91,16 +91,20 @@ func (r *renderer) heatColors(o heatmapOptions) []string {
 	return r.theme.Scheme(o.Color.Scheme, min(steps, 128), o.Color.Reverse)
 }
 
-// paths returns the cells of each color.
+// gap is the space between cells in pixels.
+func (o heatmapOptions) gap() float64 {
+	if o.CellGap != nil {
+		return *o.CellGap
+	}
+	return 1
+}
+
+// paths returns the cells of each color, as lines that are as wide as a row.
 func (c cells) paths(p plot, o heatmapOptions, low, high float64, colors int) []string {
 	out := make([]strings.Builder, colors)
 	exponent := o.Color.Exponent
 	if exponent <= 0 {
 		exponent = .5
-	}
-	space := 1.0
-	if o.CellGap != nil {
-		space = *o.CellGap
 	}
 	row, width := p.h/float64(len(c.bounds)), p.x(float64(c.step.Milliseconds()))-p.x(0)
 	for i, at := range c.times {
@@ -114,8 +118,7 @@ func (c cells) paths(p plot, o heatmapOptions, low, high float64, colors int) []
 				share = math.Pow(min(max((n-low)/(high-low), 0), 1), exponent)
 			}
 			color := min(int(share*float64(colors-1)+.5), colors-1)
-			w, h := max(width-space, .5), max(row-space, .5)
-			out[color].WriteString("M" + num(right-width) + " " + num(p.bottom()-float64(j+1)*row) + "h" + num(w) + "v" + num(h) + "h" + num(-w) + "z")
+			out[color].WriteString("M" + num(right-width) + " " + num(p.bottom()-(float64(j)+.5)*row) + "h" + num(max(width-o.gap(), .5)))
 		}
 	}
 	paths := make([]string, colors)

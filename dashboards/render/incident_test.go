@@ -167,7 +167,7 @@ func (r recording) file() string { return filepath.Join(fixtures, r.name+".snaps
 
 func read(t *testing.T, path string) render.Snapshot {
 	t.Helper()
-	s, err := render.ReadSnapshot(path, bytes.NewReader(unzip(t, path)))
+	s, err := render.ReadSnapshot(path, unzip(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,10 +22,9 @@ const all = "$__all"
 type chosen map[string][]string
 
 // variables chooses a value for each variable: the given one, else the one that the dashboard has
-// selected, else the first option. It returns what is wrong, too.
-func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) (chosen, []string) {
+// selected, else the first option.
+func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) chosen {
 	values := chosen{}
-	var problems []string
 	for i, v := range r.board.Templating.List {
 		if given, ok := r.options.Variables[v.Name]; ok {
 			values[v.Name] = given
@@ -33,17 +32,16 @@ func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) 
 		}
 		options, err := r.optionsOf(ctx, v, file.Variables[i], values)
 		if err != nil {
-			problems = append(problems, fmt.Sprintf("variable %s: %v", v.Name, err))
+			r.report("variable "+v.Name, err.Error())
 		}
 		values[v.Name] = v.choose(options)
 	}
 	for name := range r.options.Variables {
 		if _, ok := values[name]; !ok || !slices.ContainsFunc(r.board.Templating.List, func(v variable) bool { return v.Name == name }) {
-			problems = append(problems, fmt.Sprintf("variable %s: the dashboard has no such variable", name))
+			r.report("variable "+name, "the dashboard has no such variable")
 		}
 	}
-	slices.Sort(problems)
-	return values, problems
+	return values
 }
 
 // optionsOf returns what a variable can be.
@@ -177,14 +175,34 @@ func (r *renderer) filler(values chosen, step time.Duration) func(name, format s
 		}
 		selected, ok := values[name]
 		switch format {
-		case "csv", "text":
+		case "csv", "text", "raw":
 			return strings.Join(selected, ","), ok
 		case "pipe":
 			return strings.Join(selected, "|"), ok
-		case "raw":
-			return strings.Join(selected, ","), ok
+		case "glob":
+			return glob(selected), ok
 		}
 		return dashboardfile.Alternatives(selected), ok
+	}
+}
+
+// glob is how Grafana formats values where a data source or a panel does not choose a format: several of
+// them match nothing in a regular expression.
+func glob(values []string) string {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return "{" + strings.Join(values, ",") + "}"
+}
+
+// globbed returns a filler whose default format is [glob]: that of Pyroscope's queries and of the options
+// and titles of panels.
+func globbed(value func(name, format string) (string, bool)) func(name, format string) (string, bool) {
+	return func(name, format string) (string, bool) {
+		if format == "" {
+			format = "glob"
+		}
+		return value(name, format)
 	}
 }
 

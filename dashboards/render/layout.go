@@ -14,18 +14,23 @@ const (
 // layout places the panels that are visible. Those of a collapsed row are not.
 func (r *renderer) layout() []*drawing {
 	var out []*drawing
-	row := ""
 	for i := range r.board.Panels {
 		p := &r.board.Panels[i]
-		if p.Type == "row" {
-			row = p.Title
-		}
-		out = append(out, &drawing{panel: p, row: row, box: r.place(p.GridPos)})
+		out = append(out, &drawing{panel: p, box: r.place(p.GridPos)})
 	}
 	return out
 }
 
+// Bounds of a place in the grid; a file may have any number.
+const (
+	maxPanelHeight = 200
+	maxGridY       = 10_000
+)
+
 func (r *renderer) place(g gridPos) box {
+	g.X = min(max(g.X, 0), columns-1)
+	g.W = min(max(g.W, 1), columns-g.X)
+	g.H, g.Y = min(max(g.H, 1), maxPanelHeight), min(max(g.Y, 0), maxGridY)
 	width := (float64(r.options.Width) - 2*margin + gap) / columns
 	unit := rowHeight + gap
 	return box{

@@ -111,7 +111,7 @@ func (r *renderer) alertList(d *drawing, b box, data result) {
 	d.panel.options(&o)
 	selected, err := r.selectAlerts(data.alerts, o)
 	if err != nil {
-		r.message(d.canvas, b, errorText(err), r.theme.Color("red"))
+		r.message(d.canvas, b, errorText(err), r.theme.Error)
 		return
 	}
 	if len(selected) == 0 {
@@ -148,8 +148,8 @@ func (r *renderer) selectAlerts(list []Alert, o alertOptions) ([]Alert, error) {
 	if strings.Contains(o.Datasource, "$") {
 		return nil, nil
 	}
-	filter, _ := fill(o.LabelFilter, r.filler(r.chosen, r.scrapeInterval()))
-	name, _ := fill(o.AlertName, r.filler(r.chosen, r.scrapeInterval()))
+	filter := r.text(o.LabelFilter)
+	name := r.text(o.AlertName)
 	matches := func(Alert) bool { return true }
 	if strings.TrimSpace(filter) != "" {
 		matchers, err := alerts.ParseMatchers(filter)

@@ -23,7 +23,7 @@ type writer struct {
 func (r *renderer) markdown(d *drawing, b box) {
 	var o textOptions
 	d.panel.options(&o)
-	content, _ := fill(o.Content, r.filler(r.chosen, r.scrapeInterval()))
+	content := r.text(o.Content)
 	w := &writer{r: r, d: d, box: b, y: b.y, src: []byte(content)}
 	if o.Mode == "code" || o.Mode == "html" { // the source, which says what the page would
 		for line := range strings.SplitSeq(content, "\n") {

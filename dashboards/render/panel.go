@@ -15,6 +15,18 @@ func fill(text string, value func(name, format string) (string, bool)) (string, 
 	return dashboardfile.Fill(text, value)
 }
 
+// text replaces the variables in a text of a panel. Unknown ones stay.
+func (r *renderer) text(text string) string {
+	values := globbed(r.filler(r.chosen, r.scrapeInterval()))
+	filled, _ := fill(text, func(name, format string) (string, bool) {
+		if value, ok := values(name, format); ok {
+			return value, true
+		}
+		return "$" + name, true
+	})
+	return filled
+}
+
 func parseDuration(text string) (time.Duration, error) {
 	d, err := model.ParseDuration(text)
 	return time.Duration(d), err
@@ -53,14 +65,15 @@ type axisFacts struct {
 }
 
 // drawPanel draws a panel with its frame and title.
-func (r *renderer) drawPanel(d *drawing, data result, id string) {
+func (r *renderer) drawPanel(d *drawing, id string) {
+	data := d.data
 	c := &canvas{id: id}
 	d.canvas, d.facts = c, &facts{}
 	t := r.theme
 	if !d.panel.Transparent {
 		c.rect(d.box.inset(.5, .5, .5, .5), t.Panel, "stroke", t.Border, "rx", "2")
 	}
-	title, _ := fill(d.panel.Title, r.filler(r.chosen, r.scrapeInterval()))
+	title := r.text(d.panel.Title)
 	body := d.box.inset(padding, padding, padding, padding)
 	if title != "" {
 		c.text(d.box.x+padding, d.box.y+21, d.box.w-2*padding, title, style{size: 14, color: t.Text, bold: true, class: "title"})
@@ -70,7 +83,7 @@ func (r *renderer) drawPanel(d *drawing, data result, id string) {
 	case optionsOf(d.panel.Type) == nil:
 		r.unknown(d, body)
 	case data.err != nil:
-		r.message(c, body, errorText(data.err), t.Color("red"))
+		r.message(c, body, errorText(data.err), t.Error)
 	default:
 		c.clip(d.box)
 		r.drawBody(d, body, data)

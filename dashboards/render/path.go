@@ -7,8 +7,8 @@ import (
 
 // Distances in pixels that simplify may move a line, which nobody sees.
 const (
-	fine   = 0.15
-	coarse = 0.5
+	fine   = 0.25
+	coarse = 0.8
 )
 
 // simplify leaves out points that are near the line between their neighbors (Douglas and Peucker, on

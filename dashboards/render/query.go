@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -129,9 +131,9 @@ type Entry struct {
 const snapshotVersion = 1
 
 // ReadSnapshot reads a snapshot. Name is the file name in errors.
-func ReadSnapshot(name string, r io.Reader) (Snapshot, error) {
+func ReadSnapshot(name string, src []byte) (Snapshot, error) {
 	var s Snapshot
-	if err := json.NewDecoder(r).Decode(&s); err != nil {
+	if err := json.Unmarshal(src, &s); err != nil {
 		return Snapshot{}, fmt.Errorf("%s: not a snapshot: %w; write one with scaffold verify --snapshot", name, err)
 	}
 	if s.Version != snapshotVersion {
@@ -175,19 +177,26 @@ func (r *Recorder) Ask(ctx context.Context, q Query) (Answer, error) {
 func (r *Recorder) Snapshot(from, to time.Time) Snapshot {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	type fields Query // formatted with all of them, since Query has a String
-	byKey := map[string]Entry{}
+	byKey := map[Query]Entry{}
 	for _, e := range r.answers {
-		key := fmt.Sprintf("%+v", fields(e.Query.key()))
+		key := e.Query.key()
 		if before, ok := byKey[key]; !ok || e.Query.finer(before.Query) {
 			byKey[key] = e
 		}
 	}
 	s := Snapshot{Version: snapshotVersion, From: from, To: to}
-	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+	for _, key := range slices.SortedFunc(maps.Keys(byKey), compare) {
 		s.Answers = append(s.Answers, byKey[key])
 	}
 	return s
+}
+
+// compare orders queries.
+func compare(a, b Query) int {
+	return cmp.Or(
+		strings.Compare(a.Store, b.Store), strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Expr, b.Expr),
+		strings.Compare(a.Label, b.Label), strings.Compare(a.ProfileType, b.ProfileType), a.From.Compare(b.From), a.To.Compare(b.To),
+	)
 }
 
 // key is a query without what depends on the width of a panel.

@@ -1,7 +1,9 @@
 package render
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -14,8 +16,10 @@ import (
 
 // Options say what part of the data is drawn, and how.
 type Options struct {
-	// From and To are the time range. Location is that of the times on axes; nil is UTC.
+	// From and To are the time range; zero is that of the dashboard, at Now. Location is that of the
+	// times on axes; nil is UTC.
 	From, To time.Time
+	Now      time.Time
 	Location *time.Location
 	// Variables replace the values that the dashboard has selected.
 	Variables map[string][]string
@@ -42,10 +46,11 @@ const maxQueries = 8
 type Picture struct {
 	renderer *renderer
 	panels   []*drawing
-	phone    []*drawing
 	height   float64
 	// Problems say what is missing in the picture and why, one line each.
 	Problems []string
+	// Answered and Asked are numbers of queries.
+	Answered, Asked int
 }
 
 // drawing is a panel with its place and its elements.
@@ -53,8 +58,8 @@ type drawing struct {
 	panel  *panel
 	box    box
 	canvas *canvas
-	row    string // title of its row
 	facts  *facts
+	data   result
 }
 
 // renderer draws one dashboard.
@@ -66,9 +71,13 @@ type renderer struct {
 	chosen      chosen
 	annotations []event
 
-	mutex    sync.Mutex
-	problems []string
+	mutex           sync.Mutex
+	problems        []problem
+	answered, asked int
 }
+
+// problem is why a part of the dashboard is not drawn.
+type problem struct{ where, why string }
 
 // Dashboard asks the queries of a dashboard and draws the results. Name is the file name in errors, src
 // classic dashboard JSON. Its error is that of a file that is not a dashboard; what else is wrong is in
@@ -82,24 +91,79 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	if o.Light {
 		r.theme = grafana.Light()
 	}
-	if problem := Unsupported(src); len(problem) > 0 {
-		r.problems = append(r.problems, problem...)
+	if err := r.timeRange(); err != nil {
+		return nil, fmt.Errorf("%s: time range: %w", name, err)
+	}
+	for _, setting := range Unsupported(src) {
+		r.report(setting, "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
 	defer cancel()
-	values, problems := r.variables(ctx, file)
-	r.chosen = values
-	r.problems = append(r.problems, problems...)
+	r.chosen = r.variables(ctx, file)
 	r.annotations = r.events(ctx)
 
 	picture := &Picture{renderer: r}
 	placed := r.layout()
-	picture.panels, picture.phone = r.draw(ctx, placed)
+	picture.panels = placed
+	r.draw(ctx, placed)
 	for _, p := range placed {
 		picture.height = max(picture.height, p.box.bottom()+margin)
 	}
-	picture.Problems = slices.Compact(r.problems)
+	picture.Problems = grouped(r.problems)
+	picture.Answered, picture.Asked = r.answered, r.asked
 	return picture, nil
+}
+
+// manyPlaces is the number of places with the same problem from which on they are counted.
+const manyPlaces = 4
+
+// grouped returns a line for each problem; one that is in many places, such as a store that does not
+// answer, once.
+func grouped(problems []problem) []string {
+	places := map[string][]string{}
+	for _, p := range problems {
+		if !slices.Contains(places[p.why], p.where) {
+			places[p.why] = append(places[p.why], p.where)
+		}
+	}
+	var out []string
+	for why, where := range places {
+		switch {
+		case why == "":
+			out = append(out, where...)
+		case len(where) >= manyPlaces:
+			slices.Sort(where)
+			out = append(out, fmt.Sprintf("%s and %d others: %s", where[0], len(where)-1, why))
+		default:
+			for _, one := range where {
+				out = append(out, one+": "+why)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// timeRange sets the time range that the options leave open.
+func (r *renderer) timeRange() error {
+	o := &r.options
+	for _, t := range []struct {
+		set      *time.Time
+		own, its string
+	}{{&o.From, r.board.Time.From, "now-6h"}, {&o.To, r.board.Time.To, "now"}} {
+		if !t.set.IsZero() {
+			continue
+		}
+		parsed, err := ParseTime(cmp.Or(t.own, t.its), o.Now)
+		if err != nil {
+			return err
+		}
+		*t.set = parsed
+	}
+	if !o.From.Before(o.To) {
+		return fmt.Errorf("%s is not before %s", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
+	}
+	return nil
 }
 
 func (o Options) withDefaults() Options {
@@ -115,19 +179,28 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// problem records what is missing in the picture.
-func (r *renderer) problem(format string, args ...any) {
+// report records what is missing in the picture.
+func (r *renderer) report(where, why string) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.problems = append(r.problems, fmt.Sprintf(format, args...))
+	r.problems = append(r.problems, problem{where, why})
 }
 
 // ask asks the source within the time range.
 func (r *renderer) ask(ctx context.Context, q Query) (Answer, error) {
 	q.From, q.To = r.options.From, r.options.To
 	answer, err := r.source(ctx, q)
-	if err == nil && len(answer.Series) > maxSeries {
-		r.problem("%s returns %d series; the first %d are drawn", q, len(answer.Series), maxSeries)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		err = fmt.Errorf("no answer within %s; draw a shorter time range, or wait longer with --timeout", r.options.Timeout)
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.asked++
+	if err == nil {
+		r.answered++
+	}
+	if len(answer.Series) > maxSeries {
+		r.problems = append(r.problems, problem{q.String(), fmt.Sprintf("%d series; the first %d are drawn", len(answer.Series), maxSeries)})
 		answer.Series = answer.Series[:maxSeries]
 	}
 	return answer, err
@@ -163,7 +236,7 @@ func (r *renderer) fetch(ctx context.Context, p *panel, width float64) result {
 		}
 	}
 	if out.err != nil {
-		r.problem("panel %s: %v", p.Title, out.err)
+		r.report("panel "+p.Title, out.err.Error())
 	}
 	return out
 }
@@ -235,7 +308,11 @@ func (r *renderer) query(t target, step time.Duration) (Query, error) {
 	default:
 		return q, fmt.Errorf("queries of %s are not supported", q.Store)
 	}
-	filled, unknown := fill(text, r.filler(r.chosen, step))
+	values := r.filler(r.chosen, step)
+	if q.Store == Pyroscope {
+		values = globbed(values)
+	}
+	filled, unknown := fill(text, values)
 	if len(unknown) > 0 {
 		return q, fmt.Errorf("$%s has no value; declare the variable, or set it with --var", strings.Join(unknown, ", $"))
 	}
@@ -243,27 +320,34 @@ func (r *renderer) query(t target, step time.Duration) (Query, error) {
 	return q, nil
 }
 
-// draw draws all panels, for the wide page and for phones.
-func (r *renderer) draw(ctx context.Context, placed []*drawing) (wide, phone []*drawing) {
-	phone = make([]*drawing, len(placed))
+// draw asks the queries of all panels and draws them.
+func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 	var group sync.WaitGroup
 	tickets := make(chan struct{}, maxQueries)
 	for i, d := range placed {
+		if d.panel.Type == "row" {
+			continue
+		}
 		group.Go(func() {
 			tickets <- struct{}{}
 			defer func() { <-tickets }()
-			narrow := &drawing{panel: d.panel, row: d.row, box: box{0, 0, phoneWidth, d.box.h}}
-			if d.panel.Type != "row" {
-				data := r.fetch(ctx, d.panel, plotWidth(d.box.w))
-				r.drawPanel(d, data, fmt.Sprintf("p%d", i))
-				r.drawPanel(narrow, data, fmt.Sprintf("n%d", i))
-			}
-			phone[i] = narrow
+			d.data = r.fetch(ctx, d.panel, plotWidth(d.box.w))
+			r.drawPanel(d, fmt.Sprintf("p%d", i))
 		})
 	}
 	group.Wait()
-	slices.Sort(r.problems)
-	return placed, phone
+}
+
+// phone returns the panels as wide as a phone.
+func (r *renderer) phone(placed []*drawing) []*drawing {
+	out := make([]*drawing, len(placed))
+	for i, d := range placed {
+		out[i] = &drawing{panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
+		if d.panel.Type != "row" {
+			r.drawPanel(out[i], fmt.Sprintf("n%d", i))
+		}
+	}
+	return out
 }
 
 // plotWidth is about the number of points that a panel's width has room for, which Grafana takes for

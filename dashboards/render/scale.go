@@ -90,6 +90,7 @@ func (a *axis) fit(height float64) {
 	if math.IsNaN(a.low) {
 		return
 	}
+	a.low, a.high = max(a.low, -math.MaxFloat64), min(a.high, math.MaxFloat64)
 	if a.logBase > 0 {
 		a.logLabels(height)
 	} else {
@@ -153,6 +154,9 @@ func (a *axis) y(v float64, p plot) float64 {
 			return p.bottom() + p.h
 		}
 		v, low, high = math.Log(v), math.Log(low), math.Log(high)
+	}
+	if math.IsInf(high-low, 0) { // halves do not overflow
+		v, low, high = v/2, low/2, high/2
 	}
 	return p.bottom() - (v-low)/(high-low)*p.h
 }

@@ -122,15 +122,7 @@ func (r *renderer) bigValue(c *canvas, b box, middle float64, v grafana.Value, c
 	if small {
 		size = min(size, 24)
 	}
-	s = style{size: size, color: color, bold: true, class: "value"}
-	unitStyle := style{size: unitShare * size, color: color, bold: true, class: "value"}
-	number := v.Prefix + v.Text.Text
-	width := s.width(number) + unitStyle.width(v.Suffix)
-	x, y := b.x+(b.w-width)/2, middle+size*.35
-	c.text(x, y, 0, number, s)
-	if v.Suffix != "" {
-		c.text(x+s.width(number), y, 0, v.Suffix, unitStyle)
-	}
+	c.valued(b.x+b.w/2, middle+size*.35, v.Prefix+v.Text.Text, v.Suffix, unitShare, style{size: size, color: color, bold: true, class: "value"})
 }
 
 // sparkline draws the course of a value.

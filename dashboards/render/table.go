@@ -102,7 +102,7 @@ func (r *renderer) cell(c *canvas, place, panel box, f *grafana.Field, text stri
 	case "center":
 		s.anchor, x = "middle", place.x+place.w/2
 	default:
-		s.anchor = "start"
+		s.anchor = ""
 	}
 	c.text(x, place.y+place.h/2+5, place.w-12, text, s)
 }
@@ -209,15 +209,16 @@ func (r *renderer) timeline(d *drawing, b box, data result) {
 	d.canvas.shut("g")
 }
 
-// states draws one series of a timeline.
+// states draws one series of a timeline. States of one color are merged, as Grafana does.
 func (r *renderer) states(c *canvas, p plot, b box, f *grafana.Field, times []float64, merge bool) {
 	opacity := f.Config.Custom.FillOpacity / 100
 	if opacity == 0 {
 		opacity = .7
 	}
+	color := func(i int) string { return f.Show(f.Values[i], r.theme).Color }
 	for i := 0; i < len(times); {
 		j := i + 1
-		for j < len(times) && merge && f.Values[j] == f.Values[i] {
+		for j < len(times) && merge && math.IsNaN(f.Values[j]) == math.IsNaN(f.Values[i]) && color(j) == color(i) {
 			j++
 		}
 		end := p.right()
@@ -225,7 +226,7 @@ func (r *renderer) states(c *canvas, p plot, b box, f *grafana.Field, times []fl
 			end = min(p.x(times[j]), end)
 		}
 		if start := max(p.x(times[i]), p.box.x); !math.IsNaN(f.Values[i]) && end > start {
-			c.rect(box{start, b.y, end - start, b.h}, f.Show(f.Values[i], r.theme).Color, "fill-opacity", trim(opacity))
+			c.rect(box{start, b.y, end - start, b.h}, color(i), "fill-opacity", trim(opacity))
 		}
 		i = j
 	}

@@ -60,11 +60,11 @@ func (r *renderer) timeSeries(d *drawing, b box, data result) {
 func (r *renderer) fields(d *drawing, frames []*grafana.Frame) []*grafana.Frame {
 	frames, err := grafana.Transform(frames, d.panel.Transformations)
 	if err != nil {
-		r.problem("panel %s: %v", d.panel.Title, err)
+		r.report("panel "+d.panel.Title, err.Error())
 	}
 	out, err := grafana.Apply(frames, d.panel.FieldConfig)
 	if err != nil {
-		r.problem("panel %s: %v", d.panel.Title, err)
+		r.report("panel "+d.panel.Title, err.Error())
 	}
 	return out
 }
@@ -260,6 +260,9 @@ func (r *renderer) area(c *canvas, p plot, l *line) {
 	c.element("path", "d", path.String(), "fill", l.color, "fill-opacity", trim(opacity/100))
 }
 
+// pointSize is Grafana's default size of points in pixels.
+const pointSize = 5
+
 // stroke draws a line, and its points where they are few.
 func (r *renderer) stroke(c *canvas, p plot, l *line) {
 	custom := l.field.Config.Custom
@@ -270,20 +273,26 @@ func (r *renderer) stroke(c *canvas, p plot, l *line) {
 	if custom.LineWidth != nil {
 		width = *custom.LineWidth
 	}
-	size := max(custom.PointSize, 1)
+	size := custom.PointSize
+	if size <= 0 {
+		size = pointSize
+	}
 	tops, _ := l.runs(p)
 	show := custom.ShowPoints == "always" || custom.DrawStyle == "points" ||
 		custom.ShowPoints != "never" && float64(len(l.values)) <= p.w/(2*size)
-	var path strings.Builder
+	var path, points strings.Builder
 	for _, top := range tops {
 		if len(top) > 1 && custom.DrawStyle != "points" {
 			path.WriteString(pathOf(simplify(top, fine)))
 		}
 		for _, at := range top {
-			if show || len(top) == 1 {
-				c.element("circle", "cx", num(at.x), "cy", num(at.y), "r", num(size/2), "fill", l.color)
+			if show || len(top) == 1 { // a line of no length with round ends is a point
+				points.WriteString("M" + num(at.x) + " " + num(at.y) + "h0")
 			}
 		}
+	}
+	if points.Len() > 0 {
+		c.element("path", "d", points.String(), "stroke", l.color, "stroke-width", num(size), "stroke-linecap", "round")
 	}
 	if width > 0 && path.Len() > 0 {
 		c.element("path", "d", path.String(), "fill", "none", "stroke", l.color, "stroke-width", widthText(width), "stroke-dasharray", dashes(custom.LineStyle))

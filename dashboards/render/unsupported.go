@@ -38,7 +38,7 @@ func Unsupported(src []byte) []string {
 type unsupported struct{ found []string }
 
 func (u *unsupported) addf(format string, args ...any) {
-	u.found = append(u.found, fmt.Sprintf(format, args...)+" is not drawn")
+	u.found = append(u.found, fmt.Sprintf(format, args...)+" is not supported")
 }
 
 // walk reports the keys of a value that a type has not.

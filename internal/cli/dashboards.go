@@ -27,7 +27,7 @@ func newDashboardsCommand(g *globals) *cobra.Command {
 	var o dashboardsOptions
 	cmd := &cobra.Command{
 		Use:   "dashboards [FILE]",
-		Short: "Compile Grafana dashboards, or push them to Grafana",
+		Short: "Compile, draw or push Grafana dashboards",
 		Long: "Compiles the dashboards of FILE: the " + spec.FileName + " of a service, a " + slo.APIVersion + "\n" +
 			"file, or one of OpenSLO, sloth or Pyrra. Without FILE, it is the service in the\n" +
 			"current directory; - reads standard input.\n\n" +
@@ -47,7 +47,7 @@ func newDashboardsCommand(g *globals) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&o.dir, "out", "o", "", "directory to write to (default: standard output)")
 	o.imported.addFlags(cmd)
-	cmd.AddCommand(newDashboardsPushCommand(g))
+	cmd.AddCommand(newDashboardsPushCommand(g), newDashboardsRenderCommand(g))
 	return cmd
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/observability-first/scaffold/internal/lint/checks"
@@ -164,17 +165,27 @@ func (g *globals) adviceFor(err error) string {
 
 // prometheus reads from the API of the Prometheus at an address.
 func (g *globals) prometheus(address string) (exposition.Prometheus, error) {
-	token, err := push.Token(g.Getenv, prometheusToken, "")
-	send := "" // the address may be any server: send the token only after it denies access
-	return exposition.Prometheus{Address: address, Get: func(ctx context.Context, address string) ([]byte, error) {
-		page, err := get(ctx, address, "application/json", send)
+	read, err := g.reader(prometheusToken)
+	return exposition.Prometheus{Address: address, Get: read}, err
+}
+
+// reader reads pages of one server with the token in an environment variable. The server may be any:
+// the token is only sent after it denies access.
+func (g *globals) reader(tokenVariable string) (func(context.Context, string) ([]byte, error), error) {
+	token, err := push.Token(g.Getenv, tokenVariable, "")
+	var send atomic.Bool
+	return func(ctx context.Context, address string) ([]byte, error) {
+		if token != "" && send.Load() {
+			return get(ctx, address, "application/json", token)
+		}
+		page, err := get(ctx, address, "application/json", "")
 		var status statusError
-		if send == token || !errors.As(err, &status) || status.code != http.StatusUnauthorized && status.code != http.StatusForbidden {
+		if token == "" || !errors.As(err, &status) || status.code != http.StatusUnauthorized && status.code != http.StatusForbidden {
 			return page, err
 		}
-		send = token
-		return get(ctx, address, "application/json", send)
-	}}, err
+		send.Store(true)
+		return get(ctx, address, "application/json", token)
+	}, err
 }
 
 // showMetrics reads a metrics page from a file or an address, or queries the Prometheus at an

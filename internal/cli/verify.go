@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/observability-first/scaffold/dashboards/render"
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
@@ -31,6 +32,7 @@ type verifyOptions struct {
 	slo      string
 	junit    string
 	markdown string
+	snapshot string
 	env      []string
 	only     []string
 	maxCost  float64
@@ -73,6 +75,7 @@ func newVerifyCommand(g *globals) *cobra.Command {
 	flags.StringVar(&o.slo, "slo", "", "file of objectives of a service that was not generated, relative to this directory or to DIR")
 	flags.StringVar(&o.junit, "junit", "", "file to write the report to as JUnit XML")
 	flags.StringVar(&o.markdown, "markdown", "", "file to write the report to as Markdown, for a pull request")
+	flags.StringVar(&o.snapshot, "snapshot", "", "file to write the results of dashboard queries to, for scaffold dashboards render")
 	flags.StringArrayVar(&o.env, "env", nil, "environment variable for the service, as NAME=value; repeatable")
 	flags.StringArrayVar(&o.only, "only", nil, "section to run: "+strings.Join(verify.Sections(), ", ")+"; repeatable (default: all)")
 	offer(cmd, "only", verify.Sections())
@@ -104,7 +107,7 @@ func (o verifyOptions) validate(cmd *cobra.Command) error {
 	if o.slo != "" && o.pkg == "" {
 		return usage(cmd, "--slo needs --package, which names the binary to run")
 	}
-	for _, to := range []struct{ flag, file string }{{"--junit", o.junit}, {"--markdown", o.markdown}} {
+	for _, to := range []struct{ flag, file string }{{"--junit", o.junit}, {"--markdown", o.markdown}, {"--snapshot", o.snapshot}} {
 		dir := filepath.Dir(to.file)
 		if info, err := os.Stat(dir); to.file != "" && (err != nil || !info.IsDir()) {
 			return usage(cmd, "%s %s: directory %s does not exist", to.flag, to.file, dir)
@@ -135,14 +138,17 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 	if subject.Simulation != nil {
 		subject.Simulation.MaxCost = o.maxCost
 	}
-	report, err := verify.Run(ctx, subject, verify.Options{
-		Env: o.env, Only: o.only, Quick: o.quick, Progress: progress.show, Simulating: progress.simulating,
-	})
+	var snapshot render.Snapshot
+	options := verify.Options{Env: o.env, Only: o.only, Quick: o.quick, Progress: progress.show, Simulating: progress.simulating}
+	if o.snapshot != "" {
+		options.Snapshot = func(s render.Snapshot) { snapshot = s }
+	}
+	report, err := verify.Run(ctx, subject, options)
 	progress.clear()
 	if err != nil && !report.Interrupted {
 		return err
 	}
-	if err := o.write(report); err != nil {
+	if err := o.write(report, snapshot); err != nil {
 		return err
 	}
 	if !g.emit(report) {
@@ -159,12 +165,15 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 	return nil
 }
 
-// write writes the report files that the flags name.
-func (o verifyOptions) write(report report.Report) error {
+// write writes the files that the flags name. A run that ended before the dashboards has no snapshot.
+func (o verifyOptions) write(report report.Report, snapshot render.Snapshot) error {
+	if len(snapshot.Answers) == 0 {
+		o.snapshot = ""
+	}
 	for _, form := range []struct {
 		file  string
 		write func(io.Writer) error
-	}{{o.junit, report.WriteJUnit}, {o.markdown, report.WriteMarkdown}} {
+	}{{o.junit, report.WriteJUnit}, {o.markdown, report.WriteMarkdown}, {o.snapshot, snapshot.Write}} {
 		if form.file == "" {
 			continue
 		}

@@ -112,30 +112,39 @@ func readUpload(p servicetest.Profile) (upload, bool) {
 	return u, true
 }
 
-// askLogs runs the pipeline of a query on the service's log lines. It supports the stages that log dashboards
-// use; any other stage is an error.
+// askLogs runs a query on the service's log lines.
 func (s *session) askLogs(query string) (evidence string, found bool, err error) {
+	lines, err := s.logLines(query)
+	if err != nil {
+		return "", false, err
+	}
+	return fmt.Sprintf("%d log lines", len(lines)), len(lines) > 0, nil
+}
+
+// logLines runs the pipeline of a query on the service's log lines. It supports the stages that log
+// dashboards use; any other stage is an error.
+func (s *session) logLines(query string) ([]line, error) {
 	end := strings.IndexByte(query, '}')
 	if end < 0 {
-		return "", false, fmt.Errorf("%s: a query of logs starts with {label=\"value\"}", query)
+		return nil, fmt.Errorf("%s: a query of logs starts with {label=\"value\"}", query)
 	}
 	ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector(query[:end+1])
 	if err != nil {
-		return "", false, fmt.Errorf("selector of logs: %w", err)
+		return nil, fmt.Errorf("selector of logs: %w", err)
 	}
 	stream := map[string]string{
 		semconv.LabelServiceName: s.subject.Service, s.subject.EnvironmentLabel: Environment, "service": s.subject.Service,
 	}
 	if !matchesAll(ms, stream) {
-		return "", false, fmt.Errorf("log lines have the labels %v, which %s does not match", stream, query[:end+1])
+		return nil, fmt.Errorf("log lines have the labels %v, which %s does not match", stream, query[:end+1])
 	}
 	lines := s.child.log()
 	for _, stage := range stages(query[end+1:]) {
 		if lines, err = filter(lines, stage); err != nil {
-			return "", false, err
+			return nil, err
 		}
 	}
-	return fmt.Sprintf("%d log lines", len(lines)), len(lines) > 0, nil
+	return lines, nil
 }
 
 // stages splits a pipeline at its bars, outside quotes.

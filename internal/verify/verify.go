@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/observability-first/scaffold/dashboards/render"
 	"github.com/observability-first/scaffold/internal/promsim/alertsim"
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
@@ -69,6 +70,8 @@ type Options struct {
 	// QueryWithin limits one query of a rule or a dashboard; 0 means 10 s. Prometheus allows two minutes, but
 	// a rule that needs more than a few seconds on one process is wrong.
 	QueryWithin time.Duration
+	// Snapshot is called with the answers to the queries of all dashboards, if they ran; may be nil.
+	Snapshot func(render.Snapshot)
 }
 
 // Run checks a service. Problems of the service are in the report. An error means that the run could not
@@ -301,6 +304,7 @@ func (s *session) queries(ctx context.Context) error {
 	}
 	if s.selected(sectionDashboards) {
 		s.dashboards(ctx)
+		s.snapshot(ctx)
 	}
 	if s.selected(sectionLinks) {
 		s.datasources(ctx)

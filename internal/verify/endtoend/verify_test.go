@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/observability-first/scaffold/dashboards/render"
 	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
@@ -36,7 +37,7 @@ const (
 	plain   = "scaffold verify"
 	quick   = "scaffold verify --quick"
 	some    = "scaffold verify --only dashboards --only rules"
-	reports = "scaffold verify --junit verify.xml --markdown verify.md"
+	reports = "scaffold verify --junit verify.xml --markdown verify.md --snapshot verify.snapshot.json"
 	foreign = "scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop"
 )
 
@@ -104,6 +105,37 @@ func TestEndToEndVerifyOfAServiceWithADatabase(t *testing.T) {
 	t.Logf("%d checks in %.1f s", len(r.Checks), r.Seconds)
 	wantTranscript(t, r)
 	wantReports(t, r, filepath.Join(dir, "verify.xml"), filepath.Join(dir, "verify.md"))
+	wantSnapshot(t, filepath.Join(dir, "verify.snapshot.json"), "../../../examples/orders/observability/dashboards")
+}
+
+// wantSnapshot checks that the snapshot answers every query of the dashboards.
+func wantSnapshot(t *testing.T, file, dashboards string) {
+	t.Helper()
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := render.ReadSnapshot(file, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dashboards, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := render.Dashboard(t.Context(), name, src, snapshot.Source(), render.Options{From: snapshot.From, To: snapshot.To})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Problems) > 0 || p.Answered < 10 {
+			t.Errorf("%s: %d of %d queries answered, problems %q", name, p.Answered, p.Asked, p.Problems)
+		}
+	}
 }
 
 // wantTranscript compares the report in a terminal with docs/transcripts.

@@ -12,14 +12,14 @@ import (
 type Theme struct {
 	Dark bool
 	// Colors of the page, of panels, and of text on them.
-	Canvas, Panel, Border, Grid, Text, TextSecondary, TextDisabled, Link, Unfilled string
+	Canvas, Panel, Border, Grid, Text, TextSecondary, Link, Error, Unfilled string
 }
 
 // Dark and Light return Grafana's two themes.
 func Dark() Theme {
 	return Theme{
 		Dark: true, Canvas: "#111217", Panel: "#181b1f", Border: "#2d2f36", Grid: "#2b2e34", Text: "#ccccdc", TextSecondary: "#9a9aa7",
-		TextDisabled: "#8e8e99", Link: "#6e9fff", Unfilled: "#22252b",
+		Link: "#6e9fff", Error: "#ff5286", Unfilled: "#22252b",
 	}
 }
 
@@ -27,7 +27,7 @@ func Dark() Theme {
 func Light() Theme {
 	return Theme{
 		Canvas: "#f4f5f5", Panel: "#ffffff", Border: "#e4e5e5", Grid: "#e6e7e8", Text: "#24292e", TextSecondary: "#5a5e62",
-		TextDisabled: "#6a6e72", Link: "#1f62e0", Unfilled: "#f4f5f5",
+		Link: "#1f62e0", Error: "#cf0e5b", Unfilled: "#f4f5f5",
 	}
 }
 
@@ -45,6 +45,8 @@ func (t Theme) Color(name string) string {
 		return "rgba(0,0,0,0)"
 	case name == "":
 		name = fallbackColor
+	case name[0] == '#':
+		return name
 	}
 	if color := t.hues()[name]; color != "" {
 		return color

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -19,6 +20,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/observability-first/scaffold/internal/testkit/golden"
 )
 
 // values is how many random values each option is compared with.
@@ -121,6 +124,48 @@ func random(r *rand.Rand) float64 {
 }
 
 func seeded() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
+
+// TestRecord writes some of Grafana's answers for a test that needs no npm.
+func TestRecord(t *testing.T) {
+	o, r := newOriginal(t), seeded()
+	var out recorded
+	for _, name := range slices.Sorted(maps.Keys(units())) {
+		for range 8 {
+			v, decimals := random(r), r.IntN(5)-1
+			q := map[string]any{"ask": "format", "unit": name, "value": js(v)}
+			if decimals != auto {
+				q["decimals"] = decimals
+			}
+			out.Formats = append(out.Formats, recordedFormat{name, jsString(v), decimals, strings.Join(parts(ask[[3]string](t, o, q)), "")})
+		}
+	}
+	for range 60 {
+		low := random(r)
+		high := low + math.Abs(random(r))
+		one := recordedAxis{Low: low, High: high, Length: float64(50 + r.IntN(400))}
+		scale := map[string]any{}
+		if r.IntN(2) == 0 {
+			one.Min, scale["min"] = new(0.0), 0
+		}
+		if r.IntN(2) == 0 {
+			one.SoftMax, scale["softMax"] = new(1.0), 1
+		}
+		limits := ask[[2]js](t, o, map[string]any{"ask": "limits", "low": js(low), "high": js(high), "scale": scale})
+		one.Bottom, one.Top = float64(limits[0]), float64(limits[1])
+		answer := ask[[2]json.RawMessage](t, o, map[string]any{"ask": "ticks", "low": one.Bottom, "high": one.Top, "length": one.Length, "space": 30, "binary": false})
+		if err := json.Unmarshal(answer[1], &one.Ticks); err != nil {
+			t.Fatal(err)
+		}
+		out.Axes = append(out.Axes, one)
+	}
+	data, err := json.MarshalIndent(out, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, recordedFile, append(data, '\n'))
+}
+
+func parts(p [3]string) []string { return p[:] }
 
 func TestUnitsMatch(t *testing.T) {
 	o, r := newOriginal(t), seeded()

@@ -1,0 +1,127 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/pprof/profile"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/dashboards/render"
+	"github.com/observability-first/scaffold/internal/promsim/answer"
+	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/userfile"
+)
+
+// snapshot draws each dashboard, which records the answers to its queries. Its problems are not failed
+// checks: those of queries are reported before, and the renderer's own are not the service's.
+func (s *session) snapshot(ctx context.Context) {
+	if s.options.Snapshot == nil {
+		return
+	}
+	store := &answer.Prometheus{Store: s.watch.store, Rules: s.watch.ev}
+	recorder := render.Record(func(ctx context.Context, q render.Query) (render.Answer, error) {
+		switch q.Store {
+		case render.Loki:
+			return s.answerLogs(q)
+		case render.Pyroscope:
+			return s.answerProfile(q)
+		}
+		return store.Ask(ctx, q)
+	})
+	for _, b := range s.subject.Dashboards {
+		src, err := userfile.Read(filepath.Join(s.subject.Dir, filepath.FromSlash(b.File)), userfile.LargeLimit)
+		if err == nil {
+			_, err = render.Dashboard(ctx, b.File, src, recorder.Ask, render.Options{
+				From: s.prober.from, To: s.prober.to, ScrapeInterval: s.subject.ScrapeInterval,
+			})
+		}
+		if err != nil {
+			s.checks.Add(report.Check{Section: sectionDashboards, Name: "snapshot", File: b.File, Status: report.Skipped, Detail: err.Error()})
+		}
+	}
+	s.options.Snapshot(recorder.Snapshot(s.prober.from, s.prober.to))
+}
+
+// answerLogs returns lines of the service. Its clock is not the simulated one, so the lines are spread over
+// the time range as they were over the run.
+func (s *session) answerLogs(q render.Query) (render.Answer, error) {
+	lines, err := s.logLines(q.Expr)
+	if err != nil || len(lines) == 0 {
+		return render.Answer{}, err
+	}
+	lines = lines[max(0, len(lines)-q.Limit):]
+	first, _ := time.Parse(time.RFC3339Nano, s.child.log()[0].text("time"))
+	real := time.Since(first)
+	var out render.Answer
+	for _, l := range lines {
+		at, err := time.Parse(time.RFC3339Nano, l.text("time"))
+		if err != nil {
+			continue
+		}
+		share := float64(at.Sub(first)) / float64(real)
+		labels := map[string]string{}
+		for name, value := range labelsOfLine(l) {
+			labels[name] = value
+		}
+		text := l.text("msg")
+		if text == "" {
+			raw, _ := json.Marshal(l) // of strings and numbers
+			text = string(raw)
+		}
+		out.Lines = append(out.Lines, render.Line{Time: q.From.Add(time.Duration(share * float64(q.To.Sub(q.From)))).UTC(), Text: text, Labels: labels})
+	}
+	return out, nil
+}
+
+// answerProfile merges the uploads of a profile type.
+func (s *session) answerProfile(q render.Query) (render.Answer, error) {
+	ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector(q.Expr)
+	if err != nil {
+		return render.Answer{}, fmt.Errorf("selector of profiles: %w", err)
+	}
+	parts := strings.Split(q.ProfileType, ":")
+	if len(parts) < 3 {
+		return render.Answer{}, fmt.Errorf("profile type %q: write it as memory:inuse_space:bytes:space:bytes", q.ProfileType)
+	}
+	root := render.Flame{Name: "total", Unit: map[string]string{"nanoseconds": "ns", "bytes": "bytes"}[parts[2]]}
+	for _, u := range s.profiles() {
+		i := slices.IndexFunc(u.data.SampleType, func(t *profile.ValueType) bool { return t.Type == parts[1] && t.Unit == parts[2] })
+		if i < 0 || !matchesAll(ms, u.labels) {
+			continue
+		}
+		for _, sample := range u.data.Sample {
+			addSample(&root, sample, float64(sample.Value[i]))
+		}
+	}
+	if root.Total == 0 {
+		return render.Answer{}, nil
+	}
+	return render.Answer{Profile: &root}, nil
+}
+
+// addSample adds the value of a stack to a tree of functions.
+func addSample(root *render.Flame, sample *profile.Sample, value float64) {
+	at := root
+	at.Total += value
+	for _, location := range slices.Backward(sample.Location) {
+		for _, l := range slices.Backward(location.Line) {
+			if l.Function == nil {
+				continue
+			}
+			i := slices.IndexFunc(at.Children, func(f render.Flame) bool { return f.Name == l.Function.Name })
+			if i < 0 {
+				i = len(at.Children)
+				at.Children = append(at.Children, render.Flame{Name: l.Function.Name})
+			}
+			at = &at.Children[i]
+			at.Total += value
+		}
+	}
+	at.Self += value
+}
