@@ -217,7 +217,7 @@ func (r *renderer) barGauge(d *drawing, b box, data result) {
 		height = min(height, o.MaxVizHeight)
 	}
 	height = max(height, least)
-	widest, size := r.valueWidth(values, b, height)
+	widest, size := r.valueWidth(values, b, height, len(values) > 1)
 	for i, v := range values {
 		row := box{b.x, b.y + float64(i)*(height+gap), b.w, height}
 		if row.y+height > b.bottom()+1 {
@@ -233,26 +233,33 @@ func (r *renderer) barGauge(d *drawing, b box, data result) {
 	}
 }
 
-// Shares of a bar's height for its name, as in Grafana.
+// Sizes of a bar's name and value, as in Grafana.
 const (
-	nameAbove = 40.0 // least height for a name above the bar
-	lineShare = 1.5
+	nameAbove    = 40.0 // least height of a bar with its name above it
+	lineShare    = 1.5  // height of a line, in sizes of the font
+	leastName    = 17.0 // least and largest height of the name
+	largestName  = 50.0
+	valuePadding = 10.0
+	largestValue = 150.0 // width
 )
 
-// valueWidth returns the width of the values' column, and their size.
-func (r *renderer) valueWidth(values []reduced, b box, height float64) (width, size float64) {
-	size = min(max(height*.3, 12), 30)
+// nameHeight returns the height of the line with the name above a bar.
+func nameHeight(height float64) float64 { return max(min(height*.45, largestName), leastName) }
+
+// valueWidth returns the width of the column of values, and their size.
+func (r *renderer) valueWidth(values []reduced, b box, height float64, named bool) (width, size float64) {
+	line := height
+	measured := 12.0
+	if named && height > nameAbove {
+		line = height - nameHeight(height)
+		measured = max(nameHeight(height)/lineShare, measured)
+	}
+	longest := 0.0 // of a font of one pixel
 	for _, v := range values {
-		width = max(width, style{size: size}.width(v.Text.String()))
+		longest = max(longest, style{size: 1}.width(v.Text.String()))
 	}
-	if most := b.w * .3; width > most {
-		size = max(size*most/width, 10)
-		width = 0
-		for _, v := range values {
-			width = max(width, style{size: size}.width(v.Text.String()))
-		}
-	}
-	return width + 16, size
+	width = max(min(b.w*.2, largestValue), longest*measured+2*valuePadding)
+	return width, min((width-2*valuePadding)/max(longest, .01), line)
 }
 
 func (r *renderer) bar(c *canvas, b box, v reduced, o barOptions, name string, widest, size float64) {
@@ -260,12 +267,12 @@ func (r *renderer) bar(c *canvas, b box, v reduced, o barOptions, name string, w
 	switch left := o.NamePlacement == "left" || b.h <= nameAbove && o.NamePlacement != "top"; {
 	case name == "":
 	case left:
-		s := style{size: min(max(b.h*.6/lineShare, 11), 20), color: r.theme.Text, class: "name"}
+		s := style{size: max(b.h*.6/lineShare, 11), color: r.theme.Text, class: "name"}
 		width := min(s.width(name)+15, b.w*.4)
 		c.text(b.x, b.y+b.h/2+s.size*.35, width-4, name, s)
 		place = b.inset(width, 0, 0, 0)
 	default:
-		h := min(max(b.h*.35, 17), 45)
+		h := nameHeight(b.h)
 		s := style{size: h / lineShare, color: r.theme.Text, class: "name"}
 		c.text(b.x, b.y+s.size, b.w, name, s)
 		place = b.inset(0, h, 0, 0)
@@ -283,7 +290,7 @@ func (r *renderer) bar(c *canvas, b box, v reduced, o barOptions, name string, w
 		if o.ValueMode == "text" {
 			s.color = r.theme.Text
 		}
-		c.text(place.right()-6, place.y+place.h/2+size*.35, 0, v.Text.String(), s)
+		c.text(place.right()-valuePadding, place.y+place.h/2+size*.35, 0, v.Text.String(), s)
 	}
 }
 
