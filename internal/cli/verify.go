@@ -107,6 +107,9 @@ func (o verifyOptions) validate(cmd *cobra.Command) error {
 	if o.slo != "" && o.pkg == "" {
 		return usage(cmd, "--slo needs --package, which names the binary to run")
 	}
+	if o.snapshot != "" && len(o.only) > 0 && !slices.Contains(o.only, "dashboards") {
+		return usage(cmd, "--snapshot needs the section dashboards; add --only dashboards")
+	}
 	for _, to := range []struct{ flag, file string }{{"--junit", o.junit}, {"--markdown", o.markdown}, {"--snapshot", o.snapshot}} {
 		dir := filepath.Dir(to.file)
 		if info, err := os.Stat(dir); to.file != "" && (err != nil || !info.IsDir()) {
@@ -138,17 +141,17 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 	if subject.Simulation != nil {
 		subject.Simulation.MaxCost = o.maxCost
 	}
-	var snapshot render.Snapshot
+	var snapshot *render.Snapshot
 	options := verify.Options{Env: o.env, Only: o.only, Quick: o.quick, Progress: progress.show, Simulating: progress.simulating}
 	if o.snapshot != "" {
-		options.Snapshot = func(s render.Snapshot) { snapshot = s }
+		options.Snapshot = func(s render.Snapshot) { snapshot = &s }
 	}
 	report, err := verify.Run(ctx, subject, options)
 	progress.clear()
 	if err != nil && !report.Interrupted {
 		return err
 	}
-	if err := o.write(report, snapshot); err != nil {
+	if err := o.write(g, report, snapshot); err != nil {
 		return err
 	}
 	if !g.emit(report) {
@@ -166,14 +169,19 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 }
 
 // write writes the files that the flags name. A run that ended before the dashboards has no snapshot.
-func (o verifyOptions) write(report report.Report, snapshot render.Snapshot) error {
-	if len(snapshot.Answers) == 0 {
-		o.snapshot = ""
-	}
-	for _, form := range []struct {
+func (o verifyOptions) write(g *globals, report report.Report, snapshot *render.Snapshot) error {
+	type form struct {
 		file  string
 		write func(io.Writer) error
-	}{{o.junit, report.WriteJUnit}, {o.markdown, report.WriteMarkdown}, {o.snapshot, snapshot.Write}} {
+	}
+	forms := []form{{o.junit, report.WriteJUnit}, {o.markdown, report.WriteMarkdown}}
+	switch {
+	case snapshot != nil:
+		forms = append(forms, form{o.snapshot, snapshot.Write})
+	case o.snapshot != "" && g.output != "json":
+		g.warnf("%s is not written: the run ended before the dashboard queries\n", o.snapshot)
+	}
+	for _, form := range forms {
 		if form.file == "" {
 			continue
 		}
