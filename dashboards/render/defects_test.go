@@ -29,7 +29,7 @@ func draw(t *testing.T, recording, dashboard, environment string) scene {
 		t.Fatal(err)
 	}
 	const width = 1600
-	o := Options{From: snapshot.From, To: snapshot.To, Width: width}
+	o := Options{From: snapshot.From, To: snapshot.To, Location: time.UTC, Width: width}
 	if environment != "" {
 		o.Variables = map[string][]string{"environment": {environment}}
 	}

@@ -149,7 +149,7 @@ func (r recording) draw(t *testing.T, source render.Source, width int) {
 	if len(r.panels) > 0 {
 		board = only(t, board, r.panels)
 	}
-	o := render.Options{Width: width, Variables: map[string][]string{}}
+	o := render.Options{Location: time.UTC, Width: width, Variables: map[string][]string{}}
 	o.From, o.To = r.span()
 	if r.environment != "" {
 		o.Variables["environment"] = []string{r.environment}

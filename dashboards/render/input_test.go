@@ -27,7 +27,7 @@ func TestBadDashboards(t *testing.T) {
 		{"time range", `{"panels":[],"time":{"from":"yesterday","to":"now"}}`, `x.json: time range: "yesterday" is not a time; write now-6h or 2026-11-28T12:15:00Z`},
 		{"reversed time range", `{"panels":[],"time":{"from":"now","to":"now-1h"}}`, `x.json: time range: 2026-11-28T12:00:00Z is not before 2026-11-28T11:00:00Z`},
 	} {
-		_, err := Dashboard(t.Context(), "x.json", []byte(tc.src), answer(Answer{}), Options{Now: end()})
+		_, err := Dashboard(t.Context(), "x.json", []byte(tc.src), answer(Answer{}), Options{Now: end(), Location: time.UTC})
 		if err == nil || err.Error() != tc.want {
 			t.Errorf("%s:\n got %v\nwant %s", tc.name, err, tc.want)
 		}
@@ -63,11 +63,11 @@ func TestProblems(t *testing.T) {
 		}},
 		{"source away", "", away, Options{}, []string{"panel A: $job has no value; declare the variable, or set it with --var", "panel B: no answer"}},
 		{"source slow", query("job", "label_values(up, job)"), slow, Options{Timeout: time.Millisecond}, []string{
-			"panel A: no answer within 1ms; draw a shorter time range, or wait longer with --timeout", "panel B: no answer within 1ms; draw a shorter time range, or wait longer with --timeout",
-			"variable job: no answer within 1ms; draw a shorter time range, or wait longer with --timeout",
+			"panel A: queries did not finish within 1ms; use a shorter time range or a longer timeout", "panel B: queries did not finish within 1ms; use a shorter time range or a longer timeout",
+			"variable job: queries did not finish within 1ms; use a shorter time range or a longer timeout",
 		}},
 	} {
-		tc.options.Now = end()
+		tc.options.Now, tc.options.Location = end(), time.UTC
 		p, err := Dashboard(t.Context(), "x.json", fmt.Appendf(nil, board, tc.variables), tc.source, tc.options)
 		if err != nil {
 			t.Fatal(err)
@@ -84,7 +84,7 @@ func TestManyEqualProblemsAreOneLine(t *testing.T) {
 	for i := range 20 {
 		panels = append(panels, fmt.Sprintf(`{"type":"stat","title":"P%02d","targets":[{"refId":"A","expr":"up"}]}`, i))
 	}
-	p, err := Dashboard(t.Context(), "x.json", []byte(`{"panels":[`+strings.Join(panels, ",")+`]}`), func(context.Context, Query) (Answer, error) { return Answer{}, errors.New("away") }, Options{Now: end()})
+	p, err := Dashboard(t.Context(), "x.json", []byte(`{"panels":[`+strings.Join(panels, ",")+`]}`), func(context.Context, Query) (Answer, error) { return Answer{}, errors.New("away") }, Options{Now: end(), Location: time.UTC})
 	if err != nil || !slices.Equal(p.Problems, []string{"panel P00 and 19 others: away"}) || p.Answered != 0 || p.Asked != 20 {
 		t.Errorf("%q, %v, %d of %d", p.Problems, err, p.Answered, p.Asked)
 	}
@@ -120,7 +120,7 @@ func TestEverythingThatIsGeneratedIsDrawn(t *testing.T) {
 func TestTextsOfGeneratedDashboardsDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	for name, src := range generated(t) {
-		p, err := Dashboard(t.Context(), name, src, busy(), Options{From: end().Add(-time.Hour), To: end()})
+		p, err := Dashboard(t.Context(), name, src, busy(), Options{From: end().Add(-time.Hour), To: end(), Location: time.UTC})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,22 +211,6 @@ func TestStepIsGrafanas(t *testing.T) {
 	}
 }
 
-func TestParseTime(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]time.Time{
-		"now": end(), "now-6h": end().Add(-6 * time.Hour), "now-1d": end().Add(-24 * time.Hour), "2026-11-28T11:00:00Z": end().Add(-time.Hour), fmt.Sprint(end().UnixMilli()): end(),
-	} {
-		if got, err := ParseTime(text, end()); err != nil || !got.Equal(want) {
-			t.Errorf("%s: %v, %v", text, got, err)
-		}
-	}
-	for _, text := range []string{"", "nowhere", "now-", "now-6", "yesterday", "now/d"} {
-		if got, err := ParseTime(text, end()); err == nil {
-			t.Errorf("%q is %v", text, got)
-		}
-	}
-}
-
 func TestSnapshotsAnswerWhatWasRecorded(t *testing.T) {
 	t.Parallel()
 	k := kinds()["timeseries"]
@@ -246,7 +230,7 @@ func TestSnapshotsAnswerWhatWasRecorded(t *testing.T) {
 		t.Errorf("drawn again from the snapshot it differs: %v", err)
 	}
 	other, _ := drawOne(t, panelJSON("stat", `"targets":[{"refId":"A","expr":"down"}]`), snapshot.Source())
-	if want := []string{"panel Requests: the snapshot has no answer to down"}; !slices.Equal(other.Problems, want) {
+	if want := []string{"panel Requests: the snapshot has no result for down"}; !slices.Equal(other.Problems, want) {
 		t.Errorf("got %q", other.Problems)
 	}
 	for text, want := range map[string]string{
@@ -283,7 +267,7 @@ func TestStores(t *testing.T) {
 		_, _ = w.Write([]byte(page))
 	}))
 	t.Cleanup(server.Close)
-	stores := Stores{Prometheus: server.URL, Loki: server.URL + "/", Tempo: server.URL, Pyroscope: server.URL, Get: func(ctx context.Context, address string) ([]byte, error) {
+	get := func(ctx context.Context, address string) ([]byte, error) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 		if err != nil {
 			return nil, err
@@ -296,7 +280,9 @@ func TestStores(t *testing.T) {
 		var page bytes.Buffer
 		_, err = page.ReadFrom(response.Body)
 		return page.Bytes(), err
-	}}
+	}
+	at := func(path string) Store { return Store{server.URL + path, get} }
+	stores := Stores{at(""), at("/"), at(""), at("")}
 	ask := func(s Stores, store string, kind Kind) (Answer, string) {
 		a, err := s.Ask(t.Context(), Query{Store: store, Kind: kind, Expr: "{}", Label: "job", From: end().Add(-time.Hour), To: end(), Step: 15 * time.Second, Limit: 5})
 		if err != nil {
@@ -326,18 +312,17 @@ func TestStores(t *testing.T) {
 			t.Errorf("%s %s:\n got %s\nwant %s", tc.store, tc.kind, got, tc.want)
 		}
 	}
-	garbage, refusing, profile := stores, stores, stores
-	garbage.Prometheus, refusing.Prometheus, profile.Pyroscope = server.URL+"/garbage", server.URL+"/refusing", server.URL+"/profile"
+	garbage, refusing, profile := Stores{Prometheus: at("/garbage")}, Stores{Prometheus: at("/refusing")}, Stores{Pyroscope: at("/profile")}
 	for _, tc := range []struct {
 		stores Stores
 		store  string
 		kind   Kind
 		want   string
 	}{
-		{garbage, Prometheus, Instant, "URL/garbage/api/v1/query did not answer with JSON: invalid character '<' looking for beginning of value; write the base URL of its API"},
-		{refusing, Prometheus, Instant, `URL/refusing/api/v1/query answers "error": parse error`},
+		{garbage, Prometheus, Instant, "URL/garbage/api/v1/query: response is not JSON: invalid character '<' looking for beginning of value; check that the URL is the base URL of the API"},
+		{refusing, Prometheus, Instant, `URL/refusing/api/v1/query: parse error`},
 		{profile, Pyroscope, Profile, "URL/profile: the profile names function 7 of 0"},
-		{Stores{}, Loki, Logs, "Loki is not connected"},
+		{Stores{}, Loki, Logs, "Loki is not configured"},
 	} {
 		if _, got := ask(tc.stores, tc.store, tc.kind); got != tc.want {
 			t.Errorf("got %s\nwant %s", got, tc.want)
@@ -370,7 +355,7 @@ func TestDashboardSize(t *testing.T) {
 	src, source := panels25(), busy()
 	var size int
 	draw := func() {
-		p, err := Dashboard(t.Context(), "x.json", src, source, Options{From: end().Add(-time.Hour), To: end()})
+		p, err := Dashboard(t.Context(), "x.json", src, source, Options{From: end().Add(-time.Hour), To: end(), Location: time.UTC})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -396,7 +381,7 @@ func BenchmarkDashboard(b *testing.B) {
 	src, source := panels25(), busy()
 	b.ReportAllocs()
 	for b.Loop() {
-		p, err := Dashboard(b.Context(), "x.json", src, source, Options{From: end().Add(-time.Hour), To: end()})
+		p, err := Dashboard(b.Context(), "x.json", src, source, Options{From: end().Add(-time.Hour), To: end(), Location: time.UTC})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -417,7 +402,7 @@ func FuzzDashboard(f *testing.F) {
 	f.Add(`{"panels":[{"type":"timeseries","gridPos":{"h":-1,"w":99999999,"x":-5},"maxDataPoints":-1,"targets":[{"expr":"${x:y}"}]}]}`)
 	source := busy()
 	f.Fuzz(func(t *testing.T, src string) {
-		p, err := Dashboard(t.Context(), "x.json", []byte(src), source, Options{From: end().Add(-time.Hour), To: end()})
+		p, err := Dashboard(t.Context(), "x.json", []byte(src), source, Options{From: end().Add(-time.Hour), To: end(), Location: time.UTC})
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "x.json") {
 				t.Errorf("%v does not name the file", err)

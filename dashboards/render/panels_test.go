@@ -68,7 +68,7 @@ func answer(a Answer) Source {
 func drawOne(t testing.TB, panel string, source Source, change ...func(*Options)) (*Picture, *drawing) {
 	t.Helper()
 	src := fmt.Sprintf(`{"title":"Test","schemaVersion":39,"panels":[%s]}`, panel)
-	o := Options{From: end().Add(-time.Hour), To: end(), Width: 800}
+	o := Options{From: end().Add(-time.Hour), To: end(), Location: time.UTC, Width: 800}
 	for _, f := range change {
 		f(&o)
 	}
@@ -264,7 +264,7 @@ func TestInterpolation(t *testing.T) {
 		{"type":"logs","targets":[{"refId":"A","expr":"{env=~\"$env\"}","datasource":{"type":"loki"}}]},
 		{"type":"flamegraph","targets":[{"refId":"A","labelSelector":"{env=~\"$env\"}","profileTypeId":"x","datasource":{"type":"grafana-pyroscope-datasource"}}]},
 		{"type":"stat","gridPos":{"w":24},"targets":[{"refId":"A","expr":"rate(a[$__rate_interval]) / rate(a[$__range]) / $__interval_ms"}]}]}`
-	p, err := Dashboard(t.Context(), "x.json", []byte(src), source, Options{From: end().Add(-time.Hour), To: end()})
+	p, err := Dashboard(t.Context(), "x.json", []byte(src), source, Options{From: end().Add(-time.Hour), To: end(), Location: time.UTC})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,6 +61,8 @@ type Answer struct {
 	Lines     []Line       `json:"lines,omitempty"`
 	Traces    []Trace      `json:"traces,omitempty"`
 	Profile   *Flame       `json:"profile,omitempty"`
+	// Step is the distance of points, if it is not that of the query.
+	Step time.Duration `json:"-"`
 	// Error is why there is no answer, for a snapshot.
 	Error string `json:"error,omitempty"`
 }
@@ -111,14 +113,17 @@ type Flame struct {
 type Source func(context.Context, Query) (Answer, error)
 
 // ErrNoStore is the error of a source that has no such store.
-var ErrNoStore = errors.New("not connected")
+var ErrNoStore = errors.New("not configured")
 
-// Snapshot are answers to replay. Its JSON is the format of snapshot files.
+// Snapshot are answers to replay. Its JSON is the format of snapshot files. It has only the queries of its
+// time range, scrape interval and width, from which [Options] should be set.
 type Snapshot struct {
-	Version int       `json:"version"`
-	From    time.Time `json:"from"`
-	To      time.Time `json:"to"`
-	Answers []Entry   `json:"answers"`
+	Version        int           `json:"version"`
+	From           time.Time     `json:"from"`
+	To             time.Time     `json:"to"`
+	ScrapeInterval time.Duration `json:"scrapeInterval,omitempty"`
+	Width          int           `json:"width,omitempty"`
+	Answers        []Entry       `json:"answers"`
 }
 
 // Entry is a question and its answer.
@@ -139,7 +144,21 @@ func ReadSnapshot(name string, src []byte) (Snapshot, error) {
 	if s.Version != snapshotVersion {
 		return Snapshot{}, fmt.Errorf("%s: snapshot version %d, this scaffold reads %d; write it again with scaffold verify --snapshot", name, s.Version, snapshotVersion)
 	}
+	for i := range s.Answers {
+		s.Answers[i].Answer.Series = withoutNulls(s.Answers[i].Answer.Series)
+	}
 	return s, nil
+}
+
+// withoutNulls removes what JSON lists as null, from a matrix that was just decoded.
+func withoutNulls(series model.Matrix) model.Matrix {
+	series = slices.DeleteFunc(series, func(s *model.SampleStream) bool { return s == nil })
+	for _, s := range series {
+		for _, h := range s.Histograms {
+			h.Histogram.Buckets = slices.DeleteFunc(h.Histogram.Buckets, func(b *model.HistogramBucket) bool { return b == nil })
+		}
+	}
+	return series
 }
 
 // Write writes the snapshot as JSON.
@@ -215,13 +234,14 @@ func (q Query) finer(than Query) bool {
 func (s Snapshot) Source() Source {
 	answers := make(map[Query]Answer, len(s.Answers))
 	for _, e := range s.Answers {
+		e.Answer.Step = e.Query.Step
 		answers[e.Query.key()] = e.Answer
 	}
 	return func(_ context.Context, q Query) (Answer, error) {
 		a, ok := answers[q.key()]
 		switch {
 		case !ok:
-			return Answer{}, fmt.Errorf("the snapshot has no answer to %s", q)
+			return Answer{}, fmt.Errorf("the snapshot has no result for %s", q)
 		case a.Error != "":
 			return Answer{}, errors.New(a.Error)
 		}

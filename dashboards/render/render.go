@@ -16,10 +16,11 @@ import (
 
 // Options say what part of the data is drawn, and how.
 type Options struct {
-	// From and To are the time range; zero is that of the dashboard, at Now. Location is that of the
-	// times on axes; nil is UTC.
+	// From and To are the time range; zero is that of the dashboard.
 	From, To time.Time
-	Now      time.Time
+	// Now is the time to which the time range of the dashboard is relative; zero is the current time.
+	Now time.Time
+	// Location is the time zone of axes and texts; nil is that of the dashboard.
 	Location *time.Location
 	// Variables replace the values that the dashboard has selected.
 	Variables map[string][]string
@@ -49,6 +50,8 @@ type Picture struct {
 	height   float64
 	// Problems say what is missing in the picture and why, one line each.
 	Problems []string
+	// Failure is the error of the first query that failed. That of a store that is not configured comes last.
+	Failure error
 	// Answered and Asked are numbers of queries.
 	Answered, Asked int
 }
@@ -73,6 +76,7 @@ type renderer struct {
 
 	mutex           sync.Mutex
 	problems        []problem
+	failure         error // of the first query that failed
 	answered, asked int
 }
 
@@ -91,6 +95,7 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	if o.Light {
 		r.theme = grafana.Light()
 	}
+	r.location()
 	if err := r.timeRange(); err != nil {
 		return nil, fmt.Errorf("%s: time range: %w", name, err)
 	}
@@ -110,7 +115,7 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 		picture.height = max(picture.height, p.box.bottom()+margin)
 	}
 	picture.Problems = grouped(r.problems)
-	picture.Answered, picture.Asked = r.answered, r.asked
+	picture.Answered, picture.Asked, picture.Failure = r.answered, r.asked, r.failure
 	return picture, nil
 }
 
@@ -144,21 +149,41 @@ func grouped(problems []problem) []string {
 	return out
 }
 
+// location sets the time zone that the options leave open.
+func (r *renderer) location() {
+	o, zone := &r.options, r.board.Timezone
+	if o.Location != nil {
+		return
+	}
+	switch {
+	case zone == "", zone == "browser":
+		o.Location = time.Local
+		return
+	case strings.EqualFold(zone, "utc"):
+		o.Location = time.UTC
+		return
+	}
+	var err error
+	if o.Location, err = time.LoadLocation(zone); err != nil {
+		o.Location = time.UTC
+		r.report("dashboard", fmt.Sprintf("time zone %q is unknown; its times are in UTC", zone))
+	}
+}
+
 // timeRange sets the time range that the options leave open.
 func (r *renderer) timeRange() error {
 	o := &r.options
-	for _, t := range []struct {
-		set      *time.Time
-		own, its string
-	}{{&o.From, r.board.Time.From, "now-6h"}, {&o.To, r.board.Time.To, "now"}} {
-		if !t.set.IsZero() {
-			continue
-		}
-		parsed, err := ParseTime(cmp.Or(t.own, t.its), o.Now)
-		if err != nil {
+	now := o.Now.In(o.Location)
+	var err error
+	if o.From.IsZero() {
+		if o.From, err = ParseFrom(cmp.Or(r.board.Time.From, "now-6h"), now); err != nil {
 			return err
 		}
-		*t.set = parsed
+	}
+	if o.To.IsZero() {
+		if o.To, err = ParseTo(cmp.Or(r.board.Time.To, "now"), now); err != nil {
+			return err
+		}
 	}
 	if !o.From.Before(o.To) {
 		return fmt.Errorf("%s is not before %s", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
@@ -173,8 +198,8 @@ func (o Options) withDefaults() Options {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
-	if o.Location == nil {
-		o.Location = time.UTC
+	if o.Now.IsZero() {
+		o.Now = time.Now()
 	}
 	return o
 }
@@ -191,13 +216,15 @@ func (r *renderer) ask(ctx context.Context, q Query) (Answer, error) {
 	q.From, q.To = r.options.From, r.options.To
 	answer, err := r.source(ctx, q)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
-		err = fmt.Errorf("no answer within %s; draw a shorter time range, or wait longer with --timeout", r.options.Timeout)
+		err = timeoutError(r.options.Timeout)
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.asked++
 	if err == nil {
 		r.answered++
+	} else if r.failure == nil || errors.Is(r.failure, ErrNoStore) {
+		r.failure = err
 	}
 	if len(answer.Series) > maxSeries {
 		r.problems = append(r.problems, problem{q.String(), fmt.Sprintf("%d series; the first %d are drawn", len(answer.Series), maxSeries)})
@@ -205,6 +232,16 @@ func (r *renderer) ask(ctx context.Context, q Query) (Answer, error) {
 	}
 	return answer, err
 }
+
+// timeoutError is the error of a query that was sent or waiting at the end of that time.
+type timeoutError time.Duration
+
+func (e timeoutError) Error() string {
+	return fmt.Sprintf("queries did not finish within %s; use a shorter time range or a longer timeout", time.Duration(e))
+}
+
+// Unwrap returns the error of the context.
+func (timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
 // maxSeries is the number of series of one query that are drawn.
 const maxSeries = 1000
@@ -224,12 +261,13 @@ type result struct {
 
 // fetch asks the queries of a panel that is drawn at a width.
 func (r *renderer) fetch(ctx context.Context, p *panel, width float64) result {
-	if p.Type == "alertlist" {
-		answer, err := r.ask(ctx, Query{Store: Prometheus, Kind: Alerts})
-		return result{alerts: answer.Alerts, err: err}
-	}
 	var out result
-	queries := slices.DeleteFunc(slices.Clone(p.Targets), func(t target) bool { return t.Hide })
+	if p.Type == "alertlist" {
+		var answer Answer
+		answer, out.err = r.ask(ctx, Query{Store: Prometheus, Kind: Alerts})
+		out.alerts = answer.Alerts
+	}
+	queries := slices.DeleteFunc(slices.Clone(p.Targets), func(t target) bool { return t.Hide || p.Type == "alertlist" })
 	for _, t := range queries {
 		if err := r.add(ctx, p, t, width, len(queries) > 1, &out); err != nil && out.err == nil {
 			out.err = err
@@ -262,6 +300,8 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 	if err != nil {
 		return err
 	}
+	// Points of a snapshot may be further apart.
+	out.step = max(out.step, answer.Step)
 	if q.Kind == Range { // an instant query has an order of its own: topk has the largest first
 		answer.Series = sorted(answer.Series)
 	}
@@ -273,7 +313,7 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 	case q.Kind == Profile:
 		out.profile = answer.Profile
 	case p.Type == "heatmap":
-		out.cells = heatmap(answer.Series, out.step)
+		out.cells = heatmap(answer.Series, cmp.Or(answer.Step, out.step))
 	case t.Format == "table":
 		out.frames = append(out.frames, tableFrame(t, answer.Series, several))
 	default:

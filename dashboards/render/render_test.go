@@ -56,7 +56,7 @@ func waves(_ context.Context, q render.Query) (render.Answer, error) {
 
 func options() render.Options {
 	to := time.Date(2026, 11, 28, 12, 15, 0, 0, time.UTC)
-	return render.Options{From: to.Add(-time.Hour), To: to}
+	return render.Options{From: to.Add(-time.Hour), To: to, Location: time.UTC}
 }
 
 func TestGeneratedDashboardsAreDrawn(t *testing.T) {

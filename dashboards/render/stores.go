@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -14,66 +15,67 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Stores are base URLs of stores. An empty one is not connected.
+// Stores are the stores of a Grafana. One without a URL is not configured.
 type Stores struct {
-	Prometheus string // Prometheus, Mimir, Thanos or another with their API
-	Loki       string
-	Tempo      string
-	Pyroscope  string
-	// Get reads a page.
+	Prometheus Store // Prometheus, Mimir, Thanos or another with their API
+	Loki       Store
+	Tempo      Store
+	Pyroscope  Store
+}
+
+// Store is the HTTP API of a store.
+type Store struct {
+	URL string // without the path of an endpoint, such as http://localhost:9090
+	// Get reads a page. The address begins with the URL.
 	Get func(ctx context.Context, address string) ([]byte, error)
 }
 
 // Ask asks the HTTP API of a query's store. It is a [Source].
 func (s Stores) Ask(ctx context.Context, q Query) (Answer, error) {
-	var answer func(context.Context, string, Query) (Answer, error)
-	var base string
+	var answer func(Store, context.Context, Query) (Answer, error)
+	var store Store
+	name := q.Store
 	switch q.Store {
 	case Prometheus:
-		base, answer = s.Prometheus, s.prometheus
+		name, store, answer = "Prometheus", s.Prometheus, Store.prometheus
 	case Loki:
-		base, answer = s.Loki, s.loki
+		name, store, answer = "Loki", s.Loki, Store.loki
 	case Tempo:
-		base, answer = s.Tempo, s.tempo
+		name, store, answer = "Tempo", s.Tempo, Store.tempo
 	case Pyroscope:
-		base, answer = s.Pyroscope, s.pyroscope
+		name, store, answer = "Pyroscope", s.Pyroscope, Store.pyroscope
 	}
-	if base == "" {
-		name := cmp.Or(map[string]string{Loki: "Loki", Tempo: "Tempo", Pyroscope: "Pyroscope", Prometheus: "Prometheus"}[q.Store], q.Store)
+	if store.URL == "" {
 		return Answer{}, fmt.Errorf("%s is %w", name, ErrNoStore)
 	}
-	return answer(ctx, strings.TrimRight(base, "/"), q)
+	store.URL = strings.TrimRight(store.URL, "/")
+	return answer(store, ctx, q)
 }
 
-// read decodes a page.
-func (s Stores) read(ctx context.Context, address string, parameters url.Values, into any) error {
-	page, err := s.Get(ctx, address+"?"+parameters.Encode())
+// read decodes the page at a path.
+func (s Store) read(ctx context.Context, path string, parameters url.Values, into any) error {
+	page, err := s.Get(ctx, s.URL+path+"?"+parameters.Encode())
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(page, into); err != nil {
-		return fmt.Errorf("%s did not answer with JSON: %w; write the base URL of its API", withoutQuery(address), err)
+		return fmt.Errorf("%s: response is not JSON: %w; check that the URL is the base URL of the API", s.URL+path, err)
 	}
 	return nil
 }
 
-func withoutQuery(address string) string {
-	address, _, _ = strings.Cut(address, "?")
-	return address
-}
-
 // api decodes the data of a response of Prometheus' or Loki's API.
-func (s Stores) api(ctx context.Context, address string, parameters url.Values, into any) error {
+func (s Store) api(ctx context.Context, path string, parameters url.Values, into any) error {
 	response := struct {
 		Status string `json:"status"`
 		Error  string `json:"error"`
 		Data   any    `json:"data"`
 	}{Data: into}
-	if err := s.read(ctx, address, parameters, &response); err != nil {
+	if err := s.read(ctx, path, parameters, &response); err != nil {
 		return err
 	}
 	if response.Status != "success" {
-		return fmt.Errorf("%s answers %q: %s", withoutQuery(address), response.Status, response.Error)
+		return fmt.Errorf("%s: %s", s.URL+path, cmp.Or(response.Error, fmt.Sprintf("response has status %q; check that the URL is the base URL of the API", response.Status)))
 	}
 	return nil
 }
@@ -82,8 +84,8 @@ func seconds(t time.Time) string {
 	return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', -1, 64)
 }
 
-func (s Stores) prometheus(ctx context.Context, base string, q Query) (Answer, error) {
-	base += "/api/v1/"
+func (s Store) prometheus(ctx context.Context, q Query) (Answer, error) {
+	const base = "/api/v1/"
 	p := url.Values{"start": {seconds(q.From)}, "end": {seconds(q.To)}}
 	var out Answer
 	switch q.Kind {
@@ -91,11 +93,11 @@ func (s Stores) prometheus(ctx context.Context, base string, q Query) (Answer, e
 		// Grafana aligns the range to the step, so that the points stay while it moves.
 		p.Set("start", seconds(q.From.Truncate(q.Step)))
 		p.Set("end", seconds(q.To.Truncate(q.Step)))
-		p.Set("step", seconds(time.UnixMilli(q.Step.Milliseconds())))
+		p.Set("step", strconv.FormatFloat(q.Step.Seconds(), 'f', -1, 64))
 		p.Set("query", q.Expr)
 		var data struct{ Result model.Matrix }
 		err := s.api(ctx, base+"query_range", p, &data)
-		return Answer{Series: data.Result}, err
+		return Answer{Series: withoutNulls(data.Result)}, err
 	case Instant:
 		return s.instant(ctx, base+"query", url.Values{"query": {q.Expr}, "time": {seconds(q.To)}})
 	case Exemplars:
@@ -127,12 +129,12 @@ func (s Stores) prometheus(ctx context.Context, base string, q Query) (Answer, e
 }
 
 // instant reads a vector or a scalar.
-func (s Stores) instant(ctx context.Context, address string, p url.Values) (Answer, error) {
+func (s Store) instant(ctx context.Context, path string, p url.Values) (Answer, error) {
 	var data struct {
 		ResultType string
 		Result     json.RawMessage
 	}
-	if err := s.api(ctx, address, p, &data); err != nil {
+	if err := s.api(ctx, path, p, &data); err != nil {
 		return Answer{}, err
 	}
 	var out Answer
@@ -145,14 +147,14 @@ func (s Stores) instant(ctx context.Context, address string, p url.Values) (Answ
 	var vector model.Vector
 	err := json.Unmarshal(data.Result, &vector)
 	for _, sample := range vector {
-		if sample.Histogram == nil {
+		if sample != nil && sample.Histogram == nil {
 			out.Series = append(out.Series, &model.SampleStream{Metric: sample.Metric, Values: []model.SamplePair{{Timestamp: sample.Timestamp, Value: sample.Value}}})
 		}
 	}
 	return out, err
 }
 
-func (s Stores) alerts(ctx context.Context, address string) (Answer, error) {
+func (s Store) alerts(ctx context.Context, path string) (Answer, error) {
 	var data struct {
 		Alerts []struct {
 			Labels   map[string]string
@@ -160,7 +162,7 @@ func (s Stores) alerts(ctx context.Context, address string) (Answer, error) {
 			ActiveAt time.Time
 		}
 	}
-	err := s.api(ctx, address, nil, &data)
+	err := s.api(ctx, path, nil, &data)
 	var out Answer
 	for _, a := range data.Alerts {
 		out.Alerts = append(out.Alerts, Alert{a.Labels[model.AlertNameLabel], a.State, a.ActiveAt, a.Labels})
@@ -168,22 +170,30 @@ func (s Stores) alerts(ctx context.Context, address string) (Answer, error) {
 	return out, err
 }
 
-func (s Stores) loki(ctx context.Context, base string, q Query) (Answer, error) {
+func (s Store) loki(ctx context.Context, q Query) (Answer, error) {
 	p := url.Values{
 		"query": {q.Expr}, "limit": {strconv.Itoa(q.Limit)}, "direction": {"backward"},
 		"start": {strconv.FormatInt(q.From.UnixNano(), 10)}, "end": {strconv.FormatInt(q.To.UnixNano(), 10)},
 	}
 	var data struct {
-		Result []struct {
-			Stream map[string]string
-			Values [][]json.RawMessage // time in nanoseconds, line, structured metadata
-		}
+		ResultType string
+		Result     json.RawMessage
 	}
-	if err := s.api(ctx, base+"/loki/api/v1/query_range", p, &data); err != nil {
+	if err := s.api(ctx, "/loki/api/v1/query_range", p, &data); err != nil {
 		return Answer{}, err
 	}
+	if data.ResultType != "streams" {
+		return Answer{}, errors.New("metric queries of Loki are not supported; use a query of log lines")
+	}
+	var streams []struct {
+		Stream map[string]string
+		Values [][]json.RawMessage // time in nanoseconds, line, structured metadata
+	}
+	if err := json.Unmarshal(data.Result, &streams); err != nil {
+		return Answer{}, fmt.Errorf("%s: %w", s.URL, err)
+	}
 	var out Answer
-	for _, stream := range data.Result {
+	for _, stream := range streams {
 		for _, v := range stream.Values {
 			if len(v) < 2 {
 				continue
@@ -200,7 +210,7 @@ func (s Stores) loki(ctx context.Context, base string, q Query) (Answer, error) 
 	return out, nil
 }
 
-func (s Stores) tempo(ctx context.Context, base string, q Query) (Answer, error) {
+func (s Store) tempo(ctx context.Context, q Query) (Answer, error) {
 	p := url.Values{
 		"q": {q.Expr}, "limit": {strconv.Itoa(q.Limit)},
 		"start": {strconv.FormatInt(q.From.Unix(), 10)}, "end": {strconv.FormatInt(q.To.Unix(), 10)},
@@ -214,7 +224,7 @@ func (s Stores) tempo(ctx context.Context, base string, q Query) (Answer, error)
 			DurationMs        int64
 		}
 	}
-	if err := s.read(ctx, base+"/api/search", p, &data); err != nil {
+	if err := s.read(ctx, "/api/search", p, &data); err != nil {
 		return Answer{}, err
 	}
 	var out Answer
@@ -228,7 +238,7 @@ func (s Stores) tempo(ctx context.Context, base string, q Query) (Answer, error)
 	return out, nil
 }
 
-func (s Stores) pyroscope(ctx context.Context, base string, q Query) (Answer, error) {
+func (s Store) pyroscope(ctx context.Context, q Query) (Answer, error) {
 	p := url.Values{
 		"query": {q.ProfileType + q.Expr}, "format": {"json"},
 		"from": {strconv.FormatInt(q.From.UnixMilli(), 10)}, "until": {strconv.FormatInt(q.To.UnixMilli(), 10)},
@@ -240,12 +250,12 @@ func (s Stores) pyroscope(ctx context.Context, base string, q Query) (Answer, er
 		}
 		Metadata struct{ Units string }
 	}
-	if err := s.read(ctx, base+"/pyroscope/render", p, &data); err != nil {
+	if err := s.read(ctx, "/pyroscope/render", p, &data); err != nil {
 		return Answer{}, err
 	}
 	root, err := flame(data.Flamebearer.Names, data.Flamebearer.Levels)
 	if err != nil {
-		return Answer{}, fmt.Errorf("%s: %w", base, err)
+		return Answer{}, fmt.Errorf("%s: %w", s.URL, err)
 	}
 	if root != nil {
 		root.Unit = map[string]string{"bytes": "bytes", "nanoseconds": "ns", "samples": "short", "goroutines": "short", "objects": "short"}[data.Metadata.Units]

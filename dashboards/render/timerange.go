@@ -2,31 +2,105 @@ package render
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/prometheus/common/model"
 )
 
-// ParseTime reads a time as Grafana writes it: now, now-6h, RFC 3339, or milliseconds since 1970.
-func ParseTime(text string, now time.Time) (time.Time, error) {
+// ParseFrom parses the start of a time range as Grafana writes it: relative to now, such as now-6h or
+// now-1d/d, RFC 3339, or milliseconds since 1970. Units are s, m, h, d, w, M and y, of the time zone of now;
+// /d is the start of the day.
+func ParseFrom(text string, now time.Time) (time.Time, error) {
+	return parseTime(text, now, func(start, _ time.Time) time.Time { return start })
+}
+
+// ParseTo parses the end of a time range, as [ParseFrom] does its start; /d is the end of the day.
+func ParseTo(text string, now time.Time) (time.Time, error) {
+	return parseTime(text, now, func(_, end time.Time) time.Time { return end.Add(-time.Millisecond) })
+}
+
+// steps matches what follows now.
+var steps = regexp.MustCompile(`^(?:([+-]\d{1,6}|/)([smhdwMy]))`)
+
+// parseTime parses a time. Rounded chooses the time within a unit.
+func parseTime(text string, now time.Time, rounded func(start, end time.Time) time.Time) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, text)
 	if rest, relative := strings.CutPrefix(text, "now"); relative {
-		if rest == "" {
-			return now, nil
-		}
-		if d, err := model.ParseDuration(rest[1:]); err == nil && rest[0] == '-' {
-			return now.Add(-time.Duration(d)), nil
-		}
-		if d, err := model.ParseDuration(rest[1:]); err == nil && rest[0] == '+' {
-			return now.Add(time.Duration(d)), nil
-		}
+		t, err = move(now, rest, rounded)
+	} else if ms, notNumber := strconv.ParseInt(text, 10, 64); notNumber == nil {
+		t, err = time.UnixMilli(ms).UTC(), nil
 	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, nil
+	const lastYear = 9999 // of RFC 3339
+	if err != nil || t.Year() < 0 || t.Year() > lastYear {
+		return time.Time{}, fmt.Errorf("%q is not a time; write now-6h or 2026-11-28T12:15:00Z", text)
 	}
-	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return time.UnixMilli(ms).UTC(), nil
+	return t, nil
+}
+
+// move moves a time by steps such as -1d/d.
+func move(t time.Time, text string, rounded func(start, end time.Time) time.Time) (time.Time, error) {
+	for text != "" {
+		m := steps.FindStringSubmatch(text)
+		if m == nil {
+			return t, fmt.Errorf("%q is not a step", text)
+		}
+		text = text[len(m[0]):]
+		if m[1] == "/" {
+			start := startOf(t, m[2])
+			t = rounded(start, shifted(start, 1, m[2]))
+			continue
+		}
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			return t, err
+		}
+		t = shifted(t, n, m[2])
 	}
-	return time.Time{}, fmt.Errorf("%q is not a time; write now-6h or 2026-11-28T12:15:00Z", text)
+	return t, nil
+}
+
+// shifted returns the time n units later. A day may have 23 hours, and a month is clipped to its last day.
+func shifted(t time.Time, n int, unit string) time.Time {
+	switch unit {
+	case "d":
+		return t.AddDate(0, 0, n)
+	case "w":
+		return t.AddDate(0, 0, 7*n)
+	case "M", "y":
+		if unit == "y" {
+			n *= 12
+		}
+		moved := t.AddDate(0, n, 0)
+		if moved.Day() != t.Day() {
+			moved = moved.AddDate(0, 0, -moved.Day())
+		}
+		return moved
+	}
+	return t.Add(time.Duration(n) * clockUnit(unit))
+}
+
+// clockUnit returns the length of a second, minute or hour.
+func clockUnit(unit string) time.Duration {
+	return map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+}
+
+// startOf returns the start of the unit that contains a time. A week starts on Sunday, as in Grafana's
+// default locale.
+func startOf(t time.Time, unit string) time.Time {
+	year, month, day := t.Date()
+	switch unit {
+	case "y":
+		month, day = time.January, 1
+	case "M":
+		day = 1
+	case "w":
+		day -= int(t.Weekday())
+	case "d":
+	default:
+		_, offset := t.Zone() // of 30 minutes in some zones
+		shift := time.Duration(offset) * time.Second
+		return t.Add(shift).Truncate(clockUnit(unit)).Add(-shift)
+	}
+	return time.Date(year, month, day, 0, 0, 0, 0, t.Location())
 }

@@ -62,7 +62,8 @@ func runCheckAll(ctx context.Context, g *globals, o project.Options) error {
 	return nil
 }
 
-// UnreadError reports services that check --all cannot read. The JSON report contains it.
+// UnreadError reports services that check --all cannot read, or dashboards that dashboards render cannot
+// draw. The JSON document contains it.
 type UnreadError struct{ Errs []error }
 
 func (e *UnreadError) Error() string { return errors.Join(e.Errs...).Error() }

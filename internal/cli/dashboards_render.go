@@ -2,11 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -22,13 +23,17 @@ import (
 )
 
 type renderOptions struct {
-	stores   render.Stores
+	source   string
+	loki     string
+	tempo    string
+	profiles string
 	snapshot string
 	out      string
 	format   string
 	from, to string
 	vars     []string
 	theme    string
+	timezone string
 	width    int
 	interval time.Duration
 	timeout  time.Duration
@@ -49,10 +54,11 @@ func newDashboardsRenderCommand(g *globals) *cobra.Command {
 		Long: "Draw each dashboard as one SVG or HTML file, with the results of its queries. Without\n" +
 			"arguments, draw observability/dashboards of the service in this directory.\n\n" +
 			"--source is the URL of a Prometheus, Mimir or Thanos; --loki, --tempo and --pyroscope\n" +
-			"are those of other stores. A panel of a store without URL says so. Bearer tokens come\n" +
-			"from " + prometheusToken + ", SCAFFOLD_LOKI_TOKEN, SCAFFOLD_TEMPO_TOKEN and\n" +
-			"SCAFFOLD_PYROSCOPE_TOKEN. --snapshot is a file that scaffold verify --snapshot wrote.\n\n" +
-			"Standard error lists what is missing in a picture, and settings that are not drawn.",
+			"are those of other stores. Panels of a store without a URL show a message. Bearer tokens\n" +
+			"come from " + prometheusToken + ", SCAFFOLD_LOKI_TOKEN, SCAFFOLD_TEMPO_TOKEN\n" +
+			"and SCAFFOLD_PYROSCOPE_TOKEN. --snapshot is a file that scaffold verify --snapshot wrote;\n" +
+			"it has the time range, scrape interval and width of its queries.\n\n" +
+			"Problems and settings that are not drawn are listed on standard error.",
 		Example: "  scaffold dashboards render --source http://localhost:9090 -o pictures\n" +
 			"  scaffold dashboards render --snapshot orders.snapshot.json --theme light --format html -o pictures\n" +
 			"  scaffold dashboards render --source http://localhost:9090 --from now-1h --var environment=prod orders-overview.json",
@@ -61,23 +67,27 @@ func newDashboardsRenderCommand(g *globals) *cobra.Command {
 			if err := o.validate(cmd); err != nil {
 				return err
 			}
+			if !cmd.Flags().Changed("width") {
+				o.width = 0 // that of the snapshot
+			}
 			return runDashboardsRender(cmd.Context(), g, o)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.stores.Prometheus, "source", "", "URL of a Prometheus, Mimir or Thanos")
-	flags.StringVar(&o.stores.Loki, "loki", "", "URL of Loki")
-	flags.StringVar(&o.stores.Tempo, "tempo", "", "URL of Tempo")
-	flags.StringVar(&o.stores.Pyroscope, "pyroscope", "", "URL of Pyroscope")
-	flags.StringVar(&o.snapshot, "snapshot", "", "file with recorded answers")
+	flags.StringVar(&o.source, "source", "", "URL of a Prometheus, Mimir or Thanos")
+	flags.StringVar(&o.loki, "loki", "", "URL of Loki")
+	flags.StringVar(&o.tempo, "tempo", "", "URL of Tempo")
+	flags.StringVar(&o.profiles, "pyroscope", "", "URL of Pyroscope")
+	flags.StringVar(&o.snapshot, "snapshot", "", "file with query results that scaffold verify --snapshot wrote")
 	flags.StringVarP(&o.out, "out", "o", ".", "directory to write to")
-	flags.StringVar(&o.format, "format", "svg", "svg, or html, which has a layout for phones, too")
+	flags.StringVar(&o.format, "format", "svg", "output format: svg, or html with a layout for phones")
 	offer(cmd, "format", []string{"svg", "html"})
-	flags.StringVar(&o.from, "from", "", "start, such as now-6h or 2026-11-28T12:00:00Z (default: that of the dashboard or the snapshot)")
-	flags.StringVar(&o.to, "to", "", "end (default: that of the dashboard or the snapshot)")
-	flags.StringArrayVar(&o.vars, "var", nil, "value of a variable, such as environment=prod; repeatable, also for one variable")
+	flags.StringVar(&o.from, "from", "", "start of the time range, such as now-6h; default: that of the dashboard or snapshot")
+	flags.StringVar(&o.to, "to", "", "end of the time range, such as now-1h; default: that of the dashboard or snapshot")
+	flags.StringArrayVar(&o.vars, "var", nil, "variable value, such as environment=prod; repeat it for several values")
 	flags.StringVar(&o.theme, "theme", "dark", "dark or light")
 	offer(cmd, "theme", []string{"dark", "light"})
+	flags.StringVar(&o.timezone, "timezone", "", "time zone of the axes, such as UTC or Europe/Berlin (default: that of the dashboard)")
 	flags.IntVar(&o.width, "width", render.DefaultWidth, "width in pixels")
 	flags.DurationVar(&o.interval, "scrape-interval", 15*time.Second, "scrape interval of the Prometheus data source in Grafana, for $__rate_interval")
 	flags.DurationVar(&o.timeout, "timeout", render.DefaultTimeout, "time for the queries of one dashboard")
@@ -87,10 +97,10 @@ func newDashboardsRenderCommand(g *globals) *cobra.Command {
 // validate finds what is wrong with the flags.
 func (o renderOptions) validate(cmd *cobra.Command) error {
 	switch {
-	case o.stores.Prometheus == "" && o.snapshot == "":
+	case o.source == "" && o.snapshot == "":
 		return usage(cmd, "--source or --snapshot is missing; set --source to the URL of a Prometheus, such as http://localhost:9090")
-	case o.stores.Prometheus+o.stores.Loki+o.stores.Tempo+o.stores.Pyroscope != "" && o.snapshot != "":
-		return usage(cmd, "--snapshot has the answers of all stores; leave out the URLs, or --snapshot")
+	case o.source+o.loki+o.tempo+o.profiles != "" && o.snapshot != "":
+		return usage(cmd, "--snapshot contains the results of all stores; remove the URLs or --snapshot")
 	case o.format != "svg" && o.format != "html":
 		return usage(cmd, "--format %q: write svg or html%s", o.format, diagnostic.DidYouMean(o.format, []string{"svg", "html"}))
 	case o.theme != "dark" && o.theme != "light":
@@ -99,10 +109,10 @@ func (o renderOptions) validate(cmd *cobra.Command) error {
 		return usage(cmd, "--width %d: write a number of pixels from %d to %d", o.width, minRenderWidth, maxRenderWidth)
 	case o.interval < time.Millisecond:
 		return usage(cmd, "--scrape-interval %s: write a time such as 15s", o.interval)
+	case o.timeout <= 0:
+		return usage(cmd, "--timeout %s: write a time such as 30s", o.timeout)
 	}
-	for _, store := range []struct{ flag, url string }{
-		{"--source", o.stores.Prometheus}, {"--loki", o.stores.Loki}, {"--tempo", o.stores.Tempo}, {"--pyroscope", o.stores.Pyroscope},
-	} {
+	for _, store := range o.stores() {
 		if store.url != "" && !isAddress(store.url) {
 			return usage(cmd, "%s %q: write a URL such as http://localhost:9090", store.flag, store.url)
 		}
@@ -112,26 +122,73 @@ func (o renderOptions) validate(cmd *cobra.Command) error {
 			return usage(cmd, "--var %q: write NAME=VALUE", v)
 		}
 	}
-	for _, t := range []struct{ flag, text string }{{"--from", o.from}, {"--to", o.to}} {
-		if _, err := render.ParseTime(t.text, time.Time{}); t.text != "" && err != nil {
+	return o.validateTimes(cmd)
+}
+
+func (o renderOptions) validateTimes(cmd *cobra.Command) error {
+	for _, fixed := range []struct{ flag, why string }{
+		{"from", "has one time range"}, {"to", "has one time range"}, {"scrape-interval", "has one scrape interval"},
+	} {
+		if o.snapshot != "" && cmd.Flags().Changed(fixed.flag) {
+			return usage(cmd, "--%s does not apply to --snapshot, which %s; leave it out", fixed.flag, fixed.why)
+		}
+	}
+	if _, err := o.location(); err != nil {
+		return usage(cmd, "--timezone %q is unknown; write a name such as UTC or Europe/Berlin", o.timezone)
+	}
+	for _, t := range []struct {
+		flag, text string
+		parse      func(string, time.Time) (time.Time, error)
+	}{{"--from", o.from, render.ParseFrom}, {"--to", o.to, render.ParseTo}} {
+		if _, err := t.parse(t.text, time.Now()); t.text != "" && err != nil {
 			return usage(cmd, "%s: %v", t.flag, err)
 		}
 	}
 	return nil
 }
 
+// location returns the time zone; nil is that of each dashboard.
+func (o renderOptions) location() (*time.Location, error) {
+	switch {
+	case o.timezone == "":
+		return nil, nil //nolint:nilnil // as in render.Options
+	case strings.EqualFold(o.timezone, "utc"): // as Grafana writes it
+		return time.UTC, nil
+	}
+	return time.LoadLocation(o.timezone)
+}
+
+// storeFlag is the URL of a store.
+type storeFlag struct {
+	store         string // as in a query
+	name          string
+	flag          string
+	url           string
+	tokenVariable string
+}
+
+func (o renderOptions) stores() []storeFlag {
+	return []storeFlag{
+		{render.Prometheus, "Prometheus", "--source", o.source, prometheusToken},
+		{render.Loki, "Loki", "--loki", o.loki, "SCAFFOLD_LOKI_TOKEN"},
+		{render.Tempo, "Tempo", "--tempo", o.tempo, "SCAFFOLD_TEMPO_TOKEN"},
+		{render.Pyroscope, "Pyroscope", "--pyroscope", o.profiles, "SCAFFOLD_PYROSCOPE_TOKEN"},
+	}
+}
+
 // rendered is the JSON document of scaffold dashboards render. Its keys are public.
 type rendered struct {
-	From       time.Time           `json:"from"`
-	To         time.Time           `json:"to"`
 	Dashboards []renderedDashboard `json:"dashboards"`
+	Errors     []string            `json:"errors"` // of files that are not drawn
 }
 
 type renderedDashboard struct {
-	File     string   `json:"file"`
-	Title    string   `json:"title"`
-	Picture  string   `json:"picture"`
-	Problems []string `json:"problems"`
+	File     string    `json:"file"`
+	Title    string    `json:"title"`
+	Picture  string    `json:"picture"`
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	Problems []string  `json:"problems"`
 }
 
 func runDashboardsRender(ctx context.Context, g *globals, o renderOptions) error {
@@ -143,63 +200,90 @@ func runDashboardsRender(ctx context.Context, g *globals, o renderOptions) error
 	if err != nil {
 		return err
 	}
-	doc, pictures, err := o.draw(ctx, files, source, options)
+	d, err := o.draw(ctx, files, source, options)
 	if err != nil {
 		return err
 	}
-	if err := writeDirectory(ctx, o.out, pictures); err != nil {
-		return err
+	if len(d.pictures) == 0 {
+		return errors.Join(d.bad...)
 	}
-	if g.emit(doc) {
-		return nil
+	if err := writeDirectory(ctx, o.out, d.pictures); err != nil {
+		return errors.Join(append(d.bad, err)...)
 	}
-	for _, d := range doc.Dashboards {
+	for _, err := range d.bad {
+		d.document.Errors = append(d.document.Errors, err.Error())
+	}
+	var bad error
+	if len(d.bad) > 0 {
+		bad = &UnreadError{d.bad}
+	}
+	if g.emit(d.document) {
+		return bad
+	}
+	for _, d := range d.document.Dashboards {
 		g.printf("%s  %s\n", d.Picture, d.Title)
 		for _, p := range d.Problems {
 			g.warnf("%s: %s\n", d.Picture, p)
 		}
 	}
-	return nil
+	return bad
 }
 
-// draw draws the dashboards of files, and reports all that are not dashboards.
-func (o renderOptions) draw(ctx context.Context, files []string, source render.Source, options render.Options) (rendered, []slo.File, error) {
-	doc := rendered{Dashboards: []renderedDashboard{}}
-	var pictures []slo.File
-	var errs []error
-	asked, answered := 0, 0
-	for _, file := range files {
-		src, err := userfile.Read(file, userfile.LargeLimit)
+// drawn are the pictures of dashboards. Bad are the errors of files without one.
+type drawn struct {
+	document rendered
+	pictures []slo.File
+	bad      []error
+}
+
+// draw draws the dashboards of files. It returns an error if no picture should be written.
+func (o renderOptions) draw(ctx context.Context, files []string, source render.Source, options render.Options) (drawn, error) {
+	d := drawn{document: rendered{Dashboards: []renderedDashboard{}, Errors: []string{}}}
+	answered := 0
+	for _, path := range files {
+		file := filepath.ToSlash(path)
+		picture, err := dashboardPicture(ctx, path, source, options)
+		if ctx.Err() != nil {
+			return d, context.Cause(ctx)
+		}
 		if err != nil {
-			errs = append(errs, err)
+			d.bad = append(d.bad, err)
 			continue
 		}
-		picture, err := render.Dashboard(ctx, filepath.ToSlash(file), src, source, options)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+		answered += picture.Answered
+		if answered == 0 && picture.Asked > 0 && o.snapshot == "" { // the other dashboards would wait for the same
+			return d, errors.Join(append(d.bad, fmt.Errorf("%s: %s: %w", file, allFailed(picture.Asked), picture.Failure))...)
 		}
-		asked, answered = asked+picture.Asked, answered+picture.Answered
-		if answered == 0 && asked > 0 && o.snapshot == "" {
-			errs = append(errs, fmt.Errorf("no query was answered: %s", picture.Problems[0]))
-			break // the other dashboards would wait for the same
-		}
-		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) + "." + o.format
-		if slices.ContainsFunc(pictures, func(f slo.File) bool { return f.Name == name }) {
-			errs = append(errs, fmt.Errorf("%s: another dashboard would be drawn to %s, too; draw it to another directory", filepath.ToSlash(file), name))
+		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) + "." + o.format
+		written := filepath.ToSlash(filepath.Join(o.out, name))
+		if slices.ContainsFunc(d.pictures, func(f slo.File) bool { return f.Name == name }) {
+			d.bad = append(d.bad, fmt.Errorf("%s: %s is already written for another dashboard; render it to another directory", file, written))
 			continue
 		}
 		var data bytes.Buffer
 		if err := o.write(picture, &data); err != nil {
-			return doc, nil, err
+			return d, err
 		}
-		pictures = append(pictures, slo.File{Name: name, Data: data.Bytes()})
-		doc.From, doc.To = picture.TimeRange()
-		doc.Dashboards = append(doc.Dashboards, renderedDashboard{
-			filepath.ToSlash(file), picture.Title(), filepath.ToSlash(filepath.Join(o.out, name)), append([]string{}, picture.Problems...),
-		})
+		d.pictures = append(d.pictures, slo.File{Name: name, Data: data.Bytes()})
+		from, to := picture.TimeRange()
+		d.document.Dashboards = append(d.document.Dashboards, renderedDashboard{file, picture.Title(), written, from.UTC(), to.UTC(), append([]string{}, picture.Problems...)})
 	}
-	return doc, pictures, errors.Join(append(errs, context.Cause(ctx))...)
+	return d, nil
+}
+
+func allFailed(queries int) string {
+	if queries == 1 {
+		return "its query failed"
+	}
+	return fmt.Sprintf("all %d queries failed", queries)
+}
+
+func dashboardPicture(ctx context.Context, path string, source render.Source, options render.Options) (*render.Picture, error) {
+	src, err := userfile.Read(path, userfile.LargeLimit)
+	if err != nil {
+		return nil, err
+	}
+	return render.Dashboard(ctx, filepath.ToSlash(path), src, source, options)
 }
 
 func (o renderOptions) write(p *render.Picture, w io.Writer) error {
@@ -211,89 +295,95 @@ func (o renderOptions) write(p *render.Picture, w io.Writer) error {
 
 // renderSource returns what answers the queries, and the options of the pictures.
 func (g *globals) renderSource(o renderOptions) (render.Options, render.Source, error) {
+	location, err := o.location()
+	if err != nil {
+		return render.Options{}, nil, err
+	}
 	options := render.Options{
-		Now: time.Now(), Light: o.theme == "light", Width: o.width, ScrapeInterval: o.interval, Timeout: o.timeout, Variables: map[string][]string{},
+		Now: time.Now(), Location: location, Light: o.theme == "light", Width: o.width, ScrapeInterval: o.interval, Timeout: o.timeout, Variables: map[string][]string{},
 	}
 	for _, v := range o.vars {
 		name, value, _ := strings.Cut(v, "=")
 		options.Variables[name] = append(options.Variables[name], value)
 	}
-	var source render.Source
-	if o.snapshot != "" {
-		src, err := userfile.Read(o.snapshot, snapshotLimit)
-		if err != nil {
-			return options, nil, userfile.ExplainMissing(o.snapshot, err)
+	if o.snapshot == "" {
+		source, err := g.queryStores(o.stores())
+		now := options.Now
+		if location != nil {
+			now = now.In(location)
 		}
-		snapshot, err := render.ReadSnapshot(filepath.ToSlash(o.snapshot), src)
-		if err != nil {
-			return options, nil, err
+		if o.from != "" {
+			options.From, _ = render.ParseFrom(o.from, now) // validated
 		}
-		options.From, options.To, options.Now = snapshot.From, snapshot.To, snapshot.To
-		source = snapshot.Source()
-	} else {
-		stores, err := g.stores(o.stores)
-		if err != nil {
-			return options, nil, err
+		if o.to != "" {
+			options.To, _ = render.ParseTo(o.to, now)
 		}
-		source = stores.Ask
+		return options, source, err
 	}
-	for _, t := range []struct {
-		set  *time.Time
-		text string
-	}{{&options.From, o.from}, {&options.To, o.to}} {
-		if t.text != "" {
-			*t.set, _ = render.ParseTime(t.text, options.Now) // validated
-		}
+	src, err := userfile.Read(o.snapshot, snapshotLimit)
+	if err != nil {
+		return options, nil, userfile.ExplainMissing(o.snapshot, err)
 	}
-	return options, source, nil
+	snapshot, err := render.ReadSnapshot(filepath.ToSlash(o.snapshot), src)
+	if err != nil {
+		return options, nil, err
+	}
+	options.From, options.To, options.Now = snapshot.From, snapshot.To, snapshot.To
+	options.ScrapeInterval = cmp.Or(snapshot.ScrapeInterval, options.ScrapeInterval)
+	options.Width = cmp.Or(options.Width, snapshot.Width)
+	return options, snapshot.Source(), nil
 }
 
 // snapshotLimit is the largest snapshot that is read: a hundred times that of examples/orders.
 const snapshotLimit = 256 << 20
 
-// stores sets how the stores are read: each with its own token, which no other server gets.
-func (g *globals) stores(s render.Stores) (render.Stores, error) {
-	readers := map[string]func(context.Context, string) ([]byte, error){}
-	for variable, base := range map[string]string{
-		prometheusToken: s.Prometheus, "SCAFFOLD_LOKI_TOKEN": s.Loki, "SCAFFOLD_TEMPO_TOKEN": s.Tempo, "SCAFFOLD_PYROSCOPE_TOKEN": s.Pyroscope,
-	} {
-		if base == "" {
+// queryStores returns a source that reads the stores, each with its own token, which no other server gets.
+func (g *globals) queryStores(flags []storeFlag) (render.Source, error) {
+	var stores render.Stores
+	byName := map[string]storeFlag{}
+	for _, f := range flags {
+		byName[f.store] = f
+		if f.url == "" {
 			continue
 		}
-		read, err := g.reader(variable)
+		read, err := g.reader(f.tokenVariable, 0) // render has a limit for all queries
 		if err != nil {
-			return s, err
+			return nil, err
 		}
-		readers[strings.TrimRight(base, "/")+"/"] = read
+		to := map[string]*render.Store{render.Prometheus: &stores.Prometheus, render.Loki: &stores.Loki, render.Tempo: &stores.Tempo, render.Pyroscope: &stores.Pyroscope}[f.store]
+		*to = render.Store{URL: f.url, Get: func(ctx context.Context, address string) ([]byte, error) {
+			page, err := read(ctx, address)
+			return page, g.explainStore(err, f.tokenVariable)
+		}}
 	}
-	bases := slices.SortedFunc(maps.Keys(readers), func(a, b string) int { return len(b) - len(a) }) // the longest first
-	s.Get = func(ctx context.Context, address string) ([]byte, error) {
-		for _, base := range bases {
-			if strings.HasPrefix(address, base) {
-				page, err := readers[base](ctx, address)
-				return page, briefly(err)
-			}
+	return func(ctx context.Context, q render.Query) (render.Answer, error) {
+		answer, err := stores.Ask(ctx, q)
+		if f, ok := byName[q.Store]; ok && errors.Is(err, render.ErrNoStore) {
+			err = noURLError(f)
 		}
-		return nil, fmt.Errorf("%s is no store", address)
-	}
-	return s, nil
+		return answer, err
+	}, nil
 }
 
-// briefly cuts the query off the address in an error, which may be kilobytes long.
-func briefly(err error) error {
+// noURLError is a query of a store without a URL.
+type noURLError storeFlag
+
+func (e noURLError) Error() string { return fmt.Sprintf("no URL for %s; set %s", e.name, e.flag) }
+
+// Unwrap returns the error of package render, which shows it in another color.
+func (noURLError) Unwrap() error { return render.ErrNoStore }
+
+// explainStore adds what to do to the error of a store.
+func (g *globals) explainStore(err error, tokenVariable string) error {
 	var failed *url.Error
+	var status statusError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &failed):
-		address, _, _ := strings.Cut(failed.URL, "?")
-		return fmt.Errorf("%s does not respond: %w", address, failed.Err)
+		return fmt.Errorf("%s does not respond: %w", failed.URL, failed.Err)
+	case !errors.As(err, &status):
+		return err
+	case status.code == http.StatusNotFound:
+		return fmt.Errorf("%w; check that the URL is the base URL of the API", err)
 	}
-	text := err.Error()
-	if begin := strings.Index(text, "?"); begin >= 0 {
-		if end := strings.IndexAny(text[begin:], "\": "); end > 0 {
-			text = text[:begin] + text[begin+end:]
-		}
-	}
-	return errors.New(text)
+	return fmt.Errorf("%w%s", err, g.tokenAdvice(status, tokenVariable))
 }

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -93,7 +96,7 @@ const (
 
 func fetchMetrics(ctx context.Context, address string) ([]byte, error) {
 	const accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
-	page, err := get(ctx, address, accept, "")
+	page, err := get(ctx, pageRequest{address: address, accept: accept, limit: fetchTimeout})
 	if is[statusError](err) || is[*url.Error](err) {
 		err = fmt.Errorf("%w; name the page that Prometheus scrapes, such as http://localhost:9464/metrics", err)
 	}
@@ -111,39 +114,87 @@ type statusError struct {
 
 func (e statusError) Error() string { return e.message }
 
-// get reads an address with limits on time, size and redirects. The error may be a statusError.
-func get(ctx context.Context, address, accept, token string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+func (e statusError) denied() bool {
+	return e.code == http.StatusUnauthorized || e.code == http.StatusForbidden
+}
+
+// pageRequest is a page to read.
+type pageRequest struct {
+	address, accept, token string
+	limit                  time.Duration // 0 is that of the context
+}
+
+// get reads a page with limits on time, size and redirects. The error may be a statusError. It names the
+// address without its query, which may be kilobytes long.
+func get(ctx context.Context, page pageRequest) ([]byte, error) {
+	if page.limit > 0 {
+		limited, cancel := context.WithTimeout(ctx, page.limit)
+		defer cancel()
+		ctx = limited
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page.address, nil)
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Accept", accept)
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Accept", page.accept)
+	if page.token != "" {
+		request.Header.Set("Authorization", "Bearer "+page.token)
 	}
 	client := http.Client{CheckRedirect: func(to *http.Request, before []*http.Request) error {
 		if len(before) == maxRedirects {
 			return fmt.Errorf("redirected %d times", maxRedirects)
 		}
-		if token != "" && (to.URL.Scheme != request.URL.Scheme || to.URL.Host != request.URL.Host) {
+		if page.token != "" && (to.URL.Scheme != request.URL.Scheme || to.URL.Host != request.URL.Host) {
 			return http.ErrUseLastResponse // package http forwards the token to other ports
 		}
 		return nil
 	}}
+	name := nameOf(request.URL)
 	response, err := client.Do(request)
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		failed.URL, _, _ = strings.Cut(failed.URL, "?")
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	if to, err := response.Location(); err == nil && response.StatusCode/100 == 3 {
-		return nil, statusError{fmt.Sprintf("%s redirects to another server, %s, and the bearer token was not sent there; pass the address of that server", request.URL.Redacted(), to.Redacted()), response.StatusCode}
+		return nil, statusError{fmt.Sprintf("%s redirects to another server, %s, and the bearer token was not sent there; pass the address of that server", name, nameOf(to)), response.StatusCode}
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, statusError{fmt.Sprintf("%s: %s", request.URL.Redacted(), response.Status), response.StatusCode}
+		return nil, statusError{name + ": " + response.Status + reasonIn(response), response.StatusCode}
 	}
-	return userfile.ReadFrom(response.Body, request.URL.Redacted(), userfile.PageLimit)
+	return userfile.ReadFrom(response.Body, name, userfile.PageLimit)
+}
+
+// nameOf returns a URL for messages, without password and query.
+func nameOf(u *url.URL) string {
+	name, _, _ := strings.Cut(u.Redacted(), "?")
+	return name
+}
+
+const (
+	reasonPage   = 4 << 10 // bytes of a response that are searched for the reason of its status
+	reasonLength = 200
+)
+
+// reasonIn returns the reason that the body of a response gives for its status: the error in the JSON of
+// Prometheus, the message in that of Pyroscope, else the first line of a text.
+func reasonIn(response *http.Response) string {
+	body, err := io.ReadAll(io.LimitReader(response.Body, reasonPage))
+	if err != nil || response.StatusCode == http.StatusNotFound { // the path is wrong, which the status says
+		return ""
+	}
+	var document struct{ Error, Message string }
+	reason, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	if json.Unmarshal(body, &document) == nil {
+		reason = cmp.Or(document.Error, document.Message, reason)
+	}
+	if reason == "" || strings.HasPrefix(reason, "<") { // HTML
+		return ""
+	}
+	return ": " + shorten(reason, reasonLength)
 }
 
 // prometheusToken is the environment variable with the bearer token for Prometheus.
@@ -152,39 +203,46 @@ const prometheusToken = "SCAFFOLD_PROMETHEUS_TOKEN" //nolint:gosec // the name o
 // adviceFor returns what to do about a failed request to Prometheus.
 func (g *globals) adviceFor(err error) string {
 	var status statusError
-	switch {
-	case !errors.As(err, &status), status.code == http.StatusNotFound:
+	if !errors.As(err, &status) || status.code == http.StatusNotFound {
 		return "; write the URL of Prometheus, such as http://localhost:9090"
-	case status.code != http.StatusUnauthorized && status.code != http.StatusForbidden:
-		return ""
-	case g.Getenv(prometheusToken) == "":
-		return "; set " + prometheusToken + " to a bearer token"
 	}
-	return "; it rejected the bearer token in " + prometheusToken
+	return g.tokenAdvice(status, prometheusToken)
+}
+
+// tokenAdvice returns what to do if a server denied access.
+func (g *globals) tokenAdvice(status statusError, tokenVariable string) string {
+	switch {
+	case !status.denied():
+		return ""
+	case g.Getenv(tokenVariable) == "":
+		return "; set " + tokenVariable + " to a bearer token"
+	}
+	return "; it rejected the bearer token in " + tokenVariable
 }
 
 // prometheus reads from the API of the Prometheus at an address.
 func (g *globals) prometheus(address string) (exposition.Prometheus, error) {
-	read, err := g.reader(prometheusToken)
+	read, err := g.reader(prometheusToken, fetchTimeout)
 	return exposition.Prometheus{Address: address, Get: read}, err
 }
 
 // reader reads pages of one server with the token in an environment variable. The server may be any:
-// the token is only sent after it denies access.
-func (g *globals) reader(tokenVariable string) (func(context.Context, string) ([]byte, error), error) {
+// the token is only sent after it denies access. A limit of 0 is that of the context.
+func (g *globals) reader(tokenVariable string, limit time.Duration) (func(context.Context, string) ([]byte, error), error) {
 	token, err := push.Token(g.Getenv, tokenVariable, "")
 	var send atomic.Bool
 	return func(ctx context.Context, address string) ([]byte, error) {
-		if token != "" && send.Load() {
-			return get(ctx, address, "application/json", token)
+		r := pageRequest{address: address, accept: "application/json", limit: limit}
+		if token == "" || !send.Load() {
+			page, err := get(ctx, r)
+			var status statusError
+			if token == "" || !errors.As(err, &status) || !status.denied() {
+				return page, err
+			}
+			send.Store(true)
 		}
-		page, err := get(ctx, address, "application/json", "")
-		var status statusError
-		if token == "" || !errors.As(err, &status) || status.code != http.StatusUnauthorized && status.code != http.StatusForbidden {
-			return page, err
-		}
-		send.Store(true)
-		return get(ctx, address, "application/json", token)
+		r.token = token
+		return get(ctx, r)
 	}, err
 }
 

@@ -193,7 +193,7 @@ func TestTokenFollowsRedirectOfTheSameServer(t *testing.T) {
 		}
 	}))
 	t.Cleanup(server.Close)
-	page, err := get(t.Context(), server.URL+"/api", "application/json", "secret")
+	page, err := get(t.Context(), pageRequest{address: server.URL + "/api", accept: "application/json", token: "secret"})
 	if err != nil || !strings.Contains(string(page), "up") {
 		t.Errorf("%s, %v", page, err)
 	}
@@ -206,8 +206,8 @@ func TestPrometheusErrorsAreReported(t *testing.T) {
 		want   []string
 	}{
 		"not an API":    {http.StatusNotFound, []string{"not metrics but an HTML page", "not the API of a Prometheus", "404 Not Found"}},
-		"not ready":     {http.StatusServiceUnavailable, []string{"--metrics: ", "503 Service Unavailable"}},
-		"without token": {http.StatusUnauthorized, []string{"401 Unauthorized; set SCAFFOLD_PROMETHEUS_TOKEN to a bearer token"}},
+		"not ready":     {http.StatusServiceUnavailable, []string{"--metrics: ", "503 Service Unavailable: no"}},
+		"without token": {http.StatusUnauthorized, []string{"401 Unauthorized: no; set SCAFFOLD_PROMETHEUS_TOKEN to a bearer token"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

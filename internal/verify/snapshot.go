@@ -45,7 +45,9 @@ func (s *session) snapshot(ctx context.Context) {
 			s.checks.Add(report.Check{Section: sectionDashboards, Name: "snapshot", File: b.File, Status: report.Skipped, Detail: err.Error()})
 		}
 	}
-	s.options.Snapshot(recorder.Snapshot(s.prober.from, s.prober.to))
+	recorded := recorder.Snapshot(s.prober.from, s.prober.to)
+	recorded.ScrapeInterval, recorded.Width = s.subject.ScrapeInterval, render.DefaultWidth
+	s.options.Snapshot(recorded)
 }
 
 // answerLogs returns lines of the service. Its clock is not the simulated one, so the lines are spread over

@@ -1,0 +1,91 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+func TestNullsOfASnapshotAreDropped(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"timeseries", "stat", "table", "heatmap", "state-timeline"} {
+		for _, series := range []string{`[null]`, `[{"metric":null,"values":null}]`, `[{"metric":{},"histograms":[[1795867200,{"count":"1","sum":"1","buckets":[null]}]]}]`} {
+			s, err := ReadSnapshot("x.json", []byte(`{"version":1,"answers":[{"query":{"store":"prometheus","kind":"range","expr":"up","from":"2026-11-28T11:00:00Z","to":"2026-11-28T12:00:00Z"},"answer":{"series":`+series+`}}]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, _ := drawOne(t, panelJSON(kind, ""), s.Source())
+			var svg bytes.Buffer
+			if err := p.SVG(&svg); err != nil || len(p.Problems) > 0 {
+				t.Errorf("%s of %s: %v, %q", kind, series, err, p.Problems)
+			}
+		}
+	}
+}
+
+// A snapshot has the answers of one width and scrape interval, on which intervals in queries depend.
+func TestSnapshotHasTheOptionsOfItsQueries(t *testing.T) {
+	t.Parallel()
+	recorder := Record(answer(Answer{}))
+	s := recorder.Snapshot(end().Add(-time.Hour), end())
+	s.ScrapeInterval, s.Width = 30*time.Second, 1600
+	var file bytes.Buffer
+	if err := s.Write(&file); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadSnapshot("x.json", file.Bytes())
+	if err != nil || got.ScrapeInterval != 30*time.Second || got.Width != 1600 {
+		t.Errorf("%s: %+v, %v", file.Bytes(), got, err)
+	}
+}
+
+// The panel of the recording was narrower: its points are further apart, which is not a gap.
+func TestStepIsThatOfTheRecordedQuery(t *testing.T) {
+	t.Parallel()
+	recorder := Record(series(map[string]func(float64) float64{"route=/a": constant(1)}))
+	src := panelJSON("timeseries", "")
+	drawOne(t, src, recorder.Ask, func(o *Options) { o.Width = 100 })
+	s := recorder.Snapshot(end().Add(-time.Hour), end())
+	recorded := s.Answers[0].Query.Step
+	_, d := drawOne(t, src, s.Source(), func(o *Options) { o.Width = 2000 })
+	if recorded <= 15*time.Second || d.data.step != recorded {
+		t.Errorf("recorded with a step of %s, drawn with %s", recorded, d.data.step)
+	}
+	if text, err := json.Marshal(s.Answers[0].Answer); err != nil || bytes.Contains(bytes.ToLower(text), []byte("step")) {
+		t.Errorf("the step is in the query; the file has it again: %s, %v", text, err)
+	}
+}
+
+// The recording is finer than the query of the panel: its cells are as wide as their points are apart.
+func TestCellsAreAsWideAsTheRecordedStep(t *testing.T) {
+	t.Parallel()
+	source := series(map[string]func(float64) float64{"le=1": constant(1), "le=+Inf": constant(2)})
+	recorder := Record(source)
+	src := panelJSON("heatmap", "")
+	drawOne(t, src, recorder.Ask, func(o *Options) { o.Width = 2000 })
+	s := recorder.Snapshot(end().Add(-time.Hour), end())
+	_, d := drawOne(t, src, s.Source(), func(o *Options) { o.Width = 100 })
+	if recorded := s.Answers[0].Query.Step; d.data.cells.step != recorded {
+		t.Errorf("recorded with a step of %s, cells of %s", recorded, d.data.cells.step)
+	}
+}
+
+func TestSnapshotNamesTheQueryThatItLacks(t *testing.T) {
+	t.Parallel()
+	_, err := Snapshot{}.Source()(t.Context(), Query{Store: Prometheus, Kind: Range, Expr: "down"})
+	if err == nil || err.Error() != "the snapshot has no result for down" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWithoutNullsKeepsTheRest(t *testing.T) {
+	t.Parallel()
+	one := &model.SampleStream{Metric: model.Metric{"a": "b"}, Values: []model.SamplePair{{Timestamp: 1, Value: 2}}}
+	got := withoutNulls(model.Matrix{nil, one, nil})
+	if len(got) != 1 || got[0] != one {
+		t.Errorf("got %v", got)
+	}
+}

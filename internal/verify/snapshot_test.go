@@ -1,0 +1,27 @@
+package verify
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/observability-first/scaffold/dashboards/render"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+)
+
+// The results of a snapshot depend on the scrape interval and the width, so it contains them.
+func TestSnapshotHasTheOptionsOfItsQueries(t *testing.T) {
+	t.Parallel()
+	s := dashboardSession(t, dashboardfile.Dashboard{File: "shop.json"})
+	s.subject.Dir = t.TempDir()
+	const src = `{"panels":[{"type":"stat","title":"Jobs","targets":[{"refId":"A","expr":"jobs_total"}]}]}`
+	if err := os.WriteFile(filepath.Join(s.subject.Dir, "shop.json"), []byte(src), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got render.Snapshot
+	s.options.Snapshot = func(snapshot render.Snapshot) { got = snapshot }
+	s.snapshot(t.Context())
+	if got.ScrapeInterval != scrapedEvery || got.Width != render.DefaultWidth || len(got.Answers) != 1 || len(got.Answers[0].Answer.Series) == 0 {
+		t.Errorf("got %+v, checks %q", got, checksOf(s))
+	}
+}
