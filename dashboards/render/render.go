@@ -157,7 +157,7 @@ func (r *renderer) location() {
 	}
 	switch {
 	case zone == "", zone == "browser":
-		o.Location = time.Local
+		o.Location = time.Local //nolint:gosmopolitan // the reader's time zone, as in a browser
 		return
 	case strings.EqualFold(zone, "utc"):
 		o.Location = time.UTC

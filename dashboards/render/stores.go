@@ -125,7 +125,7 @@ func (s Store) prometheus(ctx context.Context, q Query) (Answer, error) {
 	case Alerts:
 		return s.alerts(ctx, base+"alerts")
 	}
-	return Answer{}, fmt.Errorf("Prometheus has no %s", q.Kind)
+	return Answer{}, fmt.Errorf("%s queries of Prometheus are not supported", q.Kind)
 }
 
 // instant reads a vector or a scalar.
@@ -186,8 +186,8 @@ func (s Store) loki(ctx context.Context, q Query) (Answer, error) {
 		return Answer{}, errors.New("metric queries of Loki are not supported; use a query of log lines")
 	}
 	var streams []struct {
-		Stream map[string]string
-		Values [][]json.RawMessage // time in nanoseconds, line, structured metadata
+		Stream map[string]string   `json:"stream"`
+		Values [][]json.RawMessage `json:"values"` // time in nanoseconds, line, structured metadata
 	}
 	if err := json.Unmarshal(data.Result, &streams); err != nil {
 		return Answer{}, fmt.Errorf("%s: %w", s.URL, err)

@@ -87,6 +87,7 @@ func TestTimeZoneIsThatOfTheDashboard(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
+	local := time.Local //nolint:gosmopolitan // that of the reader
 	for _, tc := range []struct {
 		dashboard string
 		option    *time.Location
@@ -95,8 +96,8 @@ func TestTimeZoneIsThatOfTheDashboard(t *testing.T) {
 	}{
 		{"utc", nil, time.UTC, nil},
 		{"UTC", nil, time.UTC, nil},
-		{"", nil, time.Local, nil},
-		{"browser", nil, time.Local, nil},
+		{"", nil, local, nil},
+		{"browser", nil, local, nil},
 		{"Asia/Tokyo", nil, tokyo, nil},
 		{"Asia/Tokyo", time.UTC, time.UTC, nil},
 		{"Mars/Olympus", nil, time.UTC, []string{`dashboard: time zone "Mars/Olympus" is unknown; its times are in UTC`}},

@@ -151,8 +151,7 @@ func get(ctx context.Context, page pageRequest) ([]byte, error) {
 	}}
 	name := nameOf(request.URL)
 	response, err := client.Do(request)
-	var failed *url.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		failed.URL, _, _ = strings.Cut(failed.URL, "?")
 	}
 	if err != nil {
@@ -186,7 +185,10 @@ func reasonIn(response *http.Response) string {
 	if err != nil || response.StatusCode == http.StatusNotFound { // the path is wrong, which the status says
 		return ""
 	}
-	var document struct{ Error, Message string }
+	var document struct {
+		Error   string `json:"error"`
+		Message string `json:"message"`
+	}
 	reason, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
 	if json.Unmarshal(body, &document) == nil {
 		reason = cmp.Or(document.Error, document.Message, reason)

@@ -59,24 +59,23 @@ func (s *session) answerLogs(q render.Query) (render.Answer, error) {
 	}
 	lines = lines[max(0, len(lines)-q.Limit):]
 	first, _ := time.Parse(time.RFC3339Nano, s.child.log()[0].text("time"))
-	real := time.Since(first)
+	elapsed := time.Since(first)
 	var out render.Answer
 	for _, l := range lines {
 		at, err := time.Parse(time.RFC3339Nano, l.text("time"))
 		if err != nil {
 			continue
 		}
-		share := float64(at.Sub(first)) / float64(real)
-		labels := map[string]string{}
-		for name, value := range labelsOfLine(l) {
-			labels[name] = value
-		}
+		share := float64(at.Sub(first)) / float64(elapsed)
 		text := l.text("msg")
 		if text == "" {
-			raw, _ := json.Marshal(l) // of strings and numbers
+			raw, err := json.Marshal(l)
+			if err != nil {
+				return render.Answer{}, err
+			}
 			text = string(raw)
 		}
-		out.Lines = append(out.Lines, render.Line{Time: q.From.Add(time.Duration(share * float64(q.To.Sub(q.From)))).UTC(), Text: text, Labels: labels})
+		out.Lines = append(out.Lines, render.Line{Time: q.From.Add(time.Duration(share * float64(q.To.Sub(q.From)))).UTC(), Text: text, Labels: labelsOfLine(l)})
 	}
 	return out, nil
 }
