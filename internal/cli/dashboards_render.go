@@ -251,7 +251,8 @@ func (o renderOptions) draw(ctx context.Context, files []string, source render.S
 			continue
 		}
 		answered += picture.Answered
-		if answered == 0 && picture.Asked > 0 && o.snapshot == "" { // the other dashboards would wait for the same
+		away := picture.Failure != nil && !errors.Is(picture.Failure, render.ErrNoStore) && o.snapshot == ""
+		if answered == 0 && away { // the other dashboards would wait for the same
 			return d, errors.Join(append(d.bad, fmt.Errorf("%s: %s: %w", file, allFailed(picture.Asked), picture.Failure))...)
 		}
 		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) + "." + o.format
