@@ -102,10 +102,6 @@ func (o heatmapOptions) gap() float64 {
 // paths returns the cells of each color, as lines that are as wide as a row.
 func (c cells) paths(p plot, o heatmapOptions, low, high float64, colors int) []string {
 	out := make([]strings.Builder, colors)
-	exponent := o.Color.Exponent
-	if exponent <= 0 {
-		exponent = .5
-	}
 	row, width := p.h/float64(len(c.bounds)), p.x(float64(c.step.Milliseconds()))-p.x(0)
 	for i, at := range c.times {
 		right := p.x(float64(at.UnixMilli()))
@@ -113,11 +109,13 @@ func (c cells) paths(p plot, o heatmapOptions, low, high float64, colors int) []
 			if !o.draws(n) {
 				continue
 			}
-			share := 0.0
-			if high > low {
-				share = math.Pow(min(max((n-low)/(high-low), 0), 1), exponent)
+			color := 0
+			switch {
+			case high > low && n >= high:
+				color = colors - 1
+			case n > low:
+				color = int(float64(colors) * (n - low) / (high - low))
 			}
-			color := min(int(share*float64(colors-1)+.5), colors-1)
 			out[color].WriteString("M" + num(right-width) + " " + num(p.bottom()-(float64(j)+.5)*row) + "h" + num(max(width-o.gap(), .5)))
 		}
 	}
@@ -149,9 +147,6 @@ func (r *renderer) colorLegend(c *canvas, b box, colors []string, low, high floa
 		c.rect(box{b.x + float64(i)*width, b.y + 4, width + .5, 8}, color)
 	}
 	f := &grafana.Field{Type: grafana.Number, Config: grafana.Config{Unit: p.FieldConfig.Defaults.Unit}}
-	if f.Config.Unit == "s" { // the cells are counts, whatever the unit of the axis
-		f.Config.Unit = "short"
-	}
 	s := style{size: 11, color: r.theme.TextSecondary, class: "scale"}
 	c.text(b.x, b.y+24, 0, f.Show(low, r.theme).Text.String(), s)
 	s.anchor = "end"

@@ -32,11 +32,8 @@ func (r *renderer) timeSeries(d *drawing, b box, data result) {
 	}
 	stack(lines)
 	for _, l := range lines {
-		for i, v := range l.values {
+		for _, v := range l.values {
 			l.axis.include(v)
-			if l.floor != nil {
-				l.axis.include(l.floor[i])
-			}
 		}
 	}
 	b = r.legend(d, b, options.Legend, lines)
@@ -56,13 +53,26 @@ func (r *renderer) timeSeries(d *drawing, b box, data result) {
 	d.canvas.shut("g")
 }
 
+// withDefaults returns the configuration of a panel with the defaults of its type.
+func withDefaults(p *panel) grafana.FieldConfig {
+	c := p.FieldConfig
+	if c.Defaults.Color.Mode == "" && p.Type == "timeseries" {
+		c.Defaults.Color.Mode = "palette-classic"
+	}
+	if c.Defaults.Thresholds.Steps == nil {
+		const red = 80.0
+		c.Defaults.Thresholds = grafana.Thresholds{Mode: "absolute", Steps: []grafana.Step{{Color: "green"}, {Color: "red", Value: new(red)}}}
+	}
+	return c
+}
+
 // fields applies the configuration and the transformations of a panel.
 func (r *renderer) fields(d *drawing, frames []*grafana.Frame) []*grafana.Frame {
 	frames, err := grafana.Transform(frames, d.panel.Transformations)
 	if err != nil {
 		r.report("panel "+d.panel.Title, err.Error())
 	}
-	out, err := grafana.Apply(frames, d.panel.FieldConfig)
+	out, err := grafana.Apply(frames, withDefaults(d.panel))
 	if err != nil {
 		r.report("panel "+d.panel.Title, err.Error())
 	}
@@ -175,14 +185,15 @@ func (r *renderer) axes(d *drawing, b box, axes []*axis) plot {
 	}
 	r.timeAxis(d.canvas, p)
 	left, right := p.box.x, p.right()
-	for i, a := range axes {
+	lined := false // the first axis has the horizontal lines
+	for _, a := range axes {
 		if math.IsNaN(a.low) || a.placement == "hidden" {
 			continue
 		}
 		d.facts.Axes = append(d.facts.Axes, axisFacts{Low: a.low, High: a.high, Right: a.placement == "right", Labels: a.labels})
 		for j, v := range a.ticks {
 			y := a.y(v, p)
-			if i == 0 {
+			if !lined {
 				d.canvas.line(p.box.x, y, p.right(), y, r.theme.Grid)
 			}
 			s := axisStyle()
@@ -194,6 +205,7 @@ func (r *renderer) axes(d *drawing, b box, axes []*axis) plot {
 				d.canvas.text(left-tickGap+4, y+4, 0, a.labels[j], s)
 			}
 		}
+		lined = true
 		if a.placement == "right" {
 			right += a.width + tickGap
 		} else {
@@ -225,12 +237,13 @@ func (l *line) runs(p plot) (tops, floors [][]point) {
 			continue
 		}
 		x := p.x(l.times[i])
+		// Far outside, a coordinate is only long.
+		within := func(y float64) float64 { return max(min(y, p.bottom()+p.h), p.box.y-p.h) }
 		low := base
 		if l.floor != nil {
-			low = l.axis.y(l.floor[i], p)
+			low = within(l.axis.y(l.floor[i], p))
 		}
-		// Far outside, a coordinate is only long.
-		y := max(min(l.axis.y(v, p), p.bottom()+p.h), p.box.y-p.h)
+		y := within(l.axis.y(v, p))
 		if step := l.field.Config.Custom.LineInterpolation; len(top) > 0 && (step == "stepAfter" || step == "stepBefore") {
 			last, lastFloor := top[len(top)-1], floor[len(floor)-1]
 			if step == "stepAfter" {
@@ -346,7 +359,7 @@ func (r *renderer) thresholds(d *drawing, p plot, a *axis) {
 		}
 		if strings.Contains(mode, "area") {
 			top := p.box.y
-			if i+1 < len(steps) {
+			if i+1 < len(steps) && steps[i+1].Value != nil {
 				top = max(a.y(*steps[i+1].Value, p), top)
 			}
 			if y > top {

@@ -3,6 +3,7 @@ package grafana
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -84,7 +85,6 @@ type Custom struct {
 	Width       float64         `json:"width"`
 	CellOptions CellOptions     `json:"cellOptions"`
 	Hidden      bool            `json:"hidden"`
-	HideFromViz json.RawMessage `json:"hideFrom.viz"`
 
 	// Settings that Grafana writes and that have no effect on a picture, or that have their
 	// default in each generated dashboard.
@@ -152,27 +152,24 @@ type Property struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// set changes one setting. A null restores the zero value.
+// set changes one setting. Without a value it gets its zero value.
 func (c *Config) set(p Property) error {
-	keys := strings.Split(p.ID, ".")
-	if keys[0] == "thresholds" {
-		c.Thresholds = Thresholds{}
-	}
-	if keys[0] == "color" {
-		c.Color = Color{}
-	}
-	value := p.Value
-	if len(value) == 0 {
-		value = json.RawMessage("null")
-	}
-	for _, key := range slices.Backward(keys) {
-		quoted, err := json.Marshal(key)
-		if err != nil {
-			return err
+	at := reflect.ValueOf(c).Elem()
+	for key := range strings.SplitSeq(p.ID, ".") {
+		i := -1
+		if at.Kind() == reflect.Struct {
+			i = slices.IndexFunc(slices.Collect(at.Type().Fields()), func(f reflect.StructField) bool { return f.Tag.Get("json") == key })
 		}
-		value = slices.Concat([]byte("{"), quoted, []byte(":"), value, []byte("}"))
+		if i < 0 {
+			return nil // not a setting that is drawn
+		}
+		at = at.Field(i)
 	}
-	if err := json.Unmarshal(value, c); err != nil {
+	at.SetZero()
+	if len(p.Value) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(p.Value, at.Addr().Interface()); err != nil {
 		return fmt.Errorf("override %s: %w", p.ID, err)
 	}
 	return nil
@@ -194,7 +191,7 @@ func (c Config) clone() Config {
 	return c
 }
 
-// matches reports whether the matcher selects a field. KnownMatchers lists the ids.
+// matches reports whether the matcher selects a field.
 func (m Matcher) matches(f *Field, frame *Frame, all []*Frame) bool {
 	text := func() string {
 		var s string
@@ -206,7 +203,7 @@ func (m Matcher) matches(f *Field, frame *Frame, all []*Frame) bool {
 		name := text()
 		return name != "" && (f.Name == name || f.displayName(frame, all) == name)
 	case "byRegexp":
-		pattern, err := jsRegexp(text())
+		pattern, err := Regexp(text())
 		return err == nil && pattern.MatchString(f.displayName(frame, all))
 	case "byType":
 		return string(f.Type) == text()
@@ -231,8 +228,8 @@ func KnownMatcher(id string) bool {
 	return slices.Contains([]string{"byName", "byRegexp", "byType", "byFrameRefID", "numeric", "byNames"}, id)
 }
 
-// jsRegexp compiles /pattern/flags, or a pattern that matches the complete text.
-func jsRegexp(text string) (*regexp.Regexp, error) {
+// Regexp compiles /pattern/flags, or a pattern that matches the complete text.
+func Regexp(text string) (*regexp.Regexp, error) {
 	body, isLiteral := strings.CutPrefix(text, "/")
 	end := strings.LastIndex(body, "/")
 	if !isLiteral || end < 0 {
