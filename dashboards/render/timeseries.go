@@ -49,8 +49,9 @@ func (r *renderer) timeSeries(d *drawing, b box, data result) {
 	for _, a := range axes {
 		r.thresholds(d, p, a)
 	}
+	count, length := extent(p, lines)
 	for _, l := range lines {
-		r.stroke(d.canvas, p, l)
+		r.stroke(d.canvas, p, l, float64(count-1) <= length/l.pointSpace())
 	}
 	r.dots(d, p, lines, data.exemplars)
 	d.canvas.shut("g")
@@ -263,23 +264,51 @@ func (r *renderer) area(c *canvas, p plot, l *line) {
 // pointSize is Grafana's default size of points in pixels.
 const pointSize = 5
 
-// stroke draws a line, and its points where they are few.
-func (r *renderer) stroke(c *canvas, p plot, l *line) {
+// extent returns how many times lines have values at, and how far the first and the last are apart in pixels.
+func extent(p plot, lines []*line) (count int, length float64) {
+	var times []float64
+	for _, l := range lines {
+		times = append(times, l.times...)
+	}
+	slices.Sort(times)
+	times = slices.Compact(times)
+	if len(times) == 0 {
+		return 0, 0
+	}
+	return len(times), p.x(times[len(times)-1]) - p.x(times[0])
+}
+
+// pointSpace is the distance in pixels that points need, as in uPlot: it depends on the line, not on the size
+// of the points.
+func (l *line) pointSpace() float64 {
+	width := l.width()
+	if width == 0 {
+		width = 1
+	}
+	return 2 * (3 + 2*width)
+}
+
+func (l *line) width() float64 {
+	if w := l.field.Config.Custom.LineWidth; w != nil {
+		return *w
+	}
+	return 1
+}
+
+// stroke draws a line, and its points where they have room.
+func (r *renderer) stroke(c *canvas, p plot, l *line, room bool) {
 	custom := l.field.Config.Custom
 	if math.IsNaN(l.axis.low) {
 		return
 	}
-	width := 1.0
-	if custom.LineWidth != nil {
-		width = *custom.LineWidth
-	}
+	width := l.width()
 	size := custom.PointSize
 	if size <= 0 {
 		size = pointSize
 	}
 	tops, _ := l.runs(p)
 	show := custom.ShowPoints == "always" || custom.DrawStyle == "points" ||
-		custom.ShowPoints != "never" && float64(len(l.values)) <= p.w/(2*size)
+		custom.ShowPoints != "never" && room
 	var path, points strings.Builder
 	for _, top := range tops {
 		if len(top) > 1 && custom.DrawStyle != "points" {
