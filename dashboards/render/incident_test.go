@@ -35,7 +35,7 @@ type recording struct {
 // recordings are ordered by their ends: alerts are those of the end.
 func recordings() []recording {
 	const incidentFrom, incidentTo = "11:40:00", "12:13:30"
-	const statTo, profileTo = "12:24:35", "12:33:21"
+	const statTo, profileTo = "12:26:35", "12:33:21"
 	const stagingFrom, stagingTo = "12:03:00", "12:33:00"
 	isItReal, goroutines := []int{101}, []int{705}
 	return []recording{
