@@ -3,6 +3,8 @@ package render
 import (
 	"strconv"
 	"strings"
+
+	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 )
 
 // keepsLimits is the first version of Grafana whose panels of single values have no limits of their own.
@@ -23,20 +25,19 @@ func migrate(panels []panel) {
 		default:
 			continue
 		}
-		p.limit()
+		limit(&p.FieldConfig.Defaults)
 	}
 }
 
 // version returns the major version of Grafana that saved the panel, or 0.
-func (p *panel) version() int {
+func (p panel) version() int {
 	major, _, _ := strings.Cut(p.PluginVersion, ".")
 	n, _ := strconv.Atoi(major) // 0 for what is not a version
 	return n
 }
 
-// limit sets the limits that the unit of the panel implies.
-func (p *panel) limit() {
-	d := &p.FieldConfig.Defaults
+// limit sets the limits that the unit implies.
+func limit(d *grafana.Config) {
 	low, high := 0.0, map[string]float64{"percent": 100, "percentunit": 1}[d.Unit]
 	if high == 0 {
 		return
