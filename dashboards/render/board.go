@@ -102,8 +102,8 @@ type panel struct {
 	MaxDataPoints   float64                  `json:"maxDataPoints"`
 	Transparent     bool                     `json:"transparent"`
 
-	Links         json.RawMessage `json:"links"` // have no effect on a picture
 	PluginVersion string          `json:"pluginVersion"`
+	Links         json.RawMessage `json:"links"` // have no effect on a picture
 }
 
 // gridPos is a place in the grid of 24 columns.
@@ -150,6 +150,7 @@ func parse(name string, src []byte) (board, dashboardfile.Dashboard, error) {
 	if err := json.Unmarshal(src, &b); err != nil {
 		return board{}, file, fmt.Errorf("%s: %w; export the dashboard again from Grafana 9 or later", name, err)
 	}
+	migrate(b.Panels)
 	return b, file, nil
 }
 

@@ -165,7 +165,7 @@ func (r *renderer) bigValue(c *canvas, b box, middle float64, v grafana.Value, c
 	c.valued(b.x+b.w/2, middle+size*.35, v.Prefix+v.Text.Text, v.Suffix, unitShare, style{size: size, color: color, bold: true, class: "value"})
 }
 
-// sparkline draws the course of a value.
+// sparkline draws the course of a value over the time range.
 func (r *renderer) sparkline(c *canvas, b box, v reduced, color string) {
 	low, high := grafana.Reduce(v.field.Values, grafana.Min), grafana.Reduce(v.field.Values, grafana.Max)
 	if v.field.Config.Min != nil {
@@ -180,12 +180,12 @@ func (r *renderer) sparkline(c *canvas, b box, v reduced, color string) {
 	if high <= low {
 		high = low + max(math.Abs(low), 1)
 	}
-	from, to := float64(r.options.From.UnixMilli()), float64(r.options.To.UnixMilli())
+	p := plot{box: b, from: r.options.From, to: r.options.To}
 	var points []point
 	for i, value := range v.field.Values {
-		if !math.IsNaN(value) && !math.IsInf(value, 0) {
+		if x := p.x(v.times[i]); !math.IsNaN(value) && !math.IsInf(value, 0) && x >= b.x && x <= b.right() {
 			share := min(max((value-low)/(high-low), 0), 1)
-			points = append(points, point{b.x + (v.times[i]-from)/max(to-from, 1)*b.w, b.bottom() - share*b.h})
+			points = append(points, point{x, b.bottom() - share*b.h})
 		}
 	}
 	if len(points) < 2 {

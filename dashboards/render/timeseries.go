@@ -46,8 +46,9 @@ func (r *renderer) timeSeries(d *drawing, b box, data result) {
 	for _, a := range axes {
 		r.thresholds(d, p, a)
 	}
+	count, length := extent(p, lines)
 	for _, l := range lines {
-		r.stroke(d.canvas, p, l)
+		r.stroke(d.canvas, p, l, float64(count-1) <= length/l.pointSpace())
 	}
 	r.dots(d, p, lines, data.exemplars)
 	d.canvas.shut("g")
@@ -276,23 +277,20 @@ func (r *renderer) area(c *canvas, p plot, l *line) {
 // pointSize is Grafana's default size of points in pixels.
 const pointSize = 5
 
-// stroke draws a line, and its points where they are few.
-func (r *renderer) stroke(c *canvas, p plot, l *line) {
+// stroke draws a line, and its points where they have room.
+func (r *renderer) stroke(c *canvas, p plot, l *line, room bool) {
 	custom := l.field.Config.Custom
 	if math.IsNaN(l.axis.low) {
 		return
 	}
-	width := 1.0
-	if custom.LineWidth != nil {
-		width = *custom.LineWidth
-	}
+	width := l.width()
 	size := custom.PointSize
 	if size <= 0 {
 		size = pointSize
 	}
 	tops, _ := l.runs(p)
 	show := custom.ShowPoints == "always" || custom.DrawStyle == "points" ||
-		custom.ShowPoints != "never" && float64(len(l.values)) <= p.w/(2*size)
+		custom.ShowPoints != "never" && room
 	var path, points strings.Builder
 	for _, top := range tops {
 		if len(top) > 1 && custom.DrawStyle != "points" {
