@@ -175,10 +175,10 @@ tidy: ## run go mod tidy in every module
 	$(call timed,tidy,for m in $(MODULES) $(OTHERS) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
 
 grafana-parity: ## compare the drawing of dashboards with Grafana's own code (needs npm)
-	$(call timed,grafana-parity,cd test/grafana && npm ci --no-audit --no-fund --ignore-scripts --silent && cd ../.. && go test -count=1 -tags parity ./dashboards/render/internal/grafana)
+	$(call timed,grafana-parity,$(if $(DEPS),.ci/npm-deps && )cd test/grafana && npm ci --no-audit --no-fund --ignore-scripts --silent && cd ../.. && go test -count=1 -tags parity ./dashboards/render/internal/grafana)
 
 chromium: ## open drawn dashboards in Chromium (SCREENSHOTS=directory keeps the pictures)
-	$(call timed,chromium,$(if $(DEPS),.ci/chromium-deps && )cd $(CHROMIUM) && SCREENSHOTS=$(abspath $(SCREENSHOTS)) go test -count=1 ./...)
+	$(call timed,chromium,$(if $(DEPS),.ci/chromium-deps && )$(if $(SCREENSHOTS),mkdir -p $(SCREENSHOTS) && )cd $(CHROMIUM) && SCREENSHOTS=$(abspath $(SCREENSHOTS)) go test -count=1 ./...)
 
 dashboards-schema: ## check the example dashboards against the types that Grafana publishes (needs npm)
 	$(call timed,dashboards-schema,cd test/schema && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)

@@ -54,7 +54,7 @@ func (r *renderer) heatmap(d *drawing, b box, data result) {
 	r.marks(d.canvas, p)
 	d.canvas.shut("g")
 	if o.Legend.Show {
-		r.colorLegend(d.canvas, box{p.box.x, p.bottom() + timeHeight, min(p.w, 220), 30}, colors, low, high, d.panel)
+		r.colorLegend(d.canvas, box{p.box.x, p.bottom() + timeHeight, min(p.w, 220), 30}, colors, low, high)
 	}
 }
 
@@ -141,12 +141,12 @@ func (r *renderer) rowLabels(c cells, o heatmapOptions) []string {
 }
 
 // colorLegend draws the range of colors with its ends.
-func (r *renderer) colorLegend(c *canvas, b box, colors []string, low, high float64, p *panel) {
+func (r *renderer) colorLegend(c *canvas, b box, colors []string, low, high float64) {
 	width := b.w / float64(len(colors))
 	for i, color := range colors {
 		c.rect(box{b.x + float64(i)*width, b.y + 4, width + .5, 8}, color)
 	}
-	f := &grafana.Field{Type: grafana.Number, Config: grafana.Config{Unit: p.FieldConfig.Defaults.Unit}}
+	f := &grafana.Field{Type: grafana.Number} // the counts have no unit
 	s := style{size: 11, color: r.theme.TextSecondary, class: "scale"}
 	c.text(b.x, b.y+24, 0, f.Show(low, r.theme).Text.String(), s)
 	s.anchor = "end"
