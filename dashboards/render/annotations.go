@@ -91,21 +91,21 @@ func regions(moments []time.Time, step time.Duration, color, text string) []even
 func (r *renderer) marks(c *canvas, p plot) {
 	for _, e := range r.annotations {
 		color := r.theme.Color(e.color)
-		from, to := p.x(float64(e.from.UnixMilli())), p.x(float64(e.to.UnixMilli()))
-		if to < p.box.x || from > p.right() {
+		from, to := p.at(float64(e.from.UnixMilli())), p.at(float64(e.to.UnixMilli()))
+		if to < p.x || from > p.right() {
 			continue
 		}
 		c.open("g")
 		c.title(e.text)
 		if to > from {
-			c.rect(box{from, p.box.y, to - from, p.h}, color, "fill-opacity", "0.15")
+			c.rect(box{from, p.y, to - from, p.h}, color, "fill-opacity", "0.15")
 			c.rect(box{from, p.bottom() - 1, to - from, 4}, color)
 		} else {
 			c.element("path", "d", "M"+num(from)+" "+num(p.bottom()-4)+"l4 5h-8z", "fill", color)
 		}
 		for _, x := range slices.Compact([]float64{from, to}) {
 			if !math.IsNaN(x) {
-				c.line(x, p.box.y, x, p.bottom(), color, "stroke-dasharray", "5", "stroke-width", "2")
+				c.line(x, p.y, x, p.bottom(), color, "stroke-dasharray", "5", "stroke-width", "2")
 			}
 		}
 		c.shut("g")

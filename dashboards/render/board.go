@@ -157,7 +157,7 @@ func parse(name string, src []byte) (board, dashboardfile.Dashboard, error) {
 // options decodes the options of a panel. A value of the wrong type leaves its default.
 func (p panel) options(into any) {
 	if len(p.Options) > 0 {
-		_ = json.Unmarshal(p.Options, into) // [Unknown] reports what is not understood
+		_ = json.Unmarshal(p.Options, into) // [Unsupported] reports unknown keys; a value of another type keeps its default
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -214,7 +215,7 @@ func TestStepIsGrafanas(t *testing.T) {
 func TestParseTime(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Time{
-		"now": end(), "now-6h": end().Add(-6 * time.Hour), "now-1d": end().Add(-24 * time.Hour), "2026-11-28T11:00:00Z": end().Add(-time.Hour), fmt.Sprint(end().UnixMilli()): end(),
+		"now": end(), "now-6h": end().Add(-6 * time.Hour), "now-1d": end().Add(-24 * time.Hour), "2026-11-28T11:00:00Z": end().Add(-time.Hour), strconv.FormatInt(end().UnixMilli(), 10): end(),
 	} {
 		if got, err := ParseTime(text, end()); err != nil || !got.Equal(want) {
 			t.Errorf("%s: %v, %v", text, got, err)

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/yuin/goldmark"
@@ -48,7 +49,7 @@ func (w *writer) block(n ast.Node, indent float64) {
 		for item := n.FirstChild(); item != nil; item = item.NextSibling() {
 			mark := "•"
 			if n.IsOrdered() {
-				mark = itoa(number) + "."
+				mark = strconv.Itoa(number) + "."
 				number++
 			}
 			w.mark(mark, indent+8)

@@ -36,7 +36,10 @@ func parseDuration(text string) (time.Duration, error) {
 // without a type is a Prometheus, unless its id is a variable of another type.
 func (r *renderer) store(sources ...json.RawMessage) string {
 	for _, source := range sources {
-		var d struct{ Type, UID string }
+		var d struct {
+			Type string `json:"type"`
+			UID  string `json:"uid"`
+		}
 		if json.Unmarshal(source, &d) != nil {
 			_ = json.Unmarshal(source, &d.UID) // old files have a name
 		}

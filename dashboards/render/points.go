@@ -13,7 +13,7 @@ func extent(p plot, lines []*line) (count int, length float64) {
 	if len(times) == 0 {
 		return 0, 0
 	}
-	return len(times), p.x(times[len(times)-1]) - p.x(times[0])
+	return len(times), p.at(times[len(times)-1]) - p.at(times[0])
 }
 
 // pointSpace is the distance in pixels that points need, as in uPlot: it depends on the line, not on the size

@@ -48,14 +48,14 @@ func TestOddSettings(t *testing.T) {
 	traffic := series(map[string]func(float64) float64{"route=/a": wave(3, 3), "route=/b": constant(math.Inf(1))})
 	for name, panel := range map[string]string{
 		"a second threshold without a value": panelJSON("timeseries", `"fieldConfig":{"defaults":{"thresholds":{"steps":[{"color":"green","value":1},{"color":"red","value":null}]},"custom":{"thresholdsStyle":{"mode":"area"}}}}`),
-		"decimals":                    panelJSON("stat", `"fieldConfig":{"defaults":{"decimals":900000000000000000}}`),
-		"a logarithmic axis from 0":   panelJSON("timeseries", `"fieldConfig":{"defaults":{"min":0,"custom":{"scaleDistribution":{"type":"log","log":10}}}}`),
-		"infinite cells":              strings.Replace(panelJSON("heatmap", ""), "{{route}}", "", 1),
-		"control characters":          panelJSON("stat", `"fieldConfig":{"defaults":{"unit":"suffix:\u0001","color":{"mode":"fixed","fixedColor":"\u0002"}}}`),
-		"a sparkline without an end":  panelJSON("stat", `"options":{"graphMode":"area"}`),
-		"no height":                   `{"type":"gauge","gridPos":{"h":0,"w":0},"targets":[{"refId":"A","expr":"a"}]}`,
-		"columns of negative widths":  panelJSON("table", `"fieldConfig":{"defaults":{"custom":{"width":-5}}}`),
-		"an override without a value": panelJSON("timeseries", `"fieldConfig":{"defaults":{"unit":"s","custom":{"fillOpacity":50}},"overrides":[{"matcher":{"id":"byType","options":"number"},"properties":[{"id":"unit"},{"id":"custom.fillOpacity","value":null}]}]}`),
+		"decimals":                           panelJSON("stat", `"fieldConfig":{"defaults":{"decimals":900000000000000000}}`),
+		"a logarithmic axis from 0":          panelJSON("timeseries", `"fieldConfig":{"defaults":{"min":0,"custom":{"scaleDistribution":{"type":"log","log":10}}}}`),
+		"infinite cells":                     strings.Replace(panelJSON("heatmap", ""), "{{route}}", "", 1),
+		"control characters":                 panelJSON("stat", `"fieldConfig":{"defaults":{"unit":"suffix:\u0001","color":{"mode":"fixed","fixedColor":"\u0002"}}}`),
+		"a sparkline without an end":         panelJSON("stat", `"options":{"graphMode":"area"}`),
+		"no height":                          `{"type":"gauge","gridPos":{"h":0,"w":0},"targets":[{"refId":"A","expr":"a"}]}`,
+		"columns of negative widths":         panelJSON("table", `"fieldConfig":{"defaults":{"custom":{"width":-5}}}`),
+		"an override without a value":        panelJSON("timeseries", `"fieldConfig":{"defaults":{"unit":"s","custom":{"fillOpacity":50}},"overrides":[{"matcher":{"id":"byType","options":"number"},"properties":[{"id":"unit"},{"id":"custom.fillOpacity","value":null}]}]}`),
 	} {
 		p, _ := drawOne(t, panel, traffic)
 		var svg, page bytes.Buffer

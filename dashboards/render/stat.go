@@ -183,7 +183,7 @@ func (r *renderer) sparkline(c *canvas, b box, v reduced, color string) {
 	p := plot{box: b, from: r.options.From, to: r.options.To}
 	var points []point
 	for i, value := range v.field.Values {
-		if x := p.x(v.times[i]); !math.IsNaN(value) && !math.IsInf(value, 0) && x >= b.x && x <= b.right() {
+		if x := p.at(v.times[i]); !math.IsNaN(value) && !math.IsInf(value, 0) && x >= b.x && x <= b.right() {
 			share := min(max((value-low)/(high-low), 0), 1)
 			points = append(points, point{x, b.bottom() - share*b.h})
 		}

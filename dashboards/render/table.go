@@ -204,11 +204,11 @@ func (r *renderer) timeline(d *drawing, b box, data result) {
 	d.canvas.clip(b)
 	for i, t := range tracks {
 		row := p.h / float64(len(tracks))
-		y := p.box.y + float64(i)*row
+		y := p.y + float64(i)*row
 		s := axisStyle()
 		s.color, s.anchor = r.theme.Text, "end"
-		d.canvas.text(p.box.x-tickGap+3, y+row/2+4, names+2, t.field.Display, s)
-		r.states(d.canvas, p, box{p.box.x, y + row*(1-share)/2, p.w, row * share}, t.field, t.times, o.MergeValues)
+		d.canvas.text(p.x-tickGap+3, y+row/2+4, names+2, t.field.Display, s)
+		r.states(d.canvas, p, box{p.x, y + row*(1-share)/2, p.w, row * share}, t.field, t.times, o.MergeValues)
 	}
 	r.marks(d.canvas, p)
 	d.canvas.shut("g")
@@ -228,9 +228,9 @@ func (r *renderer) states(c *canvas, p plot, b box, f *grafana.Field, times []fl
 		}
 		end := p.right()
 		if j < len(times) {
-			end = min(p.x(times[j]), end)
+			end = min(p.at(times[j]), end)
 		}
-		if start := max(p.x(times[i]), p.box.x); !math.IsNaN(f.Values[i]) && end > start {
+		if start := max(p.at(times[i]), p.x); !math.IsNaN(f.Values[i]) && end > start {
 			c.rect(box{start, b.y, end - start, b.h}, color(i), "fill-opacity", trim(opacity))
 		}
 		i = j

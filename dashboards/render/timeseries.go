@@ -178,14 +178,14 @@ func (r *renderer) axes(d *drawing, b box, axes []*axis) plot {
 			p.box = p.inset(0, 0, a.width+tickGap, 0)
 		}
 	}
-	if p.box.x == b.x {
+	if p.x == b.x {
 		p.box = p.inset(edge, 0, 0, 0)
 	}
 	if p.right() == b.right() {
 		p.box = p.inset(0, 0, edge, 0)
 	}
 	r.timeAxis(d.canvas, p)
-	left, right := p.box.x, p.right()
+	left, right := p.x, p.right()
 	lined := false // the first axis has the horizontal lines
 	for _, a := range axes {
 		if math.IsNaN(a.low) || a.placement == "hidden" {
@@ -195,7 +195,7 @@ func (r *renderer) axes(d *drawing, b box, axes []*axis) plot {
 		for j, v := range a.ticks {
 			y := a.y(v, p)
 			if !lined {
-				d.canvas.line(p.box.x, y, p.right(), y, r.theme.Grid)
+				d.canvas.line(p.x, y, p.right(), y, r.theme.Grid)
 			}
 			s := axisStyle()
 			s.color = r.theme.Text
@@ -237,9 +237,9 @@ func (l *line) runs(p plot) (tops, floors [][]point) {
 			flush()
 			continue
 		}
-		x := p.x(l.times[i])
+		x := p.at(l.times[i])
 		// Far outside, a coordinate is only long.
-		within := func(y float64) float64 { return max(min(y, p.bottom()+p.h), p.box.y-p.h) }
+		within := func(y float64) float64 { return max(min(y, p.bottom()+p.h), p.y-p.h) }
 		low := base
 		if l.floor != nil {
 			low = within(l.axis.y(l.floor[i], p))
@@ -352,16 +352,16 @@ func (r *renderer) thresholds(d *drawing, p plot, a *axis) {
 			if strings.Contains(mode, "dashed") {
 				dash = "10"
 			}
-			d.canvas.line(p.box.x, y, p.right(), y, r.theme.Color(s.Color), "stroke-width", "2", "stroke-opacity", "0.7", "stroke-dasharray", dash)
+			d.canvas.line(p.x, y, p.right(), y, r.theme.Color(s.Color), "stroke-width", "2", "stroke-opacity", "0.7", "stroke-dasharray", dash)
 			r.recordLine(d, a, v)
 		}
 		if strings.Contains(mode, "area") {
-			top := p.box.y
+			top := p.y
 			if i+1 < len(steps) && steps[i+1].Value != nil {
 				top = max(a.y(*steps[i+1].Value, p), top)
 			}
 			if y > top {
-				d.canvas.rect(box{p.box.x, top, p.w, y - top}, r.theme.Color(s.Color), "fill-opacity", "0.15")
+				d.canvas.rect(box{p.x, top, p.w, y - top}, r.theme.Color(s.Color), "fill-opacity", "0.15")
 			}
 		}
 	}
@@ -387,10 +387,10 @@ func (r *renderer) dots(d *drawing, p plot, lines []*line, exemplars []Exemplar)
 	}
 	var path strings.Builder
 	for _, e := range exemplars {
-		x := p.x(float64(e.Time.UnixMilli()))
+		x := p.at(float64(e.Time.UnixMilli()))
 		// Grafana draws those above the axis at its top.
-		y := max(l.axis.y(min(e.Value, l.axis.high), p), p.box.y)
-		if x < p.box.x || x > p.right() || math.IsNaN(y) {
+		y := max(l.axis.y(min(e.Value, l.axis.high), p), p.y)
+		if x < p.x || x > p.right() || math.IsNaN(y) {
 			continue
 		}
 		d.facts.Dots++

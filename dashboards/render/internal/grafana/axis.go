@@ -94,11 +94,11 @@ type bound struct {
 	always     bool
 }
 
-// flat is the part of the largest value below which differences are rounding errors.
+// What uPlot takes for data without a range.
 const (
-	flat        = 1e-24
-	flatPowers  = 10.0
-	flatDefault = 1e3 // the range of data that is all zero
+	flat        = 1e-24 // least difference
+	flatPowers  = 10.0  // powers of ten by which values are larger than their difference
+	flatDefault = 1e3   // the range of data that is all zero
 )
 
 // pads returns the limits of uPlot.rangeNum.
@@ -152,7 +152,7 @@ func pads(low, high float64, lower, upper bound) (float64, float64) {
 	}
 	top = min(upper.hard, top)
 
-	if bottom == top && bottom == 0 {
+	if bottom == 0 && top == 0 {
 		top = 100
 	}
 	return bottom, top

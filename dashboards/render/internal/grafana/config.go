@@ -81,10 +81,10 @@ type Custom struct {
 	AxisCenteredZero  bool              `json:"axisCenteredZero"`
 	HideFrom          HideFrom          `json:"hideFrom"`
 
-	Align       string          `json:"align"` // of a table column
-	Width       float64         `json:"width"`
-	CellOptions CellOptions     `json:"cellOptions"`
-	Hidden      bool            `json:"hidden"`
+	Align       string      `json:"align"` // of a table column
+	Width       float64     `json:"width"`
+	CellOptions CellOptions `json:"cellOptions"`
+	Hidden      bool        `json:"hidden"`
 
 	// Settings that Grafana writes and that have no effect on a picture, or that have their
 	// default in each generated dashboard.
@@ -176,7 +176,14 @@ func (c *Config) set(p Property) error {
 }
 
 // clone returns a copy that shares nothing that an override can change.
-func (c Config) clone() Config {
+func (c *Config) clone() Config {
+	out := *c
+	out.unshare()
+	return out
+}
+
+// unshare copies what the copy shares with its original.
+func (c *Config) unshare() {
 	c.Thresholds.Steps = slices.Clone(c.Thresholds.Steps)
 	c.Mappings = slices.Clone(c.Mappings)
 	c.Custom.LineStyle.Dash = slices.Clone(c.Custom.LineStyle.Dash)
@@ -188,7 +195,6 @@ func (c Config) clone() Config {
 	if c.Decimals != nil {
 		c.Decimals = new(*c.Decimals)
 	}
-	return c
 }
 
 // matches reports whether the matcher selects a field.
