@@ -99,7 +99,7 @@ e2e: deps modules ## end-to-end tests: create, run and verify services, build wi
 		for d in $(filter runtime/% test/%,$(E2E)); do (cd $$d && go test -count=1 -timeout 20m -run '^TestEndToEnd' .); done)
 
 simulations: ## run weeks of alerts, minutes of overload, and limits of memory and allocations, without the race detector (minutes)
-	$(call timed,simulations,go test -count=1 $(SIMULATIONS); (cd runtime && go test -count=1 ./overload); \
+	$(call timed,simulations,go test -count=1 $(SIMULATIONS); go test -count=1 -run '^TestIncidentFixture$$' ./dashboards/render; (cd runtime && go test -count=1 ./overload); \
 		for d in $(GATES); do (cd $$d && go test -count=1 -run '^TestAllocations|MemoryLimit$$' .); done)
 
 conformance: ## compare our store, rules and routing with Prometheus, promtool and Alertmanager (minutes)
@@ -175,10 +175,10 @@ tidy: ## run go mod tidy in every module
 	$(call timed,tidy,for m in $(MODULES) $(OTHERS) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
 
 grafana-parity: ## compare the drawing of dashboards with Grafana's own code (needs npm)
-	$(call timed,grafana-parity,cd test/grafana && npm ci --no-audit --no-fund --ignore-scripts --silent && cd ../.. && go test -count=1 -tags parity ./dashboards/render/internal/grafana)
+	$(call timed,grafana-parity,$(if $(DEPS),.ci/npm-deps && )cd test/grafana && npm ci --no-audit --no-fund --ignore-scripts --silent && cd ../.. && go test -count=1 -tags parity ./dashboards/render/internal/grafana)
 
 chromium: ## open drawn dashboards in Chromium (SCREENSHOTS=directory keeps the pictures)
-	$(call timed,chromium,$(if $(DEPS),.ci/chromium-deps && )cd $(CHROMIUM) && SCREENSHOTS=$(abspath $(SCREENSHOTS)) go test -count=1 ./...)
+	$(call timed,chromium,$(if $(DEPS),.ci/chromium-deps && )$(if $(SCREENSHOTS),mkdir -p $(SCREENSHOTS) && )cd $(CHROMIUM) && SCREENSHOTS=$(abspath $(SCREENSHOTS)) go test -count=1 ./...)
 
 dashboards-schema: ## check the example dashboards against the types that Grafana publishes (needs npm)
 	$(call timed,dashboards-schema,cd test/schema && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)

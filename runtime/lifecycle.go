@@ -140,7 +140,7 @@ func (r *running) explainSampling() {
 		return v.Name == "TRACE_RATIO" && (v.Origin == config.FromEnvironment || v.Origin == config.FromFile)
 	}
 	if slices.ContainsFunc(r.loader.EnvVars(), set) && !r.settings.Telemetry.ExportsTraces() {
-		r.Logger().Info("TRACE_RATIO has no effect without an exporter of traces; set OTEL_EXPORTER_OTLP_ENDPOINT to a collector such as http://127.0.0.1:4318")
+		r.Logger().Info("TRACE_RATIO has no effect because traces are not exported; set OTEL_EXPORTER_OTLP_ENDPOINT to a collector such as http://127.0.0.1:4318")
 	}
 }
 

@@ -113,7 +113,7 @@ func TestRatioWithoutACollectorIsExplained(t *testing.T) {
 			svc.Stop()
 			explains := func(l servicetest.Line) bool {
 				msg, _ := l["msg"].(string)
-				return strings.HasPrefix(msg, "TRACE_RATIO has no effect without an exporter of traces")
+				return strings.HasPrefix(msg, "TRACE_RATIO has no effect because traces are not exported")
 			}
 			if got := slices.ContainsFunc(svc.Logs(), explains); got != tc.want {
 				t.Errorf("explained: %t, want %t", got, tc.want)

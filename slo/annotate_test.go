@@ -161,8 +161,8 @@ func TestMissingLinksAreNoted(t *testing.T) {
 	want := []string{
 		"links.runbooks is not set: alerts have no runbook_url",
 		"links.grafana is not set: alerts have no dashboard_url",
-		"alerting.receivers.page is not set: receiver page is a placeholder that sends nothing; set it to pagerduty, slack or webhook, and put its routing key or URL under page in the Kubernetes Secret orders-alertmanager",
-		"alerting.receivers.ticket is not set: receiver ticket is a placeholder that sends nothing; set it to pagerduty, slack or webhook, and put its routing key or URL under ticket in the Kubernetes Secret orders-alertmanager",
+		"alerting.receivers.page is not set: receiver page is a placeholder that sends nothing; set it to pagerduty, slack or webhook, and put its routing key or URL in the key page of the Kubernetes Secret orders-alertmanager",
+		"alerting.receivers.ticket is not set: receiver ticket is a placeholder that sends nothing; set it to pagerduty, slack or webhook, and put its routing key or URL in the key ticket of the Kubernetes Secret orders-alertmanager",
 	}
 	if !slices.Equal(rules.Notes, want) {
 		t.Errorf("notes %q, want %q", rules.Notes, want)

@@ -92,7 +92,7 @@ func (c *compiler) instanceAlerts() {
 func (c *compiler) down() {
 	present, on := c.presence().String(), c.onEnvironment()
 	seen, targets := c.ofService(recordEnvironment), c.ofService(recordTargets)
-	condition := "No instance " + c.responds() + " for " + inWords(instancesFor)
+	condition := "For " + inWords(instancesFor) + ", no instance " + c.responds()
 	parts := []string{
 		targets + " == 0",
 		"0 * (" + seen + " unless " + on + targets + ")",
@@ -103,7 +103,7 @@ func (c *compiler) down() {
 		// ones for tests.
 		parts = append(parts, fmt.Sprintf("%s < %s and %smax_over_time(%s[6h:10m]) >= %d",
 			targets, decimal(big.NewRat(int64(lowest), 2)), on, targets, lowest))
-		condition += fmt.Sprintf(", or fewer than half of the minimum of %d instances do", lowest)
+		condition += fmt.Sprintf(", or fewer than half of the configured minimum (%d) do", lowest)
 	}
 	c.instanceAlert(Alert{
 		Kind: KindDown, Check: c.by("sum", present), Expect: "the configured number; no result means that no instance is known",
@@ -166,7 +166,7 @@ func (c *compiler) crashLooping() {
 	c.instanceAlert(Alert{
 		Kind: KindCrashLooping, Check: c.by("max", "changes("+start+"[10m])"),
 		Expect: "0, or 1 after a single restart", Where: "changes(" + start + "[10m]) > 1",
-		Condition: "For " + inWords(crashFor) + ", at least half of the instances restart again and again within " + inWords(crashYoung) + " of their start.",
+		Condition: "At least half of the instances crash repeatedly, each time less than " + inWords(crashYoung) + " after they started; the alert fires when this has been true for " + inWords(crashFor) + ".",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "CrashLooping", Expr: started + " >= 0.5", For: crashFor,
 	}, texts{

@@ -56,7 +56,7 @@ func (r Receivers) validate(to Reporter) {
 func (c *compiler) noteReceivers() {
 	for _, tier := range []Tier{TierPage, TierTicket} {
 		if c.spec.Alerting.Receivers.of(tier) == "" {
-			c.notes = append(c.notes, sprintf("%s is not set: receiver %s is a placeholder that sends nothing; set it to %s, and put its routing key or URL under %s in the Kubernetes Secret %s",
+			c.notes = append(c.notes, sprintf("%s is not set: receiver %s is a placeholder that sends nothing; set it to %s, and put its routing key or URL in the key %s of the Kubernetes Secret %s",
 				receiverKey(tier), tier, known(Integrations()), tier, c.spec.receiverSecret()))
 		}
 	}

@@ -153,7 +153,6 @@ type contents struct {
 	Ratios                                         []string // error ratios, in the order of burnRow.After
 	Expire                                         string   // command that ends a silence
 	Alertmanager                                   bool     // the address is known
-	NeedsEnvironment                               bool     // an alert may have no environment label
 	Groups                                         []string // labels of silences besides the environment
 	Page, Ticket                                   string   // severities of the alerts, empty without such an alert
 	NoData                                         string   // name of the alert SLONoData
@@ -183,7 +182,6 @@ func (r Rules) runbook(s subject, texts *template.Template, o RunbookOptions) (R
 			return Runbook{}, err
 		}
 		c.Sections = append(c.Sections, one)
-		c.NeedsEnvironment = c.NeedsEnvironment || a.Kind == KindDown
 		for _, label := range r.groupedBy(a) {
 			if !slices.Contains(c.Groups, label) {
 				c.Groups = append(c.Groups, label)

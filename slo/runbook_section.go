@@ -122,7 +122,7 @@ func (r Rules) badEvents(a Alert) string {
 	}
 	return "Requests with the outcome `server_error` (5xx, a panic, or a deadline of the service) or `shed` (rejected to protect the others) are bad. " +
 		"Requests with the outcome `client_error` are not: responses with 4xx, and requests whose client disconnected or sent a timeout shorter than the latency objective. " +
-		"Their log lines: " + markdown.Code(`{service_name="`+r.Spec.Service+`"} | json | outcome=~"server_error|shed"`) + " in Loki, with the label of the environment. The `trace_id` of a line leads to the span that failed or was slow."
+		"The log lines of bad requests in Loki: " + markdown.Code(`{service_name="`+r.Spec.Service+`"} | json | outcome=~"server_error|shed"`) + "; add the label of your environment to the selector. The `trace_id` of a line identifies the trace."
 }
 
 // percent formats the threshold of a burn alert.
@@ -137,11 +137,14 @@ func (r Rules) checks(a Alert) []check {
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
 	out := []check{{question, a.Check, a.Expect}}
 	if a.Burn != nil {
-		var ratios []string
+		var ratios, windows []string
 		for _, b := range r.burnsOf(a) {
-			ratios = append(ratios, b.Check)
+			ratios, windows = append(ratios, b.Check), append(windows, markdown.Code(window(b.Burn.Short)))
 		}
-		out = []check{{question + " Each result is the error ratio of one short window, which its name contains.", strings.Join(ratios, "\nor "), "each at most the threshold of the row with this short window"}}
+		out = []check{{
+			"What are the error ratios of the short windows? The metric name has the window (" + strings.Join(windows, ", ") + ").",
+			strings.Join(ratios, "\nor "), "each at or below the threshold of its row in the table",
+		}}
 	}
 	if a.Where != "" {
 		question, expect := narrowing(a.Kind)
@@ -168,7 +171,7 @@ func (r Rules) commonChecks(runbook string) []check {
 			check{"Which versions run now?", versions + ")", "one version"},
 			check{"Which versions ran six hours ago?", versions + " offset 6h)", "the same version; if not, suspect the deployment"})
 	}
-	out = append(out, check{"Which instances are new since six hours ago? Restarts in place are not shown.", present + " unless " + present + " offset 6h", "no result without a deployment"})
+	out = append(out, check{"Which instances started in the last six hours? A restart with the same address, such as that of a container in its pod, is not shown.", present + " unless " + present + " offset 6h", "no result without a deployment"})
 	if r.Spec.Runtime && runbook != familyTelemetry {
 		out = append(out, check{"Which dependency is failing?", c.scope.metric(semconv.RuntimeHealthCheckUp).String() + " == 0", "no result"})
 	}
@@ -183,7 +186,7 @@ func narrowing(kind Kind) (question, expect string) {
 	const none = "no result"
 	switch kind {
 	case KindErrorBudgetBurn:
-		return "Which routes have the most bad events?", "similar values; a route that dominates is the suspect"
+		return "Which routes have the most bad events?", "no result; if one route dominates, start there"
 	case KindNotReady:
 		return "Which instances are not ready?", none
 	case KindCrashLooping:

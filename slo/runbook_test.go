@@ -67,7 +67,7 @@ func TestEachAlertHasASection(t *testing.T) {
 						t.Errorf("%s has no section %s", b.Name, common)
 					}
 				}
-				if !strings.Contains(all["Common queries"], "new since six hours ago?") || !strings.Contains(all["Resolve"], "resolves by itself") {
+				if !strings.Contains(all["Common queries"], "started in the last six hours?") || !strings.Contains(all["Resolve"], "resolves by itself") {
 					t.Errorf("the common sections of %s are\n%s", b.Name, b.Data)
 				}
 				for _, alert := range b.Alerts {
@@ -83,7 +83,7 @@ func TestEachAlertHasASection(t *testing.T) {
 			for _, a := range rules.Alerts {
 				at := 0
 				for _, part := range []string{
-					"- **Impact.** ", "- **Condition.** ", "### Diagnose", "What is the value now?", "Healthy: ", "### Mitigate\n1. ",
+					"- **Impact.** ", "- **Condition.** ", "### Diagnose", question(a), "Healthy: ", "### Mitigate\n1. ",
 					"[Common queries](#common-queries)", "[Escalate](#escalate)", "[Silence](#silence)",
 				} {
 					i := strings.Index(found[a.Name][at:], part)
@@ -95,6 +95,14 @@ func TestEachAlertHasASection(t *testing.T) {
 			}
 		})
 	}
+}
+
+// question is the first question of the section of an alert.
+func question(a slo.Alert) string {
+	if a.Burn != nil {
+		return "What are the error ratios of the short windows?"
+	}
+	return "What is the value now?"
 }
 
 // An alert and its condition in English are written separately.

@@ -69,7 +69,8 @@ func steady(log string) string {
 	for _, r := range []struct{ old, new string }{
 		{`\x1b\[[0-9;]*m|\^C`, ""}, // the terminal may show ^C anywhere
 		{`(?m)^\d\d:\d\d:\d\d\.\d+`, "12:00:00.000"},
-		{`127\.0\.0\.1:\d+`, "127.0.0.1:8080"},
+		{`\bhttp_addr=127\.0\.0\.1:\d+`, "http_addr=127.0.0.1:8080"},
+		{`\badmin_addr=127\.0\.0\.1:\d+`, "admin_addr=127.0.0.1:9464"},
 		{`\bpid=\d+`, "pid=4711"},
 		{`\bduration_seconds=\S+`, "duration_seconds=0.001"},
 		{`\bgomaxprocs=\d+`, "gomaxprocs=2"},

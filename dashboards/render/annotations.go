@@ -1,9 +1,13 @@
 package render
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,15 +25,15 @@ const annotationStep = time.Minute
 func (r *renderer) events(ctx context.Context) []event {
 	var out []event
 	for _, a := range r.board.Annotations.List {
-		if !a.Enable || a.Expr == "" {
+		if !a.Enable || a.BuiltIn != 0 || a.query() == "" {
 			continue
 		}
-		step := annotationStep
-		if d, err := parseDuration(a.Step); err == nil {
-			step = d
+		least := annotationStep
+		if d, err := parseDuration(a.Step); err == nil && d > 0 {
+			least = d
 		}
-		expr, _ := fill(a.Expr, r.filler(r.chosen, step))
-		answer, err := r.ask(ctx, Query{Store: Prometheus, Kind: Range, Expr: expr, Step: step})
+		step := stepOf(r.options.To.Sub(r.options.From), float64(r.options.Width), least)
+		answer, err := r.annotation(ctx, a, step)
 		if err != nil {
 			r.report("annotation "+a.Name, err.Error())
 			continue
@@ -44,10 +48,29 @@ func (r *renderer) events(ctx context.Context) []event {
 					moments = append(moments, v.Timestamp.Time())
 				}
 			}
-			out = append(out, regions(moments, step, a.IconColor, legend(a.TitleFormat, s.Metric))...)
+			out = append(out, regions(moments, step, a.IconColor, legend(a.TitleFormat, "", s.Metric))...)
 		}
 	}
 	return out
+}
+
+// query returns the expression, which newer files have in the target.
+func (a annotation) query() string {
+	var t target
+	_ = json.Unmarshal(a.Target, &t) // empty if there is none
+	return cmp.Or(a.Expr, t.Expr)
+}
+
+// annotation asks the query of an annotation.
+func (r *renderer) annotation(ctx context.Context, a annotation, step time.Duration) (Answer, error) {
+	if store := r.store(a.Datasource); store != Prometheus {
+		return Answer{}, fmt.Errorf("annotations of %s are not supported", store)
+	}
+	expr, unknown := fill(a.query(), r.filler(r.chosen, timing{step, r.scrapeInterval()}, Prometheus))
+	if len(unknown) > 0 {
+		return Answer{}, fmt.Errorf("$%s has no value", strings.Join(unknown, ", $"))
+	}
+	return r.ask(ctx, Query{Store: Prometheus, Kind: Range, Expr: expr, Step: step})
 }
 
 // regions joins moments that are at most a step apart, as Grafana does.
@@ -68,21 +91,21 @@ func regions(moments []time.Time, step time.Duration, color, text string) []even
 func (r *renderer) marks(c *canvas, p plot) {
 	for _, e := range r.annotations {
 		color := r.theme.Color(e.color)
-		from, to := p.x(float64(e.from.UnixMilli())), p.x(float64(e.to.UnixMilli()))
-		if to < p.box.x || from > p.right() {
+		from, to := p.at(float64(e.from.UnixMilli())), p.at(float64(e.to.UnixMilli()))
+		if to < p.x || from > p.right() {
 			continue
 		}
 		c.open("g")
 		c.title(e.text)
 		if to > from {
-			c.rect(box{from, p.box.y, to - from, p.h}, color, "fill-opacity", "0.15")
+			c.rect(box{from, p.y, to - from, p.h}, color, "fill-opacity", "0.15")
 			c.rect(box{from, p.bottom() - 1, to - from, 4}, color)
 		} else {
 			c.element("path", "d", "M"+num(from)+" "+num(p.bottom()-4)+"l4 5h-8z", "fill", color)
 		}
 		for _, x := range slices.Compact([]float64{from, to}) {
 			if !math.IsNaN(x) {
-				c.line(x, p.box.y, x, p.bottom(), color, "stroke-dasharray", "5", "stroke-width", "2")
+				c.line(x, p.y, x, p.bottom(), color, "stroke-dasharray", "5", "stroke-width", "2")
 			}
 		}
 		c.shut("g")

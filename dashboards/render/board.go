@@ -102,8 +102,8 @@ type panel struct {
 	MaxDataPoints   float64                  `json:"maxDataPoints"`
 	Transparent     bool                     `json:"transparent"`
 
-	Links         json.RawMessage `json:"links"` // have no effect on a picture
 	PluginVersion string          `json:"pluginVersion"`
+	Links         json.RawMessage `json:"links"` // have no effect on a picture
 }
 
 // gridPos is a place in the grid of 24 columns.
@@ -150,13 +150,14 @@ func parse(name string, src []byte) (board, dashboardfile.Dashboard, error) {
 	if err := json.Unmarshal(src, &b); err != nil {
 		return board{}, file, fmt.Errorf("%s: %w; export the dashboard again from Grafana 9 or later", name, err)
 	}
+	migrate(b.Panels)
 	return b, file, nil
 }
 
 // options decodes the options of a panel. A value of the wrong type leaves its default.
 func (p panel) options(into any) {
 	if len(p.Options) > 0 {
-		_ = json.Unmarshal(p.Options, into) // [Unknown] reports what is not understood
+		_ = json.Unmarshal(p.Options, into) // [Unsupported] reports unknown keys; a value of another type keeps its default
 	}
 }
 

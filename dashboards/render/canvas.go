@@ -54,7 +54,7 @@ func (c *canvas) open(name string, attributes ...string) {
 	c.buf.WriteString("<" + name)
 	for i := 0; i+1 < len(attributes); i += 2 {
 		if attributes[i+1] != "" {
-			c.buf.WriteString(" " + attributes[i] + `="` + html.EscapeString(attributes[i+1]) + `"`)
+			c.buf.WriteString(" " + attributes[i] + `="` + escape(attributes[i+1]) + `"`)
 		}
 	}
 	c.buf.WriteString(">")
@@ -90,10 +90,9 @@ type style struct {
 	class  string // what the text is, for tests
 }
 
-// text draws a text whose baseline is at y. It is cut with an ellipsis at width, if that is positive.
+// text draws a text whose baseline is at y. It is cut with an ellipsis at width, unless that is 0.
 func (c *canvas) text(x, y, width float64, text string, s style) {
-	text = strings.ToValidUTF8(strings.Map(printable, text), "�")
-	if width > 0 {
+	if width != 0 {
 		text = fit(text, width, s)
 	}
 	if text == "" {
@@ -101,7 +100,7 @@ func (c *canvas) text(x, y, width float64, text string, s style) {
 	}
 	c.place(x, y, s.width(text), text, s)
 	c.openText(x, y, s)
-	c.buf.WriteString(html.EscapeString(text))
+	c.buf.WriteString(escape(text))
 	c.shut("text")
 }
 
@@ -112,10 +111,10 @@ func (c *canvas) valued(x, y float64, number, unit string, share float64, s styl
 	small.size *= share
 	c.place(x, y, s.width(number)+small.width(unit), number+unit, s)
 	c.openText(x, y, s)
-	c.buf.WriteString(html.EscapeString(number))
+	c.buf.WriteString(escape(number))
 	if unit != "" {
 		c.open("tspan", "font-size", num(small.size))
-		c.buf.WriteString(html.EscapeString(unit))
+		c.buf.WriteString(escape(unit))
 		c.shut("tspan")
 	}
 	c.shut("text")
@@ -143,12 +142,15 @@ func (c *canvas) openText(x, y float64, s style) {
 	c.open("text", "x", num(x), "y", num(y), "font-size", num(s.size), "fill", s.color, "text-anchor", s.anchor, "font-weight", weight, "font-family", family)
 }
 
-// title adds a text that a browser shows for the group that is open, and reads to who does not see it.
+// title adds a tooltip, which screen readers announce, to the open group.
 func (c *canvas) title(text string) {
 	c.open("title")
-	c.buf.WriteString(html.EscapeString(strings.ToValidUTF8(strings.Map(printable, text), "�")))
+	c.buf.WriteString(escape(text))
 	c.shut("title")
 }
+
+// escape makes a text valid in XML.
+func escape(text string) string { return html.EscapeString(strings.Map(printable, text)) }
 
 // printable drops control characters, which XML forbids.
 func printable(r rune) rune {

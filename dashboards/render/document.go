@@ -10,8 +10,6 @@ import (
 	"time"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 // Title returns the title of the dashboard.
 func (p *Picture) Title() string { return p.renderer.board.Title }
 

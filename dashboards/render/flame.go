@@ -28,7 +28,7 @@ func (r *renderer) flameGraph(d *drawing, b box, data result) {
 	}
 	d.canvas.buf.Write(texts.buf.Bytes())
 	d.canvas.texts = append(d.canvas.texts, texts.texts...)
-	d.facts.Series = append(d.facts.Series, root.Name+" "+g.field.Show(root.Total, r.theme).Text.String())
+	d.facts.Series = append(d.facts.Series, root.Name+" "+g.field.Show(root.Total, r.theme).String())
 }
 
 // flames draws a flame graph. Cells of one color are one path.
@@ -64,7 +64,7 @@ func (g *flames) add(texts *canvas, n *Flame, x, y float64) {
 	width, height := num(max(w-.5, flameCell)), num(flameRow-1)
 	g.cells[color].WriteString("M" + num(x) + " " + num(y) + "h" + width + "v" + height + "h-" + width + "z")
 	if w > flameText {
-		text := n.Name + " (" + g.field.Show(n.Total, g.r.theme).Text.String() + ")"
+		text := n.Name + " (" + g.field.Show(n.Total, g.r.theme).String() + ")"
 		texts.text(x+4, y+15, w-8, text, style{size: 11, mono: true, color: "#1d1d1d", class: "frame"})
 	}
 	children := slices.Clone(n.Children)
@@ -89,5 +89,5 @@ func flameColor(name, root string) string {
 	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(pkg)) // never fails
-	return colors[h.Sum32()%uint32(len(colors))]
+	return colors[int(h.Sum32()>>1)%len(colors)]
 }

@@ -17,20 +17,19 @@ import (
 // legendLabel matches {{label}}.
 var legendLabel = regexp.MustCompile(`\{\{\s*(.+?)\s*\}\}`)
 
-// legend returns the name of a series, of a template such as "{{route}} 5m".
-func legend(format string, labels model.Metric) string {
-	if format == "" || format == "__auto" {
-		return automatic(labels)
+// legend returns the name of a series, of a template such as "{{route}} 5m". Without one it is the series
+// as Prometheus writes it, or the expression if it has no labels; empty leaves the name to the labels.
+func legend(format, expr string, labels model.Metric) string {
+	if format != "" && format != "__auto" {
+		return legendLabel.ReplaceAllStringFunc(format, func(m string) string {
+			return string(labels[model.LabelName(legendLabel.FindStringSubmatch(m)[1])])
+		})
 	}
-	return legendLabel.ReplaceAllStringFunc(format, func(m string) string {
-		return string(labels[model.LabelName(legendLabel.FindStringSubmatch(m)[1])])
-	})
-}
-
-// automatic is how Prometheus writes the labels.
-func automatic(labels model.Metric) string {
-	if len(labels) == 0 {
-		return "Value"
+	switch {
+	case len(labels) == 0:
+		return expr
+	case format == "__auto":
+		return ""
 	}
 	return labels.String()
 }
@@ -47,7 +46,7 @@ func seriesFrames(t target, series model.Matrix) []*grafana.Frame {
 		for name, value := range s.Metric {
 			labels[string(name)] = string(value)
 		}
-		name := legend(t.LegendFormat, s.Metric)
+		name := legend(t.LegendFormat, t.Expr, s.Metric)
 		out = append(out, &grafana.Frame{Name: name, RefID: t.RefID, Fields: []*grafana.Field{
 			{Name: "Time", Type: grafana.Time, Values: times},
 			{Name: "Value", Type: grafana.Number, Labels: labels, Values: values, Legend: name},
@@ -104,7 +103,6 @@ type cells struct {
 	bounds []float64
 	low    float64
 	counts [][]float64 // by time, then row; NaN without data
-	native bool
 }
 
 // heatmap makes cells of the series of a histogram, classic or native.
@@ -159,14 +157,12 @@ const nativeRows = 40
 
 // nativeCells reads the buckets of a native histogram.
 func nativeCells(s *model.SampleStream, step time.Duration) cells {
-	c := cells{step: step, native: true}
+	c := cells{step: step, low: math.Inf(1)}
 	seen := map[float64]bool{}
 	for _, h := range s.Histograms {
 		for _, b := range h.Histogram.Buckets {
 			seen[float64(b.Upper)] = true
-			if c.low == 0 || float64(b.Lower) < c.low {
-				c.low = float64(b.Lower)
-			}
+			c.low = min(c.low, float64(b.Lower))
 		}
 	}
 	bounds := slices.Sorted(maps.Keys(seen))

@@ -40,7 +40,7 @@ func (r *renderer) heatmap(d *drawing, b box, data result) {
 		}
 		s := axisStyle()
 		s.color, s.anchor = r.theme.Text, "end"
-		d.canvas.text(p.box.x-tickGap+4, p.bottom()-float64(i)*row+4, 0, l, s)
+		d.canvas.text(p.x-tickGap+4, p.bottom()-float64(i)*row+4, 0, l, s)
 		shown = append(shown, l)
 	}
 	d.facts.Axes = append(d.facts.Axes, axisFacts{Low: low, High: high, Labels: shown})
@@ -54,7 +54,7 @@ func (r *renderer) heatmap(d *drawing, b box, data result) {
 	r.marks(d.canvas, p)
 	d.canvas.shut("g")
 	if o.Legend.Show {
-		r.colorLegend(d.canvas, box{p.box.x, p.bottom() + timeHeight, min(p.w, 220), 30}, colors, low, high, d.panel)
+		r.colorLegend(d.canvas, box{p.x, p.bottom() + timeHeight, min(p.w, 220), 30}, colors, low, high)
 	}
 }
 
@@ -102,22 +102,20 @@ func (o heatmapOptions) gap() float64 {
 // paths returns the cells of each color, as lines that are as wide as a row.
 func (c cells) paths(p plot, o heatmapOptions, low, high float64, colors int) []string {
 	out := make([]strings.Builder, colors)
-	exponent := o.Color.Exponent
-	if exponent <= 0 {
-		exponent = .5
-	}
-	row, width := p.h/float64(len(c.bounds)), p.x(float64(c.step.Milliseconds()))-p.x(0)
+	row, width := p.h/float64(len(c.bounds)), p.at(float64(c.step.Milliseconds()))-p.at(0)
 	for i, at := range c.times {
-		right := p.x(float64(at.UnixMilli()))
+		right := p.at(float64(at.UnixMilli()))
 		for j, n := range c.counts[i] {
 			if !o.draws(n) {
 				continue
 			}
-			share := 0.0
-			if high > low {
-				share = math.Pow(min(max((n-low)/(high-low), 0), 1), exponent)
+			color := 0
+			switch {
+			case high > low && n >= high:
+				color = colors - 1
+			case n > low:
+				color = int(float64(colors) * (n - low) / (high - low))
 			}
-			color := min(int(share*float64(colors-1)+.5), colors-1)
 			out[color].WriteString("M" + num(right-width) + " " + num(p.bottom()-(float64(j)+.5)*row) + "h" + num(max(width-o.gap(), .5)))
 		}
 	}
@@ -131,29 +129,26 @@ func (c cells) paths(p plot, o heatmapOptions, low, high float64, colors int) []
 // rowLabels returns the texts at the lower bounds of the rows, and at the top.
 func (r *renderer) rowLabels(c cells, o heatmapOptions) []string {
 	f := &grafana.Field{Type: grafana.Number, Config: grafana.Config{Unit: o.YAxis.Unit}}
-	out := []string{f.Show(c.low, r.theme).Text.String()}
+	out := []string{f.Show(c.low, r.theme).String()}
 	for _, bound := range c.bounds {
 		if math.IsInf(bound, 1) {
 			out = append(out, "+Inf")
 			continue
 		}
-		out = append(out, f.Show(bound, r.theme).Text.String())
+		out = append(out, f.Show(bound, r.theme).String())
 	}
 	return out
 }
 
 // colorLegend draws the range of colors with its ends.
-func (r *renderer) colorLegend(c *canvas, b box, colors []string, low, high float64, p *panel) {
+func (r *renderer) colorLegend(c *canvas, b box, colors []string, low, high float64) {
 	width := b.w / float64(len(colors))
 	for i, color := range colors {
 		c.rect(box{b.x + float64(i)*width, b.y + 4, width + .5, 8}, color)
 	}
-	f := &grafana.Field{Type: grafana.Number, Config: grafana.Config{Unit: p.FieldConfig.Defaults.Unit}}
-	if f.Config.Unit == "s" { // the cells are counts, whatever the unit of the axis
-		f.Config.Unit = "short"
-	}
+	f := &grafana.Field{Type: grafana.Number} // the counts have no unit
 	s := style{size: 11, color: r.theme.TextSecondary, class: "scale"}
-	c.text(b.x, b.y+24, 0, f.Show(low, r.theme).Text.String(), s)
+	c.text(b.x, b.y+24, 0, f.Show(low, r.theme).String(), s)
 	s.anchor = "end"
-	c.text(b.right(), b.y+24, 0, f.Show(high, r.theme).Text.String(), s)
+	c.text(b.right(), b.y+24, 0, f.Show(high, r.theme).String(), s)
 }

@@ -20,8 +20,11 @@ func locks() []time.Time {
 
 // locked reports whether the table is locked: only production has that database.
 func (p process) locked(t time.Time) bool {
+	if p.environment != "prod" {
+		return false
+	}
 	for _, from := range locks() {
-		if p.environment == "prod" && !t.Before(from) && t.Before(from.Add(lockTime)) {
+		if !t.Before(from) && t.Before(from.Add(lockTime)) {
 			return true
 		}
 	}
@@ -77,7 +80,7 @@ func (r route) creates() bool { return r.method == "POST" }
 func (r route) rate(s state) float64 {
 	rate := s.load * r.share
 	if r.creates() && s.environment == "prod" {
-		rate *= 1 + .8*ramp(s.at, "12:06:30", "12:09:30")*(1-ramp(s.at, "12:12:00", "12:15:00"))
+		rate *= 1 + .8*ramp(s.at, "12:06:30", "12:09:30")*(1-ramp(s.at, "12:13:30", "12:15:30"))
 	}
 	return rate
 }
@@ -92,9 +95,9 @@ func (r route) failing(s state) float64 {
 	case !r.creates():
 		return 0
 	case between(s.at, errorsFrom, errorsTo):
-		return .38 + .04*synthetic.Number(len(s.lives) > 1) // the new version is worse
+		return .39 + .04*synthetic.Number(len(s.lives) > 1) // the new version is worse
 	}
-	return .022
+	return .026
 }
 
 // shares returns which shares of the requests have an outcome.
@@ -114,12 +117,12 @@ func (p process) duration(at time.Time, inserts bool, share float64) float64 {
 		late = .3
 	case p.environment != "prod" || !inserts:
 	case between(at, errorsFrom, "12:14:00"):
-		late = .25
+		late = .27
 	default:
 		late = .05
 	}
 	if share < late {
-		return interpolate(share/late, [][2]float64{{0, .2}, {.08, .25}, {.73, .5}, {1, .72}})
+		return interpolate(share/late, [][2]float64{{0, .2}, {.08, .25}, {.65, .5}, {1, .72}})
 	}
 	return interpolate((share-late)/(1-late), [][2]float64{{0, .0008}, {.955, .0049}, {.98, .01}, {.992, .025}, {.998, .05}, {.9995, .075}, {1, .1}})
 }
@@ -181,7 +184,7 @@ func (w *world) requests(p process) {
 
 // inFlight is how many requests a scrape finds: as they take milliseconds, mostly none.
 func inFlight(s state) float64 {
-	chance := s.load * .009
+	chance := s.load * .006
 	if between(s.at, errorsFrom, errorsTo) && s.environment == "prod" {
 		chance *= 2
 	}
@@ -239,8 +242,12 @@ func (w *world) database(p process) {
 // waited has failed.
 func (w *world) pool(p process) {
 	name := []string{"db_client_connection_pool_name", p.pool}
-	w.gauge(p, "db_client_connection_count", inFlight, append(name, "db_client_connection_state", "used")...)
-	w.gauge(p, "db_client_connection_count", func(s state) float64 { return max(p.connections(s.at)-math.Floor(s.dice*1.2), 0) }, append(name, "db_client_connection_state", "idle")...)
+	used := func(s state) float64 {
+		s.dice = dice(p.instance+" used", s.scrape)
+		return inFlight(s)
+	}
+	w.gauge(p, "db_client_connection_count", used, append(name, "db_client_connection_state", "used")...)
+	w.gauge(p, "db_client_connection_count", func(s state) float64 { return p.connections(s.at) - used(s) }, append(name, "db_client_connection_state", "idle")...)
 	w.gauge(p, "db_client_connection_max", func(state) float64 { return 10 }, name...)
 	w.gauge(p, "db_client_connection_pending_requests", func(state) float64 { return 0 }, name...)
 	waits := func(s state) float64 {

@@ -127,8 +127,10 @@ var goroutineStacks = []stack{
 // flame makes a tree of stacks.
 func flame(total float64, unit string, stacks []stack) *render.Flame {
 	root := &render.Flame{Name: "total", Unit: unit}
+	share := 0.0
 	for _, s := range stacks {
-		value := math.Round(total * s.share)
+		share += s.share
+		value := math.Round(total*share) - root.Total
 		at := root
 		at.Total += value
 		for name := range strings.FieldsSeq(s.calls) {

@@ -35,7 +35,7 @@ type recording struct {
 // recordings are ordered by their ends: alerts are those of the end.
 func recordings() []recording {
 	const incidentFrom, incidentTo = "11:40:00", "12:13:30"
-	const statTo, profileTo = "12:24:35", "12:33:21"
+	const statTo, profileTo = "12:26:35", "12:33:21"
 	const stagingFrom, stagingTo = "12:03:00", "12:33:00"
 	isItReal, goroutines := []int{101}, []int{705}
 	return []recording{
@@ -81,7 +81,7 @@ func TestIncidentFixture(t *testing.T) {
 	}
 	source := sourceOf(&answer.Prometheus{Store: w.store, Rules: rules})
 	evaluated := clock(runStart)
-	for _, r := range recordings() {
+	for _, r := range recordings()[:compared] {
 		_, to := r.span()
 		if err := rules.Run(t.Context(), evaluated, to); err != nil {
 			t.Fatal(err)
@@ -187,7 +187,7 @@ func TestSnapshotsAnswerEveryQuery(t *testing.T) {
 	}
 }
 
-// The Grafana of the run had data in all panels: defects are not for want of data.
+// The Grafana of the run had data in all panels: missing data did not cause the defects.
 func TestEveryQueryOfTheRunHasData(t *testing.T) {
 	t.Parallel()
 	queries := 0
@@ -233,13 +233,14 @@ func compare(t *testing.T, path string, got render.Snapshot) {
 	if err := got.Write(&text); err != nil {
 		t.Fatal(err)
 	}
-	if golden.Updating() {
+	_, err := os.Stat(path)
+	switch {
+	case err == nil && bytes.Equal(unzip(t, path), text.Bytes()):
+		return // an update leaves the file, which another version of Go compresses differently
+	case golden.Updating():
 		if err := os.WriteFile(path, zip(t, text.Bytes()), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		return
-	}
-	if bytes.Equal(unzip(t, path), text.Bytes()) {
 		return
 	}
 	want := read(t, path)

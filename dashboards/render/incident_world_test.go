@@ -20,18 +20,15 @@ import (
 
 // The run starts and ends at these times. Before it there are no samples.
 const (
-	runStart = "11:56:00"
+	runStart = "11:55:45"
 	runEnd   = "12:40:00"
 	scrape   = 15 * time.Second
 )
 
-// clock returns a time of the day of the run.
+// clock returns a time of the day of the run, such as 12:08:15.
 func clock(text string) time.Time {
-	t, err := time.Parse(time.DateTime, "2026-11-28 "+text)
-	if err != nil {
-		panic(err)
-	}
-	return t
+	number := func(i int) int { return int(text[i]-'0')*10 + int(text[i+1]-'0') }
+	return time.Date(2026, time.November, 28, number(0), number(3), number(6), 0, time.UTC)
 }
 
 // between reports whether a time is in [from, to).
@@ -56,7 +53,7 @@ func processes() []process {
 	prod := func(port string, offset time.Duration, lives ...life) process {
 		return process{"127.0.0.1:" + port, "prod", "orders_grafana", offset, lives}
 	}
-	start, end := clock("11:55:58"), clock("12:59:00")
+	start, end := clock("11:55:40"), clock("12:59:00")
 	return []process{
 		prod("39461", 2*time.Second, life{start, clock("12:07:14"), "1.4.2"}, life{clock("12:07:36"), end, "1.5.0"}),
 		prod("39462", 5*time.Second, life{start, clock("12:08:06"), "1.4.2"}, life{clock("12:08:14"), end, "1.5.0"}),
@@ -151,14 +148,15 @@ func dice(key string, n int) float64 {
 type state struct {
 	process
 
-	at   time.Time
-	load float64 // requests per second
-	dice float64 // 0 to 1, of this series at this scrape
+	scrape int
+	at     time.Time
+	load   float64 // requests per second
+	dice   float64 // 0 to 1, of this series at this scrape
 }
 
 func (w *world) state(p process, key string, n int) state {
 	at := p.time(n)
-	return state{p, at, w.load(p, at), dice(key, n)}
+	return state{p, n, at, w.load(p, at), dice(key, n)}
 }
 
 // gauge adds a gauge.
@@ -261,8 +259,8 @@ func bound(v float64) string {
 // Shares of the events that are sampled as exemplars: of all, and of those longer than slow seconds, of which
 // more traces are kept.
 const (
-	sampled     = .003
-	sampledSlow = .25
+	sampled     = .002
+	sampledSlow = .05
 	slow        = .1
 )
 

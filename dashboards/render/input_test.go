@@ -162,7 +162,7 @@ func TestUnsupportedFindsEachChange(t *testing.T) {
 	for from, to := range map[string]string{
 		`"type": "heatmap"`: `"type": "candlestick"`, `"id": "merge"`: `"id": "reduce"`, `"id": "byFrameRefID"`: `"id": "byValue"`, `"type": "query"`: `"type": "adhoc"`,
 		`"mode": "palette-classic"`: `"mode": "shades"`, `"unit": "reqps"`: `"unit": "currencyEUR"`, `"drawStyle": "line"`: `"drawStyle": "bars"`, `"scheme": "Blues"`: `"scheme": "Turbo"`,
-		`"lastNotNull"`: `"guess"`, `"mode": "normal"`: `"mode": "percent"`, `"id": "custom.axisPlacement"`: `"id": "custom.axisPlace"`,
+		`"lastNotNull"`: `"guess"`, `"mode": "normal"`: `"mode": "percent"`, `"displayMode": "basic"`: `"displayMode": "lcd"`, `"calculate": false`: `"calculate": true`, `"viewMode": "list"`: `"viewMode": "stat"`, `"id": "custom.axisPlacement"`: `"id": "custom.axisPlace"`,
 	} {
 		changed := strings.Replace(string(src), from, to, 1)
 		if changed == string(src) {
@@ -205,7 +205,7 @@ func TestStepIsGrafanas(t *testing.T) {
 	}{
 		{time.Hour, 400, 15 * time.Second}, {6 * time.Hour, 400, time.Minute}, {24 * time.Hour, 400, 5 * time.Minute}, {30 * 24 * time.Hour, 400, 2 * time.Hour}, {time.Hour, 0, time.Hour},
 	} {
-		if got := step(tc.span, tc.pixels, 15*time.Second); got != tc.want {
+		if got := stepOf(tc.span, tc.pixels, 15*time.Second); got != tc.want {
 			t.Errorf("%s in %v pixels: %s, want %s", tc.span, tc.pixels, got, tc.want)
 		}
 	}

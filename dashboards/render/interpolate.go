@@ -1,9 +1,11 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
@@ -26,7 +29,8 @@ type chosen map[string][]string
 func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) chosen {
 	values := chosen{}
 	for i, v := range r.board.Templating.List {
-		if given, ok := r.options.Variables[v.Name]; ok {
+		given := r.options.Variables[v.Name]
+		if len(given) > 0 && given[0] != all {
 			values[v.Name] = given
 			continue
 		}
@@ -34,7 +38,7 @@ func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) 
 		if err != nil {
 			r.report("variable "+v.Name, err.Error())
 		}
-		values[v.Name] = v.choose(options)
+		values[v.Name] = v.choose(options, len(given) > 0)
 	}
 	for name := range r.options.Variables {
 		if _, ok := values[name]; !ok || !slices.ContainsFunc(r.board.Templating.List, func(v variable) bool { return v.Name == name }) {
@@ -76,7 +80,7 @@ func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.V
 	if expr == "" && label == "" {
 		return nil, fmt.Errorf("query %q is not supported; use label_values(metric, label)", file.Query)
 	}
-	filled, unknown := dashboardfile.Fill(expr, r.filler(before, r.scrapeInterval()))
+	filled, unknown := fill(expr, r.filler(before, r.plain(), Prometheus))
 	if len(unknown) > 0 {
 		return nil, fmt.Errorf("it uses $%s, which has no value before it; variables may not form a loop", strings.Join(unknown, ", $"))
 	}
@@ -97,7 +101,7 @@ func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.V
 
 // ordered filters and sorts the values of a query as the variable says.
 func (v variable) ordered(values []string) []string {
-	if pattern, err := regexp.Compile(strings.Trim(v.Regex, "/")); err == nil && v.Regex != "" {
+	if pattern, err := grafana.Regexp(v.Regex); err == nil && v.Regex != "" {
 		var kept []string
 		for _, value := range values {
 			if m := pattern.FindStringSubmatch(value); m != nil {
@@ -106,24 +110,42 @@ func (v variable) ordered(values []string) []string {
 		}
 		values = kept
 	}
-	switch v.Sort {
-	case 1, 5: // alphabetical, without or with regard to case
-		slices.Sort(values)
-	case 2, 6:
-		slices.Sort(values)
-		slices.Reverse(values)
-	case 3, 4: // numerical
-		number := func(s string) float64 { n, _ := strconv.ParseFloat(s, 64); return n }
-		slices.SortStableFunc(values, func(a, b string) int { return int(number(a) - number(b)) })
-		if v.Sort == 4 {
+	compare := map[int]func(a, b string) int{
+		1: strings.Compare, 2: strings.Compare, 3: byNumber, 4: byNumber,
+		5: byLetter, 6: byLetter,
+	}[v.Sort]
+	if compare != nil {
+		slices.SortStableFunc(values, compare)
+		if v.Sort%2 == 0 { // descending
 			slices.Reverse(values)
 		}
 	}
-	return slices.Compact(values)
+	seen := map[string]bool{}
+	return slices.DeleteFunc(values, func(value string) bool {
+		before := seen[value]
+		seen[value] = true
+		return before
+	})
 }
 
-// choose returns the selected values that exist, else all or the first.
-func (v variable) choose(options []string) []string {
+// firstNumber matches the number by which options are sorted.
+var firstNumber = regexp.MustCompile(`\d+(?:\.\d+)?`)
+
+func byNumber(a, b string) int {
+	number := func(s string) float64 {
+		n, err := strconv.ParseFloat(firstNumber.FindString(s), 64)
+		if err != nil {
+			return -1 // those without a number come first
+		}
+		return n
+	}
+	return cmp.Compare(number(a), number(b))
+}
+
+func byLetter(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }
+
+// choose returns the selected values that exist, else all or the first. Everything ignores the selection.
+func (v variable) choose(options []string, everything bool) []string {
 	var selected []string
 	if json.Unmarshal(v.Current.Value, &selected) != nil {
 		var one string
@@ -134,7 +156,7 @@ func (v variable) choose(options []string) []string {
 	exists := func(value string) bool {
 		return slices.Contains(options, value) || v.Type == "textbox" || v.Type == "constant"
 	}
-	if len(selected) > 0 && selected[0] != all && slices.ContainsFunc(selected, exists) {
+	if !everything && len(selected) > 0 && selected[0] != all && slices.ContainsFunc(selected, exists) {
 		return slices.DeleteFunc(selected, func(value string) bool { return !exists(value) })
 	}
 	switch {
@@ -158,15 +180,23 @@ func (r *renderer) scrapeInterval() time.Duration {
 	return minInterval
 }
 
-// filler returns the values of the variables and of Grafana's own, for a step.
-func (r *renderer) filler(values chosen, step time.Duration) func(name, format string) (string, bool) {
+// timing is what the built-in variables of a query depend on: the distance of its points and the scrape
+// interval, which a query or a panel may raise.
+type timing struct{ step, scrape time.Duration }
+
+// plain is the timing of texts.
+func (r *renderer) plain() timing { return timing{r.scrapeInterval(), r.scrapeInterval()} }
+
+// filler returns the values of the variables and of Grafana's own. Store chooses the format of several
+// values; empty is for texts of panels.
+func (r *renderer) filler(values chosen, t timing, store string) func(name, format string) (string, bool) {
 	span := r.options.To.Sub(r.options.From)
+	whole := strconv.Itoa(int(math.Round(span.Seconds())))
 	own := map[string]string{
-		"__interval": promDuration(step), "__interval_ms": strconv.FormatInt(step.Milliseconds(), 10), "__auto": promDuration(step),
-		"__rate_interval": promDuration(max(step+r.scrapeInterval(), 4*r.scrapeInterval())),
-		"__range":         strconv.FormatInt(int64(span.Seconds()), 10) + "s", "__range_s": strconv.FormatInt(int64(span.Seconds()), 10),
-		"__range_ms": strconv.FormatInt(span.Milliseconds(), 10),
-		"__from":     strconv.FormatInt(r.options.From.UnixMilli(), 10), "__to": strconv.FormatInt(r.options.To.UnixMilli(), 10),
+		"__interval": promDuration(t.step), "__interval_ms": strconv.FormatInt(t.step.Milliseconds(), 10), "__auto": promDuration(t.step),
+		"__rate_interval": promDuration(max(t.step+t.scrape, 4*t.scrape)),
+		"__range":         whole + "s", "__range_s": whole, "__range_ms": strconv.FormatInt(span.Milliseconds(), 10),
+		"__from": strconv.FormatInt(r.options.From.UnixMilli(), 10), "__to": strconv.FormatInt(r.options.To.UnixMilli(), 10),
 		"__dashboard": r.board.Title,
 	}
 	return func(name, format string) (string, bool) {
@@ -174,20 +204,50 @@ func (r *renderer) filler(values chosen, step time.Duration) func(name, format s
 			return value, true
 		}
 		selected, ok := values[name]
-		switch format {
-		case "csv", "text", "raw":
-			return strings.Join(selected, ","), ok
-		case "pipe":
-			return strings.Join(selected, "|"), ok
-		case "glob":
-			return glob(selected), ok
-		}
-		return dashboardfile.Alternatives(selected), ok
+		return r.formatted(name, selected, format, store), ok
 	}
 }
 
-// glob is how Grafana formats values where a data source or a panel does not choose a format: several of
-// them match nothing in a regular expression.
+// formatted joins the values of a variable.
+func (r *renderer) formatted(name string, values []string, format, store string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	several := false // whether the variable can have several values, even if it has one
+	for _, v := range r.board.Templating.List {
+		if v.Name == name {
+			several = (v.Multi || v.IncludeAll) && !slices.Equal(values, []string{v.AllValue})
+		}
+	}
+	switch {
+	case format == "csv", format == "text", format == "raw":
+		return strings.Join(values, ",")
+	case format == "pipe", format == "" && store == Tempo:
+		return strings.Join(values, "|")
+	case format == "regex", format == "" && several && (store == Prometheus || store == Loki):
+		return alternatives(values, store == Loki)
+	case format == "" && (store == Prometheus || store == Loki):
+		return strings.Join(values, ",")
+	case format != "" && format != "glob":
+		r.report("${"+name+":"+format+"}", "the format is not supported; the values are joined as in ${"+name+"}")
+	}
+	return glob(values)
+}
+
+// alternatives formats values for a regular expression in a string of a query. Loki's have no parentheses.
+func alternatives(values []string, bare bool) string {
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = strings.ReplaceAll(regexp.QuoteMeta(v), `\`, `\\`)
+	}
+	if len(values) == 1 || bare {
+		return strings.Join(quoted, "|")
+	}
+	return "(" + strings.Join(quoted, "|") + ")"
+}
+
+// glob is how Grafana formats values where neither the text nor the data source chooses a format: several
+// of them match nothing in a regular expression.
 func glob(values []string) string {
 	if len(values) == 1 {
 		return values[0]
@@ -195,25 +255,14 @@ func glob(values []string) string {
 	return "{" + strings.Join(values, ",") + "}"
 }
 
-// globbed returns a filler whose default format is [glob]: that of Pyroscope's queries and of the options
-// and titles of panels.
-func globbed(value func(name, format string) (string, bool)) func(name, format string) (string, bool) {
-	return func(name, format string) (string, bool) {
-		if format == "" {
-			format = "glob"
-		}
-		return value(name, format)
-	}
-}
-
 func promDuration(d time.Duration) string { return model.Duration(d).String() }
 
 // maxPoints is the number of points that Prometheus returns at most for a series.
 const maxPoints = 11_000
 
-// step returns the distance of points in a graph of a width in pixels: Grafana's rounded interval, not
+// stepOf returns the distance of points in a graph of a width in pixels: Grafana's rounded interval, not
 // shorter than the least one.
-func step(span time.Duration, pixels float64, least time.Duration) time.Duration {
+func stepOf(span time.Duration, pixels float64, least time.Duration) time.Duration {
 	if pixels < 1 {
 		pixels = 1
 	}

@@ -13,7 +13,7 @@ const (
 	legendRow   = 22.0
 	legendIcon  = 14.0
 	legendGap   = 10.0
-	legendShare = .35 // of the panel's height, at most
+	legendShare = .35 // of the height below the title, at most
 )
 
 // legend draws the legend of a graph and returns the space that is left.
@@ -78,7 +78,7 @@ func (r *renderer) legendList(d *drawing, b box, o legendOptions, lines []*line)
 		}
 	}
 	rows = joinSides(rows, b.w, width)
-	height := min(float64(len(rows))*legendRow, math.Round(legendShare*d.box.h))
+	height := min(float64(len(rows))*legendRow, math.Round(legendShare*b.h))
 	area := box{b.x, b.bottom() - height, b.w, height}
 	d.canvas.clip(area)
 	for i, row := range rows {
@@ -171,7 +171,7 @@ func (r *renderer) legendTable(d *drawing, b box, o legendOptions, lines []*line
 			})
 		}
 	}
-	height := min(float64(len(lines)+1)*legendRow, math.Round(legendShare*d.box.h))
+	height := min(float64(len(lines)+1)*legendRow, math.Round(legendShare*b.h))
 	area := box{b.x, b.bottom() - height, b.w, height}
 	left := b.inset(0, 0, 0, height)
 	if o.Placement == "right" {

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,13 +36,13 @@ func (r *renderer) logs(d *drawing, b box, data result) {
 		if o.ShowLabels {
 			text += " " + labelText(l.Labels)
 		}
-		parts := []string{text}
-		if o.WrapLogMessage {
-			parts = wrap(text, b.w-12, s)
-		}
 		if y+18 > b.bottom()+1 {
 			d.facts.Cut++
 			continue
+		}
+		parts := []string{text}
+		if o.WrapLogMessage {
+			parts = wrap(text, b.w-12, s)
 		}
 		d.canvas.rect(box{b.x, y + 2, 3, float64(len(parts))*18 - 4}, levelColor(l, r.theme))
 		for _, part := range parts {
@@ -107,10 +108,13 @@ func (r *renderer) traces(d *drawing, b box, data result) {
 
 // alertList draws alerts.
 func (r *renderer) alertList(d *drawing, b box, data result) {
-	var o alertOptions
+	o := alertOptions{ // the defaults of the panel
+		StateFilter: map[string]bool{"firing": true, "pending": true, "recovering": true, "error": true}, MaxItems: 20, SortOrder: 1,
+	}
 	d.panel.options(&o)
 	selected, err := r.selectAlerts(data.alerts, o)
 	if err != nil {
+		r.report("panel "+d.panel.Title, err.Error())
 		r.message(d.canvas, b, errorText(err), r.theme.Error)
 		return
 	}
@@ -137,14 +141,14 @@ func (r *renderer) alertList(d *drawing, b box, data result) {
 		if !a.Since.IsZero() {
 			state += " for " + promDuration(r.options.To.Sub(a.Since).Truncate(time.Second))
 		}
-		d.canvas.text(b.x+12, y+34, b.w-20, state+"  "+labelText(a.Labels), style{size: 11, color: r.theme.TextSecondary, class: "alert"})
+		d.canvas.text(b.x+12, y+34, b.w-20, state+"  "+a.instances(), style{size: 11, color: r.theme.TextSecondary, class: "alert"})
 		y += height
 	}
 }
 
 // selectAlerts returns the alerts that the options select. As in Grafana, a variable in the data source
 // is not replaced, so that it selects none.
-func (r *renderer) selectAlerts(list []Alert, o alertOptions) ([]Alert, error) {
+func (r *renderer) selectAlerts(list []Alert, o alertOptions) ([]alertRule, error) {
 	if strings.Contains(o.Datasource, "$") {
 		return nil, nil
 	}
@@ -164,10 +168,10 @@ func (r *renderer) selectAlerts(list []Alert, o alertOptions) ([]Alert, error) {
 			return alerts.Matchers(matchers).Matches(labels)
 		}
 	}
-	out := slices.DeleteFunc(slices.Clone(list), func(a Alert) bool {
+	out := rulesOf(slices.DeleteFunc(slices.Clone(list), func(a Alert) bool {
 		return !o.StateFilter[a.State] || !strings.Contains(strings.ToLower(a.Name), strings.ToLower(name)) || !matches(a) || a.State == ""
-	})
-	slices.SortStableFunc(out, func(a, b Alert) int {
+	}))
+	slices.SortStableFunc(out, func(a, b alertRule) int {
 		switch o.SortOrder {
 		case 1: // alphabetical
 			return strings.Compare(a.Name, b.Name)
@@ -186,7 +190,40 @@ func (r *renderer) selectAlerts(list []Alert, o alertOptions) ([]Alert, error) {
 	return out, nil
 }
 
-func importance(a Alert) int {
+// alertRule is a row: an alert with its instances, firing if one of them is.
+type alertRule struct {
+	Alert
+	count int
+}
+
+func (a alertRule) instances() string {
+	if a.count == 1 {
+		return labelText(a.Labels)
+	}
+	return strconv.Itoa(a.count) + " instances"
+}
+
+// rulesOf joins the instances of each alert.
+func rulesOf(list []Alert) []alertRule {
+	var out []alertRule
+	for _, a := range list {
+		i := slices.IndexFunc(out, func(rule alertRule) bool { return rule.Name == a.Name })
+		if i < 0 {
+			out = append(out, alertRule{a, 1})
+			continue
+		}
+		out[i].count++
+		if a.State == "firing" {
+			out[i].State = a.State
+		}
+		if a.Since.Before(out[i].Since) {
+			out[i].Since = a.Since
+		}
+	}
+	return out
+}
+
+func importance(a alertRule) int {
 	if a.State == "firing" {
 		return 0
 	}

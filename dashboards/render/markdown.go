@@ -1,6 +1,7 @@
 package render
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/yuin/goldmark"
@@ -48,7 +49,7 @@ func (w *writer) block(n ast.Node, indent float64) {
 		for item := n.FirstChild(); item != nil; item = item.NextSibling() {
 			mark := "•"
 			if n.IsOrdered() {
-				mark = itoa(number) + "."
+				mark = strconv.Itoa(number) + "."
 				number++
 			}
 			w.mark(mark, indent+8)
@@ -111,7 +112,7 @@ func (w *writer) tableRows(n ast.Node, indent float64) {
 			widths[i] = max(widths[i], s.width(text)*1.05+16)
 		}
 	}
-	const height = 26.0
+	const height = 31.0 // a line of 22 pixels, a padding of 4 on both sides, and the border
 	for i, row := range rows {
 		if w.y+height > w.box.bottom()+1 {
 			w.d.facts.Cut++
@@ -125,7 +126,7 @@ func (w *writer) tableRows(n ast.Node, indent float64) {
 			}
 			s.bold = i == 0
 			w.d.canvas.rect(box{x, w.y, width, height}, "none", "stroke", w.r.theme.Border)
-			w.d.canvas.text(x+8, w.y+18, width-12, text, s)
+			w.d.canvas.text(x+8, w.y+20, width-12, text, s)
 			x += width
 		}
 		w.y += height

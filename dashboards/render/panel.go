@@ -17,7 +17,7 @@ func fill(text string, value func(name, format string) (string, bool)) (string, 
 
 // text replaces the variables in a text of a panel. Unknown ones stay.
 func (r *renderer) text(text string) string {
-	values := globbed(r.filler(r.chosen, r.scrapeInterval()))
+	values := r.filler(r.chosen, r.plain(), "")
 	filled, _ := fill(text, func(name, format string) (string, bool) {
 		if value, ok := values(name, format); ok {
 			return value, true
@@ -32,17 +32,37 @@ func parseDuration(text string) (time.Duration, error) {
 	return time.Duration(d), err
 }
 
-// store returns the type of a query's data source. Its id is a variable of the dashboard, or that of a
-// data source of which the type is not known, which is then taken for a Prometheus.
-func (r *renderer) store(source json.RawMessage) string {
-	var d struct {
-		Type string `json:"type"`
-		UID  string `json:"uid"`
+// store returns the type of the first data source that has one: that of the query, else of its panel. One
+// without a type is a Prometheus, unless its id is a variable of another type.
+func (r *renderer) store(sources ...json.RawMessage) string {
+	for _, source := range sources {
+		var d struct {
+			Type string `json:"type"`
+			UID  string `json:"uid"`
+		}
+		if json.Unmarshal(source, &d) != nil {
+			_ = json.Unmarshal(source, &d.UID) // old files have a name
+		}
+		if d.Type == "" {
+			d.Type = r.variableType(d.UID)
+		}
+		if d.Type != "" && d.UID != "-- Mixed --" {
+			return d.Type
+		}
 	}
-	if json.Unmarshal(source, &d) != nil || d.Type == "" {
-		return Prometheus
+	return Prometheus
+}
+
+// variableType returns the type of the data source that a variable such as ${logs} selects.
+func (r *renderer) variableType(uid string) string {
+	for _, v := range r.board.Templating.List {
+		if v.Type == "datasource" && v.Name == strings.Trim(uid, "${}") {
+			var kind string
+			_ = json.Unmarshal(v.Query, &kind) // empty if it is not a text
+			return kind
+		}
 	}
-	return d.Type
+	return ""
 }
 
 // facts are what a test asks of a panel: texts and values as they are drawn, and where lines are.
@@ -82,7 +102,7 @@ func (r *renderer) drawPanel(d *drawing, id string) {
 	switch {
 	case optionsOf(d.panel.Type) == nil:
 		r.unknown(d, body)
-	case data.err != nil:
+	case data.err != nil && data.empty():
 		r.message(c, body, errorText(data.err), t.Error)
 	default:
 		c.clip(d.box)
@@ -91,7 +111,12 @@ func (r *renderer) drawPanel(d *drawing, id string) {
 	}
 }
 
-// errorText is the last line of an error, which says what to do.
+// empty reports whether no query of a panel has an answer.
+func (d result) empty() bool {
+	return len(d.frames)+len(d.cells.times)+len(d.alerts)+len(d.lines)+len(d.traces) == 0 && d.profile == nil
+}
+
+// errorText is the text that is drawn in place of the data.
 func errorText(err error) string {
 	if errors.Is(err, ErrNoStore) {
 		return err.Error()
@@ -130,9 +155,9 @@ func (r *renderer) drawBody(d *drawing, b box, data result) {
 
 // unknown draws what is known of a panel of another type.
 func (r *renderer) unknown(d *drawing, b box) {
-	lines := []string{"A panel of type " + d.panel.Type + ", which is not drawn."}
+	lines := []string{"Panel type " + d.panel.Type + " is not drawn."}
 	for _, t := range d.panel.Targets {
-		text, _ := fill(strings.TrimSpace(t.Expr+t.Query+t.LabelSelector), r.filler(r.chosen, r.scrapeInterval()))
+		text := r.text(strings.TrimSpace(t.Expr + t.Query + t.LabelSelector))
 		if text != "" {
 			lines = append(lines, t.RefID+": "+text)
 		}

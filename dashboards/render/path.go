@@ -11,8 +11,7 @@ const (
 	coarse = 0.8
 )
 
-// simplify leaves out points that are near the line between their neighbors (Douglas and Peucker, on
-// vertical distances).
+// simplify leaves out points that are near the line between their neighbors (Douglas and Peucker).
 func simplify(points []point, tolerance float64) []point {
 	if len(points) < 3 {
 		return points
@@ -43,7 +42,7 @@ func simplify(points []point, tolerance float64) []point {
 	return out
 }
 
-// distance is that of a point to the line through two others, or to the nearer of them.
+// distance is that of p to the line through a and b, or to a if they are equal.
 func distance(p, a, b point) float64 {
 	dx, dy := b.x-a.x, b.y-a.y
 	length := math.Hypot(dx, dy)

@@ -291,11 +291,12 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 	if p.MaxDataPoints > 0 {
 		points = p.MaxDataPoints
 	}
-	out.step = step(r.options.To.Sub(r.options.From), points, least)
-	q, err := r.query(t, out.step)
+	out.step = stepOf(r.options.To.Sub(r.options.From), points, least)
+	q, err := r.query(p, t, out.step)
 	if err != nil {
 		return err
 	}
+	t.Expr, t.LegendFormat = q.Expr, r.text(t.LegendFormat)
 	answer, err := r.ask(ctx, q)
 	if err != nil {
 		return err
@@ -322,23 +323,30 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 	if t.Exemplar && q.Kind == Range {
 		q.Kind = Exemplars
 		answer, err := r.ask(ctx, q)
-		if err != nil {
-			return err
+		if err != nil { // the graph is drawn without them
+			r.report("exemplars of panel "+p.Title, err.Error())
+			return nil
 		}
 		out.exemplars = append(out.exemplars, answer.Exemplars...)
 	}
 	return nil
 }
 
+// Limits of queries that say none, as in Grafana.
+const (
+	maxLines  = 1000
+	maxTraces = 20
+)
+
 // query returns the question of a target.
-func (r *renderer) query(t target, step time.Duration) (Query, error) {
-	q := Query{Store: r.store(t.Datasource), Kind: Range, Step: step}
+func (r *renderer) query(p *panel, t target, step time.Duration) (Query, error) {
+	q := Query{Store: r.store(t.Datasource, p.Datasource), Kind: Range, Step: step}
 	text := t.Expr
 	switch q.Store {
 	case Loki:
-		q.Kind, q.Limit = Logs, max(t.MaxLines, 100)
+		q.Kind, q.Limit = Logs, cmp.Or(t.MaxLines, maxLines)
 	case Tempo:
-		q.Kind, q.Limit, text = Traces, max(t.Limit, 20), t.Query
+		q.Kind, q.Limit, text = Traces, cmp.Or(t.Limit, maxTraces), t.Query
 	case Pyroscope:
 		q.Kind, q.ProfileType, text = Profile, t.ProfileTypeID, t.LabelSelector
 	case Prometheus:
@@ -348,11 +356,11 @@ func (r *renderer) query(t target, step time.Duration) (Query, error) {
 	default:
 		return q, fmt.Errorf("queries of %s are not supported", q.Store)
 	}
-	values := r.filler(r.chosen, step)
-	if q.Store == Pyroscope {
-		values = globbed(values)
+	at := timing{step, r.scrapeInterval()}
+	if d, err := parseDuration(t.Interval); err == nil && d > 0 {
+		at.scrape = d
 	}
-	filled, unknown := fill(text, values)
+	filled, unknown := fill(text, r.filler(r.chosen, at, q.Store))
 	if len(unknown) > 0 {
 		return q, fmt.Errorf("$%s has no value; declare the variable, or set it with --var", strings.Join(unknown, ", $"))
 	}
@@ -366,6 +374,10 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 	tickets := make(chan struct{}, maxQueries)
 	for i, d := range placed {
 		if d.panel.Type == "row" {
+			continue
+		}
+		if optionsOf(d.panel.Type) == nil { // its result would not be drawn
+			r.drawPanel(d, fmt.Sprintf("p%d", i))
 			continue
 		}
 		group.Go(func() {

@@ -15,9 +15,9 @@ type plot struct {
 	from, to time.Time
 }
 
-func (p plot) x(ms float64) float64 {
+func (p plot) at(ms float64) float64 {
 	span := float64(p.to.UnixMilli() - p.from.UnixMilli())
-	return p.box.x + (ms-float64(p.from.UnixMilli()))/span*p.w
+	return p.x + (ms-float64(p.from.UnixMilli()))/span*p.w
 }
 
 // axis is a scale, the fields on it, and its labels.
@@ -181,10 +181,10 @@ func (r *renderer) timeAxis(c *canvas, p plot) {
 	const labelGap = 18 // as Grafana
 	ticks, layout := grafana.TimeTicks(p.from.In(r.options.Location), p.to, p.w, sample+labelGap)
 	for _, t := range ticks {
-		x := p.x(float64(t.UnixMilli()))
-		c.line(x, p.box.y, x, p.bottom(), r.theme.Grid)
+		x := p.at(float64(t.UnixMilli()))
+		c.line(x, p.y, x, p.bottom(), r.theme.Grid)
 		label := t.Format(layout)
-		if w := axisStyle().width(label); x-w/2 >= p.box.x-8 && x+w/2 <= p.right()+8 {
+		if w := axisStyle().width(label); x-w/2 >= p.x-8 && x+w/2 <= p.right()+8 {
 			s := axisStyle()
 			s.color, s.anchor = r.theme.Text, "middle"
 			c.text(x, p.bottom()+16, 0, label, s)

@@ -67,29 +67,69 @@ func (r *renderer) reduce(d *drawing, data result, o reduceOptions) []reduced {
 
 // stat draws values as large numbers, with the course of each behind it.
 func (r *renderer) stat(d *drawing, b box, data result) {
-	var o statOptions
+	o := statOptions{GraphMode: "area", ColorMode: "value"} // the defaults of the panel
 	d.panel.options(&o)
 	values := r.reduce(d, data, o.ReduceOptions)
-	boxes := repeat(b, len(values), o.Orientation == "vertical" || o.Orientation != "horizontal" && b.h > b.w)
-	named := o.TextMode == "value_and_name" || o.TextMode == "name" || (o.TextMode == "" || o.TextMode == "auto") && len(values) > 1
+	boxes := repeat(b, len(values), o.Orientation)
+	automatic := o.TextMode == "" || o.TextMode == "auto"
+	configured := d.panel.FieldConfig.Defaults.DisplayName != "" || d.panel.Title == ""
+	named := o.TextMode == "value_and_name" || automatic && (len(values) > 1 || configured)
 	for i, v := range values {
 		r.statValue(d.canvas, boxes[i], v, o, named)
 	}
 }
 
-// repeat divides a box for n values, one below the other or side by side.
-func repeat(b box, n int, below bool) []box {
+// Spaces between several values, as in Grafana.
+const (
+	valueGap = 3.0
+	barGap   = 10.0
+)
+
+// repeat divides a box for n values: side by side if the orientation is vertical, one below the other if it
+// is horizontal, else in a grid whose cells are as square as possible.
+func repeat(b box, n int, orientation string) []box {
+	columns := n
+	switch orientation {
+	case "vertical":
+	case "horizontal":
+		columns = 1
+	default:
+		columns = squareColumns(b, n)
+	}
+	rows := (n + columns - 1) / columns
+	w, h := share(b.w, columns, valueGap), share(b.h, rows, valueGap)
 	out := make([]box, n)
 	for i := range out {
-		if below {
-			h := (b.h - float64(n-1)*gap) / float64(n)
-			out[i] = box{b.x, b.y + float64(i)*(h+gap), b.w, h}
-			continue
-		}
-		w := (b.w - float64(n-1)*gap) / float64(n)
-		out[i] = box{b.x + float64(i)*(w+gap), b.y, w, b.h}
+		out[i] = box{b.x + float64(i%columns)*(w+valueGap), b.y + float64(i/columns)*(h+valueGap), w, h}
 	}
 	return out
+}
+
+// squareColumns returns the number of columns with the largest square in each cell.
+func squareColumns(b box, n int) int {
+	best, largest := 1, 0.0
+	for columns := 1; columns <= n; columns++ {
+		rows := (n + columns - 1) / columns
+		if side := min(share(b.w, columns, valueGap), share(b.h, rows, valueGap)); side > largest {
+			best, largest = columns, side
+		}
+	}
+	return best
+}
+
+// columnsOf divides a box for n values side by side.
+func columnsOf(b box, n int, space float64) []box {
+	w := share(b.w, n, space)
+	out := make([]box, n)
+	for i := range out {
+		out[i] = box{b.x + float64(i)*(w+space), b.y, w, b.h}
+	}
+	return out
+}
+
+// share is the length of each of n parts with spaces between them.
+func share(length float64, n int, space float64) float64 {
+	return max((length-float64(n-1)*space)/float64(n), 1)
 }
 
 func (r *renderer) statValue(c *canvas, b box, v reduced, o statOptions, named bool) {
@@ -125,7 +165,7 @@ func (r *renderer) bigValue(c *canvas, b box, middle float64, v grafana.Value, c
 	c.valued(b.x+b.w/2, middle+size*.35, v.Prefix+v.Text.Text, v.Suffix, unitShare, style{size: size, color: color, bold: true, class: "value"})
 }
 
-// sparkline draws the course of a value.
+// sparkline draws the course of a value over the time range.
 func (r *renderer) sparkline(c *canvas, b box, v reduced, color string) {
 	low, high := grafana.Reduce(v.field.Values, grafana.Min), grafana.Reduce(v.field.Values, grafana.Max)
 	if v.field.Config.Min != nil {
@@ -134,18 +174,18 @@ func (r *renderer) sparkline(c *canvas, b box, v reduced, color string) {
 	if v.field.Config.Max != nil {
 		high = *v.field.Config.Max
 	}
-	if math.IsNaN(low) || math.IsNaN(high) {
+	if math.IsNaN(low) || math.IsNaN(high) || math.IsInf(high-low, 0) {
 		return
 	}
 	if high <= low {
 		high = low + max(math.Abs(low), 1)
 	}
-	from, to := v.times[0], v.times[len(v.times)-1]
+	p := plot{box: b, from: r.options.From, to: r.options.To}
 	var points []point
 	for i, value := range v.field.Values {
-		if !math.IsNaN(value) {
+		if x := p.at(v.times[i]); !math.IsNaN(value) && !math.IsInf(value, 0) && x >= b.x && x <= b.right() {
 			share := min(max((value-low)/(high-low), 0), 1)
-			points = append(points, point{b.x + (v.times[i]-from)/max(to-from, 1)*b.w, b.bottom() - share*b.h})
+			points = append(points, point{x, b.bottom() - share*b.h})
 		}
 	}
 	if len(points) < 2 {
@@ -162,7 +202,7 @@ func (r *renderer) gauge(d *drawing, b box, data result) {
 	var o gaugeOptions
 	d.panel.options(&o)
 	values := r.reduce(d, data, o.ReduceOptions)
-	for i, place := range repeat(b, len(values), b.h > b.w) {
+	for i, place := range repeat(b, len(values), o.Orientation) {
 		v := values[i]
 		radius := max(min(place.w/2, place.h/1.6)-8, 10)
 		center := point{place.x + place.w/2, place.y + place.h/2 + radius*.25}
@@ -199,7 +239,7 @@ func (r *renderer) arc(c *canvas, center point, radius, from, to float64, color 
 
 // barGauge draws values as bars.
 func (r *renderer) barGauge(d *drawing, b box, data result) {
-	var o barOptions
+	o := barOptions{ShowUnfilled: true} // the default of the panel
 	d.panel.options(&o)
 	values := r.reduce(d, data, o.ReduceOptions)
 	if len(values) == 1 && values[0].empty {
@@ -212,14 +252,14 @@ func (r *renderer) barGauge(d *drawing, b box, data result) {
 		return
 	}
 	least := max(o.MinVizHeight, 10)
-	height := (b.h - float64(len(values)-1)*gap) / float64(len(values))
+	height := (b.h - float64(len(values)-1)*barGap) / float64(len(values))
 	if o.Sizing == "manual" && o.MaxVizHeight > 0 {
 		height = min(height, o.MaxVizHeight)
 	}
 	height = max(height, least)
 	widest, size := r.valueWidth(values, b, height, len(values) > 1)
 	for i, v := range values {
-		row := box{b.x, b.y + float64(i)*(height+gap), b.w, height}
+		row := box{b.x, b.y + float64(i)*(height+barGap), b.w, height}
 		if row.y+height > b.bottom()+1 {
 			d.facts.Cut++
 			continue
@@ -296,7 +336,7 @@ func (r *renderer) bar(c *canvas, b box, v reduced, o barOptions, name string, w
 
 // columns draws vertical bars.
 func (r *renderer) columns(d *drawing, b box, values []reduced, o barOptions) {
-	for i, place := range repeat(b, len(values), false) {
+	for i, place := range columnsOf(b, len(values), barGap) {
 		v := values[i]
 		bar := place.inset(0, 20, 0, 20)
 		if o.ShowUnfilled {

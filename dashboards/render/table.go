@@ -18,11 +18,15 @@ func (r *renderer) table(d *drawing, b box, data result) {
 	var o tableOptions
 	d.panel.options(&o)
 	frames := r.fields(d, data.frames)
-	if len(frames) == 0 || len(frames[0].Fields) == 0 || frames[0].Len() == 0 {
+	if len(frames) == 0 {
 		r.noData(d, b)
 		return
 	}
 	frame := frames[min(max(o.FrameIndex, 0), len(frames)-1)]
+	if frame.Len() == 0 {
+		r.noData(d, b)
+		return
+	}
 	fields := slices.DeleteFunc(slices.Clone(frame.Fields), func(f *grafana.Field) bool {
 		return f.Config.Custom.Hidden || f.Config.Custom.HideFrom.Viz
 	})
@@ -129,7 +133,7 @@ func columnWidths(fields []*grafana.Field, width float64) []float64 {
 		}
 	}
 	for i := range out {
-		if out[i] == 0 {
+		if out[i] <= 0 {
 			out[i] = max(left/float64(automatic), columnMin)
 		}
 	}
@@ -163,7 +167,7 @@ func rowOrder(frame *grafana.Frame, fields []*grafana.Field, o tableOptions) []i
 
 // timeline draws the states of series over time.
 func (r *renderer) timeline(d *drawing, b box, data result) {
-	var o timelineOptions
+	o := timelineOptions{MergeValues: true, RowHeight: .9} // the defaults of the panel
 	d.panel.options(&o)
 	type track struct {
 		field *grafana.Field
@@ -174,6 +178,10 @@ func (r *renderer) timeline(d *drawing, b box, data result) {
 		for _, f := range frame.Fields {
 			if f.Type == grafana.Number && frame.Len() > 0 {
 				times, values := withGaps(frame.Fields[0].Values, f.Values, float64(data.step.Milliseconds()), nil)
+				step := float64(data.step.Milliseconds())
+				if n := len(times); times[n-1]+step < float64(r.options.To.UnixMilli()) { // the series ended
+					times, values = append(times, times[n-1]+step), append(values, math.NaN())
+				}
 				changed := *f
 				changed.Values = values
 				tracks = append(tracks, track{&changed, times})
@@ -192,18 +200,15 @@ func (r *renderer) timeline(d *drawing, b box, data result) {
 	names = min(names, b.w*.4)
 	p := plot{box: b.inset(names+tickGap, 4, edge, timeHeight), from: r.options.From, to: r.options.To}
 	r.timeAxis(d.canvas, p)
-	share := o.RowHeight
-	if share <= 0 || share > 1 {
-		share = .9
-	}
+	share := min(max(o.RowHeight, .05), 1)
 	d.canvas.clip(b)
 	for i, t := range tracks {
 		row := p.h / float64(len(tracks))
-		y := p.box.y + float64(i)*row
+		y := p.y + float64(i)*row
 		s := axisStyle()
 		s.color, s.anchor = r.theme.Text, "end"
-		d.canvas.text(p.box.x-tickGap+3, y+row/2+4, names+2, t.field.Display, s)
-		r.states(d.canvas, p, box{p.box.x, y + row*(1-share)/2, p.w, row * share}, t.field, t.times, o.MergeValues)
+		d.canvas.text(p.x-tickGap+3, y+row/2+4, names+2, t.field.Display, s)
+		r.states(d.canvas, p, box{p.x, y + row*(1-share)/2, p.w, row * share}, t.field, t.times, o.MergeValues)
 	}
 	r.marks(d.canvas, p)
 	d.canvas.shut("g")
@@ -223,9 +228,9 @@ func (r *renderer) states(c *canvas, p plot, b box, f *grafana.Field, times []fl
 		}
 		end := p.right()
 		if j < len(times) {
-			end = min(p.x(times[j]), end)
+			end = min(p.at(times[j]), end)
 		}
-		if start := max(p.x(times[i]), p.box.x); !math.IsNaN(f.Values[i]) && end > start {
+		if start := max(p.at(times[i]), p.x); !math.IsNaN(f.Values[i]) && end > start {
 			c.rect(box{start, b.y, end - start, b.h}, color(i), "fill-opacity", trim(opacity))
 		}
 		i = j

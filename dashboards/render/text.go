@@ -48,6 +48,12 @@ func (s style) width(text string) float64 {
 
 // fit cuts a text with an ellipsis at a width.
 func fit(text string, width float64, s style) string {
+	if runes := []rune(text); len(runes) > maxText {
+		text = string(runes[:maxText])
+	}
+	if width < 0 {
+		return ""
+	}
 	if s.width(text) <= width {
 		return text
 	}
@@ -68,8 +74,14 @@ func fit(text string, width float64, s style) string {
 	return strings.TrimRight(string(runes[:low]), " ") + ellipsis
 }
 
+// maxText is the number of characters of a text that are drawn: more than a panel has room for.
+const maxText = 4096
+
 // wrap breaks a text into lines of a width, at spaces where there are any.
 func wrap(text string, width float64, s style) []string {
+	if runes := []rune(text); len(runes) > maxText {
+		text = string(runes[:maxText])
+	}
 	var lines []string
 	line := ""
 	for word := range strings.FieldsSeq(text) {

@@ -32,11 +32,8 @@ func (r *renderer) timeSeries(d *drawing, b box, data result) {
 	}
 	stack(lines)
 	for _, l := range lines {
-		for i, v := range l.values {
+		for _, v := range l.values {
 			l.axis.include(v)
-			if l.floor != nil {
-				l.axis.include(l.floor[i])
-			}
 		}
 	}
 	b = r.legend(d, b, options.Legend, lines)
@@ -49,11 +46,25 @@ func (r *renderer) timeSeries(d *drawing, b box, data result) {
 	for _, a := range axes {
 		r.thresholds(d, p, a)
 	}
+	count, length := extent(p, lines)
 	for _, l := range lines {
-		r.stroke(d.canvas, p, l)
+		r.stroke(d.canvas, p, l, float64(count-1) <= length/l.pointSpace())
 	}
 	r.dots(d, p, lines, data.exemplars)
 	d.canvas.shut("g")
+}
+
+// withDefaults returns the configuration of a panel with the defaults of its type.
+func withDefaults(p *panel) grafana.FieldConfig {
+	c := p.FieldConfig
+	if c.Defaults.Color.Mode == "" && p.Type == "timeseries" {
+		c.Defaults.Color.Mode = "palette-classic"
+	}
+	if c.Defaults.Thresholds.Steps == nil {
+		const red = 80.0
+		c.Defaults.Thresholds = grafana.Thresholds{Mode: "absolute", Steps: []grafana.Step{{Color: "green"}, {Color: "red", Value: new(red)}}}
+	}
+	return c
 }
 
 // fields applies the configuration and the transformations of a panel.
@@ -62,7 +73,7 @@ func (r *renderer) fields(d *drawing, frames []*grafana.Frame) []*grafana.Frame 
 	if err != nil {
 		r.report("panel "+d.panel.Title, err.Error())
 	}
-	out, err := grafana.Apply(frames, d.panel.FieldConfig)
+	out, err := grafana.Apply(frames, withDefaults(d.panel))
 	if err != nil {
 		r.report("panel "+d.panel.Title, err.Error())
 	}
@@ -167,23 +178,24 @@ func (r *renderer) axes(d *drawing, b box, axes []*axis) plot {
 			p.box = p.inset(0, 0, a.width+tickGap, 0)
 		}
 	}
-	if p.box.x == b.x {
+	if p.x == b.x {
 		p.box = p.inset(edge, 0, 0, 0)
 	}
 	if p.right() == b.right() {
 		p.box = p.inset(0, 0, edge, 0)
 	}
 	r.timeAxis(d.canvas, p)
-	left, right := p.box.x, p.right()
-	for i, a := range axes {
+	left, right := p.x, p.right()
+	lined := false // the first axis has the horizontal lines
+	for _, a := range axes {
 		if math.IsNaN(a.low) || a.placement == "hidden" {
 			continue
 		}
 		d.facts.Axes = append(d.facts.Axes, axisFacts{Low: a.low, High: a.high, Right: a.placement == "right", Labels: a.labels})
 		for j, v := range a.ticks {
 			y := a.y(v, p)
-			if i == 0 {
-				d.canvas.line(p.box.x, y, p.right(), y, r.theme.Grid)
+			if !lined {
+				d.canvas.line(p.x, y, p.right(), y, r.theme.Grid)
 			}
 			s := axisStyle()
 			s.color = r.theme.Text
@@ -194,6 +206,7 @@ func (r *renderer) axes(d *drawing, b box, axes []*axis) plot {
 				d.canvas.text(left-tickGap+4, y+4, 0, a.labels[j], s)
 			}
 		}
+		lined = true
 		if a.placement == "right" {
 			right += a.width + tickGap
 		} else {
@@ -224,13 +237,14 @@ func (l *line) runs(p plot) (tops, floors [][]point) {
 			flush()
 			continue
 		}
-		x := p.x(l.times[i])
+		x := p.at(l.times[i])
+		// Far outside, a coordinate is only long.
+		within := func(y float64) float64 { return max(min(y, p.bottom()+p.h), p.y-p.h) }
 		low := base
 		if l.floor != nil {
-			low = l.axis.y(l.floor[i], p)
+			low = within(l.axis.y(l.floor[i], p))
 		}
-		// Far outside, a coordinate is only long.
-		y := max(min(l.axis.y(v, p), p.bottom()+p.h), p.box.y-p.h)
+		y := within(l.axis.y(v, p))
 		if step := l.field.Config.Custom.LineInterpolation; len(top) > 0 && (step == "stepAfter" || step == "stepBefore") {
 			last, lastFloor := top[len(top)-1], floor[len(floor)-1]
 			if step == "stepAfter" {
@@ -263,23 +277,20 @@ func (r *renderer) area(c *canvas, p plot, l *line) {
 // pointSize is Grafana's default size of points in pixels.
 const pointSize = 5
 
-// stroke draws a line, and its points where they are few.
-func (r *renderer) stroke(c *canvas, p plot, l *line) {
+// stroke draws a line, and its points where they have room.
+func (r *renderer) stroke(c *canvas, p plot, l *line, room bool) {
 	custom := l.field.Config.Custom
 	if math.IsNaN(l.axis.low) {
 		return
 	}
-	width := 1.0
-	if custom.LineWidth != nil {
-		width = *custom.LineWidth
-	}
+	width := l.width()
 	size := custom.PointSize
 	if size <= 0 {
 		size = pointSize
 	}
 	tops, _ := l.runs(p)
 	show := custom.ShowPoints == "always" || custom.DrawStyle == "points" ||
-		custom.ShowPoints != "never" && float64(len(l.values)) <= p.w/(2*size)
+		custom.ShowPoints != "never" && room
 	var path, points strings.Builder
 	for _, top := range tops {
 		if len(top) > 1 && custom.DrawStyle != "points" {
@@ -341,16 +352,16 @@ func (r *renderer) thresholds(d *drawing, p plot, a *axis) {
 			if strings.Contains(mode, "dashed") {
 				dash = "10"
 			}
-			d.canvas.line(p.box.x, y, p.right(), y, r.theme.Color(s.Color), "stroke-width", "2", "stroke-opacity", "0.7", "stroke-dasharray", dash)
+			d.canvas.line(p.x, y, p.right(), y, r.theme.Color(s.Color), "stroke-width", "2", "stroke-opacity", "0.7", "stroke-dasharray", dash)
 			r.recordLine(d, a, v)
 		}
 		if strings.Contains(mode, "area") {
-			top := p.box.y
-			if i+1 < len(steps) {
+			top := p.y
+			if i+1 < len(steps) && steps[i+1].Value != nil {
 				top = max(a.y(*steps[i+1].Value, p), top)
 			}
 			if y > top {
-				d.canvas.rect(box{p.box.x, top, p.w, y - top}, r.theme.Color(s.Color), "fill-opacity", "0.15")
+				d.canvas.rect(box{p.x, top, p.w, y - top}, r.theme.Color(s.Color), "fill-opacity", "0.15")
 			}
 		}
 	}
@@ -376,10 +387,10 @@ func (r *renderer) dots(d *drawing, p plot, lines []*line, exemplars []Exemplar)
 	}
 	var path strings.Builder
 	for _, e := range exemplars {
-		x := p.x(float64(e.Time.UnixMilli()))
+		x := p.at(float64(e.Time.UnixMilli()))
 		// Grafana draws those above the axis at its top.
-		y := max(l.axis.y(min(e.Value, l.axis.high), p), p.box.y)
-		if x < p.box.x || x > p.right() || math.IsNaN(y) {
+		y := max(l.axis.y(min(e.Value, l.axis.high), p), p.y)
+		if x < p.x || x > p.right() || math.IsNaN(y) {
 			continue
 		}
 		d.facts.Dots++

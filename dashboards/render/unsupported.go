@@ -111,6 +111,7 @@ func (u *unsupported) panel(p map[string]any) {
 			u.config(name, nested.(map[string]any))
 		}
 	}
+	u.values(name, p, drawnValues(kind))
 	if scheme, ok := at(p, "options", "color", "scheme").(string); ok && !grafana.KnownScheme(scheme) {
 		u.addf("%s: color scheme %q", name, scheme)
 	}
@@ -130,24 +131,59 @@ func (u *unsupported) config(name string, c map[string]any) {
 			u.addf("%s: value mapping %q", name, kind)
 		}
 	}
-	for _, check := range []struct {
-		key   string
-		known []string
-	}{
-		{"drawStyle", []string{"line", "points"}}, {"lineInterpolation", []string{"linear", "stepAfter", "stepBefore"}},
-		{"gradientMode", []string{"none"}}, {"showPoints", []string{"auto", "always", "never"}},
-		{"axisPlacement", []string{"auto", "left", "right", "hidden"}},
-	} {
-		if value, _ := at(c, "custom", check.key).(string); value != "" && !slices.Contains(check.known, value) {
-			u.addf("%s: %s %q", name, check.key, value)
+	u.values(name, c, drawnFieldValues())
+}
+
+// values reports settings with a value that is not drawn. Settings that are missing have their default.
+func (u *unsupported) values(name string, settings any, drawn map[string][]any) {
+	for _, path := range slices.Sorted(maps.Keys(drawn)) {
+		value := at(settings, strings.Split(path, ".")...)
+		if value != nil && !slices.Contains(drawn[path], value) {
+			u.addf("%s: %s %v", name, path, value)
 		}
 	}
-	if mode, _ := at(c, "custom", "stacking", "mode").(string); mode == "percent" {
-		u.addf("%s: stacking %q", name, mode)
+}
+
+// drawnFieldValues lists the values of field options that are drawn, where not all are.
+func drawnFieldValues() map[string][]any {
+	return map[string][]any{
+		"custom.drawStyle":              {"line", "points"},
+		"custom.lineInterpolation":      {"linear", "stepAfter", "stepBefore"},
+		"custom.gradientMode":           {"none"},
+		"custom.showPoints":             {"auto", "always", "never"},
+		"custom.axisPlacement":          {"auto", "left", "right", "hidden"},
+		"custom.stacking.mode":          {"none", "normal"},
+		"custom.scaleDistribution.type": {"linear", "log"},
+		"custom.thresholdsStyle.mode":   {"off", "line", "dashed"},
+		"custom.axisLabel":              {""},
+		"custom.axisColorMode":          {"text"},
+		"custom.axisBorderShow":         {false},
+		"custom.axisGridShow":           {true},
+		"custom.insertNulls":            {false},
+		"custom.cellOptions.type":       {"auto", "color-text", "color-background", "gauge"},
 	}
-	if kind, _ := at(c, "custom", "scaleDistribution", "type").(string); kind == "symlog" {
-		u.addf("%s: scale %q", name, kind)
+}
+
+// drawnValues lists the values of options that are drawn, by the type of the panel, where not all are.
+func drawnValues(kind string) map[string][]any {
+	reduced := map[string][]any{"options.reduceOptions.values": {false}, "options.reduceOptions.fields": {""}}
+	more := map[string]map[string][]any{
+		"stat":     {"options.textMode": {"auto", "value", "value_and_name"}, "options.showPercentChange": {false}, "options.justifyMode": {"auto"}},
+		"gauge":    {"options.showThresholdLabels": {false}, "options.showThresholdMarkers": {false}},
+		"bargauge": {"options.displayMode": {"basic"}, "options.legend.showLegend": {false}},
+		"heatmap": {
+			"options.calculate": {false}, "options.color.mode": {"scheme"}, "options.yAxis.reverse": {false}, "options.yAxis.axisPlacement": {"left"},
+			"options.showValue": {"never"},
+		},
+		"state-timeline": {"options.showValue": {"never"}, "options.legend.showLegend": {false}},
+		"table":          {"options.footer.show": {false}},
+		"alertlist":      {"options.viewMode": {"list"}, "options.groupMode": {"default"}, "options.dashboardAlerts": {false}},
+		"logs":           {"options.dedupStrategy": {"none"}, "options.prettifyLogMessage": {false}, "options.showCommonLabels": {false}},
+	}[kind]
+	if kind == "stat" || kind == "gauge" || kind == "bargauge" {
+		maps.Copy(more, reduced)
 	}
+	return more
 }
 
 // reducers reports the calculations that are not known.

@@ -21,12 +21,13 @@ func newCheckCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
 		Short: "Check generated files, rules and dashboards",
-		Long: "Checks that generated files are current, and compares the service's rules and\n" +
+		Long: "Check that generated files are current, and compare the service's rules and\n" +
 			"dashboards, your own included, with the metrics that it declares and with the rules\n" +
-			"of docs/checks.md. It needs no network and changes nothing. Exits with 3 when it\n" +
-			"finds an error.\n\n" +
-			"With --all it checks every service of the repository, or below the directory that is\n" +
-			"named. Files that belong to no service are for scaffold lint.",
+			"of docs/checks.md. No network is needed, and nothing is changed.\n\n" +
+			"--all checks every service in the repository, or below DIR. To check files outside of\n" +
+			"a service, use scaffold lint.\n\n" +
+			"Exit codes: 0 no errors; 3 errors found; 1 a check did not run, for example because\n" +
+			"scaffold.yaml is invalid.",
 		Example: "  scaffold check\n  scaffold check --all",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -41,7 +42,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 		Annotations: map[string]string{findingsAnnotation: "yes"},
 	}
 	addServiceFlags(cmd, &o)
-	cmd.Flags().BoolVar(&all, "all", false, "check all services of the repository, and that their names are unique")
+	cmd.Flags().BoolVar(&all, "all", false, "check all services in the repository, and that their names are unique")
 	return cmd
 }
 

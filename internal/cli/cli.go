@@ -133,8 +133,8 @@ func newRootCommand(g *globals) *cobra.Command {
 		SilenceUsage:      true,
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&g.output, "output", "text", "text or json; check and lint also have sarif and github")
-	flags.BoolVar(&g.noColor, "no-color", false, "write no colors; NO_COLOR does the same")
+	flags.StringVar(&g.output, "output", "text", "output format: text or json; sarif and github in check and lint")
+	flags.BoolVar(&g.noColor, "no-color", false, "disable colors (also with NO_COLOR)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%w%s", err, meantFlag(cmd, err)) })
 	offer(root, "output", formats())
 	root.AddCommand(newNewCommand(g), newGenerateCommand(g), newCheckCommand(g), newLintCommand(g), newVerifyCommand(g), newImageCommand(g), newSBOMCommand(g), newSLOCommand(g), newDashboardsCommand(g), newSpecCommand(g), newSchemaCommand(g), newVersionCommand(g), newCopyProgramCommand())

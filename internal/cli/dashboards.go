@@ -28,9 +28,9 @@ func newDashboardsCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dashboards [FILE]",
 		Short: "Compile, draw or push Grafana dashboards",
-		Long: "Compiles the dashboards of FILE: the " + spec.FileName + " of a service, a " + slo.APIVersion + "\n" +
-			"file, or one of OpenSLO, sloth or Pyrra. Without FILE, it is the service in the\n" +
-			"current directory; - reads standard input.\n\n" +
+		Long: "Compile the dashboards of FILE: the " + spec.FileName + " of a service, a " + slo.APIVersion + "\n" +
+			"file, or one of OpenSLO, sloth or Pyrra. Without FILE, the service in the\n" +
+			"current directory is used; - reads standard input.\n\n" +
 			"Dashboards go to standard output as one JSON array, or each into a file of the directory\n" +
 			"that -o names. They are classic dashboard JSON for Grafana 11 and newer.",
 		Example: "  scaffold dashboards checkout.slo.yaml -o dashboards\n  scaffold dashboards push --grafana https://grafana.acme.test dashboards",

@@ -30,9 +30,9 @@ func newDashboardsPushCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "push --grafana URL [FILE|DIR ...]",
 		Short: "Write dashboards to Grafana",
-		Long: "Writes dashboard files to Grafana, over those with the same uid; of a directory, all .json\n" +
-			"files below it. Without arguments it pushes observability/dashboards of the service in\n" +
-			"this directory.\n\n" +
+		Long: "Write dashboards to Grafana. A dashboard with the same uid is overwritten. For a\n" +
+			"directory, all .json files below it are pushed. Without arguments,\n" +
+			"observability/dashboards of the service in the current directory is pushed.\n\n" +
 			"The token of a service account with the role Editor comes from " + grafanaToken + " or\n" +
 			"--token-file. Every dashboard is looked up before the first one is written.",
 		Example: "  " + grafanaToken + "=... scaffold dashboards push --grafana https://grafana.acme.test --folder Shop",
@@ -45,7 +45,7 @@ func newDashboardsPushCommand(g *globals) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.grafana, "grafana", "", "address of Grafana")
+	flags.StringVar(&o.grafana, "grafana", "", "URL of Grafana")
 	flags.StringVar(&o.folder, "folder", "", "title of the folder, created if missing (default: the current folder of a dashboard, else General)")
 	flags.StringVar(&o.message, "message", "Pushed by scaffold", "version message of each dashboard")
 	o.delivery.register(flags, grafanaToken)

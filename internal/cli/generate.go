@@ -23,10 +23,12 @@ func newGenerateCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate [DIR]",
 		Short: "Regenerate a service from its spec",
-		Long: "Renders the service again from scaffold.yaml. Generated files are rewritten. Merged files\n" +
+		Long: "Render the service again from scaffold.yaml. Generated files are rewritten. Merged files\n" +
 			"are updated until you edit them. User-owned files are not changed.\n\n" +
-			"Objectives with unknown metrics, labels or routes are reported at their line in\n" +
-			"scaffold.yaml; the files are written and the exit code is 3.",
+			"Objectives with unknown metrics, labels or routes are errors, reported at their line in\n" +
+			"scaffold.yaml. The files are written all the same.\n\n" +
+			"Exit codes: 0 no errors; 3 errors found, files written; 2 existing files conflict, nothing\n" +
+			"written; 1 any other error, for example because scaffold.yaml is invalid.",
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -40,10 +42,13 @@ func newGenerateCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
+// runtimeUsage describes --runtime.
+const runtimeUsage = "clone of scaffold for the replace directive in go.mod (default: the one in go.mod, else one around the current directory, else the one that scaffold was built in)"
+
 // addServiceFlags adds the flags of commands that work on an existing service.
 func addServiceFlags(cmd *cobra.Command, o *project.Options) {
 	cmd.Flags().StringVar(&o.Defaults, "defaults", "", "file with defaults of your organization (default: the one last used)")
-	cmd.Flags().StringVar(&o.Runtime, "runtime", "", "clone of scaffold (or its runtime directory), for a scaffold that was built in it")
+	cmd.Flags().StringVar(&o.Runtime, "runtime", "", runtimeUsage)
 }
 
 // generated is the JSON document of scaffold generate. Its keys are public.

@@ -150,10 +150,10 @@ func TestCheckReportsEachErrorAtItsPlace(t *testing.T) {
 		"cmd/shop/defaults.gen.go",
 		"observability/rules/own/visits.yaml:5:11: alert NoVisits: metric visits_total is not declared; declare it with svc.Metrics(), see README.md, section Add a metric [unknown-metric]",
 		"observability/rules/own/unparsed.yaml:1:",
-		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no summary and no description",
+		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no annotations summary and description",
 		"observability/dashboards/own/broken.json:1:2: not JSON: unexpected end of JSON input",
 		"observability/dashboards/own/uid.json: observability/dashboards/shop-overview.json has the same uid shop-overview",
-		"outside of this repository, so another clone does not build; require a released version, or remove /vendor/ from .gitignore and commit vendor/",
+		"outside of this repository; a clone on another machine does not build. Remove /vendor/ from .gitignore and commit vendor/",
 	)
 }
 

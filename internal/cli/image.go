@@ -32,7 +32,7 @@ func newImageCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "image BINARY",
 		Short: "Pack the service's binary into a container image",
-		Long: "Packs a Linux binary and the CA certificates of Mozilla, and nothing else, into an image\n" +
+		Long: "Pack a Linux binary and the CA certificates of Mozilla, and nothing else, into an image\n" +
 			"that runs as uid " + strconv.Itoa(ociimage.User) + ". No container engine is needed. The same binary gives the\n" +
 			"same digest everywhere and at any time.\n\n" +
 			"The archive is for docker load and podman load. With --push the image is pushed to the\n" +
@@ -42,7 +42,7 @@ func newImageCommand(g *globals) *cobra.Command {
 			"  scaffold image bin/linux/orders --tag registry.acme.test/shop/orders:v1.4.2 --push",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage(cmd, "%d binaries are named; name one, as in bin/linux/orders", len(args))
+				return usage(cmd, "%d binaries are named; name one, such as bin/linux/orders", len(args))
 			}
 			return nil
 		},

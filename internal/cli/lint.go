@@ -42,13 +42,16 @@ func newLintCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lint [PATH...]",
 		Short: "Check rule files and dashboards of any origin",
-		Long: "Checks Prometheus rule files, PrometheusRule resources and Grafana dashboards by\n" +
-			"the rules of docs/checks.md. No service is needed. In a directory it checks all of them.\n\n" +
+		Long: "Check Prometheus rule files, PrometheusRule resources and Grafana dashboards by\n" +
+			"the rules of docs/checks.md. No service is needed. A directory is searched for all of\n" +
+			"them.\n\n" +
 			"Names of metrics and labels are checked when something declares them:\n" +
 			"telemetry.json (--signals), output of /metrics (--metrics) or a running Prometheus\n" +
 			"(--prometheus); lint connects to no other address.\n\n" +
-			"Findings that depend on a guessed type, unit or name are warnings.\n" +
-			"Exits with 3 when it finds an error. Exclusions are in " + lint.FileName + ".",
+			"Findings that depend on a guessed type, unit or name are warnings. Exclusions are in\n" +
+			lint.FileName + ".\n\n" +
+			"Exit codes: 0 no errors; 3 errors found; 1 the check did not run, for example because\n" +
+			"a file does not exist.",
 		Example: "  scaffold lint alerts.yaml dashboards\n" +
 			"  scaffold lint alerts.yaml --metrics http://localhost:9464/metrics\n" +
 			"  scaffold lint . --prometheus http://localhost:9090\n" +
@@ -70,7 +73,7 @@ func newLintCommand(g *globals) *cobra.Command {
 	flags.StringArrayVar(&o.metrics, "metrics", nil, "output of /metrics, a file or a URL; repeatable")
 	flags.StringVar(&o.prometheus, "prometheus", "", "URL of a Prometheus that has the metrics")
 	flags.StringVar(&o.scrape, "scrape-interval", defaultScrape, "time between scrapes")
-	flags.StringSliceVar(&o.target, "target-labels", nil, "labels that the scrape adds, beside job and instance")
+	flags.StringSliceVar(&o.target, "target-labels", nil, "labels that the scrape adds, besides job and instance")
 	flags.StringVar(&o.severity, "severity", severityWarning, "lowest severity to show: error or warning")
 	flags.StringVar(&o.baseline, "baseline", "", "file of known findings, which are not reported again")
 	flags.BoolVar(&o.updateBaseline, "update-baseline", false, "write all findings to the baseline, and exit with 0")

@@ -33,7 +33,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "new NAME",
 		Short: "Create a new service",
-		Long: "Creates a service in ./NAME, or in the directory set with --dir.\n\n" +
+		Long: "Create a service in ./NAME, or in the directory set with --dir.\n\n" +
 			"On a terminal it prompts for the values that no flag sets, and shows a summary before\n" +
 			"it writes. Every flag has an environment variable: SCAFFOLD_OWNER for --owner,\n" +
 			"SCAFFOLD_NAME for NAME.",
@@ -49,18 +49,18 @@ func newNewCommand(g *globals) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.dir, "dir", "", "service directory (default ./NAME)")
+	f.StringVar(&o.dir, "dir", "", "service directory (default: ./NAME)")
 	f.StringVar(&o.choices.Module, "module", "", "Go module path (default: from the git remote)")
 	f.StringVar(&o.choices.Pattern, "pattern", "", "kind of service: "+strings.Join(spec.Patterns(), ", "))
 	f.StringSliceVar(&o.choices.Components, "with", nil, "components, separated by commas: "+strings.Join(spec.ComponentNames(), ", "))
 	f.StringSliceVar(&o.choices.Pipelines, "pipeline", nil, "pipelines, separated by commas: "+strings.Join(spec.Pipelines(), ", ")+"; none with '' (default github)")
-	f.StringVar(&o.choices.Owner, "owner", "", "team that is paged (default team-NAME)")
+	f.StringVar(&o.choices.Owner, "owner", "", "team that is paged (default: team-NAME)")
 	f.StringVar(&o.directory, "deploy-directory", "", "service directory relative to the root of the repository; . for the root (default: from git)")
-	f.StringVar(&o.choices.Resource, "resource", "", "what the first endpoints serve, a singular noun (default: from NAME)")
-	f.StringVar(&o.choices.Plural, "plural", "", "plural of the resource")
+	f.StringVar(&o.choices.Resource, "resource", "", "singular name of the example resource (default: from NAME)")
+	f.StringVar(&o.choices.Plural, "plural", "", "plural name of the example resource (default: from the singular name)")
 	f.StringVar(&o.defaults, "defaults", "", "file with defaults of your organization")
-	f.BoolVar(&o.inModule, "in-module", false, "use the Go module of a directory above instead of a new go.mod")
-	f.StringVar(&o.runtime, "runtime", "", "clone of scaffold (or its runtime directory), for a scaffold that was built in it")
+	f.BoolVar(&o.inModule, "in-module", false, "use the Go module of a parent directory instead of a new go.mod")
+	f.StringVar(&o.runtime, "runtime", "", runtimeUsage)
 	f.BoolVar(&o.dryRun, "dry-run", false, "print changes without writing them")
 	f.BoolVar(&o.yes, "yes", false, "do not prompt")
 	_ = f.MarkHidden("pattern") // it has only one value; the only error is a missing flag

@@ -69,7 +69,7 @@ func (o *newOptions) ask(ctx context.Context, g *globals, defaults spec.Defaults
 	err = o.put(ctx, g,
 		Question{Flag: "module", Title: "Module", Help: "Go module path", Value: &c.Module, Check: spec.CheckModule},
 		Question{Flag: "owner", Title: "Owner", Help: "the team that is paged", Value: &c.Owner, Check: spec.CheckOwner},
-		Question{Flag: "resource", Title: "Resource", Help: "what the first endpoints serve, a singular noun", Value: &resource, Check: spec.CheckResource},
+		Question{Flag: "resource", Title: "Resource", Help: "singular name of the example resource", Value: &resource, Check: spec.CheckResource},
 	)
 	if err != nil {
 		return err

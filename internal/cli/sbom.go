@@ -21,14 +21,14 @@ func newSBOMCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sbom BINARY",
 		Short: "List the modules in the service's binary, with licenses",
-		Long: "Writes a CycloneDX document of the modules that the Go build recorded in a binary,\n" +
+		Long: "Write a CycloneDX document of the modules that the Go build recorded in a binary,\n" +
 			"with version, checksum and license. Licenses are read from vendor/. If a\n" +
 			"license is unknown, the error names the module, and nothing is written.\n\n" +
 			"The same binary gives the same document. make sbom calls this.",
 		Example: "  scaffold sbom bin/linux/orders -o bin/sbom.json --licenses bin/licenses.txt",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage(cmd, "%d binaries are named; name one, as in bin/linux/orders", len(args))
+				return usage(cmd, "%d binaries are named; name one, such as bin/linux/orders", len(args))
 			}
 			return nil
 		},
@@ -38,7 +38,7 @@ func newSBOMCommand(g *globals) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.version, "release", "dev", "version of the service, as in v1.4.2")
+	flags.StringVar(&o.version, "release", "dev", "version of the service, such as v1.4.2")
 	flags.StringVarP(&o.out, "out", "o", "", "file to write the document to (default: standard output)")
 	flags.StringVar(&o.licenses, "licenses", "", "file to write a table of module, version and license to (default: no file)")
 	return cmd

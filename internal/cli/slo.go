@@ -29,19 +29,22 @@ func newSLOCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "slo [FILE]",
 		Short: "Compile objectives to rules, alerts, their tests and runbooks, or push rules to Mimir",
-		Long: "Compiles the objectives of FILE: a " + slo.APIVersion + " file, or the " + spec.FileName + " of a\n" +
-			"service. Without FILE, it is the service in the current directory; - reads\n" +
+		Long: "Compile the objectives of FILE: a " + slo.APIVersion + " file, or the " + spec.FileName + " of a\n" +
+			"service. Without FILE, the service in the current directory is used; - reads\n" +
 			"standard input.\n\n" +
 			"Files of OpenSLO (v1, v1alpha), sloth (prometheus/v1, PrometheusServiceLevel) and Pyrra\n" +
-			"(ServiceLevelObjective) are imported, also as lists. Standard error lists what differs from\n" +
-			"the file (changed) and what cannot be expressed (dropped). An unsupported key that\n" +
-			"affects rules is an error, and nothing is written. See docs/slo.md.\n\n" +
+			"(ServiceLevelObjective) are imported, also as lists. Standard error lists each part of the\n" +
+			"file that was changed or dropped. An unsupported key that affects rules is an error, and\n" +
+			"nothing is written. See docs/slo.md.\n\n" +
 			"Rules go to standard output. With -o DIR the files of the format go to DIR:\n\n" +
 			"  prometheus  rules, their tests for promtool, alertmanager.yaml, runbooks\n" +
 			"  operator    PrometheusRule, AlertmanagerConfig, alertmanager.yaml, runbooks; no tests,\n" +
 			"              because promtool does not read a PrometheusRule\n" +
 			"  openslo     the objectives as OpenSLO\n\n" +
-			"In runbooks, text outside of the markers is kept. Standard error lists when each alert fires.",
+			"In runbooks, text outside of the markers is kept. Standard error lists how long each\n" +
+			"alert takes to fire.\n\n" +
+			"--metrics checks names, labels and bucket bounds against a Prometheus, as --prometheus of\n" +
+			"scaffold lint does, or against output of /metrics.",
 		Example: "  scaffold slo checkout.slo.yaml -o rules\n" +
 			"  scaffold slo checkout.slo.yaml --format operator | kubectl apply -f -\n" +
 			"  scaffold slo sloth.yaml --service checkout --selector job=checkout-api\n" +
@@ -64,7 +67,7 @@ func newSLOCommand(g *globals) *cobra.Command {
 	cmd.Flags().StringVar(&o.format, "format", formatPrometheus, "format of the files: "+strings.Join(ruleFormats(), ", "))
 	offer(cmd, "format", ruleFormats())
 	o.imported.addFlags(cmd)
-	cmd.Flags().StringVar(&o.metrics, "metrics", "", "URL of Prometheus or of /metrics, or a file with its output, to check names, labels and bucket bounds against")
+	cmd.Flags().StringVar(&o.metrics, "metrics", "", "URL of a Prometheus or of /metrics, or a file with output of /metrics")
 	cmd.AddCommand(newSLOPushCommand(g))
 	return cmd
 }

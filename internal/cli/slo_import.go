@@ -33,7 +33,7 @@ type importFlags struct {
 
 func (f *importFlags) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.service, "service", "", "service to import if FILE has several; for Pyrra, which names none, the name to use")
-	cmd.Flags().StringToStringVar(&f.selector, "selector", nil, "labels that select the series of an imported service, as job=checkout (default: the job that all queries name, or else the service's name)")
+	cmd.Flags().StringToStringVar(&f.selector, "selector", nil, "labels that select the series of an imported service, such as job=checkout (default: the job that all queries name, or else the service's name)")
 	cmd.Flags().Lookup("selector").DefValue = "" // the description has it
 	cmd.Flags().DurationVar(&f.scrapeInterval, "scrape-interval", 0, "scrape interval of an imported service (default "+model.Duration(slo.DefaultScrapeInterval).String()+")")
 	cmd.Flags().StringVar(&f.environmentLabel, "environment-label", "", "label of the environment in the metrics of an imported service (default "+semconv.LabelEnvironment+")")

@@ -27,14 +27,14 @@ func newSLOPushCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "push --mimir URL [FILE|DIR ...]",
 		Short: "Write rules to the ruler of Grafana Mimir",
-		Long: "Writes the groups of rule files to the ruler of Grafana Mimir; of a directory, all\n" +
-			".rules.yaml files below it. Without arguments it pushes observability/rules of the\n" +
-			"service in this directory. alertmanager.yaml is not pushed: it is a part of a\n" +
-			"configuration that all services share.\n\n" +
+		Long: "Write the groups of rule files to the ruler of Grafana Mimir. For a directory, all\n" +
+			".rules.yaml files below it are pushed. Without arguments, observability/rules of the\n" +
+			"service in the current directory is pushed. alertmanager.yaml is not pushed: it is a\n" +
+			"part of a configuration that all services share.\n\n" +
 			"The namespace is the one set in the file, or else the file name without .yaml, as in\n" +
 			"mimirtool. Only changed groups are written. Groups that exist in Mimir but in no file\n" +
-			"are listed; --prune removes them. With --prune, push all files of a namespace, and do\n" +
-			"not share it with other services.\n\n" +
+			"are listed. --prune DELETES every group of these namespaces that is in no pushed file,\n" +
+			"including those of other services. Use --dry-run first.\n\n" +
 			"The token comes from " + mimir.TokenVariable + " or --token-file. It is a bearer token, or the\n" +
 			"password of --user.",
 		Example: "  " + mimir.TokenVariable + "=... scaffold slo push --mimir https://mimir.acme.test --tenant shop",
@@ -47,12 +47,12 @@ func newSLOPushCommand(g *globals) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.mimir, "mimir", "", "address of Mimir")
+	flags.StringVar(&o.mimir, "mimir", "", "URL of Mimir")
 	flags.StringVar(&o.tenant, "tenant", "", "tenant ID, or SCAFFOLD_MIMIR_TENANT (default: no tenant)")
 	flags.StringVar(&o.user, "user", "", "user of basic authentication, or SCAFFOLD_MIMIR_USER (default: the token is a bearer token)")
-	flags.StringVar(&o.prefix, "prefix", mimir.DefaultPrefix, "path of Mimir's Prometheus API below the address, or SCAFFOLD_MIMIR_PREFIX")
+	flags.StringVar(&o.prefix, "prefix", mimir.DefaultPrefix, "path of Mimir's Prometheus API below the URL, or SCAFFOLD_MIMIR_PREFIX")
 	flags.StringVar(&o.namespace, "namespace", "", "namespace of all files, or SCAFFOLD_MIMIR_NAMESPACE (default: one for each file)")
-	flags.BoolVar(&o.prune, "prune", false, "remove groups of these namespaces that are in no file")
+	flags.BoolVar(&o.prune, "prune", false, "delete groups of these namespaces that are in no pushed file")
 	for _, flag := range []string{"tenant", "user", "prefix", "namespace"} {
 		standIn(flags, flag, "SCAFFOLD_MIMIR_"+strings.ToUpper(flag))
 	}

@@ -45,19 +45,20 @@ func newVerifyCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [DIR]",
 		Short: "Run a service and check its dashboards, alerts and links",
-		Long: "Builds the service, runs it with its stores on free local ports, sends requests to\n" +
-			"every route, and checks that: every query of a dashboard or rule returns data; one\n" +
-			"request is found in all signals; links resolve; alerts fire and resolve when\n" +
+		Long: "Build the service, run it on free local ports, with PostgreSQL if it needs one, send\n" +
+			"requests to every route, and check that: every query of a dashboard or rule returns\n" +
+			"data; one request is found in all signals; links resolve; alerts fire and resolve when\n" +
 			"predicted; an outage of the database pages. The requests come from the OpenAPI\n" +
 			"document of the service and from " + verify.RequestFile + ".\n\n" +
 			"For a service that was not generated, set --package, and --slo to check alerts. Rules\n" +
 			"that are not in its directory are compiled from the objectives.\n\n" +
-			"--only runs the named sections and what they need. --quick skips other scrape\n" +
-			"intervals, and of the alert simulation all but error ratios, low traffic and a healthy\n" +
-			"week. The report lists what was skipped.\n\n" +
-			"Exits with 3 if a check fails. After an interrupt the report lists what was checked,\n" +
-			"marks the rest as not run, and the exit code is 1; a second interrupt ends at once.\n" +
-			"verify connects to this machine only, and removes its processes and files.",
+			"--only runs the named sections and what they need. --quick runs a part of the alert\n" +
+			"simulation: error ratios, low traffic and a healthy week, at the declared scrape\n" +
+			"interval only. The report lists what was skipped.\n\n" +
+			"Exit codes: 0 all checks passed; 3 a check failed; 1 no check could run, or the run was\n" +
+			"interrupted. After an interrupt the report lists what was checked, and marks the rest\n" +
+			"as not run. A second interrupt exits at once. verify connects to this machine only, and\n" +
+			"removes its processes and files.",
 		Example: "  scaffold verify\n  scaffold verify --quick\n  scaffold verify --only dashboards --only rules\n  scaffold verify --junit verify.xml --markdown verify.md\n  scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -71,7 +72,7 @@ func newVerifyCommand(g *globals) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.pkg, "package", "", "package of the binary, as in ./cmd/shop (default: the generated one)")
+	flags.StringVar(&o.pkg, "package", "", "package of the binary, such as ./cmd/shop (default: the generated one)")
 	flags.StringVar(&o.slo, "slo", "", "file of objectives of a service that was not generated, relative to this directory or to DIR")
 	flags.StringVar(&o.junit, "junit", "", "file to write the report to as JUnit XML")
 	flags.StringVar(&o.markdown, "markdown", "", "file to write the report to as Markdown, for a pull request")
@@ -79,9 +80,9 @@ func newVerifyCommand(g *globals) *cobra.Command {
 	flags.StringArrayVar(&o.env, "env", nil, "environment variable for the service, as NAME=value; repeatable")
 	flags.StringArrayVar(&o.only, "only", nil, "section to run: "+strings.Join(verify.Sections(), ", ")+"; repeatable (default: all)")
 	offer(cmd, "only", verify.Sections())
-	flags.BoolVar(&o.quick, "quick", false, "skip most of the alert simulation, for fast feedback")
+	flags.BoolVar(&o.quick, "quick", false, "run a part of the alert simulation, for fast feedback")
 	flags.BoolVar(&o.progress, "progress", false, "log progress to standard error, a line for each step")
-	flags.Float64Var(&o.maxCost, "max-cost", 0, "samples per second that the rules of one objective may read (default 200 on 180 counters)")
+	flags.Float64Var(&o.maxCost, "max-cost", 0, "samples per second that the rules of one objective may read (default: 200 for up to 180 counter series)")
 	return cmd
 }
 

@@ -51,8 +51,7 @@ func (s *session) skipped(made report.Report) []report.Check {
 }
 
 // LeftOut describes what a quick run leaves out.
-const LeftOut = "scrape intervals other than the declared one, and of the alert simulation all but error ratios, low traffic and a healthy week: lost instances, tickets, " +
-	"repeated pages, new services and instances, an idle night, budgets, and the cost of the rules"
+const LeftOut = "other scrape intervals, lost instances, tickets, repeated pages, new services and instances, a night without traffic, error budgets, cost of the rules"
 
 // finish marks sections whose checks have all run.
 func (s *session) finish(sections ...string) {

@@ -125,17 +125,19 @@ func keep(t *testing.T, name string, picture []byte) {
 	}
 }
 
-// pages draws dashboards with recorded answers.
+// pages draws dashboards with recorded results.
 func pages(t *testing.T, light bool) map[string][]byte {
 	t.Helper()
-	snapshot, err := render.ReadSnapshot("snapshot", unpack(t, "../../dashboards/render/testdata/e1cf93e/incident.snapshot.json.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	const recorded = "../../dashboards/render/testdata/e1cf93e/"
 	out := map[string][]byte{}
-	for _, name := range []string{"orders-overview", "orders-runtime", "orders-slo"} {
-		src := unpack(t, "../../dashboards/render/testdata/e1cf93e/"+name+".json.gz")
-		p, err := render.Dashboard(t.Context(), name, src, snapshot.Source(), render.Options{From: snapshot.From, To: snapshot.To, Light: light})
+	for recording, dashboard := range map[string]string{"overview-incident": "orders-overview", "runtime-locks": "orders-runtime", "slo-staging": "orders-slo"} {
+		snapshot, err := render.ReadSnapshot(recording, unpack(t, recorded+recording+".snapshot.json.gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := render.Dashboard(t.Context(), dashboard, unpack(t, recorded+dashboard+".json.gz"), snapshot.Source(), render.Options{
+			From: snapshot.From, To: snapshot.To, Location: time.UTC, Light: light,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +145,7 @@ func pages(t *testing.T, light bool) map[string][]byte {
 		if err := p.HTML(&page); err != nil {
 			t.Fatal(err)
 		}
-		out[name] = page.Bytes()
+		out[dashboard] = page.Bytes()
 	}
 	return out
 }

@@ -41,8 +41,9 @@ func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
 
 const checksHead = `# What ` + "`scaffold check`" + ` and ` + "`scaffold lint`" + ` find
 
-Generated from the rules by ` + "`make golden`" + `. An error makes the command exit with 3, a warning does not. A finding that depends on a guessed
-type, unit or name is a warning. Each finding ends with the name of its rule in brackets (` + "`rule`" + ` in JSON). Rule names are public.
+Generated from the rules by ` + "`make golden`" + `. Exit codes: 0 no errors; 3 errors found; 1 a check did not run, for example because
+` + "`scaffold.yaml`" + ` is invalid. Warnings do not change the exit code. A finding that depends on a guessed type, unit or name is a warning. Each
+finding ends with the name of its rule in brackets (` + "`rule`" + ` in JSON). Rule names are public.
 
 ` + "`scaffold check`" + ` is for generated services. Besides the rules below it reports:
 

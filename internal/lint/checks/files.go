@@ -125,7 +125,7 @@ func (replaceCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, er
 		if project.Outside(top, target) {
 			findings = append(findings, lint.Finding{
 				File: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
-				Message: fmt.Sprintf("%s is replaced by %s, outside of this repository, so another clone does not build; require a released version, or remove /vendor/ from .gitignore and commit vendor/ (make vendor)", r.Old.Path, r.New.Path),
+				Message: fmt.Sprintf("%s is replaced by %s, outside of this repository; a clone on another machine does not build. Remove /vendor/ from .gitignore and commit vendor/ (make vendor), or require a released version", r.Old.Path, r.New.Path),
 			})
 		}
 	}

@@ -66,8 +66,12 @@ func (l *linter) waits(p place) {
 
 func (l *linter) texts(p place) {
 	lacks := func(key string) bool { return strings.TrimSpace(p.Annotations[key]) == "" }
-	if missing := slices.DeleteFunc([]string{"summary", "description"}, func(key string) bool { return !lacks(key) }); len(missing) > 0 {
-		l.add(p.named("alert-annotations", "the alert has no %s; write the annotation for the engineer on call", strings.Join(missing, " and no ")))
+	switch missing := slices.DeleteFunc([]string{"summary", "description"}, func(key string) bool { return !lacks(key) }); len(missing) {
+	case 0:
+	case 1:
+		l.add(p.named("alert-annotations", "the alert has no annotation %s; add it", missing[0]))
+	default:
+		l.add(p.named("alert-annotations", "the alert has no annotations %s; add them", strings.Join(missing, " and ")))
 	}
 	// A separate finding, so that baselines still match the one above.
 	if l.Runbooks && lacks("runbook_url") {

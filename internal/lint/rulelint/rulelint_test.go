@@ -216,7 +216,7 @@ func TestRules(t *testing.T) {
 			group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $labels.job | title }}', description: d}}"),
 		},
 		{
-			"alert-annotations", "no words", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: s}}"), "a.yaml:4", "the alert has no description",
+			"alert-annotations", "no words", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: s}}"), "a.yaml:4", "the alert has no annotation description; add it",
 			group("g", "", alert("A", "up == 0", "")),
 		},
 		{

@@ -20,6 +20,9 @@ const pad = 0.1
 // without data. Ratios that are all zero have an axis to 100, which is 10,000 % as a share: Grafana's
 // default for a range of nothing.
 func (s Scale) Limits(low, high float64) (float64, float64) {
+	if s.LogBase > 0 {
+		s = s.positive()
+	}
 	fixedMin, fixedMax := s.SoftMin == nil && s.Min != nil, s.SoftMax == nil && s.Max != nil
 	if math.IsNaN(low) && (!fixedMin || !fixedMax) {
 		return math.NaN(), math.NaN()
@@ -32,11 +35,14 @@ func (s Scale) Limits(low, high float64) (float64, float64) {
 	}
 	if s.Decimals != nil && *s.Decimals == 0 {
 		bottom, top = math.Floor(bottom), math.Ceil(top)
+		if s.LogBase > 0 {
+			bottom = max(bottom, 1)
+		}
 	}
-	if fixedMin {
+	if fixedMin && s.LogBase == 0 {
 		bottom = *s.Min
 	}
-	if fixedMax {
+	if fixedMax && s.LogBase == 0 {
 		top = *s.Max
 	}
 	if bottom < top {
@@ -46,6 +52,16 @@ func (s Scale) Limits(low, high float64) (float64, float64) {
 		return 1, 100
 	}
 	return 0, 100
+}
+
+// positive returns the scale without limits at or below zero, which a logarithmic axis does not have.
+func (s Scale) positive() Scale {
+	for _, limit := range []**float64{&s.Min, &s.Max, &s.SoftMin, &s.SoftMax} {
+		if *limit != nil && **limit <= 0 {
+			*limit = nil
+		}
+	}
+	return s
 }
 
 func (s Scale) linear(low, high float64, fixedMin, fixedMax bool) (float64, float64) {
@@ -78,11 +94,11 @@ type bound struct {
 	always     bool
 }
 
-// flat is the part of the largest value below which differences are rounding errors.
+// What uPlot takes for data without a range.
 const (
-	flat        = 1e-24
-	flatPowers  = 10.0
-	flatDefault = 1e3 // the range of data that is all zero
+	flat        = 1e-24 // least difference
+	flatPowers  = 10.0  // powers of ten by which values are larger than their difference
+	flatDefault = 1e3   // the range of data that is all zero
 )
 
 // pads returns the limits of uPlot.rangeNum.
@@ -136,7 +152,7 @@ func pads(low, high float64, lower, upper bound) (float64, float64) {
 	}
 	top = min(upper.hard, top)
 
-	if bottom == top && bottom == 0 {
+	if bottom == 0 && top == 0 {
 		top = 100
 	}
 	return bottom, top

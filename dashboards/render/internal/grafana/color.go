@@ -59,7 +59,7 @@ func (t Theme) Color(name string) string {
 
 // hues returns the five shades of each of the six hues.
 func (t Theme) hues() map[string]string {
-	shades := map[string]string{ // super light, light, plain, semi dark, dark, and darker for the light theme
+	shades := map[string]string{ // from the lightest to that of the light theme only
 		"red": "FFA6B0 FF7383 F2495C E02F44 C4162A AD0317", "orange": "FFCB7D FFB357 FF9830 FF780A FA6400 E55400",
 		"yellow": "FFF899 FFEE52 FADE2A F2CC0C E0B400 CC9D00", "green": "C8F2C2 96D98D 73BF69 56A64B 37872D 19730E",
 		"blue": "C0D8FF 8AB8FF 5794F2 3274D9 1F60C4 1250B0", "purple": "DEB6F2 CA95E5 B877D9 A352CC 8F3BB8 7C2EA3",

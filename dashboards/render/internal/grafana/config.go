@@ -3,6 +3,7 @@ package grafana
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -80,11 +81,10 @@ type Custom struct {
 	AxisCenteredZero  bool              `json:"axisCenteredZero"`
 	HideFrom          HideFrom          `json:"hideFrom"`
 
-	Align       string          `json:"align"` // of a table column
-	Width       float64         `json:"width"`
-	CellOptions CellOptions     `json:"cellOptions"`
-	Hidden      bool            `json:"hidden"`
-	HideFromViz json.RawMessage `json:"hideFrom.viz"`
+	Align       string      `json:"align"` // of a table column
+	Width       float64     `json:"width"`
+	CellOptions CellOptions `json:"cellOptions"`
+	Hidden      bool        `json:"hidden"`
 
 	// Settings that Grafana writes and that have no effect on a picture, or that have their
 	// default in each generated dashboard.
@@ -152,34 +152,38 @@ type Property struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// set changes one setting. A null restores the zero value.
+// set changes one setting. Without a value it gets its zero value.
 func (c *Config) set(p Property) error {
-	keys := strings.Split(p.ID, ".")
-	if keys[0] == "thresholds" {
-		c.Thresholds = Thresholds{}
-	}
-	if keys[0] == "color" {
-		c.Color = Color{}
-	}
-	value := p.Value
-	if len(value) == 0 {
-		value = json.RawMessage("null")
-	}
-	for _, key := range slices.Backward(keys) {
-		quoted, err := json.Marshal(key)
-		if err != nil {
-			return err
+	at := reflect.ValueOf(c).Elem()
+	for key := range strings.SplitSeq(p.ID, ".") {
+		i := -1
+		if at.Kind() == reflect.Struct {
+			i = slices.IndexFunc(slices.Collect(at.Type().Fields()), func(f reflect.StructField) bool { return f.Tag.Get("json") == key })
 		}
-		value = slices.Concat([]byte("{"), quoted, []byte(":"), value, []byte("}"))
+		if i < 0 {
+			return nil // not a setting that is drawn
+		}
+		at = at.Field(i)
 	}
-	if err := json.Unmarshal(value, c); err != nil {
+	at.SetZero()
+	if len(p.Value) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(p.Value, at.Addr().Interface()); err != nil {
 		return fmt.Errorf("override %s: %w", p.ID, err)
 	}
 	return nil
 }
 
 // clone returns a copy that shares nothing that an override can change.
-func (c Config) clone() Config {
+func (c *Config) clone() Config {
+	out := *c
+	out.unshare()
+	return out
+}
+
+// unshare copies what the copy shares with its original.
+func (c *Config) unshare() {
 	c.Thresholds.Steps = slices.Clone(c.Thresholds.Steps)
 	c.Mappings = slices.Clone(c.Mappings)
 	c.Custom.LineStyle.Dash = slices.Clone(c.Custom.LineStyle.Dash)
@@ -191,10 +195,9 @@ func (c Config) clone() Config {
 	if c.Decimals != nil {
 		c.Decimals = new(*c.Decimals)
 	}
-	return c
 }
 
-// matches reports whether the matcher selects a field. KnownMatchers lists the ids.
+// matches reports whether the matcher selects a field.
 func (m Matcher) matches(f *Field, frame *Frame, all []*Frame) bool {
 	text := func() string {
 		var s string
@@ -206,7 +209,7 @@ func (m Matcher) matches(f *Field, frame *Frame, all []*Frame) bool {
 		name := text()
 		return name != "" && (f.Name == name || f.displayName(frame, all) == name)
 	case "byRegexp":
-		pattern, err := jsRegexp(text())
+		pattern, err := Regexp(text())
 		return err == nil && pattern.MatchString(f.displayName(frame, all))
 	case "byType":
 		return string(f.Type) == text()
@@ -231,8 +234,8 @@ func KnownMatcher(id string) bool {
 	return slices.Contains([]string{"byName", "byRegexp", "byType", "byFrameRefID", "numeric", "byNames"}, id)
 }
 
-// jsRegexp compiles /pattern/flags, or a pattern that matches the complete text.
-func jsRegexp(text string) (*regexp.Regexp, error) {
+// Regexp compiles /pattern/flags, or a pattern that matches the complete text.
+func Regexp(text string) (*regexp.Regexp, error) {
 	body, isLiteral := strings.CutPrefix(text, "/")
 	end := strings.LastIndex(body, "/")
 	if !isLiteral || end < 0 {

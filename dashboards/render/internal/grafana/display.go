@@ -37,10 +37,13 @@ func (f *Field) Show(v float64, t Theme) Value {
 	return out
 }
 
+// maxDecimals is more than a number has; a file may have any.
+const maxDecimals = 20
+
 // decimals returns the configured number of decimals.
 func (f *Field) decimals() int {
 	if f.Config.Decimals != nil {
-		return *f.Config.Decimals
+		return min(*f.Config.Decimals, maxDecimals)
 	}
 	return auto
 }

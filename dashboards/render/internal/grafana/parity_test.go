@@ -259,8 +259,7 @@ func TestAxesMatch(t *testing.T) {
 		bottom, top := s.Limits(low, high)
 		if (!same(bottom, float64(want[0])) || !same(top, float64(want[1]))) && wrong < 8 {
 			wrong++
-			text, _ := json.Marshal(scale)
-			t.Errorf("limits of %v to %v with %s: got %v to %v, want %v", low, high, text, bottom, top, want)
+			t.Errorf("limits of %v to %v with %v: got %v to %v, want %v", low, high, scale, bottom, top, want)
 		}
 		if s.LogBase > 0 {
 			continue
@@ -507,11 +506,12 @@ func TestTransformationsMatch(t *testing.T) {
 			for _, f := range frame.Fields {
 				c := column{f.Display, []any{}}
 				for i := range f.Len() {
-					if f.Type == String {
+					switch {
+					case f.Type == String:
 						c.Values = append(c.Values, f.Strings[i])
-					} else if math.IsNaN(f.Values[i]) {
+					case math.IsNaN(f.Values[i]):
 						c.Values = append(c.Values, "NaN")
-					} else {
+					default:
 						c.Values = append(c.Values, f.Values[i])
 					}
 				}
@@ -544,7 +544,7 @@ func randomTables(r *rand.Rand) []*Frame {
 		for row := range r.IntN(4) {
 			f.Fields[0].Values = append(f.Fields[0].Values, 1_790_000_000_000)
 			for j := range labels {
-				f.Fields[j+1].Strings = append(f.Fields[j+1].Strings, fmt.Sprintf("%d", (row+r.IntN(2))%3))
+				f.Fields[j+1].Strings = append(f.Fields[j+1].Strings, strconv.Itoa((row+r.IntN(2))%3))
 			}
 			last := f.Fields[len(labels)+1]
 			last.Values = append(last.Values, float64(row*r.IntN(5)))

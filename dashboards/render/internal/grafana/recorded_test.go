@@ -11,21 +11,26 @@ import (
 const recordedFile = "testdata/recorded.json"
 
 type recorded struct {
-	Formats []recordedFormat
-	Axes    []recordedAxis
+	Formats []recordedFormat `json:"formats"`
+	Axes    []recordedAxis   `json:"axes"`
 }
 
 type recordedFormat struct {
-	Unit, Value string
-	Decimals    int // -1 leaves them to Grafana
-	Want        string
+	Unit     string `json:"unit"`
+	Value    string `json:"value"`
+	Decimals int    `json:"decimals"` // -1 leaves them to Grafana
+	Want     string `json:"want"`
 }
 
 type recordedAxis struct {
-	Low, High, Length float64
-	Min, SoftMax      *float64
-	Bottom, Top       float64
-	Ticks             []float64
+	Low     float64   `json:"low"`
+	High    float64   `json:"high"`
+	Length  float64   `json:"length"`
+	Min     *float64  `json:"min"`
+	SoftMax *float64  `json:"softMax"`
+	Bottom  float64   `json:"bottom"`
+	Top     float64   `json:"top"`
+	Ticks   []float64 `json:"ticks"`
 }
 
 func TestRecordedAnswers(t *testing.T) {
