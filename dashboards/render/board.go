@@ -1,7 +1,9 @@
 package render
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
@@ -36,6 +38,8 @@ type board struct {
 	Refresh      json.RawMessage `json:"refresh"`
 	Links        json.RawMessage `json:"links"`
 	WeekStart    string          `json:"weekStart"`
+
+	problem string // what was not decoded
 }
 
 // variable is a template variable.
@@ -147,11 +151,17 @@ func parse(name string, src []byte) (board, dashboardfile.Dashboard, error) {
 		return board{}, file, err
 	}
 	var b board
-	if err := json.Unmarshal(src, &b); err != nil {
-		return board{}, file, fmt.Errorf("%s: %w; export the dashboard again from Grafana 9 or later", name, err)
+	var wrong *json.UnmarshalTypeError
+	err = json.Unmarshal(bytes.TrimPrefix(src, []byte("\ufeff")), &b)
+	if errors.As(err, &wrong) { // the rest is decoded
+		b.problem = fmt.Sprintf("%s has a %s instead of a %s; the default is drawn", wrong.Field, wrong.Value, wrong.Type)
+		err = nil
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w; export the dashboard again", name, err)
 	}
 	migrate(b.Panels)
-	return b, file, nil
+	return b, file, err
 }
 
 // options decodes the options of a panel. A value of the wrong type leaves its default.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"regexp"
@@ -51,6 +52,33 @@ func seriesFrames(t target, series model.Matrix) []*grafana.Frame {
 			{Name: "Time", Type: grafana.Time, Values: times},
 			{Name: "Value", Type: grafana.Number, Labels: labels, Values: values, Legend: name},
 		}})
+	}
+	return out
+}
+
+// thinned leaves out exemplars that are like others of the same step: as Grafana, it keeps the largest value
+// of a step, and those that are at least two standard deviations below the one before.
+func thinned(list []Exemplar, step time.Duration) []Exemplar {
+	const apart = 2
+	values := make([]float64, len(list))
+	bySteps := map[time.Time][]Exemplar{}
+	for i, e := range list {
+		values[i] = e.Value
+		at := e.Time.Truncate(max(step, time.Second))
+		bySteps[at] = append(bySteps[at], e)
+	}
+	deviation := grafana.Reduce(values, grafana.StdDev)
+	var out []Exemplar
+	for _, at := range slices.SortedFunc(maps.Keys(bySteps), time.Time.Compare) {
+		same := bySteps[at]
+		slices.SortStableFunc(same, func(a, b Exemplar) int { return cmp.Compare(b.Value, a.Value) })
+		kept := same[:1]
+		for _, e := range same[1:] {
+			if kept[len(kept)-1].Value-e.Value >= apart*deviation {
+				kept = append(kept, e)
+			}
+		}
+		out = append(out, kept...)
 	}
 	return out
 }

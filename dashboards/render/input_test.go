@@ -23,7 +23,6 @@ func TestBadDashboards(t *testing.T) {
 	for _, tc := range []struct{ name, src, want string }{
 		{"not JSON", `{"panels":[`, `x.json:1:12: not JSON: unexpected end of JSON input; correct it, or export the dashboard again`},
 		{"schema v2", `{"elements":{},"layout":{}}`, `x.json:1:1: dashboard schema v2 (elements and layout) is not supported; export the dashboard as classic JSON`},
-		{"other types", `{"panels":[{"gridPos":{"h":"high"}}]}`, `x.json: json: cannot unmarshal string into Go struct field gridPos.panels.gridPos.h of type int; export the dashboard again from Grafana 9 or later`},
 		{"time range", `{"panels":[],"time":{"from":"yesterday","to":"now"}}`, `x.json: time range: "yesterday" is not a time; write now-6h or 2026-11-28T12:15:00Z`},
 		{"reversed time range", `{"panels":[],"time":{"from":"now","to":"now-1h"}}`, `x.json: time range: 2026-11-28T12:00:00Z is not before 2026-11-28T11:00:00Z`},
 	} {
@@ -58,6 +57,9 @@ func TestProblems(t *testing.T) {
 		}},
 		{"unknown variable", query("job", "label_values(up, job)"), values, Options{Variables: map[string][]string{"jbo": {"x"}}}, []string{"variable jbo: the dashboard has no such variable"}},
 		{"other query", query("job", "metrics(up)"), values, Options{}, []string{`variable job: query "metrics(up)" is not supported; use label_values(metric, label)`}},
+		{"a value of another type", `{"name":"job","type":"custom","query":"a","multi":"yes"}`, values, Options{}, []string{
+			"templating.list.multi has a string instead of a bool; the default is drawn",
+		}},
 		{"other type", `{"name":"job","type":"adhoc"}`, values, Options{}, []string{
 			`variable job: type "adhoc" is not supported`, "variable job: type adhoc is not supported; set a value with --var job=VALUE",
 		}},

@@ -99,6 +99,9 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	if err := r.timeRange(); err != nil {
 		return nil, fmt.Errorf("%s: time range: %w", name, err)
 	}
+	if b.problem != "" {
+		r.report(b.problem, "")
+	}
 	for _, setting := range Unsupported(src) {
 		r.report(setting, "")
 	}
@@ -327,7 +330,7 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 			r.report("exemplars of panel "+p.Title, err.Error())
 			return nil
 		}
-		out.exemplars = append(out.exemplars, answer.Exemplars...)
+		out.exemplars = append(out.exemplars, thinned(answer.Exemplars, out.step)...)
 	}
 	return nil
 }

@@ -142,3 +142,16 @@ func TestNamesOfSeriesAreGrafanas(t *testing.T) {
 		}
 	}
 }
+
+func TestExemplarsLikeOthersAreLeftOut(t *testing.T) {
+	t.Parallel()
+	var list []Exemplar
+	for i := range 100 {
+		list = append(list, Exemplar{Time: end().Add(time.Duration(i) * 100 * time.Millisecond), Value: float64(i%10) / 100})
+	}
+	list = append(list, Exemplar{Time: end(), Value: 5})
+	got := thinned(list, time.Minute)
+	if len(got) < 2 || len(got) > 4 || got[0].Value != 5 {
+		t.Errorf("%d are left: %+v", len(got), got)
+	}
+}
