@@ -8,7 +8,8 @@ import (
 // Alertmanager returns an Alertmanager configuration with routes, inhibition rules and the
 // receivers of [Receivers].
 //
-// A notification group is one incident: service, environment and objective. Within it, a
+// Critical alerts page, except for those of dev and staging. A notification group is one
+// incident: service, environment and objective. Within it, a
 // burn alert inhibits those with longer windows. Down, CrashLooping and NotReady inhibit
 // the other alerts of the service.
 func (r Rules) Alertmanager() []byte {
@@ -71,7 +72,19 @@ func (w *routingWriter) routes(s Spec) {
 		w.line("    ", w.key("group_wait", "groupWait"), ": ", route.wait)
 		w.line("    ", w.key("group_interval", "groupInterval"), ": 5m")
 		w.line("    ", w.key("repeat_interval", "repeatInterval"), ": ", route.repeat)
+		if route.receiver == "page" {
+			w.unpaged()
+		}
 	}
+}
+
+// unpaged routes critical alerts of dev and staging to the ticket receiver, since the Prometheus of
+// prod may evaluate the rules of all environments. An environment with another name pages.
+func (w *routingWriter) unpaged() {
+	w.line("    routes: # dev and staging do not page")
+	w.line("    - receiver: ticket")
+	w.matchers("      ", "matchers", matcher{labelEnvironment, "=~", "dev|staging"})
+	w.line("      ", w.key("repeat_interval", "repeatInterval"), ": 1d")
 }
 
 func (w *routingWriter) inhibitions(s Spec) {

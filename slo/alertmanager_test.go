@@ -25,6 +25,7 @@ type routed struct {
 	Matchers               []string
 	GroupBy                []string
 	Wait, Interval, Repeat string
+	Routes                 []routed
 }
 
 type inhibition struct{ Source, Target, Equal []string }
@@ -33,14 +34,7 @@ type inhibition struct{ Source, Target, Equal []string }
 type alertmanagerFile struct {
 	Route struct {
 		Receiver string
-		Routes   []struct {
-			Receiver       string
-			Matchers       []string
-			GroupBy        []string `yaml:"group_by"`
-			GroupWait      string   `yaml:"group_wait"`
-			GroupInterval  string   `yaml:"group_interval"`
-			RepeatInterval string   `yaml:"repeat_interval"`
-		}
+		Routes   []fileRoute
 	}
 	Receivers    []map[string]any
 	InhibitRules []struct {
@@ -50,10 +44,28 @@ type alertmanagerFile struct {
 	} `yaml:"inhibit_rules"`
 }
 
+type fileRoute struct {
+	Receiver       string
+	Matchers       []string
+	GroupBy        []string `yaml:"group_by"`
+	GroupWait      string   `yaml:"group_wait"`
+	GroupInterval  string   `yaml:"group_interval"`
+	RepeatInterval string   `yaml:"repeat_interval"`
+	Routes         []fileRoute
+}
+
+func (r fileRoute) routed() routed {
+	out := routed{r.Receiver, r.Matchers, r.GroupBy, r.GroupWait, r.GroupInterval, r.RepeatInterval, nil}
+	for _, child := range r.Routes {
+		out.Routes = append(out.Routes, child.routed())
+	}
+	return out
+}
+
 func (f alertmanagerFile) routing() routing {
 	var out routing
 	for _, r := range f.Route.Routes {
-		out.Routes = append(out.Routes, routed{r.Receiver, r.Matchers, r.GroupBy, r.GroupWait, r.GroupInterval, r.RepeatInterval})
+		out.Routes = append(out.Routes, r.routed())
 	}
 	for _, i := range f.InhibitRules {
 		out.Inhibitions = append(out.Inhibitions, inhibition{i.SourceMatchers, i.TargetMatchers, i.Equal})
@@ -87,14 +99,7 @@ type operatorResource struct {
 		Route struct {
 			Receiver string
 			Matchers operatorMatchers
-			Routes   []struct {
-				Receiver       string
-				Matchers       operatorMatchers
-				GroupBy        []string `yaml:"groupBy"`
-				GroupWait      string   `yaml:"groupWait"`
-				GroupInterval  string   `yaml:"groupInterval"`
-				RepeatInterval string   `yaml:"repeatInterval"`
-			}
+			Routes   []operatorRoute
 		}
 		Receivers    []map[string]any
 		InhibitRules []struct {
@@ -105,10 +110,28 @@ type operatorResource struct {
 	}
 }
 
+type operatorRoute struct {
+	Receiver       string
+	Matchers       operatorMatchers
+	GroupBy        []string `yaml:"groupBy"`
+	GroupWait      string   `yaml:"groupWait"`
+	GroupInterval  string   `yaml:"groupInterval"`
+	RepeatInterval string   `yaml:"repeatInterval"`
+	Routes         []operatorRoute
+}
+
+func (r operatorRoute) routed() routed {
+	out := routed{r.Receiver, r.Matchers.texts(), r.GroupBy, r.GroupWait, r.GroupInterval, r.RepeatInterval, nil}
+	for _, child := range r.Routes {
+		out.Routes = append(out.Routes, child.routed())
+	}
+	return out
+}
+
 func (r operatorResource) routing() routing {
 	var out routing
 	for _, c := range r.Spec.Route.Routes {
-		out.Routes = append(out.Routes, routed{c.Receiver, c.Matchers.texts(), c.GroupBy, c.GroupWait, c.GroupInterval, c.RepeatInterval})
+		out.Routes = append(out.Routes, c.routed())
 	}
 	for _, i := range r.Spec.InhibitRules {
 		out.Inhibitions = append(out.Inhibitions, inhibition{i.SourceMatch.texts(), i.TargetMatch.texts(), i.Equal})
@@ -146,7 +169,7 @@ func TestAlertmanagerConfigEqualsFile(t *testing.T) {
 			if diff := cmp.Diff(want, resource.routing()); diff != "" {
 				t.Errorf("- alertmanager.yaml, + AlertmanagerConfig:\n%s", diff)
 			}
-			if len(want.Routes) != 2 || len(want.Inhibitions) < 4 || len(want.Routes[0].Matchers) != 2 {
+			if len(want.Routes) != 2 || len(want.Inhibitions) < 4 || len(want.Routes[0].Matchers) != 2 || len(want.Routes[0].Routes) != 1 {
 				t.Errorf("alertmanager.yaml has %+v", want)
 			}
 			if resource.APIVersion != "monitoring.coreos.com/v1alpha1" || resource.Kind != "AlertmanagerConfig" || resource.Metadata.Labels["release"] != "stack" {

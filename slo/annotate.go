@@ -142,7 +142,7 @@ func (c *compiler) subject() string {
 // worst routes as the description.
 func (c *compiler) burnTexts(o resolved, p Pair) texts {
 	return texts{
-		summary:     c.subject() + ": " + c.impact(o) + c.lasting(p),
+		summary:     c.subject() + ": " + c.impact(o) + lasting(p),
 		description: c.budgetText(o) + c.worstText(o) + c.describe(o),
 	}
 }
@@ -167,11 +167,12 @@ func (c *compiler) impact(o resolved) string {
 	}
 }
 
-func (c *compiler) lasting(p Pair) string {
+// lasting is the window of the value of the alert, which [compiler.burnExpr] chooses.
+func lasting(p Pair) string {
 	if p.Tier == TierTicket {
 		return " (last " + window(p.Long) + ")"
 	}
-	return ""
+	return " (last " + window(p.Short) + ")"
 }
 
 // budgetText returns the burn rate, the remaining budget and the time until it is spent.

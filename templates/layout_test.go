@@ -1,7 +1,10 @@
 package templates_test
 
 import (
+	"maps"
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/observability-first/scaffold/templates"
@@ -60,6 +63,56 @@ func TestRenovateAtTheRootIsGeneratedOnRequest(t *testing.T) {
 		}
 		if found := slices.ContainsFunc(tree, func(f templates.File) bool { return f.Path == "renovate.json" }); found != (files == "[renovate]") {
 			t.Errorf("files: %s: renovate.json is at the root: %t", files, found)
+		}
+	}
+}
+
+// The routes of package slo name the environments that do not page.
+func TestOnlyTheLastEnvironmentPages(t *testing.T) {
+	t.Parallel()
+	all := spec.Environments()
+	want := `environment=~"` + strings.Join(all[:len(all)-1], "|") + `"`
+	routes := string(data(t, rendered(t, victim(t, "plain")), "observability/alertmanager.yaml"))
+	if strings.Count(routes, want) != 1 {
+		t.Errorf("want one matcher %s in\n%s", want, routes)
+	}
+}
+
+func TestReadmeShowsOnlyADescriptionOfTheSpec(t *testing.T) {
+	t.Parallel()
+	for description, want := range map[string]bool{"": false, "Takes orders.": true} {
+		s, err := spec.New(spec.Choices{Name: "shop", Module: "example.com/shop", Description: description})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(data(t, rendered(t, s), "README.md")); strings.Contains(got, "\n\n"+s.Description+"\n\n") != want {
+			t.Errorf("description %q: want it in the README: %t; got\n%s", description, want, got)
+		}
+	}
+}
+
+func TestGitattributesMarkGeneratedFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tree := rendered(t, victim(t, "plain", spec.ComponentNames()...))
+	write(t, dir, tree)
+	args := []string{"check-attr", "linguist-generated", "--"}
+	owners := map[string]templates.Owner{"observability/rules/own/stock.rules.yaml": templates.UserOwned}
+	for _, f := range tree {
+		owners[f.Path] = f.Owner
+	}
+	for _, run := range [][]string{{"init", "--quiet"}, append(args, slices.Sorted(maps.Keys(owners))...)} {
+		cmd := exec.CommandContext(t.Context(), "git", run...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %s: %v\n%s", run[0], err, out)
+		}
+		for line := range strings.Lines(string(out)) {
+			path, value, _ := strings.Cut(strings.TrimSpace(line), ": linguist-generated: ")
+			if owner := owners[path]; (value == "set") != (owner == templates.Generated) {
+				t.Errorf("%s is %s, linguist-generated is %s", path, owner, value)
+			}
 		}
 	}
 }

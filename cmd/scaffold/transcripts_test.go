@@ -29,6 +29,13 @@ func TestEndToEndTranscripts(t *testing.T) {
 	golden.Compare(t, filepath.Join(transcripts, "new.txt"), home.transcript("scaffold new orders --with postgres"))
 	golden.Compare(t, filepath.Join(transcripts, "lint.txt"), home.transcript("cat payments.rules.yaml", "scaffold lint payments.rules.yaml"))
 	orders := shell{t: t, bin: bin, dir: filepath.Join(parent, "orders")}
+	for name, file := range map[string]string{ // links, so that the texts exist once
+		"readme.txt": "README.md", "runbook-availability.txt": "observability/runbooks/availability.md", "runbook-instances.txt": "observability/runbooks/instances.md",
+	} {
+		if to, err := os.Readlink(filepath.Join(transcripts, name)); err != nil || to != "../../examples/orders/"+file {
+			t.Errorf("%s links to %q, %v", name, to, err)
+		}
+	}
 	golden.Compare(t, filepath.Join(transcripts, "check.txt"), orders.transcript("scaffold check", "sed -i 's/99.9/0.999/' scaffold.yaml", "scaffold check"))
 }
 

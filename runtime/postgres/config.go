@@ -61,8 +61,8 @@ type Config struct {
 	// QueryTimeout is the maximum time of each statement, including its rows, in addition to the
 	// deadline of the request. See [WithoutQueryTimeout].
 	QueryTimeout time.Duration `env:"QUERY_TIMEOUT" default:"5s" min:"1ms" help:"maximum time for a statement"`
-	// StartTimeout is the maximum time that a start waits for the database.
-	StartTimeout time.Duration `env:"START_TIMEOUT" default:"30s" min:"0s" help:"maximum time that a start waits for the database"`
+	// StartTimeout is the maximum time that a start or a migration waits for the database.
+	StartTimeout time.Duration `env:"START_TIMEOUT" default:"30s" min:"0s" help:"maximum time that a start or a migration waits for the database"`
 	Migrate      bool          `env:"MIGRATE" help:"apply pending migrations at start"`
 }
 

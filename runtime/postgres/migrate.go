@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,8 +17,9 @@ import (
 // 5 minutes, goose's default.
 const lockWait = 300 // seconds
 
-// Migrate applies the pending migrations passed to New. Concurrent calls of several replicas take
-// turns with an advisory lock. It uses its own connection, without the timeouts of queries.
+// Migrate applies the pending migrations passed to New. Like a start, it waits for the database.
+// Concurrent calls of several replicas take turns with an advisory lock. It uses its own
+// connection, without the timeouts of queries.
 func (db *DB) Migrate(ctx context.Context) error {
 	if db.migrations == nil {
 		return errors.New("migrate: this service has no migrations; pass postgres.New a file system with files such as 0001_orders.sql")
@@ -37,6 +39,9 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if provider == nil || err != nil {
 		return err
 	}
+	if err := db.await(ctx, func(ctx context.Context) error { return db.pingPlain(ctx, plain) }); err != nil {
+		return err
+	}
 	results, err := provider.Up(ctx)
 	db.report(ctx, results)
 	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
@@ -51,6 +56,16 @@ func (db *DB) Migrate(ctx context.Context) error {
 		return fmt.Errorf("migrate %s: read the schema version: %w", db.where(), err)
 	}
 	db.logger.LogAttrs(ctx, slog.LevelInfo, "schema is up to date", slog.Int("applied", len(results)), slog.Int64("schema_version", version))
+	return nil
+}
+
+// pingPlain is [DB.Ping] without the pool, which a command does not open.
+func (db *DB) pingPlain(ctx context.Context, plain *sql.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, db.cfg.QueryTimeout)
+	defer cancel()
+	if err := plain.PingContext(ctx); err != nil {
+		return db.unavailable(0, err)
+	}
 	return nil
 }
 

@@ -5,6 +5,9 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 )
 
 func migrations(files map[string]string) fstest.MapFS {
@@ -62,6 +65,29 @@ func TestReplicasMigrateInTurn(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+func TestMigrateWaitsForTheDatabase(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t)
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	files := migrations(map[string]string{"0001_words.sql": "CREATE TABLE words (word text);"})
+	hasty := declare(t, Config{URL: URL(server.URL), StartTimeout: 50 * time.Millisecond}, files)
+	if err := hasty.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "(POSTGRES_START_TIMEOUT)") {
+		t.Errorf("got %v, want the time that it waited", err)
+	}
+	g := declare(t, Config{URL: URL(server.URL), StartTimeout: patience}, files)
+	migrated := make(chan error, 1)
+	go func() { migrated <- g.host.commands["migrate"](t.Context()) }()
+	eventually(t, "the log line of the wait", func() bool { return strings.Contains(g.host.log.String(), "waiting for the database") })
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-migrated; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestABrokenMigrationIsNamed(t *testing.T) {

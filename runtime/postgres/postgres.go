@@ -109,7 +109,7 @@ func (db *DB) start(ctx context.Context) error {
 		return fmt.Errorf("postgres: %w", err)
 	}
 	db.pool.Store(pool)
-	if err := db.await(ctx); err != nil {
+	if err := db.await(ctx, db.Ping); err != nil {
 		return err
 	}
 	if db.cfg.Migrate {
@@ -118,12 +118,12 @@ func (db *DB) start(ctx context.Context) error {
 	return nil
 }
 
-// await waits until the database is available. It returns at once if the database rejects the
-// service permanently.
-func (db *DB) await(ctx context.Context) error {
+// await waits until a ping succeeds. It returns at once if the database rejects the service
+// permanently.
+func (db *DB) await(ctx context.Context, ping func(context.Context) error) error {
 	deadline := time.Now().Add(db.cfg.StartTimeout)
 	for first := true; ; first = false {
-		err := db.Ping(ctx)
+		err := ping(ctx)
 		if err == nil {
 			return nil
 		}

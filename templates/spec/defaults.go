@@ -70,10 +70,12 @@ func objectives() []slo.Objective {
 	}
 }
 
+func defaultDescription(service string) string { return "The " + service + " service." }
+
 // derive sets the values that depend on the service's name and on other values.
 func derive(s *Service) {
 	if s.Description == "" && s.Name != "" {
-		s.Description = "The " + s.Name + " service."
+		s.Description = defaultDescription(s.Name)
 	}
 	if s.Resource == "" {
 		s.Resource = resourceOf(s.Name)

@@ -41,6 +41,9 @@ func (s Service) SLO() slo.Spec {
 	}
 }
 
+// IsDescribed reports whether the description is more than the default, which repeats the name.
+func (s Service) IsDescribed() bool { return s.Description != defaultDescription(s.Name) }
+
 // One is the singular of the resource.
 func (s Service) One() Noun { return Noun(s.Resource) }
 

@@ -35,10 +35,10 @@ func generatedNames() []string {
 		// Found by the test of package templates.
 		"after", "body", "c", "cfg", "change", "code", "columns", "create", "created", "ctx", "current", "db", "digest", "encoder",
 		"document", "err", "etag", "first", "found", "fresh", "h", "hash", "header", "i", "id", "in", "inserted", "item",
-		"key", "limit", "list", "m", "missing", "name", "now", "ok", "open", "openapi", "params", "r", "renamed", "response", "row", "rows", "running",
+		"key", "lifetime", "limit", "list", "m", "missing", "name", "now", "ok", "open", "openapi", "params", "r", "renamed", "response", "row", "rows", "running",
 		"s", "scan", "send", "single", "start", "svc", "t", "text", "updated", "updates", "used", "valid", "value", "values", "w", "want",
 		// Of two or more words, as packages are named: the resource not-found.
-		"anyversion", "keyconflict", "keylifetime", "maxnamelength", "newservice", "notfound", "testnormalizename", "versionconflict",
+		"anyversion", "idempotencykey", "keyconflict", "keylifetime", "maxnamelength", "newservice", "notfound", "testnormalizename", "versionconflict",
 	}
 }
 

@@ -64,6 +64,26 @@ func TestAmtoolAcceptsTheRoutes(t *testing.T) {
 	}
 }
 
+// Critical alerts page in every environment except dev and staging.
+func TestAmtoolFindsTheReceivers(t *testing.T) {
+	t.Parallel()
+	amtool := build(t, "github.com/prometheus/alertmanager/cmd/amtool")
+	for _, tc := range []struct{ environment, severity, receiver string }{
+		{"prod", "critical", "page"}, {"", "critical", "page"}, {"eu-staging", "critical", "page"},
+		{"dev", "critical", "ticket"}, {"staging", "critical", "ticket"},
+		{"prod", "warning", "ticket"}, {"staging", "warning", "ticket"}, {"prod", "info", "default"},
+	} {
+		args := []string{"config", "routes", "test", "--config.file=../../examples/orders/observability/alertmanager.yaml", "service=orders", "severity=" + tc.severity}
+		if tc.environment != "" {
+			args = append(args, "environment="+tc.environment)
+		}
+		out, err := exec.CommandContext(t.Context(), amtool, args...).CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != tc.receiver {
+			t.Errorf("%+v: amtool found %s, %v", tc, got, err)
+		}
+	}
+}
+
 // withReceiver writes an Alertmanager file that sends pages through the integration.
 func withReceiver(t *testing.T, integration string) string {
 	t.Helper()

@@ -31,7 +31,7 @@ func container(t *testing.T) (request, limit int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := regexp.MustCompile(`memory: (\d+)Mi\n\s+limits:\n\s+memory: (\d+)Mi\n`).FindAllSubmatch(text, -1)
+	found := regexp.MustCompile(`requests: {.*memory: (\d+)Mi}(?:\n\s+#.*)*\n\s+limits: {memory: (\d+)Mi}\n`).FindAllSubmatch(text, -1)
 	if len(found) == 0 {
 		t.Fatal("the manifest has no memory limit in Mi")
 	}

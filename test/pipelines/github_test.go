@@ -263,7 +263,7 @@ func TestGitHubWorkflow(t *testing.T) {
 			}
 			got, _ = w.called(t, "workflow_dispatch")
 			if slices.Contains(s.stages(t), "rollback") {
-				compareStages(t, "a dispatch", got, []string{`rollback "$ENVIRONMENT"`})
+				compareStages(t, "a dispatch", got, []string{`rollback "$ENVIRONMENT" "$REVISION"`})
 			} else {
 				compareStages(t, "a dispatch", got, nil)
 			}

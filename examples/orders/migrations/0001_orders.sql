@@ -9,10 +9,10 @@ CREATE TABLE orders (
 
 -- One row for each Idempotency-Key until it expires.
 CREATE TABLE order_idempotency_keys (
-    key          text PRIMARY KEY,
-    request_hash bytea NOT NULL,
-    created      jsonb NOT NULL, -- the order as it was created
-    expires_at   timestamptz NOT NULL
+    key           text PRIMARY KEY,
+    body_hash     bytea NOT NULL,
+    created_order jsonb NOT NULL,
+    expires_at    timestamptz NOT NULL
 );
 CREATE INDEX ON order_idempotency_keys (expires_at);
 

@@ -1,10 +1,10 @@
-// Package migrations holds the schema of the database, one numbered file a
-// change. A file that has reached production is never edited again.
+// Package migrations embeds the database schema, one numbered file per change.
+// Never edit a file that was applied in production.
 package migrations
 
 import "embed"
 
-// FS holds the migrations.
+// FS contains the *.sql files.
 //
 //go:embed *.sql
 var FS embed.FS

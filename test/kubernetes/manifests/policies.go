@@ -39,6 +39,8 @@ func (ch *checker) policies() {
 	wantOut := map[string]bool{
 		"pods map[k8s-app:kube-dns] of namespace kube-system to UDP 53": true,
 		"pods map[k8s-app:kube-dns] of namespace kube-system to TCP 53": true,
+		"block 169.254.20.10/32 to UDP 53":                              true, // NodeLocal DNSCache
+		"block 169.254.20.10/32 to TCP 53":                              true,
 		monitoring + " to TCP 4317":                                     true,
 		monitoring + " to TCP 4318":                                     true,
 		monitoring + " to TCP 4040":                                     true,

@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,6 +96,9 @@ func (ch *checker) selectors() {
 	ch.wantf(slices.Equal(keys, []string{"topology.kubernetes.io/zone", "kubernetes.io/hostname"}), "pods are spread over %q", keys)
 }
 
+// rolloutTimeout is the default of ROLLOUT_TIMEOUT in ./ci, in seconds.
+const rolloutTimeout = 600
+
 func (ch *checker) rollout() {
 	ch.wantf(ch.deployment.Spec.Replicas == nil, "spec.replicas is set, but the autoscaler sets it")
 	rolling := ch.deployment.Spec.Strategy.RollingUpdate
@@ -108,6 +112,7 @@ func (ch *checker) rollout() {
 	if deadline := ch.deployment.Spec.ProgressDeadlineSeconds; deadline != nil {
 		slowest := int64(ch.main.StartupProbe.PeriodSeconds*ch.main.StartupProbe.FailureThreshold) + int64(ch.deployment.Spec.MinReadySeconds)
 		ch.wantf(int64(*deadline) > slowest, "progressDeadlineSeconds is %d, but a start may take %d s", *deadline, slowest)
+		ch.wantf(*deadline >= rolloutTimeout, "progressDeadlineSeconds is %d: ./ci deploy waits for %d s", *deadline, rolloutTimeout)
 	}
 }
 
@@ -278,6 +283,9 @@ func (ch *checker) secrets() {
 	}
 	needs := slices.ContainsFunc(ch.main.Env, func(e corev1.EnvVar) bool { return e.Name == "POSTGRES_URL" })
 	ch.wantf(needs == (ch.spec.Components.Postgres != nil), "POSTGRES_URL is set: %t", needs)
+	for _, c := range ch.pod.InitContainers {
+		ch.wantf(reflect.DeepEqual(c.EnvFrom, ch.main.EnvFrom), "%s does not have the environment variables of the overlay", c.Name)
+	}
 	for _, from := range ch.main.EnvFrom {
 		if from.ConfigMapRef == nil || ch.environment() == "" {
 			continue

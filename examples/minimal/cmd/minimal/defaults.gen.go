@@ -6,7 +6,7 @@ import (
 	"github.com/observability-first/scaffold/runtime"
 )
 
-// The runtime library must be one that this file was generated for.
+// Compile-time check that the runtime library has the major version of this file.
 const _ = runtime.GeneratedFor1
 
 // defaults are the values of scaffold.yaml that the binary needs. The

@@ -12,14 +12,13 @@ import (
 	"github.com/observability-first/scaffold/examples/minimal/internal/store"
 )
 
-// version is set by the build.
-var version = "dev"
+var version = "dev" // set by the build
 
 func main() {
 	os.Exit(runtime.Main(runtime.Info{Name: "minimal", Version: version}, defaults(), run))
 }
 
-// run wires the service; what it starts stops in the reverse order.
+// run declares the components and serves until ctx ends. Components stop in reverse order.
 func run(ctx context.Context, svc *runtime.Service) error {
 	svc.Handle(api.Routes(order.NewService(store.NewMemory())))
 	return svc.Run(ctx)

@@ -22,6 +22,7 @@ const (
 	maxLimit     = 100
 	maxKey       = 200 // bytes
 	uuidLength   = 36  // with hyphens
+	noVersion    = -1  // of an ETag that this service never sent
 )
 
 // invalidField is the error for one invalid part of a request.
@@ -62,8 +63,7 @@ func parseUUID(text string) (id uuid.UUID, ok bool) {
 	return id, err == nil && len(text) == uuidLength
 }
 
-// single returns the value of a header or parameter, and "" without one. It is not ok if the
-// request has several.
+// single returns the only value, or "" if there is none. ok is false if there are several.
 func single(values []string) (value string, ok bool) {
 	if len(values) == 0 {
 		return "", true
@@ -96,26 +96,30 @@ func readCursor(query url.Values) (uuid.UUID, error) {
 	return after, nil
 }
 
-// readIdempotencyKey returns the key of a create request; the zero Key without one.
-// The hash is of the decoded body, so that white space and the order of members make no
-// difference. A new field changes it: requests repeated during that deployment get [order.KeyConflict].
-func readIdempotencyKey(r *http.Request, body any) (order.Key, error) {
+// readIdempotencyKey returns the key of a create request, or "" if there is none.
+func readIdempotencyKey(r *http.Request) (string, error) {
 	values := r.Header["Idempotency-Key"]
-	if len(values) == 0 {
-		return order.Key{}, nil
-	}
 	value, ok := single(values)
 	isPrintable := !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' })
-	if !ok || value == "" || len(value) > maxKey || !isPrintable {
-		return order.Key{}, invalidField("header.Idempotency-Key", fmt.Sprintf("must be one key of 1 to %d printable ASCII characters", maxKey))
+	if len(values) > 0 && (!ok || value == "" || len(value) > maxKey || !isPrintable) {
+		return "", invalidField("header.Idempotency-Key", fmt.Sprintf("must be one key of 1 to %d printable ASCII characters", maxKey))
+	}
+	return value, nil
+}
+
+// withBodyHash returns the key with the hash of the decoded body, so that white space and the order of members make no difference.
+// Adding a field to the body changes the hash: a request repeated across that deployment gets [order.KeyConflict].
+func withBodyHash(value string, body any) (order.IdempotencyKey, error) {
+	if value == "" {
+		return order.IdempotencyKey{}, nil
 	}
 	hash := sha256.New()
 	encoder := json.NewEncoder(hash) // json.Marshal would copy a body of up to the limit
 	encoder.SetEscapeHTML(false)     // without this, < is encoded in six bytes
 	if err := encoder.Encode(body); err != nil {
-		return order.Key{}, err
+		return order.IdempotencyKey{}, err
 	}
-	return order.Key{Value: value, Request: [sha256.Size]byte(hash.Sum(nil))}, nil
+	return order.IdempotencyKey{Value: value, BodyHash: [sha256.Size]byte(hash.Sum(nil))}, nil
 }
 
 // etag formats a version for the ETag header.
@@ -129,16 +133,25 @@ func requireIfMatch(r *http.Request) (int64, error) {
 	return readIfMatch(r)
 }
 
-// readIfMatch returns the version of an ETag that etag formatted. The header * and no header mean any version.
+// readIfMatch returns the version in If-Match, or [order.AnyVersion] if the header is `*` or missing.
 func readIfMatch(r *http.Request) (int64, error) {
 	values := r.Header["If-Match"]
 	header, ok := single(values)
 	if len(values) == 0 || ok && header == "*" {
 		return order.AnyVersion, nil
 	}
-	version, err := strconv.ParseInt(strings.Trim(header, `"`), 10, 64)
-	if err != nil || !ok || version < 1 || header != etag(version) {
+	if !ok || !isEntityTag(header) {
 		return 0, invalidField("header.If-Match", `must be one ETag with its double quotes, such as "3", or *`)
 	}
+	version, err := strconv.ParseInt(strings.Trim(header, `"`), 10, 64)
+	if err != nil || version < 1 || header != etag(version) {
+		return noVersion, nil
+	}
 	return version, nil
+}
+
+// isEntityTag reports whether the text is one entity tag of RFC 9110, such as "3" or W/"3".
+func isEntityTag(text string) bool {
+	value, ok := strings.CutSuffix(strings.TrimPrefix(text, "W/"), `"`)
+	return ok && strings.HasPrefix(value, `"`) && !strings.ContainsFunc(value[1:], func(c rune) bool { return c <= ' ' || c == '"' || c == 0x7f })
 }

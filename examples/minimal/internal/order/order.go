@@ -15,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
-// MaxNameLength is in characters, and includes white space around the name.
+// MaxNameLength is the maximum length of a name in characters, including surrounding white space.
 const MaxNameLength = 200
 
 // Order is a stored order; its name is normalized.
@@ -27,35 +27,32 @@ type Order struct {
 	Version   int64 // from 1, increases with each change
 }
 
-// AnyVersion stands for every version of an order.
+// AnyVersion disables the version check of Update and Delete.
 const AnyVersion = 0
 
-// KeyLifetime is how long the store keeps a key: longer than any client retries a
-// request. Stripe uses the same time.
+// KeyLifetime is the time in which a repeated request returns the first result.
 const KeyLifetime = 24 * time.Hour
 
-// Key makes a create request idempotent. The zero Key disables this.
-type Key struct {
-	Value    string            // chosen by the client
-	Request  [sha256.Size]byte // hash of the request
-	Lifetime time.Duration     // from the insert by the clock of the store; set by [Service.Create]
+// IdempotencyKey makes a create request idempotent. The zero value disables this.
+type IdempotencyKey struct {
+	Value    string // chosen by the client
+	BodyHash [sha256.Size]byte
 }
 
-// Store stores orders. Methods return an apierror.NotFound if the order does not
-// exist, and an apierror.PreconditionFailed if the version is not the current one.
+// Store stores orders. Methods fail with apierror.NotFound if the order does not exist.
 // Implementations are safe for concurrent use.
 type Store interface {
-	// Create stores a new order. When the key was used before, it stores nothing and
-	// returns the order as it was created then, or [KeyConflict] for another request.
-	Create(ctx context.Context, order Order, key Key) (Order, error)
+	// Create stores a new order. If the key was used within its lifetime, it stores nothing and
+	// returns the order as it was created then, or [KeyConflict] if the body was another one.
+	Create(ctx context.Context, order Order, key IdempotencyKey, lifetime time.Duration) (Order, error)
 	Get(ctx context.Context, id uuid.UUID) (Order, error)
 	// List returns up to limit orders that were created after the given one, oldest
 	// first; uuid.Nil starts at the beginning.
 	List(ctx context.Context, after uuid.UUID, limit int) ([]Order, error)
-	// Update sets Name and UpdatedAt of the order with the same ID if it is at that version,
-	// and returns it at the next one.
+	// Update sets Name and UpdatedAt of the stored order with this ID and increments its version. It
+	// fails with apierror.PreconditionFailed unless version is the stored version or AnyVersion.
 	Update(ctx context.Context, order Order, version int64) (Order, error)
-	// Delete removes the order if it is at that version.
+	// Delete removes the order. It checks the version like Update.
 	Delete(ctx context.Context, id uuid.UUID, version int64) error
 }
 
@@ -69,7 +66,7 @@ func NewService(store Store) *Service { return &Service{store} }
 
 // Create creates an order. Requests with the same key create one order and
 // all return it as it was created, even when it has been changed or deleted since.
-func (s *Service) Create(ctx context.Context, name string, key Key) (Order, error) {
+func (s *Service) Create(ctx context.Context, name string, key IdempotencyKey) (Order, error) {
 	name, err := normalizeName(name)
 	if err != nil {
 		return Order{}, err
@@ -79,8 +76,7 @@ func (s *Service) Create(ctx context.Context, name string, key Key) (Order, erro
 		return Order{}, err
 	}
 	createdAt := now()
-	key.Lifetime = KeyLifetime
-	return s.store.Create(ctx, Order{ID: id, Name: name, CreatedAt: createdAt, UpdatedAt: createdAt, Version: 1}, key)
+	return s.store.Create(ctx, Order{ID: id, Name: name, CreatedAt: createdAt, UpdatedAt: createdAt, Version: 1}, key, KeyLifetime)
 }
 
 // Get returns the order, or [NotFound].
@@ -93,7 +89,7 @@ func (s *Service) List(ctx context.Context, after uuid.UUID, limit int) ([]Order
 	return s.store.List(ctx, after, limit)
 }
 
-// Rename changes the name of an order if it is at that version.
+// Rename changes the name of an order at the version, or at [AnyVersion].
 func (s *Service) Rename(ctx context.Context, id uuid.UUID, version int64, name string) (Order, error) {
 	name, err := normalizeName(name)
 	if err != nil {
@@ -102,10 +98,10 @@ func (s *Service) Rename(ctx context.Context, id uuid.UUID, version int64, name 
 	return s.store.Update(ctx, Order{ID: id, Name: name, UpdatedAt: now()}, version)
 }
 
-// now is the time in microseconds, the precision of PostgreSQL: responses and store agree.
+// now returns the current time in UTC, truncated to microseconds, the precision of PostgreSQL.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// Delete removes an order if it is at that version.
+// Delete removes an order at the version, or at [AnyVersion].
 func (s *Service) Delete(ctx context.Context, id uuid.UUID, version int64) error {
 	return s.store.Delete(ctx, id, version)
 }
@@ -118,7 +114,7 @@ func VersionConflict(id uuid.UUID) error {
 	return apierror.PreconditionFailed("order %s has changed since you read it; read it again", id)
 }
 
-// KeyConflict is the error for a key that was used for another request.
+// KeyConflict is the error for a key that was used with another body.
 func KeyConflict() error {
 	return apierror.Invalid("the idempotency key was used for another request",
 		apierror.Field{Location: "key", Message: "must be a new key for a new request"})

@@ -26,7 +26,7 @@ type Memory struct {
 
 // storedOrder is an order as the first request with the key created it.
 type storedOrder struct {
-	key     order.Key
+	key     order.IdempotencyKey
 	item    order.Order
 	expires time.Time
 }
@@ -35,18 +35,18 @@ type storedOrder struct {
 func NewMemory() *Memory { return &Memory{byKey: map[string]*storedOrder{}} }
 
 // Create implements [order.Store].
-func (m *Memory) Create(_ context.Context, item order.Order, key order.Key) (order.Order, error) {
+func (m *Memory) Create(_ context.Context, item order.Order, key order.IdempotencyKey, lifetime time.Duration) (order.Order, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
 	if first := m.byKey[key.Value]; first != nil && now.Before(first.expires) {
-		if key.Request != first.key.Request {
+		if key.BodyHash != first.key.BodyHash {
 			return order.Order{}, order.KeyConflict()
 		}
 		return first.item, nil
 	}
 	if key.Value != "" {
-		created := &storedOrder{key, item, now.Add(key.Lifetime)}
+		created := &storedOrder{key, item, now.Add(lifetime)}
 		m.byKey[key.Value] = created
 		m.keys = append(m.keys, created)
 	}

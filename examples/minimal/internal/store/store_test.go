@@ -37,8 +37,10 @@ func renamed(item order.Order, name string) order.Order {
 	return item
 }
 
-func keyOf(key, body string) order.Key {
-	return order.Key{Value: key, Request: sha256.Sum256([]byte(body)), Lifetime: time.Hour}
+const lifetime = time.Hour // of a key; a key with -lifetime has expired
+
+func keyOf(key, body string) order.IdempotencyKey {
+	return order.IdempotencyKey{Value: key, BodyHash: sha256.Sum256([]byte(body))}
 }
 
 func code(err error) apierror.Code {
@@ -51,7 +53,7 @@ func code(err error) apierror.Code {
 func TestStoreReturnsWhatWasCreated(t *testing.T) {
 	t.Parallel()
 	s, want := open(t), fresh(t, "kept")
-	created, err := s.Create(t.Context(), want, keyOf("", ""))
+	created, err := s.Create(t.Context(), want, keyOf("", ""), lifetime)
 	if err != nil || created != want {
 		t.Fatalf("create: got %+v, %v; want %+v", created, err, want)
 	}
@@ -65,11 +67,11 @@ func TestStoreCreatesOnceForEachKey(t *testing.T) {
 	s, first, key := open(t), fresh(t, "first"), keyOf("key", "first")
 	createAgain := func(after string) {
 		t.Helper()
-		if again, err := s.Create(t.Context(), fresh(t, "first"), key); err != nil || again != first {
+		if again, err := s.Create(t.Context(), fresh(t, "first"), key, lifetime); err != nil || again != first {
 			t.Errorf("repeated after %s: got %+v, %v; want %+v", after, again, err, first)
 		}
 	}
-	if _, err := s.Create(t.Context(), first, key); err != nil {
+	if _, err := s.Create(t.Context(), first, key, lifetime); err != nil {
 		t.Fatal(err)
 	}
 	createAgain("create")
@@ -81,7 +83,7 @@ func TestStoreCreatesOnceForEachKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	createAgain("delete")
-	if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf("key", "other")); code(err) != apierror.CodeInvalid {
+	if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf("key", "other"), lifetime); code(err) != apierror.CodeInvalid {
 		t.Errorf("another request with the key: %v, want invalid", err)
 	}
 	if all, err := s.List(t.Context(), uuid.Nil, 10); err != nil || len(all) != 0 {
@@ -97,22 +99,21 @@ func TestStoreCreatesOnceForParallelRequests(t *testing.T) {
 func TestStoreCreatesOnceForParallelRequestsWithAnExpiredKey(t *testing.T) {
 	t.Parallel()
 	s, before, key := open(t), fresh(t, "before"), keyOf("key", "first")
-	key.Lifetime = -time.Second
-	if _, err := s.Create(t.Context(), before, key); err != nil {
+	if _, err := s.Create(t.Context(), before, key, -lifetime); err != nil {
 		t.Fatal(err)
 	}
-	createInParallel(t, s, keyOf("key", "first"), before.ID)
+	createInParallel(t, s, key, before.ID)
 }
 
 // createInParallel checks that concurrent requests with one key create one order after the id.
-func createInParallel(t *testing.T, s order.Store, key order.Key, after uuid.UUID) {
+func createInParallel(t *testing.T, s order.Store, key order.IdempotencyKey, after uuid.UUID) {
 	t.Helper()
 	created := make(chan uuid.UUID)
 	const requests = 16
 	for range requests {
 		item := fresh(t, "first")
 		go func() {
-			got, err := s.Create(t.Context(), item, key)
+			got, err := s.Create(t.Context(), item, key, lifetime)
 			if err != nil {
 				t.Errorf("create: %v", err)
 			}
@@ -130,35 +131,34 @@ func createInParallel(t *testing.T, s order.Store, key order.Key, after uuid.UUI
 
 func TestStoreTreatsExpiredKeysAsUnused(t *testing.T) {
 	t.Parallel()
-	s, expiredKey := open(t), keyOf("key", "body")
-	expiredKey.Lifetime = -time.Second
-	create := func(item, want order.Order, key order.Key) {
+	s, key, otherKey := open(t), keyOf("key", "body"), keyOf("key", "another body")
+	create := func(item, want order.Order, key order.IdempotencyKey, lifetime time.Duration) {
 		t.Helper()
-		if got, err := s.Create(t.Context(), item, key); err != nil || got != want {
+		if got, err := s.Create(t.Context(), item, key, lifetime); err != nil || got != want {
 			t.Errorf("create: got %+v, %v; want %+v", got, err, want)
 		}
 	}
 	first, second, third := fresh(t, "first"), fresh(t, "second"), fresh(t, "third")
-	create(first, first, expiredKey)
-	create(second, second, expiredKey)
-	create(third, third, keyOf("key", "another body"))
-	create(fresh(t, "repeated"), third, keyOf("key", "another body"))
+	create(first, first, key, -lifetime)
+	create(second, second, key, -lifetime)
+	create(third, third, otherKey, lifetime)
+	create(fresh(t, "repeated"), third, otherKey, lifetime)
 }
 
 // A repeated request needs no room for its key, so that no key is forgotten for it.
 func TestMemoryKeepsItsKeysWhenRequestsAreRepeated(t *testing.T) {
 	t.Parallel()
 	s, first := open(t), fresh(t, "first")
-	if _, err := s.Create(t.Context(), first, keyOf("0", "first")); err != nil {
+	if _, err := s.Create(t.Context(), first, keyOf("0", "first"), lifetime); err != nil {
 		t.Fatal(err)
 	}
 	for i := 1; i < store.MaxKeys; i++ {
-		if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf(strconv.Itoa(i), "other")); err != nil {
+		if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf(strconv.Itoa(i), "other"), lifetime); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for range 2 {
-		if got, err := s.Create(t.Context(), fresh(t, "repeated"), keyOf("0", "first")); err != nil || got != first {
+		if got, err := s.Create(t.Context(), fresh(t, "repeated"), keyOf("0", "first"), lifetime); err != nil || got != first {
 			t.Errorf("create with the oldest key: got %+v, %v; want %+v", got, err, first)
 		}
 	}
@@ -167,21 +167,19 @@ func TestMemoryKeepsItsKeysWhenRequestsAreRepeated(t *testing.T) {
 // A key that expired and was used again is not the oldest any more.
 func TestMemoryKeepsAKeyThatWasUsedAgain(t *testing.T) {
 	t.Parallel()
-	s, expired := open(t), keyOf("0", "first")
-	expired.Lifetime = -time.Second
-	renewed := fresh(t, "renewed")
-	if _, err := s.Create(t.Context(), fresh(t, "before"), expired); err != nil {
+	s, renewed := open(t), fresh(t, "renewed")
+	if _, err := s.Create(t.Context(), fresh(t, "before"), keyOf("0", "first"), -lifetime); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Create(t.Context(), renewed, keyOf("0", "first")); err != nil {
+	if _, err := s.Create(t.Context(), renewed, keyOf("0", "first"), lifetime); err != nil {
 		t.Fatal(err)
 	}
 	for i := 1; i < store.MaxKeys; i++ {
-		if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf(strconv.Itoa(i), "other")); err != nil {
+		if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf(strconv.Itoa(i), "other"), lifetime); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got, err := s.Create(t.Context(), fresh(t, "repeated"), keyOf("0", "first")); err != nil || got != renewed {
+	if got, err := s.Create(t.Context(), fresh(t, "repeated"), keyOf("0", "first"), lifetime); err != nil || got != renewed {
 		t.Errorf("create with the key that was used again: got %+v, %v; want %+v", got, err, renewed)
 	}
 }
@@ -190,12 +188,12 @@ func TestMemoryForgetsTheOldestOfTooManyKeys(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	for i := range store.MaxKeys + 1 {
-		if _, err := s.Create(t.Context(), fresh(t, "first"), keyOf(strconv.Itoa(i), "first")); err != nil {
+		if _, err := s.Create(t.Context(), fresh(t, "first"), keyOf(strconv.Itoa(i), "first"), lifetime); err != nil {
 			t.Fatal(err)
 		}
 	}
 	again := fresh(t, "again")
-	if got, err := s.Create(t.Context(), again, keyOf("0", "again")); err != nil || got != again {
+	if got, err := s.Create(t.Context(), again, keyOf("0", "again"), lifetime); err != nil || got != again {
 		t.Errorf("create with the oldest key: got %+v, %v; want %+v", got, err, again)
 	}
 }
@@ -203,7 +201,7 @@ func TestMemoryForgetsTheOldestOfTooManyKeys(t *testing.T) {
 func TestStoreRejectsOldVersions(t *testing.T) {
 	t.Parallel()
 	s, first := open(t), fresh(t, "first")
-	if _, err := s.Create(t.Context(), first, keyOf("", "")); err != nil {
+	if _, err := s.Create(t.Context(), first, keyOf("", ""), lifetime); err != nil {
 		t.Fatal(err)
 	}
 	want := renamed(first, "second")
@@ -234,7 +232,7 @@ func TestStoreRejectsOldVersions(t *testing.T) {
 func TestParallelUpdatesOfAnyVersionAllSucceed(t *testing.T) {
 	t.Parallel()
 	s, first := open(t), fresh(t, "first")
-	if _, err := s.Create(t.Context(), first, keyOf("", "")); err != nil {
+	if _, err := s.Create(t.Context(), first, keyOf("", ""), lifetime); err != nil {
 		t.Fatal(err)
 	}
 	const updates = 16
@@ -258,7 +256,7 @@ func TestStoreListsInOrderOfCreation(t *testing.T) {
 	var want []order.Order
 	for _, name := range []string{"a", "b", "c"} {
 		item := fresh(t, name)
-		if _, err := s.Create(t.Context(), item, keyOf("", "")); err != nil {
+		if _, err := s.Create(t.Context(), item, keyOf("", ""), lifetime); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, item)

@@ -6,13 +6,12 @@ import (
 	"github.com/observability-first/scaffold/runtime"
 )
 
-// The runtime library must be one that this file was generated for.
+// Compile-time check that the runtime library has the major version of this file.
 const _ = runtime.GeneratedFor1
 
-// poolSize is how many connections one instance holds at most, so that all of
-// them stay within components.postgres.connections:
+// poolSize is the default of POSTGRES_MAX_CONNS, the maximum number of connections of one instance:
 // (97 - 1 for a migration) / (10 replicas + 3 during a rollout).
-// POSTGRES_MAX_CONNS overrides it.
+// Instances that are stopping are not counted.
 const poolSize = 7
 
 // defaults are the values of scaffold.yaml that the binary needs. The

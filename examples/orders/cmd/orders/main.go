@@ -14,16 +14,16 @@ import (
 	"github.com/observability-first/scaffold/examples/orders/migrations"
 )
 
-// version is set by the build.
-var version = "dev"
+var version = "dev" // set by the build
 
 func main() {
 	os.Exit(runtime.Main(runtime.Info{Name: "orders", Version: version}, defaults(), run))
 }
 
-// run wires the service; what it starts stops in the reverse order.
+// run declares the components and serves until ctx ends. Components stop in reverse order.
 func run(ctx context.Context, svc *runtime.Service) error {
-	cfg := struct{ Postgres postgres.Config }{postgres.Config{MaxConns: poolSize}}
+	var cfg struct{ Postgres postgres.Config }
+	cfg.Postgres.MaxConns = poolSize
 	if err := svc.Load(&cfg); err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func run(ctx context.Context, svc *runtime.Service) error {
 		return err
 	}
 	orders := store.New(db)
-	svc.Go("idempotency keys", func(ctx context.Context) error { return orders.CleanUp(ctx, svc.Logger()) })
+	svc.Go("idempotency key cleanup", func(ctx context.Context) error { return orders.DeleteExpiredKeysPeriodically(ctx, svc.Logger()) })
 	svc.Handle(api.Routes(order.NewService(orders)))
 	return svc.Run(ctx)
 }

@@ -17,10 +17,9 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-func start(t testing.TB, env ...string) *servicetest.Service {
+func start(t testing.TB, databaseURL string) *servicetest.Service {
 	t.Helper()
-	env = append([]string{"POSTGRES_URL=" + postgrestest.Database(t), "POSTGRES_MIGRATE=true"}, env...)
-	return servicetest.Start(t, runtime.Info{Name: "orders", Version: "test"}, defaults(), run, env...)
+	return servicetest.Start(t, runtime.Info{Name: "orders", Version: "test"}, defaults(), run, "POSTGRES_URL="+databaseURL, "POSTGRES_MIGRATE=true")
 }
 
 // item and page have the response fields that the tests read.
@@ -68,17 +67,17 @@ func send[T any](t *testing.T, method, url, body string, header ...string) respo
 
 func TestOrderLifecycle(t *testing.T) {
 	t.Parallel()
-	svc := start(t)
-	all := svc.URL + "/v1/orders"
+	svc := start(t, postgrestest.Database(t))
+	collectionURL := svc.URL + "/v1/orders"
 
-	created := send[item](t, http.MethodPost, all, `{"name":"first"}`, "Idempotency-Key", "k1")
+	created := send[item](t, http.MethodPost, collectionURL, `{"name":"first"}`, "Idempotency-Key", "k1")
 	if created.status != http.StatusCreated || created.body.Name != "first" {
 		t.Fatalf("create: %+v", created)
 	}
-	one := svc.URL + created.header.Get("Location")
+	orderURL := svc.URL + created.header.Get("Location")
 	repeat := func(after string) {
 		t.Helper()
-		again := send[item](t, http.MethodPost, all, `{ "name": "first" }`, "Idempotency-Key", "k1")
+		again := send[item](t, http.MethodPost, collectionURL, `{ "name": "first" }`, "Idempotency-Key", "k1")
 		if again.status != http.StatusCreated || again.body != created.body ||
 			again.header.Get("Location") != created.header.Get("Location") || again.header.Get("ETag") != created.header.Get("ETag") {
 			t.Errorf("the request repeated after %s: got %+v, want %+v", after, again, created)
@@ -86,19 +85,21 @@ func TestOrderLifecycle(t *testing.T) {
 	}
 	want := func(status int, etag, method, body string, header ...string) {
 		t.Helper()
-		if got := send[item](t, method, one, body, header...); got.status != status || got.header.Get("ETag") != etag {
+		if got := send[item](t, method, orderURL, body, header...); got.status != status || got.header.Get("ETag") != etag {
 			t.Errorf("%s %s %v: got %+v, want status %d and ETag %s", method, body, header, got, status, etag)
 		}
 	}
 	repeat("create")
-	if other := send[httpserver.Problem](t, http.MethodPost, all, `{"name":"other"}`, "Idempotency-Key", "k1"); other.status != http.StatusUnprocessableEntity || len(other.body.Errors) != 1 || other.body.Errors[0].Location != "header.Idempotency-Key" {
+	if other := send[httpserver.Problem](t, http.MethodPost, collectionURL, `{"name":"other"}`, "Idempotency-Key", "k1"); other.status != http.StatusUnprocessableEntity || len(other.body.Errors) != 1 || other.body.Errors[0].Location != "header.Idempotency-Key" {
 		t.Errorf("a used key with another body: got %+v, want 422", other)
 	}
 	want(http.StatusOK, `"1"`, http.MethodGet, "")
 	want(http.StatusOK, `"2"`, http.MethodPut, `{"name":"second"}`, "If-Match", `"1"`)
 	want(http.StatusOK, `"3"`, http.MethodPut, `{"name":"third"}`, "If-Match", "*")
 	repeat("update")
-	want(http.StatusPreconditionFailed, "", http.MethodPut, `{"name":"fourth"}`, "If-Match", `"1"`)
+	for _, other := range []string{`"1"`, `W/"3"`, `"abc"`, `""`} {
+		want(http.StatusPreconditionFailed, "", http.MethodPut, `{"name":"fourth"}`, "If-Match", other)
+	}
 	want(http.StatusNoContent, "", http.MethodDelete, "")
 	repeat("delete")
 	want(http.StatusNotFound, "", http.MethodGet, "")
@@ -106,73 +107,72 @@ func TestOrderLifecycle(t *testing.T) {
 
 func TestListInPages(t *testing.T) {
 	t.Parallel()
-	svc := start(t)
-	all := svc.URL + "/v1/orders"
+	svc := start(t, postgrestest.Database(t))
+	collectionURL := svc.URL + "/v1/orders"
 	for _, name := range []string{"a", "b", "c"} {
-		send[item](t, http.MethodPost, all, `{"name":"`+name+`"}`)
+		send[item](t, http.MethodPost, collectionURL, `{"name":"`+name+`"}`)
 	}
-	first := send[page](t, http.MethodGet, all+"?limit=2", "").body
-	second := send[page](t, http.MethodGet, all+"?limit=2&cursor="+first.NextCursor, "").body
+	first := send[page](t, http.MethodGet, collectionURL+"?limit=2", "").body
+	second := send[page](t, http.MethodGet, collectionURL+"?limit=2&cursor="+first.NextCursor, "").body
 	if !slices.Equal(first.Items, []item{{"a", 1}, {"b", 1}}) || !slices.Equal(second.Items, []item{{"c", 1}}) || second.NextCursor != "" {
 		t.Errorf("got the pages %+v and %+v, want a and b, then c", first, second)
 	}
 }
 
-func TestWrongRequests(t *testing.T) {
+func TestInvalidRequestsAreRejected(t *testing.T) {
 	t.Parallel()
-	svc := start(t)
-	all := svc.URL + "/v1/orders"
-	missing := all + "/0198c5f0-0000-7000-8000-000000000000"
+	svc := start(t, postgrestest.Database(t))
+	collectionURL := svc.URL + "/v1/orders"
+	missing := collectionURL + "/0198c5f0-0000-7000-8000-000000000000"
 	for name, tc := range map[string]struct {
 		method, url, body string
 		header            []string
-		want              int
-		says              string // part of the problem
+		status            int
+		detail            string // part of the problem
 	}{
-		"a missing member":                    {http.MethodPost, all, `{}`, nil, http.StatusUnprocessableEntity, "body.name: the member is missing"},
-		"an unknown member":                   {http.MethodPost, all, `{"name":"x","color":"red"}`, nil, http.StatusUnprocessableEntity, "body.color: the member is unknown"},
-		"a member in another case":            {http.MethodPost, all, `{"Name":"x"}`, nil, http.StatusUnprocessableEntity, "body.name: the member is missing body.Name: the member is unknown"},
-		"a member that occurs twice":          {http.MethodPost, all, `{"name":"x","name":"y"}`, nil, http.StatusBadRequest, "body.name: the name occurs more than once"},
-		"a member of another type":            {http.MethodPost, all, `{"name":7}`, nil, http.StatusUnprocessableEntity, "body.name: must be a string"},
-		"a blank name":                        {http.MethodPost, all, `{"name":"   "}`, nil, http.StatusUnprocessableEntity, "body.name: must not be blank"},
-		"a name with NUL":                     {http.MethodPost, all, `{"name":"a\u0000b"}`, nil, http.StatusUnprocessableEntity, "body.name: must be valid UTF-8 without control characters"},
-		"a name that is too long":             {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 201) + `"}`, nil, http.StatusUnprocessableEntity, "body.name: must be at most 200 characters long"},
-		"malformed JSON":                      {http.MethodPost, all, `{"name":`, nil, http.StatusBadRequest, "body.name: the JSON text ends early"},
-		"no body":                             {http.MethodPost, all, "", nil, http.StatusBadRequest, "the request has no body"},
-		"a body over the limit":               {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, nil, http.StatusRequestEntityTooLarge, "exceeds the limit"},
-		"a compressed body":                   {http.MethodPost, all, `{"name":"x"}`, []string{"Content-Encoding", "gzip"}, http.StatusUnsupportedMediaType, "send the body without one"},
-		"another content type":                {http.MethodPost, all, `{"name":"x"}`, []string{"Content-Type", "text/plain"}, http.StatusUnsupportedMediaType, "send application/json"},
-		"a key that is too long":              {http.MethodPost, all, `{}`, []string{"Idempotency-Key", strings.Repeat("k", 201)}, http.StatusUnprocessableEntity, "header.Idempotency-Key: must be one key of 1 to 200 printable ASCII characters body.name: the member is missing"},
-		"an id that is not a UUID":            {http.MethodGet, all + "/7", "", nil, http.StatusUnprocessableEntity, "path.id: must be a UUID"},
-		"an unknown id":                       {http.MethodGet, missing, "", nil, http.StatusNotFound, "does not exist"},
-		"an update without a version":         {http.MethodPut, missing, `{"name":"x"}`, nil, http.StatusPreconditionRequired, "If-Match"},
-		"an ETag without quotes":              {http.MethodPut, missing, `{"name":"x"}`, []string{"If-Match", "1"}, http.StatusUnprocessableEntity, "with its double quotes"},
-		"a weak ETag":                         {http.MethodPut, missing, `{"name":"x"}`, []string{"If-Match", `W/"1"`}, http.StatusUnprocessableEntity, "with its double quotes"},
-		"a delete with a malformed ETag":      {http.MethodDelete, missing, "", []string{"If-Match", "1"}, http.StatusUnprocessableEntity, "with its double quotes"},
-		"a limit and a cursor that are wrong": {http.MethodGet, all + "?limit=101&cursor=x", "", nil, http.StatusUnprocessableEntity, "query.limit: must be an integer from 1 to 100 query.cursor: must be next_cursor"},
-		"an ETag without a value":             {http.MethodDelete, missing, "", []string{"If-Match", ""}, http.StatusUnprocessableEntity, "with its double quotes"},
-		"two ETags":                           {http.MethodDelete, missing, "", []string{"If-Match", "*", "If-Match", `"1"`}, http.StatusUnprocessableEntity, "with its double quotes"},
-		"an empty key":                        {http.MethodPost, all, `{"name":"x"}`, []string{"Idempotency-Key", ""}, http.StatusUnprocessableEntity, "header.Idempotency-Key: must be one key"},
-		"two keys":                            {http.MethodPost, all, `{"name":"x"}`, []string{"Idempotency-Key", "a", "Idempotency-Key", "b"}, http.StatusUnprocessableEntity, "header.Idempotency-Key: must be one key"},
-		"a limit that occurs twice":           {http.MethodGet, all + "?limit=1&limit=2", "", nil, http.StatusUnprocessableEntity, "query.limit: must be an integer"},
-		"an id in braces":                     {http.MethodGet, all + "/{0198c5f0-0000-7000-8000-000000000000}", "", nil, http.StatusUnprocessableEntity, "path.id: must be a UUID"},
-		"a cursor of 32 digits":               {http.MethodGet, all + "?cursor=0198c5f0000070008000000000000000", "", nil, http.StatusUnprocessableEntity, "query.cursor: must be next_cursor"},
-		"a limit below 1":                     {http.MethodGet, all + "?limit=0", "", nil, http.StatusUnprocessableEntity, "query.limit"},
-		"a malformed query":                   {http.MethodGet, all + "?limit=%zz", "", nil, http.StatusBadRequest, "the query string is invalid"},
-		"an unknown method":                   {http.MethodPatch, all, "", nil, http.StatusMethodNotAllowed, "method PATCH is not allowed"},
-		"an unknown path":                     {http.MethodGet, svc.URL + "/v2/orders", "", nil, http.StatusNotFound, "no such path"},
+		"a missing member is rejected":                  {method: http.MethodPost, url: collectionURL, body: `{}`, status: http.StatusUnprocessableEntity, detail: "body.name: the member is missing"},
+		"an unknown member is rejected":                 {method: http.MethodPost, url: collectionURL, body: `{"name":"x","color":"red"}`, status: http.StatusUnprocessableEntity, detail: "body.color: the member is unknown"},
+		"a member in another case is rejected":          {method: http.MethodPost, url: collectionURL, body: `{"Name":"x"}`, status: http.StatusUnprocessableEntity, detail: "body.name: the member is missing body.Name: the member is unknown"},
+		"a member that occurs twice is rejected":        {method: http.MethodPost, url: collectionURL, body: `{"name":"x","name":"y"}`, status: http.StatusBadRequest, detail: "body.name: the name occurs more than once"},
+		"a member of another type is rejected":          {method: http.MethodPost, url: collectionURL, body: `{"name":7}`, status: http.StatusUnprocessableEntity, detail: "body.name: must be a string"},
+		"a blank name is rejected":                      {method: http.MethodPost, url: collectionURL, body: `{"name":"   "}`, status: http.StatusUnprocessableEntity, detail: "body.name: must not be blank"},
+		"a name with NUL is rejected":                   {method: http.MethodPost, url: collectionURL, body: `{"name":"a\u0000b"}`, status: http.StatusUnprocessableEntity, detail: "body.name: must be valid UTF-8 without control characters"},
+		"a name that is too long is rejected":           {method: http.MethodPost, url: collectionURL, body: `{"name":"` + strings.Repeat("x", 201) + `"}`, status: http.StatusUnprocessableEntity, detail: "body.name: must be at most 200 characters long"},
+		"malformed JSON is rejected":                    {method: http.MethodPost, url: collectionURL, body: `{"name":`, status: http.StatusBadRequest, detail: "body.name: the JSON text ends early"},
+		"a missing body is rejected":                    {method: http.MethodPost, url: collectionURL, status: http.StatusBadRequest, detail: "the request has no body"},
+		"a body over the limit is rejected":             {method: http.MethodPost, url: collectionURL, body: `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, status: http.StatusRequestEntityTooLarge, detail: "exceeds the limit"},
+		"a compressed body is rejected":                 {method: http.MethodPost, url: collectionURL, body: `{"name":"x"}`, header: []string{"Content-Encoding", "gzip"}, status: http.StatusUnsupportedMediaType, detail: "send the body without one"},
+		"another content type is rejected":              {method: http.MethodPost, url: collectionURL, body: `{"name":"x"}`, header: []string{"Content-Type", "text/plain"}, status: http.StatusUnsupportedMediaType, detail: "send application/json"},
+		"a key that is too long is rejected":            {method: http.MethodPost, url: collectionURL, body: `{}`, header: []string{"Idempotency-Key", strings.Repeat("k", 201)}, status: http.StatusUnprocessableEntity, detail: "header.Idempotency-Key: must be one key of 1 to 200 printable ASCII characters body.name: the member is missing"},
+		"an id that is not a UUID is rejected":          {method: http.MethodGet, url: collectionURL + "/7", status: http.StatusUnprocessableEntity, detail: "path.id: must be a UUID"},
+		"an unknown id is not found":                    {method: http.MethodGet, url: missing, status: http.StatusNotFound, detail: "does not exist"},
+		"an update needs a version":                     {method: http.MethodPut, url: missing, body: `{"name":"x"}`, status: http.StatusPreconditionRequired, detail: "If-Match"},
+		"an ETag without quotes is rejected":            {method: http.MethodPut, url: missing, body: `{"name":"x"}`, header: []string{"If-Match", "1"}, status: http.StatusUnprocessableEntity, detail: "with its double quotes"},
+		"a list of ETags is rejected":                   {method: http.MethodDelete, url: missing, header: []string{"If-Match", `"1", "2"`}, status: http.StatusUnprocessableEntity, detail: "with its double quotes"},
+		"an invalid limit and cursor are both reported": {method: http.MethodGet, url: collectionURL + "?limit=101&cursor=x", status: http.StatusUnprocessableEntity, detail: "query.limit: must be an integer from 1 to 100 query.cursor: must be next_cursor"},
+		"an ETag without a value is rejected":           {method: http.MethodDelete, url: missing, header: []string{"If-Match", ""}, status: http.StatusUnprocessableEntity, detail: "with its double quotes"},
+		"two ETags are rejected":                        {method: http.MethodDelete, url: missing, header: []string{"If-Match", "*", "If-Match", `"1"`}, status: http.StatusUnprocessableEntity, detail: "with its double quotes"},
+		"an empty key is rejected":                      {method: http.MethodPost, url: collectionURL, body: `{"name":"x"}`, header: []string{"Idempotency-Key", ""}, status: http.StatusUnprocessableEntity, detail: "header.Idempotency-Key: must be one key"},
+		"two keys are rejected":                         {method: http.MethodPost, url: collectionURL, body: `{"name":"x"}`, header: []string{"Idempotency-Key", "a", "Idempotency-Key", "b"}, status: http.StatusUnprocessableEntity, detail: "header.Idempotency-Key: must be one key"},
+		"a limit that occurs twice is rejected":         {method: http.MethodGet, url: collectionURL + "?limit=1&limit=2", status: http.StatusUnprocessableEntity, detail: "query.limit: must be an integer"},
+		"an id in braces is rejected":                   {method: http.MethodGet, url: collectionURL + "/{0198c5f0-0000-7000-8000-000000000000}", status: http.StatusUnprocessableEntity, detail: "path.id: must be a UUID"},
+		"a cursor of 32 digits is rejected":             {method: http.MethodGet, url: collectionURL + "?cursor=0198c5f0000070008000000000000000", status: http.StatusUnprocessableEntity, detail: "query.cursor: must be next_cursor"},
+		"a limit below 1 is rejected":                   {method: http.MethodGet, url: collectionURL + "?limit=0", status: http.StatusUnprocessableEntity, detail: "query.limit"},
+		"a malformed query is rejected":                 {method: http.MethodGet, url: collectionURL + "?limit=%zz", status: http.StatusBadRequest, detail: "the query string is invalid"},
+		"an unknown method is not allowed":              {method: http.MethodPatch, url: collectionURL, status: http.StatusMethodNotAllowed, detail: "method PATCH is not allowed"},
+		"an unknown path is not found":                  {method: http.MethodGet, url: svc.URL + "/v2/orders", status: http.StatusNotFound, detail: "no such path"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := send[httpserver.Problem](t, tc.method, tc.url, tc.body, tc.header...)
-			if got.status != tc.want || got.header.Get("Content-Type") != httpserver.ProblemType || got.body.Code.Status() != tc.want || got.body.RequestID == "" {
-				t.Errorf("got %+v, want a problem with status %d", got, tc.want)
+			if got.status != tc.status || got.header.Get("Content-Type") != httpserver.ProblemType || got.body.Code.Status() != tc.status || got.body.RequestID == "" {
+				t.Errorf("got %+v, want a problem with status %d", got, tc.status)
 			}
 			said := []string{got.body.Detail}
 			for _, field := range got.body.Errors {
 				said = append(said, field.Location+": "+field.Message)
 			}
-			if !strings.Contains(strings.Join(said, " "), tc.says) {
-				t.Errorf("got %q, want %q in it", said, tc.says)
+			if !strings.Contains(strings.Join(said, " "), tc.detail) {
+				t.Errorf("got %q, want %q in it", said, tc.detail)
 			}
 		})
 	}
@@ -183,12 +183,12 @@ func TestWrongRequests(t *testing.T) {
 func TestDatabaseOutage(t *testing.T) {
 	t.Parallel()
 	database := postgrestest.Start(t)
-	svc := start(t, "POSTGRES_URL="+database.URL)
-	all := svc.URL + "/v1/orders"
+	svc := start(t, database.URL)
+	collectionURL := svc.URL + "/v1/orders"
 	if err := database.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if got := send[httpserver.Problem](t, http.MethodGet, all, ""); got.status != http.StatusServiceUnavailable || got.body.Code != apierror.CodeUnavailable || got.header.Get("Retry-After") == "" {
+	if got := send[httpserver.Problem](t, http.MethodGet, collectionURL, ""); got.status != http.StatusServiceUnavailable || got.body.Code != apierror.CodeUnavailable || got.header.Get("Retry-After") == "" {
 		t.Errorf("without a database: %+v, want a problem with status 503", got)
 	}
 	svc.WaitMetric("http_server_requests_total", map[string]string{"http_route": "/v1/orders", "http_request_method": "GET", "outcome": "server_error"}, 1)
@@ -196,17 +196,19 @@ func TestDatabaseOutage(t *testing.T) {
 	if err := database.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(servicetest.Timeout); send[page](t, http.MethodGet, all, "").status != http.StatusOK; time.Sleep(50 * time.Millisecond) {
+	deadline := time.Now().Add(servicetest.Timeout)
+	for send[page](t, http.MethodGet, collectionURL, "").status != http.StatusOK {
 		if time.Now().After(deadline) {
 			t.Fatal("the service did not recover with its database")
 		}
+		time.Sleep(50 * time.Millisecond)
 	}
 }
 
 // One request is found in every signal by its trace id.
 func TestOneRequestInEverySignal(t *testing.T) {
 	t.Parallel()
-	svc := start(t)
+	svc := start(t, postgrestest.Database(t))
 	send[item](t, http.MethodPost, svc.URL+"/v1/orders", `{"name":"traced"}`)
 
 	span := svc.WaitSpan(func(s servicetest.Span) bool { return s.Name == "POST /v1/orders" })

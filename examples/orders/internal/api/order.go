@@ -10,12 +10,12 @@ import (
 	"github.com/observability-first/scaffold/examples/orders/internal/order"
 )
 
-// orderRequest is what callers write.
+// orderRequest is the JSON body of a create or update request.
 type orderRequest struct {
 	Name string `json:"name"`
 }
 
-// orderResponse is an order as callers read it.
+// orderResponse is an order in JSON.
 type orderResponse struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
@@ -32,9 +32,13 @@ type listResponse struct {
 type handlers struct{ orders *order.Service }
 
 func (h handlers) create(w http.ResponseWriter, r *http.Request) error {
+	value, errKey := readIdempotencyKey(r)
 	in, errBody := httpserver.ReadJSON[orderRequest](r)
-	key, errKey := readIdempotencyKey(r, in)
 	if err := apierror.Join(errKey, errBody); err != nil {
+		return err
+	}
+	key, err := withBodyHash(value, in)
+	if err != nil {
 		return err
 	}
 	created, err := h.orders.Create(r.Context(), in.Name, key)

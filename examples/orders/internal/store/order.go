@@ -36,36 +36,35 @@ type storedOrder struct {
 }
 
 // Create implements [order.Store].
-func (s *Store) Create(ctx context.Context, item order.Order, key order.Key) (order.Order, error) {
+func (s *Store) Create(ctx context.Context, item order.Order, key order.IdempotencyKey, lifetime time.Duration) (order.Order, error) {
 	if key.Value != "" {
-		return s.createOnce(ctx, item, key)
+		return s.createOnce(ctx, item, key, lifetime)
 	}
 	_, err := s.db.Exec(ctx, `INSERT INTO orders (`+columns+`) VALUES ($1, $2, $3, $4, $5)`,
 		item.ID, item.Name, item.CreatedAt, item.UpdatedAt, item.Version)
 	if err != nil {
-		return order.Order{}, err
+		return order.Order{}, fmt.Errorf("insert order: %w", err)
 	}
 	return item, nil
 }
 
-// createOnce stores row and key in one statement, so that neither exists without
-// the other. A concurrent request with the key waits until the first one commits.
-// An expired key is replaced, because the cleanup may not have reached it.
-func (s *Store) createOnce(ctx context.Context, item order.Order, key order.Key) (order.Order, error) {
+// createOnce inserts the order and its idempotency key in one statement. A concurrent request
+// with the same key waits for the first one to commit. An expired key is replaced.
+func (s *Store) createOnce(ctx context.Context, item order.Order, key order.IdempotencyKey, lifetime time.Duration) (order.Order, error) {
 	inserted, err := s.db.Exec(ctx, `
-		WITH unused AS (
-			INSERT INTO order_idempotency_keys AS used (key, request_hash, created, expires_at)
+		WITH claimed_key AS (
+			INSERT INTO order_idempotency_keys AS existing (key, body_hash, created_order, expires_at)
 			VALUES ($6, $7, $8, now() + $9::interval)
 			ON CONFLICT (key) DO UPDATE
-			SET request_hash = excluded.request_hash, created = excluded.created, expires_at = excluded.expires_at
-			WHERE used.expires_at <= now()
+			SET body_hash = excluded.body_hash, created_order = excluded.created_order, expires_at = excluded.expires_at
+			WHERE existing.expires_at <= now()
 			RETURNING key
 		)
-		INSERT INTO orders (`+columns+`) SELECT $1, $2, $3, $4, $5 FROM unused`,
+		INSERT INTO orders (`+columns+`) SELECT $1, $2, $3, $4, $5 FROM claimed_key`,
 		item.ID, item.Name, item.CreatedAt, item.UpdatedAt, item.Version,
-		key.Value, key.Request[:], storedOrder(item), key.Lifetime)
+		key.Value, key.BodyHash[:], storedOrder(item), lifetime)
 	if err != nil {
-		return order.Order{}, fmt.Errorf("insert order and key: %w", err)
+		return order.Order{}, fmt.Errorf("insert order and idempotency key: %w", err)
 	}
 	if inserted.RowsAffected() == 1 {
 		return item, nil
@@ -74,28 +73,30 @@ func (s *Store) createOnce(ctx context.Context, item order.Order, key order.Key)
 }
 
 // replay returns the order that an earlier request with the key created.
-func (s *Store) replay(ctx context.Context, key order.Key) (order.Order, error) {
+func (s *Store) replay(ctx context.Context, key order.IdempotencyKey) (order.Order, error) {
 	var hash []byte
 	var found storedOrder
-	err := s.db.QueryRow(ctx, `SELECT request_hash, created FROM order_idempotency_keys WHERE key = $1`, key.Value).Scan(&hash, &found)
+	err := s.db.QueryRow(ctx, `SELECT body_hash, created_order FROM order_idempotency_keys WHERE key = $1`, key.Value).Scan(&hash, &found)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows): // deleted since the insert
 		return order.Order{}, apierror.Conflict("the idempotency key has just expired; send the request again")
 	case err != nil:
-		return order.Order{}, fmt.Errorf("select key: %w", err)
-	case !bytes.Equal(hash, key.Request[:]):
+		return order.Order{}, fmt.Errorf("get idempotency key: %w", err)
+	case !bytes.Equal(hash, key.BodyHash[:]):
 		return order.Order{}, order.KeyConflict()
 	}
 	return order.Order(found), nil
 }
 
-// CleanUp deletes expired keys every minute until ctx ends. It logs errors: the next pass deletes the rest.
-func (s *Store) CleanUp(ctx context.Context, logger *slog.Logger) error {
-	for ticks := time.Tick(time.Minute); ; {
+// DeleteExpiredKeysPeriodically deletes expired keys every minute until ctx ends. It logs errors: the next pass deletes the rest.
+func (s *Store) DeleteExpiredKeysPeriodically(ctx context.Context, logger *slog.Logger) error {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticks:
+		case <-ticker.C:
 			if err := s.DeleteExpiredKeys(ctx); err != nil && ctx.Err() == nil {
 				logger.WarnContext(ctx, "expired idempotency keys not deleted; the next attempt is in a minute", "error", err)
 			}
@@ -112,8 +113,11 @@ func (s *Store) DeleteExpiredKeys(ctx context.Context) error {
 				SELECT key FROM order_idempotency_keys WHERE expires_at <= now()
 				ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
 			)`, batch)
-		if err != nil || deleted.RowsAffected() < batch {
-			return err
+		if err != nil {
+			return fmt.Errorf("delete expired idempotency keys: %w", err)
+		}
+		if deleted.RowsAffected() < batch {
+			return nil
 		}
 	}
 }
@@ -121,19 +125,26 @@ func (s *Store) DeleteExpiredKeys(ctx context.Context) error {
 // Get implements [order.Store].
 func (s *Store) Get(ctx context.Context, id uuid.UUID) (order.Order, error) {
 	found, err := scan(s.db.QueryRow(ctx, `SELECT `+columns+` FROM orders WHERE id = $1`, id))
-	if errors.Is(err, pgx.ErrNoRows) {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
 		return order.Order{}, order.NotFound(id)
+	case err != nil:
+		return order.Order{}, fmt.Errorf("get order: %w", err)
 	}
-	return found, err
+	return found, nil
 }
 
 // List implements [order.Store].
 func (s *Store) List(ctx context.Context, after uuid.UUID, limit int) ([]order.Order, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("list orders: %w", err)
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (order.Order, error) { return scan(row) })
+	page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (order.Order, error) { return scan(row) })
+	if err != nil {
+		return nil, fmt.Errorf("list orders: %w", err)
+	}
+	return page, nil
 }
 
 // Update implements [order.Store].
@@ -144,7 +155,7 @@ func (s *Store) Update(ctx context.Context, change order.Order, version int64) (
 		change.ID, change.Name, change.UpdatedAt, version, order.AnyVersion))
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return order.Order{}, s.whyUnchanged(ctx, change.ID)
+		return order.Order{}, s.notFoundOrConflict(ctx, change.ID)
 	case err != nil:
 		return order.Order{}, fmt.Errorf("update order: %w", err)
 	}
@@ -158,13 +169,13 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID, version int64) error {
 		return fmt.Errorf("delete order: %w", err)
 	}
 	if deleted.RowsAffected() == 0 {
-		return s.whyUnchanged(ctx, id)
+		return s.notFoundOrConflict(ctx, id)
 	}
 	return nil
 }
 
-// whyUnchanged returns the error for a statement that matched no row: no such order, or another version.
-func (s *Store) whyUnchanged(ctx context.Context, id uuid.UUID) error {
+// notFoundOrConflict returns the error for a statement that matched no row.
+func (s *Store) notFoundOrConflict(ctx context.Context, id uuid.UUID) error {
 	if _, err := s.Get(ctx, id); err != nil {
 		return err
 	}

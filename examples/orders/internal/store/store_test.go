@@ -38,8 +38,10 @@ func renamed(item order.Order, name string) order.Order {
 	return item
 }
 
-func keyOf(key, body string) order.Key {
-	return order.Key{Value: key, Request: sha256.Sum256([]byte(body)), Lifetime: time.Hour}
+const lifetime = time.Hour // of a key; a key with -lifetime has expired
+
+func keyOf(key, body string) order.IdempotencyKey {
+	return order.IdempotencyKey{Value: key, BodyHash: sha256.Sum256([]byte(body))}
 }
 
 func code(err error) apierror.Code {
@@ -52,7 +54,7 @@ func code(err error) apierror.Code {
 func TestStoreReturnsWhatWasCreated(t *testing.T) {
 	t.Parallel()
 	s, want := open(t), fresh(t, "kept")
-	created, err := s.Create(t.Context(), want, keyOf("", ""))
+	created, err := s.Create(t.Context(), want, keyOf("", ""), lifetime)
 	if err != nil || created != want {
 		t.Fatalf("create: got %+v, %v; want %+v", created, err, want)
 	}
@@ -66,11 +68,11 @@ func TestStoreCreatesOnceForEachKey(t *testing.T) {
 	s, first, key := open(t), fresh(t, "first"), keyOf("key", "first")
 	createAgain := func(after string) {
 		t.Helper()
-		if again, err := s.Create(t.Context(), fresh(t, "first"), key); err != nil || again != first {
+		if again, err := s.Create(t.Context(), fresh(t, "first"), key, lifetime); err != nil || again != first {
 			t.Errorf("repeated after %s: got %+v, %v; want %+v", after, again, err, first)
 		}
 	}
-	if _, err := s.Create(t.Context(), first, key); err != nil {
+	if _, err := s.Create(t.Context(), first, key, lifetime); err != nil {
 		t.Fatal(err)
 	}
 	createAgain("create")
@@ -82,7 +84,7 @@ func TestStoreCreatesOnceForEachKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	createAgain("delete")
-	if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf("key", "other")); code(err) != apierror.CodeInvalid {
+	if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf("key", "other"), lifetime); code(err) != apierror.CodeInvalid {
 		t.Errorf("another request with the key: %v, want invalid", err)
 	}
 	if all, err := s.List(t.Context(), uuid.Nil, 10); err != nil || len(all) != 0 {
@@ -98,22 +100,21 @@ func TestStoreCreatesOnceForParallelRequests(t *testing.T) {
 func TestStoreCreatesOnceForParallelRequestsWithAnExpiredKey(t *testing.T) {
 	t.Parallel()
 	s, before, key := open(t), fresh(t, "before"), keyOf("key", "first")
-	key.Lifetime = -time.Second
-	if _, err := s.Create(t.Context(), before, key); err != nil {
+	if _, err := s.Create(t.Context(), before, key, -lifetime); err != nil {
 		t.Fatal(err)
 	}
-	createInParallel(t, s, keyOf("key", "first"), before.ID)
+	createInParallel(t, s, key, before.ID)
 }
 
 // createInParallel checks that concurrent requests with one key create one order after the id.
-func createInParallel(t *testing.T, s order.Store, key order.Key, after uuid.UUID) {
+func createInParallel(t *testing.T, s order.Store, key order.IdempotencyKey, after uuid.UUID) {
 	t.Helper()
 	created := make(chan uuid.UUID)
 	const requests = 16
 	for range requests {
 		item := fresh(t, "first")
 		go func() {
-			got, err := s.Create(t.Context(), item, key)
+			got, err := s.Create(t.Context(), item, key, lifetime)
 			if err != nil {
 				t.Errorf("create: %v", err)
 			}
@@ -131,30 +132,29 @@ func createInParallel(t *testing.T, s order.Store, key order.Key, after uuid.UUI
 
 func TestStoreTreatsExpiredKeysAsUnused(t *testing.T) {
 	t.Parallel()
-	s, expiredKey := open(t), keyOf("key", "body")
-	expiredKey.Lifetime = -time.Second
-	create := func(item, want order.Order, key order.Key) {
+	s, key, otherKey := open(t), keyOf("key", "body"), keyOf("key", "another body")
+	create := func(item, want order.Order, key order.IdempotencyKey, lifetime time.Duration) {
 		t.Helper()
-		if got, err := s.Create(t.Context(), item, key); err != nil || got != want {
+		if got, err := s.Create(t.Context(), item, key, lifetime); err != nil || got != want {
 			t.Errorf("create: got %+v, %v; want %+v", got, err, want)
 		}
 	}
 	first, second, third := fresh(t, "first"), fresh(t, "second"), fresh(t, "third")
-	create(first, first, expiredKey)
-	create(second, second, expiredKey)
-	create(third, third, keyOf("key", "another body"))
-	create(fresh(t, "repeated"), third, keyOf("key", "another body"))
+	create(first, first, key, -lifetime)
+	create(second, second, key, -lifetime)
+	create(third, third, otherKey, lifetime)
+	create(fresh(t, "repeated"), third, otherKey, lifetime)
 }
 
 func TestDeleteExpiredKeysKeepsOtherKeys(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, migrations.FS)
 	s, first, key := store.New(db), fresh(t, "first"), keyOf("key", "first")
-	if _, err := s.Create(t.Context(), first, key); err != nil {
+	if _, err := s.Create(t.Context(), first, key, lifetime); err != nil {
 		t.Fatal(err)
 	}
 	_, err := db.Exec(t.Context(), `
-		INSERT INTO order_idempotency_keys (key, request_hash, created, expires_at)
+		INSERT INTO order_idempotency_keys (key, body_hash, created_order, expires_at)
 		SELECT 'expired ' || n, '', '{}', now() - interval '1 second' FROM generate_series(1, 2500) AS n`)
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func TestDeleteExpiredKeysKeepsOtherKeys(t *testing.T) {
 	if err := db.QueryRow(t.Context(), `SELECT count(*) FROM order_idempotency_keys`).Scan(&keys); err != nil || keys != 1 {
 		t.Errorf("%d keys are left, %v; want one", keys, err)
 	}
-	if again, err := s.Create(t.Context(), fresh(t, "again"), key); err != nil || again != first {
+	if again, err := s.Create(t.Context(), fresh(t, "again"), key, lifetime); err != nil || again != first {
 		t.Errorf("create: got %+v, %v; want %+v", again, err, first)
 	}
 }
@@ -174,7 +174,7 @@ func TestDeleteExpiredKeysKeepsOtherKeys(t *testing.T) {
 func TestStoreRejectsOldVersions(t *testing.T) {
 	t.Parallel()
 	s, first := open(t), fresh(t, "first")
-	if _, err := s.Create(t.Context(), first, keyOf("", "")); err != nil {
+	if _, err := s.Create(t.Context(), first, keyOf("", ""), lifetime); err != nil {
 		t.Fatal(err)
 	}
 	want := renamed(first, "second")
@@ -205,7 +205,7 @@ func TestStoreRejectsOldVersions(t *testing.T) {
 func TestParallelUpdatesOfAnyVersionAllSucceed(t *testing.T) {
 	t.Parallel()
 	s, first := open(t), fresh(t, "first")
-	if _, err := s.Create(t.Context(), first, keyOf("", "")); err != nil {
+	if _, err := s.Create(t.Context(), first, keyOf("", ""), lifetime); err != nil {
 		t.Fatal(err)
 	}
 	const updates = 16
@@ -229,7 +229,7 @@ func TestStoreListsInOrderOfCreation(t *testing.T) {
 	var want []order.Order
 	for _, name := range []string{"a", "b", "c"} {
 		item := fresh(t, name)
-		if _, err := s.Create(t.Context(), item, keyOf("", "")); err != nil {
+		if _, err := s.Create(t.Context(), item, keyOf("", ""), lifetime); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, item)

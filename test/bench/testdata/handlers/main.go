@@ -55,7 +55,7 @@ func main() {
 func fill(orders *order.Service) uuid.UUID {
 	var first uuid.UUID
 	for i := range 10 {
-		created, err := orders.Create(context.Background(), "Order "+strconv.Itoa(i), order.Key{})
+		created, err := orders.Create(context.Background(), "Order "+strconv.Itoa(i), order.IdempotencyKey{})
 		if err != nil {
 			panic(err)
 		}
@@ -137,9 +137,9 @@ func (h handlers) create(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	var key order.Key
+	var key order.IdempotencyKey
 	if value := r.Header.Get("Idempotency-Key"); value != "" {
-		key = order.Key{Value: value, Request: sha256.Sum256([]byte(name))}
+		key = order.IdempotencyKey{Value: value, BodyHash: sha256.Sum256([]byte(name))}
 	}
 	created, err := h.orders.Create(r.Context(), name, key)
 	if err != nil {
