@@ -21,7 +21,7 @@ type event struct {
 // annotationStep is the distance of points of an annotation's query, where it does not say another.
 const annotationStep = time.Minute
 
-// events asks the queries of the annotations.
+// events runs the queries of the annotations.
 func (r *renderer) events(ctx context.Context) []event {
 	var out []event
 	for _, a := range r.board.Annotations.List {
@@ -33,12 +33,12 @@ func (r *renderer) events(ctx context.Context) []event {
 			least = d
 		}
 		step := stepOf(r.options.To.Sub(r.options.From), float64(r.options.Width), least)
-		answer, err := r.annotation(ctx, a, step)
+		result, err := r.annotation(ctx, a, step)
 		if err != nil {
 			r.report("annotation "+a.Name, err.Error())
 			continue
 		}
-		for _, s := range sorted(answer.Series) {
+		for _, s := range sorted(result.Series) {
 			var moments []time.Time
 			for _, v := range s.Values {
 				switch {
@@ -61,16 +61,16 @@ func (a annotation) query() string {
 	return cmp.Or(a.Expr, t.Expr)
 }
 
-// annotation asks the query of an annotation.
-func (r *renderer) annotation(ctx context.Context, a annotation, step time.Duration) (Answer, error) {
+// annotation runs the query of an annotation.
+func (r *renderer) annotation(ctx context.Context, a annotation, step time.Duration) (Result, error) {
 	if store := r.store(a.Datasource); store != Prometheus {
-		return Answer{}, fmt.Errorf("annotations of %s are not supported", store)
+		return Result{}, fmt.Errorf("annotations of %s are not supported", store)
 	}
 	expr, unknown := fill(a.query(), r.filler(r.chosen, timing{step, r.scrapeInterval()}, Prometheus))
 	if len(unknown) > 0 {
-		return Answer{}, fmt.Errorf("$%s has no value", strings.Join(unknown, ", $"))
+		return Result{}, fmt.Errorf("$%s has no value", strings.Join(unknown, ", $"))
 	}
-	return r.ask(ctx, Query{Store: Prometheus, Kind: Range, Expr: expr, Step: step})
+	return r.run(ctx, Query{Store: Prometheus, Kind: Range, Expr: expr, Step: step})
 }
 
 // regions joins moments that are at most a step apart, as Grafana does.

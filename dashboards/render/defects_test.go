@@ -14,7 +14,7 @@ import (
 	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 )
 
-// scene is a dashboard of commit e1cf93e with recorded answers, drawn as wide as in the pictures of the
+// scene is a dashboard of commit e1cf93e with recorded results, drawn as wide as in the pictures of the
 // Grafana that showed its defects.
 type scene struct {
 	t        *testing.T
@@ -92,8 +92,8 @@ func TestDefectsOfTheRunInGrafana(t *testing.T) {
 	for name, check := range map[string]func(*testing.T){
 		"01 the alert list is empty while alerts fire": func(t *testing.T) {
 			s := draw(t, "overview-incident", "overview", "")
-			answer, err := s.snapshot.Source()(t.Context(), Query{Store: Prometheus, Kind: Alerts, From: s.snapshot.From, To: s.snapshot.To})
-			firing := slices.DeleteFunc(slices.Clone(answer.Alerts), func(a Alert) bool { return a.State != "firing" })
+			result, err := s.snapshot.Source()(t.Context(), Query{Store: Prometheus, Kind: Alerts, From: s.snapshot.From, To: s.snapshot.To})
+			firing := slices.DeleteFunc(slices.Clone(result.Alerts), func(a Alert) bool { return a.State != "firing" })
 			if texts := s.panel("Alerts").texts("message"); err != nil || len(firing) < 3 || !slices.Equal(texts, []string{"No alerts matching filters"}) {
 				t.Errorf("%d alerts fire, drawn is %q, %v", len(firing), texts, err)
 			}
@@ -289,7 +289,7 @@ func (s scene) darkCells(title string) float64 {
 	return dark / all
 }
 
-// The recordings have the answers to all queries of the pictures.
+// The recordings have the results of all queries of the pictures.
 func TestRecordingsAreComplete(t *testing.T) {
 	t.Parallel()
 	for recording, environment := range map[string]string{

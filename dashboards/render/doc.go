@@ -1,5 +1,5 @@
 // Package render draws Grafana dashboards without Grafana: classic dashboard JSON and the results of its
 // queries become SVG or HTML, as a Grafana of the same data would show them, mistakes included.
 //
-// A [Source] answers the queries: the HTTP API of a store, or a [Snapshot] of earlier answers.
+// A [Source] runs the queries: the HTTP APIs of [Stores], or a [Snapshot] of earlier results.
 package render

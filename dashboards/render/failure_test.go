@@ -11,13 +11,13 @@ import (
 
 func TestFailureIsThatOfTheFirstFailedQuery(t *testing.T) {
 	t.Parallel()
-	source := func(_ context.Context, q Query) (Answer, error) { return Answer{}, fmt.Errorf("%s is away", q) }
+	source := func(_ context.Context, q Query) (Result, error) { return Result{}, fmt.Errorf("%s is away", q) }
 	panels := panelJSON("stat", `"targets":[{"refId":"A","expr":"z"},{"refId":"B","expr":"a"}]`)
 	p, _ := drawOne(t, panels, source)
 	if p.Failure == nil || p.Failure.Error() != "z is away" {
 		t.Errorf("got %v", p.Failure)
 	}
-	if p, _ := drawOne(t, panels, answer(Answer{})); p.Failure != nil {
+	if p, _ := drawOne(t, panels, always(Result{})); p.Failure != nil {
 		t.Errorf("all queries succeed, got %v", p.Failure)
 	}
 }
@@ -25,11 +25,11 @@ func TestFailureIsThatOfTheFirstFailedQuery(t *testing.T) {
 // A panel of a store that is not configured is expected; that the other store is away is what to correct.
 func TestFailureIsNotThatOfAStoreThatIsNotConfigured(t *testing.T) {
 	t.Parallel()
-	source := func(_ context.Context, q Query) (Answer, error) {
+	source := func(_ context.Context, q Query) (Result, error) {
 		if q.Expr == "logs" {
-			return Answer{}, fmt.Errorf("Loki is %w", ErrNoStore)
+			return Result{}, fmt.Errorf("Loki is %w", ErrNoStore)
 		}
-		return Answer{}, fmt.Errorf("%s is away", q)
+		return Result{}, fmt.Errorf("%s is away", q)
 	}
 	p, _ := drawOne(t, panelJSON("stat", `"targets":[{"refId":"A","expr":"logs"},{"refId":"B","expr":"z"},{"refId":"C","expr":"a"}]`), source)
 	if p.Failure == nil || p.Failure.Error() != "z is away" {
@@ -40,7 +40,7 @@ func TestFailureIsNotThatOfAStoreThatIsNotConfigured(t *testing.T) {
 func TestAlertListReportsItsError(t *testing.T) {
 	t.Parallel()
 	away := errors.New("http://localhost:9090 does not respond")
-	p, _ := drawOne(t, `{"type":"alertlist","title":"Alerts","gridPos":{"w":24,"h":6}}`, func(context.Context, Query) (Answer, error) { return Answer{}, away })
+	p, _ := drawOne(t, `{"type":"alertlist","title":"Alerts","gridPos":{"w":24,"h":6}}`, func(context.Context, Query) (Result, error) { return Result{}, away })
 	if want := []string{"panel Alerts: http://localhost:9090 does not respond"}; !slices.Equal(p.Problems, want) || !errors.Is(p.Failure, away) {
 		t.Errorf("got %q, %v", p.Problems, p.Failure)
 	}
@@ -48,7 +48,7 @@ func TestAlertListReportsItsError(t *testing.T) {
 
 func TestTimeoutDoesNotNameAFlag(t *testing.T) {
 	t.Parallel()
-	slow := func(ctx context.Context, _ Query) (Answer, error) { <-ctx.Done(); return Answer{}, ctx.Err() }
+	slow := func(ctx context.Context, _ Query) (Result, error) { <-ctx.Done(); return Result{}, ctx.Err() }
 	p, _ := drawOne(t, panelJSON("stat", ""), slow, func(o *Options) { o.Timeout = time.Millisecond })
 	if want := []string{"panel Requests: queries did not finish within 1ms; use a shorter time range or a longer timeout"}; !slices.Equal(p.Problems, want) {
 		t.Errorf("got %q", p.Problems)

@@ -13,7 +13,7 @@ import (
 const flameRow = 22.0
 
 // flameGraph draws a profile from the root down.
-func (r *renderer) flameGraph(d *drawing, b box, data result) {
+func (r *renderer) flameGraph(d *drawing, b box, data panelData) {
 	root := data.profile
 	if root == nil || root.Total <= 0 {
 		r.noData(d, b)

@@ -11,7 +11,7 @@ import (
 const colorSteps = 64
 
 // heatmap draws the cells of a histogram.
-func (r *renderer) heatmap(d *drawing, b box, data result) {
+func (r *renderer) heatmap(d *drawing, b box, data panelData) {
 	var o heatmapOptions
 	d.panel.options(&o)
 	c := data.cells

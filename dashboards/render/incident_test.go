@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/observability-first/scaffold/dashboards/render"
-	"github.com/observability-first/scaffold/internal/promsim/answer"
+	"github.com/observability-first/scaffold/internal/promsim/queryapi"
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/internal/testkit/golden"
 )
@@ -79,7 +79,7 @@ func TestIncidentFixture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := sourceOf(&answer.Prometheus{Store: w.store, Rules: rules})
+	source := sourceOf(&queryapi.Prometheus{Store: w.store, Rules: rules})
 	evaluated := clock(runStart)
 	for _, r := range recordings()[:compared] {
 		_, to := r.span()
@@ -106,16 +106,16 @@ func rulesOf(t *testing.T) []rulesim.Group {
 	return out
 }
 
-// sourceOf adds logs and profiles to the answers of Prometheus.
-func sourceOf(prometheus *answer.Prometheus) render.Source {
-	return func(ctx context.Context, q render.Query) (render.Answer, error) {
+// sourceOf adds logs and profiles to the results of Prometheus.
+func sourceOf(prometheus *queryapi.Prometheus) render.Source {
+	return func(ctx context.Context, q render.Query) (render.Result, error) {
 		switch q.Store {
 		case render.Loki:
-			return render.Answer{Lines: logLines(q)}, nil
+			return render.Result{Lines: logLines(q)}, nil
 		case render.Pyroscope:
-			return render.Answer{Profile: profile(q)}, nil
+			return render.Result{Profile: profile(q)}, nil
 		}
-		a, err := prometheus.Ask(ctx, q)
+		a, err := prometheus.Query(ctx, q)
 		for _, s := range a.Series {
 			for i := range s.Values {
 				s.Values[i].Value = model.SampleValue(rounded(float64(s.Values[i].Value)))
@@ -134,11 +134,11 @@ func rounded(v float64) float64 {
 	return short
 }
 
-// record draws a dashboard and returns what was asked.
+// record draws a dashboard and returns the results of its queries.
 func record(t *testing.T, r recording, source render.Source) render.Snapshot {
 	t.Helper()
 	recorder := render.Record(source)
-	r.draw(t, recorder.Ask, 1600)
+	r.draw(t, recorder.Query, 1600)
 	return recorder.Snapshot(r.span())
 }
 
@@ -174,8 +174,8 @@ func read(t *testing.T, path string) render.Snapshot {
 	return s
 }
 
-// TestSnapshotsAnswerEveryQuery draws the dashboards from the snapshots, also in the width that is the default.
-func TestSnapshotsAnswerEveryQuery(t *testing.T) {
+// TestSnapshotsHaveEveryQuery draws the dashboards from the snapshots, also in the width that is the default.
+func TestSnapshotsHaveEveryQuery(t *testing.T) {
 	t.Parallel()
 	for _, r := range recordings() {
 		s := read(t, r.file())
@@ -195,8 +195,8 @@ func TestEveryQueryOfTheRunHasData(t *testing.T) {
 		if !slices.Contains([]string{"overview-incident", "slo-prod", "dependencies-locks", "runtime-locks", "saturation-locks"}, r.name) {
 			continue
 		}
-		for _, e := range read(t, r.file()).Answers {
-			a := e.Answer
+		for _, e := range read(t, r.file()).Results {
+			a := e.Result
 			queries++
 			if len(a.Series)+len(a.Exemplars)+len(a.Values)+len(a.Alerts)+len(a.Lines) == 0 && a.Profile == nil {
 				t.Errorf("%s: %s %s has no data", r.name, e.Query.Kind, e.Query)
@@ -245,7 +245,7 @@ func compare(t *testing.T, path string, got render.Snapshot) {
 	}
 	want := read(t, path)
 	t.Errorf("%s differs; run the test with -update to write it again", path)
-	for i := range max(len(want.Answers), len(got.Answers)) {
+	for i := range max(len(want.Results), len(got.Results)) {
 		if a, b := entry(t, want, i), entry(t, got, i); a != b {
 			t.Fatalf("the first difference:\nwant %.2000s\ngot  %.2000s", a, b)
 		}
@@ -254,10 +254,10 @@ func compare(t *testing.T, path string, got render.Snapshot) {
 
 func entry(t *testing.T, s render.Snapshot, i int) string {
 	t.Helper()
-	if i >= len(s.Answers) {
+	if i >= len(s.Results) {
 		return "nothing"
 	}
-	text, err := json.Marshal(s.Answers[i])
+	text, err := json.Marshal(s.Results[i])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func TestBadDashboards(t *testing.T) {
 		{"time range", `{"panels":[],"time":{"from":"yesterday","to":"now"}}`, `x.json: time range: "yesterday" is not a time; write now-6h or 2026-11-28T12:15:00Z`},
 		{"reversed time range", `{"panels":[],"time":{"from":"now","to":"now-1h"}}`, `x.json: time range: 2026-11-28T12:00:00Z is not before 2026-11-28T11:00:00Z`},
 	} {
-		_, err := Dashboard(t.Context(), "x.json", []byte(tc.src), answer(Answer{}), Options{Now: end(), Location: time.UTC})
+		_, err := Dashboard(t.Context(), "x.json", []byte(tc.src), always(Result{}), Options{Now: end(), Location: time.UTC})
 		if err == nil || err.Error() != tc.want {
 			t.Errorf("%s:\n got %v\nwant %s", tc.name, err, tc.want)
 		}
@@ -38,9 +38,9 @@ func TestProblems(t *testing.T) {
 	const board = `{"title":"x","templating":{"list":[%s]},"panels":[
 		{"type":"stat","title":"A","targets":[{"refId":"A","expr":"up{job=\"$job\"}"}]},
 		{"type":"stat","title":"B","targets":[{"refId":"A","expr":"up"}]}]}`
-	away := func(context.Context, Query) (Answer, error) { return Answer{}, errors.New("no answer") }
-	slow := func(ctx context.Context, _ Query) (Answer, error) { <-ctx.Done(); return Answer{}, ctx.Err() }
-	values := answer(Answer{Values: []string{"a"}})
+	away := func(context.Context, Query) (Result, error) { return Result{}, errors.New("no response") }
+	slow := func(ctx context.Context, _ Query) (Result, error) { <-ctx.Done(); return Result{}, ctx.Err() }
+	values := always(Result{Values: []string{"a"}})
 	query := func(name, text string) string {
 		return fmt.Sprintf(`{"name":%q,"type":"query","query":%q,"datasource":{"type":"prometheus"}}`, name, text)
 	}
@@ -63,7 +63,7 @@ func TestProblems(t *testing.T) {
 		{"other type", `{"name":"job","type":"adhoc"}`, values, Options{}, []string{
 			`variable job: type "adhoc" is not supported`, "variable job: type adhoc is not supported; set a value with --var job=VALUE",
 		}},
-		{"source away", "", away, Options{}, []string{"panel A: $job has no value; declare the variable, or set it with --var", "panel B: no answer"}},
+		{"source away", "", away, Options{}, []string{"panel A: $job has no value; declare the variable, or set it with --var", "panel B: no response"}},
 		{"source slow", query("job", "label_values(up, job)"), slow, Options{Timeout: time.Millisecond}, []string{
 			"panel A: queries did not finish within 1ms; use a shorter time range or a longer timeout", "panel B: queries did not finish within 1ms; use a shorter time range or a longer timeout",
 			"variable job: queries did not finish within 1ms; use a shorter time range or a longer timeout",
@@ -86,9 +86,9 @@ func TestManyEqualProblemsAreOneLine(t *testing.T) {
 	for i := range 20 {
 		panels = append(panels, fmt.Sprintf(`{"type":"stat","title":"P%02d","targets":[{"refId":"A","expr":"up"}]}`, i))
 	}
-	p, err := Dashboard(t.Context(), "x.json", []byte(`{"panels":[`+strings.Join(panels, ",")+`]}`), func(context.Context, Query) (Answer, error) { return Answer{}, errors.New("away") }, Options{Now: end(), Location: time.UTC})
-	if err != nil || !slices.Equal(p.Problems, []string{"panel P00 and 19 others: away"}) || p.Answered != 0 || p.Asked != 20 {
-		t.Errorf("%q, %v, %d of %d", p.Problems, err, p.Answered, p.Asked)
+	p, err := Dashboard(t.Context(), "x.json", []byte(`{"panels":[`+strings.Join(panels, ",")+`]}`), func(context.Context, Query) (Result, error) { return Result{}, errors.New("away") }, Options{Now: end(), Location: time.UTC})
+	if err != nil || !slices.Equal(p.Problems, []string{"panel P00 and 19 others: away"}) || p.Queries != 20 || p.Failed != 20 {
+		t.Errorf("%q, %v, %d of %d", p.Problems, err, p.Failed, p.Queries)
 	}
 }
 
@@ -213,11 +213,11 @@ func TestStepIsGrafanas(t *testing.T) {
 	}
 }
 
-func TestSnapshotsAnswerWhatWasRecorded(t *testing.T) {
+func TestSnapshotsHaveWhatWasRecorded(t *testing.T) {
 	t.Parallel()
 	k := kinds()["timeseries"]
 	recorder := Record(k.source)
-	first, _ := drawOne(t, k.panel, recorder.Ask)
+	first, _ := drawOne(t, k.panel, recorder.Query)
 	var file bytes.Buffer
 	if err := recorder.Snapshot(first.TimeRange()).Write(&file); err != nil {
 		t.Fatal(err)
@@ -245,7 +245,7 @@ func TestSnapshotsAnswerWhatWasRecorded(t *testing.T) {
 	}
 }
 
-// TestStores asks servers that answer as the real ones do.
+// TestStores queries servers that respond as the real ones do.
 func TestStores(t *testing.T) {
 	t.Parallel()
 	pages := map[string]string{
@@ -285,8 +285,8 @@ func TestStores(t *testing.T) {
 	}
 	at := func(path string) Store { return Store{server.URL + path, get} }
 	stores := Stores{at(""), at("/"), at(""), at("")}
-	ask := func(s Stores, store string, kind Kind) (Answer, string) {
-		a, err := s.Ask(t.Context(), Query{Store: store, Kind: kind, Expr: "{}", Label: "job", From: end().Add(-time.Hour), To: end(), Step: 15 * time.Second, Limit: 5})
+	query := func(s Stores, store string, kind Kind) (Result, string) {
+		a, err := s.Query(t.Context(), Query{Store: store, Kind: kind, Expr: "{}", Label: "job", From: end().Add(-time.Hour), To: end(), Step: 15 * time.Second, Limit: 5})
 		if err != nil {
 			return a, strings.ReplaceAll(err.Error(), server.URL, "URL")
 		}
@@ -310,7 +310,7 @@ func TestStores(t *testing.T) {
 		{Tempo, Traces, `{"traces":[{"id":"t","start":"2026-09-21T14:13:20Z","service":"orders","name":"GET /","duration":12000000}]}`},
 		{Pyroscope, Profile, `{"profile":{"name":"total","total":10,"self":0,"unit":"short","children":[{"name":"main","total":6,"self":2,"children":[{"name":"work","total":4,"self":4}]},{"name":"gc","total":4,"self":4}]}}`},
 	} {
-		if _, got := ask(stores, tc.store, tc.kind); got != tc.want {
+		if _, got := query(stores, tc.store, tc.kind); got != tc.want {
 			t.Errorf("%s %s:\n got %s\nwant %s", tc.store, tc.kind, got, tc.want)
 		}
 	}
@@ -326,7 +326,7 @@ func TestStores(t *testing.T) {
 		{profile, Pyroscope, Profile, "URL/profile: the profile names function 7 of 0"},
 		{Stores{}, Loki, Logs, "Loki is not configured"},
 	} {
-		if _, got := ask(tc.stores, tc.store, tc.kind); got != tc.want {
+		if _, got := query(tc.stores, tc.store, tc.kind); got != tc.want {
 			t.Errorf("got %s\nwant %s", got, tc.want)
 		}
 	}
@@ -376,7 +376,7 @@ func TestDashboardSize(t *testing.T) {
 	if most := uint64(20 << 20); allocated > most || size > 150_000 {
 		t.Errorf("%d bytes allocated, %d bytes of SVG", allocated, size)
 	}
-	t.Logf("%.1f MB allocated, with the answers; %d kB of SVG", float64(allocated)/(1<<20), size/1000)
+	t.Logf("%.1f MB allocated, with the results; %d kB of SVG", float64(allocated)/(1<<20), size/1000)
 }
 
 func BenchmarkDashboard(b *testing.B) {

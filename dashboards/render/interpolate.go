@@ -88,12 +88,12 @@ func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.V
 	if label == "" {
 		kind = Instant
 	}
-	answer, err := r.ask(ctx, Query{Store: Prometheus, Kind: kind, Expr: filled, Label: label})
+	result, err := r.run(ctx, Query{Store: Prometheus, Kind: kind, Expr: filled, Label: label})
 	if err != nil {
 		return nil, err
 	}
-	values := answer.Values
-	for _, s := range answer.Series {
+	values := result.Values
+	for _, s := range result.Series {
 		values = append(values, s.Metric.String())
 	}
 	return v.ordered(values), nil

@@ -14,7 +14,7 @@ import (
 )
 
 // logs draws lines.
-func (r *renderer) logs(d *drawing, b box, data result) {
+func (r *renderer) logs(d *drawing, b box, data panelData) {
 	var o logOptions
 	d.panel.options(&o)
 	lines := slices.Clone(data.lines)
@@ -84,7 +84,7 @@ func labelText(labels map[string]string) string {
 }
 
 // traces draws a table of traces.
-func (r *renderer) traces(d *drawing, b box, data result) {
+func (r *renderer) traces(d *drawing, b box, data panelData) {
 	if len(data.traces) == 0 {
 		r.noData(d, b)
 		return
@@ -107,7 +107,7 @@ func (r *renderer) traces(d *drawing, b box, data result) {
 }
 
 // alertList draws alerts.
-func (r *renderer) alertList(d *drawing, b box, data result) {
+func (r *renderer) alertList(d *drawing, b box, data panelData) {
 	o := alertOptions{ // the defaults of the panel
 		StateFilter: map[string]bool{"firing": true, "pending": true, "recovering": true, "error": true}, MaxItems: 20, SortOrder: 1,
 	}

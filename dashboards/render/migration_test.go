@@ -30,7 +30,7 @@ func TestRatiosOfOldPanelsEndAtOne(t *testing.T) {
 		}
 		r := &renderer{board: b}
 		d := &drawing{panel: &b.Panels[0].Panels[0], facts: &facts{}}
-		values := r.reduce(d, result{frames: seriesFrames(target{LegendFormat: "{{route}}"}, model.Matrix{sampleOf("a", .2), sampleOf("b", .1)})}, reduceOptions{})
+		values := r.reduce(d, panelData{frames: seriesFrames(target{LegendFormat: "{{route}}"}, model.Matrix{sampleOf("a", .2), sampleOf("b", .1)})}, reduceOptions{})
 		if got := values[1].Percent; fmt.Sprintf("%.4f", got) != fmt.Sprintf("%.4f", tc.percent) {
 			t.Errorf("%s: 0.1 is at %g, want %g", tc.name, got, tc.percent)
 		}

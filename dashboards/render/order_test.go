@@ -42,8 +42,8 @@ func draw(t *testing.T, panel string, source render.Source) string {
 // Prometheus sorts the series of a range query by labels; topk has the largest value first.
 func TestInstantQueryKeepsTheOrderOfItsSeries(t *testing.T) {
 	t.Parallel()
-	source := func(context.Context, render.Query) (render.Answer, error) {
-		return render.Answer{Series: series("second", "first")}, nil
+	source := func(context.Context, render.Query) (render.Result, error) {
+		return render.Result{Series: series("second", "first")}, nil
 	}
 	for kind, want := range map[string]bool{"instant": true, "range": false} {
 		for _, panel := range []string{"bargauge", "table"} {
@@ -57,26 +57,26 @@ func TestInstantQueryKeepsTheOrderOfItsSeries(t *testing.T) {
 	}
 }
 
-// Panels of different widths may ask the same query, in any order.
-func TestSnapshotHasTheFinestAnswer(t *testing.T) {
+// Panels of different widths may have the same query, in any order.
+func TestSnapshotHasTheFinestResult(t *testing.T) {
 	t.Parallel()
 	for _, steps := range [][]time.Duration{{15 * time.Second, time.Minute}, {time.Minute, 15 * time.Second}} {
-		recorder := render.Record(func(_ context.Context, q render.Query) (render.Answer, error) {
-			return render.Answer{Values: []string{q.Step.String()}}, nil
+		recorder := render.Record(func(_ context.Context, q render.Query) (render.Result, error) {
+			return render.Result{Values: []string{q.Step.String()}}, nil
 		})
 		for _, step := range steps {
-			if _, err := recorder.Ask(t.Context(), render.Query{Kind: render.Range, Expr: "x", Step: step}); err != nil {
+			if _, err := recorder.Query(t.Context(), render.Query{Kind: render.Range, Expr: "x", Step: step}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		s := recorder.Snapshot(time.Time{}, time.Time{})
-		if len(s.Answers) != 1 || s.Answers[0].Answer.Values[0] != "15s" {
-			t.Errorf("asked with steps %v: %+v, want the answer of 15s", steps, s.Answers)
+		if len(s.Results) != 1 || s.Results[0].Result.Values[0] != "15s" {
+			t.Errorf("steps %v: %+v, want the result of 15s", steps, s.Results)
 		}
 	}
 }
 
-// The variables of a dashboard ask the same selector for several labels, and an exemplar query has the
+// The variables of a dashboard query the same selector for several labels, and an exemplar query has the
 // expression of its range query.
 func TestSnapshotHasAllQueriesOfAnExpression(t *testing.T) {
 	t.Parallel()
@@ -85,11 +85,11 @@ func TestSnapshotHasAllQueriesOfAnExpression(t *testing.T) {
 		{Kind: render.Range, Expr: "up"}, {Kind: render.Exemplars, Expr: "up"},
 		{Kind: render.Profile, Expr: "up", ProfileType: "cpu"}, {Kind: render.Profile, Expr: "up", ProfileType: "heap"},
 	}
-	recorder := render.Record(func(_ context.Context, q render.Query) (render.Answer, error) {
-		return render.Answer{Values: []string{string(q.Kind), q.Label, q.ProfileType}}, nil
+	recorder := render.Record(func(_ context.Context, q render.Query) (render.Result, error) {
+		return render.Result{Values: []string{string(q.Kind), q.Label, q.ProfileType}}, nil
 	})
 	for _, q := range queries {
-		if _, err := recorder.Ask(t.Context(), q); err != nil {
+		if _, err := recorder.Query(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -111,8 +111,8 @@ func (r *renderer) drawPanel(d *drawing, id string) {
 	}
 }
 
-// empty reports whether no query of a panel has an answer.
-func (d result) empty() bool {
+// empty reports whether no query of a panel has a result.
+func (d panelData) empty() bool {
 	return len(d.frames)+len(d.cells.times)+len(d.alerts)+len(d.lines)+len(d.traces) == 0 && d.profile == nil
 }
 
@@ -124,7 +124,7 @@ func errorText(err error) string {
 	return "Error: " + err.Error()
 }
 
-func (r *renderer) drawBody(d *drawing, b box, data result) {
+func (r *renderer) drawBody(d *drawing, b box, data panelData) {
 	switch d.panel.Type {
 	case "timeseries":
 		r.timeSeries(d, b, data)

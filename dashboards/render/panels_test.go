@@ -24,10 +24,10 @@ import (
 // end is the end of the time range of tests, which is an hour.
 func end() time.Time { return time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC) }
 
-// series answers with series of the values that f returns, by their labels.
+// series returns a source of series of the values that f returns, by their labels.
 func series(f map[string]func(minute float64) float64) Source {
-	return func(_ context.Context, q Query) (Answer, error) {
-		var out Answer
+	return func(_ context.Context, q Query) (Result, error) {
+		var out Result
 		for name, value := range f {
 			s := &model.SampleStream{Metric: labelsOf(name)}
 			step := max(q.Step, time.Second)
@@ -60,9 +60,9 @@ func wave(around, by float64) func(float64) float64 {
 	return func(minute float64) float64 { return around + by*math.Sin(minute/6) }
 }
 
-// answer answers each query with the same.
-func answer(a Answer) Source {
-	return func(context.Context, Query) (Answer, error) { return a, nil }
+// always returns a source with the same result for each query.
+func always(a Result) Source {
+	return func(context.Context, Query) (Result, error) { return a, nil }
 }
 
 // drawOne draws a dashboard of one panel.
@@ -113,23 +113,23 @@ func kinds() map[string]struct {
 		"bars":          {panelJSON("bargauge", `"fieldConfig":{"defaults":{"unit":"reqps","min":0,"color":{"mode":"continuous-GrYlRd"}}},"options":{"orientation":"vertical","showUnfilled":true}`), traffic},
 		"table":         {`{"type":"table","title":"Routes","gridPos":{"w":24,"h":6},"targets":[{"refId":"A","expr":"a","format":"table","instant":true},{"refId":"B","expr":"b","format":"table","instant":true}],"transformations":[{"id":"merge","options":{}},{"id":"organize","options":{"excludeByName":{"Time":true},"renameByName":{"Value #A":"rate","Value #B":"errors"}}}],"fieldConfig":{"defaults":{` + thresholds + `,"custom":{"cellOptions":{"type":"color-text"}}}},"options":{"sortBy":[{"displayName":"rate","desc":true}]}}`, traffic},
 		"heatmap":       {panelJSON("heatmap", `"fieldConfig":{"defaults":{"unit":"s"}},"options":{"yAxis":{"unit":"s"},"color":{"scheme":"Blues","steps":64,"exponent":0.5},"legend":{"show":true}}`), series(buckets)},
-		"nativeheatmap": {panelJSON("heatmap", `"options":{"yAxis":{"unit":"s"},"color":{"scheme":"Oranges"}}`), answer(Answer{Series: model.Matrix{nativeHistogram()}})},
+		"nativeheatmap": {panelJSON("heatmap", `"options":{"yAxis":{"unit":"s"},"color":{"scheme":"Oranges"}}`), always(Result{Series: model.Matrix{nativeHistogram()}})},
 		"timeline":      {panelJSON("state-timeline", `"fieldConfig":{"defaults":{"color":{"mode":"thresholds"},`+thresholds+`,"custom":{"fillOpacity":80}}},"options":{"mergeValues":true,"rowHeight":0.8}`), traffic},
 		"logs": {`{"type":"logs","title":"Logs","gridPos":{"w":24,"h":6},"targets":[{"refId":"A","expr":"{a=\"b\"}","datasource":{"type":"loki"}}],"options":{"showTime":true,"wrapLogMessage":true}}`,
-			answer(Answer{Lines: []Line{{end().Add(-time.Minute), "request failed: <b>database</b> & more", map[string]string{"level": "error"}}, {end(), strings.Repeat("a long line ", 30), map[string]string{"level": "info"}}}})},
+			always(Result{Lines: []Line{{end().Add(-time.Minute), "request failed: <b>database</b> & more", map[string]string{"level": "error"}}, {end(), strings.Repeat("a long line ", 30), map[string]string{"level": "info"}}}})},
 		"traces": {`{"type":"traces","title":"Traces","gridPos":{"w":24,"h":6},"targets":[{"refId":"A","query":"{}","datasource":{"type":"tempo"}}]}`,
-			answer(Answer{Traces: []Trace{{"4bf92f3577b34da6", end(), "orders", "POST /orders", 310 * time.Millisecond}, {"00f067aa0ba902b7", end().Add(-time.Minute), "orders", "GET /orders", 4 * time.Millisecond}}})},
-		"alertlist": {`{"type":"alertlist","title":"Alerts","gridPos":{"w":24,"h":6},"options":{"alertInstanceLabelFilter":"{service=\"orders\"}","stateFilter":{"firing":true,"pending":true}}}`, answer(Answer{Alerts: []Alert{
+			always(Result{Traces: []Trace{{"4bf92f3577b34da6", end(), "orders", "POST /orders", 310 * time.Millisecond}, {"00f067aa0ba902b7", end().Add(-time.Minute), "orders", "GET /orders", 4 * time.Millisecond}}})},
+		"alertlist": {`{"type":"alertlist","title":"Alerts","gridPos":{"w":24,"h":6},"options":{"alertInstanceLabelFilter":"{service=\"orders\"}","stateFilter":{"firing":true,"pending":true}}}`, always(Result{Alerts: []Alert{
 			{"OrdersSlow", "pending", end().Add(-time.Minute), map[string]string{"service": "orders"}}, {"OrdersDown", "firing", end().Add(-time.Hour), map[string]string{"service": "orders", "severity": "critical"}},
 			{"CartsDown", "firing", end(), map[string]string{"service": "carts"}},
 		}})},
 		"flamegraph": {`{"type":"flamegraph","title":"CPU","gridPos":{"w":24,"h":6},"targets":[{"refId":"A","labelSelector":"{}","profileTypeId":"process_cpu:cpu:nanoseconds:cpu:nanoseconds","datasource":{"type":"grafana-pyroscope-datasource"}}]}`,
-			answer(Answer{Profile: &Flame{Name: "total", Total: 8e9, Unit: "ns", Children: []Flame{{Name: "net/http.(*conn).serve", Total: 5e9, Children: []Flame{{Name: "example.com/orders/internal/api.create", Total: 4e9, Self: 4e9}}}, {Name: "runtime.gcBgMarkWorker", Total: 3e9, Self: 3e9}}}})},
+			always(Result{Profile: &Flame{Name: "total", Total: 8e9, Unit: "ns", Children: []Flame{{Name: "net/http.(*conn).serve", Total: 5e9, Children: []Flame{{Name: "example.com/orders/internal/api.create", Total: 4e9, Self: 4e9}}}, {Name: "runtime.gcBgMarkWorker", Total: 3e9, Self: 3e9}}}})},
 		"text":    {`{"type":"text","title":"What fires when","gridPos":{"w":24,"h":8},"options":{"mode":"markdown","content":"# Objectives\n\n- **availability**: 99.9 %\n- latency\n\n| alert | above |\n|---|---|\n| OrdersSlow | 14.4 |\n\n1. first\n2. second\n\n` + "`code`" + `"}}`, traffic},
 		"unknown": {panelJSON("piechart", ""), traffic},
-		"empty":   {panelJSON("timeseries", `"fieldConfig":{"defaults":{"noValue":"no data until requests arrive"}}`), answer(Answer{})},
-		"away": {panelJSON("stat", ""), func(context.Context, Query) (Answer, error) {
-			return Answer{}, errors.New("http://localhost:9090 does not respond")
+		"empty":   {panelJSON("timeseries", `"fieldConfig":{"defaults":{"noValue":"no data until requests arrive"}}`), always(Result{})},
+		"away": {panelJSON("stat", ""), func(context.Context, Query) (Result, error) {
+			return Result{}, errors.New("http://localhost:9090 does not respond")
 		}},
 	}
 }
@@ -211,7 +211,7 @@ func TestGapsAreNotBridged(t *testing.T) {
 		}
 	}
 	for spans, want := range map[string]int{"false": 2, "true": 1, "3600000": 1, "60000": 2} {
-		_, d := drawOne(t, panelJSON("timeseries", `"interval":"1m","fieldConfig":{"defaults":{"color":{"mode":"fixed","fixedColor":"#ff00ff"},"custom":{"spanNulls":`+spans+`,"showPoints":"never"}}}`), answer(Answer{Series: model.Matrix{s}}))
+		_, d := drawOne(t, panelJSON("timeseries", `"interval":"1m","fieldConfig":{"defaults":{"color":{"mode":"fixed","fixedColor":"#ff00ff"},"custom":{"spanNulls":`+spans+`,"showPoints":"never"}}}`), always(Result{Series: model.Matrix{s}}))
 		line := d.canvas.buf.String()
 		line, _, _ = strings.Cut(line, `" fill="none" stroke="#ff00ff"`)
 		line = line[strings.LastIndex(line, `d="`):]
@@ -233,9 +233,9 @@ func TestThresholdsOfTheLeftAxisAreOnTheRightOneToo(t *testing.T) {
 func TestInstantAndRangeStatsDiffer(t *testing.T) {
 	t.Parallel()
 	var kinds []Kind
-	ask := func(_ context.Context, q Query) (Answer, error) {
+	ask := func(_ context.Context, q Query) (Result, error) {
 		kinds = append(kinds, q.Kind)
-		return Answer{}, nil
+		return Result{}, nil
 	}
 	drawOne(t, `{"type":"stat","targets":[{"refId":"A","expr":"a","instant":true},{"refId":"B","expr":"b","range":true},{"refId":"C","expr":"c","hide":true}]}`, ask)
 	if !slices.Equal(kinds, []Kind{Instant, Range}) {
@@ -245,7 +245,7 @@ func TestInstantAndRangeStatsDiffer(t *testing.T) {
 
 func TestAlertListWithAVariableAsDataSourceIsEmpty(t *testing.T) {
 	t.Parallel()
-	alerts := answer(Answer{Alerts: []Alert{{"OrdersDown", "firing", end(), nil}}})
+	alerts := always(Result{Alerts: []Alert{{"OrdersDown", "firing", end(), nil}}})
 	for datasource, want := range map[string]int{"${datasource}": 0, "": 1, "Prometheus": 1} {
 		_, d := drawOne(t, fmt.Sprintf(`{"type":"alertlist","gridPos":{"w":12,"h":8},"options":{"datasource":%q,"stateFilter":{"firing":true}}}`, datasource), alerts)
 		if len(d.facts.Series) != want {
@@ -258,9 +258,9 @@ func TestAlertListWithAVariableAsDataSourceIsEmpty(t *testing.T) {
 func TestInterpolation(t *testing.T) {
 	t.Parallel()
 	var asked []string
-	source := func(_ context.Context, q Query) (Answer, error) {
+	source := func(_ context.Context, q Query) (Result, error) {
 		asked = append(asked, q.Expr)
-		return Answer{}, nil
+		return Result{}, nil
 	}
 	src := `{"title":"x","templating":{"list":[{"name":"env","type":"custom","query":"prod,staging.eu","multi":true,"includeAll":true,"current":{"value":["$__all"]}}]},"panels":[
 		{"type":"stat","title":"Up in $env at $5 of $nothing","targets":[{"refId":"A","expr":"up{env=~\"$env\"}"}]},
@@ -302,7 +302,7 @@ func TestThemesHaveReadableTexts(t *testing.T) {
 
 func TestLargeAndOddDataAreDrawn(t *testing.T) {
 	t.Parallel()
-	many := Answer{}
+	many := Result{}
 	for i := range 10_000 {
 		many.Series = append(many.Series, &model.SampleStream{Metric: model.Metric{"route": model.LabelValue(strconv.Itoa(i))}, Values: []model.SamplePair{{Timestamp: model.TimeFromUnixNano(end().UnixNano()), Value: 1}}})
 	}
@@ -310,7 +310,7 @@ func TestLargeAndOddDataAreDrawn(t *testing.T) {
 		"route=<script>alert(1)</script>": constant(math.NaN()), "route=\"&'\x00\x1b[31m": constant(math.Inf(1)), "route=\xff\xfe": constant(-math.MaxFloat64), "route=tiny": constant(5e-324),
 	})
 	for _, kind := range []string{"timeseries", "stat", "gauge", "bargauge", "table", "heatmap", "state-timeline"} {
-		for name, source := range map[string]Source{"many": answer(many), "odd": odd} {
+		for name, source := range map[string]Source{"many": always(many), "odd": odd} {
 			p, _ := drawOne(t, panelJSON(kind, ""), source)
 			var page bytes.Buffer
 			if err := p.HTML(&page); err != nil {

@@ -28,7 +28,7 @@ func TestPointsAreDrawnWhereTheyHaveRoom(t *testing.T) {
 			at := end().Add(-time.Hour + time.Duration(i+1)*tc.every)
 			s.Values = append(s.Values, model.SamplePair{Timestamp: model.TimeFromUnixNano(at.UnixNano()), Value: model.SampleValue(i % 7)})
 		}
-		_, d := drawOne(t, panelJSON("timeseries", `"interval":"`+model.Duration(tc.every).String()+`"`), answer(Answer{Series: model.Matrix{s}}))
+		_, d := drawOne(t, panelJSON("timeseries", `"interval":"`+model.Duration(tc.every).String()+`"`), always(Result{Series: model.Matrix{s}}))
 		if got := strings.Contains(d.canvas.buf.String(), "h0"); got != tc.want {
 			t.Errorf("%s: points are drawn: %t, want %t", tc.name, got, tc.want)
 		}
@@ -43,7 +43,7 @@ func TestSparklineIsOverTheTimeRange(t *testing.T) {
 		at := end().Add(time.Duration(minute-60) * time.Minute)
 		s.Values = append(s.Values, model.SamplePair{Timestamp: model.TimeFromUnixNano(at.UnixNano()), Value: model.SampleValue(minute % 7)})
 	}
-	_, d := drawOne(t, panelJSON("stat", `"options":{"graphMode":"area"}`), answer(Answer{Series: model.Matrix{s}}))
+	_, d := drawOne(t, panelJSON("stat", `"options":{"graphMode":"area"}`), always(Result{Series: model.Matrix{s}}))
 	svg := d.canvas.buf.String()
 	line := svg[strings.LastIndex(svg, `<path d="M`)+len(`<path d="M`):]
 	x, err := strconv.ParseFloat(strings.Fields(line)[0], 64)

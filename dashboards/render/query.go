@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Kind is what a query asks for.
+// Kind is what a query returns.
 type Kind string
 
 // The kinds of queries.
@@ -39,7 +39,7 @@ const (
 	Pyroscope  = "grafana-pyroscope-datasource"
 )
 
-// Query is a question to a store. Variables are filled in.
+// Query is a query of a store, with its variables replaced.
 type Query struct {
 	Store       string        `json:"store"`
 	Kind        Kind          `json:"kind"`
@@ -52,8 +52,8 @@ type Query struct {
 	Limit       int           `json:"limit,omitempty"` // of Logs and Traces
 }
 
-// Answer has the field that the kind of query asks for.
-type Answer struct {
+// Result is the result of a query, in the field of its kind.
+type Result struct {
 	Series    model.Matrix `json:"series,omitempty"` // of Range; of Instant with one value each
 	Exemplars []Exemplar   `json:"exemplars,omitempty"`
 	Values    []string     `json:"values,omitempty"`
@@ -63,7 +63,7 @@ type Answer struct {
 	Profile   *Flame       `json:"profile,omitempty"`
 	// Step is the distance of points, if it is not that of the query.
 	Step time.Duration `json:"-"`
-	// Error is why there is no answer, for a snapshot.
+	// Error is why the query failed, for a snapshot.
 	Error string `json:"error,omitempty"`
 }
 
@@ -108,14 +108,14 @@ type Flame struct {
 	Children []Flame `json:"children,omitempty"`
 }
 
-// Source answers queries. It is called by several goroutines at once. Its error says in one line what is
+// Source runs queries. It is called by several goroutines at once. Its error says in one line what is
 // wrong and what to do; it is drawn instead of the data.
-type Source func(context.Context, Query) (Answer, error)
+type Source func(context.Context, Query) (Result, error)
 
 // ErrNoStore is the error of a source that has no such store.
 var ErrNoStore = errors.New("not configured")
 
-// Snapshot are answers to replay. Its JSON is the format of snapshot files. It has only the queries of its
+// Snapshot contains results to replay. Its JSON is the format of snapshot files. It has only the queries of its
 // time range, scrape interval and width, from which [Options] should be set.
 type Snapshot struct {
 	Version        int           `json:"version"`
@@ -123,13 +123,13 @@ type Snapshot struct {
 	To             time.Time     `json:"to"`
 	ScrapeInterval time.Duration `json:"scrapeInterval,omitempty"`
 	Width          int           `json:"width,omitempty"`
-	Answers        []Entry       `json:"answers"`
+	Results        []Entry       `json:"results"`
 }
 
-// Entry is a question and its answer.
+// Entry is a query and its result.
 type Entry struct {
 	Query  Query  `json:"query"`
-	Answer Answer `json:"answer"`
+	Result Result `json:"result"`
 }
 
 // snapshotVersion is that of the files that this package reads and writes.
@@ -144,8 +144,8 @@ func ReadSnapshot(name string, src []byte) (Snapshot, error) {
 	if s.Version != snapshotVersion {
 		return Snapshot{}, fmt.Errorf("%s: snapshot version %d, this scaffold reads %d; write it again with scaffold verify --snapshot", name, s.Version, snapshotVersion)
 	}
-	for i := range s.Answers {
-		s.Answers[i].Answer.Series = withoutNulls(s.Answers[i].Answer.Series)
+	for i := range s.Results {
+		s.Results[i].Result.Series = withoutNulls(s.Results[i].Result.Series)
 	}
 	return s, nil
 }
@@ -167,19 +167,19 @@ func (s Snapshot) Write(w io.Writer) error {
 	return json.NewEncoder(w).Encode(s)
 }
 
-// Recorder adds the answers of a source to a snapshot.
+// Recorder adds the results of a source to a snapshot.
 type Recorder struct {
 	source Source
 
 	mutex   sync.Mutex
-	answers []Entry
+	entries []Entry
 }
 
-// Record returns a recorder of the answers of a source.
+// Record returns a recorder of the results of a source.
 func Record(source Source) *Recorder { return &Recorder{source: source} }
 
-// Ask asks the source and records the answer. It is a [Source].
-func (r *Recorder) Ask(ctx context.Context, q Query) (Answer, error) {
+// Query runs a query and records the result. It is a [Source].
+func (r *Recorder) Query(ctx context.Context, q Query) (Result, error) {
 	a, err := r.source(ctx, q)
 	recorded := a
 	if err != nil {
@@ -187,17 +187,17 @@ func (r *Recorder) Ask(ctx context.Context, q Query) (Answer, error) {
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.answers = append(r.answers, Entry{q, recorded})
+	r.entries = append(r.entries, Entry{q, recorded})
 	return a, err
 }
 
-// Snapshot returns what was recorded, each question once and in a stable order. Of panels of different widths
-// that ask the same, it has the answer with the most points.
+// Snapshot returns what was recorded, each query once and in a stable order. Of panels of different widths
+// with the same query, it has the result with the most points.
 func (r *Recorder) Snapshot(from, to time.Time) Snapshot {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	byKey := map[Query]Entry{}
-	for _, e := range r.answers {
+	for _, e := range r.entries {
 		key := e.Query.key()
 		if before, ok := byKey[key]; !ok || e.Query.finer(before.Query) {
 			byKey[key] = e
@@ -205,7 +205,7 @@ func (r *Recorder) Snapshot(from, to time.Time) Snapshot {
 	}
 	s := Snapshot{Version: snapshotVersion, From: from, To: to}
 	for _, key := range slices.SortedFunc(maps.Keys(byKey), compare) {
-		s.Answers = append(s.Answers, byKey[key])
+		s.Results = append(s.Results, byKey[key])
 	}
 	return s
 }
@@ -230,20 +230,20 @@ func (q Query) finer(than Query) bool {
 	return q.Step < than.Step || q.Step == than.Step && q.Limit > than.Limit
 }
 
-// Source returns a source that answers what the snapshot has.
+// Source returns a source of the recorded results.
 func (s Snapshot) Source() Source {
-	answers := make(map[Query]Answer, len(s.Answers))
-	for _, e := range s.Answers {
-		e.Answer.Step = e.Query.Step
-		answers[e.Query.key()] = e.Answer
+	results := make(map[Query]Result, len(s.Results))
+	for _, e := range s.Results {
+		e.Result.Step = e.Query.Step
+		results[e.Query.key()] = e.Result
 	}
-	return func(_ context.Context, q Query) (Answer, error) {
-		a, ok := answers[q.key()]
+	return func(_ context.Context, q Query) (Result, error) {
+		a, ok := results[q.key()]
 		switch {
 		case !ok:
-			return Answer{}, fmt.Errorf("the snapshot has no result for %s", q)
+			return Result{}, fmt.Errorf("the snapshot has no result for %s", q)
 		case a.Error != "":
-			return Answer{}, errors.New(a.Error)
+			return Result{}, errors.New(a.Error)
 		}
 		return a, nil
 	}

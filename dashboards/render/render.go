@@ -52,8 +52,8 @@ type Picture struct {
 	Problems []string
 	// Failure is the error of the first query that failed. That of a store that is not configured comes last.
 	Failure error
-	// Answered and Asked are numbers of queries.
-	Answered, Asked int
+	// Queries is the number of queries, and Failed that of the failed ones.
+	Queries, Failed int
 }
 
 // drawing is a panel with its place and its elements.
@@ -62,7 +62,7 @@ type drawing struct {
 	box    box
 	canvas *canvas
 	facts  *facts
-	data   result
+	data   panelData
 }
 
 // renderer draws one dashboard.
@@ -77,13 +77,13 @@ type renderer struct {
 	mutex           sync.Mutex
 	problems        []problem
 	failure         error // of the first query that failed
-	answered, asked int
+	queries, failed int
 }
 
 // problem is why a part of the dashboard is not drawn.
 type problem struct{ where, why string }
 
-// Dashboard asks the queries of a dashboard and draws the results. Name is the file name in errors, src
+// Dashboard runs the queries of a dashboard and draws the results. Name is the file name in errors, src
 // classic dashboard JSON. Its error is that of a file that is not a dashboard; what else is wrong is in
 // [Picture.Problems] and in the place of the data.
 func Dashboard(ctx context.Context, name string, src []byte, source Source, o Options) (*Picture, error) {
@@ -118,7 +118,7 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 		picture.height = max(picture.height, p.box.bottom()+margin)
 	}
 	picture.Problems = grouped(r.problems)
-	picture.Answered, picture.Asked, picture.Failure = r.answered, r.asked, r.failure
+	picture.Queries, picture.Failed, picture.Failure = r.queries, r.failed, r.failure
 	return picture, nil
 }
 
@@ -126,7 +126,7 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 const manyPlaces = 4
 
 // grouped returns a line for each problem; one that is in many places, such as a store that does not
-// answer, once.
+// respond, once.
 func grouped(problems []problem) []string {
 	places := map[string][]string{}
 	for _, p := range problems {
@@ -152,48 +152,6 @@ func grouped(problems []problem) []string {
 	return out
 }
 
-// location sets the time zone that the options leave open.
-func (r *renderer) location() {
-	o, zone := &r.options, r.board.Timezone
-	if o.Location != nil {
-		return
-	}
-	switch {
-	case zone == "", zone == "browser":
-		o.Location = time.Local //nolint:gosmopolitan // the reader's time zone, as in a browser
-		return
-	case strings.EqualFold(zone, "utc"):
-		o.Location = time.UTC
-		return
-	}
-	var err error
-	if o.Location, err = time.LoadLocation(zone); err != nil {
-		o.Location = time.UTC
-		r.report("dashboard", fmt.Sprintf("time zone %q is unknown; its times are in UTC", zone))
-	}
-}
-
-// timeRange sets the time range that the options leave open.
-func (r *renderer) timeRange() error {
-	o := &r.options
-	now := o.Now.In(o.Location)
-	var err error
-	if o.From.IsZero() {
-		if o.From, err = ParseFrom(cmp.Or(r.board.Time.From, "now-6h"), now); err != nil {
-			return err
-		}
-	}
-	if o.To.IsZero() {
-		if o.To, err = ParseTo(cmp.Or(r.board.Time.To, "now"), now); err != nil {
-			return err
-		}
-	}
-	if !o.From.Before(o.To) {
-		return fmt.Errorf("%s is not before %s", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
-	}
-	return nil
-}
-
 func (o Options) withDefaults() Options {
 	if o.Width == 0 {
 		o.Width = DefaultWidth
@@ -214,26 +172,27 @@ func (r *renderer) report(where, why string) {
 	r.problems = append(r.problems, problem{where, why})
 }
 
-// ask asks the source within the time range.
-func (r *renderer) ask(ctx context.Context, q Query) (Answer, error) {
+// run runs a query within the time range.
+func (r *renderer) run(ctx context.Context, q Query) (Result, error) {
 	q.From, q.To = r.options.From, r.options.To
-	answer, err := r.source(ctx, q)
+	result, err := r.source(ctx, q)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		err = timeoutError(r.options.Timeout)
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.asked++
-	if err == nil {
-		r.answered++
-	} else if r.failure == nil || errors.Is(r.failure, ErrNoStore) {
-		r.failure = err
+	r.queries++
+	if err != nil {
+		r.failed++
+		if r.failure == nil || errors.Is(r.failure, ErrNoStore) {
+			r.failure = err
+		}
 	}
-	if len(answer.Series) > maxSeries {
-		r.problems = append(r.problems, problem{q.String(), fmt.Sprintf("%d series; the first %d are drawn", len(answer.Series), maxSeries)})
-		answer.Series = answer.Series[:maxSeries]
+	if len(result.Series) > maxSeries {
+		r.problems = append(r.problems, problem{q.String(), fmt.Sprintf("%d series; the first %d are drawn", len(result.Series), maxSeries)})
+		result.Series = result.Series[:maxSeries]
 	}
-	return answer, err
+	return result, err
 }
 
 // timeoutError is the error of a query that was sent or waiting at the end of that time.
@@ -249,8 +208,8 @@ func (timeoutError) Unwrap() error { return context.DeadlineExceeded }
 // maxSeries is the number of series of one query that are drawn.
 const maxSeries = 1000
 
-// result is what a panel draws.
-type result struct {
+// panelData is what a panel draws.
+type panelData struct {
 	frames    []*grafana.Frame
 	exemplars []Exemplar
 	cells     cells
@@ -262,13 +221,13 @@ type result struct {
 	err       error
 }
 
-// fetch asks the queries of a panel that is drawn at a width.
-func (r *renderer) fetch(ctx context.Context, p *panel, width float64) result {
-	var out result
+// fetch runs the queries of a panel that is drawn at a width.
+func (r *renderer) fetch(ctx context.Context, p *panel, width float64) panelData {
+	var out panelData
 	if p.Type == "alertlist" {
-		var answer Answer
-		answer, out.err = r.ask(ctx, Query{Store: Prometheus, Kind: Alerts})
-		out.alerts = answer.Alerts
+		var result Result
+		result, out.err = r.run(ctx, Query{Store: Prometheus, Kind: Alerts})
+		out.alerts = result.Alerts
 	}
 	queries := slices.DeleteFunc(slices.Clone(p.Targets), func(t target) bool { return t.Hide || p.Type == "alertlist" })
 	for _, t := range queries {
@@ -282,8 +241,8 @@ func (r *renderer) fetch(ctx context.Context, p *panel, width float64) result {
 	return out
 }
 
-// add asks one query and adds its answer to the result.
-func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, several bool, out *result) error {
+// add runs one query and adds its result to the data of a panel.
+func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, several bool, out *panelData) error {
 	least := r.scrapeInterval()
 	for _, configured := range []string{p.Interval, t.Interval} {
 		if d, err := parseDuration(strings.TrimPrefix(configured, ">")); err == nil {
@@ -300,37 +259,37 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 		return err
 	}
 	t.Expr, t.LegendFormat = q.Expr, r.text(t.LegendFormat)
-	answer, err := r.ask(ctx, q)
+	result, err := r.run(ctx, q)
 	if err != nil {
 		return err
 	}
 	// Points of a snapshot may be further apart.
-	out.step = max(out.step, answer.Step)
+	out.step = max(out.step, result.Step)
 	if q.Kind == Range { // an instant query has an order of its own: topk has the largest first
-		answer.Series = sorted(answer.Series)
+		result.Series = sorted(result.Series)
 	}
 	switch {
 	case q.Kind == Logs:
-		out.lines = append(out.lines, answer.Lines...)
+		out.lines = append(out.lines, result.Lines...)
 	case q.Kind == Traces:
-		out.traces = append(out.traces, answer.Traces...)
+		out.traces = append(out.traces, result.Traces...)
 	case q.Kind == Profile:
-		out.profile = answer.Profile
+		out.profile = result.Profile
 	case p.Type == "heatmap":
-		out.cells = heatmap(answer.Series, cmp.Or(answer.Step, out.step))
+		out.cells = heatmap(result.Series, cmp.Or(result.Step, out.step))
 	case t.Format == "table":
-		out.frames = append(out.frames, tableFrame(t, answer.Series, several))
+		out.frames = append(out.frames, tableFrame(t, result.Series, several))
 	default:
-		out.frames = append(out.frames, seriesFrames(t, answer.Series)...)
+		out.frames = append(out.frames, seriesFrames(t, result.Series)...)
 	}
 	if t.Exemplar && q.Kind == Range {
 		q.Kind = Exemplars
-		answer, err := r.ask(ctx, q)
+		result, err := r.run(ctx, q)
 		if err != nil { // the graph is drawn without them
 			r.report("exemplars of panel "+p.Title, err.Error())
 			return nil
 		}
-		out.exemplars = append(out.exemplars, thinned(answer.Exemplars, out.step)...)
+		out.exemplars = append(out.exemplars, thinned(result.Exemplars, out.step)...)
 	}
 	return nil
 }
@@ -341,7 +300,7 @@ const (
 	maxTraces = 20
 )
 
-// query returns the question of a target.
+// query returns the query of a target.
 func (r *renderer) query(p *panel, t target, step time.Duration) (Query, error) {
 	q := Query{Store: r.store(t.Datasource, p.Datasource), Kind: Range, Step: step}
 	text := t.Expr
@@ -371,7 +330,7 @@ func (r *renderer) query(p *panel, t target, step time.Duration) (Query, error) 
 	return q, nil
 }
 
-// draw asks the queries of all panels and draws them.
+// draw runs the queries of all panels and draws them.
 func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 	var group sync.WaitGroup
 	tickets := make(chan struct{}, maxQueries)

@@ -16,25 +16,25 @@ import (
 	"github.com/observability-first/scaffold/dashboards/render"
 )
 
-// waves answers each query with series that look like traffic.
-func waves(_ context.Context, q render.Query) (render.Answer, error) {
+// waves returns series that look like traffic for each query.
+func waves(_ context.Context, q render.Query) (render.Result, error) {
 	switch q.Kind {
 	case render.Values:
-		return render.Answer{Values: []string{"prod", "staging"}}, nil
+		return render.Result{Values: []string{"prod", "staging"}}, nil
 	case render.Exemplars:
 		var out []render.Exemplar
 		for at := q.From; at.Before(q.To); at = at.Add(2 * time.Minute) {
 			out = append(out, render.Exemplar{Time: at, Value: math.Abs(math.Sin(float64(at.Unix()))) / 2})
 		}
-		return render.Answer{Exemplars: out}, nil
+		return render.Result{Exemplars: out}, nil
 	case render.Alerts:
-		return render.Answer{Alerts: []render.Alert{{Name: "OrdersDown", State: "firing", Since: q.To.Add(-5 * time.Minute), Labels: map[string]string{"service": "orders"}}}}, nil
+		return render.Result{Alerts: []render.Alert{{Name: "OrdersDown", State: "firing", Since: q.To.Add(-5 * time.Minute), Labels: map[string]string{"service": "orders"}}}}, nil
 	case render.Logs:
-		return render.Answer{Lines: []render.Line{{Time: q.To, Text: "request failed", Labels: map[string]string{"level": "error"}}}}, nil
+		return render.Result{Lines: []render.Line{{Time: q.To, Text: "request failed", Labels: map[string]string{"level": "error"}}}}, nil
 	case render.Profile:
-		return render.Answer{Profile: &render.Flame{Name: "total", Total: 100, Unit: "short", Children: []render.Flame{{Name: "main.main", Total: 70, Children: []render.Flame{{Name: "net/http.(*conn).serve", Total: 50}}}, {Name: "runtime.gopark", Total: 30}}}}, nil
+		return render.Result{Profile: &render.Flame{Name: "total", Total: 100, Unit: "short", Children: []render.Flame{{Name: "main.main", Total: 70, Children: []render.Flame{{Name: "net/http.(*conn).serve", Total: 50}}}, {Name: "runtime.gopark", Total: 30}}}}, nil
 	}
-	var out render.Answer
+	var out render.Result
 	heatmap := strings.Contains(q.Expr, "le)") || strings.Contains(q.Expr, ", le")
 	for i := range 3 {
 		s := &model.SampleStream{Metric: model.Metric{"instance": model.LabelValue(fmt.Sprintf("10.0.0.%d:9464", i)), "http_route": model.LabelValue(fmt.Sprintf("GET /v%d/orders", i))}}

@@ -20,7 +20,7 @@ func TestStatesEndWithTheirSeries(t *testing.T) {
 	for at := end().Add(-time.Hour); at.Before(end().Add(-40 * time.Minute)); at = at.Add(15 * time.Second) {
 		s.Values = append(s.Values, model.SamplePair{Timestamp: model.TimeFromUnixNano(at.UnixNano()), Value: 1})
 	}
-	_, d := drawOne(t, panelJSON("state-timeline", `"fieldConfig":{"defaults":{"color":{"mode":"fixed","fixedColor":"#ff00ff"}}}`), answer(Answer{Series: model.Matrix{s}}))
+	_, d := drawOne(t, panelJSON("state-timeline", `"fieldConfig":{"defaults":{"color":{"mode":"fixed","fixedColor":"#ff00ff"}}}`), always(Result{Series: model.Matrix{s}}))
 	_, rect, _ := strings.Cut(d.canvas.buf.String(), `height="`)
 	if n := strings.Count(d.canvas.buf.String(), "#ff00ff"); n != 1 {
 		t.Fatalf("%d states in %s", n, rect)
@@ -80,9 +80,9 @@ func TestOverridesWithoutAValueRemoveTheSetting(t *testing.T) {
 func TestTheDataSourceOfThePanelHolds(t *testing.T) {
 	t.Parallel()
 	var stores []string
-	source := func(_ context.Context, q Query) (Answer, error) {
+	source := func(_ context.Context, q Query) (Result, error) {
 		stores = append(stores, q.Store)
-		return Answer{}, nil
+		return Result{}, nil
 	}
 	src := `{"templating":{"list":[{"name":"logs","type":"datasource","query":"loki"}]},"panels":[
 		{"type":"logs","datasource":{"type":"loki"},"targets":[{"refId":"A","expr":"{}"}]},
@@ -105,7 +105,7 @@ func TestAlertListHasARowForEachRule(t *testing.T) {
 		alerts = append(alerts, Alert{"Slow", []string{"pending", "firing"}[i%2], end().Add(-time.Duration(i) * time.Minute), map[string]string{"instance": string(rune('a' + i))}})
 	}
 	alerts = append(alerts, Alert{"Down", "firing", end(), nil})
-	_, d := drawOne(t, `{"type":"alertlist","gridPos":{"w":12,"h":8}}`, answer(Answer{Alerts: alerts}))
+	_, d := drawOne(t, `{"type":"alertlist","gridPos":{"w":12,"h":8}}`, always(Result{Alerts: alerts}))
 	if !slices.Equal(d.facts.Series, []string{"Down", "Slow"}) || !slices.Contains(d.texts("alert"), "Firing for 29m  30 instances") {
 		t.Errorf("%+v, %q", d.facts, d.texts("alert"))
 	}
@@ -114,9 +114,9 @@ func TestAlertListHasARowForEachRule(t *testing.T) {
 func TestOneFailedQueryLeavesTheOthers(t *testing.T) {
 	t.Parallel()
 	traffic := series(map[string]func(float64) float64{"route=/a": wave(3, 1)})
-	source := func(ctx context.Context, q Query) (Answer, error) {
+	source := func(ctx context.Context, q Query) (Result, error) {
 		if q.Kind == Exemplars || q.Expr == "b" {
-			return Answer{}, errors.New("refused")
+			return Result{}, errors.New("refused")
 		}
 		return traffic(ctx, q)
 	}
@@ -136,7 +136,7 @@ func TestNamesOfSeriesAreGrafanas(t *testing.T) {
 			labels = labelsOf(tc.labels)
 		}
 		s := &model.SampleStream{Metric: labels, Values: []model.SamplePair{{Timestamp: model.TimeFromUnixNano(end().UnixNano()), Value: 1}}}
-		_, d := drawOne(t, `{"type":"timeseries","gridPos":{"w":24,"h":8},"targets":[{"refId":"A","expr":"up","legendFormat":"`+tc.format+`"}]}`, answer(Answer{Series: model.Matrix{s}}))
+		_, d := drawOne(t, `{"type":"timeseries","gridPos":{"w":24,"h":8},"targets":[{"refId":"A","expr":"up","legendFormat":"`+tc.format+`"}]}`, always(Result{Series: model.Matrix{s}}))
 		if !slices.Equal(d.facts.Series, []string{tc.want}) {
 			t.Errorf("%q with %q: got %q", tc.format, tc.labels, d.facts.Series)
 		}

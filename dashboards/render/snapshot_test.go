@@ -13,7 +13,7 @@ func TestNullsOfASnapshotAreDropped(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"timeseries", "stat", "table", "heatmap", "state-timeline"} {
 		for _, series := range []string{`[null]`, `[{"metric":null,"values":null}]`, `[{"metric":{},"histograms":[[1795867200,{"count":"1","sum":"1","buckets":[null]}]]}]`} {
-			s, err := ReadSnapshot("x.json", []byte(`{"version":1,"answers":[{"query":{"store":"prometheus","kind":"range","expr":"up","from":"2026-11-28T11:00:00Z","to":"2026-11-28T12:00:00Z"},"answer":{"series":`+series+`}}]}`))
+			s, err := ReadSnapshot("x.json", []byte(`{"version":1,"results":[{"query":{"store":"prometheus","kind":"range","expr":"up","from":"2026-11-28T11:00:00Z","to":"2026-11-28T12:00:00Z"},"result":{"series":`+series+`}}]}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -26,10 +26,10 @@ func TestNullsOfASnapshotAreDropped(t *testing.T) {
 	}
 }
 
-// A snapshot has the answers of one width and scrape interval, on which intervals in queries depend.
+// A snapshot has the results of one width and scrape interval, on which intervals in queries depend.
 func TestSnapshotHasTheOptionsOfItsQueries(t *testing.T) {
 	t.Parallel()
-	recorder := Record(answer(Answer{}))
+	recorder := Record(always(Result{}))
 	s := recorder.Snapshot(end().Add(-time.Hour), end())
 	s.ScrapeInterval, s.Width = 30*time.Second, 1600
 	var file bytes.Buffer
@@ -47,14 +47,14 @@ func TestStepIsThatOfTheRecordedQuery(t *testing.T) {
 	t.Parallel()
 	recorder := Record(series(map[string]func(float64) float64{"route=/a": constant(1)}))
 	src := panelJSON("timeseries", "")
-	drawOne(t, src, recorder.Ask, func(o *Options) { o.Width = 100 })
+	drawOne(t, src, recorder.Query, func(o *Options) { o.Width = 100 })
 	s := recorder.Snapshot(end().Add(-time.Hour), end())
-	recorded := s.Answers[0].Query.Step
+	recorded := s.Results[0].Query.Step
 	_, d := drawOne(t, src, s.Source(), func(o *Options) { o.Width = 2000 })
 	if recorded <= 15*time.Second || d.data.step != recorded {
 		t.Errorf("recorded with a step of %s, drawn with %s", recorded, d.data.step)
 	}
-	if text, err := json.Marshal(s.Answers[0].Answer); err != nil || bytes.Contains(bytes.ToLower(text), []byte("step")) {
+	if text, err := json.Marshal(s.Results[0].Result); err != nil || bytes.Contains(bytes.ToLower(text), []byte("step")) {
 		t.Errorf("the step is in the query; the file has it again: %s, %v", text, err)
 	}
 }
@@ -65,10 +65,10 @@ func TestCellsAreAsWideAsTheRecordedStep(t *testing.T) {
 	source := series(map[string]func(float64) float64{"le=1": constant(1), "le=+Inf": constant(2)})
 	recorder := Record(source)
 	src := panelJSON("heatmap", "")
-	drawOne(t, src, recorder.Ask, func(o *Options) { o.Width = 2000 })
+	drawOne(t, src, recorder.Query, func(o *Options) { o.Width = 2000 })
 	s := recorder.Snapshot(end().Add(-time.Hour), end())
 	_, d := drawOne(t, src, s.Source(), func(o *Options) { o.Width = 100 })
-	if recorded := s.Answers[0].Query.Step; d.data.cells.step != recorded {
+	if recorded := s.Results[0].Query.Step; d.data.cells.step != recorded {
 		t.Errorf("recorded with a step of %s, cells of %s", recorded, d.data.cells.step)
 	}
 }

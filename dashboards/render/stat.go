@@ -20,7 +20,7 @@ type reduced struct {
 const maxValues = 25
 
 // reduce makes the values of a panel.
-func (r *renderer) reduce(d *drawing, data result, o reduceOptions) []reduced {
+func (r *renderer) reduce(d *drawing, data panelData, o reduceOptions) []reduced {
 	calcs := o.Calcs
 	if len(calcs) == 0 {
 		calcs = []grafana.Reducer{grafana.LastNotNull}
@@ -66,7 +66,7 @@ func (r *renderer) reduce(d *drawing, data result, o reduceOptions) []reduced {
 }
 
 // stat draws values as large numbers, with the course of each behind it.
-func (r *renderer) stat(d *drawing, b box, data result) {
+func (r *renderer) stat(d *drawing, b box, data panelData) {
 	o := statOptions{GraphMode: "area", ColorMode: "value"} // the defaults of the panel
 	d.panel.options(&o)
 	values := r.reduce(d, data, o.ReduceOptions)
@@ -198,7 +198,7 @@ func (r *renderer) sparkline(c *canvas, b box, v reduced, color string) {
 }
 
 // gauge draws values on arcs.
-func (r *renderer) gauge(d *drawing, b box, data result) {
+func (r *renderer) gauge(d *drawing, b box, data panelData) {
 	var o gaugeOptions
 	d.panel.options(&o)
 	values := r.reduce(d, data, o.ReduceOptions)
@@ -238,7 +238,7 @@ func (r *renderer) arc(c *canvas, center point, radius, from, to float64, color 
 }
 
 // barGauge draws values as bars.
-func (r *renderer) barGauge(d *drawing, b box, data result) {
+func (r *renderer) barGauge(d *drawing, b box, data panelData) {
 	o := barOptions{ShowUnfilled: true} // the default of the panel
 	d.panel.options(&o)
 	values := r.reduce(d, data, o.ReduceOptions)

@@ -30,26 +30,26 @@ type Store struct {
 	Get func(ctx context.Context, address string) ([]byte, error)
 }
 
-// Ask asks the HTTP API of a query's store. It is a [Source].
-func (s Stores) Ask(ctx context.Context, q Query) (Answer, error) {
-	var answer func(Store, context.Context, Query) (Answer, error)
+// Query runs a query on the HTTP API of its store. It is a [Source].
+func (s Stores) Query(ctx context.Context, q Query) (Result, error) {
+	var query func(Store, context.Context, Query) (Result, error)
 	var store Store
 	name := q.Store
 	switch q.Store {
 	case Prometheus:
-		name, store, answer = "Prometheus", s.Prometheus, Store.prometheus
+		name, store, query = "Prometheus", s.Prometheus, Store.prometheus
 	case Loki:
-		name, store, answer = "Loki", s.Loki, Store.loki
+		name, store, query = "Loki", s.Loki, Store.loki
 	case Tempo:
-		name, store, answer = "Tempo", s.Tempo, Store.tempo
+		name, store, query = "Tempo", s.Tempo, Store.tempo
 	case Pyroscope:
-		name, store, answer = "Pyroscope", s.Pyroscope, Store.pyroscope
+		name, store, query = "Pyroscope", s.Pyroscope, Store.pyroscope
 	}
 	if store.URL == "" {
-		return Answer{}, fmt.Errorf("%s is %w", name, ErrNoStore)
+		return Result{}, fmt.Errorf("%s is %w", name, ErrNoStore)
 	}
 	store.URL = strings.TrimRight(store.URL, "/")
-	return answer(store, ctx, q)
+	return query(store, ctx, q)
 }
 
 // read decodes the page at a path.
@@ -84,10 +84,10 @@ func seconds(t time.Time) string {
 	return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', -1, 64)
 }
 
-func (s Store) prometheus(ctx context.Context, q Query) (Answer, error) {
+func (s Store) prometheus(ctx context.Context, q Query) (Result, error) {
 	const base = "/api/v1/"
 	p := url.Values{"start": {seconds(q.From)}, "end": {seconds(q.To)}}
-	var out Answer
+	var out Result
 	switch q.Kind {
 	case Range:
 		// Grafana aligns the range to the step, so that the points stay while it moves.
@@ -97,7 +97,7 @@ func (s Store) prometheus(ctx context.Context, q Query) (Answer, error) {
 		p.Set("query", q.Expr)
 		var data struct{ Result model.Matrix }
 		err := s.api(ctx, base+"query_range", p, &data)
-		return Answer{Series: withoutNulls(data.Result)}, err
+		return Result{Series: withoutNulls(data.Result)}, err
 	case Instant:
 		return s.instant(ctx, base+"query", url.Values{"query": {q.Expr}, "time": {seconds(q.To)}})
 	case Exemplars:
@@ -125,19 +125,19 @@ func (s Store) prometheus(ctx context.Context, q Query) (Answer, error) {
 	case Alerts:
 		return s.alerts(ctx, base+"alerts")
 	}
-	return Answer{}, fmt.Errorf("%s queries of Prometheus are not supported", q.Kind)
+	return Result{}, fmt.Errorf("%s queries of Prometheus are not supported", q.Kind)
 }
 
 // instant reads a vector or a scalar.
-func (s Store) instant(ctx context.Context, path string, p url.Values) (Answer, error) {
+func (s Store) instant(ctx context.Context, path string, p url.Values) (Result, error) {
 	var data struct {
 		ResultType string
 		Result     json.RawMessage
 	}
 	if err := s.api(ctx, path, p, &data); err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
-	var out Answer
+	var out Result
 	if data.ResultType == "scalar" {
 		var pair model.SamplePair
 		err := json.Unmarshal(data.Result, &pair)
@@ -154,7 +154,7 @@ func (s Store) instant(ctx context.Context, path string, p url.Values) (Answer, 
 	return out, err
 }
 
-func (s Store) alerts(ctx context.Context, path string) (Answer, error) {
+func (s Store) alerts(ctx context.Context, path string) (Result, error) {
 	var data struct {
 		Alerts []struct {
 			Labels   map[string]string
@@ -163,14 +163,14 @@ func (s Store) alerts(ctx context.Context, path string) (Answer, error) {
 		}
 	}
 	err := s.api(ctx, path, nil, &data)
-	var out Answer
+	var out Result
 	for _, a := range data.Alerts {
 		out.Alerts = append(out.Alerts, Alert{a.Labels[model.AlertNameLabel], a.State, a.ActiveAt, a.Labels})
 	}
 	return out, err
 }
 
-func (s Store) loki(ctx context.Context, q Query) (Answer, error) {
+func (s Store) loki(ctx context.Context, q Query) (Result, error) {
 	p := url.Values{
 		"query": {q.Expr}, "limit": {strconv.Itoa(q.Limit)}, "direction": {"backward"},
 		"start": {strconv.FormatInt(q.From.UnixNano(), 10)}, "end": {strconv.FormatInt(q.To.UnixNano(), 10)},
@@ -180,19 +180,19 @@ func (s Store) loki(ctx context.Context, q Query) (Answer, error) {
 		Result     json.RawMessage
 	}
 	if err := s.api(ctx, "/loki/api/v1/query_range", p, &data); err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	if data.ResultType != "streams" {
-		return Answer{}, errors.New("metric queries of Loki are not supported; use a query of log lines")
+		return Result{}, errors.New("metric queries of Loki are not supported; use a query of log lines")
 	}
 	var streams []struct {
 		Stream map[string]string   `json:"stream"`
 		Values [][]json.RawMessage `json:"values"` // time in nanoseconds, line, structured metadata
 	}
 	if err := json.Unmarshal(data.Result, &streams); err != nil {
-		return Answer{}, fmt.Errorf("%s: %w", s.URL, err)
+		return Result{}, fmt.Errorf("%s: %w", s.URL, err)
 	}
-	var out Answer
+	var out Result
 	for _, stream := range streams {
 		for _, v := range stream.Values {
 			if len(v) < 2 {
@@ -210,7 +210,7 @@ func (s Store) loki(ctx context.Context, q Query) (Answer, error) {
 	return out, nil
 }
 
-func (s Store) tempo(ctx context.Context, q Query) (Answer, error) {
+func (s Store) tempo(ctx context.Context, q Query) (Result, error) {
 	p := url.Values{
 		"q": {q.Expr}, "limit": {strconv.Itoa(q.Limit)},
 		"start": {strconv.FormatInt(q.From.Unix(), 10)}, "end": {strconv.FormatInt(q.To.Unix(), 10)},
@@ -225,9 +225,9 @@ func (s Store) tempo(ctx context.Context, q Query) (Answer, error) {
 		}
 	}
 	if err := s.read(ctx, "/api/search", p, &data); err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
-	var out Answer
+	var out Result
 	for _, t := range data.Traces {
 		ns, err := strconv.ParseInt(t.StartTimeUnixNano, 10, 64)
 		if err != nil {
@@ -238,7 +238,7 @@ func (s Store) tempo(ctx context.Context, q Query) (Answer, error) {
 	return out, nil
 }
 
-func (s Store) pyroscope(ctx context.Context, q Query) (Answer, error) {
+func (s Store) pyroscope(ctx context.Context, q Query) (Result, error) {
 	p := url.Values{
 		"query": {q.ProfileType + q.Expr}, "format": {"json"},
 		"from": {strconv.FormatInt(q.From.UnixMilli(), 10)}, "until": {strconv.FormatInt(q.To.UnixMilli(), 10)},
@@ -251,16 +251,16 @@ func (s Store) pyroscope(ctx context.Context, q Query) (Answer, error) {
 		Metadata struct{ Units string }
 	}
 	if err := s.read(ctx, "/pyroscope/render", p, &data); err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	root, err := flame(data.Flamebearer.Names, data.Flamebearer.Levels)
 	if err != nil {
-		return Answer{}, fmt.Errorf("%s: %w", s.URL, err)
+		return Result{}, fmt.Errorf("%s: %w", s.URL, err)
 	}
 	if root != nil {
 		root.Unit = map[string]string{"bytes": "bytes", "nanoseconds": "ns", "samples": "short", "goroutines": "short", "objects": "short"}[data.Metadata.Units]
 	}
-	return Answer{Profile: root}, nil
+	return Result{Profile: root}, nil
 }
 
 // flame builds the tree of a flamebearer: levels of four numbers for each function, the first of which is

@@ -33,7 +33,7 @@ func TestNullsOfAStoreAreDropped(t *testing.T) {
 		{Alerts, `{"status":"success","data":null}`, `{}`},
 	} {
 		store, _ := page(tc.page)
-		a, err := Stores{Prometheus: store}.Ask(t.Context(), Query{Store: Prometheus, Kind: tc.kind, Expr: "up", From: end().Add(-time.Hour), To: end(), Step: time.Minute})
+		a, err := Stores{Prometheus: store}.Query(t.Context(), Query{Store: Prometheus, Kind: tc.kind, Expr: "up", From: end().Add(-time.Hour), To: end(), Step: time.Minute})
 		if err != nil {
 			t.Errorf("%s: %v", tc.page, err)
 			continue
@@ -48,7 +48,7 @@ func TestStepOfARangeQuery(t *testing.T) {
 	t.Parallel()
 	for step, want := range map[time.Duration]string{15 * time.Second: "15", time.Hour: "3600", 100 * time.Millisecond: "0.1"} {
 		store, last := page(`{"status":"success","data":{"result":[]}}`)
-		if _, err := (Stores{Prometheus: store}).Ask(t.Context(), Query{Store: Prometheus, Kind: Range, From: end().Add(-time.Hour), To: end(), Step: step}); err != nil {
+		if _, err := (Stores{Prometheus: store}).Query(t.Context(), Query{Store: Prometheus, Kind: Range, From: end().Add(-time.Hour), To: end(), Step: step}); err != nil {
 			t.Fatal(err)
 		}
 		if got := last.Query().Get("step"); got != want {
@@ -60,7 +60,7 @@ func TestStepOfARangeQuery(t *testing.T) {
 func TestMetricQueryOfLokiIsAnError(t *testing.T) {
 	t.Parallel()
 	store, _ := page(`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1790000000,"1"]]}]}}`)
-	_, err := Stores{Loki: store}.Ask(t.Context(), Query{Store: Loki, Kind: Logs, Expr: "count_over_time({a=\"b\"}[5m])"})
+	_, err := Stores{Loki: store}.Query(t.Context(), Query{Store: Loki, Kind: Logs, Expr: "count_over_time({a=\"b\"}[5m])"})
 	if err == nil || err.Error() != "metric queries of Loki are not supported; use a query of log lines" {
 		t.Errorf("got %v", err)
 	}
@@ -75,11 +75,11 @@ func TestStoresOfOneURLHaveTheirOwnReaders(t *testing.T) {
 		}}
 	}
 	stores := Stores{Prometheus: reader("prometheus"), Tempo: reader("tempo")}
-	values, err := stores.Ask(t.Context(), Query{Store: Prometheus, Kind: Values, Label: "job"})
+	values, err := stores.Query(t.Context(), Query{Store: Prometheus, Kind: Values, Label: "job"})
 	if err != nil || len(values.Values) != 1 || values.Values[0] != "prometheus" {
 		t.Errorf("got %+v, %v", values, err)
 	}
-	traces, err := stores.Ask(t.Context(), Query{Store: Tempo, Kind: Traces})
+	traces, err := stores.Query(t.Context(), Query{Store: Tempo, Kind: Traces})
 	if err != nil || len(traces.Traces) != 1 || traces.Traces[0].ID != "tempo" {
 		t.Errorf("got %+v, %v", traces, err)
 	}

@@ -14,7 +14,7 @@ import (
 const columnMin = 150.0
 
 // table draws a frame.
-func (r *renderer) table(d *drawing, b box, data result) {
+func (r *renderer) table(d *drawing, b box, data panelData) {
 	var o tableOptions
 	d.panel.options(&o)
 	frames := r.fields(d, data.frames)
@@ -166,7 +166,7 @@ func rowOrder(frame *grafana.Frame, fields []*grafana.Field, o tableOptions) []i
 }
 
 // timeline draws the states of series over time.
-func (r *renderer) timeline(d *drawing, b box, data result) {
+func (r *renderer) timeline(d *drawing, b box, data panelData) {
 	o := timelineOptions{MergeValues: true, RowHeight: .9} // the defaults of the panel
 	d.panel.options(&o)
 	type track struct {

@@ -1,12 +1,55 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
+
+// location sets the time zone that the options leave open.
+func (r *renderer) location() {
+	o, zone := &r.options, r.board.Timezone
+	if o.Location != nil {
+		return
+	}
+	switch {
+	case zone == "", zone == "browser":
+		o.Location = time.Local //nolint:gosmopolitan // the reader's time zone, as in a browser
+		return
+	case strings.EqualFold(zone, "utc"):
+		o.Location = time.UTC
+		return
+	}
+	var err error
+	if o.Location, err = time.LoadLocation(zone); err != nil {
+		o.Location = time.UTC
+		r.report("dashboard", fmt.Sprintf("time zone %q is unknown; its times are in UTC", zone))
+	}
+}
+
+// timeRange sets the time range that the options leave open.
+func (r *renderer) timeRange() error {
+	o := &r.options
+	now := o.Now.In(o.Location)
+	var err error
+	if o.From.IsZero() {
+		if o.From, err = ParseFrom(cmp.Or(r.board.Time.From, "now-6h"), now); err != nil {
+			return err
+		}
+	}
+	if o.To.IsZero() {
+		if o.To, err = ParseTo(cmp.Or(r.board.Time.To, "now"), now); err != nil {
+			return err
+		}
+	}
+	if !o.From.Before(o.To) {
+		return fmt.Errorf("%s is not before %s", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
+	}
+	return nil
+}
 
 // ParseFrom parses the start of a time range as Grafana writes it: relative to now, such as now-6h or
 // now-1d/d, RFC 3339, or milliseconds since 1970. Units are s, m, h, d, w, M and y, of the time zone of now;

@@ -60,7 +60,7 @@ func TestMonthsAreClippedToTheirLastDay(t *testing.T) {
 
 func TestTodayIsAWholeDay(t *testing.T) {
 	t.Parallel()
-	p, err := Dashboard(t.Context(), "x.json", []byte(`{"timezone":"utc","time":{"from":"now/d","to":"now/d"},"panels":[]}`), answer(Answer{}), Options{Now: end()})
+	p, err := Dashboard(t.Context(), "x.json", []byte(`{"timezone":"utc","time":{"from":"now/d","to":"now/d"},"panels":[]}`), always(Result{}), Options{Now: end()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestTodayIsAWholeDay(t *testing.T) {
 
 func TestNowIsTheDefault(t *testing.T) {
 	t.Parallel()
-	p, err := Dashboard(t.Context(), "x.json", []byte(`{"panels":[]}`), answer(Answer{}), Options{})
+	p, err := Dashboard(t.Context(), "x.json", []byte(`{"panels":[]}`), always(Result{}), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestTimeZoneIsThatOfTheDashboard(t *testing.T) {
 		{"Mars/Olympus", tokyo, tokyo, nil},
 	} {
 		src := `{"timezone":"` + tc.dashboard + `","panels":[]}`
-		p, err := Dashboard(t.Context(), "x.json", []byte(src), answer(Answer{}), Options{Now: end(), Location: tc.option})
+		p, err := Dashboard(t.Context(), "x.json", []byte(src), always(Result{}), Options{Now: end(), Location: tc.option})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ type line struct {
 }
 
 // timeSeries draws a graph.
-func (r *renderer) timeSeries(d *drawing, b box, data result) {
+func (r *renderer) timeSeries(d *drawing, b box, data panelData) {
 	var options graphOptions
 	d.panel.options(&options)
 	frames := r.fields(d, data.frames)

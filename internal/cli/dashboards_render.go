@@ -239,7 +239,7 @@ type drawn struct {
 // draw draws the dashboards of files. It returns an error if no picture should be written.
 func (o renderOptions) draw(ctx context.Context, files []string, source render.Source, options render.Options) (drawn, error) {
 	d := drawn{document: rendered{Dashboards: []renderedDashboard{}, Errors: []string{}}}
-	answered := 0
+	succeeded := 0
 	for _, path := range files {
 		file := filepath.ToSlash(path)
 		picture, err := dashboardPicture(ctx, path, source, options)
@@ -250,10 +250,10 @@ func (o renderOptions) draw(ctx context.Context, files []string, source render.S
 			d.bad = append(d.bad, err)
 			continue
 		}
-		answered += picture.Answered
+		succeeded += picture.Queries - picture.Failed
 		away := picture.Failure != nil && !errors.Is(picture.Failure, render.ErrNoStore) && o.snapshot == ""
-		if answered == 0 && away { // the other dashboards would wait for the same
-			return d, errors.Join(append(d.bad, fmt.Errorf("%s: %s: %w", file, allFailed(picture.Asked), picture.Failure))...)
+		if succeeded == 0 && away { // the other dashboards would wait for the same
+			return d, errors.Join(append(d.bad, fmt.Errorf("%s: %s: %w", file, allFailed(picture.Queries), picture.Failure))...)
 		}
 		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) + "." + o.format
 		written := filepath.ToSlash(filepath.Join(o.out, name))
@@ -294,7 +294,7 @@ func (o renderOptions) write(p *render.Picture, w io.Writer) error {
 	return p.SVG(w)
 }
 
-// renderSource returns what answers the queries, and the options of the pictures.
+// renderSource returns the source of the results, and the options of the pictures.
 func (g *globals) renderSource(o renderOptions) (render.Options, render.Source, error) {
 	location, err := o.location()
 	if err != nil {
@@ -357,12 +357,12 @@ func (g *globals) queryStores(flags []storeFlag) (render.Source, error) {
 			return page, g.explainStore(err, f.tokenVariable)
 		}}
 	}
-	return func(ctx context.Context, q render.Query) (render.Answer, error) {
-		answer, err := stores.Ask(ctx, q)
+	return func(ctx context.Context, q render.Query) (render.Result, error) {
+		result, err := stores.Query(ctx, q)
 		if f, ok := byName[q.Store]; ok && errors.Is(err, render.ErrNoStore) {
 			err = noURLError(f)
 		}
-		return answer, err
+		return result, err
 	}, nil
 }
 

@@ -181,10 +181,12 @@ const (
 // reasonIn returns the reason that the body of a response gives for its status: the error in the JSON of
 // Prometheus, the message in that of Pyroscope, else the first line of a text.
 func reasonIn(response *http.Response) string {
-	body, err := io.ReadAll(io.LimitReader(response.Body, reasonPage))
-	if err != nil || response.StatusCode == http.StatusNotFound { // the path is wrong, which the status says
+	if response.StatusCode == http.StatusNotFound { // the path is wrong, which the status says
 		return ""
 	}
+	body := make([]byte, reasonPage)
+	n, _ := io.ReadFull(response.Body, body) // most bodies are shorter
+	body = body[:n]
 	var document struct {
 		Error   string `json:"error"`
 		Message string `json:"message"`

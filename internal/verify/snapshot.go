@@ -13,31 +13,31 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/dashboards/render"
-	"github.com/observability-first/scaffold/internal/promsim/answer"
+	"github.com/observability-first/scaffold/internal/promsim/queryapi"
 	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// snapshot draws each dashboard, which records the answers to its queries. Its problems are not failed
+// snapshot draws each dashboard, which records the results of its queries. Its problems are not failed
 // checks: those of queries are reported before, and the renderer's own are not the service's.
 func (s *session) snapshot(ctx context.Context) {
 	if s.options.Snapshot == nil {
 		return
 	}
-	store := &answer.Prometheus{Store: s.watch.store, Rules: s.watch.ev}
-	recorder := render.Record(func(ctx context.Context, q render.Query) (render.Answer, error) {
+	store := &queryapi.Prometheus{Store: s.watch.store, Rules: s.watch.ev}
+	recorder := render.Record(func(ctx context.Context, q render.Query) (render.Result, error) {
 		switch q.Store {
 		case render.Loki:
-			return s.answerLogs(q)
+			return s.logsResult(q)
 		case render.Pyroscope:
-			return s.answerProfile(q)
+			return s.profileResult(q)
 		}
-		return store.Ask(ctx, q)
+		return store.Query(ctx, q)
 	})
 	for _, b := range s.subject.Dashboards {
 		src, err := userfile.Read(filepath.Join(s.subject.Dir, filepath.FromSlash(b.File)), userfile.LargeLimit)
 		if err == nil {
-			_, err = render.Dashboard(ctx, b.File, src, recorder.Ask, render.Options{
+			_, err = render.Dashboard(ctx, b.File, src, recorder.Query, render.Options{
 				From: s.prober.from, To: s.prober.to, ScrapeInterval: s.subject.ScrapeInterval,
 			})
 		}
@@ -50,17 +50,17 @@ func (s *session) snapshot(ctx context.Context) {
 	s.options.Snapshot(recorded)
 }
 
-// answerLogs returns lines of the service. Its clock is not the simulated one, so the lines are spread over
+// logsResult returns lines of the service. Its clock is not the simulated one, so the lines are spread over
 // the time range as they were over the run.
-func (s *session) answerLogs(q render.Query) (render.Answer, error) {
+func (s *session) logsResult(q render.Query) (render.Result, error) {
 	lines, err := s.logLines(q.Expr)
 	if err != nil || len(lines) == 0 {
-		return render.Answer{}, err
+		return render.Result{}, err
 	}
 	lines = lines[max(0, len(lines)-q.Limit):]
 	first, _ := time.Parse(time.RFC3339Nano, s.child.log()[0].text("time"))
 	elapsed := time.Since(first)
-	var out render.Answer
+	var out render.Result
 	for _, l := range lines {
 		at, err := time.Parse(time.RFC3339Nano, l.text("time"))
 		if err != nil {
@@ -71,7 +71,7 @@ func (s *session) answerLogs(q render.Query) (render.Answer, error) {
 		if text == "" {
 			raw, err := json.Marshal(l)
 			if err != nil {
-				return render.Answer{}, err
+				return render.Result{}, err
 			}
 			text = string(raw)
 		}
@@ -80,15 +80,15 @@ func (s *session) answerLogs(q render.Query) (render.Answer, error) {
 	return out, nil
 }
 
-// answerProfile merges the uploads of a profile type.
-func (s *session) answerProfile(q render.Query) (render.Answer, error) {
+// profileResult merges the uploads of a profile type.
+func (s *session) profileResult(q render.Query) (render.Result, error) {
 	ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector(q.Expr)
 	if err != nil {
-		return render.Answer{}, fmt.Errorf("selector of profiles: %w", err)
+		return render.Result{}, fmt.Errorf("selector of profiles: %w", err)
 	}
 	parts := strings.Split(q.ProfileType, ":")
 	if len(parts) < 3 {
-		return render.Answer{}, fmt.Errorf("profile type %q: write it as memory:inuse_space:bytes:space:bytes", q.ProfileType)
+		return render.Result{}, fmt.Errorf("profile type %q: write it as memory:inuse_space:bytes:space:bytes", q.ProfileType)
 	}
 	root := render.Flame{Name: "total", Unit: map[string]string{"nanoseconds": "ns", "bytes": "bytes"}[parts[2]]}
 	for _, u := range s.profiles() {
@@ -101,9 +101,9 @@ func (s *session) answerProfile(q render.Query) (render.Answer, error) {
 		}
 	}
 	if root.Total == 0 {
-		return render.Answer{}, nil
+		return render.Result{}, nil
 	}
-	return render.Answer{Profile: &root}, nil
+	return render.Result{Profile: &root}, nil
 }
 
 // addSample adds the value of a stack to a tree of functions.

@@ -21,7 +21,7 @@ func TestSnapshotHasTheOptionsOfItsQueries(t *testing.T) {
 	var got render.Snapshot
 	s.options.Snapshot = func(snapshot render.Snapshot) { got = snapshot }
 	s.snapshot(t.Context())
-	if got.ScrapeInterval != scrapedEvery || got.Width != render.DefaultWidth || len(got.Answers) != 1 || len(got.Answers[0].Answer.Series) == 0 {
+	if got.ScrapeInterval != scrapedEvery || got.Width != render.DefaultWidth || len(got.Results) != 1 || len(got.Results[0].Result.Series) == 0 {
 		t.Errorf("got %+v, checks %q", got, checksOf(s))
 	}
 }

@@ -70,7 +70,7 @@ type Options struct {
 	// QueryWithin limits one query of a rule or a dashboard; 0 means 10 s. Prometheus allows two minutes, but
 	// a rule that needs more than a few seconds on one process is wrong.
 	QueryWithin time.Duration
-	// Snapshot is called with the answers to the queries of all dashboards, if they ran; may be nil.
+	// Snapshot is called with the results of the queries of all dashboards, if they ran; may be nil.
 	Snapshot func(render.Snapshot)
 }
 

@@ -1,5 +1,5 @@
-// Package answer answers the queries of dashboards from a store in memory, as Prometheus would.
-package answer
+// Package queryapi runs the queries of dashboards on a store in memory, as the HTTP API of Prometheus would.
+package queryapi
 
 import (
 	"context"
@@ -30,10 +30,10 @@ type Prometheus struct {
 	mutex sync.Mutex // of Rules, which serves one query at a time
 }
 
-// Ask answers the queries of Prometheus. It is a [render.Source].
-func (p *Prometheus) Ask(ctx context.Context, q render.Query) (render.Answer, error) {
+// Query runs a query of Prometheus. It is a [render.Source].
+func (p *Prometheus) Query(ctx context.Context, q render.Query) (render.Result, error) {
 	if q.Store != render.Prometheus {
-		return render.Answer{}, fmt.Errorf("%s: %w", q.Store, render.ErrNoStore)
+		return render.Result{}, fmt.Errorf("%s: %w", q.Store, render.ErrNoStore)
 	}
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -41,20 +41,20 @@ func (p *Prometheus) Ask(ctx context.Context, q render.Query) (render.Answer, er
 	case render.Range:
 		// Grafana aligns the range to the step, so that the points stay while it moves.
 		found, err := p.Rules.QueryRange(ctx, q.Expr, q.From.Truncate(q.Step), q.To.Truncate(q.Step), q.Step)
-		return render.Answer{Series: matrix(found)}, err
+		return render.Result{Series: matrix(found)}, err
 	case render.Instant:
 		found, err := p.Rules.Query(ctx, q.Expr, q.To)
-		return render.Answer{Series: vector(found)}, err
+		return render.Result{Series: vector(found)}, err
 	case render.Values:
 		values, err := p.values(ctx, q)
-		return render.Answer{Values: values}, err
+		return render.Result{Values: values}, err
 	case render.Exemplars:
 		found, err := p.exemplars(q)
-		return render.Answer{Exemplars: found}, err
+		return render.Result{Exemplars: found}, err
 	case render.Alerts:
-		return render.Answer{Alerts: p.alerts()}, nil
+		return render.Result{Alerts: p.alerts()}, nil
 	}
-	return render.Answer{}, fmt.Errorf("%s has no %s", q.Store, q.Kind)
+	return render.Result{}, fmt.Errorf("%s has no %s", q.Store, q.Kind)
 }
 
 func matrix(m promql.Matrix) model.Matrix {

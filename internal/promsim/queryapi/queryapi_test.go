@@ -1,4 +1,4 @@
-package answer_test
+package queryapi_test
 
 import (
 	"encoding/json"
@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/observability-first/scaffold/dashboards/render"
-	"github.com/observability-first/scaffold/internal/promsim/answer"
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/queryapi"
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
@@ -28,7 +28,7 @@ const rules = `groups:
 `
 
 // prometheus returns a store of two targets, an exemplar and a native histogram, at a time.
-func prometheus(t *testing.T) (*answer.Prometheus, time.Time) {
+func prometheus(t *testing.T) (*queryapi.Prometheus, time.Time) {
 	t.Helper()
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	store := metricstore.New()
@@ -60,7 +60,7 @@ func prometheus(t *testing.T) (*answer.Prometheus, time.Time) {
 	if err := evaluator.Run(t.Context(), now.Add(-time.Minute), now); err != nil {
 		t.Fatal(err)
 	}
-	return &answer.Prometheus{Store: store, Rules: evaluator}, now
+	return &queryapi.Prometheus{Store: store, Rules: evaluator}, now
 }
 
 func errorsOf(list ...error) func(func(error) bool) {
@@ -73,7 +73,7 @@ func errorsOf(list ...error) func(func(error) bool) {
 	}
 }
 
-func TestAsk(t *testing.T) {
+func TestQuery(t *testing.T) {
 	t.Parallel()
 	p, now := prometheus(t)
 	for _, tc := range []struct {
@@ -89,7 +89,7 @@ func TestAsk(t *testing.T) {
 		{render.Alerts, "", "", `{"alerts":[{"name":"Down","state":"firing","since":"2026-11-28T11:59:00Z","labels":{"alertname":"Down","job":"b","severity":"critical"}},{"name":"Waiting","state":"pending","since":"2026-11-28T11:59:00Z","labels":{"alertname":"Waiting","job":"a"}}]}`},
 		{render.Range, "duration", "", `{"series":[{"metric":{"__name__":"duration"},"histograms":[[1795867170,{"count":"3","sum":"4","buckets":[[0,"1","2","1"],[0,"2","4","2"]]}],[1795867200,{"count":"3","sum":"4","buckets":[[0,"1","2","1"],[0,"2","4","2"]]}]]}]}`},
 	} {
-		a, err := p.Ask(t.Context(), render.Query{Store: render.Prometheus, Kind: tc.kind, Expr: tc.expr, Label: tc.label, From: now.Add(-30 * time.Second), To: now, Step: 30 * time.Second})
+		a, err := p.Query(t.Context(), render.Query{Store: render.Prometheus, Kind: tc.kind, Expr: tc.expr, Label: tc.label, From: now.Add(-30 * time.Second), To: now, Step: 30 * time.Second})
 		if err != nil {
 			t.Errorf("%s %s: %v", tc.kind, tc.expr, err)
 			continue
@@ -100,7 +100,7 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-func TestAskRejects(t *testing.T) {
+func TestQueryRejects(t *testing.T) {
 	t.Parallel()
 	p, now := prometheus(t)
 	for _, q := range []render.Query{
@@ -108,11 +108,11 @@ func TestAskRejects(t *testing.T) {
 		{Store: render.Prometheus, Kind: render.Instant, Expr: "sum("}, {Store: render.Prometheus, Kind: render.Exemplars, Expr: "("},
 	} {
 		q.From, q.To, q.Step = now.Add(-time.Minute), now, time.Minute
-		if a, err := p.Ask(t.Context(), q); err == nil {
+		if a, err := p.Query(t.Context(), q); err == nil {
 			t.Errorf("%+v: %+v", q.Kind, a)
 		}
 	}
-	if _, err := p.Ask(t.Context(), render.Query{Store: render.Loki}); !errors.Is(err, render.ErrNoStore) {
+	if _, err := p.Query(t.Context(), render.Query{Store: render.Loki}); !errors.Is(err, render.ErrNoStore) {
 		t.Errorf("got %v", err)
 	}
 }
