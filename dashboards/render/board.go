@@ -151,9 +151,8 @@ func parse(name string, src []byte) (board, dashboardfile.Dashboard, error) {
 		return board{}, file, err
 	}
 	var b board
-	var wrong *json.UnmarshalTypeError
 	err = json.Unmarshal(bytes.TrimPrefix(src, []byte("\ufeff")), &b)
-	if errors.As(err, &wrong) { // the rest is decoded
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // the rest is decoded
 		b.problem = fmt.Sprintf("%s has a %s instead of a %s; the default is drawn", wrong.Field, wrong.Value, wrong.Type)
 		err = nil
 	}

@@ -296,7 +296,7 @@ func (r *renderer) valueWidth(values []reduced, b box, height float64, named boo
 	}
 	longest := 0.0 // of a font of one pixel
 	for _, v := range values {
-		longest = max(longest, style{size: 1}.width(v.Text.String()))
+		longest = max(longest, style{size: 1}.width(v.String()))
 	}
 	width = max(min(b.w*.2, largestValue), longest*measured+2*valuePadding)
 	return width, min((width-2*valuePadding)/max(longest, .01), line)
@@ -330,7 +330,7 @@ func (r *renderer) bar(c *canvas, b box, v reduced, o barOptions, name string, w
 		if o.ValueMode == "text" {
 			s.color = r.theme.Text
 		}
-		c.text(place.right()-valuePadding, place.y+place.h/2+size*.35, 0, v.Text.String(), s)
+		c.text(place.right()-valuePadding, place.y+place.h/2+size*.35, 0, v.String(), s)
 	}
 }
 
@@ -345,7 +345,7 @@ func (r *renderer) columns(d *drawing, b box, values []reduced, o barOptions) {
 		h := bar.h * min(max(v.Percent, 0), 1)
 		d.canvas.rect(box{bar.x, bar.bottom() - h, bar.w, h}, v.Color, "fill-opacity", "0.4", "rx", "2")
 		d.canvas.rect(box{bar.x, bar.bottom() - h - 1, bar.w, 2}, v.Color)
-		d.canvas.text(place.x+place.w/2, place.y+14, place.w, v.Text.String(), style{size: 14, color: v.Color, anchor: "middle", class: "value"})
+		d.canvas.text(place.x+place.w/2, place.y+14, place.w, v.String(), style{size: 14, color: v.Color, anchor: "middle", class: "value"})
 		d.canvas.text(place.x+place.w/2, place.bottom()-4, place.w, v.name, style{size: 12, color: r.theme.Text, anchor: "middle", class: "name"})
 	}
 }

@@ -119,7 +119,7 @@ func (r *renderer) cellText(f *grafana.Field, row int) (text, color string) {
 		return time.UnixMilli(int64(f.Values[row])).In(r.options.Location).Format(time.DateTime), r.theme.Text
 	}
 	v := f.Show(f.Values[row], r.theme)
-	return v.Text.String(), v.Color
+	return v.String(), v.Color
 }
 
 func columnWidths(fields []*grafana.Field, width float64) []float64 {

@@ -38,7 +38,7 @@ func (r *renderer) timeSeries(d *drawing, b box, data panelData) {
 	}
 	b = r.legend(d, b, options.Legend, lines)
 	p := r.axes(d, b, axes)
-	d.canvas.clip(p.box.inset(-1, -1, -1, -1))
+	d.canvas.clip(p.inset(-1, -1, -1, -1))
 	r.marks(d.canvas, p)
 	for _, l := range lines {
 		r.area(d.canvas, p, l)
