@@ -40,7 +40,7 @@ const (
 )
 
 // maxQueries is the number of queries that are sent at once.
-const maxQueries = 8
+const maxQueries = 4
 
 // Picture is a dashboard that is ready to be drawn.
 type Picture struct {
@@ -163,6 +163,9 @@ func (r *renderer) timeRange() error {
 		}
 		*t.set = parsed
 	}
+	if o.From.Year() < 1970 || o.To.Year() > 2200 {
+		return fmt.Errorf("%s to %s: times are milliseconds since 1970, or such as now-6h", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
+	}
 	if !o.From.Before(o.To) {
 		return fmt.Errorf("%s is not before %s", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
 	}
@@ -184,6 +187,7 @@ func (o Options) withDefaults() Options {
 
 // report records what is missing in the picture.
 func (r *renderer) report(where, why string) {
+	where, why = strings.Map(printable, where), strings.Map(printable, why) // one line each
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.problems = append(r.problems, problem{where, why})
