@@ -111,6 +111,9 @@ func (r Rules) condition(a Alert) string {
 	if n := a.Burn.MinBadEvents; n > 0 {
 		text += fmt.Sprintf(", and the long one has at least %d bad events", n)
 	}
+	if slices.ContainsFunc(r.Alerts, func(other Alert) bool { return other.Burn != nil && other.SLO == a.SLO && other.Tier == TierTicket }) {
+		text += ". An alert with the severity `warning` also needs data for half of its long window"
+	}
 	return text + fmt.Sprintf(". The labels `severity`, `long` and `short` of the alert identify the row. The objective is %s %% good events over %s.",
 		o.Target, inWords(o.Window.Duration()))
 }

@@ -159,6 +159,9 @@ func parse(name string, src []byte) (board, dashboardfile.Dashboard, error) {
 	if err != nil {
 		err = fmt.Errorf("%s: %w; export the dashboard again", name, err)
 	}
+	if err == nil && len(b.Panels) == 0 && len(file.Panels) > 0 {
+		err = fmt.Errorf("%s: a dashboard of Grafana 4 or older, with rows; open and save it in a newer Grafana", name)
+	}
 	migrate(b.Panels)
 	return b, file, err
 }

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"html"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -32,8 +33,12 @@ func (b box) inset(left, top, right, bottom float64) box {
 func (b box) right() float64  { return b.x + b.w }
 func (b box) bottom() float64 { return b.y + b.h }
 
-// num formats a coordinate to a tenth of a pixel.
+// num formats a coordinate to a tenth of a pixel. One that is not a number is outside of each picture.
 func num(v float64) string {
+	if math.IsNaN(v) {
+		v = -outside
+	}
+	v = max(min(v, outside), -outside)
 	text := strconv.FormatFloat(v, 'f', 1, 64)
 	text = strings.TrimSuffix(text, ".0")
 	if text == "-0" {

@@ -2,7 +2,6 @@ package render
 
 import (
 	"bytes"
-	"html"
 	"io"
 	"math"
 	"strconv"
@@ -10,8 +9,8 @@ import (
 	"time"
 )
 
-// Title returns the title of the dashboard.
-func (p *Picture) Title() string { return p.renderer.board.Title }
+// Title returns the title of the dashboard, in one line.
+func (p *Picture) Title() string { return strings.Map(printable, p.renderer.board.Title) }
 
 // TimeRange returns the time range that is drawn.
 func (p *Picture) TimeRange() (from, to time.Time) {
@@ -62,20 +61,20 @@ func (p *Picture) HTML(w io.Writer) error {
 	t := p.renderer.theme
 	width := num(float64(p.renderer.options.Width))
 	b.WriteString("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>" +
-		html.EscapeString(p.Title()) + "</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n" +
+		escape(p.Title()) + "</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n" +
 		"body{margin:0;background:" + t.Canvas + ";color:" + t.Text + ";font-family:" + sans + ";font-variant-numeric:tabular-nums}\n" +
 		"header{max-width:" + width + "px;margin:0 auto;padding:16px 16px 0;box-sizing:border-box;overflow-wrap:anywhere}\n" +
 		"h1{font-size:20px;font-weight:500;margin:0 0 4px}h2{font-size:16px;font-weight:500;margin:16px 0 8px}p{margin:0;color:" + t.TextSecondary + ";font-size:14px}\n" +
 		"svg{display:block;height:auto;max-width:100%}.wide{margin:0 auto;max-width:" + width + "px}.phone{display:none;padding:0 8px 8px}.phone svg{width:100%;margin-bottom:8px}\n" +
 		"@media(max-width:700px){.wide{display:none}.phone{display:block}}\n</style>\n</head>\n<body>\n")
-	b.WriteString("<header><h1>" + html.EscapeString(p.Title()) + "</h1><p>" + html.EscapeString(p.subtitle()) + "</p></header>\n<div class=\"wide\">")
+	b.WriteString("<header><h1>" + escape(p.Title()) + "</h1><p>" + escape(p.subtitle()) + "</p></header>\n<div class=\"wide\">")
 	if err := p.SVG(&b); err != nil {
 		return err
 	}
 	b.WriteString("</div>\n<div class=\"phone\">\n")
 	for _, d := range p.renderer.phone(p.panels) {
 		if d.panel.Type == "row" {
-			b.WriteString("<h2>" + html.EscapeString(d.panel.Title) + "</h2>\n")
+			b.WriteString("<h2>" + escape(d.panel.Title) + "</h2>\n")
 			continue
 		}
 		height := num(math.Max(d.box.h, 1))

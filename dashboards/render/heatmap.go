@@ -111,10 +111,10 @@ func (c cells) paths(p plot, o heatmapOptions, low, high float64, colors int) []
 			}
 			color := 0
 			switch {
-			case high > low && n >= high:
+			case n >= high:
 				color = colors - 1
 			case n > low:
-				color = int(float64(colors) * (n - low) / (high - low))
+				color = min(int(float64(colors)*((n-low)/(high-low))), colors-1)
 			}
 			out[color].WriteString("M" + num(right-width) + " " + num(p.bottom()-(float64(j)+.5)*row) + "h" + num(max(width-o.gap(), .5)))
 		}

@@ -1,5 +1,7 @@
 package render
 
+import "fmt"
+
 // Sizes of Grafana's grid in pixels.
 const (
 	columns    = 24
@@ -11,11 +13,19 @@ const (
 	phoneWidth = 344.0
 )
 
+// maxPanels is the number of panels that are drawn: ten times those of a large dashboard.
+const maxPanels = 500
+
 // layout places the panels that are visible. Those of a collapsed row are not.
 func (r *renderer) layout() []*drawing {
 	var out []*drawing
-	for i := range r.board.Panels {
-		p := &r.board.Panels[i]
+	panels := r.board.Panels
+	if len(panels) > maxPanels {
+		r.report(fmt.Sprintf("the dashboard has %d panels; the first %d are drawn", len(panels), maxPanels), "")
+		panels = panels[:maxPanels]
+	}
+	for i := range panels {
+		p := &panels[i]
 		out = append(out, &drawing{panel: p, box: r.place(p.GridPos)})
 	}
 	return out

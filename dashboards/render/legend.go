@@ -13,6 +13,7 @@ const (
 	legendRow   = 22.0
 	legendIcon  = 14.0
 	legendGap   = 10.0
+	maxCalcs    = 20  // values of a series
 	legendShare = .35 // of the height below the title, at most
 )
 
@@ -25,6 +26,7 @@ func (r *renderer) legend(d *drawing, b box, o legendOptions, lines []*line) box
 		return b
 	}
 	lines = slices.DeleteFunc(slices.Clone(lines), func(l *line) bool { return l.field.Config.Custom.HideFrom.Legend })
+	o.Calcs = o.Calcs[:min(len(o.Calcs), maxCalcs)]
 	switch {
 	case len(lines) == 0:
 		return b

@@ -15,14 +15,30 @@ func fill(text string, value func(name, format string) (string, bool)) (string, 
 	return dashboardfile.Fill(text, value)
 }
 
+// maxFilled is the number of bytes of a panel's text that are drawn, and again of the values in it: more than
+// a panel has room for.
+const maxFilled = 20_000
+
+// cut returns at most a number of bytes of a text.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:max(most, 0)], "")
+}
+
 // text replaces the variables in a text of a panel. Unknown ones stay.
 func (r *renderer) text(text string) string {
 	values := r.filler(r.chosen, r.plain(), "")
-	filled, _ := fill(text, func(name, format string) (string, bool) {
-		if value, ok := values(name, format); ok {
-			return value, true
+	room := maxFilled
+	filled, _ := fill(cut(text, maxFilled), func(name, format string) (string, bool) {
+		value, ok := values(name, format)
+		if !ok {
+			value = "$" + name
 		}
-		return "$" + name, true
+		value = cut(value, room)
+		room -= len(value)
+		return value, true
 	})
 	return filled
 }

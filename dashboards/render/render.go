@@ -41,7 +41,7 @@ const (
 )
 
 // maxQueries is the number of queries that are sent at once.
-const maxQueries = 8
+const maxQueries = 4
 
 // Picture is a dashboard that is ready to be drawn.
 type Picture struct {
@@ -167,6 +167,7 @@ func (o Options) withDefaults() Options {
 
 // report records what is missing in the picture.
 func (r *renderer) report(where, why string) {
+	where, why = strings.Map(printable, where), strings.Map(printable, why) // one line each
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.problems = append(r.problems, problem{where, why})

@@ -155,3 +155,46 @@ func TestExemplarsLikeOthersAreLeftOut(t *testing.T) {
 		t.Errorf("%d are left: %+v", len(got), got)
 	}
 }
+
+// What an attacker puts into a file must not make a picture ask another server, nor take all memory.
+func TestHostileDashboards(t *testing.T) {
+	t.Parallel()
+	traffic := series(map[string]func(float64) float64{"route=/a": wave(3, 2), "route=/b": constant(0)})
+	threshold := `"thresholds":{"mode":"absolute","steps":[{"color":"url(http://evil.test/x)","value":null}]}`
+	for name, panel := range map[string]string{
+		"a color that is an address": panelJSON("timeseries", `"fieldConfig":{"defaults":{"color":{"mode":"fixed","fixedColor":"url(http://evil.test/x.svg#a)"},"custom":{"fillOpacity":9}}}`),
+		"a threshold that is one":    panelJSON("stat", `"fieldConfig":{"defaults":{"color":{"mode":"thresholds"},`+threshold+`}}`),
+		"heatmap below its data":     panelJSON("heatmap", `"options":{"color":{"max":0.5}}`),
+		"heatmap of nothing":         panelJSON("heatmap", `"options":{"color":{"min":0,"max":0}}`),
+		"heatmap of everything":      panelJSON("heatmap", `"options":{"color":{"min":-1e308,"max":1e308}}`),
+		"timeline without a time":    `{"type":"state-timeline","gridPos":{"w":24,"h":8},"targets":[{"refId":"A","expr":"a","format":"table","instant":true}],"transformations":[{"id":"organize","options":{"excludeByName":{"Time":true}}}]}`,
+		"base of a logarithm":        panelJSON("timeseries", `"fieldConfig":{"defaults":{"custom":{"scaleDistribution":{"type":"log","log":1e9}}}}`),
+		"tiny limits":                panelJSON("timeseries", `"fieldConfig":{"defaults":{"min":5e-324,"max":10,"custom":{"scaleDistribution":{"type":"log","log":10},"fillOpacity":5}}}`),
+		"markup in Markdown":         `{"type":"text","gridPos":{"w":24,"h":8},"options":{"content":"` + strings.Repeat("*a_ ", 50_000) + `"}}`,
+		"nested quotes":              `{"type":"text","gridPos":{"w":24,"h":8},"options":{"content":"` + strings.Repeat(">", 50_000) + `"}}`,
+		"long dashes":                panelJSON("timeseries", `"fieldConfig":{"defaults":{"custom":{"lineStyle":{"fill":"dash","dash":[`+strings.Repeat("1e300,", 5000)+`1]}}}}`),
+	} {
+		p, _ := drawOne(t, panel, traffic)
+		var svg, page bytes.Buffer
+		if err := errors.Join(p.SVG(&svg), p.HTML(&page)); err != nil {
+			t.Fatal(err)
+		}
+		if err := wellFormed(svg.Bytes()); err != nil || bytes.Contains(page.Bytes(), []byte("evil.test")) || bytes.Contains(svg.Bytes(), []byte("NaN")) || page.Len() > 200_000 {
+			t.Errorf("%s: %v, %d bytes", name, err, page.Len())
+		}
+	}
+}
+
+func TestVariablesDoNotMultiplyATitle(t *testing.T) {
+	t.Parallel()
+	src := `{"title":"x\nforged","templating":{"list":[{"name":"v","type":"textbox","query":"` + strings.Repeat("a", 100_000) + `"}]},"panels":[{"type":"stat","title":"` + strings.Repeat("$v", 10_000) + `\nforged"}]}`
+	p, err := Dashboard(t.Context(), "x.json", []byte(src), always(Result{}), Options{Now: end()})
+	if err != nil || strings.Contains(p.Title(), "\n") || len(p.panels[0].canvas.texts) == 0 {
+		t.Errorf("%v, %q", err, p.Title())
+	}
+	for _, problem := range p.Problems {
+		if strings.Contains(problem, "\n") {
+			t.Errorf("two lines: %q", problem)
+		}
+	}
+}

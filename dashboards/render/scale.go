@@ -62,7 +62,10 @@ func newAxis(key string, f *grafana.Field, left bool) *axis {
 		}
 	}
 	if custom.ScaleDistribution.Type == "log" {
-		a.logBase = max(custom.ScaleDistribution.Log, 2)
+		a.logBase = 10
+		if custom.ScaleDistribution.Log == 2 {
+			a.logBase = 2
+		}
 	}
 	a.scale = grafana.Scale{
 		Min: f.Config.Min, Max: f.Config.Max, SoftMin: custom.AxisSoftMin, SoftMax: custom.AxisSoftMax,
@@ -146,6 +149,9 @@ func firstDigit(v, base float64) int {
 	return int(math.Round(v / math.Pow(base, math.Floor(math.Log(v)/math.Log(base)+1e-9))))
 }
 
+// outside is a coordinate that no picture reaches.
+const outside = 1e7
+
 // y returns where a value is.
 func (a *axis) y(v float64, p plot) float64 {
 	low, high := a.low, a.high
@@ -158,7 +164,11 @@ func (a *axis) y(v float64, p plot) float64 {
 	if math.IsInf(high-low, 0) { // halves do not overflow
 		v, low, high = v/2, low/2, high/2
 	}
-	return p.bottom() - (v-low)/(high-low)*p.h
+	y := p.bottom() - (v-low)/(high-low)*p.h
+	if math.IsNaN(y) {
+		return p.bottom()
+	}
+	return max(min(y, outside), -outside)
 }
 
 // binaryUnit reports whether ticks are at powers of two.

@@ -176,7 +176,7 @@ func (r *renderer) timeline(d *drawing, b box, data panelData) {
 	var tracks []track
 	for _, frame := range r.fields(d, data.frames) {
 		for _, f := range frame.Fields {
-			if f.Type == grafana.Number && frame.Len() > 0 {
+			if f.Type == grafana.Number && frame.Len() > 0 && frame.Fields[0].Type == grafana.Time {
 				times, values := withGaps(frame.Fields[0].Values, f.Values, float64(data.step.Milliseconds()), nil)
 				step := float64(data.step.Milliseconds())
 				if n := len(times); times[n-1]+step < float64(r.options.To.UnixMilli()) { // the series ended

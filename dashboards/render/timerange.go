@@ -45,6 +45,9 @@ func (r *renderer) timeRange() error {
 			return err
 		}
 	}
+	if o.From.UTC().Year() < 1970 || o.To.UTC().Year() > 2200 {
+		return fmt.Errorf("%s to %s: times are milliseconds since 1970, or such as now-6h", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
+	}
 	if !o.From.Before(o.To) {
 		return fmt.Errorf("%s is not before %s", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
 	}

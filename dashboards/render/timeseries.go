@@ -54,32 +54,6 @@ func (r *renderer) timeSeries(d *drawing, b box, data panelData) {
 	d.canvas.shut("g")
 }
 
-// withDefaults returns the configuration of a panel with the defaults of its type.
-func withDefaults(p *panel) grafana.FieldConfig {
-	c := p.FieldConfig
-	if c.Defaults.Color.Mode == "" && p.Type == "timeseries" {
-		c.Defaults.Color.Mode = "palette-classic"
-	}
-	if c.Defaults.Thresholds.Steps == nil {
-		const red = 80.0
-		c.Defaults.Thresholds = grafana.Thresholds{Mode: "absolute", Steps: []grafana.Step{{Color: "green"}, {Color: "red", Value: new(red)}}}
-	}
-	return c
-}
-
-// fields applies the configuration and the transformations of a panel.
-func (r *renderer) fields(d *drawing, frames []*grafana.Frame) []*grafana.Frame {
-	frames, err := grafana.Transform(frames, d.panel.Transformations)
-	if err != nil {
-		r.report("panel "+d.panel.Title, err.Error())
-	}
-	out, err := grafana.Apply(frames, withDefaults(d.panel))
-	if err != nil {
-		r.report("panel "+d.panel.Title, err.Error())
-	}
-	return out
-}
-
 // lines returns the series, with gaps where a point is missing, and their axes.
 func (r *renderer) lines(frames []*grafana.Frame, step time.Duration) (lines []*line, axes []*axis) {
 	for _, frame := range frames {
@@ -320,6 +294,8 @@ func widthText(width float64) string {
 func dashes(s grafana.LineStyle) string {
 	switch s.Fill {
 	case "dash", "dot":
+		const most = 8
+		s.Dash = s.Dash[:min(len(s.Dash), most)]
 		parts := make([]string, len(s.Dash))
 		for i, d := range s.Dash {
 			parts[i] = num(d)

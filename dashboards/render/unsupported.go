@@ -82,7 +82,7 @@ func (u *unsupported) panel(p map[string]any) {
 	name := fmt.Sprintf("panel %v", p["title"])
 	options := optionsOf(kind)
 	if options == nil {
-		u.addf("%s: type %q", name, kind)
+		u.addf("panel type %q", kind)
 		return
 	}
 	u.walk(name+": options", p["options"], reflect.TypeOf(options))
@@ -154,6 +154,7 @@ func drawnFieldValues() map[string][]any {
 		"custom.axisPlacement":          {"auto", "left", "right", "hidden"},
 		"custom.stacking.mode":          {"none", "normal"},
 		"custom.scaleDistribution.type": {"linear", "log"},
+		"custom.scaleDistribution.log":  {2.0, 10.0},
 		"custom.thresholdsStyle.mode":   {"off", "line", "dashed"},
 		"custom.axisLabel":              {""},
 		"custom.axisColorMode":          {"text"},

@@ -56,7 +56,7 @@ func (p *printer) textSection(r Report, section string, paint func(Status, strin
 // cost writes what the rules read.
 func (p *printer) cost(c *Cost) {
 	if c != nil {
-		p.printf("\nRules read %.1f samples per second and objective on %d counters; the limit is %.0f.\n", c.PerObjective(), c.Series, c.Limit)
+		p.printf("\nThe rules of one objective read %.1f samples per second, of %d counter series; the limit is %.0f (--max-cost).\n", c.PerObjective(), c.Series, c.Limit)
 	}
 }
 
@@ -94,7 +94,7 @@ func (p *printer) textTimetable(r Report) {
 		p.printf("\n")
 		p.columns(rows)
 	}
-	p.printf("\nColumns are error ratios; - means that the alert does not fire. Passed alerts fire and resolve within %.2f evaluations of the prediction.\n", r.largestDifference())
+	p.printf("\nColumns are error ratios; - means that the alert does not fire. Alerts that passed fired and resolved at most %.2f evaluation intervals from the predicted time.\n", r.largestDifference())
 }
 
 // columns aligns cells: the first column to the left, the others to the right.

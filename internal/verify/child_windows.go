@@ -1,6 +1,12 @@
 package verify
 
-import "os/exec"
+import (
+	"os"
+	"os/exec"
+)
 
 // tie does nothing on Windows.
 func tie(*exec.Cmd) {}
+
+// interrupt asks a child to stop.
+func interrupt(cmd *exec.Cmd) error { return cmd.Process.Signal(os.Interrupt) }

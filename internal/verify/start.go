@@ -41,7 +41,8 @@ func (s *session) build(ctx context.Context) error {
 	// The go tool removes its files when it is interrupted. If it does not get to that, they are removed with
 	// s.temp.
 	cmd.Env = append(os.Environ(), "GOTMPDIR="+s.temp)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	tie(cmd) // the compiler and the linker end with it
+	cmd.Cancel = func() error { return interrupt(cmd) }
 	cmd.WaitDelay = buildStopsWithin
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", s.subject.Package, err, bytes.TrimSpace(out))

@@ -97,7 +97,7 @@ func Parse(name string, src []byte) (Page, error) {
 	if entries, err := out.read(p); errors.Is(err, errManyMetrics) {
 		return Page{}, fmt.Errorf("%s:%d: %w", name, lineOf(src, entries), err)
 	} else if err != nil { // err is left out: it quotes the page, which may be any file
-		reason := "not a page of metrics; use the URL that Prometheus scrapes"
+		reason := "not a page of metrics; use the URL that Prometheus scrapes, or --signals for a telemetry.json"
 		if len(out.metrics)+len(out.types) > 0 {
 			reason = reasonOf(err)
 		}

@@ -79,8 +79,8 @@ func TestOtherPagesAreRejected(t *testing.T) {
 	for _, tc := range []struct{ name, src, want string }{
 		{"a login page", "\n<!doctype html><html>", "page: not metrics but an HTML page; use the URL that Prometheus scrapes, which usually ends in /metrics"},
 		{"nothing", "", "page: no metrics; use the URL that Prometheus scrapes"},
-		{"prose", "Not Found\n", "page:1: not a page of metrics; use the URL that Prometheus scrapes"},
-		{"prose after a comment", "# Not Found\nNot Found\n", "page:2: not a page of metrics; use the URL that Prometheus scrapes"},
+		{"prose", "Not Found\n", "page:1: not a page of metrics; use the URL that Prometheus scrapes, or --signals for a telemetry.json"},
+		{"prose after a comment", "# Not Found\nNot Found\n", "page:2: not a page of metrics; use the URL that Prometheus scrapes, or --signals for a telemetry.json"},
 		{"a page with a mistake", "# TYPE a gauge\na 1\n\na secret\n", "page:4: the value or the timestamp is not a number; correct the line"},
 		{"the first sample is a mistake", "# TYPE a gauge\na{b=\"secret\"} x\n", "page:2: the value or the timestamp is not a number; correct the line"},
 		{"labels that are not closed", "a 1\nb{c=\"secret\" 5\n", "page:2: the labels are not separated by commas, or not closed with }; correct the line"},

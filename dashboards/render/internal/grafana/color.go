@@ -3,6 +3,7 @@ package grafana
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,17 +46,20 @@ func (t Theme) Color(name string) string {
 		return "rgba(0,0,0,0)"
 	case name == "":
 		name = fallbackColor
-	case name[0] == '#':
-		return name
 	}
-	if color := t.hues()[name]; color != "" {
-		return color
+	if name[0] != '#' {
+		if color := t.hues()[name]; color != "" {
+			return color
+		}
 	}
-	if name == fallbackColor {
+	if name == fallbackColor || !cssColor.MatchString(name) {
 		return "#808080"
 	}
 	return name
 }
+
+// cssColor matches colors that refer to nothing else: #rrggbb, a word, or numbers in parentheses.
+var cssColor = regexp.MustCompile(`^(?:#[0-9A-Fa-f]{3,8}|[A-Za-z]+|(?:rgb|hsl)a?\([0-9., %]+\))$`)
 
 // hues returns the five shades of each of the six hues.
 func (t Theme) hues() map[string]string {
