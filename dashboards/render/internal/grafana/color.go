@@ -37,14 +37,14 @@ const fallbackColor = "gray"
 
 // Color returns the #rrggbb or rgba() of a color by Grafana's name.
 func (t Theme) Color(name string) string {
-	switch {
-	case name == "text":
+	switch name {
+	case "text":
 		return t.Text
-	case name == "panel-bg":
+	case "panel-bg":
 		return t.Panel
-	case name == "transparent":
+	case "transparent":
 		return "rgba(0,0,0,0)"
-	case name == "":
+	case "":
 		name = fallbackColor
 	}
 	if name[0] != '#' {
