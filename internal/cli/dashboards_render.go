@@ -79,7 +79,7 @@ func newDashboardsRenderCommand(g *globals) *cobra.Command {
 	flags.StringVar(&o.tempo, "tempo", "", "URL of Tempo")
 	flags.StringVar(&o.profiles, "pyroscope", "", "URL of Pyroscope")
 	flags.StringVar(&o.snapshot, "snapshot", "", "file with query results that scaffold verify --snapshot wrote")
-	flags.StringVarP(&o.out, "out", "o", ".", "directory to write to")
+	flags.StringVarP(&o.out, "out", "o", "pictures", "directory to write to")
 	flags.StringVar(&o.format, "format", "svg", "output format: svg, or html with a layout for phones")
 	offer(cmd, "format", []string{"svg", "html"})
 	flags.StringVar(&o.from, "from", "", "start of the time range, such as now-6h; default: that of the dashboard or snapshot")

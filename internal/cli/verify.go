@@ -159,6 +159,9 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 		if err := report.WriteText(g.Streams.Out, g.paintStatus); err != nil {
 			return err
 		}
+		if snapshot != nil {
+			g.printf("Draw the dashboards with: scaffold dashboards render --snapshot %s\n", o.snapshot)
+		}
 	}
 	if err != nil {
 		return err // an interrupt
