@@ -46,7 +46,7 @@ DISCOVERY := remove_all_sd,enable_kubernetes_sd
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # Directories with gates on allocations, which the race detector would change.
-GATES := $(sort $(dir $(shell grep -rl --include='*_test.go' '^func TestAllocations' runtime test)))
+GATES := $(sort $(dir $(shell grep -rl --include='*_test.go' '^func TestAllocations' runtime test dashboards)))
 
 # Weeks in simulated time and millions of samples run on one goroutine: the race
 # detector would find nothing and cost minutes.

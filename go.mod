@@ -2,6 +2,9 @@ module github.com/observability-first/scaffold
 
 go 1.26.7
 
+// Some packages of npm have Go files.
+ignore ./test/grafana/node_modules
+
 require (
 	charm.land/huh/v2 v2.0.3
 	github.com/CycloneDX/cyclonedx-go v0.12.0
