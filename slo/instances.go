@@ -106,7 +106,7 @@ func (c *compiler) down() {
 		condition += fmt.Sprintf(", or fewer than half of the configured minimum (%d) do", lowest)
 	}
 	c.instanceAlert(Alert{
-		Kind: KindDown, Check: c.by("sum", present), Expect: "the configured number; no result means that no instance is known",
+		Kind: KindDown, Check: c.by("sum", present), Expect: Rules{Spec: c.spec}.expectedInstances() + "; no result means that Prometheus knows no instance",
 		Condition: condition + ".",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "Down", Expr: strings.Join(parts, " or "), For: instancesFor,

@@ -50,13 +50,13 @@ func (r Rules) kubectl(o RunbookOptions) []Command {
 	out = append(out,
 		Command{"replace a pod", kubectl + "delete pod POD"},
 		Command{"restart all pods", kubectl + "rollout restart " + deployment},
-		Command{"list revisions, the running one last; with `--revision=N`, see the image of N", kubectl + "rollout history " + deployment},
+		Command{"list revisions, the newest last, even if it does not run; add `--revision=N` to see the image of N", kubectl + "rollout history " + deployment},
 		Command{"roll back to revision N", kubectl + "rollout undo " + deployment + " --to-revision=N"})
 	if o.Rollback != "" {
 		out = append(out, Command{"the same in a clone of the repository; waits until the pods are ready", o.Rollback})
 	}
 	// After a restart or a rollback, the previous revision may be the one with the problem.
-	out = append(out, Command{"roll back to the previous revision, unless the last change was a restart or a rollback", kubectl + "rollout undo " + deployment})
+	out = append(out, Command{"roll back to the previous revision; after a restart or a rollback that may be the bad one", kubectl + "rollout undo " + deployment})
 	if !r.autoscaled() {
 		return append(out, Command{"start N instances", kubectl + "scale " + deployment + " --replicas=N"})
 	}

@@ -72,7 +72,7 @@ func (r Rules) impact(a Alert) string {
 			return "Too many events are bad: " + bad + " of " + markdown.Code(in.Ratio.Total) + "."
 		}
 	case KindDown:
-		return "Requests fail or time out. No request metric shows this, because no instance counts them."
+		return "Requests fail or time out. Request metrics do not contain requests that reached no instance."
 	case KindCrashLooping:
 		return "Requests fail when their instance crashes, or while no instance runs. Between crashes everything works."
 	case KindNotReady:
@@ -125,7 +125,7 @@ func (r Rules) badEvents(a Alert) string {
 	}
 	return "Requests with the outcome `server_error` (5xx, a panic, or a deadline of the service) or `shed` (rejected to protect the others) are bad. " +
 		"Requests with the outcome `client_error` are not: responses with 4xx, and requests whose client disconnected or sent a timeout shorter than the latency objective. " +
-		"The log lines of bad requests in Loki: " + markdown.Code(`{service_name="`+r.Spec.Service+`"} | json | outcome=~"server_error|shed"`) + "; add the label of your environment to the selector. The `trace_id` of a line identifies the trace."
+		"The log lines of bad requests in Loki: " + markdown.Code(`{service_name="`+r.Spec.Service+`"} | json | outcome=~"server_error|shed"`) + "; if your Loki has several environments, add the label that tells them apart. The `trace_id` of a line identifies the trace."
 }
 
 // percent formats the threshold of a burn alert.
@@ -136,7 +136,15 @@ func percent(b *Burn) string {
 
 // checks returns the queries of the section of an alert.
 func (r Rules) checks(a Alert) []check {
-	const question = "What is the value now?"
+	question := "What is the value now?"
+	switch a.Kind {
+	case KindDown:
+		question = "How many instances run?"
+	case KindCrashLooping:
+		question = "How many times did the instance with the most restarts restart in the last ten minutes?"
+	case KindNotReady:
+		question = "What ratio of the instances is ready?"
+	}
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
 	out := []check{{question, a.Check, a.Expect}}
 	if a.Burn != nil {
@@ -145,7 +153,7 @@ func (r Rules) checks(a Alert) []check {
 			ratios, windows = append(ratios, b.Check), append(windows, markdown.Code(window(b.Burn.Short)))
 		}
 		out = []check{{
-			"What are the error ratios of the short windows? The metric name has the window (" + strings.Join(windows, ", ") + ").",
+			"What are the error ratios of the short windows? The name of the metric has the window: " + strings.Join(windows, ", ") + ".",
 			strings.Join(ratios, "\nor "), "each at or below the threshold of its row in the table",
 		}}
 	}
@@ -179,9 +187,17 @@ func (r Rules) commonChecks(runbook string) []check {
 		out = append(out, check{"Which dependency is failing?", c.scope.metric(semconv.RuntimeHealthCheckUp).String() + " == 0", "no result"})
 	}
 	if runbook != familyInstances { // it is the condition of Down
-		out = append(out, check{"How many instances run?", c.by("sum", present), "the configured number"})
+		out = append(out, check{"How many instances run?", c.by("sum", present), r.expectedInstances()})
 	}
 	return fenced(out)
+}
+
+// expectedInstances is how many instances run in health.
+func (r Rules) expectedInstances() string {
+	if lowest := r.Spec.Replicas.Min; lowest > 0 {
+		return fmt.Sprintf("at least the configured minimum (%d)", lowest)
+	}
+	return "the configured number"
 }
 
 // narrowing returns the question and the expected result of the Where query.

@@ -99,8 +99,15 @@ func TestEachAlertHasASection(t *testing.T) {
 
 // question is the first question of the section of an alert.
 func question(a slo.Alert) string {
-	if a.Burn != nil {
+	switch a.Kind {
+	case slo.KindErrorBudgetBurn:
 		return "What are the error ratios of the short windows?"
+	case slo.KindDown:
+		return "How many instances run?"
+	case slo.KindCrashLooping:
+		return "How many times did the instance with the most restarts restart in the last ten minutes?"
+	case slo.KindNotReady:
+		return "What ratio of the instances is ready?"
 	}
 	return "What is the value now?"
 }

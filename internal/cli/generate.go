@@ -43,7 +43,7 @@ func newGenerateCommand(g *globals) *cobra.Command {
 }
 
 // runtimeUsage describes --runtime.
-const runtimeUsage = "clone of scaffold for the replace directive in go.mod (default: the one in go.mod, else one around the current directory, else the one that scaffold was built in)"
+const runtimeUsage = "clone of scaffold for the replace directive in go.mod (default: the one in go.mod, else the clone that contains the current directory, else the one that scaffold was built in)"
 
 // addServiceFlags adds the flags of commands that work on an existing service.
 func addServiceFlags(cmd *cobra.Command, o *project.Options) {

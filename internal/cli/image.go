@@ -52,7 +52,7 @@ func newImageCommand(g *globals) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.tag, "tag", "", "name of the image with its tag (default: deploy.image of the spec, with dev)")
+	flags.StringVar(&o.tag, "tag", "", "name of the image with its tag (default: deploy.image of the spec with the tag dev)")
 	flags.StringVarP(&o.archive, "out", "o", "", "file to write the image to (default: no file)")
 	flags.StringVar(&o.digest, "digest", "", "file to write the image's digest to (default: no file)")
 	flags.BoolVar(&o.push, "push", false, "push the image to the registry in its name")

@@ -1,4 +1,4 @@
-// Answers questions with Grafana's own code: each line of standard input is a question
+// Calls Grafana's own code: each line of standard input is a question
 // {"ask": NAME, ...}, each line of standard output its answer. Numbers that JSON does not have are
 // strings: "NaN", "Infinity", "-Infinity".
 import { createRequire } from 'node:module';

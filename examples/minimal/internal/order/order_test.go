@@ -20,7 +20,7 @@ func TestNormalizeName(t *testing.T) {
 		"a line break is rejected":     {given: "a\nb", wrong: true},
 		"invalid UTF-8 is rejected":    {given: "a\xff", wrong: true},
 		"one letter more is rejected":  {given: strings.Repeat("é", MaxNameLength+1), wrong: true},
-		"blanks count, too":            {given: "first" + strings.Repeat(" ", MaxNameLength), wrong: true}, // they stay in memory
+		"blanks count, too":            {given: "first" + strings.Repeat(" ", MaxNameLength), wrong: true}, // a trimmed string keeps the memory of the whole
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -192,7 +192,7 @@ func TestDatabaseOutage(t *testing.T) {
 		t.Errorf("without a database: %+v, want a problem with status 503", got)
 	}
 	svc.WaitMetric("http_server_requests_total", map[string]string{"http_route": "/v1/orders", "http_request_method": "GET", "outcome": "server_error"}, 1)
-	svc.WaitReady() // still, so that the outage is paged and not hidden
+	svc.WaitReady() // requests that reach no instance are not counted, and page nobody
 	if err := database.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
