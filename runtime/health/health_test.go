@@ -65,9 +65,9 @@ func (f *fixture) start(t *testing.T) {
 	synctest.Wait()
 }
 
-// after advances the virtual time and waits for everything due.
+// after advances the simulated time and waits for everything due.
 func after(d time.Duration) {
-	time.Sleep(d) // virtual time
+	time.Sleep(d) // simulated time
 	synctest.Wait()
 }
 

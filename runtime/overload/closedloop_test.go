@@ -52,7 +52,7 @@ func (c closedLoop) run(t *testing.T, l *Limiter) (rejected int64, longest time.
 				permit, err := l.Acquire(ctx, Default)
 				if err != nil {
 					bad.Add(1)
-					time.Sleep(100 * time.Millisecond) // a client that spins would stop virtual time
+					time.Sleep(100 * time.Millisecond) // a client that spins would stop simulated time
 				} else {
 					cpus <- struct{}{}
 					time.Sleep(c.takes + pause())

@@ -14,7 +14,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// The model of every scenario runs in virtual time, so that the result does not depend on the
+// The model of every scenario runs in simulated time, so that the result does not depend on the
 // machine: open-loop Poisson arrivals, a pool of workers behind an unbounded queue, lognormal
 // service times, clients with a timeout, and a handler that does not detect that its client has
 // disconnected.

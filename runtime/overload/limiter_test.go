@@ -371,7 +371,7 @@ func (telling) Claim() bool      { return true }
 func (telling) Streams() bool    { return false }
 func (telling) Begun() bool      { return true }
 
-// With a coarse clock, or in virtual time, requests take no time. The limit must not become NaN.
+// With a coarse clock, or in simulated time, requests take no time. The limit must not become NaN.
 func TestRequestsThatTakeNoTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
