@@ -47,11 +47,19 @@ func (r *renderer) heading(c *canvas, d *drawing) {
 	text := d.panel.Title
 	if d.panel.Collapsed {
 		arrow = "M" + num(d.box.x+4) + " " + num(y-4) + "l4 4-4 4"
-		text += " (" + strconv.Itoa(len(d.panel.Panels)) + " panels)"
+		text += panelCount(len(d.panel.Panels))
 	}
 	c.element("path", "d", arrow, "fill", "none", "stroke", r.theme.Text, "stroke-width", "1.5")
 	filled := r.text(text)
 	c.text(d.box.x+18, y+5, d.box.w-18, filled, style{size: 16, color: r.theme.Text, bold: true, class: "row"})
+}
+
+// panelCount is shown after the title of a collapsed row.
+func panelCount(n int) string {
+	if n == 1 {
+		return " (1 panel)"
+	}
+	return " (" + strconv.Itoa(n) + " panels)"
 }
 
 // HTML writes the dashboard as a page without scripts. On screens narrower than the dashboard it is

@@ -105,6 +105,7 @@ func TestMimir(t *testing.T) {
 		"the default limit is too low":          defaultLimitIsTooLow,
 		"push writes only groups that differ":   pushWritesWhatDiffers,
 		"push reports the limit that is needed": pushExplainsTheDefaultLimit,
+		"dashboards are drawn from Mimir":       rendersDashboards,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
