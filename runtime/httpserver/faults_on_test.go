@@ -5,6 +5,7 @@ package httpserver_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptrace"
 	"testing"
 	"time"
 
@@ -61,7 +62,8 @@ func TestFaultsEndWithTheirRequest(t *testing.T) {
 	router.Get("/orders/{id}", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	svc := serve(t, router, nil)
 	for i, ask := range []string{"delay=9s", "cpu=9s"} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { cancel() }})
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, svc.URL+"/orders/1", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
