@@ -111,8 +111,8 @@ mutants: deps ## check that verify finds each of 201 broken services (minutes)
 runbooks: ## run the commands of runbooks with amtool on Alertmanager, and kubectl on a fake API server (downloads both)
 	$(call timed,runbooks,cd $(RUNBOOKS) && go test -count=1 ./...)
 
-mimir: ## load the rules into Grafana Mimir, also with mimirtool (compiles both: minutes)
-	$(call timed,mimir,cd $(MIMIR) && go test -count=1 ./...)
+mimir: ## load the rules into Grafana Mimir, also with mimirtool, and draw dashboards from it (compiles both: minutes)
+	$(call timed,mimir,cd $(MIMIR) && go test -count=1 -timeout 20m ./...)
 
 collector: ## validate collector configurations and sample traces with an OpenTelemetry Collector (compiles it: minutes)
 	$(call timed,collector,cd $(COLLECTOR) && go test -count=1 -tags '$(DISCOVERY)' ./...)
