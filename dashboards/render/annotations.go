@@ -24,7 +24,7 @@ const annotationStep = time.Minute
 // events runs the queries of the annotations.
 func (r *renderer) events(ctx context.Context) []event {
 	var out []event
-	for _, a := range r.board.Annotations.List {
+	for _, a := range r.dashboard.Annotations.List {
 		if !a.Enable || a.BuiltIn != 0 || a.query() == "" {
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // Title returns the title of the dashboard, in one line.
-func (p *Picture) Title() string { return strings.Map(printable, p.renderer.board.Title) }
+func (p *Picture) Title() string { return strings.Map(printable, p.renderer.dashboard.Title) }
 
 // TimeRange returns the time range that is drawn.
 func (p *Picture) TimeRange() (from, to time.Time) {
@@ -99,7 +99,7 @@ func (p *Picture) HTML(w io.Writer) error {
 func (p *Picture) subtitle() string {
 	o := p.renderer.options
 	parts := []string{o.From.In(o.Location).Format("2006-01-02 15:04:05") + " to " + o.To.In(o.Location).Format("2006-01-02 15:04:05 MST")}
-	for _, v := range p.renderer.board.Templating.List {
+	for _, v := range p.renderer.dashboard.Templating.List {
 		if v.Hide != 0 || v.Type == "datasource" {
 			continue
 		}

@@ -27,9 +27,9 @@ const fixtures = "testdata/e1cf93e"
 
 // recording is a dashboard over a part of the run.
 type recording struct {
-	name, board, environment string
-	from, to                 string // times of the day, or a duration before to
-	panels                   []int  // all if empty
+	name, dashboard, environment string
+	from, to                     string // times of the day, or a duration before to
+	panels                       []int  // all if empty
 }
 
 // recordings are ordered by their ends: alerts are those of the end.
@@ -144,17 +144,17 @@ func record(t *testing.T, r recording, source render.Source) render.Snapshot {
 
 func (r recording) draw(t *testing.T, source render.Source, width int) {
 	t.Helper()
-	name := "orders-" + r.board + ".json"
-	board := unzip(t, filepath.Join(fixtures, name+".gz"))
+	name := "orders-" + r.dashboard + ".json"
+	dashboard := unzip(t, filepath.Join(fixtures, name+".gz"))
 	if len(r.panels) > 0 {
-		board = only(t, board, r.panels)
+		dashboard = only(t, dashboard, r.panels)
 	}
 	o := render.Options{Location: time.UTC, Width: width, Variables: map[string][]string{}}
 	o.From, o.To = r.span()
 	if r.environment != "" {
 		o.Variables["environment"] = []string{r.environment}
 	}
-	picture, err := render.Dashboard(t.Context(), name, board, source, o)
+	picture, err := render.Dashboard(t.Context(), name, dashboard, source, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,10 +209,10 @@ func TestEveryQueryOfTheRunHasData(t *testing.T) {
 }
 
 // only removes all panels but some from a dashboard.
-func only(t *testing.T, board []byte, ids []int) []byte {
+func only(t *testing.T, dashboard []byte, ids []int) []byte {
 	t.Helper()
 	var all map[string]any
-	if err := json.Unmarshal(board, &all); err != nil {
+	if err := json.Unmarshal(dashboard, &all); err != nil {
 		t.Fatal(err)
 	}
 	all["panels"] = slices.DeleteFunc(all["panels"].([]any), func(p any) bool {

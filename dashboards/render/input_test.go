@@ -34,7 +34,7 @@ func TestBadDashboards(t *testing.T) {
 
 func TestProblems(t *testing.T) {
 	t.Parallel()
-	const board = `{"title":"x","templating":{"list":[%s]},"panels":[
+	const dashboard = `{"title":"x","templating":{"list":[%s]},"panels":[
 		{"type":"stat","title":"A","targets":[{"refId":"A","expr":"up{job=\"$job\"}"}]},
 		{"type":"stat","title":"B","targets":[{"refId":"A","expr":"up"}]}]}`
 	away := func(context.Context, Query) (Result, error) { return Result{}, errors.New("no response") }
@@ -69,7 +69,7 @@ func TestProblems(t *testing.T) {
 		}},
 	} {
 		tc.options.Now, tc.options.Location = end(), time.UTC
-		p, err := Dashboard(t.Context(), "x.json", fmt.Appendf(nil, board, tc.variables), tc.source, tc.options)
+		p, err := Dashboard(t.Context(), "x.json", fmt.Appendf(nil, dashboard, tc.variables), tc.source, tc.options)
 		if err != nil {
 			t.Fatal(err)
 		}

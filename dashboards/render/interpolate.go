@@ -28,7 +28,7 @@ type chosen map[string][]string
 // selected, else the first option.
 func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) chosen {
 	values := chosen{}
-	for i, v := range r.board.Templating.List {
+	for i, v := range r.dashboard.Templating.List {
 		given := r.options.Variables[v.Name]
 		if len(given) > 0 && given[0] != all {
 			values[v.Name] = given
@@ -41,7 +41,7 @@ func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) 
 		values[v.Name] = v.choose(options, len(given) > 0)
 	}
 	for name := range r.options.Variables {
-		if _, ok := values[name]; !ok || !slices.ContainsFunc(r.board.Templating.List, func(v variable) bool { return v.Name == name }) {
+		if _, ok := values[name]; !ok || !slices.ContainsFunc(r.dashboard.Templating.List, func(v variable) bool { return v.Name == name }) {
 			r.report("variable "+name, "the dashboard has no such variable")
 		}
 	}
@@ -197,7 +197,7 @@ func (r *renderer) filler(values chosen, t timing, store string) func(name, form
 		"__rate_interval": promDuration(max(t.step+t.scrape, 4*t.scrape)),
 		"__range":         whole + "s", "__range_s": whole, "__range_ms": strconv.FormatInt(span.Milliseconds(), 10),
 		"__from": strconv.FormatInt(r.options.From.UnixMilli(), 10), "__to": strconv.FormatInt(r.options.To.UnixMilli(), 10),
-		"__dashboard": r.board.Title,
+		"__dashboard": r.dashboard.Title,
 	}
 	return func(name, format string) (string, bool) {
 		if value, ok := own[name]; ok {
@@ -214,7 +214,7 @@ func (r *renderer) formatted(name string, values []string, format, store string)
 		return ""
 	}
 	several := false // whether the variable can have several values, even if it has one
-	for _, v := range r.board.Templating.List {
+	for _, v := range r.dashboard.Templating.List {
 		if v.Name == name {
 			several = (v.Multi || v.IncludeAll) && !slices.Equal(values, []string{v.AllValue})
 		}

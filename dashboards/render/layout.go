@@ -19,7 +19,7 @@ const maxPanels = 500
 // layout places the panels that are visible. Those of a collapsed row are not.
 func (r *renderer) layout() []*drawing {
 	var out []*drawing
-	panels := r.board.Panels
+	panels := r.dashboard.Panels
 	if len(panels) > maxPanels {
 		r.report(fmt.Sprintf("the dashboard has %d panels; the first %d are drawn", len(panels), maxPanels), "")
 		panels = panels[:maxPanels]

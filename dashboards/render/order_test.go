@@ -26,9 +26,9 @@ func series(routes ...string) model.Matrix {
 
 func draw(t *testing.T, panel string, source render.Source) string {
 	t.Helper()
-	board := `{"title":"T","schemaVersion":39,"panels":[` + panel + `]}`
+	dashboard := `{"title":"T","schemaVersion":39,"panels":[` + panel + `]}`
 	o := render.Options{From: time.Unix(0, 0), To: time.Unix(1, 0), Location: time.UTC}
-	picture, err := render.Dashboard(t.Context(), "t.json", []byte(board), source, o)
+	picture, err := render.Dashboard(t.Context(), "t.json", []byte(dashboard), source, o)
 	if err != nil {
 		t.Fatal(err)
 	}

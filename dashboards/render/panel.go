@@ -71,7 +71,7 @@ func (r *renderer) store(sources ...json.RawMessage) string {
 
 // variableType returns the type of the data source that a variable such as ${logs} selects.
 func (r *renderer) variableType(uid string) string {
-	for _, v := range r.board.Templating.List {
+	for _, v := range r.dashboard.Templating.List {
 		if v.Type == "datasource" && v.Name == strings.Trim(uid, "${}") {
 			var kind string
 			_ = json.Unmarshal(v.Query, &kind) // empty if it is not a text

@@ -67,7 +67,7 @@ type drawing struct {
 
 // renderer draws one dashboard.
 type renderer struct {
-	board       board
+	dashboard   dashboard
 	options     Options
 	source      Source
 	theme       grafana.Theme
@@ -91,7 +91,7 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	if err != nil {
 		return nil, err
 	}
-	r := &renderer{board: b, options: o.withDefaults(), source: source, theme: grafana.Dark()}
+	r := &renderer{dashboard: b, options: o.withDefaults(), source: source, theme: grafana.Dark()}
 	if o.Light {
 		r.theme = grafana.Light()
 	}

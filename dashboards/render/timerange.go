@@ -7,11 +7,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // Windows and small images have no time zones
 )
 
 // location sets the time zone that the options leave open.
 func (r *renderer) location() {
-	o, zone := &r.options, r.board.Timezone
+	o, zone := &r.options, r.dashboard.Timezone
 	if o.Location != nil {
 		return
 	}
@@ -36,12 +37,12 @@ func (r *renderer) timeRange() error {
 	now := o.Now.In(o.Location)
 	var err error
 	if o.From.IsZero() {
-		if o.From, err = ParseFrom(cmp.Or(r.board.Time.From, "now-6h"), now); err != nil {
+		if o.From, err = ParseFrom(cmp.Or(r.dashboard.Time.From, "now-6h"), now); err != nil {
 			return err
 		}
 	}
 	if o.To.IsZero() {
-		if o.To, err = ParseTo(cmp.Or(r.board.Time.To, "now"), now); err != nil {
+		if o.To, err = ParseTo(cmp.Or(r.dashboard.Time.To, "now"), now); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ func Unsupported(src []byte) []string {
 		return nil // [Dashboard] reports it
 	}
 	u := &unsupported{}
-	u.walk("", raw, reflect.TypeFor[board]())
+	u.walk("", raw, reflect.TypeFor[dashboard]())
 	for _, v := range objects(raw, "templating", "list") {
 		kind, _ := v["type"].(string)
 		if !slices.Contains([]string{"datasource", "query", "custom", "interval", "constant", "textbox"}, kind) {

@@ -10,8 +10,8 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-// board is the part of a classic dashboard that is drawn.
-type board struct {
+// dashboard is the part of a classic dashboard that is drawn.
+type dashboard struct {
 	UID           string `json:"uid"`
 	Title         string `json:"title"`
 	Description   string `json:"description"`
@@ -145,12 +145,12 @@ type target struct {
 }
 
 // parse reads a dashboard. Name is the file name in errors.
-func parse(name string, src []byte) (board, dashboardfile.Dashboard, error) {
+func parse(name string, src []byte) (dashboard, dashboardfile.Dashboard, error) {
 	file, err := dashboardfile.Parse(name, src)
 	if err != nil {
-		return board{}, file, err
+		return dashboard{}, file, err
 	}
-	var b board
+	var b dashboard
 	err = json.Unmarshal(bytes.TrimPrefix(src, []byte("\ufeff")), &b)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // the rest is decoded
 		b.problem = fmt.Sprintf("%s has a %s instead of a %s; the default is drawn", wrong.Field, wrong.Value, wrong.Type)
