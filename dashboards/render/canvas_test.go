@@ -20,7 +20,7 @@ func TestEachTextOfTheCanvasIsEscaped(t *testing.T) {
 		draw(c)
 		got := c.buf.String()
 		if strings.Contains(got, "<script") || strings.Contains(got, "\x00") || !strings.Contains(got, "&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;") {
-			t.Errorf("%s: %s", name, got)
+			t.Errorf("%s: %q", name, got)
 		}
 	}
 }
