@@ -130,7 +130,7 @@ func pages(t *testing.T, light bool) map[string][]byte {
 	t.Helper()
 	const recorded = "../../dashboards/render/testdata/e1cf93e/"
 	out := map[string][]byte{}
-	for recording, dashboard := range map[string]string{"overview-incident": "orders-overview", "runtime-locks": "orders-runtime", "slo-staging": "orders-slo"} {
+	for recording, dashboard := range map[string]string{"overview-incident": "orders-overview", "runtime-locks": "orders-runtime", "slo-incident": "orders-slo"} {
 		snapshot, err := render.ReadSnapshot(recording, unpack(t, recorded+recording+".snapshot.json.gz"))
 		if err != nil {
 			t.Fatal(err)
@@ -140,6 +140,9 @@ func pages(t *testing.T, light bool) map[string][]byte {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if len(p.Problems) > 0 {
+			t.Fatalf("%s: %q", recording, p.Problems)
 		}
 		var page bytes.Buffer
 		if err := p.HTML(&page); err != nil {
