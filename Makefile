@@ -13,7 +13,8 @@ RUNBOOKS := test/runbooks
 # Check generated files with the programs that read them. Each needs many modules, or forks of modules.
 COMPOSE := test/compose
 IMAGES := test/image
-MIMIR := test/mimir
+BACKENDS := test/backends
+THANOS := test/thanos
 COLLECTOR := test/collector
 TERRAFORM := test/terraform
 
@@ -29,7 +30,7 @@ ROUTERS := test/routers
 # Opens drawn dashboards in Chromium.
 CHROMIUM := test/chromium
 
-OTHERS := $(CHROMIUM) $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(COLLECTOR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES) $(ROUTERS)
+OTHERS := $(CHROMIUM) $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(BACKENDS) $(COLLECTOR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES) $(ROUTERS)
 
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
@@ -74,7 +75,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema grafana-parity chromium pipelines images kubernetes kubernetes-apiserver collector routers
+.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose backends lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema grafana-parity chromium pipelines images kubernetes kubernetes-apiserver collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -113,8 +114,8 @@ mutants: deps ## check that verify finds each of 201 broken services (minutes)
 runbooks: ## run the commands of runbooks with amtool on Alertmanager, and kubectl on a fake API server (downloads both)
 	$(call timed,runbooks,cd $(RUNBOOKS) && go test -count=1 ./...)
 
-mimir: ## load the rules into Grafana Mimir, also with mimirtool, and draw dashboards from it (compiles both: minutes)
-	$(call timed,mimir,cd $(MIMIR) && go test -count=1 -timeout 20m ./...)
+backends: ## load rules into Grafana Mimir, also with mimirtool, and draw dashboards from Prometheus, Thanos and Mimir (compiles them: minutes)
+	$(call timed,backends,cd $(BACKENDS) && go test -count=1 -timeout 20m ./...)
 
 collector: ## validate collector configurations and sample traces with an OpenTelemetry Collector (compiles it: minutes)
 	$(call timed,collector,cd $(COLLECTOR) && go test -count=1 -tags '$(DISCOVERY)' ./...)
@@ -174,7 +175,7 @@ transcripts: deps ## rewrite docs/transcripts, which make e2e compares
 # configuration reach a module of Nomad that not every proxy serves, and that
 # nothing here compiles: -e goes on without it.
 tidy: ## run go mod tidy in every module
-	$(call timed,tidy,for m in $(MODULES) $(OTHERS) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
+	$(call timed,tidy,for m in $(MODULES) $(OTHERS) $(THANOS) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
 
 grafana-parity: ## compare the drawing of dashboards with Grafana's own code (needs npm)
 	$(call timed,grafana-parity,$(if $(DEPS),.ci/npm-deps && )cd test/grafana && npm ci --no-audit --no-fund --ignore-scripts --silent && cd ../.. && go test -count=1 -tags parity $(PARITY))

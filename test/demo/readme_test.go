@@ -71,7 +71,7 @@ func TestReadmeNamesNoOtherProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	by := map[string]string{
-		"mimirtool": "stage mimir make mimir\n", "docker": "stage compose make compose\n",
+		"mimirtool": "stage backends make backends\n", "docker": "stage compose make compose\n",
 		"scaffold": "stage test make test\n", "make": "stage demo make demo\n", "orders": "stage test make test\n",
 		"git": "stage e2e make e2e\n",
 	}

@@ -82,8 +82,20 @@ func (t Theme) hues() map[string]string {
 	return out
 }
 
-// palette returns the colors of palette-classic.
-func palette() []string {
+// palette returns the colors of a mode that counts series, or nil.
+func (t Theme) palette(mode string) []string {
+	switch {
+	case mode == "palette-classic":
+		return classic()
+	case mode == "palette-colorblind" && t.Dark:
+		return strings.Fields("#0072B2 #E69F00 #009E73 #CC79A7 #56B4E9 #D55E00 #F0E442 #FFFFFF")
+	case mode == "palette-colorblind":
+		return strings.Fields("#0072B2 #009E73 #CC79A7 #D55E00 #000000")
+	}
+	return nil
+}
+
+func classic() []string {
 	return strings.Fields("green semi-dark-yellow blue orange red purple dark-green dark-yellow dark-blue dark-orange dark-red dark-purple " +
 		"super-light-green super-light-yellow super-light-blue super-light-orange super-light-red super-light-purple " +
 		"#447EBC #C15C17 #890F02 #0A437C #6D1F62 #584477 #B7DBAB #F4D598 #70DBED #F9BA8F #F29191 #82B5D8 #E5A8E2 #AEA2E0 " +
@@ -105,7 +117,7 @@ func schemes() map[string]string {
 // for thresholds.
 func KnownColorMode(mode string) bool {
 	switch mode {
-	case "", "fixed", "thresholds", "palette-classic":
+	case "", "fixed", "thresholds", "palette-classic", "palette-colorblind":
 		return true
 	}
 	return schemes()[mode] != ""
@@ -114,12 +126,12 @@ func KnownColorMode(mode string) bool {
 // colorOf returns the color of a value.
 func (f *Field) colorOf(v float64, t Theme) string {
 	c := f.Config.Color
+	if colors := t.palette(c.Mode); colors != nil {
+		return t.Color(colors[f.Index%len(colors)])
+	}
 	switch {
 	case c.Mode == "fixed":
 		return t.Color(c.FixedColor)
-	case c.Mode == "palette-classic":
-		colors := palette()
-		return t.Color(colors[f.Index%len(colors)])
 	case schemes()[c.Mode] != "":
 		return t.blend(schemes()[c.Mode], f.Percent(v))
 	}

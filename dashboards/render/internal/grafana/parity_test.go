@@ -315,14 +315,14 @@ func TestTimeTicksMatch(t *testing.T) {
 func TestColorsMatch(t *testing.T) {
 	o := newOriginal(t)
 	for name, theme := range map[string]Theme{"dark": Dark(), "light": Light()} {
-		for _, color := range slices.Concat(palette(), []string{"gray", "#123456", "rgba(1,2,3,0.5)", "light-red", "dark-purple", "super-light-blue", "semi-dark-green"}) {
+		for _, color := range slices.Concat(classic(), []string{"gray", "#123456", "rgba(1,2,3,0.5)", "light-red", "dark-purple", "super-light-blue", "semi-dark-green"}) {
 			if want := ask[string](t, o, map[string]any{"ask": "color", "theme": name, "name": color}); theme.Color(color) != want {
 				t.Errorf("%s in the %s theme: got %s, want %s", color, name, theme.Color(color), want)
 			}
 		}
 	}
-	if want := ask[[]string](t, o, map[string]any{"ask": "palette"}); !slices.Equal(palette(), want) {
-		t.Errorf("palette: got %q, want %q", palette(), want)
+	if want := ask[[]string](t, o, map[string]any{"ask": "palette"}); !slices.Equal(classic(), want) {
+		t.Errorf("palette: got %q, want %q", classic(), want)
 	}
 }
 
@@ -388,7 +388,7 @@ func randomConfig(r *rand.Rand) string {
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
 	defaults := []string{
 		`"unit":` + pick(`"s"`, `"percentunit"`, `"reqps"`, `"short"`, `"bytes"`, `"none"`),
-		`"color":` + pick(`{"mode":"palette-classic"}`, `{"mode":"thresholds"}`, `{"mode":"fixed","fixedColor":"purple"}`, `{"mode":"thresholds","seriesBy":"max"}`, `{"mode":"continuous-BlYlRd"}`, `{"mode":"continuous-GrYlRd"}`),
+		`"color":` + pick(`{"mode":"palette-classic"}`, `{"mode":"palette-colorblind"}`, `{"mode":"thresholds"}`, `{"mode":"fixed","fixedColor":"purple"}`, `{"mode":"thresholds","seriesBy":"max"}`, `{"mode":"continuous-BlYlRd"}`, `{"mode":"continuous-GrYlRd"}`),
 		`"thresholds":` + pick(`{"mode":"absolute","steps":[{"color":"green","value":null},{"color":"orange","value":0.5},{"color":"red","value":1}]}`,
 			`{"mode":"percentage","steps":[{"color":"green","value":null},{"color":"red","value":70}]}`),
 		`"custom":{"fillOpacity":8,"lineWidth":1,"axisPlacement":"auto","stacking":{"mode":"none","group":"A"}}`,

@@ -1,4 +1,4 @@
-package mimir
+package backends
 
 import (
 	"bufio"
@@ -20,11 +20,13 @@ import (
 	"time"
 )
 
-// build compiles a program of Mimir's module and returns its path.
-func build(t *testing.T, name string) string {
+// build compiles a program with the versions of a module and returns its path.
+func build(t *testing.T, module, program string, flags ...string) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), name)
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "github.com/grafana/mimir/cmd/"+name).CombinedOutput(); err != nil {
+	bin := filepath.Join(t.TempDir(), filepath.Base(program))
+	cmd := exec.CommandContext(t.Context(), "go", append(append([]string{"build", "-o", bin}, flags...), program)...)
+	cmd.Dir = module
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return bin
@@ -58,13 +60,20 @@ type server struct{ url string }
 // start runs Mimir with the limits, in the syntax of its configuration.
 func start(t *testing.T, bin, limits string) server {
 	t.Helper()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "mimir.yaml")
+	file := filepath.Join(t.TempDir(), "mimir.yaml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, config, freePort(t), limits), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(bin, "-config.file="+file)
-	cmd.Dir, cmd.SysProcAttr = dir, childAttr()
+	s := server{run(t, bin, "-config.file="+file)}
+	eventually(t, "Mimir is ready", func() string { return s.notReady(t.Context()) })
+	return s
+}
+
+// run starts a program in a directory of its own and returns the URL that it serves, from its log.
+func run(t *testing.T, bin string, args ...string) (url string) {
+	t.Helper()
+	cmd := exec.Command(bin, args...)
+	cmd.Dir, cmd.SysProcAttr = t.TempDir(), childAttr()
 	logs, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -77,18 +86,16 @@ func start(t *testing.T, bin, limits string) server {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		<-log.ended
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("mimir: %v\n%s", err, log)
+			t.Errorf("%s: %v\n%s", filepath.Base(bin), err, log)
 		}
 	})
 	select {
 	case address := <-log.address:
-		s := server{"http://" + address}
-		eventually(t, "Mimir is ready", func() string { return s.notReady(t.Context()) })
-		return s
+		return "http://" + address
 	case <-log.ended:
-		t.Fatalf("Mimir ended before it listened:\n%s", log)
+		t.Fatalf("%s ended before it listened:\n%s", filepath.Base(bin), log)
 	}
-	return server{}
+	return ""
 }
 
 // notReady returns why the server is not ready, or "".
@@ -103,8 +110,7 @@ func (s server) notReady(ctx context.Context) string {
 	return ""
 }
 
-// freePort returns a port for gRPC between Mimir's components. It cannot be 0
-// because they announce it to each other.
+// freePort returns a port of a server that does not report which one it chose for 0.
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -117,12 +123,13 @@ func freePort(t *testing.T) int {
 
 // tail has the last 20 lines of a log.
 type tail struct {
-	address chan string   // where Mimir listens
+	address chan string   // where the program listens
 	ended   chan struct{} // closed at the end of the log; then lines may be read
 	lines   []string
 }
 
-var listening = regexp.MustCompile(`msg="server listening on addresses" http=(\S+)`)
+// listening matches the message of Mimir, and that of Prometheus and Thanos.
+var listening = regexp.MustCompile(`msg="(?:server listening on addresses" http|Listening on"(?: component=web)? address)=(\S+)`)
 
 func newTail(log io.Reader) *tail {
 	t := &tail{address: make(chan string, 1), ended: make(chan struct{})}

@@ -1,4 +1,4 @@
-module github.com/observability-first/scaffold/test/mimir
+module github.com/observability-first/scaffold/test/backends
 
 go 1.26.7
 

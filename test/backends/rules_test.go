@@ -1,4 +1,4 @@
-package mimir
+package backends
 
 import (
 	"encoding/json"
@@ -95,17 +95,25 @@ func countRules(t *testing.T, service string) int {
 
 // programs has the paths of the programs. They are compiled once for all tests:
 // linking Mimir takes about ten seconds.
-type programs struct{ mimir, mimirtool, scaffold string }
+type programs struct{ scaffold, mimir, mimirtool, prometheus, thanos string }
 
-func TestMimir(t *testing.T) {
+func TestBackends(t *testing.T) {
 	t.Parallel()
-	p := programs{build(t, "mimir"), build(t, "mimirtool"), scaffold(t)}
+	p := programs{
+		scaffold:   build(t, "../..", "./cmd/scaffold"),
+		mimir:      build(t, ".", "github.com/grafana/mimir/cmd/mimir"),
+		mimirtool:  build(t, ".", "github.com/grafana/mimir/cmd/mimirtool"),
+		prometheus: build(t, "../conformance", "github.com/prometheus/prometheus/cmd/prometheus", "-tags=remove_all_sd"),
+		thanos:     build(t, "../thanos", "github.com/thanos-io/thanos/cmd/thanos", "-tags=slicelabels"), // Thanos crashes without it
+	}
 	for name, test := range map[string]func(*testing.T, programs){
 		"Mimir evaluates the rules":             evaluatesTheRules,
 		"the default limit is too low":          defaultLimitIsTooLow,
 		"push writes only groups that differ":   pushWritesWhatDiffers,
 		"push reports the limit that is needed": pushExplainsTheDefaultLimit,
-		"dashboards are drawn from Mimir":       rendersDashboards,
+		"dashboards are drawn from Mimir":       rendersFromMimir,
+		"dashboards are drawn from Prometheus":  rendersFromPrometheus,
+		"dashboards are drawn from Thanos":      rendersFromThanos,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

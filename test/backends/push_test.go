@@ -1,4 +1,4 @@
-package mimir
+package backends
 
 import (
 	"encoding/json"
@@ -9,18 +9,6 @@ import (
 	"strings"
 	"testing"
 )
-
-// scaffold compiles the command of the root module and returns its path.
-func scaffold(t *testing.T) string {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "scaffold")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./cmd/scaffold")
-	cmd.Dir = filepath.Join("..", "..")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return bin
-}
 
 // pushed is the result of a push for each group, as "<action> <written>".
 type pushed map[string]string

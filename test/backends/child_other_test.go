@@ -1,6 +1,6 @@
 //go:build !linux
 
-package mimir
+package backends
 
 import "syscall"
 
