@@ -104,6 +104,7 @@ type panel struct {
 	Panels          []panel                  `json:"panels"`
 	Interval        string                   `json:"interval"`
 	MaxDataPoints   float64                  `json:"maxDataPoints"`
+	TimeFrom        string                   `json:"timeFrom"`
 	Transparent     bool                     `json:"transparent"`
 
 	PluginVersion string          `json:"pluginVersion"`

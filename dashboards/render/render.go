@@ -74,10 +74,27 @@ type renderer struct {
 	chosen      chosen
 	annotations []event
 
+	*record
+}
+
+// record is what went wrong. Panels with a time range of their own share it.
+type record struct {
 	mutex           sync.Mutex
 	problems        []problem
 	failure         error // of the first query that failed
 	queries, failed int
+}
+
+// within returns the renderer for a panel, which may have a time range of its own. As in Grafana, it has none if
+// that of the dashboard does not end now.
+func (r *renderer) within(p *panel) *renderer {
+	span, err := parseDuration(p.TimeFrom)
+	if err != nil || span <= 0 || !r.options.To.Equal(r.options.Now) {
+		return r
+	}
+	own := *r
+	own.options.From = own.options.To.Add(-span)
+	return &own
 }
 
 // problem is why a part of the dashboard is not drawn.
@@ -91,7 +108,7 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	if err != nil {
 		return nil, err
 	}
-	r := &renderer{dashboard: b, options: o.withDefaults(), source: source, theme: grafana.Dark()}
+	r := &renderer{dashboard: b, options: o.withDefaults(), source: source, theme: grafana.Dark(), record: &record{}}
 	if o.Light {
 		r.theme = grafana.Light()
 	}
@@ -346,8 +363,8 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 		group.Go(func() {
 			tickets <- struct{}{}
 			defer func() { <-tickets }()
-			d.data = r.fetch(ctx, d.panel, plotWidth(d.box.w))
-			r.drawPanel(d, fmt.Sprintf("p%d", i))
+			d.data = r.within(d.panel).fetch(ctx, d.panel, plotWidth(d.box.w))
+			r.within(d.panel).drawPanel(d, fmt.Sprintf("p%d", i))
 		})
 	}
 	group.Wait()
@@ -359,7 +376,7 @@ func (r *renderer) phone(placed []*drawing) []*drawing {
 	for i, d := range placed {
 		out[i] = &drawing{panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
 		if d.panel.Type != "row" {
-			r.drawPanel(out[i], fmt.Sprintf("n%d", i))
+			r.within(d.panel).drawPanel(out[i], fmt.Sprintf("n%d", i))
 		}
 	}
 	return out

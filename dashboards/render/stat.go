@@ -75,6 +75,9 @@ func (r *renderer) stat(d *drawing, b box, data panelData) {
 	configured := d.panel.FieldConfig.Defaults.DisplayName != "" || d.panel.Title == ""
 	named := o.TextMode == "value_and_name" || automatic && (len(values) > 1 || configured)
 	for i, v := range values {
+		if o.TextMode == "name" && !v.empty {
+			v.Value = grafana.Value{Text: grafana.Text{Text: v.name}, Color: v.Color}
+		}
 		r.statValue(d.canvas, boxes[i], v, o, named)
 	}
 }

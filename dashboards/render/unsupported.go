@@ -57,6 +57,11 @@ func (u *unsupported) walk(path string, value any, t reflect.Type) {
 			}
 		}
 	case map[string]any:
+		if t.Kind() == reflect.Map {
+			for key, item := range v {
+				u.walk(path+"."+key, item, t.Elem())
+			}
+		}
 		if t.Kind() != reflect.Struct {
 			return
 		}
@@ -98,8 +103,11 @@ func (u *unsupported) panel(p map[string]any) {
 	defaults, _ := at(p, "fieldConfig", "defaults").(map[string]any)
 	u.config(name, defaults)
 	for _, o := range objects(p, "fieldConfig", "overrides") {
-		if id, _ := at(o, "matcher", "id").(string); !grafana.KnownMatcher(id) {
+		id, _ := at(o, "matcher", "id").(string)
+		if into := grafana.MatcherOptions(id); into == nil {
 			u.addf("%s: override by %q", name, id)
+		} else {
+			u.walk(name+": override "+id, at(o, "matcher", "options"), reflect.TypeOf(into))
 		}
 		for _, property := range objects(o, "properties") {
 			id, _ := property["id"].(string)
@@ -127,8 +135,11 @@ func (u *unsupported) config(name string, c map[string]any) {
 		u.addf("%s: color mode %q", name, mode)
 	}
 	for _, m := range objects(c, "mappings") {
-		if kind, _ := m["type"].(string); !grafana.KnownMapping(kind) {
+		kind, _ := m["type"].(string)
+		if into := grafana.MappingOptions(kind); into == nil {
 			u.addf("%s: value mapping %q", name, kind)
+		} else {
+			u.walk(name+": value mapping", m["options"], reflect.TypeOf(into))
 		}
 	}
 	u.values(name, c, drawnFieldValues())
@@ -155,7 +166,7 @@ func drawnFieldValues() map[string][]any {
 		"custom.stacking.mode":          {"none", "normal"},
 		"custom.scaleDistribution.type": {"linear", "log"},
 		"custom.scaleDistribution.log":  {2.0, 10.0},
-		"custom.thresholdsStyle.mode":   {"off", "line", "dashed"},
+		"custom.thresholdsStyle.mode":   {"off", "line", "dashed", "area", "line+area", "dashed+area"},
 		"custom.axisLabel":              {""},
 		"custom.axisColorMode":          {"text"},
 		"custom.axisBorderShow":         {false},
@@ -169,7 +180,7 @@ func drawnFieldValues() map[string][]any {
 func drawnValues(kind string) map[string][]any {
 	reduced := map[string][]any{"options.reduceOptions.values": {false}, "options.reduceOptions.fields": {""}}
 	more := map[string]map[string][]any{
-		"stat":     {"options.textMode": {"auto", "value", "value_and_name"}, "options.showPercentChange": {false}, "options.justifyMode": {"auto"}},
+		"stat":     {"options.textMode": {"auto", "value", "value_and_name", "name"}, "options.showPercentChange": {false}, "options.justifyMode": {"auto"}},
 		"gauge":    {"options.showThresholdLabels": {false}, "options.showThresholdMarkers": {false}},
 		"bargauge": {"options.displayMode": {"basic"}, "options.legend.showLegend": {false}},
 		"heatmap": {

@@ -210,6 +210,9 @@ func (p *prober) unknown(ctx context.Context, expr string) string {
 		return err.Error()
 	}
 	for _, s := range selectors(tree) {
+		if ofCluster(s.Name) {
+			continue
+		}
 		if missing := p.missing(ctx, s); isLasting(missing) {
 			return missing
 		}
@@ -224,6 +227,24 @@ func (p *prober) unknown(ctx context.Context, expr string) string {
 	}
 	return ""
 }
+
+// ofCluster reports whether cAdvisor or kube-state-metrics export the metric. A run has neither.
+func ofCluster(metric string) bool {
+	return strings.HasPrefix(metric, "container_") || strings.HasPrefix(metric, "kube_")
+}
+
+// readsBefore reports whether an expression reads only times before the run began, such as offset 1w.
+func (p *prober) readsBefore(expr string) bool {
+	tree, err := promql.Parse(expr)
+	if err != nil {
+		return false
+	}
+	all := selectors(tree)
+	return len(all) > 0 && !slices.ContainsFunc(all, func(s *parser.VectorSelector) bool { return s.OriginalOffset < offsetBeforeRun })
+}
+
+// offsetBeforeRun is longer than what a run simulates before the time range of dashboards.
+const offsetBeforeRun = 24 * time.Hour
 
 // isLasting reports whether the series cannot appear later either.
 func isLasting(missing string) bool {

@@ -31,6 +31,8 @@ func (s *session) snapshot(ctx context.Context) {
 			return s.logsResult(q)
 		case render.Pyroscope:
 			return s.profileResult(q)
+		case render.Tempo:
+			return s.tracesResult(q), nil
 		}
 		return store.Query(ctx, q)
 	})
@@ -38,7 +40,7 @@ func (s *session) snapshot(ctx context.Context) {
 		src, err := userfile.Read(filepath.Join(s.subject.Dir, filepath.FromSlash(b.File)), userfile.LargeLimit)
 		if err == nil {
 			_, err = render.Dashboard(ctx, b.File, src, recorder.Query, render.Options{
-				From: s.prober.from, To: s.prober.to, ScrapeInterval: s.subject.ScrapeInterval,
+				From: s.prober.from, To: s.prober.to, Now: s.prober.to, ScrapeInterval: s.subject.ScrapeInterval,
 			})
 		}
 		if err != nil {

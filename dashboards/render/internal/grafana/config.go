@@ -3,6 +3,7 @@ package grafana
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"regexp"
 	"slices"
@@ -218,20 +219,69 @@ func (m Matcher) matches(f *Field, frame *Frame, all []*Frame) bool {
 	case "numeric":
 		return f.Type == Number
 	case "byNames":
-		var names struct {
-			Names []string `json:"names"`
-			Mode  string   `json:"mode"`
-		}
+		var names byNamesOptions
 		_ = json.Unmarshal(m.Options, &names) // as above
 		found := slices.Contains(names.Names, f.Name) || slices.Contains(names.Names, f.displayName(frame, all))
 		return found != (names.Mode == "exclude")
+	case "byValue":
+		return m.compares(f)
 	}
 	return false
 }
 
-// KnownMatcher reports whether overrides with the matcher are applied.
-func KnownMatcher(id string) bool {
-	return slices.Contains([]string{"byName", "byRegexp", "byType", "byFrameRefID", "numeric", "byNames"}, id)
+// compares reports whether the reduced values of a field are as a matcher by value wants.
+func (m Matcher) compares(f *Field) bool {
+	var o byValueOptions
+	if json.Unmarshal(m.Options, &o) != nil || f.Type != Number {
+		return false
+	}
+	present := slices.DeleteFunc(slices.Clone(f.Values), math.IsNaN)
+	switch o.Reducer {
+	case "allIsZero":
+		return len(present) > 0 && !slices.ContainsFunc(present, func(v float64) bool { return v != 0 })
+	case "allIsNull":
+		return len(present) == 0
+	}
+	v := Reduce(f.Values, o.Reducer)
+	switch o.Op {
+	case "eq", "":
+		return v == o.Value
+	case "neq":
+		return v != o.Value
+	case "gt":
+		return v > o.Value
+	case "gte":
+		return v >= o.Value
+	case "lt":
+		return v < o.Value
+	case "lte":
+		return v <= o.Value
+	}
+	return false
+}
+
+type byNamesOptions struct {
+	Names []string `json:"names"`
+	Mode  string   `json:"mode"` // include or exclude
+}
+
+type byValueOptions struct {
+	Reducer Reducer `json:"reducer"`
+	Op      string  `json:"op"` // eq, neq, gt, gte, lt or lte
+	Value   float64 `json:"value"`
+}
+
+// MatcherOptions returns a pointer to the options of a matcher, nil for one that selects nothing.
+func MatcherOptions(id string) any {
+	switch id {
+	case "byNames":
+		return &byNamesOptions{}
+	case "byValue":
+		return &byValueOptions{}
+	case "byName", "byRegexp", "byType", "byFrameRefID", "numeric":
+		return new(string)
+	}
+	return nil
 }
 
 // Regexp compiles /pattern/flags, or a pattern that matches the complete text.

@@ -72,6 +72,7 @@ func (f *Field) text(v float64, decimals int) string {
 type mapping struct {
 	Text  *string `json:"text"`
 	Color string  `json:"color"`
+	Index int     `json:"index"` // in the editor; has no effect on a picture
 }
 
 // mapped returns the first mapping of a value.
@@ -85,12 +86,7 @@ func (f *Field) mapped(v float64) mapping {
 }
 
 func (m Mapping) of(v float64) (mapping, bool) {
-	var options struct {
-		From   *float64 `json:"from"`
-		To     *float64 `json:"to"`
-		Match  string   `json:"match"`
-		Result mapping  `json:"result"`
-	}
+	var options mappingOptions
 	switch m.Type {
 	case "value":
 		var byValue map[string]mapping
@@ -108,5 +104,21 @@ func (m Mapping) of(v float64) (mapping, bool) {
 	return mapping{}, false
 }
 
-// KnownMapping reports whether mappings of the type are applied.
-func KnownMapping(kind string) bool { return kind == "value" || kind == "range" || kind == "special" }
+// mappingOptions are those of a mapping that is not by single values.
+type mappingOptions struct {
+	From   *float64 `json:"from"`
+	To     *float64 `json:"to"`
+	Match  string   `json:"match"`
+	Result mapping  `json:"result"`
+}
+
+// MappingOptions returns a pointer to the options of a type of mapping, nil for one that is not applied.
+func MappingOptions(kind string) any {
+	switch kind {
+	case "value":
+		return &map[string]mapping{}
+	case "range", "special":
+		return &mappingOptions{}
+	}
+	return nil
+}
