@@ -121,8 +121,6 @@ type Panel struct {
 	Compared bool
 	// NameOnly shows the legend of a stat and not its value, which only colors it.
 	NameOnly bool
-	// Sparkline draws the course of a stat behind its value. Its targets are not Instant.
-	Sparkline bool
 	// Range is the time range of the panel, up to now, such as 30d; empty for that of the
 	// dashboard. Grafana ignores it if the dashboard has an absolute time range.
 	Range string

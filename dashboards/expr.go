@@ -25,6 +25,9 @@ func Not(label, value string) Matcher { return Matcher{label, "!=", value} }
 
 // OneOf matches any of several values. They must not contain characters with a meaning in regular expressions.
 func OneOf(label string, values ...string) Matcher {
+	if len(values) == 1 {
+		return Is(label, values[0])
+	}
 	return Matcher{label, "=~", strings.Join(values, "|")}
 }
 

@@ -50,28 +50,28 @@ func (s Scope) allRow() Row {
 		rate := s.recorded(slo.RatioRecord(w)).Expr() + " / on (" + onObjective + ") group_left () " + budget
 		return Target{Expr: rate.Max(by), Instant: true}
 	}
-	burned := func(title string) Column {
-		return Column{Title: title, Unit: Factor, Decimals: 2, Thresholds: s.burnThresholds(), Width: 120}
-	}
 	all := Panel{
-		Title: "All SLOs", Kind: Table, EmptyUntil: untilRules, SortBy: "Burn rate (1h)",
+		Title: "All SLOs", Kind: Table, EmptyUntil: untilRules, SortBy: "Burn 1h",
 		Columns: []Column{
 			{Title: "SLO", Label: by, Link: Link{"Select ${__value.raw}", s.selects("${__value.raw}")}},
 			{Title: "Objective", Unit: Share, Decimals: 3, Width: 120},
 			{Title: "SLI (" + s.periodName() + ")", Unit: Share, Decimals: 3, Width: 120},
 			{Title: "Budget remaining", Unit: Share, Decimals: 1, Base: Failing, Thresholds: budgetColors(), Width: 150},
-			burned("Burn rate (1h)"), burned("Burn rate (6h)"), burned("Burn rate (3d)"),
-			{Title: "Firing alerts", Unit: Factor, Thresholds: []Threshold{{1, Failing}}, Width: 120},
 		},
 		Targets: []Target{
 			{Expr: s.constant(slo.RecordObjective).Max(by), Instant: true},
 			{Expr: "min by (" + Expr(by) + ") (" + s.sli() + ")", Instant: true},
 			{Expr: s.recorded(slo.RecordRemaining).Expr().Min(by), Instant: true},
-			burn("1h"), burn("6h"), burn("3d"),
-			{Expr: s.alerts(Is(slo.LabelService, s.spec.Service), Not(by, "")).Expr().Count(by) + " or 0 * " + s.constant(slo.RecordObjective).Max(by), Instant: true},
 		},
-	}.says("All SLOs of the service in the environment. Click a name to see one of them below.",
-		"Begin with a red burn rate: it spends the budget now. A red budget with a low burn rate is history.")
+	}.says("All SLOs of the service in the environment, with their burn rates over the windows of alerts. Click a name to see one of them below.",
+		"Begin with a red burn rate. High only in short windows: the incident has just begun. High only in long ones: it is over.")
+	for _, w := range slo.RatioWindows() {
+		all.Columns = append(all.Columns, Column{Title: "Burn " + w, Unit: Factor, Decimals: 2, Thresholds: s.burnThresholds(), Width: 90})
+		all.Targets = append(all.Targets, burn(w))
+	}
+	firing := s.alerts(Is(slo.LabelService, s.spec.Service), Not(by, "")).Expr().Count(by)
+	all.Columns = append(all.Columns, Column{Title: "Firing alerts", Unit: Factor, Thresholds: []Threshold{{1, Failing}}, Width: 115})
+	all.Targets = append(all.Targets, Target{Expr: firing + " or 0 * " + s.constant(slo.RecordObjective).Max(by), Instant: true})
 	const heading, perSLO, most = 3, 1, 12
 	return Row{Height: min(heading+perSLO*len(s.spec.SLOs), most), Panels: []Panel{all}}
 }

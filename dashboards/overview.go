@@ -44,8 +44,8 @@ func (s Scope) headlineRow() Row {
 	}.says("Latency that 99 % of the successful requests of the last five minutes did not exceed; red is above the objective.",
 		"Find the slow route below, and open one of its traces.")
 	rate := Panel{
-		Title: "Request rate (5m)", Kind: Stat, Unit: RequestsPerSecond, Sparkline: true,
-		Targets: []Target{{Expr: s.requests().RateOver(headlineWindow).Sum(), Legend: "requests"}},
+		Title: "Request rate (5m)", Kind: Stat, Unit: RequestsPerSecond,
+		Targets: []Target{{Expr: s.requests().RateOver(headlineWindow).Sum(), Legend: "requests", Instant: true}},
 	}.says("Requests per second, averaged over five minutes.",
 		"A sudden fall: check the load balancer and readiness. A sudden rise: suspect retries or a crawler.")
 	panels := []Panel{ratio.wide(4), latency.wide(4), rate.wide(4)}
@@ -207,8 +207,8 @@ func (s Scope) instanceErrorsRow() Row {
 		links(s.flameGraphs())
 	starts := Panel{
 		Title: "Starts by instance", Kind: TimeSeries, Unit: Factor, Color: Warning,
-		Targets: []Target{{Expr: "changes(" + s.Metric(processStart).Expr() + "[5m])", Legend: Legend(semconv.LabelInstance)}},
-	}.says("Starts of each instance in the five minutes before each point.", "Starts without a deployment are crashes: read the last log lines of the instance.")
+		Targets: []Target{{Expr: "changes(" + s.Metric(processStart).Expr() + "[" + rateInterval + "])", Legend: Legend(semconv.LabelInstance)}},
+	}.says("Starts of each instance in the interval before each point.", "Starts without a deployment are crashes: read the last log lines of the instance.")
 	return Row{Title: "Instances", Collapsed: true, Panels: []Panel{errors, busy, starts}}
 }
 

@@ -15,8 +15,11 @@ type Scaling struct {
 
 // saturation shows whether there is room for more traffic, and what runs out first.
 func saturation(s Scope) Dashboard {
-	return New(s, dashboardSaturation, "Resources", "Utilization of the instances, and what room the autoscaler has left.",
-		s.utilizationRow(), s.autoscalerRow(), s.instanceUtilizationRow(), s.clusterRow())
+	rows := []Row{s.utilizationRow(), s.autoscalerRow(), s.instanceUtilizationRow()}
+	if s.presence() == semconv.Up { // the labels of a target have its pod
+		rows = append(rows, s.clusterRow())
+	}
+	return New(s, dashboardSaturation, "Resources", "Utilization of the instances, and what room the autoscaler has left.", rows...)
 }
 
 // utilization is a limited resource of each instance.
@@ -167,9 +170,9 @@ func (s Scope) clusterRow() Row {
 	restarts := Panel{
 		Title: "Restarts by pod", Kind: TimeSeries, Unit: Factor, Color: Failing, Compared: true, SoftMax: 1, EmptyUntil: untilCluster,
 		Targets: []Target{{
-			Expr: ("(increase(" + Selector{Metric: kubeRestarts}.With(container).Expr() + "[10m])" + Expr(own) + ")").Sum("pod"), Legend: "{{pod}}",
+			Expr: ("(increase(" + Selector{Metric: kubeRestarts}.With(container).Expr() + "[" + rateInterval + "])" + Expr(own) + ")").Sum("pod"), Legend: "{{pod}}",
 		}},
-	}.says("Restarts of the container in the ten minutes before each point.",
+	}.says("Restarts of the container in the interval before each point.",
 		"Run kubectl describe pod: OOMKilled needs more memory; another exit code is a crash, which the last log lines explain.")
 	return Row{Title: "Kubernetes", Collapsed: true, Panels: []Panel{throttled, restarts}}
 }

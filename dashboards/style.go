@@ -296,10 +296,7 @@ func (p Panel) options() map[string]any {
 }
 
 func (p Panel) statOptions() map[string]any {
-	out := map[string]any{}
-	if !p.Sparkline {
-		out["graphMode"] = "none"
-	}
+	out := map[string]any{"graphMode": "none"}
 	if p.NameOnly {
 		out["textMode"] = "name"
 	}

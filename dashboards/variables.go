@@ -150,14 +150,14 @@ func builtInAnnotation() annotationJSON {
 }
 
 // annotations mark deployments and starts of instances. A deployment is a version that did not run
-// in the hour before; the first version of an environment is none. At a step of a minute there is one
-// point for each, so that Grafana draws a line.
+// in the hour before; the first version of an environment is none. There is one point for each, at any
+// step, so that Grafana draws a line.
 func (s Scope) annotations() []annotation {
 	if !s.spec.Runtime {
 		return nil
 	}
 	versions := s.Metric(semconv.BuildInfo).Expr()
-	before := "last_over_time(" + versions + "[1h] offset 1m)"
+	before := "last_over_time(" + versions + "[1h] offset $__interval)"
 	source := datasource{Type: string(Prometheus), UID: "${" + varMetrics + "}"}
 	return []annotation{
 		{annotationJSON{

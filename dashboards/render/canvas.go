@@ -11,7 +11,7 @@ import (
 // canvas writes SVG elements. Coordinates are pixels.
 type canvas struct {
 	buf   bytes.Buffer
-	texts []textBox // for tests of the geometry
+	texts []textBox
 	clips int
 	id    string // prefix of ids, unique in a page
 }
@@ -19,7 +19,7 @@ type canvas struct {
 // textBox is where a text is.
 type textBox struct {
 	box
-	text, class string
+	text, class, color string
 }
 
 // box is a rectangle.
@@ -92,7 +92,7 @@ type style struct {
 	anchor string // middle or end; empty for the start
 	bold   bool
 	mono   bool
-	class  string // what the text is, for tests
+	class  string // what the text is, see [Text]
 }
 
 // text draws a text whose baseline is at y. It is cut with an ellipsis at width, unless that is 0.
@@ -133,7 +133,7 @@ func (c *canvas) place(x, y, w float64, text string, s style) {
 	case "end":
 		x -= w
 	}
-	c.texts = append(c.texts, textBox{box{x, y - s.size*ascent, w, s.size}, text, s.class})
+	c.texts = append(c.texts, textBox{box{x, y - s.size*ascent, w, s.size}, text, s.class, s.color})
 }
 
 func (c *canvas) openText(x, y float64, s style) {

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/promql"
@@ -210,7 +211,7 @@ func (p *prober) unknown(ctx context.Context, expr string) string {
 		return err.Error()
 	}
 	for _, s := range selectors(tree) {
-		if ofCluster(s.Name) {
+		if promlint.OfCluster(s.Name) {
 			continue
 		}
 		if missing := p.missing(ctx, s); isLasting(missing) {
@@ -226,11 +227,6 @@ func (p *prober) unknown(ctx context.Context, expr string) string {
 		}
 	}
 	return ""
-}
-
-// ofCluster reports whether cAdvisor or kube-state-metrics export the metric. A run has neither.
-func ofCluster(metric string) bool {
-	return strings.HasPrefix(metric, "container_") || strings.HasPrefix(metric, "kube_")
 }
 
 // readsBefore reports whether an expression reads only times before the run began, such as offset 1w.

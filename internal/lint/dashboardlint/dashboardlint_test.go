@@ -122,6 +122,13 @@ func TestRules(t *testing.T) {
 			list(func(b object) { variable(b, 0)["name"] = "metrics" }),
 		},
 		{"template-job", "no variable", list(func(b object) { variable(b, 1)["name"] = "service" }), "no variable job", list(query(`sum(a:b:rate5m)`, "short"))},
+		{"template-job", "no variable, several jobs", list(func(b object) {
+			variable(b, 1)["name"] = "service"
+			query(`sum(queue_length{job=~"a|b",instance=~"$instance"})`, "short")(b)
+		}), "no variable job", list(func(b object) {
+			variable(b, 1)["name"] = "service"
+			query(`sum(queue_length{job="a",instance=~"$instance"}) + sum(kube_pod_info)`, "short")(b)
+		})},
 		{"template-job", "a single value", list(func(b object) { variable(b, 1)["includeAll"] = false }), "has a single value", list(func(b object) { variable(b, 1)["includeAll"], variable(b, 1)["multi"] = false, true })},
 		{
 			"template-instance", "no query", list(func(b object) { variable(b, 2)["type"] = "custom" }), "the variable instance is of type custom",
@@ -192,7 +199,7 @@ func TestRules(t *testing.T) {
 		{"target-rate-interval", "a fixed time", list(query(`sum(rate(jobs_total{M}[5m]))`, "ops")), "rate over 5m does not follow the step", list(query(`sum(increase(jobs_total{M}[$__range]))`, "short"))},
 		{"target-rate-interval", "the step of the graph", list(query(`sum(rate(jobs_total{M}[$__interval]))`, "ops")), "rate over $__interval may cover fewer than two scrapes; write [$__rate_interval]", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "ops"))},
 		{"target-rate-interval", "the step of the graph in milliseconds", list(query(`sum(rate(jobs_total{M}[${__interval_ms}ms]))`, "ops")), "may cover fewer than two scrapes", list(query(`sum(rate(jobs_total{M}[${__range_s}s]))`, "ops"))},
-		{"target-job", "not bound", list(query(`sum(queue_length{instance=~"$instance"})`, "short")), "queue_length does not use the variable job", list(query(`sum(queue_length{instance=~"$instance",job="a"})`, "short"))},
+		{"target-job", "not bound", list(query(`sum(queue_length{instance=~"$instance"})`, "short")), "queue_length does not use the variable job", list(query(`sum(queue_length{instance=~"$instance",job="a"}) + sum(kube_pod_info)`, "short"))},
 		{"target-instance", "not bound", list(query(`sum(queue_length{job=~"$job"})`, "short")), "does not use the variable instance", list(query(`a:b:c{job=~"$job"} + on () ALERTS`, "short"))},
 		{"target-counter-agg", "without rate", list(query(`sum(jobs_total{M})`, "short")), "jobs_total is a counter; show rate", list(query(`count(jobs_total{M})`, "short"))},
 		{"target-counter-agg", "beside zero", list(query(`sum(jobs_total{M}) + (1)`, "short")), "jobs_total is a counter; show rate", list(query(`(0) * jobs_total{M}`, "short"))},

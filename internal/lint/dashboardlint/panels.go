@@ -114,7 +114,7 @@ func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 			continue
 		}
 		for _, s := range promlint.Selectors(tree) {
-			if recorded(s) || label == "instance" && promlint.Name(s) == "" {
+			if recorded(s) || label == "instance" && promlint.Name(s) == "" || promlint.OfCluster(promlint.Name(s)) {
 				continue
 			}
 			if !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {

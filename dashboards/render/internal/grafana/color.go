@@ -82,6 +82,16 @@ func (t Theme) hues() map[string]string {
 	return out
 }
 
+// Name returns Grafana's name of a color, or the color if it has none.
+func (t Theme) Name(color string) string {
+	for name, hue := range t.hues() {
+		if strings.EqualFold(hue, color) {
+			return name
+		}
+	}
+	return color
+}
+
 // palette returns the colors of a mode that counts series, or nil.
 func (t Theme) palette(mode string) []string {
 	switch {
