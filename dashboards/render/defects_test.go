@@ -249,13 +249,13 @@ func TestDefectsOfTheRunInGrafana(t *testing.T) {
 				t.Errorf("the list of alerts is complete")
 			}
 		},
-		"19 bad requests are green, a constant has a course, one row of the heatmap has all light": func(t *testing.T) {
+		"19 bad requests are green, a constant has a sparkline, one row of the heatmap has all light": func(t *testing.T) {
 			s := draw(t, "overview-incident", "overview", "")
 			if d := s.panel("Since when, and what changed?"); !strings.Contains(d.canvas.buf.String(), `fill="none" stroke="`+grafana.Dark().Color("green")) {
 				t.Errorf("bad requests are not green")
 			}
 			if d := draw(t, "slo-prod", "slo", "prod").panel("Objective"); !strings.Contains(d.canvas.buf.String(), `fill-opacity="0.2"`) {
-				t.Errorf("the objective has no course")
+				t.Errorf("the objective has no sparkline")
 			}
 			if share := s.darkCells("Latency distribution"); share < .7 {
 				t.Errorf("%.0f %% of the cells are in the darkest third", 100*share)

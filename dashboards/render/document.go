@@ -32,9 +32,9 @@ func (p *Picture) SVG(w io.Writer) error {
 		}
 		c.open("g")
 		c.buf.Write(d.canvas.buf.Bytes())
-		c.shut("g")
+		c.close("g")
 	}
-	c.shut("svg")
+	c.close("svg")
 	c.buf.WriteByte('\n')
 	_, err := w.Write(c.buf.Bytes())
 	return err

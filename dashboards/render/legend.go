@@ -107,7 +107,7 @@ func (r *renderer) legendList(d *drawing, b box, o legendOptions, lines []*line)
 			r.legendItem(d.canvas, max(end, area.x), y, b.w, l, l.item(o, r.theme))
 		}
 	}
-	d.canvas.shut("g")
+	d.canvas.close("g")
 	return b.inset(0, 0, 0, height)
 }
 
@@ -155,7 +155,7 @@ func (r *renderer) legendColumn(d *drawing, b box, o legendOptions, lines []*lin
 		}
 		r.legendItem(d.canvas, area.x, y, width, l, l.item(o, r.theme))
 	}
-	d.canvas.shut("g")
+	d.canvas.close("g")
 	return b.inset(0, 0, width+legendGap, 0)
 }
 
@@ -209,7 +209,7 @@ func (r *renderer) legendTable(d *drawing, b box, o legendOptions, lines []*line
 			end -= columns[j]
 		}
 	}
-	d.canvas.shut("g")
+	d.canvas.close("g")
 	return left
 }
 

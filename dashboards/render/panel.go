@@ -123,7 +123,7 @@ func (r *renderer) drawPanel(d *drawing, id string) {
 	default:
 		c.clip(d.box)
 		r.drawBody(d, body, data)
-		c.shut("g")
+		c.close("g")
 	}
 }
 

@@ -65,7 +65,7 @@ func (r *renderer) reduce(d *drawing, data panelData, o reduceOptions) []reduced
 	return out
 }
 
-// stat draws values as large numbers, with the course of each behind it.
+// stat draws values as large numbers, with the sparkline of each behind it.
 func (r *renderer) stat(d *drawing, b box, data panelData) {
 	o := statOptions{GraphMode: "area", ColorMode: "value"} // the defaults of the panel
 	d.panel.options(&o)
@@ -162,10 +162,10 @@ func (r *renderer) bigValue(c *canvas, b box, middle float64, v grafana.Value, c
 	if small {
 		size = min(size, 24)
 	}
-	c.valued(b.x+b.w/2, middle+size*.35, v.Prefix+v.Text.Text, v.Suffix, unitShare, style{size: size, color: color, bold: true, class: "value"})
+	c.valueText(b.x+b.w/2, middle+size*.35, v.Prefix+v.Text.Text, v.Suffix, unitShare, style{size: size, color: color, bold: true, class: "value"})
 }
 
-// sparkline draws the course of a value over the time range.
+// sparkline draws the values of a series over the time range.
 func (r *renderer) sparkline(c *canvas, b box, v reduced, color string) {
 	low, high := grafana.Reduce(v.field.Values, grafana.Min), grafana.Reduce(v.field.Values, grafana.Max)
 	if v.field.Config.Min != nil {

@@ -211,7 +211,7 @@ func (r *renderer) timeline(d *drawing, b box, data panelData) {
 		r.states(d.canvas, p, box{p.x, y + row*(1-share)/2, p.w, row * share}, t.field, t.times, o.MergeValues)
 	}
 	r.marks(d.canvas, p)
-	d.canvas.shut("g")
+	d.canvas.close("g")
 }
 
 // states draws one series of a timeline. States of one color are merged, as Grafana does.

@@ -51,7 +51,7 @@ func (r *renderer) timeSeries(d *drawing, b box, data panelData) {
 		r.stroke(d.canvas, p, l, float64(count-1) <= length/l.pointSpace())
 	}
 	r.dots(d, p, lines, data.exemplars)
-	d.canvas.shut("g")
+	d.canvas.close("g")
 }
 
 // lines returns the series, with gaps where a point is missing, and their axes.
