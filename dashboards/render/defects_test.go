@@ -242,7 +242,7 @@ func TestDefectsOfTheRunInGrafana(t *testing.T) {
 		"18 a table has raw headers and no colors, and two are cut": func(t *testing.T) {
 			s := draw(t, "slo-prod", "slo", "prod")
 			d := s.panel("Windows")
-			if !strings.HasPrefix(d.texts("header")[0], "deployment_environ") || d.facts.Cut == 0 || d.colored("red") || !slices.ContainsFunc(d.texts("cell"), func(v string) bool { return strings.HasPrefix(v, "3") }) {
+			if !strings.HasPrefix(d.texts("header")[0], "deployment_env") || d.facts.Cut == 0 || d.colored("red") || !slices.ContainsFunc(d.texts("cell"), func(v string) bool { return strings.HasPrefix(v, "3") }) {
 				t.Errorf("%q, %+v", d.texts("header"), d.facts)
 			}
 			if cut := s.panel("What fires when").facts.Cut; cut == 0 {

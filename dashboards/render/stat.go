@@ -277,14 +277,14 @@ func (r *renderer) barGauge(d *drawing, b box, data panelData) {
 const (
 	nameAbove    = 40.0 // least height of a bar with its name above it
 	lineShare    = 1.5  // height of a line, in sizes of the font
-	leastName    = 17.0 // least and largest height of the name
-	largestName  = 50.0
+	leastTitle   = 17.0 // least and largest height of the name
+	largestTitle = 50.0
 	valuePadding = 10.0
 	largestValue = 150.0 // width
 )
 
 // nameHeight returns the height of the line with the name above a bar.
-func nameHeight(height float64) float64 { return max(min(height*.45, largestName), leastName) }
+func nameHeight(height float64) float64 { return max(min(height*.45, largestTitle), leastTitle) }
 
 // valueWidth returns the width of the column of values, and their size.
 func (r *renderer) valueWidth(values []reduced, b box, height float64, named bool) (width, size float64) {

@@ -207,7 +207,7 @@ func (r *renderer) timeline(d *drawing, b box, data panelData) {
 		y := p.y + float64(i)*row
 		s := axisStyle()
 		s.color, s.anchor = r.theme.Text, "end"
-		d.canvas.text(p.x-tickGap+3, y+row/2+4, names+2, t.field.Display, s)
+		d.canvas.text(p.x-tickGap+3, y+row/2+4, 0, fitMiddle(t.field.Display, names, s), s)
 		r.states(d.canvas, p, box{p.x, y + row*(1-share)/2, p.w, row * share}, t.field, t.times, o.MergeValues)
 	}
 	r.marks(d.canvas, p)
