@@ -109,6 +109,22 @@ func (c *canvas) text(x, y, width float64, text string, s style) {
 	c.close("text")
 }
 
+// vertical draws a text that is turned by 90 degrees, up or down, centered at a point.
+func (c *canvas) vertical(x, y, length float64, text string, up bool, s style) {
+	text = fit(text, length, s)
+	if text == "" {
+		return
+	}
+	w, angle, baseline := s.width(text), "90", x-s.size*.3
+	if up {
+		angle, baseline = "-90", x+s.size*.3
+	}
+	c.texts = append(c.texts, textBox{box{x - s.size/2, y - w/2, s.size, w}, text, s.class})
+	c.open("text", "transform", "translate("+num(baseline)+" "+num(y)+")rotate("+angle+")", "font-size", num(s.size), "fill", s.color, "text-anchor", "middle")
+	c.buf.WriteString(escape(text))
+	c.close("text")
+}
+
 // valueText draws a number with its unit in a share of its size, centered at x.
 func (c *canvas) valueText(x, y float64, number, unit string, share float64, s style) {
 	s.anchor = "middle"

@@ -2,9 +2,12 @@ package render
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 )
 
 // browserWidths are the widths of texts in pixels at a size of 12, as Chromium measures them with digits of one width.
@@ -125,4 +128,102 @@ func TestLegendTableOnANarrowPanelKeepsNames(t *testing.T) {
 		}
 		noOverlap(t, d)
 	}
+}
+
+// custom returns a graph with settings of its lines, and overrides.
+func custom(settings, overrides string) string {
+	return panelJSON("timeseries", `"fieldConfig":{"defaults":{"unit":"bytes","custom":{`+settings+`}},"overrides":[`+overrides+`]},"options":{"legend":{"showLegend":true,"displayMode":"table","calcs":["max"]}}`)
+}
+
+// The values of the legend are those of the query, as in Grafana.
+func TestNegativeValuesAreBelowZero(t *testing.T) {
+	t.Parallel()
+	const down = `{"matcher":{"id":"byName","options":"transmit"},"properties":[{"id":"custom.transform","value":"negative-Y"}]}`
+	traffic := series(map[string]func(float64) float64{"route=receive": constant(2048), "route=transmit": constant(1024)})
+	_, d := drawOne(t, custom("", down), traffic)
+	if a := d.facts.Axes[0]; a.Low > -1024 || a.High < 2048 || !slices.Contains(d.texts("legend"), "1 KiB") {
+		t.Errorf("the axis is %+v, the legend %q", a, d.texts("legend"))
+	}
+	_, d = drawOne(t, custom(`"stacking":{"mode":"normal","group":"A"}`, down), traffic)
+	if a := d.facts.Axes[0]; a.Low > -1024 || a.High > 3000 {
+		t.Errorf("with stacks, the axis is %+v", a)
+	}
+}
+
+func TestStacksOfPercentEndAtHundred(t *testing.T) {
+	t.Parallel()
+	_, d := drawOne(t, custom(`"stacking":{"mode":"percent","group":"A"},"fillOpacity":100`, ""), series(map[string]func(float64) float64{
+		"route=a": constant(1), "route=b": constant(3), "route=c": constant(0),
+	}))
+	if a := d.facts.Axes[0]; a.Low != 0 || a.High != 1 || !slices.Contains(a.Labels, "100%") || !slices.Contains(d.texts("legend"), "3 B") {
+		t.Errorf("the axis is %+v, the legend %q", a, d.texts("legend"))
+	}
+}
+
+func TestStackedLinesHaveTheHeightOfTheOneBelow(t *testing.T) {
+	t.Parallel()
+	nan := math.NaN()
+	stacked := func(mode string, lists ...[]float64) []*line {
+		var out []*line
+		for _, values := range lists {
+			f := &grafana.Field{Type: grafana.Number}
+			f.Config.Custom.Stacking.Mode = mode
+			l := &line{field: f, axis: &axis{}}
+			for i, v := range values {
+				if v != 99 { // no point
+					l.times, l.values = append(l.times, float64(i)), append(l.values, v)
+				}
+			}
+			out = append(out, l)
+		}
+		stack(out)
+		return out
+	}
+	for _, tc := range []struct {
+		name, mode string
+		lists      [][]float64
+		want       [][]float64
+	}{
+		{"sums", "normal", [][]float64{{1, 2}, {3, 4}}, [][]float64{{1, 2}, {4, 6}}},
+		{"missing values", "normal", [][]float64{{1, 2, nan}, {nan, 4, nan}}, [][]float64{{1, 2, nan}, {1, 6, nan}}},
+		{"missing points", "normal", [][]float64{{1, 2}, {99, 4}}, [][]float64{{1, 2}, {1, 6}}},
+		{"directions", "normal", [][]float64{{1, 2}, {-3, -4}, {-1, -1}}, [][]float64{{1, 2}, {-3, -4}, {-4, -5}}},
+		{"shares", "percent", [][]float64{{1, 0}, {3, 0}}, [][]float64{{.25, 0}, {1, 0}}},
+		{"shares below zero", "percent", [][]float64{{-1, -1}, {-3, -1}}, [][]float64{{-.25, -.5}, {-1, -1}}},
+		{"shares of nothing", "percent", [][]float64{{nan, 1}, {nan, 1}}, [][]float64{{nan, .5}, {nan, 1}}},
+	} {
+		for i, l := range stacked(tc.mode, tc.lists...) {
+			if !slices.EqualFunc(l.values, tc.want[i], func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }) {
+				t.Errorf("%s: line %d is %v, want %v", tc.name, i, l.values, tc.want[i])
+			}
+		}
+	}
+}
+
+func TestConstantIsTheFirstValue(t *testing.T) {
+	t.Parallel()
+	_, d := drawOne(t, custom(`"transform":"constant"`, ""), series(map[string]func(float64) float64{"route=a": func(minute float64) float64 { return 7 + minute }}))
+	if a := d.facts.Axes[0]; a.High > 20 {
+		t.Errorf("the axis is %+v", a)
+	}
+}
+
+func TestLabelOfAnAxis(t *testing.T) {
+	t.Parallel()
+	traffic := series(map[string]func(float64) float64{"route=a": wave(3, 1), "route=b": wave(300, 1)})
+	_, plain := drawOne(t, custom("", ""), traffic)
+	_, d := drawOne(t, custom(`"axisLabel":"in (-) / out (+)"`, `{"matcher":{"id":"byName","options":"b"},"properties":[{"id":"custom.axisPlacement","value":"right"},{"id":"custom.axisLabel","value":"right side"}]}`), traffic)
+	for _, label := range []string{"in (-) / out (+)", "right side"} {
+		i := slices.IndexFunc(d.canvas.texts, func(b textBox) bool { return b.text == label })
+		if i < 0 {
+			t.Fatalf("no %q in %q", label, d.texts("axis"))
+		}
+		if b := d.canvas.texts[i]; b.h < b.w || b.x < d.box.x || b.right() > d.box.right() {
+			t.Errorf("%+v is not vertical, or outside of the panel %+v", b, d.box)
+		}
+	}
+	if len(plain.facts.Axes) != 1 || len(d.facts.Axes) != 2 {
+		t.Errorf("%+v", d.facts)
+	}
+	noOverlap(t, d)
 }

@@ -163,7 +163,7 @@ func TestUnsupportedFindsEachChange(t *testing.T) {
 	for from, to := range map[string]string{
 		`"type": "heatmap"`: `"type": "candlestick"`, `"id": "merge"`: `"id": "reduce"`, `"id": "byFrameRefID"`: `"id": "byValue"`, `"type": "query"`: `"type": "adhoc"`,
 		`"mode": "palette-classic"`: `"mode": "shades"`, `"unit": "reqps"`: `"unit": "currencyEUR"`, `"drawStyle": "line"`: `"drawStyle": "bars"`, `"scheme": "Blues"`: `"scheme": "Turbo"`,
-		`"lastNotNull"`: `"guess"`, `"mode": "normal"`: `"mode": "percent"`, `"displayMode": "basic"`: `"displayMode": "lcd"`, `"calculate": false`: `"calculate": true`, `"viewMode": "list"`: `"viewMode": "stat"`, `"id": "custom.axisPlacement"`: `"id": "custom.axisPlace"`,
+		`"lastNotNull"`: `"guess"`, `"mode": "normal"`: `"mode": "share"`, `"displayMode": "basic"`: `"displayMode": "lcd"`, `"calculate": false`: `"calculate": true`, `"viewMode": "list"`: `"viewMode": "stat"`, `"id": "custom.axisPlacement"`: `"id": "custom.axisPlace"`,
 	} {
 		changed := strings.Replace(string(src), from, to, 1)
 		if changed == string(src) {
