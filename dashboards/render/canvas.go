@@ -125,9 +125,8 @@ func (c *canvas) vertical(x, y, length float64, text string, up bool, s style) {
 	c.close("text")
 }
 
-// valueText draws a number with its unit in a share of its size, centered at x.
+// valueText draws a number with its unit in a share of its size.
 func (c *canvas) valueText(x, y float64, number, unit string, share float64, s style) {
-	s.anchor = "middle"
 	small := s
 	small.size *= share
 	c.place(x, y, s.width(number)+small.width(unit), number+unit, s)

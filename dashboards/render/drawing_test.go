@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -226,4 +227,82 @@ func TestLabelOfAnAxis(t *testing.T) {
 		t.Errorf("%+v", d.facts)
 	}
 	noOverlap(t, d)
+}
+
+// sizes returns the different sizes of the texts of a class.
+func (d *drawing) sizes(class string) []float64 {
+	var out []float64
+	for _, b := range d.canvas.texts {
+		if b.class == class {
+			out = append(out, b.h)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// inside reports texts that are outside of their panel.
+func inside(t *testing.T, d *drawing) {
+	t.Helper()
+	for _, b := range d.canvas.texts {
+		if b.x < d.box.x || b.right() > d.box.right() {
+			t.Errorf("%q is from %.1f to %.1f, the panel from %.1f to %.1f", b.text, b.x, b.right(), d.box.x, d.box.right())
+		}
+	}
+}
+
+// unequal are values whose texts and names have different lengths.
+func unequal() Source {
+	return series(map[string]func(float64) float64{
+		"route=/a": constant(7), "route=/v1/orders": constant(1234567.25), "route=/v1/orders/{id}": constant(-12.5), "route=/healthz": constant(0),
+	})
+}
+
+func TestValuesOfAPanelHaveOneSize(t *testing.T) {
+	t.Parallel()
+	for _, width := range []int{300, 600, 1600} {
+		for _, panel := range []string{
+			panelJSON("stat", `"fieldConfig":{"defaults":{"unit":"reqps"}}`), panelJSON("stat", `"options":{"orientation":"horizontal","colorMode":"background","graphMode":"none"}`),
+			panelJSON("bargauge", `"fieldConfig":{"defaults":{"unit":"reqps"}},"options":{"orientation":"horizontal"}`), panelJSON("bargauge", `"options":{"orientation":"vertical"}`),
+		} {
+			_, d := drawOne(t, panel, unequal(), func(o *Options) { o.Width = width })
+			if len(d.texts("value")) != 4 || len(d.sizes("value")) != 1 || len(d.sizes("name")) != 1 {
+				t.Errorf("%d pixels: values %q have sizes %v, names %v: %s", width, d.texts("value"), d.sizes("value"), d.sizes("name"), panel)
+			}
+			inside(t, d)
+			noOverlap(t, d)
+		}
+	}
+}
+
+func TestBarsStartAndEndAtOnePlace(t *testing.T) {
+	t.Parallel()
+	for _, placement := range []string{"auto", "left", "top", "hidden"} {
+		_, d := drawOne(t, strings.Replace(panelJSON("bargauge", `"options":{"orientation":"horizontal","showUnfilled":true,"namePlacement":"`+placement+`"}`), `"h":8`, `"h":5`, 1), unequal())
+		places := map[string]bool{}
+		for _, m := range regexp.MustCompile(`<rect x="([^"]*)" y="[^"]*" width="([^"]*)" height="[^"]*" fill="`+grafana.Dark().Unfilled).FindAllStringSubmatch(d.canvas.buf.String(), -1) {
+			places[m[1]+" "+m[2]] = true
+		}
+		if len(places) != 1 {
+			t.Errorf("%s: bars have different starts and lengths: %v", placement, places)
+		}
+	}
+}
+
+func TestTextsOnAColorHaveContrast(t *testing.T) {
+	t.Parallel()
+	for _, color := range []string{"red", "dark-red", "green", "yellow", "super-light-blue", "purple"} {
+		for _, light := range []bool{false, true} {
+			theme := grafana.Dark()
+			if light {
+				theme = grafana.Light()
+			}
+			_, d := drawOne(t, panelJSON("stat", `"fieldConfig":{"defaults":{"color":{"mode":"fixed","fixedColor":"`+color+`"}}},"options":{"colorMode":"background"}`), unequal(), func(o *Options) { o.Light = light })
+			for _, m := range regexp.MustCompile(`<text [^>]*fill="([^"]*)"`).FindAllStringSubmatch(d.canvas.buf.String(), -1)[1:] { // after the title
+				if ratio := grafana.ContrastRatio(m[1], theme.Color(color)); ratio < 4.5 {
+					t.Errorf("%s on %s has a contrast of %.1f", m[1], color, ratio)
+				}
+			}
+		}
+	}
 }
