@@ -1,12 +1,15 @@
 package render
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 )
@@ -303,6 +306,91 @@ func TestTextsOnAColorHaveContrast(t *testing.T) {
 					t.Errorf("%s on %s has a contrast of %.1f", m[1], color, ratio)
 				}
 			}
+		}
+	}
+}
+
+// What has no room is counted at the lower edge of the panel.
+func TestPanelsCountWhatHasNoRoom(t *testing.T) {
+	t.Parallel()
+	table := func(columns, height int) string {
+		var exclude []string
+		for i := columns; i < 8; i++ {
+			exclude = append(exclude, fmt.Sprintf(`"c%d":true`, i))
+		}
+		return fmt.Sprintf(`{"type":"table","title":"T","gridPos":{"w":24,"h":%d},"targets":[{"refId":"A","expr":"a","format":"table","instant":true}],"transformations":[{"id":"organize","options":{"excludeByName":{"Time":true,"Value":true,%s}}}]}`, height, strings.Join(exclude, ","))
+	}
+	rows := func(n int) Source {
+		f := map[string]func(float64) float64{}
+		for i := range n {
+			var labels []string
+			for c := range 8 {
+				labels = append(labels, fmt.Sprintf("c%d=%d", c, i))
+			}
+			f[strings.Join(labels, ",")] = constant(1)
+		}
+		return series(f)
+	}
+	var lines []Line
+	var alerts []Alert
+	for i := range 20 {
+		lines = append(lines, Line{Time: end(), Text: "failed"})
+		alerts = append(alerts, Alert{Name: fmt.Sprint("Down", i), State: "firing", Since: end()})
+	}
+	for _, tc := range []struct {
+		name, panel string
+		source      Source
+		want        []string
+	}{
+		{"all", table(4, 8), rows(3), nil},
+		{"one row", table(4, 6), rows(5), []string{"1 row is not shown"}},
+		{"rows", table(4, 6), rows(8), []string{"4 rows are not shown"}},
+		{"one column", table(6, 8), rows(3), []string{"1 column is not shown"}},
+		{"both", table(7, 6), rows(5), []string{"2 columns and 1 row are not shown"}},
+		{"logs", `{"type":"logs","gridPos":{"w":24,"h":6},"targets":[{"refId":"A","expr":"{}","datasource":{"type":"loki"}}]}`, always(Result{Lines: lines}), []string{"9 lines are not shown"}},
+		{"alerts", `{"type":"alertlist","gridPos":{"w":24,"h":6}}`, always(Result{Alerts: alerts}), []string{"16 alerts are not shown"}},
+		{"bars", strings.Replace(panelJSON("bargauge", `"options":{"orientation":"horizontal","minVizHeight":30}`), `"h":8`, `"h":4`, 1), many(9), []string{"7 bars are not shown"}},
+		{"text", `{"type":"text","gridPos":{"w":24,"h":3},"options":{"content":"a\n\nb\n\nc\n\nd\n\ne\n\nf"}}`, rows(0), []string{"3 lines are not shown"}},
+	} {
+		_, d := drawOne(t, tc.panel, tc.source)
+		if got := d.texts("hidden"); !slices.Equal(got, tc.want) {
+			t.Errorf("%s: got %q, want %q", tc.name, got, tc.want)
+		}
+		noOverlap(t, d)
+	}
+}
+
+// A picture alone says what it shows. A page has a header of its own.
+func TestSVGHasAHeader(t *testing.T) {
+	t.Parallel()
+	src := `{"title":"Orders <overview>","templating":{"list":[{"name":"env","label":"environment","type":"custom","query":"prod,staging","current":{"value":"prod"}},{"name":"ds","type":"datasource","query":"prometheus"}]},"panels":[` + panelJSON("stat", "") + `]}`
+	for width, lines := range map[int]int{1280: 1, 600: 2, 400: 3, 200: 4} {
+		p, err := Dashboard(t.Context(), "x.json", []byte(src), unequal(), Options{From: end().Add(-time.Hour), To: end(), Location: time.FixedZone("CET", 3600), Width: width})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &canvas{}
+		height := p.header(c, float64(width))
+		seen := map[float64]bool{}
+		for _, b := range c.texts {
+			seen[b.bottom()-b.h*(1-ascent)] = true
+			if b.right() > float64(width) || b.bottom() > height+margin {
+				t.Errorf("width %d: %q ends at %.0f, %.0f, the header at %.0f", width, b.text, b.right(), b.bottom(), height)
+			}
+		}
+		if len(seen) != lines {
+			t.Errorf("width %d: %d lines, want %d: %+v", width, len(seen), lines, c.texts)
+		}
+		var svg, page bytes.Buffer
+		if err := errors.Join(p.SVG(&svg), p.HTML(&page)); err != nil {
+			t.Fatal(err)
+		}
+		const subtitle = "2026-11-28 12:00:00 to 2026-11-28 13:00:00 CET · environment: prod"
+		if width > 600 && !strings.Contains(svg.String(), subtitle) || strings.Count(page.String(), subtitle) != 1 {
+			t.Errorf("width %d: %.400s", width, svg.String())
+		}
+		if err := wellFormed(svg.Bytes()); err != nil {
+			t.Error(err)
 		}
 	}
 }

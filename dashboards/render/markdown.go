@@ -30,6 +30,7 @@ func (r *renderer) markdown(d *drawing, b box) {
 		for line := range strings.SplitSeq(content, "\n") {
 			w.paragraph(line, style{size: 12, mono: true}, 0)
 		}
+		r.hidden(d, count(d.facts.Cut, "line"))
 		return
 	}
 	parser := goldmark.New(goldmark.WithExtensions(extension.Table)).Parser()
@@ -37,6 +38,7 @@ func (r *renderer) markdown(d *drawing, b box) {
 	for n := doc.FirstChild(); n != nil; n = n.NextSibling() {
 		w.block(n, 0)
 	}
+	r.hidden(d, count(d.facts.Cut, "line"))
 }
 
 // block draws one block of Markdown, indented.

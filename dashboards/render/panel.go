@@ -3,6 +3,8 @@ package render
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -201,6 +203,31 @@ func (r *renderer) message(c *canvas, b box, text, color string) {
 		c.text(b.x+b.w/2, y, b.w, line, s)
 		y += 18
 	}
+}
+
+// count is a number of things; empty for none.
+func count(n int, thing string) string {
+	switch {
+	case n <= 0:
+		return ""
+	case n == 1:
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
+}
+
+// hidden writes at the lower edge of a panel what has no room in it. Grafana scrolls, which a picture cannot.
+func (r *renderer) hidden(d *drawing, counts ...string) {
+	counts = slices.DeleteFunc(counts, func(text string) bool { return text == "" })
+	if len(counts) == 0 {
+		return
+	}
+	text := strings.Join(counts, " and ") + " are not shown"
+	if len(counts) == 1 && strings.HasPrefix(counts[0], "1 ") {
+		text = counts[0] + " is not shown"
+	}
+	s := style{size: 10, color: r.theme.TextSecondary, anchor: "end", class: "hidden"}
+	d.canvas.text(d.box.right()-padding, d.box.bottom()-3, d.box.w-2*padding, text, s)
 }
 
 // noData is what Grafana draws without data.

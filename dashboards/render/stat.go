@@ -233,14 +233,17 @@ func (r *renderer) barGauge(d *drawing, b box, data panelData) {
 	}
 	height = max(height, least)
 	bars := r.barSizes(values, box{b.x, b.y, b.w, height}, o)
+	cut := 0
 	for i, v := range values {
 		row := box{b.x, b.y + float64(i)*(height+barGap), b.w, height}
 		if row.y+height > b.bottom()+1 {
-			d.facts.Cut++
+			cut++
 			continue
 		}
 		r.bar(d.canvas, row, v, o, bars)
 	}
+	r.hidden(d, count(cut, "bar"))
+	d.facts.Cut += cut
 }
 
 // Sizes of a bar's name and value, as in Grafana.

@@ -46,23 +46,20 @@ func (r *renderer) table(d *drawing, b box, data panelData) {
 		d.canvas.line(b.x, y+height, b.right(), y+height, r.theme.Border)
 		y += height
 	}
-	x := b.x
+	x, columns := b.x, 0
 	for i, f := range fields {
-		if x+widths[i] > b.right()+1 {
-			d.facts.Cut++
+		if x += widths[i]; x > b.right()+1 {
+			columns++
 		}
 		d.facts.Series = append(d.facts.Series, f.Display)
-		x += widths[i]
 	}
-	for _, row := range order {
-		if y+height > b.bottom()+1 {
-			d.facts.Cut++
-		}
-		if y < b.bottom() {
-			r.tableRow(d, b, y, height, fields, widths, row)
-		}
+	shown := min(len(order), max(int((b.bottom()-y+1)/height), 0))
+	for _, row := range order[:shown] {
+		r.tableRow(d, b, y, height, fields, widths, row)
 		y += height
 	}
+	r.hidden(d, count(columns, "column"), count(len(order)-shown, "row"))
+	d.facts.Cut += columns + len(order) - shown
 }
 
 func (r *renderer) tableRow(d *drawing, b box, y, height float64, fields []*grafana.Field, widths []float64, row int) {
