@@ -394,3 +394,22 @@ func TestSVGHasAHeader(t *testing.T) {
 		}
 	}
 }
+
+// Units that dashboards of other projects have.
+func TestCommonUnits(t *testing.T) {
+	t.Parallel()
+	for unit, want := range map[string]string{
+		"kbytes": "4 MiB", "gbytes": "4 TiB", "mbytes": "4 GiB", "celsius": "4096 °C", "bool": "True", "bool_yes_no": "Yes", "bool_on_off": "On", "locale": "4,096",
+		"watt": "4.10 kW", "currencyUSD": "$4.10K", "currencyEUR": "€4.10K", "currencySEK": "4.10Kkr", "pps": "4.10 kp/s", "rps": "4.10K rd/s", "wps": "4.10K wr/s",
+		"iops": "4.10K io/s", "Mbits": "4.10 Gb/s", "Kbits": "4.10 Mb/s", "binBps": "4 KiB/s", "dtdurations": "1 hour", "dtdurationms": "4 seconds", "dthms": "01:08:16",
+		"dateTimeAsIso": "1970-01-01 01:00:04", "dateTimeAsUS": "01/01/1970 1:00:04 am",
+	} {
+		_, d := drawOne(t, panelJSON("stat", `"fieldConfig":{"defaults":{"unit":"`+unit+`"}}`), series(map[string]func(float64) float64{"route=/a": constant(4096)}), func(o *Options) { o.Location = time.FixedZone("CET", 3600) })
+		if got := d.texts("value"); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: got %q, want %q", unit, got, want)
+		}
+		if !grafana.KnownUnit(unit) {
+			t.Errorf("%s is not known", unit)
+		}
+	}
+}

@@ -162,7 +162,7 @@ func TestUnsupportedFindsEachChange(t *testing.T) {
 	src := generated(t)["orders-overview.json"]
 	for from, to := range map[string]string{
 		`"type": "heatmap"`: `"type": "candlestick"`, `"id": "merge"`: `"id": "reduce"`, `"id": "byFrameRefID"`: `"id": "byValue"`, `"type": "query"`: `"type": "adhoc"`,
-		`"mode": "palette-classic"`: `"mode": "shades"`, `"unit": "reqps"`: `"unit": "currencyEUR"`, `"drawStyle": "line"`: `"drawStyle": "bars"`, `"scheme": "Blues"`: `"scheme": "Turbo"`,
+		`"mode": "palette-classic"`: `"mode": "shades"`, `"unit": "reqps"`: `"unit": "masskg"`, `"drawStyle": "line"`: `"drawStyle": "bars"`, `"scheme": "Blues"`: `"scheme": "Turbo"`,
 		`"lastNotNull"`: `"guess"`, `"mode": "normal"`: `"mode": "share"`, `"displayMode": "basic"`: `"displayMode": "lcd"`, `"calculate": false`: `"calculate": true`, `"viewMode": "list"`: `"viewMode": "stat"`, `"id": "custom.axisPlacement"`: `"id": "custom.axisPlace"`,
 	} {
 		changed := strings.Replace(string(src), from, to, 1)

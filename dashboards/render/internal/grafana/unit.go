@@ -1,9 +1,13 @@
 package grafana
 
 import (
+	"iter"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"time"
 )
 
 // Text is a formatted value, in three parts since a stat panel draws the unit smaller.
@@ -42,28 +46,101 @@ func unit(name string) formatter {
 // the unit's name.
 func KnownUnit(name string) bool {
 	kind, _, _ := strings.Cut(name, ":")
-	return units()[name] != nil || kind == "prefix" || kind == "suffix" || kind == "count" || kind == "si"
+	return units()[name] != nil || dateLayout(name) != "" || kind == "prefix" || kind == "suffix" || kind == "count" || kind == "si"
 }
 
-// units returns the formatters of the units of rates, durations, data and shares. Units of physics,
-// money and dates are missing.
-func units() map[string]formatter {
-	return map[string]formatter{
+// units returns the formatters of Grafana's units, of all categories but those of mass, length, area, volume, force,
+// pressure, flow, radiation, rotation, concentration and acceleration.
+var units = sync.OnceValue(func() map[string]formatter {
+	out := map[string]formatter{
 		"": fixed(""), "none": fixed(""), "short": scaled(1000, []string{"", " K", " Mil", " Bil", " Tri", " Quadr", " Quint", " Sext", " Sept"}, 0),
-		"sishort": scaled(1000, siPrefixes(""), siOffset),
-		"percent": percent(1), "percentunit": percent(100),
+		"percent": percent(1), "percentunit": percent(100), "locale": grouped, "string": plain,
 		"ns": nanoseconds, "µs": microseconds, "ms": milliseconds, "s": seconds, "m": minutes, "h": hours, "d": days,
-		"hertz": scaled(1000, siPrefixes("Hz"), siOffset),
-		"bytes": scaled(1024, binaryPrefixes("B"), 0), "decbytes": scaled(1000, siPrefixes("B"), siOffset),
-		"bits": scaled(1024, binaryPrefixes("b"), 0), "decbits": scaled(1000, siPrefixes("b"), siOffset),
-		"binBps": scaled(1024, binaryPrefixes("B/s"), 0), "Bps": scaled(1000, siPrefixes("B/s"), siOffset),
-		"binbps": scaled(1024, binaryPrefixes("b/s"), 0), "bps": scaled(1000, siPrefixes("b/s"), siOffset),
-		"pps": scaled(1000, siPrefixes("p/s"), siOffset),
-		"cps": counts("c/s"), "ops": counts("ops/s"), "reqps": counts("req/s"), "rps": counts("rd/s"), "wps": counts("wr/s"),
-		"iops": counts("io/s"), "eps": counts("evt/s"), "mps": counts("msg/s"),
-		"cpm": counts("c/m"), "opm": counts("ops/m"), "reqpm": counts("req/m"),
+		"dtdurationms": duration(1), "dtdurations": duration(1000), "dthms": clock, "dtdhms": dayClock, "timeticks": hundredths,
+		"bool": either("True", "False"), "bool_yes_no": either("Yes", "No"), "bool_on_off": either("On", "Off"),
+	}
+	for name, symbol := range pairs(fixedUnits) {
+		out[name] = fixed(symbol)
+	}
+	for name, symbol := range pairs(countUnits) {
+		out[name] = counts(symbol)
+	}
+	for name, symbol := range pairs(siUnits) {
+		power, symbol := powerOf(symbol)
+		out[name] = scaled(1000, siPrefixes(symbol), siOffset+power)
+	}
+	for name, symbol := range pairs(binaryUnits) {
+		power, symbol := powerOf(symbol)
+		out[name] = scaled(1024, binaryPrefixes(symbol), power)
+	}
+	for name, symbol := range pairs(currencies) {
+		out["currency"+name] = currency(symbol, strings.HasPrefix(symbol, "-"))
+	}
+	return out
+})
+
+// Units by name and symbol. A number before the symbol is the power of the prefix that a value of the unit has:
+// 1 is kilo.
+const (
+	fixedUnits = "humidity=%H dB=dB pixel=px degree=° radian=rad grad=grad arcmin=arcmin arcsec=arcsec ppm=ppm celsius=°C fahrenheit=°F kelvin=K " +
+		"dBm=dbm lux=lux rotrpm=rpm rotrads=rad/s rotdegs=°/s velocityms=m/s velocitykmh=km/h velocitymph=mph velocityknot=kn"
+	countUnits = "cps=c/s ops=ops/s reqps=req/s rps=rd/s wps=wr/s iops=io/s eps=evt/s mps=msg/s recps=rec/s rowsps=rows/s " +
+		"cpm=c/m opm=ops/m reqpm=req/m rpm=rd/m wpm=wr/m epm=evts/m mpm=msgs/m recpm=rec/m rowspm=rows/m"
+	siUnits = "sishort= candela=cd hertz=Hz decbytes=B decbits=b deckbytes=1B decmbytes=2B decgbytes=3B dectbytes=4B decpbytes=5B " +
+		"pps=p/s Bps=B/s bps=b/s KBs=1B/s Kbits=1b/s MBs=2B/s Mbits=2b/s GBs=3B/s Gbits=3b/s TBs=4B/s Tbits=4b/s PBs=5B/s Pbits=5b/s " +
+		"flops=FLOPS mflops=2FLOPS gflops=3FLOPS tflops=4FLOPS pflops=5FLOPS eflops=6FLOPS zflops=7FLOPS yflops=8FLOPS " +
+		"watt=W kwatt=1W megwatt=2W gwatt=3W mwatt=-1W Wm2=W/m² voltamp=VA kvoltamp=1VA voltampreact=VAr kvoltampreact=1VAr " +
+		"watth=Wh watthperkg=Wh/kg kwatth=1Wh kwattm=1W-Min mwatth=2Wh amph=Ah kamph=1Ah mamph=-1Ah joule=J ev=eV " +
+		"amp=A kamp=1A mamp=-1A volt=V kvolt=1V mvolt=-1V mohm=-1Ω ohm=Ω kohm=1Ω Mohm=2Ω farad=F µfarad=-2F nfarad=-3F pfarad=-4F ffarad=-5F " +
+		"henry=H mhenry=-1H µhenry=-2H lumens=Lm Hs=H/s KHs=1H/s MHs=2H/s GHs=3H/s THs=4H/s PHs=5H/s EHs=6H/s rothz=Hz rotkhz=1Hz rotmhz=2Hz rotghz=3Hz"
+	binaryUnits = "bytes=B bits=b kbytes=1B mbytes=2B gbytes=3B tbytes=4B pbytes=5B binBps=B/s binbps=b/s " +
+		"KiBs=1B/s Kibits=1b/s MiBs=2B/s Mibits=2b/s GiBs=3B/s Gibits=3b/s TiBs=4B/s Tibits=4b/s PiBs=5B/s Pibits=5b/s"
+	// Symbols after the number have a minus sign.
+	currencies = "USD=$ GBP=£ EUR=€ JPY=¥ RUB=₽ UAH=₴ BRL=R$ DKK=-kr ISK=-kr NOK=-kr SEK=-kr CZK=czk CHF=CHF PLN=PLN BTC=฿ ZAR=R INR=₹ KRW=₩ IDR=Rp PHP=PHP VND=-đ TRY=-₺"
+)
+
+// pairs returns the names and symbols of a list.
+func pairs(list string) iter.Seq2[string, string] {
+	return func(yield func(name, symbol string) bool) {
+		for pair := range strings.FieldsSeq(list) {
+			if name, symbol, _ := strings.Cut(pair, "="); !yield(name, symbol) {
+				return
+			}
+		}
 	}
 }
+
+// powerOf splits the power before a symbol.
+func powerOf(symbol string) (int, string) {
+	digits := strings.TrimLeft(symbol, "-0123456789")
+	power, _ := strconv.Atoi(strings.TrimSuffix(symbol, digits)) // 0 without one
+	return power, digits
+}
+
+// dateLayout returns the layout of a unit of dates; empty for other units.
+func dateLayout(unit string) string {
+	switch unit {
+	case "dateTimeAsIso", "dateTimeAsSystem":
+		return time.DateTime
+	case "dateTimeAsUS":
+		return "01/02/2006 3:04:05 pm"
+	}
+	return ""
+}
+
+// date formats milliseconds since 1970.
+func date(v float64, layout string, zone *time.Location) Text {
+	if math.IsNaN(v) || math.Abs(v) > maxDate {
+		return Text{Text: "Invalid date"}
+	}
+	if zone == nil {
+		zone = time.UTC
+	}
+	return Text{Text: time.UnixMilli(int64(v)).In(zone).Format(layout)}
+}
+
+// maxDate is the last date of JavaScript.
+const maxDate = 8.64e15
 
 func fixed(symbol string) formatter {
 	if symbol != "" {
@@ -110,6 +187,78 @@ func scaled(factor float64, suffixes []string, offset int) formatter {
 		return Text{Text: toFixed(v/math.Pow(factor, float64(magnitude)), decimals), Suffix: suffixes[offset+magnitude]}
 	}
 }
+
+// currency formats an amount with its symbol before it, or after it if the symbol has a minus sign.
+func currency(symbol string, after bool) formatter {
+	symbol = strings.TrimPrefix(symbol, "-")
+	scale := scaled(1000, []string{"", "K", "M", "B", "T"}, 0)
+	return func(v float64, decimals int) Text {
+		t := scale(math.Abs(v), decimals)
+		switch {
+		case !after:
+			t.Prefix = symbol
+		case !math.IsInf(v, 0):
+			t.Suffix += symbol
+		}
+		if v < 0 {
+			t.Prefix = "-" + t.Prefix
+		}
+		return t
+	}
+}
+
+func either(yes, no string) formatter {
+	return func(v float64, _ int) Text {
+		if v != 0 && !math.IsNaN(v) {
+			return Text{Text: yes}
+		}
+		return Text{Text: no}
+	}
+}
+
+// grouped separates thousands by commas. Without a number of decimals there are at most three.
+func grouped(v float64, decimals int) Text {
+	const most = 3
+	if math.IsInf(v, 0) {
+		return Text{Text: infinity(v)}
+	}
+	if decimals < 0 {
+		decimals = most
+	}
+	whole, fraction, _ := strings.Cut(strconv.FormatFloat(math.Abs(v), 'f', -1, 64), ".")
+	if len(fraction) > decimals {
+		digits := whole + fraction[:decimals]
+		if fraction[decimals] >= '5' {
+			digits = plusOne(digits)
+		}
+		whole, fraction = digits[:len(digits)-decimals], digits[len(digits)-decimals:]
+	}
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if fraction = strings.TrimRight(fraction, "0"); fraction != "" {
+		whole += "." + fraction
+	}
+	if math.Signbit(v) {
+		whole = "-" + whole
+	}
+	return Text{Text: whole}
+}
+
+// plusOne adds one to a whole number, which may be longer than an integer.
+func plusOne(digits string) string {
+	out := []byte(digits)
+	for i := range slices.Backward(out) {
+		if out[i] != '9' {
+			out[i]++
+			return string(out)
+		}
+		out[i] = '0'
+	}
+	return "1" + string(out)
+}
+
+func plain(v float64, _ int) Text { return Text{Text: jsString(v)} }
 
 func counts(symbol string) formatter {
 	scale := scaled(1000, []string{"", "K", "M", "B", "T"}, 0)
@@ -240,6 +389,79 @@ func days(v float64, decimals int) Text {
 		return part(v/7, decimals, " week")
 	}
 	return part(v/365, decimals, " year")
+}
+
+// clock formats seconds as hours, minutes and seconds.
+func clock(v float64, _ int) Text {
+	if v < 0 {
+		t := clock(-v, auto)
+		t.Suffix += " ago"
+		return t
+	}
+	two := func(n float64) string {
+		text := jsString(math.Floor(n))
+		if n < 10 {
+			text = "0" + text
+		}
+		return text
+	}
+	return Text{Text: two(v/hour) + ":" + two(math.Mod(v, hour)/minute) + ":" + two(math.Mod(math.Mod(v, hour), minute))}
+}
+
+// dayClock formats seconds as days, hours, minutes and seconds.
+func dayClock(v float64, _ int) Text {
+	if v < 0 {
+		t := dayClock(-v, auto)
+		t.Suffix += " ago"
+		return t
+	}
+	days := math.Floor(v / day)
+	t := clock(v-days*day, auto)
+	if days > 0 {
+		t.Text = jsString(days) + " d " + t.Text
+	}
+	return t
+}
+
+// hundredths formats hundredths of a second.
+func hundredths(v float64, decimals int) Text { return seconds(v/100, decimals) }
+
+// duration formats a length of time in units of a number of milliseconds as "2 days, 3 hours": one part, and as many
+// more as there are decimals.
+func duration(unit float64) formatter {
+	return func(v float64, decimals int) Text {
+		name := " milliseconds"
+		if unit == 1000 {
+			name = " seconds"
+		}
+		if v == 0 {
+			return Text{Text: "0", Suffix: name}
+		}
+		out := Text{}
+		if v < 0 {
+			v, out.Suffix = -v, " ago"
+		}
+		v *= unit
+		var parts []string
+		for _, p := range []struct {
+			name   string
+			length float64
+		}{{"year", year}, {"month", 30 * day}, {"week", week}, {"day", day}, {"hour", hour}, {"minute", minute}, {"second", 1}, {"millisecond", .001}} {
+			length := p.length * 1000
+			if len(parts) > max(decimals, 0) || len(parts) == 0 && v/length < 1 {
+				continue
+			}
+			n := math.Floor(v / length)
+			text := jsString(n) + " " + p.name
+			if n != 1 {
+				text += "s"
+			}
+			parts = append(parts, text)
+			v = math.Mod(v, length)
+		}
+		out.Text = strings.Join(parts, ", ")
+		return out
+	}
 }
 
 // toFixed formats a number with a number of decimals; [auto] keeps about three digits.
