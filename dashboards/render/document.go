@@ -95,8 +95,7 @@ func (r *renderer) heading(c *canvas, d *drawing) {
 		text += panelCount(len(d.panel.Panels))
 	}
 	c.element("path", "d", arrow, "fill", "none", "stroke", r.theme.Text, "stroke-width", "1.5")
-	filled := r.text(text)
-	c.text(d.box.x+18, y+5, d.box.w-18, filled, style{size: 16, color: r.theme.Text, bold: true, class: "row"})
+	c.text(d.box.x+18, y+5, d.box.w-18, r.title(text), style{size: 16, color: r.theme.Text, bold: true, class: "row"})
 }
 
 // panelCount is shown after the title of a collapsed row.
@@ -125,7 +124,7 @@ func (p *Picture) HTML(w io.Writer) error {
 	b.WriteString("</div>\n<div class=\"phone\">\n")
 	for _, d := range p.renderer.phone(p.panels) {
 		if d.panel.Type == "row" {
-			b.WriteString("<h2>" + escape(d.panel.Title) + "</h2>\n")
+			b.WriteString("<h2>" + escape(p.renderer.title(d.panel.Title)) + "</h2>\n")
 			continue
 		}
 		height := num(math.Max(d.box.h, 1))
@@ -150,11 +149,7 @@ func (p *Picture) subtitle() string {
 		if label == "" {
 			label = v.Name
 		}
-		value := strings.Join(p.renderer.chosen[v.Name], ", ")
-		if v.IncludeAll && value == v.AllValue {
-			value = "All"
-		}
-		parts = append(parts, label+": "+value)
+		parts = append(parts, label+": "+p.renderer.selection(v, ", "))
 	}
 	return strings.Join(parts, " · ")
 }

@@ -413,3 +413,36 @@ func TestCommonUnits(t *testing.T) {
 		}
 	}
 }
+
+// In a title, several values are text, not a pattern.
+func TestTitlesHaveTheTextsOfVariables(t *testing.T) {
+	t.Parallel()
+	const src = `{"title":"x","templating":{"list":[{"name":"env","type":"custom","query":"prod,staging,test","multi":true,"includeAll":true,%s"current":{"value":%s}}]},"panels":[
+		{"type":"stat","title":"Up in $env","gridPos":{"w":24}},{"type":"stat","title":"Up in ${env:csv}","gridPos":{"w":24}},{"type":"row","title":"Row of $env","gridPos":{"w":24}}]}`
+	for _, tc := range []struct {
+		allValue, current string
+		given             []string
+		want, csv         string
+	}{
+		{"", `["prod","test"]`, nil, "prod + test", "prod,test"}, {"", `"prod"`, nil, "prod", "prod"}, {"", `["$__all"]`, nil, "All", "prod,staging,test"},
+		{`"allValue":".*",`, `["$__all"]`, nil, "All", ".*"}, {"", `["removed"]`, nil, "All", "prod,staging,test"}, {"", `["prod","staging","test"]`, nil, "prod + staging + test", "prod,staging,test"},
+		{"", `"prod"`, []string{"test", "prod"}, "test + prod", "test,prod"}, {"", `"prod"`, []string{"$__all"}, "All", "prod,staging,test"},
+	} {
+		o := Options{From: end().Add(-time.Hour), To: end(), Location: time.UTC}
+		if tc.given != nil {
+			o.Variables = map[string][]string{"env": tc.given}
+		}
+		p, err := Dashboard(t.Context(), "x.json", fmt.Appendf(nil, src, tc.allValue, tc.current), unequal(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var page bytes.Buffer
+		if err := p.HTML(&page); err != nil {
+			t.Fatal(err)
+		}
+		first, second := p.panels[0].texts("title"), p.panels[1].texts("title")
+		if !slices.Equal(first, []string{"Up in " + tc.want}) || !slices.Equal(second, []string{"Up in " + tc.csv}) || strings.Count(page.String(), "Row of "+tc.want+"<") != 2 {
+			t.Errorf("%s %q: got %q and %q, want %q and %q", tc.current, tc.given, first, second, tc.want, tc.csv)
+		}
+	}
+}

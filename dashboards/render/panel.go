@@ -31,7 +31,52 @@ func cut(text string, most int) string {
 
 // text replaces the variables in a text of a panel. Unknown ones stay.
 func (r *renderer) text(text string) string {
+	return filledText(text, r.filler(r.chosen, r.plain(), ""))
+}
+
+// title replaces the variables in a title: several values are "a + b", and all of them are "All".
+func (r *renderer) title(text string) string {
 	values := r.filler(r.chosen, r.plain(), "")
+	return filledText(text, func(name, format string) (string, bool) {
+		i := slices.IndexFunc(r.dashboard.Templating.List, func(v variable) bool { return v.Name == name })
+		if i < 0 || format != "" && format != "text" {
+			return values(name, format)
+		}
+		return r.selection(r.dashboard.Templating.List[i], " + "), true
+	})
+}
+
+// selection is what a variable shows that it selects.
+func (r *renderer) selection(v variable, separator string) string {
+	selected := r.chosen[v.Name]
+	if v.IncludeAll && r.everything(v) {
+		return "All"
+	}
+	return strings.Join(selected, separator)
+}
+
+// everything reports whether a variable selects all values: if the reader or the dashboard says so, or if none of the
+// values that the dashboard selects exist.
+func (r *renderer) everything(v variable) bool {
+	selected := r.chosen[v.Name]
+	if given := r.options.Variables[v.Name]; len(given) > 0 {
+		return given[0] == all
+	}
+	return v.AllValue != "" && slices.Equal(selected, []string{v.AllValue}) || len(selected) > 0 && !slices.Contains(v.selected(), selected[0])
+}
+
+// selected returns the values that the dashboard selects.
+func (v variable) selected() []string {
+	var list []string
+	if json.Unmarshal(v.Current.Value, &list) == nil {
+		return list
+	}
+	var one string
+	_ = json.Unmarshal(v.Current.Value, &one) // empty if it is neither
+	return []string{one}
+}
+
+func filledText(text string, values func(name, format string) (string, bool)) string {
 	room := maxFilled
 	filled, _ := fill(cut(text, maxFilled), func(name, format string) (string, bool) {
 		value, ok := values(name, format)
@@ -111,7 +156,7 @@ func (r *renderer) drawPanel(d *drawing, id string) {
 	if !d.panel.Transparent {
 		c.rect(d.box.inset(.5, .5, .5, .5), t.Panel, "stroke", t.Border, "rx", "2")
 	}
-	title := r.text(d.panel.Title)
+	title := r.title(d.panel.Title)
 	body := d.box.inset(padding, padding, padding, padding)
 	if title != "" {
 		c.text(d.box.x+padding, d.box.y+21, d.box.w-2*padding, title, style{size: 14, color: t.Text, bold: true, class: "title"})
