@@ -446,3 +446,29 @@ func TestTitlesHaveTheTextsOfVariables(t *testing.T) {
 		}
 	}
 }
+
+func TestFramesKeepTheFunction(t *testing.T) {
+	t.Parallel()
+	s := style{size: 10, mono: true} // 6.1 pixels a character
+	for _, tc := range []struct {
+		name  string
+		width float64
+		want  string
+	}{
+		{"example.com/orders/internal/api.create", 300, "example.com/orders/internal/api.create (4 s)"}, {"example.com/orders/internal/api.create", 200, "api.create (4 s)"},
+		{"example.com/orders/internal/api.create", 70, "api.create"}, {"example.com/orders/internal/api.create", 50, "create"}, {"example.com/orders/internal/api.create", 30, "cre…"},
+		{"net/http.(*conn).serve", 120, "http.(*conn).serve"}, {"net/http.(*conn).serve", 100, "(*conn).serve"}, {"slices.SortFunc[go.shape.struct { example.com/x.T }]", 60, "SortFunc…"},
+		{"main", 40, "main"}, {"", 40, " (4 s)"},
+	} {
+		if got := frameText(tc.name, "4 s", tc.width, s); got != tc.want {
+			t.Errorf("%q in %g pixels: got %q, want %q", tc.name, tc.width, got, tc.want)
+		}
+	}
+	k := kinds()["flamegraph"]
+	_, d := drawOne(t, k.panel, k.source)
+	for _, want := range []string{"<title>total: 8 s, 100.0 %</title>", "<title>example.com/orders/internal/api.create: 4 s, 50.0 %</title>"} {
+		if !strings.Contains(d.canvas.buf.String(), want) {
+			t.Errorf("no %s in %s", want, d.canvas.buf.String())
+		}
+	}
+}
