@@ -472,3 +472,33 @@ func TestFramesKeepTheFunction(t *testing.T) {
 		}
 	}
 }
+
+func TestMarkdownHasBoldCodeAndLinks(t *testing.T) {
+	t.Parallel()
+	text := func(content string) *drawing {
+		_, d := drawOne(t, fmt.Sprintf(`{"type":"text","gridPos":{"w":24,"h":8},"options":{"content":%q}}`, content), unequal())
+		return d
+	}
+	for content, want := range map[string]string{
+		"a **bold** b": `>a <tspan font-weight="500">bold</tspan> b</text>`, "a `x<y` b": `monospace">x&lt;y</tspan> b</text>`, "*slant*": `font-style="italic">slant</tspan>`,
+		"**a**:b": `<tspan font-weight="500">a</tspan>:b</text>`, "[runbook](https://example.com/a?b=c&d)": `<a href="https://example.com/a?b=c&amp;d" rel="noopener" target="_blank"><tspan fill="` + grafana.Dark().Link + `">runbook</tspan></a>`,
+		"| a |\n|---|\n| **b** `c` |": `<tspan font-weight="500">b</tspan> <tspan`, "<http://example.com>": `<a href="http://example.com"`,
+	} {
+		if svg := text(content).canvas.buf.String(); !strings.Contains(svg, want) {
+			t.Errorf("%q: no %s in %s", content, want, svg)
+		}
+	}
+	for _, address := range []string{"javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "file:///etc/passwd", "//example.com", "/local", "https:", "vbscript:x", "http:example.com"} {
+		if svg := text("[link](" + address + ") <" + address + ">").canvas.buf.String(); strings.Contains(svg, "href") || !strings.Contains(svg, "link") {
+			t.Errorf("%s: %s", address, svg)
+		}
+	}
+	for _, width := range []int{120, 300, 800} {
+		_, d := drawOne(t, fmt.Sprintf(`{"type":"text","gridPos":{"w":24,"h":30},"options":{"content":%q}}`, "a **"+strings.Repeat("long words ", 20)+"** and `"+strings.Repeat("code", 60)+"`.\n\n| a **b** | c |\n|---|---|\n| "+strings.Repeat("`cell` ", 40)+" | x |"), unequal(), func(o *Options) { o.Width = width })
+		inside(t, d)
+		joined := strings.Join(d.texts("text"), "")
+		if strings.Count(joined, "long")+strings.Count(joined, "code") < 20 {
+			t.Errorf("width %d: %q", width, d.texts("text"))
+		}
+	}
+}
