@@ -107,24 +107,24 @@ func (r *renderer) statValue(c *canvas, b box, v reduced, o statOptions, name, t
 	small := style{size: l.name, color: title, class: "name"}
 	top := b.y + l.padding
 	center := b.y + b.h/2
-	left, limit := b.x+l.padding, l.limit
+	left := b.x + l.padding
 	switch {
 	case name == "":
 		big.anchor = "middle"
 		r.bigValue(c, b.x+b.w/2, baseline(center-l.value*lineHeight/2, l.value), v.Value, big)
 	case l.wide && l.chart > 0: // both at the top
-		c.text(left, baseline(top, l.name), limit, v.name, small)
+		c.text(left, baseline(top, l.name), 0, fitMiddle(v.name, l.limit, small), small)
 		big.anchor = "end"
 		r.bigValue(c, b.right()-l.padding, baseline(top, l.value), v.Value, big)
 	case l.wide:
-		c.text(left, baseline(center-l.name*lineHeight/2, l.name), limit, v.name, small)
+		c.text(left, baseline(center-l.name*lineHeight/2, l.name), 0, fitMiddle(v.name, l.limit, small), small)
 		big.anchor = "end"
 		r.bigValue(c, b.right()-l.padding, baseline(center-l.value*lineHeight/2, l.value), v.Value, big)
 	default:
 		if l.chart == 0 {
 			top = center - (l.name+l.value)*lineHeight/2
 		}
-		c.text(left, baseline(top, l.name), limit, v.name, small)
+		c.text(left, baseline(top, l.name), 0, fitMiddle(v.name, l.limit, small), small)
 		r.bigValue(c, left, baseline(top+l.name*lineHeight, l.value), v.Value, big)
 	}
 }

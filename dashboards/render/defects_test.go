@@ -221,7 +221,7 @@ func TestDefectsOfTheRunInGrafana(t *testing.T) {
 		},
 		"16 names of bars are cut, and one bar has none": func(t *testing.T) {
 			for _, name := range draw(t, "overview-incident", "overview", "").panel("Who else?").texts("name") {
-				if !strings.HasSuffix(name, "…") {
+				if !strings.Contains(name, "…") {
 					t.Errorf("name %q", name)
 				}
 			}

@@ -295,10 +295,10 @@ func (r *renderer) bar(c *canvas, b box, v reduced, o barOptions, sizes barSizes
 	switch {
 	case sizes.name == 0:
 	case sizes.above:
-		c.text(b.x, b.y+s.size, b.w, v.name, s)
+		c.text(b.x, b.y+s.size, 0, fitMiddle(v.name, b.w, s), s)
 	default:
 		s.anchor = "end"
-		c.text(b.x+sizes.left-valuePadding, b.y+b.h/2+s.size*.35, sizes.left-valuePadding, v.name, s)
+		c.text(b.x+sizes.left-valuePadding, b.y+b.h/2+s.size*.35, 0, fitMiddle(v.name, sizes.left-valuePadding, s), s)
 	}
 	place := b.inset(sizes.left, sizes.top, 0, 0)
 	bar := place.inset(0, 0, sizes.right, 0)
@@ -334,6 +334,7 @@ func (r *renderer) columns(d *drawing, b box, values []reduced, o barOptions) {
 		d.canvas.rect(box{bar.x, bar.bottom() - h, bar.w, h}, v.Color, "fill-opacity", "0.35", "rx", "2")
 		d.canvas.rect(box{bar.x, bar.bottom() - h - 1, bar.w, 2}, v.Color)
 		d.canvas.text(place.x+place.w/2, place.y+top/2+size*.35, place.w, v.String(), style{size: size, color: v.Color, anchor: "middle", class: "value"})
-		d.canvas.text(place.x+place.w/2, place.bottom()-6, place.w, v.name, style{size: nameSize, color: r.theme.Text, anchor: "middle", class: "name"})
+		name := style{size: nameSize, color: r.theme.Text, anchor: "middle", class: "name"}
+		d.canvas.text(place.x+place.w/2, place.bottom()-6, 0, fitMiddle(v.name, place.w, name), name)
 	}
 }
