@@ -417,16 +417,16 @@ func TestCommonUnits(t *testing.T) {
 // In a title, several values are text, not a pattern.
 func TestTitlesHaveTheTextsOfVariables(t *testing.T) {
 	t.Parallel()
-	const src = `{"title":"x","templating":{"list":[{"name":"env","type":"custom","query":"prod,staging,test","multi":true,"includeAll":true,%s"current":{"value":%s}}]},"panels":[
+	const src = `{"title":"x","templating":{"list":[{"name":"env","type":"custom","query":"Production : prod,staging,test","multi":true,"includeAll":true,%s"current":{"value":%s}}]},"panels":[
 		{"type":"stat","title":"Up in $env","gridPos":{"w":24}},{"type":"stat","title":"Up in ${env:csv}","gridPos":{"w":24}},{"type":"row","title":"Row of $env","gridPos":{"w":24}}]}`
 	for _, tc := range []struct {
 		allValue, current string
 		given             []string
 		want, csv         string
 	}{
-		{"", `["prod","test"]`, nil, "prod + test", "prod,test"}, {"", `"prod"`, nil, "prod", "prod"}, {"", `["$__all"]`, nil, "All", "prod,staging,test"},
-		{`"allValue":".*",`, `["$__all"]`, nil, "All", ".*"}, {"", `["removed"]`, nil, "All", "prod,staging,test"}, {"", `["prod","staging","test"]`, nil, "prod + staging + test", "prod,staging,test"},
-		{"", `"prod"`, []string{"test", "prod"}, "test + prod", "test,prod"}, {"", `"prod"`, []string{"$__all"}, "All", "prod,staging,test"},
+		{"", `["prod","test"]`, nil, "Production + test", "prod,test"}, {"", `"prod"`, nil, "Production", "prod"}, {"", `["$__all"]`, nil, "All", "prod,staging,test"},
+		{`"allValue":".*",`, `["$__all"]`, nil, "All", ".*"}, {"", `["removed"]`, nil, "All", "prod,staging,test"}, {"", `["prod","staging","test"]`, nil, "Production + staging + test", "prod,staging,test"},
+		{"", `"prod"`, []string{"test", "prod"}, "test + Production", "test,prod"}, {"", `"prod"`, []string{"$__all"}, "All", "prod,staging,test"},
 	} {
 		o := Options{From: end().Add(-time.Hour), To: end(), Location: time.UTC}
 		if tc.given != nil {

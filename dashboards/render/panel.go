@@ -48,11 +48,28 @@ func (r *renderer) title(text string) string {
 
 // selection is what a variable shows that it selects.
 func (r *renderer) selection(v variable, separator string) string {
-	selected := r.chosen[v.Name]
 	if v.IncludeAll && r.everything(v) {
 		return "All"
 	}
+	selected := slices.Clone(r.chosen[v.Name])
+	for i, value := range selected {
+		selected[i] = v.textOf(value)
+	}
 	return strings.Join(selected, separator)
+}
+
+// textOf returns the text of a value, which a custom variable may name: "Text : value".
+func (v variable) textOf(value string) string {
+	var query string
+	if v.Type != "custom" || json.Unmarshal(v.Query, &query) != nil {
+		return value
+	}
+	for option := range strings.SplitSeq(query, ",") {
+		if text, named, ok := strings.Cut(option, " : "); ok && strings.TrimSpace(named) == value {
+			return strings.TrimSpace(text)
+		}
+	}
+	return value
 }
 
 // everything reports whether a variable selects all values: if the reader or the dashboard says so, or if none of the
