@@ -131,7 +131,7 @@ func (s Scope) whereRow() Row {
 		Targets: []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
 	}.says("Health checks of dependencies; red while one fails on any instance.",
 		"The cause is probably there: call the owner before you change this service.").links(s.whereDependencies()...)
-	return Row{Height: 8, Panels: []Panel{s.routes().wide(10), versions.wide(5), health.wide(5), s.alertList().wide(4)}}
+	return Row{Height: 8, Panels: []Panel{s.routes().wide(9), versions.wide(5), health.wide(4), s.alertList().wide(6)}}
 }
 
 func (s Scope) whereDependencies() []Link {

@@ -108,6 +108,6 @@ func (r *renderer) marks(c *canvas, p plot) {
 				c.line(x, p.y, x, p.bottom(), color, "stroke-dasharray", "5", "stroke-width", "2")
 			}
 		}
-		c.shut("g")
+		c.close("g")
 	}
 }

@@ -29,5 +29,10 @@ func (r *renderer) fields(d *drawing, frames []*grafana.Frame) []*grafana.Frame 
 	if err != nil {
 		r.report("panel "+d.panel.Title, err.Error())
 	}
+	for _, frame := range out {
+		for _, f := range frame.Fields {
+			f.Zone = r.options.Location
+		}
+	}
 	return out
 }

@@ -166,7 +166,7 @@ func TestUnsupportedFindsEachChange(t *testing.T) {
 	src := generated(t)["orders-overview.json"]
 	for from, to := range map[string]string{
 		`"type": "heatmap"`: `"type": "candlestick"`, `"id": "merge"`: `"id": "reduce"`, `"id": "byFrameRefID"`: `"id": "byValues"`, `"type": "query"`: `"type": "adhoc"`,
-		`"mode": "palette-classic"`: `"mode": "shades"`, `"unit": "reqps"`: `"unit": "currencyEUR"`, `"scheme": "Oranges"`: `"scheme": "Turbo"`,
+		`"mode": "palette-classic"`: `"mode": "shades"`, `"unit": "reqps"`: `"unit": "masskg"`, `"scheme": "Oranges"`: `"scheme": "Turbo"`,
 		`"lastNotNull"`: `"guess"`, `"type": "gauge"`: `"type": "sparkline"`, `"mode": "dashed"`: `"mode": "dotted"`, `"textMode": "name"`: `"textMode": "none"`, `"viewMode": "list"`: `"viewMode": "stat"`, `"id": "custom.width"`: `"id": "custom.widht"`,
 	} {
 		changed := strings.Replace(string(src), from, to, 1)

@@ -3,6 +3,8 @@ package render
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,7 +31,69 @@ func cut(text string, most int) string {
 
 // text replaces the variables in a text of a panel. Unknown ones stay.
 func (r *renderer) text(text string) string {
+	return filledText(text, r.filler(r.chosen, r.plain(), ""))
+}
+
+// title replaces the variables in a title: several values are "a + b", and all of them are "All".
+func (r *renderer) title(text string) string {
 	values := r.filler(r.chosen, r.plain(), "")
+	return filledText(text, func(name, format string) (string, bool) {
+		i := slices.IndexFunc(r.dashboard.Templating.List, func(v variable) bool { return v.Name == name })
+		if i < 0 || format != "" && format != "text" {
+			return values(name, format)
+		}
+		return r.selection(r.dashboard.Templating.List[i], " + "), true
+	})
+}
+
+// selection is what a variable shows that it selects.
+func (r *renderer) selection(v variable, separator string) string {
+	if v.IncludeAll && r.everything(v) {
+		return "All"
+	}
+	selected := slices.Clone(r.chosen[v.Name])
+	for i, value := range selected {
+		selected[i] = v.textOf(value)
+	}
+	return strings.Join(selected, separator)
+}
+
+// textOf returns the text of a value, which a custom variable may name: "Text : value".
+func (v variable) textOf(value string) string {
+	var query string
+	if v.Type != "custom" || json.Unmarshal(v.Query, &query) != nil {
+		return value
+	}
+	for option := range strings.SplitSeq(query, ",") {
+		if text, named, ok := strings.Cut(option, " : "); ok && strings.TrimSpace(named) == value {
+			return strings.TrimSpace(text)
+		}
+	}
+	return value
+}
+
+// everything reports whether a variable selects all values: if the reader or the dashboard says so, or if none of the
+// values that the dashboard selects exist.
+func (r *renderer) everything(v variable) bool {
+	selected := r.chosen[v.Name]
+	if given := r.options.Variables[v.Name]; len(given) > 0 {
+		return given[0] == all
+	}
+	return v.AllValue != "" && slices.Equal(selected, []string{v.AllValue}) || len(selected) > 0 && !slices.Contains(v.selected(), selected[0])
+}
+
+// selected returns the values that the dashboard selects.
+func (v variable) selected() []string {
+	var list []string
+	if json.Unmarshal(v.Current.Value, &list) == nil {
+		return list
+	}
+	var one string
+	_ = json.Unmarshal(v.Current.Value, &one) // empty if it is neither
+	return []string{one}
+}
+
+func filledText(text string, values func(name, format string) (string, bool)) string {
 	room := maxFilled
 	filled, _ := fill(cut(text, maxFilled), func(name, format string) (string, bool) {
 		value, ok := values(name, format)
@@ -109,7 +173,7 @@ func (r *renderer) drawPanel(d *drawing, id string) {
 	if !d.panel.Transparent {
 		c.rect(d.box.inset(.5, .5, .5, .5), t.Panel, "stroke", t.Border, "rx", "2")
 	}
-	title := r.text(d.panel.Title)
+	title := r.title(d.panel.Title)
 	body := d.box.inset(padding, padding, padding, padding)
 	if title != "" {
 		c.text(d.box.x+padding, d.box.y+21, d.box.w-2*padding, title, style{size: 14, color: t.Text, bold: true, class: "title"})
@@ -123,7 +187,7 @@ func (r *renderer) drawPanel(d *drawing, id string) {
 	default:
 		c.clip(d.box)
 		r.drawBody(d, body, data)
-		c.shut("g")
+		c.close("g")
 	}
 }
 
@@ -201,6 +265,31 @@ func (r *renderer) message(c *canvas, b box, text, color string) {
 		c.text(b.x+b.w/2, y, b.w, line, s)
 		y += 18
 	}
+}
+
+// count is a number of things; empty for none.
+func count(n int, thing string) string {
+	switch {
+	case n <= 0:
+		return ""
+	case n == 1:
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
+}
+
+// hidden writes at the lower edge of a panel what has no room in it. Grafana scrolls, which a picture cannot.
+func (r *renderer) hidden(d *drawing, counts ...string) {
+	counts = slices.DeleteFunc(counts, func(text string) bool { return text == "" })
+	if len(counts) == 0 {
+		return
+	}
+	text := strings.Join(counts, " and ") + " are not shown"
+	if len(counts) == 1 && strings.HasPrefix(counts[0], "1 ") {
+		text = counts[0] + " is not shown"
+	}
+	s := style{size: 10, color: r.theme.TextSecondary, anchor: "end", class: "hidden"}
+	d.canvas.text(d.box.right()-padding, d.box.bottom()-3, d.box.w-2*padding, text, s)
 }
 
 // noData is what Grafana draws without data.

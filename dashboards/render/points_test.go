@@ -35,7 +35,7 @@ func TestPointsAreDrawnWhereTheyHaveRoom(t *testing.T) {
 	}
 }
 
-// The course behind a value is over the whole time range, also if the data starts later.
+// A sparkline is over the whole time range, also if the data starts later.
 func TestSparklineIsOverTheTimeRange(t *testing.T) {
 	t.Parallel()
 	s := &model.SampleStream{Metric: model.Metric{}}

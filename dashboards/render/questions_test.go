@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,6 +191,17 @@ func answers() map[string][]answer {
 func TestDashboardsAnswerQuestions(t *testing.T) {
 	t.Parallel()
 	pictures := runs(t)
+	if dir := os.Getenv("PICTURES"); dir != "" {
+		for name, p := range pictures {
+			file, err := os.Create(filepath.Join(dir, name+".svg"))
+			if err == nil {
+				err = errors.Join(p.SVG(file), file.Close())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	for name, list := range answers() {
 		for _, a := range list {
 			if !a.shownIn(pictures[name]) {

@@ -73,6 +73,7 @@ type Custom struct {
 	SpanNulls         json.RawMessage   `json:"spanNulls"` // true, false or milliseconds
 	BarAlignment      int               `json:"barAlignment"`
 	Stacking          Stacking          `json:"stacking"`
+	Transform         string            `json:"transform"` // negative-Y or constant
 	ScaleDistribution ScaleDistribution `json:"scaleDistribution"`
 	ThresholdsStyle   ThresholdsStyle   `json:"thresholdsStyle"`
 	AxisPlacement     string            `json:"axisPlacement"`

@@ -49,6 +49,9 @@ func (f *Field) decimals() int {
 }
 
 func (f *Field) format(v float64, decimals int) Text {
+	if layout := dateLayout(f.Config.Unit); layout != "" {
+		return date(v, layout, f.Zone)
+	}
 	return unit(f.Config.Unit)(v, decimals)
 }
 
