@@ -310,30 +310,33 @@ func (r *renderer) thresholds(d *drawing, p plot, a *axis) {
 		return
 	}
 	steps := a.field.Config.Thresholds.Steps
-	for i, s := range steps {
+	height := func(s grafana.Step) float64 { // of its line; the first step is all below the others
 		if s.Value == nil {
-			continue
+			return p.bottom()
 		}
 		v := *s.Value
 		if a.field.Config.Thresholds.Mode == "percentage" {
 			v = a.low + v/100*(a.high-a.low)
 		}
-		y := a.y(v, p)
-		if strings.Contains(mode, "line") || strings.Contains(mode, "dashed") {
+		return a.y(v, p)
+	}
+	for i, s := range steps {
+		y := height(s)
+		if s.Value != nil && (strings.Contains(mode, "line") || strings.Contains(mode, "dashed")) {
 			dash := ""
 			if strings.Contains(mode, "dashed") {
 				dash = "10"
 			}
 			d.canvas.line(p.x, y, p.right(), y, r.theme.Color(s.Color), "stroke-width", "2", "stroke-opacity", "0.7", "stroke-dasharray", dash)
-			r.recordLine(d, a, v)
+			r.recordLine(d, a, *s.Value)
 		}
 		if strings.Contains(mode, "area") {
 			top := p.y
-			if i+1 < len(steps) && steps[i+1].Value != nil {
-				top = max(a.y(*steps[i+1].Value, p), top)
+			if i+1 < len(steps) {
+				top = max(height(steps[i+1]), top)
 			}
-			if y > top {
-				d.canvas.rect(box{p.x, top, p.w, y - top}, r.theme.Color(s.Color), "fill-opacity", "0.15")
+			if bottom := min(y, p.bottom()); bottom > top {
+				d.canvas.rect(box{p.x, top, p.w, bottom - top}, r.theme.Color(s.Color), "fill-opacity", "0.15")
 			}
 		}
 	}
