@@ -139,7 +139,7 @@ func (p *Prometheus) exemplars(q render.Query) ([]render.Exemplar, error) {
 		for _, e := range series.Exemplars {
 			one := render.Exemplar{Time: time.UnixMilli(e.Ts).UTC(), Value: e.Value, Labels: map[string]string{}}
 			e.Labels.Range(func(l labels.Label) { one.Labels[l.Name] = l.Value })
-			if !math.IsNaN(e.Value) {
+			if !math.IsNaN(e.Value) && !math.IsInf(e.Value, 0) { // JSON has neither
 				out = append(out, one)
 			}
 		}
