@@ -106,6 +106,7 @@ type panel struct {
 	MaxDataPoints   float64                  `json:"maxDataPoints"`
 	Transparent     bool                     `json:"transparent"`
 
+	LibraryPanel  json.RawMessage `json:"libraryPanel"`
 	PluginVersion string          `json:"pluginVersion"`
 	Links         json.RawMessage `json:"links"` // have no effect on a picture
 }
@@ -151,7 +152,7 @@ func parse(name string, src []byte) (dashboard, dashboardfile.Dashboard, error) 
 		return dashboard{}, file, err
 	}
 	var b dashboard
-	err = json.Unmarshal(bytes.TrimPrefix(src, []byte("\ufeff")), &b)
+	err = json.Unmarshal(withoutMark(src), &b)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // the rest is decoded
 		b.problem = fmt.Sprintf("%s has a %s instead of a %s; the default is drawn", wrong.Field, wrong.Value, wrong.Type)
 		err = nil
@@ -159,12 +160,24 @@ func parse(name string, src []byte) (dashboard, dashboardfile.Dashboard, error) 
 	if err != nil {
 		err = fmt.Errorf("%s: %w; export the dashboard again", name, err)
 	}
+	if err == nil && len(b.Templating.List) != len(file.Variables) { // encoding/json accepts keys in another case
+		err = fmt.Errorf("%s: templating.list is not as Grafana writes it; export the dashboard again", name)
+	}
 	if err == nil && len(b.Panels) == 0 && len(file.Panels) > 0 {
 		err = fmt.Errorf("%s: a dashboard of Grafana 4 or older, with rows; open and save it in a newer Grafana", name)
 	}
 	migrate(b.Panels)
 	return b, file, err
 }
+
+// withoutMark returns a file without its byte order mark.
+func withoutMark(src []byte) []byte { return bytes.TrimPrefix(src, []byte("\ufeff")) }
+
+// library reports whether the panel is stored in Grafana, so that the file does not have it.
+func (p panel) library() bool { return len(p.LibraryPanel) > 0 && optionsOf(p.Type) == nil }
+
+// inLibrary is the problem of such a panel.
+const inLibrary = "library panel: stored in Grafana, not in the file"
 
 // options decodes the options of a panel. A value of the wrong type leaves its default.
 func (p panel) options(into any) {

@@ -44,14 +44,20 @@ func (p *Picture) SVG(w io.Writer) error {
 func (r *renderer) heading(c *canvas, d *drawing) {
 	y := d.box.y + d.box.h/2
 	arrow := "M" + num(d.box.x+2) + " " + num(y-2) + "l4 4 4-4"
-	text := d.panel.Title
 	if d.panel.Collapsed {
 		arrow = "M" + num(d.box.x+4) + " " + num(y-4) + "l4 4-4 4"
-		text += panelCount(len(d.panel.Panels))
 	}
 	c.element("path", "d", arrow, "fill", "none", "stroke", r.theme.Text, "stroke-width", "1.5")
-	filled := r.text(text)
-	c.text(d.box.x+18, y+5, d.box.w-18, filled, style{size: 16, color: r.theme.Text, bold: true, class: "row"})
+	c.text(d.box.x+18, y+5, d.box.w-18, r.rowTitle(d.panel), style{size: 16, color: r.theme.Text, bold: true, class: "row"})
+}
+
+// rowTitle returns the title of a row, with the number of panels that are not visible.
+func (r *renderer) rowTitle(p *panel) string {
+	title := r.text(p.Title)
+	if p.Collapsed {
+		title += panelCount(len(p.Panels))
+	}
+	return title
 }
 
 // panelCount is shown after the title of a collapsed row.
@@ -82,7 +88,7 @@ func (p *Picture) HTML(w io.Writer) error {
 	b.WriteString("</div>\n<div class=\"phone\">\n")
 	for _, d := range p.renderer.phone(p.panels) {
 		if d.panel.Type == "row" {
-			b.WriteString("<h2>" + escape(d.panel.Title) + "</h2>\n")
+			b.WriteString("<h2>" + escape(p.renderer.rowTitle(d.panel)) + "</h2>\n")
 			continue
 		}
 		height := num(math.Max(d.box.h, 1))

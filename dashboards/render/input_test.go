@@ -52,7 +52,7 @@ func TestProblems(t *testing.T) {
 		{"nothing", query("job", "label_values(up, job)"), values, Options{}, nil},
 		{"no variable", "", values, Options{}, []string{"panel A: $job has no value; declare the variable, or set it with --var"}},
 		{"a loop", query("job", "label_values(up{env=\"$env\"}, job)") + "," + query("env", "label_values(up{job=\"$job\"}, env)"), values, Options{}, []string{
-			"variable job: it uses $env, which has no value before it; variables may not form a loop",
+			"variable job: $env has no value; declare it before this variable, without a loop",
 		}},
 		{"unknown variable", query("job", "label_values(up, job)"), values, Options{Variables: map[string][]string{"jbo": {"x"}}}, []string{"variable jbo: the dashboard has no such variable"}},
 		{"other query", query("job", "metrics(up)"), values, Options{}, []string{`variable job: query "metrics(up)" is not supported; use label_values(metric, label)`}},
@@ -60,7 +60,7 @@ func TestProblems(t *testing.T) {
 			"templating.list.multi has a string instead of a bool; the default is drawn",
 		}},
 		{"other type", `{"name":"job","type":"adhoc"}`, values, Options{}, []string{
-			`variable job: type "adhoc" is not supported`, "variable job: type adhoc is not supported; set a value with --var job=VALUE",
+			`variable job: type "adhoc" is not supported`,
 		}},
 		{"source away", "", away, Options{}, []string{"panel A: $job has no value; declare the variable, or set it with --var", "panel B: no response"}},
 		{"source slow", query("job", "label_values(up, job)"), slow, Options{Timeout: time.Millisecond}, []string{
@@ -373,6 +373,8 @@ func FuzzDashboard(f *testing.F) {
 		f.Add(string(src))
 	}
 	f.Add(`{"panels":[{"type":"timeseries","gridPos":{"h":-1,"w":99999999,"x":-5},"maxDataPoints":-1,"targets":[{"expr":"${x:y}"}]}]}`)
+	f.Add(`{"panels":[],"Templating":{"list":[{"name":"a","type":"custom","query":"x"}]}}`)
+	f.Add(`{"panels":[],"templating":{"list":[null,1,{"name":"a","type":"query","query":{"query":1},"regex":"("}]}}`)
 	source := busy()
 	f.Fuzz(func(t *testing.T, src string) {
 		p, err := Dashboard(t.Context(), "x.json", []byte(src), source, Options{From: end().Add(-time.Hour), To: end(), Location: time.UTC})

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +62,7 @@ func (r *renderer) optionsOf(ctx context.Context, v variable, file dashboardfile
 	case "query":
 		return r.queried(ctx, v, file, before)
 	}
-	return nil, fmt.Errorf("type %s is not supported; set a value with --var %s=VALUE", v.Type, v.Name)
+	return nil, nil // [Unsupported] reports it
 }
 
 // customOptions parses "a, b, Text : c".
@@ -80,9 +82,9 @@ func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.V
 	if expr == "" && label == "" {
 		return nil, fmt.Errorf("query %q is not supported; use label_values(metric, label)", file.Query)
 	}
-	filled, unknown := fill(expr, r.filler(before, r.plain(), Prometheus))
-	if len(unknown) > 0 {
-		return nil, fmt.Errorf("it uses $%s, which has no value before it; variables may not form a loop", strings.Join(unknown, ", $"))
+	filled, err := r.interpolate(expr, before, r.plain(), Prometheus, "declare it before this variable, without a loop")
+	if err != nil {
+		return nil, err
 	}
 	kind := Values
 	if label == "" {
@@ -96,12 +98,30 @@ func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.V
 	for _, s := range result.Series {
 		values = append(values, s.Metric.String())
 	}
-	return v.ordered(values), nil
+	return v.ordered(values)
 }
 
-// ordered filters and sorts the values of a query as the variable says.
-func (v variable) ordered(values []string) []string {
-	if pattern, err := grafana.Regexp(v.Regex); err == nil && v.Regex != "" {
+// interpolate replaces the variables in a query of a store. Advice says what to do if one has no value.
+func (r *renderer) interpolate(text string, values chosen, t timing, store, advice string) (string, error) {
+	filled, unknown := dashboardfile.Fill(text, r.filler(values, t, store))
+	if len(unknown) > 0 {
+		return "", fmt.Errorf("$%s has no value; %s", strings.Join(unknown, ", $"), advice)
+	}
+	return filled, nil
+}
+
+// setVariable is the advice for queries of panels and annotations.
+const setVariable = "declare the variable, or set it with --var"
+
+// ordered filters and sorts the values of a query as the variable says. Without a valid pattern it returns all
+// and an error.
+func (v variable) ordered(values []string) ([]string, error) {
+	pattern, err := grafana.Regexp(v.Regex)
+	var invalid *syntax.Error
+	switch {
+	case errors.As(err, &invalid):
+		err = fmt.Errorf("regex %q is not valid: %s; all values are used", v.Regex, invalid.Code)
+	case v.Regex != "":
 		var kept []string
 		for _, value := range values {
 			if m := pattern.FindStringSubmatch(value); m != nil {
@@ -125,7 +145,7 @@ func (v variable) ordered(values []string) []string {
 		before := seen[value]
 		seen[value] = true
 		return before
-	})
+	}), err
 }
 
 // firstNumber matches the number by which options are sorted.
@@ -180,12 +200,55 @@ func (r *renderer) scrapeInterval() time.Duration {
 	return minInterval
 }
 
-// timing is what the built-in variables of a query depend on: the distance of its points and the scrape
-// interval, which a query or a panel may raise.
-type timing struct{ step, scrape time.Duration }
+// timing is the distance of the points of a query and its $__rate_interval, in which a rate has enough points.
+type timing struct{ step, rate time.Duration }
 
 // plain is the timing of texts.
-func (r *renderer) plain() timing { return timing{r.scrapeInterval(), r.scrapeInterval()} }
+func (r *renderer) plain() timing {
+	scrape := r.scrapeInterval()
+	return timing{scrape, rateInterval(scrape, scrape)}
+}
+
+func rateInterval(step, scrape time.Duration) time.Duration { return max(step+scrape, 4*scrape) }
+
+// timing returns the timing of a query that is drawn at a width. The interval of the query replaces the scrape
+// interval, that of its panel only limits the step.
+func (r *renderer) timing(p *panel, t target, width float64) timing {
+	where, scrape := "panel "+p.Title, r.scrapeInterval()
+	least := cmp.Or(r.interval(where, p.Interval), scrape)
+	isRate := strings.Trim(t.Interval, "${}") == "__rate_interval"
+	if d := r.interval(where, t.Interval); d > 0 && !isRate {
+		least, scrape = d, d
+	}
+	points := width
+	if p.MaxDataPoints > 0 {
+		points = p.MaxDataPoints
+	}
+	step := stepOf(r.options.To.Sub(r.options.From), points, least)
+	rate := rateInterval(step, scrape)
+	if isRate {
+		step = rate
+	}
+	return timing{step, rate}
+}
+
+// interval parses the interval of a panel, query or annotation: a duration or seconds, with variables, and maybe
+// after a sign. It returns 0 for none and reports what it cannot parse.
+func (r *renderer) interval(where, text string) time.Duration {
+	filled := strings.TrimLeft(strings.TrimSpace(r.text(text)), "<>")
+	if filled == "" || strings.Trim(text, "${}") == "__interval" {
+		return 0
+	}
+	if _, err := strconv.Atoi(filled); err == nil {
+		filled += "s"
+	}
+	d, err := model.ParseDuration(filled)
+	if err != nil {
+		r.report(where, fmt.Sprintf("interval %q is not a duration such as 1m; it is left out", text))
+		return 0
+	}
+	return time.Duration(d)
+}
 
 // filler returns the values of the variables and of Grafana's own. Store chooses the format of several
 // values; empty is for texts of panels.
@@ -194,7 +257,7 @@ func (r *renderer) filler(values chosen, t timing, store string) func(name, form
 	whole := strconv.Itoa(int(math.Round(span.Seconds())))
 	own := map[string]string{
 		"__interval": promDuration(t.step), "__interval_ms": strconv.FormatInt(t.step.Milliseconds(), 10), "__auto": promDuration(t.step),
-		"__rate_interval": promDuration(max(t.step+t.scrape, 4*t.scrape)),
+		"__rate_interval": promDuration(t.rate),
 		"__range":         whole + "s", "__range_s": whole, "__range_ms": strconv.FormatInt(span.Milliseconds(), 10),
 		"__from": strconv.FormatInt(r.options.From.UnixMilli(), 10), "__to": strconv.FormatInt(r.options.To.UnixMilli(), 10),
 		"__dashboard": r.dashboard.Title,
@@ -215,9 +278,16 @@ func (r *renderer) formatted(name string, values []string, format, store string)
 	}
 	several := false // whether the variable can have several values, even if it has one
 	for _, v := range r.dashboard.Templating.List {
-		if v.Name == name {
-			several = (v.Multi || v.IncludeAll) && !slices.Equal(values, []string{v.AllValue})
+		if v.Name != name {
+			continue
 		}
+		if v.IncludeAll && slices.Equal(values, []string{v.AllValue}) { // an expression, which Grafana does not escape
+			if format == "text" {
+				return "All"
+			}
+			return v.AllValue
+		}
+		several = v.Multi || v.IncludeAll
 	}
 	switch {
 	case format == "csv", format == "text", format == "raw":

@@ -4,16 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
-	"time"
-
-	"github.com/prometheus/common/model"
 
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
-
-func fill(text string, value func(name, format string) (string, bool)) (string, []string) {
-	return dashboardfile.Fill(text, value)
-}
 
 // maxFilled is the number of bytes of a panel's text that are drawn, and again of the values in it: more than
 // a panel has room for.
@@ -28,10 +21,13 @@ func cut(text string, most int) string {
 }
 
 // text replaces the variables in a text of a panel. Unknown ones stay.
-func (r *renderer) text(text string) string {
-	values := r.filler(r.chosen, r.plain(), "")
+func (r *renderer) text(text string) string { return r.filled(text, r.plain(), "") }
+
+// filled replaces the variables in a text as in a query of a store. Unknown ones stay.
+func (r *renderer) filled(text string, t timing, store string) string {
+	values := r.filler(r.chosen, t, store)
 	room := maxFilled
-	filled, _ := fill(cut(text, maxFilled), func(name, format string) (string, bool) {
+	filled, _ := dashboardfile.Fill(cut(text, maxFilled), func(name, format string) (string, bool) {
 		value, ok := values(name, format)
 		if !ok {
 			value = "$" + name
@@ -41,11 +37,6 @@ func (r *renderer) text(text string) string {
 		return value, true
 	})
 	return filled
-}
-
-func parseDuration(text string) (time.Duration, error) {
-	d, err := model.ParseDuration(text)
-	return time.Duration(d), err
 }
 
 // store returns the type of the first data source that has one: that of the query, else of its panel. One
@@ -172,8 +163,12 @@ func (r *renderer) drawBody(d *drawing, b box, data panelData) {
 // unknown draws what is known of a panel of another type.
 func (r *renderer) unknown(d *drawing, b box) {
 	lines := []string{"Panel type " + d.panel.Type + " is not drawn."}
+	if d.panel.library() {
+		lines = []string{inLibrary}
+	}
 	for _, t := range d.panel.Targets {
-		text := r.text(strings.TrimSpace(t.Expr + t.Query + t.LabelSelector))
+		at := r.timing(d.panel, t, plotWidth(d.box.w))
+		text := r.filled(strings.TrimSpace(t.Expr+t.Query+t.LabelSelector), at, r.store(t.Datasource, d.panel.Datasource))
 		if text != "" {
 			lines = append(lines, t.RefID+": "+text)
 		}

@@ -102,7 +102,7 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	if b.problem != "" {
 		r.report(b.problem, "")
 	}
-	for _, setting := range Unsupported(src) {
+	for _, setting := range findUnsupported(src, r.options.Variables) {
 		r.report(setting, "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
@@ -177,6 +177,10 @@ func (r *renderer) report(where, why string) {
 func (r *renderer) run(ctx context.Context, q Query) (Result, error) {
 	q.From, q.To = r.options.From, r.options.To
 	result, err := r.source(ctx, q)
+	if len(result.Series) > maxSeries {
+		r.report(q.String(), fmt.Sprintf("%d series; the first %d are drawn", len(result.Series), maxSeries))
+		result.Series = result.Series[:maxSeries]
+	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		err = timeoutError(r.options.Timeout)
 	}
@@ -188,10 +192,6 @@ func (r *renderer) run(ctx context.Context, q Query) (Result, error) {
 		if r.failure == nil || errors.Is(r.failure, ErrNoStore) {
 			r.failure = err
 		}
-	}
-	if len(result.Series) > maxSeries {
-		r.problems = append(r.problems, problem{q.String(), fmt.Sprintf("%d series; the first %d are drawn", len(result.Series), maxSeries)})
-		result.Series = result.Series[:maxSeries]
 	}
 	return result, err
 }
@@ -244,18 +244,8 @@ func (r *renderer) fetch(ctx context.Context, p *panel, width float64) panelData
 
 // add runs one query and adds its result to the data of a panel.
 func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, several bool, out *panelData) error {
-	least := r.scrapeInterval()
-	for _, configured := range []string{p.Interval, t.Interval} {
-		if d, err := parseDuration(strings.TrimPrefix(configured, ">")); err == nil {
-			least = d
-		}
-	}
-	points := width
-	if p.MaxDataPoints > 0 {
-		points = p.MaxDataPoints
-	}
-	out.step = stepOf(r.options.To.Sub(r.options.From), points, least)
-	q, err := r.query(p, t, out.step)
+	at := r.timing(p, t, width)
+	q, err := r.query(p, t, at)
 	if err != nil {
 		return err
 	}
@@ -265,10 +255,7 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 		return err
 	}
 	// Points of a snapshot may be further apart.
-	out.step = max(out.step, result.Step)
-	if q.Kind == Range { // an instant query has an order of its own: topk has the largest first
-		result.Series = sorted(result.Series)
-	}
+	out.step = max(at.step, result.Step)
 	switch {
 	case q.Kind == Logs:
 		out.lines = append(out.lines, result.Lines...)
@@ -302,8 +289,8 @@ const (
 )
 
 // query returns the query of a target.
-func (r *renderer) query(p *panel, t target, step time.Duration) (Query, error) {
-	q := Query{Store: r.store(t.Datasource, p.Datasource), Kind: Range, Step: step}
+func (r *renderer) query(p *panel, t target, at timing) (Query, error) {
+	q := Query{Store: r.store(t.Datasource, p.Datasource), Kind: Range, Step: at.step}
 	text := t.Expr
 	switch q.Store {
 	case Loki:
@@ -319,16 +306,9 @@ func (r *renderer) query(p *panel, t target, step time.Duration) (Query, error) 
 	default:
 		return q, fmt.Errorf("queries of %s are not supported", q.Store)
 	}
-	at := timing{step, r.scrapeInterval()}
-	if d, err := parseDuration(t.Interval); err == nil && d > 0 {
-		at.scrape = d
-	}
-	filled, unknown := fill(text, r.filler(r.chosen, at, q.Store))
-	if len(unknown) > 0 {
-		return q, fmt.Errorf("$%s has no value; declare the variable, or set it with --var", strings.Join(unknown, ", $"))
-	}
-	q.Expr = filled
-	return q, nil
+	var err error
+	q.Expr, err = r.interpolate(text, r.chosen, at, q.Store, setVariable)
+	return q, err
 }
 
 // draw runs the queries of all panels and draws them.

@@ -13,17 +13,23 @@ import (
 
 // Unsupported lists the settings of a dashboard that are not drawn, one line each: types of panels,
 // options, transformations, overrides and variables that this package does not know.
-func Unsupported(src []byte) []string {
+func Unsupported(src []byte) []string { return findUnsupported(src, nil) }
+
+// findUnsupported does it for a dashboard with given values of variables, which may have any type.
+func findUnsupported(src []byte, given map[string][]string) []string {
 	var raw map[string]any
-	if err := json.Unmarshal(src, &raw); err != nil {
+	if err := json.Unmarshal(withoutMark(src), &raw); err != nil {
 		return nil // [Dashboard] reports it
 	}
 	u := &unsupported{}
 	u.walk("", raw, reflect.TypeFor[dashboard]())
+	u.values("", raw, map[string][]any{"weekStart": {"", "browser", "sunday"}})
 	for _, v := range objects(raw, "templating", "list") {
-		kind, _ := v["type"].(string)
-		if !slices.Contains([]string{"datasource", "query", "custom", "interval", "constant", "textbox"}, kind) {
-			u.addf("variable %v: type %q", v["name"], kind)
+		u.variable(v, given)
+	}
+	for _, a := range objects(raw, "annotations", "list") {
+		if ids, _ := at(a, "filter", "ids").([]any); len(ids) > 0 {
+			u.addf("annotation %v: filter", a["name"])
 		}
 	}
 	panels := objects(raw, "panels")
@@ -39,6 +45,19 @@ type unsupported struct{ found []string }
 
 func (u *unsupported) addf(format string, args ...any) {
 	u.found = append(u.found, fmt.Sprintf(format, args...)+" is not supported")
+}
+
+// variable reports a type whose values are not known.
+func (u *unsupported) variable(v map[string]any, given map[string][]string) {
+	kind, _ := v["type"].(string)
+	name, _ := v["name"].(string)
+	switch {
+	case slices.Contains([]string{"datasource", "query", "custom", "interval", "constant", "textbox"}, kind):
+	case kind == "adhoc": // a filter of all queries
+		u.addf("variable %s: type %q", name, kind)
+	case given[name] == nil:
+		u.found = append(u.found, fmt.Sprintf("variable %s: type %q is not supported; set a value with --var %s=VALUE", name, kind, name))
+	}
 }
 
 // walk reports the keys of a value that a type has not.
@@ -81,6 +100,10 @@ func (u *unsupported) panel(p map[string]any) {
 	kind, _ := p["type"].(string)
 	name := fmt.Sprintf("panel %v", p["title"])
 	options := optionsOf(kind)
+	if options == nil && p["libraryPanel"] != nil {
+		u.found = append(u.found, name+": "+inLibrary)
+		return
+	}
 	if options == nil {
 		u.addf("panel type %q", kind)
 		return
@@ -111,7 +134,9 @@ func (u *unsupported) panel(p map[string]any) {
 			u.config(name, nested.(map[string]any))
 		}
 	}
-	u.values(name, p, drawnValues(kind))
+	u.values(name+": ", p, drawnValues(kind))
+	u.missing(name, p, undrawnDefaults(kind))
+	u.lists(name, kind, p)
 	if scheme, ok := at(p, "options", "color", "scheme").(string); ok && !grafana.KnownScheme(scheme) {
 		u.addf("%s: color scheme %q", name, scheme)
 	}
@@ -127,19 +152,49 @@ func (u *unsupported) config(name string, c map[string]any) {
 		u.addf("%s: color mode %q", name, mode)
 	}
 	for _, m := range objects(c, "mappings") {
-		if kind, _ := m["type"].(string); !grafana.KnownMapping(kind) {
+		kind, _ := m["type"].(string)
+		if match := at(m, "options", "match"); kind == "special" && match == "empty" {
+			kind += " empty"
+		}
+		if !grafana.KnownMapping(kind) {
 			u.addf("%s: value mapping %q", name, kind)
 		}
 	}
-	u.values(name, c, drawnFieldValues())
+	u.values(name+": ", c, drawnFieldValues())
+}
+
+// missing reports options that are not set and whose default is not drawn.
+func (u *unsupported) missing(name string, p map[string]any, defaults map[string]any) {
+	for _, path := range slices.Sorted(maps.Keys(defaults)) {
+		if at(p, strings.Split(path, ".")...) == nil {
+			u.addf("%s: %s %v (the default)", name, path, defaults[path])
+		}
+	}
+}
+
+// lists reports options of which only an empty value is drawn.
+func (u *unsupported) lists(name, kind string, p map[string]any) {
+	zones, _ := at(p, "options", "timezone").([]any)
+	if slices.ContainsFunc(zones, func(zone any) bool { return zone != "" && zone != "browser" }) {
+		u.addf("%s: options.timezone %v", name, zones)
+	}
+	if kind != "alertlist" {
+		return
+	}
+	if folder := at(p, "options", "folder"); folder != nil && folder != "" {
+		u.addf("%s: options.folder", name)
+	}
+	if by, _ := at(p, "options", "groupBy").([]any); len(by) > 0 {
+		u.addf("%s: options.groupBy", name)
+	}
 }
 
 // values reports settings with a value that is not drawn. Settings that are missing have their default.
-func (u *unsupported) values(name string, settings any, drawn map[string][]any) {
+func (u *unsupported) values(where string, settings any, drawn map[string][]any) {
 	for _, path := range slices.Sorted(maps.Keys(drawn)) {
 		value := at(settings, strings.Split(path, ".")...)
 		if value != nil && !slices.Contains(drawn[path], value) {
-			u.addf("%s: %s %v", name, path, value)
+			u.addf("%s%s %v", where, path, value)
 		}
 	}
 }
@@ -155,13 +210,14 @@ func drawnFieldValues() map[string][]any {
 		"custom.stacking.mode":          {"none", "normal"},
 		"custom.scaleDistribution.type": {"linear", "log"},
 		"custom.scaleDistribution.log":  {2.0, 10.0},
-		"custom.thresholdsStyle.mode":   {"off", "line", "dashed"},
+		"custom.thresholdsStyle.mode":   {"off", "line", "dashed", "area", "line+area", "dashed+area"},
 		"custom.axisLabel":              {""},
 		"custom.axisColorMode":          {"text"},
 		"custom.axisBorderShow":         {false},
 		"custom.axisGridShow":           {true},
 		"custom.insertNulls":            {false},
 		"custom.cellOptions.type":       {"auto", "color-text", "color-background", "gauge"},
+		"custom.cellOptions.wrapText":   {false},
 	}
 }
 
@@ -185,6 +241,15 @@ func drawnValues(kind string) map[string][]any {
 		maps.Copy(more, reduced)
 	}
 	return more
+}
+
+// undrawnDefaults lists the defaults of Grafana that are not drawn, by the type of the panel.
+func undrawnDefaults(kind string) map[string]any {
+	return map[string]map[string]any{
+		"gauge":          {"options.showThresholdMarkers": true},
+		"bargauge":       {"options.displayMode": "gradient"},
+		"state-timeline": {"options.showValue": "auto", "options.legend.showLegend": true},
+	}[kind]
 }
 
 // reducers reports the calculations that are not known.

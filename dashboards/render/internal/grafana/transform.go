@@ -47,17 +47,14 @@ type sortOptions struct {
 	} `json:"sort"`
 }
 
-// Transform applies transformations in order. One that is not known, or whose options are not valid, is
-// left out and reported.
+// Transform applies transformations in order. One that is not known is left out, and one whose options are not
+// valid is left out and reported.
 func Transform(frames []*Frame, list []Transformation) ([]*Frame, error) {
 	var problem error
 	for _, t := range list {
 		options := TransformationOptions(t.ID)
 		switch {
-		case t.Disabled:
-			continue
-		case options == nil:
-			problem = fmt.Errorf("transformation %s is not supported", t.ID)
+		case t.Disabled, options == nil:
 			continue
 		}
 		if err := json.Unmarshal(t.Options, options); err != nil && len(t.Options) > 0 {
