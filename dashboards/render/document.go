@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,17 @@ func (p *Picture) Title() string { return strings.Map(printable, p.renderer.dash
 // TimeRange returns the time range that is drawn.
 func (p *Picture) TimeRange() (from, to time.Time) {
 	return p.renderer.options.From, p.renderer.options.To
+}
+
+// Variables returns the selected values by the names of the variables. Data sources have none.
+func (p *Picture) Variables() map[string][]string {
+	out := map[string][]string{}
+	for _, v := range p.renderer.dashboard.Templating.List {
+		if v.Type != "datasource" {
+			out[v.Name] = slices.Clone(p.renderer.chosen[v.Name])
+		}
+	}
+	return out
 }
 
 // SVG writes the dashboard as one SVG document.

@@ -23,7 +23,7 @@ func TestBadDashboards(t *testing.T) {
 		{"not JSON", `{"panels":[`, `x.json:1:12: not JSON: unexpected end of JSON input; correct it, or export the dashboard again`},
 		{"schema v2", `{"elements":{},"layout":{}}`, `x.json:1:1: dashboard schema v2 (elements and layout) is not supported; export the dashboard as classic JSON`},
 		{"time range", `{"panels":[],"time":{"from":"yesterday","to":"now"}}`, `x.json: time range: "yesterday" is not a time; write now-6h or 2026-11-28T12:15:00Z`},
-		{"reversed time range", `{"panels":[],"time":{"from":"now","to":"now-1h"}}`, `x.json: time range: 2026-11-28T12:00:00Z is not before 2026-11-28T11:00:00Z`},
+		{"reversed time range", `{"panels":[],"time":{"from":"now","to":"now-1h"}}`, `x.json: time range: its start 2026-11-28T12:00:00Z is not before its end 2026-11-28T11:00:00Z; set both with --from and --to`},
 	} {
 		_, err := Dashboard(t.Context(), "x.json", []byte(tc.src), always(Result{}), Options{Now: end(), Location: time.UTC})
 		if err == nil || err.Error() != tc.want {

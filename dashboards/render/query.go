@@ -116,7 +116,7 @@ type Source func(context.Context, Query) (Result, error)
 var ErrNoStore = errors.New("not configured")
 
 // Snapshot contains results to replay. Its JSON is the format of snapshot files. It has only the queries of its
-// time range, scrape interval and width, from which [Options] should be set.
+// time range, scrape interval, width and variables. [Options] should have the first three, and no variables.
 type Snapshot struct {
 	Version        int           `json:"version"`
 	From           time.Time     `json:"from"`
@@ -124,6 +124,8 @@ type Snapshot struct {
 	ScrapeInterval time.Duration `json:"scrapeInterval,omitempty"`
 	Width          int           `json:"width,omitempty"`
 	Results        []Entry       `json:"results"`
+	// Variables are the values with which the queries were sent, by the names of the variables.
+	Variables map[string][]string `json:"variables,omitempty"`
 }
 
 // Entry is a query and its result.

@@ -18,6 +18,9 @@ import (
 type Options struct {
 	// From and To are the time range; zero is that of the dashboard.
 	From, To time.Time
+	// FromText and ToText are the time range as Grafana writes it, such as now/d, if From and To are zero. They
+	// are parsed in the time zone of the picture.
+	FromText, ToText string
 	// Now is the time to which the time range of the dashboard is relative; zero is the current time.
 	Now time.Time
 	// Location is the time zone of axes and texts; nil is that of the dashboard.

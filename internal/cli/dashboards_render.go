@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -136,13 +137,17 @@ func (o renderOptions) validateTimes(cmd *cobra.Command) error {
 	if _, err := o.location(); err != nil {
 		return usage(cmd, "--timezone %q is unknown; write a name such as UTC or Europe/Berlin", o.timezone)
 	}
-	for _, t := range []struct {
-		flag, text string
-		parse      func(string, time.Time) (time.Time, error)
-	}{{"--from", o.from, render.ParseFrom}, {"--to", o.to, render.ParseTo}} {
-		if _, err := t.parse(t.text, time.Now()); t.text != "" && err != nil {
-			return usage(cmd, "%s: %v", t.flag, err)
-		}
+	now := time.Now()
+	from, err := render.ParseFrom(o.from, now)
+	if o.from != "" && err != nil {
+		return usage(cmd, "--from: %v", err)
+	}
+	to, err := render.ParseTo(o.to, now)
+	if o.to != "" && err != nil {
+		return usage(cmd, "--to: %v", err)
+	}
+	if o.from != "" && o.to != "" && !from.Before(to) {
+		return usage(cmd, "--from %s is not before --to %s; set an earlier start or a later end", o.from, o.to)
 	}
 	return nil
 }
@@ -309,16 +314,7 @@ func (g *globals) renderSource(o renderOptions) (render.Options, render.Source, 
 	}
 	if o.snapshot == "" {
 		source, err := g.queryStores(o.stores())
-		now := options.Now
-		if location != nil {
-			now = now.In(location)
-		}
-		if o.from != "" {
-			options.From, _ = render.ParseFrom(o.from, now) // validated
-		}
-		if o.to != "" {
-			options.To, _ = render.ParseTo(o.to, now)
-		}
+		options.FromText, options.ToText = o.from, o.to
 		return options, source, err
 	}
 	src, err := userfile.Read(o.snapshot, snapshotLimit)
@@ -329,10 +325,26 @@ func (g *globals) renderSource(o renderOptions) (render.Options, render.Source, 
 	if err != nil {
 		return options, nil, err
 	}
+	if len(o.vars) > 0 {
+		return options, nil, &UsageError{Command: "scaffold dashboards render", Err: oneSelection(snapshot.Variables)}
+	}
 	options.From, options.To, options.Now = snapshot.From, snapshot.To, snapshot.To
 	options.ScrapeInterval = cmp.Or(snapshot.ScrapeInterval, options.ScrapeInterval)
 	options.Width = cmp.Or(options.Width, snapshot.Width)
 	return options, snapshot.Source(), nil
+}
+
+// oneSelection is the error of variables that are set for a snapshot.
+func oneSelection(variables map[string][]string) error {
+	var selected []string
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		selected = append(selected, name+": "+strings.Join(variables[name], ", "))
+	}
+	which := ""
+	if len(selected) > 0 {
+		which = " (" + strings.Join(selected, "; ") + ")"
+	}
+	return fmt.Errorf("a snapshot has one selection of variables%s; leave --var out", which)
 }
 
 // snapshotLimit is the largest snapshot that is read: a hundred times that of examples/orders.
