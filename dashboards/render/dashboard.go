@@ -38,6 +38,17 @@ type dashboard struct {
 	Refresh      json.RawMessage `json:"refresh"`
 	Links        json.RawMessage `json:"links"`
 	WeekStart    string          `json:"weekStart"`
+	Timepicker   json.RawMessage `json:"timepicker"`
+	GnetID       json.RawMessage `json:"gnetId"`
+	Inputs       json.RawMessage `json:"__inputs"`
+	Elements     json.RawMessage `json:"__elements"`
+	Requires     json.RawMessage `json:"__requires"`
+	Revision     json.RawMessage `json:"revision"`
+	Iteration    json.RawMessage `json:"iteration"`
+	FiscalYear   json.RawMessage `json:"fiscalYearStartMonth"`
+	Preload      json.RawMessage `json:"preload"`
+	LiveNow      json.RawMessage `json:"liveNow"`
+	Style        json.RawMessage `json:"style"`
 
 	problem string // what was not decoded
 }
@@ -105,8 +116,8 @@ type panel struct {
 	Interval        string                   `json:"interval"`
 	MaxDataPoints   float64                  `json:"maxDataPoints"`
 	Transparent     bool                     `json:"transparent"`
+	LibraryPanel    json.RawMessage          `json:"libraryPanel"`
 
-	LibraryPanel  json.RawMessage `json:"libraryPanel"`
 	PluginVersion string          `json:"pluginVersion"`
 	Links         json.RawMessage `json:"links"` // have no effect on a picture
 }
@@ -139,6 +150,7 @@ type target struct {
 	ProfileTypeID string          `json:"profileTypeId"`
 
 	EditorMode string          `json:"editorMode"` // have no effect on a picture
+	Step       json.RawMessage `json:"step"`
 	GroupBy    json.RawMessage `json:"groupBy"`
 	SpanLimit  int             `json:"spss"`
 	TableType  string          `json:"tableType"`

@@ -130,6 +130,27 @@ func TestSettingsThatChangeThePictureAreReported(t *testing.T) {
 	}
 }
 
+func TestASettingOfSeveralPanelsIsOneLine(t *testing.T) {
+	t.Parallel()
+	panel := func(title, custom string) string {
+		return `{"type":"timeseries","title":"` + title + `","fieldConfig":{"defaults":{"custom":{` + custom + `}},"overrides":[
+			{"matcher":{"id":"byName","options":"a"},"properties":[{"id":"custom.transform","value":"negative-Y"}]}]}}`
+	}
+	got := Unsupported([]byte(`{"panels":[` + panel("A", "") + "," + panel("B", `"transform":"negative-Y"`) + "," + panel("C", `"barWidth":0.5`) + `]}`))
+	if want := []string{"custom.transform negative-Y is not supported: 3 panels", "panel C: custom.barWidth 0.5 is not supported"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestSettingsWithoutAnEffectAreNotReported(t *testing.T) {
+	t.Parallel()
+	got := Unsupported([]byte(`{"__inputs":[{"name":"x"}],"__requires":[],"__elements":{},"gnetId":1,"revision":1,"iteration":1,"fiscalYearStartMonth":0,"preload":false,
+		"liveNow":false,"style":"dark","timepicker":{"refresh_intervals":["5s"]},"panels":[{"type":"stat","title":"P","targets":[{"refId":"A","expr":"up","step":10}]}]}`))
+	if len(got) > 0 {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestAllValueIsNotEscaped(t *testing.T) {
 	t.Parallel()
 	var exprs []string
