@@ -3,7 +3,6 @@ package render
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
@@ -165,8 +164,8 @@ func parse(name string, src []byte) (dashboard, dashboardfile.Dashboard, error) 
 	}
 	var b dashboard
 	err = json.Unmarshal(withoutMark(src), &b)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // the rest is decoded
-		b.problem = fmt.Sprintf("%s has a %s instead of a %s; the default is drawn", wrong.Field, wrong.Value, wrong.Type)
+	if wrong := grafana.WrongType("", err); wrong != "" { // the rest is decoded
+		b.problem = wrong + "; the default is drawn; set it again in Grafana"
 		err = nil
 	}
 	if err != nil {

@@ -57,7 +57,7 @@ func TestProblems(t *testing.T) {
 		{"unknown variable", query("job", "label_values(up, job)"), values, Options{Variables: map[string][]string{"jbo": {"x"}}}, []string{"variable jbo: the dashboard has no such variable"}},
 		{"other query", query("job", "metrics(up)"), values, Options{}, []string{`variable job: query "metrics(up)" is not supported; use label_values(metric, label)`}},
 		{"a value of another type", `{"name":"job","type":"custom","query":"a","multi":"yes"}`, values, Options{}, []string{
-			"templating.list.multi has a string instead of a bool; the default is drawn",
+			"templating.list.multi is a string, not a boolean; the default is drawn; set it again in Grafana",
 		}},
 		{"other type", `{"name":"job","type":"adhoc"}`, values, Options{}, []string{
 			`variable job: type "adhoc" is not supported`,
@@ -235,8 +235,10 @@ func TestSnapshotsHaveWhatWasRecorded(t *testing.T) {
 		t.Errorf("got %q", other.Problems)
 	}
 	for text, want := range map[string]string{
-		`[]`: "x.json: not a snapshot: json: cannot unmarshal array into Go value of type render.Snapshot; write one with scaffold verify --snapshot",
-		`{}`: "x.json: snapshot version 0, this scaffold reads 1; write it again with scaffold verify --snapshot",
+		`[]`:                            "x.json: not a snapshot: it is a list, not an object; write one with scaffold verify --snapshot",
+		`{`:                             "x.json: not a snapshot: it is not JSON; write one with scaffold verify --snapshot",
+		`{"results":[{"result":true}]}`: "x.json: not a snapshot: results.result is a boolean, not an object; write one with scaffold verify --snapshot",
+		`{}`:                            "x.json: snapshot version 0, this scaffold reads 1; write it again with scaffold verify --snapshot",
 	} {
 		if _, err := ReadSnapshot("x.json", []byte(text)); err == nil || err.Error() != want {
 			t.Errorf("%s: %v", text, err)
@@ -248,17 +250,19 @@ func TestSnapshotsHaveWhatWasRecorded(t *testing.T) {
 func TestStores(t *testing.T) {
 	t.Parallel()
 	pages := map[string]string{
-		"/api/v1/query_range":       `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"job":"a"},"values":[[1790000000,"1"],[1790000015,"NaN"]]}]}}`,
-		"/api/v1/query":             `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"job":"a"},"value":[1790000000,"+Inf"]}]}}`,
-		"/api/v1/query_exemplars":   `{"status":"success","data":[{"seriesLabels":{},"exemplars":[{"labels":{"trace_id":"t"},"value":"0.2","timestamp":1790000000.5}]}]}`,
-		"/api/v1/label/job/values":  `{"status":"success","data":["a","b"]}`,
-		"/api/v1/alerts":            `{"status":"success","data":{"alerts":[{"labels":{"alertname":"Down"},"state":"firing","activeAt":"2026-11-28T11:00:00Z"}]}}`,
-		"/loki/api/v1/query_range":  `{"status":"success","data":{"resultType":"streams","result":[{"stream":{"level":"error"},"values":[["1790000000000000000","failed",{"structuredMetadata":{}}]]}]}}`,
-		"/api/search":               `{"traces":[{"traceID":"t","rootServiceName":"orders","rootTraceName":"GET /","startTimeUnixNano":"1790000000000000000","durationMs":12}]}`,
-		"/pyroscope/render":         `{"flamebearer":{"names":["total","main","gc","work"],"levels":[[0,10,0,0],[0,6,2,1,0,4,4,2],[0,4,4,3]]},"metadata":{"units":"samples"}}`,
-		"/garbage/api/v1/query":     `<html>`,
-		"/refusing/api/v1/query":    `{"status":"error","errorType":"bad_data","error":"parse error"}`,
-		"/profile/pyroscope/render": `{"flamebearer":{"names":[],"levels":[[0,10,0,7]]}}`,
+		"/api/v1/query_range":         `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"job":"a"},"values":[[1790000000,"1"],[1790000015,"NaN"]]}]}}`,
+		"/api/v1/query":               `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"job":"a"},"value":[1790000000,"+Inf"]}]}}`,
+		"/api/v1/query_exemplars":     `{"status":"success","data":[{"seriesLabels":{},"exemplars":[{"labels":{"trace_id":"t"},"value":"0.2","timestamp":1790000000.5}]}]}`,
+		"/api/v1/label/job/values":    `{"status":"success","data":["a","b"]}`,
+		"/api/v1/alerts":              `{"status":"success","data":{"alerts":[{"labels":{"alertname":"Down"},"state":"firing","activeAt":"2026-11-28T11:00:00Z"}]}}`,
+		"/loki/api/v1/query_range":    `{"status":"success","data":{"resultType":"streams","result":[{"stream":{"level":"error"},"values":[["1790000000000000000","failed",{"structuredMetadata":{}}]]}]}}`,
+		"/api/search":                 `{"traces":[{"traceID":"t","rootServiceName":"orders","rootTraceName":"GET /","startTimeUnixNano":"1790000000000000000","durationMs":12}]}`,
+		"/pyroscope/render":           `{"flamebearer":{"names":["total","main","gc","work"],"levels":[[0,10,0,0],[0,6,2,1,0,4,4,2],[0,4,4,3]]},"metadata":{"units":"samples"}}`,
+		"/garbage/api/v1/query":       `<html>`,
+		"/garbage/api/v1/alerts":      `{"status":"success","data":{"alerts":{}}}`,
+		"/garbage/api/v1/query_range": `{"status":"success","data":{"result":[{"metric":{},"values":[["x"]]}]}}`,
+		"/refusing/api/v1/query":      `{"status":"error","errorType":"bad_data","error":"parse error"}`,
+		"/profile/pyroscope/render":   `{"flamebearer":{"names":[],"levels":[[0,10,0,7]]}}`,
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page, ok := pages[r.URL.Path]
@@ -320,7 +324,9 @@ func TestStores(t *testing.T) {
 		kind   Kind
 		want   string
 	}{
-		{garbage, Prometheus, Instant, "URL/garbage/api/v1/query: response is not JSON: invalid character '<' looking for beginning of value; check that the URL is the base URL of the API"},
+		{garbage, Prometheus, Instant, "URL/garbage/api/v1/query: unexpected response: it is not JSON; check that the URL is the base URL of the API"},
+		{garbage, Prometheus, Alerts, "URL/garbage/api/v1/alerts: unexpected response: data.alerts is an object, not a list; check that the URL is the base URL of the API"},
+		{garbage, Prometheus, Range, "URL/garbage/api/v1/query_range: unexpected response: it has an invalid value; check that the URL is the base URL of the API"},
 		{refusing, Prometheus, Instant, `URL/refusing/api/v1/query: parse error`},
 		{profile, Pyroscope, Profile, "URL/profile: the profile names function 7 of 0"},
 		{Stores{}, Loki, Logs, "Loki is not configured"},

@@ -130,6 +130,27 @@ func TestSettingsThatChangeThePictureAreReported(t *testing.T) {
 	}
 }
 
+func TestValuesOfAnotherTypeAreReported(t *testing.T) {
+	t.Parallel()
+	panel := func(more string) string {
+		return `{"panels":[{"type":"timeseries","title":"P","targets":[{"refId":"A","expr":"up"}],` + more + `}]}`
+	}
+	override := func(id, value string) string {
+		return panel(`"fieldConfig":{"overrides":[{"matcher":{"id":"byName","options":"Value"},"properties":[{"id":"` + id + `","value":` + value + `}]}]}`)
+	}
+	for src, want := range map[string]string{
+		override("custom.stacking", `{"group":true}`):                     "panel P: override custom.stacking.group is a boolean, not a string; set it again in Grafana",
+		override("decimals", "1.5"):                                       "panel P: override decimals is 1.5, not a whole number; set it again in Grafana",
+		panel(`"transformations":[{"id":"sortBy","options":{"sort":1}}]`): "panel P: transformation sortBy: options.sort is a number, not a list; set it again in Grafana",
+		panel(`"gridPos":{"x":"1"}`):                                      "panels.gridPos.x is a string, not a number; the default is drawn; set it again in Grafana",
+	} {
+		up := &model.SampleStream{Metric: model.Metric{}, Values: []model.SamplePair{{Timestamp: 1, Value: 1}}}
+		if got := problemsOf(t, src, always(Result{Series: model.Matrix{up}})); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s:\n got %q\nwant %q", src, got, want)
+		}
+	}
+}
+
 func TestASettingOfSeveralPanelsIsOneLine(t *testing.T) {
 	t.Parallel()
 	panel := func(title, custom string) string {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 )
 
 // Kind is what a query returns.
@@ -141,7 +143,8 @@ const snapshotVersion = 1
 func ReadSnapshot(name string, src []byte) (Snapshot, error) {
 	var s Snapshot
 	if err := json.Unmarshal(src, &s); err != nil {
-		return Snapshot{}, fmt.Errorf("%s: not a snapshot: %w; write one with scaffold verify --snapshot", name, err)
+		why := cmp.Or(grafana.WrongType("", err), "it is not JSON")
+		return Snapshot{}, fmt.Errorf("%s: not a snapshot: %s; write one with scaffold verify --snapshot", name, why)
 	}
 	if s.Version != snapshotVersion {
 		return Snapshot{}, fmt.Errorf("%s: snapshot version %d, this scaffold reads %d; write it again with scaffold verify --snapshot", name, s.Version, snapshotVersion)

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/dashboards/render"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
@@ -58,8 +59,14 @@ func newDashboardsRenderCommand(g *globals) *cobra.Command {
 			"are those of other stores. Panels of a store without a URL show a message. Bearer tokens\n" +
 			"come from " + prometheusToken + ", SCAFFOLD_LOKI_TOKEN, SCAFFOLD_TEMPO_TOKEN\n" +
 			"and SCAFFOLD_PYROSCOPE_TOKEN. --snapshot is a file that scaffold verify --snapshot wrote;\n" +
-			"it has the time range, scrape interval and width of its queries.\n\n" +
-			"Problems and settings that are not drawn are listed on standard error.",
+			"it has the time range, scrape interval, width and variables of its queries, so that\n" +
+			"--from, --to, --scrape-interval and --var do not apply to it. Without a Prometheus, write\n" +
+			"one with scaffold verify --snapshot FILE.\n\n" +
+			"--from and --to take times as Grafana writes them, such as now-6h or now/d, dates such as\n" +
+			"2026-11-30 or '2026-11-30 10:00' in the time zone of the dashboard, and RFC 3339.\n\n" +
+			"Problems and settings that are not drawn are listed on standard error and do not change\n" +
+			"the exit code, nor does a query that fails: its panel shows the error. The exit code is 1\n" +
+			"if all queries fail or a file is not a dashboard; other JSON files of a directory are skipped.",
 		Example: "  scaffold dashboards render --source http://localhost:9090 -o pictures\n" +
 			"  scaffold dashboards render --snapshot orders.snapshot.json --theme light --format html -o pictures\n" +
 			"  scaffold dashboards render --source http://localhost:9090 --from now-1h --var environment=prod orders-overview.json",
@@ -99,7 +106,9 @@ func newDashboardsRenderCommand(g *globals) *cobra.Command {
 func (o renderOptions) validate(cmd *cobra.Command) error {
 	switch {
 	case o.source == "" && o.snapshot == "":
-		return usage(cmd, "--source or --snapshot is missing; set --source to the URL of a Prometheus, such as http://localhost:9090")
+		return usage(cmd, "--source or --snapshot is missing; set --source to the URL of a Prometheus, such as http://localhost:9090, or --snapshot to a file of scaffold verify --snapshot FILE")
+	case o.out == "":
+		return usage(cmd, "-o is empty; name a directory")
 	case o.source+o.loki+o.tempo+o.profiles != "" && o.snapshot != "":
 		return usage(cmd, "--snapshot contains the results of all stores; remove the URLs or --snapshot")
 	case o.format != "svg" && o.format != "html":
@@ -251,6 +260,9 @@ func (o renderOptions) draw(ctx context.Context, files []string, source render.S
 		if ctx.Err() != nil {
 			return d, context.Cause(ctx)
 		}
+		if _, other := errors.AsType[*dashboardfile.OtherJSONError](err); other && !o.names(path) {
+			continue
+		}
 		if err != nil {
 			d.bad = append(d.bad, err)
 			continue
@@ -274,7 +286,15 @@ func (o renderOptions) draw(ctx context.Context, files []string, source render.S
 		from, to := picture.TimeRange()
 		d.document.Dashboards = append(d.document.Dashboards, renderedDashboard{file, picture.Title(), written, from.UTC(), to.UTC(), append([]string{}, picture.Problems...)})
 	}
+	if len(d.pictures)+len(d.bad) == 0 {
+		return d, fmt.Errorf("%s: no JSON file in it is a dashboard; name a file or directory with dashboards", filepath.ToSlash(filepath.Dir(files[0])))
+	}
 	return d, nil
+}
+
+// names reports whether a file is an argument, and not one in a directory.
+func (o renderOptions) names(path string) bool {
+	return slices.ContainsFunc(o.paths, func(argument string) bool { return filepath.Clean(argument) == path })
 }
 
 func allFailed(queries int) string {

@@ -169,7 +169,11 @@ func (c *Config) set(p Property) error {
 	if len(p.Value) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(p.Value, at.Addr().Interface()); err != nil {
+	err := json.Unmarshal(p.Value, at.Addr().Interface())
+	if wrong := WrongType(p.ID, err); wrong != "" {
+		return fmt.Errorf("override %s; set it again in Grafana", wrong)
+	}
+	if err != nil {
 		return fmt.Errorf("override %s: %w", p.ID, err)
 	}
 	return nil

@@ -59,6 +59,9 @@ func Transform(frames []*Frame, list []Transformation) ([]*Frame, error) {
 		}
 		if err := json.Unmarshal(t.Options, options); err != nil && len(t.Options) > 0 {
 			problem = fmt.Errorf("transformation %s: %w", t.ID, err)
+			if wrong := WrongType("options", err); wrong != "" {
+				problem = fmt.Errorf("transformation %s: %s; set it again in Grafana", t.ID, wrong)
+			}
 			continue
 		}
 		switch o := options.(type) {
