@@ -115,6 +115,9 @@ type panel struct {
 	Interval        string                   `json:"interval"`
 	MaxDataPoints   float64                  `json:"maxDataPoints"`
 	Transparent     bool                     `json:"transparent"`
+	Repeat          string                   `json:"repeat"`          // a variable
+	RepeatDirection string                   `json:"repeatDirection"` // h or v
+	MaxPerRow       int                      `json:"maxPerRow"`
 	LibraryPanel    json.RawMessage          `json:"libraryPanel"`
 
 	PluginVersion string          `json:"pluginVersion"`

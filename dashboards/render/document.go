@@ -39,7 +39,7 @@ func (p *Picture) SVG(w io.Writer) error {
 	c.rect(box{0, 0, width, p.height}, p.renderer.theme.Canvas)
 	for _, d := range p.panels {
 		if d.panel.Type == "row" {
-			p.renderer.heading(c, d)
+			d.renderer.heading(c, d)
 			continue
 		}
 		c.open("g")
@@ -100,7 +100,7 @@ func (p *Picture) HTML(w io.Writer) error {
 	b.WriteString("</div>\n<div class=\"phone\">\n")
 	for _, d := range p.renderer.phone(p.panels) {
 		if d.panel.Type == "row" {
-			b.WriteString("<h2>" + escape(p.renderer.rowTitle(d.panel)) + "</h2>\n")
+			b.WriteString("<h2>" + escape(d.renderer.rowTitle(d.panel)) + "</h2>\n")
 			continue
 		}
 		height := num(math.Max(d.box.h, 1))

@@ -41,6 +41,9 @@ func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) 
 			r.report("variable "+v.Name, err.Error())
 		}
 		values[v.Name] = v.choose(options, len(given) > 0)
+		if v.AllValue != "" && slices.Equal(values[v.Name], []string{v.AllValue}) {
+			r.everything[v.Name] = options
+		}
 	}
 	for name := range r.options.Variables {
 		if _, ok := values[name]; !ok || !slices.ContainsFunc(r.dashboard.Templating.List, func(v variable) bool { return v.Name == name }) {

@@ -61,22 +61,28 @@ type Picture struct {
 
 // drawing is a panel with its place and its elements.
 type drawing struct {
-	panel  *panel
-	box    box
-	canvas *canvas
-	facts  *facts
-	data   panelData
+	renderer *renderer // with the values of the panel's variables
+	panel    *panel
+	box      box
+	canvas   *canvas
+	facts    *facts
+	data     panelData
 }
 
-// renderer draws one dashboard.
+// renderer draws one dashboard. Copies of it have other values of the variables.
 type renderer struct {
 	dashboard   dashboard
 	options     Options
 	source      Source
 	theme       grafana.Theme
 	chosen      chosen
+	everything  chosen // all options of the variables for which an expression is chosen
 	annotations []event
+	*record
+}
 
+// record is what failed, for all copies.
+type record struct {
 	mutex           sync.Mutex
 	problems        []problem
 	failure         error // of the first query that failed
@@ -94,7 +100,7 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	if err != nil {
 		return nil, err
 	}
-	r := &renderer{dashboard: b, options: o.withDefaults(), source: source, theme: grafana.Dark()}
+	r := &renderer{dashboard: b, options: o.withDefaults(), source: source, theme: grafana.Dark(), everything: chosen{}, record: &record{}}
 	if o.Light {
 		r.theme = grafana.Light()
 	}
@@ -323,14 +329,14 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 			continue
 		}
 		if optionsOf(d.panel.Type) == nil { // its result would not be drawn
-			r.drawPanel(d, fmt.Sprintf("p%d", i))
+			d.renderer.drawPanel(d, fmt.Sprintf("p%d", i))
 			continue
 		}
 		group.Go(func() {
 			tickets <- struct{}{}
 			defer func() { <-tickets }()
-			d.data = r.fetch(ctx, d.panel, plotWidth(d.box.w))
-			r.drawPanel(d, fmt.Sprintf("p%d", i))
+			d.data = d.renderer.fetch(ctx, d.panel, plotWidth(d.box.w))
+			d.renderer.drawPanel(d, fmt.Sprintf("p%d", i))
 		})
 	}
 	group.Wait()
@@ -340,9 +346,9 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 func (r *renderer) phone(placed []*drawing) []*drawing {
 	out := make([]*drawing, len(placed))
 	for i, d := range placed {
-		out[i] = &drawing{panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
+		out[i] = &drawing{renderer: d.renderer, panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
 		if d.panel.Type != "row" {
-			r.drawPanel(out[i], fmt.Sprintf("n%d", i))
+			d.renderer.drawPanel(out[i], fmt.Sprintf("n%d", i))
 		}
 	}
 	return out
