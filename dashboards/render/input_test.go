@@ -109,15 +109,6 @@ func generated(tb testing.TB) map[string][]byte {
 	return out
 }
 
-func TestEverythingThatIsGeneratedIsDrawn(t *testing.T) {
-	t.Parallel()
-	for name, src := range generated(t) {
-		for _, what := range Unsupported(src) {
-			t.Errorf("%s: %s", name, what)
-		}
-	}
-}
-
 func TestTextsOfGeneratedDashboardsDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	for name, src := range generated(t) {
