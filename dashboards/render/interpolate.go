@@ -36,7 +36,7 @@ func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) 
 			values[v.Name] = given
 			continue
 		}
-		options, err := r.optionsOf(ctx, v, file.Variables[i], values)
+		options, err := r.valuesOf(ctx, v, file.Variables[i], values)
 		if err != nil {
 			r.report("variable "+v.Name, err.Error())
 		}
@@ -53,8 +53,8 @@ func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) 
 	return values
 }
 
-// optionsOf returns what a variable can be.
-func (r *renderer) optionsOf(ctx context.Context, v variable, file dashboardfile.Variable, before chosen) ([]string, error) {
+// valuesOf returns the values that a variable can have.
+func (r *renderer) valuesOf(ctx context.Context, v variable, file dashboardfile.Variable, before chosen) ([]string, error) {
 	switch v.Type {
 	case "datasource":
 		return []string{file.Query}, nil

@@ -54,6 +54,12 @@ type Query struct {
 	Limit       int           `json:"limit,omitempty"` // of Logs and Traces
 }
 
+// AlignedRange returns the time range of a Range query as Grafana sends it: aligned to the step, so that the points
+// stay while it moves.
+func (q Query) AlignedRange() (from, to time.Time) {
+	return q.From.Truncate(q.Step), q.To.Truncate(q.Step)
+}
+
 // Result is the result of a query, in the field of its kind.
 type Result struct {
 	Series    model.Matrix `json:"series,omitempty"` // of Range; of Instant with one value each
@@ -111,7 +117,7 @@ type Flame struct {
 }
 
 // Source runs queries. It is called by several goroutines at once. Its error says in one line what is
-// wrong and what to do; it is drawn instead of the data.
+// wrong and what to do; it is in [Picture.Problems], and in the panel if no query of that has a result.
 type Source func(context.Context, Query) (Result, error)
 
 // ErrNoStore is the error of a source that has no such store.

@@ -46,7 +46,7 @@ const (
 // maxQueries is the number of queries that are sent at once.
 const maxQueries = 4
 
-// Picture is a dashboard that is ready to be drawn.
+// Picture is a drawn dashboard.
 type Picture struct {
 	renderer *renderer
 	panels   []*drawing
@@ -93,8 +93,8 @@ type record struct {
 type problem struct{ where, why string }
 
 // Dashboard runs the queries of a dashboard and draws the results. Name is the file name in errors, src
-// classic dashboard JSON. Its error is that of a file that is not a dashboard; what else is wrong is in
-// [Picture.Problems] and in the place of the data.
+// classic dashboard JSON. It returns an error for a file that is not a dashboard, or a time range that does not
+// start before its end; what else is wrong is in [Picture.Problems], and in panels without data.
 func Dashboard(ctx context.Context, name string, src []byte, source Source, o Options) (*Picture, error) {
 	b, file, err := parse(name, src)
 	if err != nil {

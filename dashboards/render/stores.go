@@ -101,9 +101,9 @@ func (s Store) prometheus(ctx context.Context, q Query) (Result, error) {
 	var out Result
 	switch q.Kind {
 	case Range:
-		// Grafana aligns the range to the step, so that the points stay while it moves.
-		p.Set("start", seconds(q.From.Truncate(q.Step)))
-		p.Set("end", seconds(q.To.Truncate(q.Step)))
+		from, to := q.AlignedRange()
+		p.Set("start", seconds(from))
+		p.Set("end", seconds(to))
 		p.Set("step", strconv.FormatFloat(q.Step.Seconds(), 'f', -1, 64))
 		p.Set("query", q.Expr)
 		var data struct{ Result model.Matrix }

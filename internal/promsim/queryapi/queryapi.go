@@ -39,8 +39,8 @@ func (p *Prometheus) Query(ctx context.Context, q render.Query) (render.Result, 
 	defer p.mutex.Unlock()
 	switch q.Kind {
 	case render.Range:
-		// Grafana aligns the range to the step, so that the points stay while it moves.
-		found, err := p.Rules.QueryRange(ctx, q.Expr, q.From.Truncate(q.Step), q.To.Truncate(q.Step), q.Step)
+		from, to := q.AlignedRange()
+		found, err := p.Rules.QueryRange(ctx, q.Expr, from, to, q.Step)
 		return render.Result{Series: matrix(found)}, err
 	case render.Instant:
 		found, err := p.Rules.Query(ctx, q.Expr, q.To)

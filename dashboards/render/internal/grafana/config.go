@@ -152,7 +152,8 @@ type Property struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// set changes one setting. Without a value it gets its zero value.
+// set changes one setting. Without a value it gets its zero value. What a copy of the configuration shares does
+// not change: a value is decoded after the setting has become zero.
 func (c *Config) set(p Property) error {
 	at := reflect.ValueOf(c).Elem()
 	for key := range strings.SplitSeq(p.ID, ".") {
@@ -177,28 +178,6 @@ func (c *Config) set(p Property) error {
 		return fmt.Errorf("override %s: %w", p.ID, err)
 	}
 	return nil
-}
-
-// clone returns a copy that shares nothing that an override can change.
-func (c *Config) clone() Config {
-	out := *c
-	out.unshare()
-	return out
-}
-
-// unshare copies what the copy shares with its original.
-func (c *Config) unshare() {
-	c.Thresholds.Steps = slices.Clone(c.Thresholds.Steps)
-	c.Mappings = slices.Clone(c.Mappings)
-	c.Custom.LineStyle.Dash = slices.Clone(c.Custom.LineStyle.Dash)
-	for _, p := range []**float64{&c.Min, &c.Max, &c.Custom.LineWidth, &c.Custom.AxisSoftMin, &c.Custom.AxisSoftMax} {
-		if *p != nil {
-			*p = new(**p)
-		}
-	}
-	if c.Decimals != nil {
-		c.Decimals = new(*c.Decimals)
-	}
 }
 
 // matches reports whether the matcher selects a field.
