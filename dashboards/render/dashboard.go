@@ -48,6 +48,7 @@ type dashboard struct {
 	Preload      json.RawMessage `json:"preload"`
 	LiveNow      json.RawMessage `json:"liveNow"`
 	Style        json.RawMessage `json:"style"`
+	HideControls json.RawMessage `json:"hideControls"`
 
 	problem string // what was not decoded
 }
@@ -69,6 +70,7 @@ type variable struct {
 		Text     json.RawMessage `json:"text"`
 		Value    json.RawMessage `json:"value"` // text or list
 		Selected bool            `json:"selected"`
+		IsNone   bool            `json:"isNone"`
 	} `json:"current"`
 	Options    json.RawMessage `json:"options"`
 	Datasource json.RawMessage `json:"datasource"`
@@ -77,6 +79,12 @@ type variable struct {
 	Refresh     int    `json:"refresh"`
 	Description string `json:"description"`
 	SkipURLSync bool   `json:"skipUrlSync"`
+
+	UseTags        json.RawMessage `json:"useTags"` // of Grafana 8 and older
+	Tags           json.RawMessage `json:"tags"`
+	TagsQuery      json.RawMessage `json:"tagsQuery"`
+	TagValuesQuery json.RawMessage `json:"tagValuesQuery"`
+	QueryValue     json.RawMessage `json:"queryValue"`
 }
 
 // annotation is a query whose results are marked in all graphs.
@@ -122,6 +130,11 @@ type panel struct {
 
 	PluginVersion string          `json:"pluginVersion"`
 	Links         json.RawMessage `json:"links"` // have no effect on a picture
+	CacheTimeout  json.RawMessage `json:"cacheTimeout"`
+	Editable      json.RawMessage `json:"editable"`
+	Error         json.RawMessage `json:"error"`
+	IsNew         json.RawMessage `json:"isNew"`
+	Span          json.RawMessage `json:"span"`
 }
 
 // gridPos is a place in the grid of 24 columns.
@@ -134,25 +147,27 @@ type gridPos struct {
 
 // target is a query of a panel.
 type target struct {
-	RefID         string          `json:"refId"`
-	Datasource    json.RawMessage `json:"datasource"`
-	Expr          string          `json:"expr"`
-	Query         string          `json:"query"` // TraceQL
-	LegendFormat  string          `json:"legendFormat"`
-	Format        string          `json:"format"`
-	Interval      string          `json:"interval"`
-	Instant       bool            `json:"instant"`
-	Range         bool            `json:"range"`
-	Exemplar      bool            `json:"exemplar"`
-	Hide          bool            `json:"hide"`
-	QueryType     string          `json:"queryType"`
-	MaxLines      int             `json:"maxLines"`
-	Limit         int             `json:"limit"`
-	LabelSelector string          `json:"labelSelector"`
-	ProfileTypeID string          `json:"profileTypeId"`
+	RefID          string          `json:"refId"`
+	Datasource     json.RawMessage `json:"datasource"`
+	Expr           string          `json:"expr"`
+	Query          string          `json:"query"` // TraceQL
+	LegendFormat   string          `json:"legendFormat"`
+	Format         string          `json:"format"`
+	Interval       string          `json:"interval"`
+	IntervalFactor float64         `json:"intervalFactor"`
+	Instant        bool            `json:"instant"`
+	Range          bool            `json:"range"`
+	Exemplar       bool            `json:"exemplar"`
+	Hide           bool            `json:"hide"`
+	QueryType      string          `json:"queryType"`
+	MaxLines       int             `json:"maxLines"`
+	Limit          int             `json:"limit"`
+	LabelSelector  string          `json:"labelSelector"`
+	ProfileTypeID  string          `json:"profileTypeId"`
 
 	EditorMode string          `json:"editorMode"` // have no effect on a picture
 	Step       json.RawMessage `json:"step"`
+	Metric     json.RawMessage `json:"metric"`
 	GroupBy    json.RawMessage `json:"groupBy"`
 	SpanLimit  int             `json:"spss"`
 	TableType  string          `json:"tableType"`
@@ -306,9 +321,11 @@ type heatmapOptions struct {
 		Color string `json:"color"`
 	} `json:"exemplars"`
 
-	RowsFrame json.RawMessage `json:"rowsFrame"` // the layout follows from the buckets
-	ShowValue string          `json:"showValue"`
-	Tooltip   json.RawMessage `json:"tooltip"`
+	RowsFrame   json.RawMessage `json:"rowsFrame"`   // the layout follows from the buckets
+	Calculation json.RawMessage `json:"calculation"` // of calculate
+	CellValues  json.RawMessage `json:"cellValues"`  // in tooltips
+	ShowValue   string          `json:"showValue"`
+	Tooltip     json.RawMessage `json:"tooltip"`
 }
 
 type timelineOptions struct {

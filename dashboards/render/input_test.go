@@ -52,7 +52,7 @@ func TestProblems(t *testing.T) {
 		{"nothing", query("job", "label_values(up, job)"), values, Options{}, nil},
 		{"no variable", "", values, Options{}, []string{"panel A: $job has no value; declare the variable, or set it with --var"}},
 		{"a loop", query("job", "label_values(up{env=\"$env\"}, job)") + "," + query("env", "label_values(up{job=\"$job\"}, env)"), values, Options{}, []string{
-			"variable job: $env has no value; declare it before this variable, without a loop",
+			"variable job: $env has no value; declare it; two variables may not use each other",
 		}},
 		{"unknown variable", query("job", "label_values(up, job)"), values, Options{Variables: map[string][]string{"jbo": {"x"}}}, []string{"variable jbo: the dashboard has no such variable"}},
 		{"other query", query("job", "metrics(up)"), values, Options{}, []string{`variable job: query "metrics(up)" is not supported; use label_values(metric, label)`}},

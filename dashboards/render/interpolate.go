@@ -30,7 +30,8 @@ type chosen map[string][]string
 // selected, else the first option.
 func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) chosen {
 	values := chosen{}
-	for i, v := range r.dashboard.Templating.List {
+	for _, i := range inOrder(file.Variables) {
+		v := r.dashboard.Templating.List[i]
 		given := r.options.Variables[v.Name]
 		if len(given) > 0 && given[0] != all {
 			values[v.Name] = given
@@ -51,6 +52,36 @@ func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) 
 		}
 	}
 	return values
+}
+
+// inOrder returns the indexes of variables so that one comes after those that its query uses, as in Grafana. Those
+// that form a loop come last. More than a large dashboard has keep their order, since sorting takes long.
+func inOrder(variables []dashboardfile.Variable) []int {
+	const most = 200
+	var order, left []int
+	for i := range variables {
+		left = append(left, i)
+	}
+	if len(left) > most {
+		return left
+	}
+	for len(left) > 0 {
+		waiting := map[string]bool{}
+		for _, i := range left {
+			waiting[variables[i].Name] = true
+		}
+		next := slices.IndexFunc(left, func(i int) bool {
+			uses := false
+			dashboardfile.Fill(variables[i].Query, func(name, _ string) (string, bool) {
+				uses = uses || waiting[name] && name != variables[i].Name
+				return "", true
+			})
+			return !uses
+		})
+		next = max(next, 0)
+		order, left = append(order, left[next]), slices.Delete(left, next, next+1)
+	}
+	return order
 }
 
 // valuesOf returns the values that a variable can have.
@@ -85,7 +116,7 @@ func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.V
 	if expr == "" && label == "" {
 		return nil, fmt.Errorf("query %q is not supported; use label_values(metric, label)", file.Query)
 	}
-	filled, err := r.interpolate(expr, before, r.plain(), Prometheus, "declare it before this variable, without a loop")
+	filled, err := r.interpolate(expr, before, r.plain(), Prometheus, "declare it; two variables may not use each other")
 	if err != nil {
 		return nil, err
 	}
@@ -215,22 +246,29 @@ func (r *renderer) plain() timing {
 func rateInterval(step, scrape time.Duration) time.Duration { return max(step+scrape, 4*scrape) }
 
 // timing returns the timing of a query that is drawn at a width. The interval of the query replaces the scrape
-// interval, that of its panel only limits the step.
+// interval, that of its panel only limits the step, and a factor multiplies it.
 func (r *renderer) timing(p *panel, t target, width float64) timing {
 	where, scrape := "panel "+p.Title, r.scrapeInterval()
 	least := cmp.Or(r.interval(where, p.Interval), scrape)
-	isRate := strings.Trim(t.Interval, "${}") == "__rate_interval"
-	if d := r.interval(where, t.Interval); d > 0 && !isRate {
-		least, scrape = d, d
+	own := strings.Trim(t.Interval, "${}")
+	if own != "__rate_interval" && own != "__interval" {
+		if d := r.interval(where, t.Interval); d > 0 {
+			least, scrape = d, d
+		}
 	}
 	points := width
 	if p.MaxDataPoints > 0 {
 		points = p.MaxDataPoints
 	}
 	step := stepOf(r.options.To.Sub(r.options.From), points, least)
+	const most = 1000 // of a factor
 	rate := rateInterval(step, scrape)
-	if isRate {
+	step = time.Duration(float64(step) * min(max(t.IntervalFactor, 1), most))
+	switch own {
+	case "__rate_interval":
 		step = rate
+	case "__interval":
+		rate = rateInterval(step, step)
 	}
 	return timing{step, rate}
 }
@@ -239,7 +277,7 @@ func (r *renderer) timing(p *panel, t target, width float64) timing {
 // after a sign. It returns 0 for none and reports what it cannot parse.
 func (r *renderer) interval(where, text string) time.Duration {
 	filled := strings.TrimLeft(strings.TrimSpace(r.text(text)), "<>")
-	if filled == "" || strings.Trim(text, "${}") == "__interval" {
+	if filled == "" {
 		return 0
 	}
 	if _, err := strconv.Atoi(filled); err == nil {

@@ -229,6 +229,8 @@ func TestMinIntervals(t *testing.T) {
 		{"5m", "2m", "8m", 2 * time.Minute, nil},
 		{"", "$min", "12m", 3 * time.Minute, nil},
 		{"", "$__interval", "1m", 15 * time.Second, nil},
+		{"5m", "$__interval", "20m", 5 * time.Minute, nil},
+		{"", "${__rate_interval}", "1m", time.Minute, nil},
 		{"", "soon", "1m", 15 * time.Second, []string{`panel P: interval "soon" is not a duration such as 1m; it is left out`}},
 	} {
 		var got Query
@@ -238,6 +240,44 @@ func TestMinIntervals(t *testing.T) {
 		if got.Expr != tc.want || got.Step != tc.step || !slices.Equal(problems, tc.problems) {
 			t.Errorf("panel %q, query %q: $__rate_interval is %s, step %s, %q; want %s, %s", tc.panel, tc.query, got.Expr, got.Step, problems, tc.want, tc.step)
 		}
+	}
+}
+
+func TestIntervalFactorMultipliesTheStep(t *testing.T) {
+	t.Parallel()
+	var got Query
+	source := func(_ context.Context, q Query) (Result, error) { got = q; return Result{}, nil }
+	problemsOf(t, `{"panels":[{"type":"timeseries","gridPos":{"w":24,"h":8},"targets":[{"refId":"A","expr":"$__rate_interval $__interval","intervalFactor":2}]}]}`, source)
+	if got.Expr != "1m 30s" || got.Step != 30*time.Second {
+		t.Errorf("%q, step %s", got.Expr, got.Step)
+	}
+}
+
+// Grafana evaluates variables in the order of their dependencies.
+func TestVariablesAreDeclaredInAnyOrder(t *testing.T) {
+	t.Parallel()
+	var exprs []string
+	source := func(_ context.Context, q Query) (Result, error) {
+		exprs = append(exprs, q.Expr)
+		return Result{Values: []string{"a"}}, nil
+	}
+	got := problemsOf(t, `{"panels":[],"templating":{"list":[
+		{"name":"instance","type":"query","query":"label_values(up{job=\"$job\"}, instance)"},
+		{"name":"job","type":"query","query":"label_values(up{cluster=\"$cluster\"}, job)"},
+		{"name":"cluster","type":"query","query":"label_values(up, cluster)"}]}}`, source)
+	if want := []string{"up", `up{cluster="a"}`, `up{job="a"}`}; len(got) > 0 || !slices.Equal(exprs, want) {
+		t.Errorf("queries %q, problems %q", exprs, got)
+	}
+}
+
+func TestTextsOfSettingsAreNotListed(t *testing.T) {
+	t.Parallel()
+	panel := func(label string) string {
+		return `{"type":"timeseries","title":"P` + label + `","fieldConfig":{"defaults":{"custom":{"axisLabel":"` + label + `"}}}}`
+	}
+	got := Unsupported([]byte(`{"panels":[` + panel("a") + "," + panel("b") + `]}`))
+	if want := []string{"custom.axisLabel is not supported: 2 panels"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -245,7 +245,11 @@ func (u *unsupported) values(where string, settings any, drawn map[string][]any)
 	for _, path := range slices.Sorted(maps.Keys(drawn)) {
 		value := at(settings, strings.Split(path, ".")...)
 		if value != nil && !slices.Contains(drawn[path], value) {
-			u.addf(where, "%s %v", path, value)
+			text := fmt.Sprintf(" %v", value)
+			if slices.Equal(drawn[path], []any{""}) { // any text
+				text = ""
+			}
+			u.addf(where, "%s%s", path, text)
 		}
 	}
 }
@@ -267,6 +271,8 @@ func drawnFieldValues() map[string][]any {
 		"custom.axisBorderShow":         {false},
 		"custom.axisGridShow":           {true},
 		"custom.insertNulls":            {false},
+		"custom.showValues":             {false},
+		"custom.wrapText":               {false},
 		"custom.cellOptions.type":       {"auto", "color-text", "color-background", "gauge"},
 		"custom.cellOptions.wrapText":   {false},
 	}

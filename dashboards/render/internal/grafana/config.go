@@ -94,6 +94,9 @@ type Custom struct {
 	InsertNulls    json.RawMessage `json:"insertNulls"`
 	Filterable     bool            `json:"filterable"`
 	Inspect        bool            `json:"inspect"`
+	BarWidthFactor float64         `json:"barWidthFactor"` // of bars
+	ShowValues     bool            `json:"showValues"`
+	WrapText       bool            `json:"wrapText"`
 }
 
 // LineStyle is solid, dash or dot; Dash are lengths in pixels.
@@ -138,6 +141,8 @@ type CellOptions struct {
 type Override struct {
 	Matcher    Matcher    `json:"matcher"`
 	Properties []Property `json:"properties"`
+
+	SystemRef json.RawMessage `json:"__systemRef"` // which part of Grafana added it
 }
 
 // Matcher selects fields.
