@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +51,7 @@ func TestEachProblemIsOnePrintableLine(t *testing.T) {
 	t.Parallel()
 	many := make(model.Matrix, maxSeries+1)
 	for i := range many {
-		many[i] = &model.SampleStream{Metric: model.Metric{"i": model.LabelValue(fmt.Sprint(i))}}
+		many[i] = &model.SampleStream{Metric: model.Metric{"i": model.LabelValue(strconv.Itoa(i))}}
 	}
 	got := problemsOf(t, `{"panels":[{"type":"stat","title":"P","targets":[{"refId":"A","expr":"up +\n\u001b[31mup"}]}]}`, always(Result{Series: many}))
 	if len(got) != 1 || strings.ContainsAny(got[0], "\n\x1b") {
@@ -166,7 +166,7 @@ func TestASettingOfSeveralPanelsIsOneLine(t *testing.T) {
 func TestSettingsWithoutAnEffectAreNotReported(t *testing.T) {
 	t.Parallel()
 	got := Unsupported([]byte(`{"__inputs":[{"name":"x"}],"__requires":[],"__elements":{},"gnetId":1,"revision":1,"iteration":1,"fiscalYearStartMonth":0,"preload":false,
-		"liveNow":false,"style":"dark","timepicker":{"refresh_intervals":["5s"]},"panels":[{"type":"stat","title":"P","targets":[{"refId":"A","expr":"up","step":10}]}]}`))
+		"liveNow":false,"style":"dark","annotations":{"list":[{"name":"A","$$hashKey":"object:1"}]},"timepicker":{"refresh_intervals":["5s"]},"panels":[{"type":"stat","title":"P","targets":[{"refId":"A","expr":"up","step":10}]}]}`))
 	if len(got) > 0 {
 		t.Errorf("got %q", got)
 	}

@@ -116,6 +116,7 @@ func (u *unsupported) walk(where, path string, value any, t reflect.Type) {
 			at := strings.TrimPrefix(path+"."+key, ".")
 			known, ok := fields[key]
 			switch {
+			case key == "$$hashKey": // of Angular, in Grafana 8 and older
 			case !ok:
 				u.addf(where, "%s%s", at, short(v[key]))
 			case at == "fieldConfig.defaults": // as in overrides
