@@ -119,6 +119,9 @@ func TestDefectsOfTheRunInGrafana(t *testing.T) {
 		},
 		"04 the deployment has no mark, the first scrape has one of minutes": func(t *testing.T) {
 			events := draw(t, "overview-incident", "overview", "").picture.renderer.annotations
+			if len(events) == 0 {
+				t.Error("no marks")
+			}
 			for _, e := range events {
 				if e.to.After(clock(12, 5)) || e.to.Sub(e.from) < 3*time.Minute {
 					t.Errorf("%s: %v to %v; the roll-out was at 12:08", e.text, e.from, e.to)
@@ -136,7 +139,11 @@ func TestDefectsOfTheRunInGrafana(t *testing.T) {
 			}
 		},
 		"06 log lines say only that a request failed": func(t *testing.T) {
-			for _, line := range draw(t, "overview-incident", "overview", "").panel("Warnings and errors").texts("log") {
+			lines := draw(t, "overview-incident", "overview", "").panel("Warnings and errors").texts("log")
+			if len(lines) < 5 {
+				t.Errorf("lines %q", lines)
+			}
+			for _, line := range lines {
 				if strings.Contains(line, "/v1/orders") || strings.Contains(line, "500") {
 					t.Errorf("line %q", line)
 				}
@@ -220,15 +227,20 @@ func TestDefectsOfTheRunInGrafana(t *testing.T) {
 			}
 		},
 		"16 names of bars are cut, and one bar has none": func(t *testing.T) {
-			for _, name := range draw(t, "overview-incident", "overview", "").panel("Who else?").texts("name") {
+			all := draw(t, "overview-incident", "overview", "").panel("Who else?").texts("name")
+			if len(all) < 2 {
+				t.Errorf("names %q", all)
+			}
+			for _, name := range all {
 				if !strings.Contains(name, "…") {
 					t.Errorf("name %q", name)
 				}
 			}
 			s := draw(t, "overview-staging", "overview", "staging")
 			for _, title := range []string{"Who else?", "Am I alone?"} {
-				if names := s.panel(title).texts("name"); len(names) > 0 {
-					t.Errorf("%s: %q", title, names)
+				d := s.panel(title)
+				if values, names := d.texts("value"), d.texts("name"); len(values) != 1 || len(names) > 0 {
+					t.Errorf("%s: values %q, names %q", title, values, names)
 				}
 			}
 		},

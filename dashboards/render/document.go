@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,17 @@ func (p *Picture) Title() string { return strings.Map(printable, p.renderer.dash
 // TimeRange returns the time range that is drawn.
 func (p *Picture) TimeRange() (from, to time.Time) {
 	return p.renderer.options.From, p.renderer.options.To
+}
+
+// Variables returns the selected values by the names of the variables. Data sources have none.
+func (p *Picture) Variables() map[string][]string {
+	out := map[string][]string{}
+	for _, v := range p.renderer.dashboard.Templating.List {
+		if v.Type != "datasource" {
+			out[v.Name] = slices.Clone(p.renderer.chosen[v.Name])
+		}
+	}
+	return out
 }
 
 // SVG writes the dashboard as one SVG document, with a header of its title, time range and variables.
@@ -41,7 +53,7 @@ func (p *Picture) svg(header bool) *bytes.Buffer {
 	}
 	for _, d := range p.panels {
 		if d.panel.Type == "row" {
-			p.renderer.heading(c, d)
+			d.renderer.heading(c, d)
 			continue
 		}
 		c.open("g")
@@ -89,13 +101,20 @@ func (p *Picture) header(c *canvas, width float64) float64 {
 func (r *renderer) heading(c *canvas, d *drawing) {
 	y := d.box.y + d.box.h/2
 	arrow := "M" + num(d.box.x+2) + " " + num(y-2) + "l4 4 4-4"
-	text := d.panel.Title
 	if d.panel.Collapsed {
 		arrow = "M" + num(d.box.x+4) + " " + num(y-4) + "l4 4-4 4"
-		text += panelCount(len(d.panel.Panels))
 	}
 	c.element("path", "d", arrow, "fill", "none", "stroke", r.theme.Text, "stroke-width", "1.5")
-	c.text(d.box.x+18, y+5, d.box.w-18, r.title(text), style{size: 16, color: r.theme.Text, bold: true, class: "row"})
+	c.text(d.box.x+18, y+5, d.box.w-18, r.rowTitle(d.panel), style{size: 16, color: r.theme.Text, bold: true, class: "row"})
+}
+
+// rowTitle returns the title of a row, with the number of panels that are not visible.
+func (r *renderer) rowTitle(p *panel) string {
+	title := r.title(p.Title)
+	if p.Collapsed {
+		title += panelCount(len(p.Panels))
+	}
+	return title
 }
 
 // panelCount is shown after the title of a collapsed row.
@@ -124,7 +143,7 @@ func (p *Picture) HTML(w io.Writer) error {
 	b.WriteString("</div>\n<div class=\"phone\">\n")
 	for _, d := range p.renderer.phone(p.panels) {
 		if d.panel.Type == "row" {
-			b.WriteString("<h2>" + escape(p.renderer.title(d.panel.Title)) + "</h2>\n")
+			b.WriteString("<h2>" + escape(d.renderer.rowTitle(d.panel)) + "</h2>\n")
 			continue
 		}
 		height := num(math.Max(d.box.h, 1))

@@ -5,8 +5,8 @@ import "github.com/observability-first/scaffold/dashboards/render/internal/grafa
 // maxSteps is the number of thresholds that are drawn.
 const maxSteps = 100
 
-// withDefaults returns the configuration of a panel with the defaults of its type.
-func withDefaults(p *panel) grafana.FieldConfig {
+// configOf returns the configuration of a panel with the defaults of its type.
+func configOf(p *panel) grafana.FieldConfig {
 	c := p.FieldConfig
 	if c.Defaults.Color.Mode == "" && p.Type == "timeseries" {
 		c.Defaults.Color.Mode = "palette-classic"
@@ -25,7 +25,7 @@ func (r *renderer) fields(d *drawing, frames []*grafana.Frame) []*grafana.Frame 
 	if err != nil {
 		r.report("panel "+d.panel.Title, err.Error())
 	}
-	out, err := grafana.Apply(frames, withDefaults(d.panel))
+	out, err := grafana.Apply(frames, configOf(d.panel))
 	if err != nil {
 		r.report("panel "+d.panel.Title, err.Error())
 	}

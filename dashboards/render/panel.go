@@ -6,16 +6,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/prometheus/common/model"
 
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
-
-func fill(text string, value func(name, format string) (string, bool)) (string, []string) {
-	return dashboardfile.Fill(text, value)
-}
 
 // maxFilled is the number of bytes of a panel's text that are drawn, and again of the values in it: more than
 // a panel has room for.
@@ -30,9 +23,7 @@ func cut(text string, most int) string {
 }
 
 // text replaces the variables in a text of a panel. Unknown ones stay.
-func (r *renderer) text(text string) string {
-	return filledText(text, r.filler(r.chosen, r.plain(), ""))
-}
+func (r *renderer) text(text string) string { return r.filled(text, r.plain(), "") }
 
 // title replaces the variables in a title: several values are "a + b", and all of them are "All".
 func (r *renderer) title(text string) string {
@@ -48,7 +39,7 @@ func (r *renderer) title(text string) string {
 
 // selection is what a variable shows that it selects.
 func (r *renderer) selection(v variable, separator string) string {
-	if v.IncludeAll && r.everything(v) {
+	if _, repeated := r.scope[v.Name]; !repeated && v.IncludeAll && r.selectsAll(v) {
 		return "All"
 	}
 	selected := slices.Clone(r.chosen[v.Name])
@@ -72,9 +63,9 @@ func (v variable) textOf(value string) string {
 	return value
 }
 
-// everything reports whether a variable selects all values: if the reader or the dashboard says so, or if none of the
+// selectsAll reports whether a variable selects all values: if the reader or the dashboard says so, or if none of the
 // values that the dashboard selects exist.
-func (r *renderer) everything(v variable) bool {
+func (r *renderer) selectsAll(v variable) bool {
 	selected := r.chosen[v.Name]
 	if given := r.options.Variables[v.Name]; len(given) > 0 {
 		return given[0] == all
@@ -93,9 +84,14 @@ func (v variable) selected() []string {
 	return []string{one}
 }
 
+// filled replaces the variables in a text as in a query of a store. Unknown ones stay.
+func (r *renderer) filled(text string, t timing, store string) string {
+	return filledText(text, r.filler(r.chosen, t, store))
+}
+
 func filledText(text string, values func(name, format string) (string, bool)) string {
 	room := maxFilled
-	filled, _ := fill(cut(text, maxFilled), func(name, format string) (string, bool) {
+	filled, _ := dashboardfile.Fill(cut(text, maxFilled), func(name, format string) (string, bool) {
 		value, ok := values(name, format)
 		if !ok {
 			value = "$" + name
@@ -105,11 +101,6 @@ func filledText(text string, values func(name, format string) (string, bool)) st
 		return value, true
 	})
 	return filled
-}
-
-func parseDuration(text string) (time.Duration, error) {
-	d, err := model.ParseDuration(text)
-	return time.Duration(d), err
 }
 
 // store returns the type of the first data source that has one: that of the query, else of its panel. One
@@ -236,8 +227,12 @@ func (r *renderer) drawBody(d *drawing, b box, data panelData) {
 // unknown draws what is known of a panel of another type.
 func (r *renderer) unknown(d *drawing, b box) {
 	lines := []string{"Panel type " + d.panel.Type + " is not drawn."}
+	if d.panel.library() {
+		lines = []string{inLibrary}
+	}
 	for _, t := range d.panel.Targets {
-		text := r.text(strings.TrimSpace(t.Expr + t.Query + t.LabelSelector))
+		at := r.timing(d.panel, t, plotWidth(d.box.w))
+		text := r.filled(strings.TrimSpace(t.Expr+t.Query+t.LabelSelector), at, r.store(t.Datasource, d.panel.Datasource))
 		if text != "" {
 			lines = append(lines, t.RefID+": "+text)
 		}

@@ -39,6 +39,7 @@ func series(f map[string]func(minute float64) float64) Source {
 			}
 			out.Series = append(out.Series, s)
 		}
+		slices.SortFunc(out.Series, func(a, b *model.SampleStream) int { return strings.Compare(a.Metric.String(), b.Metric.String()) })
 		return out, nil
 	}
 }

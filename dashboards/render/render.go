@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 )
 
@@ -18,6 +20,9 @@ import (
 type Options struct {
 	// From and To are the time range; zero is that of the dashboard.
 	From, To time.Time
+	// FromText and ToText are the time range as Grafana writes it, such as now/d, if From and To are zero. They
+	// are parsed in the time zone of the picture.
+	FromText, ToText string
 	// Now is the time to which the time range of the dashboard is relative; zero is the current time.
 	Now time.Time
 	// Location is the time zone of axes and texts; nil is that of the dashboard.
@@ -43,7 +48,7 @@ const (
 // maxQueries is the number of queries that are sent at once.
 const maxQueries = 4
 
-// Picture is a dashboard that is ready to be drawn.
+// Picture is a drawn dashboard.
 type Picture struct {
 	renderer *renderer
 	panels   []*drawing
@@ -58,26 +63,28 @@ type Picture struct {
 
 // drawing is a panel with its place and its elements.
 type drawing struct {
-	panel  *panel
-	box    box
-	canvas *canvas
-	facts  *facts
-	data   panelData
+	renderer *renderer // with the values of the panel's variables
+	panel    *panel
+	box      box
+	canvas   *canvas
+	facts    *facts
+	data     panelData
 }
 
-// renderer draws one dashboard.
+// renderer draws one dashboard. Copies of it have other values of the variables, or another time range.
 type renderer struct {
 	dashboard   dashboard
 	options     Options
 	source      Source
 	theme       grafana.Theme
 	chosen      chosen
+	scope       chosen // values of the variables by which a panel or its row is repeated
+	everything  chosen // all options of the variables for which an expression is chosen
 	annotations []event
-
 	*record
 }
 
-// record is what went wrong. Panels with a time range of their own share it.
+// record is what failed, for all copies.
 type record struct {
 	mutex           sync.Mutex
 	problems        []problem
@@ -85,15 +92,15 @@ type record struct {
 	queries, failed int
 }
 
-// within returns the renderer for a panel, which may have a time range of its own. As in Grafana, it has none if
+// during returns the renderer for a panel, which may have a time range of its own. As in Grafana, it has none if
 // that of the dashboard does not end now.
-func (r *renderer) within(p *panel) *renderer {
-	span, err := parseDuration(p.TimeFrom)
+func (r *renderer) during(p *panel) *renderer {
+	span, err := model.ParseDuration(p.TimeFrom)
 	if err != nil || span <= 0 || !r.options.To.Equal(r.options.Now) {
 		return r
 	}
 	own := *r
-	own.options.From = own.options.To.Add(-span)
+	own.options.From = own.options.To.Add(-time.Duration(span))
 	return &own
 }
 
@@ -101,14 +108,14 @@ func (r *renderer) within(p *panel) *renderer {
 type problem struct{ where, why string }
 
 // Dashboard runs the queries of a dashboard and draws the results. Name is the file name in errors, src
-// classic dashboard JSON. Its error is that of a file that is not a dashboard; what else is wrong is in
-// [Picture.Problems] and in the place of the data.
+// classic dashboard JSON. It returns an error for a file that is not a dashboard, or a time range that does not
+// start before its end; what else is wrong is in [Picture.Problems], and in panels without data.
 func Dashboard(ctx context.Context, name string, src []byte, source Source, o Options) (*Picture, error) {
 	b, file, err := parse(name, src)
 	if err != nil {
 		return nil, err
 	}
-	r := &renderer{dashboard: b, options: o.withDefaults(), source: source, theme: grafana.Dark(), record: &record{}}
+	r := &renderer{dashboard: b, options: o.withDefaults(), source: source, theme: grafana.Dark(), everything: chosen{}, record: &record{}}
 	if o.Light {
 		r.theme = grafana.Light()
 	}
@@ -119,7 +126,7 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	if b.problem != "" {
 		r.report(b.problem, "")
 	}
-	for _, setting := range Unsupported(src) {
+	for _, setting := range findUnsupported(src, r.options.Variables) {
 		r.report(setting, "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
@@ -194,6 +201,10 @@ func (r *renderer) report(where, why string) {
 func (r *renderer) run(ctx context.Context, q Query) (Result, error) {
 	q.From, q.To = r.options.From, r.options.To
 	result, err := r.source(ctx, q)
+	if len(result.Series) > maxSeries {
+		r.report(q.String(), fmt.Sprintf("%d series; the first %d are drawn", len(result.Series), maxSeries))
+		result.Series = result.Series[:maxSeries]
+	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		err = timeoutError(r.options.Timeout)
 	}
@@ -205,10 +216,6 @@ func (r *renderer) run(ctx context.Context, q Query) (Result, error) {
 		if r.failure == nil || errors.Is(r.failure, ErrNoStore) {
 			r.failure = err
 		}
-	}
-	if len(result.Series) > maxSeries {
-		r.problems = append(r.problems, problem{q.String(), fmt.Sprintf("%d series; the first %d are drawn", len(result.Series), maxSeries)})
-		result.Series = result.Series[:maxSeries]
 	}
 	return result, err
 }
@@ -261,18 +268,8 @@ func (r *renderer) fetch(ctx context.Context, p *panel, width float64) panelData
 
 // add runs one query and adds its result to the data of a panel.
 func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, several bool, out *panelData) error {
-	least := r.scrapeInterval()
-	for _, configured := range []string{p.Interval, t.Interval} {
-		if d, err := parseDuration(strings.TrimPrefix(configured, ">")); err == nil {
-			least = d
-		}
-	}
-	points := width
-	if p.MaxDataPoints > 0 {
-		points = p.MaxDataPoints
-	}
-	out.step = stepOf(r.options.To.Sub(r.options.From), points, least)
-	q, err := r.query(p, t, out.step)
+	at := r.timing(p, t, width)
+	q, err := r.query(p, t, at)
 	if err != nil {
 		return err
 	}
@@ -282,10 +279,7 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 		return err
 	}
 	// Points of a snapshot may be further apart.
-	out.step = max(out.step, result.Step)
-	if q.Kind == Range { // an instant query has an order of its own: topk has the largest first
-		result.Series = sorted(result.Series)
-	}
+	out.step = max(at.step, result.Step)
 	switch {
 	case q.Kind == Logs:
 		out.lines = append(out.lines, result.Lines...)
@@ -319,8 +313,8 @@ const (
 )
 
 // query returns the query of a target.
-func (r *renderer) query(p *panel, t target, step time.Duration) (Query, error) {
-	q := Query{Store: r.store(t.Datasource, p.Datasource), Kind: Range, Step: step}
+func (r *renderer) query(p *panel, t target, at timing) (Query, error) {
+	q := Query{Store: r.store(t.Datasource, p.Datasource), Kind: Range, Step: at.step}
 	text := t.Expr
 	switch q.Store {
 	case Loki:
@@ -336,16 +330,9 @@ func (r *renderer) query(p *panel, t target, step time.Duration) (Query, error) 
 	default:
 		return q, fmt.Errorf("queries of %s are not supported", q.Store)
 	}
-	at := timing{step, r.scrapeInterval()}
-	if d, err := parseDuration(t.Interval); err == nil && d > 0 {
-		at.scrape = d
-	}
-	filled, unknown := fill(text, r.filler(r.chosen, at, q.Store))
-	if len(unknown) > 0 {
-		return q, fmt.Errorf("$%s has no value; declare the variable, or set it with --var", strings.Join(unknown, ", $"))
-	}
-	q.Expr = filled
-	return q, nil
+	var err error
+	q.Expr, err = r.interpolate(text, r.chosen, at, q.Store, setVariable)
+	return q, err
 }
 
 // draw runs the queries of all panels and draws them.
@@ -357,14 +344,14 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 			continue
 		}
 		if optionsOf(d.panel.Type) == nil { // its result would not be drawn
-			r.drawPanel(d, fmt.Sprintf("p%d", i))
+			d.renderer.drawPanel(d, fmt.Sprintf("p%d", i))
 			continue
 		}
 		group.Go(func() {
 			tickets <- struct{}{}
 			defer func() { <-tickets }()
-			d.data = r.within(d.panel).fetch(ctx, d.panel, plotWidth(d.box.w))
-			r.within(d.panel).drawPanel(d, fmt.Sprintf("p%d", i))
+			d.data = d.renderer.fetch(ctx, d.panel, plotWidth(d.box.w))
+			d.renderer.drawPanel(d, fmt.Sprintf("p%d", i))
 		})
 	}
 	group.Wait()
@@ -374,9 +361,9 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 func (r *renderer) phone(placed []*drawing) []*drawing {
 	out := make([]*drawing, len(placed))
 	for i, d := range placed {
-		out[i] = &drawing{panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
+		out[i] = &drawing{renderer: d.renderer, panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
 		if d.panel.Type != "row" {
-			r.within(d.panel).drawPanel(out[i], fmt.Sprintf("n%d", i))
+			d.renderer.drawPanel(out[i], fmt.Sprintf("n%d", i))
 		}
 	}
 	return out

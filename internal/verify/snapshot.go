@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,19 +37,24 @@ func (s *session) snapshot(ctx context.Context) {
 		}
 		return store.Query(ctx, q)
 	})
+	variables := map[string][]string{}
 	for _, b := range s.subject.Dashboards {
 		src, err := userfile.Read(filepath.Join(s.subject.Dir, filepath.FromSlash(b.File)), userfile.LargeLimit)
+		var picture *render.Picture
 		if err == nil {
-			_, err = render.Dashboard(ctx, b.File, src, recorder.Query, render.Options{
+			picture, err = render.Dashboard(ctx, b.File, src, recorder.Query, render.Options{
 				From: s.prober.from, To: s.prober.to, Now: s.prober.to, ScrapeInterval: s.subject.ScrapeInterval,
 			})
 		}
 		if err != nil {
 			s.checks.Add(report.Check{Section: sectionDashboards, Name: "snapshot", File: b.File, Status: report.Skipped, Detail: err.Error()})
+			continue
 		}
+		maps.Copy(variables, picture.Variables())
 	}
 	recorded := recorder.Snapshot(s.prober.from, s.prober.to)
 	recorded.ScrapeInterval, recorded.Width = s.subject.ScrapeInterval, render.DefaultWidth
+	recorded.Variables = variables
 	s.options.Snapshot(recorded)
 }
 

@@ -17,7 +17,7 @@ type Theme struct {
 	Canvas, Panel, Border, Grid, Text, TextSecondary, Link, Error, Unfilled string
 }
 
-// Dark and Light return Grafana's two themes.
+// Dark returns the dark theme.
 func Dark() Theme {
 	return Theme{
 		Dark: true, Canvas: "#111217", Panel: "#181b1f", Border: "#2d2f36", Grid: "#2b2e34", Text: "#ccccdc", TextSecondary: "#9a9aa7",

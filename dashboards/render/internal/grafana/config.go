@@ -96,6 +96,9 @@ type Custom struct {
 	InsertNulls    json.RawMessage `json:"insertNulls"`
 	Filterable     bool            `json:"filterable"`
 	Inspect        bool            `json:"inspect"`
+	BarWidthFactor float64         `json:"barWidthFactor"` // of bars
+	ShowValues     bool            `json:"showValues"`
+	WrapText       bool            `json:"wrapText"`
 }
 
 // LineStyle is solid, dash or dot; Dash are lengths in pixels.
@@ -140,6 +143,8 @@ type CellOptions struct {
 type Override struct {
 	Matcher    Matcher    `json:"matcher"`
 	Properties []Property `json:"properties"`
+
+	SystemRef json.RawMessage `json:"__systemRef"` // which part of Grafana added it
 }
 
 // Matcher selects fields.
@@ -154,7 +159,8 @@ type Property struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// set changes one setting. Without a value it gets its zero value.
+// set changes one setting. Without a value it gets its zero value. What a copy of the configuration shares does
+// not change: a value is decoded after the setting has become zero.
 func (c *Config) set(p Property) error {
 	at := reflect.ValueOf(c).Elem()
 	for key := range strings.SplitSeq(p.ID, ".") {
@@ -171,32 +177,14 @@ func (c *Config) set(p Property) error {
 	if len(p.Value) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(p.Value, at.Addr().Interface()); err != nil {
+	err := json.Unmarshal(p.Value, at.Addr().Interface())
+	if wrong := WrongType(p.ID, err); wrong != "" {
+		return fmt.Errorf("override %s; set it again in Grafana", wrong)
+	}
+	if err != nil {
 		return fmt.Errorf("override %s: %w", p.ID, err)
 	}
 	return nil
-}
-
-// clone returns a copy that shares nothing that an override can change.
-func (c *Config) clone() Config {
-	out := *c
-	out.unshare()
-	return out
-}
-
-// unshare copies what the copy shares with its original.
-func (c *Config) unshare() {
-	c.Thresholds.Steps = slices.Clone(c.Thresholds.Steps)
-	c.Mappings = slices.Clone(c.Mappings)
-	c.Custom.LineStyle.Dash = slices.Clone(c.Custom.LineStyle.Dash)
-	for _, p := range []**float64{&c.Min, &c.Max, &c.Custom.LineWidth, &c.Custom.AxisSoftMin, &c.Custom.AxisSoftMax} {
-		if *p != nil {
-			*p = new(**p)
-		}
-	}
-	if c.Decimals != nil {
-		c.Decimals = new(*c.Decimals)
-	}
 }
 
 // matches reports whether the matcher selects a field.

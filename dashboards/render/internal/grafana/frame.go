@@ -73,7 +73,7 @@ func Apply(frames []*Frame, config FieldConfig) ([]*Frame, error) {
 		for j, f := range frame.Fields {
 			field := *f
 			field.Display = ""
-			field.Config = config.Defaults.clone()
+			field.Config = config.Defaults
 			if f.Config.DisplayName != "" {
 				field.Config.DisplayName = f.Config.DisplayName
 			}
