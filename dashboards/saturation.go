@@ -159,7 +159,7 @@ func (s Scope) clusterRow() Row {
 	container := Is("container", s.spec.Service)
 	own := " and on (" + pod + ") " + s.Metric(s.presence()).Expr()
 	rate := func(metric string) Expr {
-		return ("(" + Selector{Metric: metric}.With(container).Rate() + Expr(own) + ")").Sum("pod")
+		return ("(" + Selector{Metric: metric}.With(container).Rate() + own + ")").Sum("pod")
 	}
 	throttled := Panel{
 		Title: "CPU throttling by pod (top 10)", Kind: TimeSeries, Unit: Share, Max: allUsed, Line: true, Compared: true, EmptyUntil: untilCluster,
@@ -170,7 +170,7 @@ func (s Scope) clusterRow() Row {
 	restarts := Panel{
 		Title: "Restarts by pod", Kind: TimeSeries, Unit: Factor, Color: Failing, Compared: true, SoftMax: 1, EmptyUntil: untilCluster,
 		Targets: []Target{{
-			Expr: ("(increase(" + Selector{Metric: kubeRestarts}.With(container).Expr() + "[" + rateInterval + "])" + Expr(own) + ")").Sum("pod"), Legend: "{{pod}}",
+			Expr: ("(increase(" + Selector{Metric: kubeRestarts}.With(container).Expr() + "[" + rateInterval + "])" + own + ")").Sum("pod"), Legend: "{{pod}}",
 		}},
 	}.says("Restarts of the container in the interval before each point.",
 		"Run kubectl describe pod: OOMKilled needs more memory; another exit code is a crash, which the last log lines explain.")
