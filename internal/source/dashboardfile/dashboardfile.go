@@ -51,7 +51,7 @@ type Panel struct {
 	Transformed                    bool   // it has transformations
 	Units                          bool   // some fields have another unit, from an override or a second axis
 	Style                          Style
-	Line, Column                   int    // start of the panel
+	Line, Column                   int // start of the panel
 }
 
 // Target is a query.
