@@ -140,6 +140,7 @@ func (r *renderer) variableType(uid string) string {
 type facts struct {
 	Axes   []axisFacts
 	Series []string
+	Rows   [][]Text // of a table
 	// Dots is the number of exemplars that are drawn.
 	Dots int
 	// Cut is the number of rows, legends or lines that have no room.

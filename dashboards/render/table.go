@@ -64,6 +64,7 @@ func (r *renderer) table(d *drawing, b box, data panelData) {
 
 func (r *renderer) tableRow(d *drawing, b box, y, height float64, fields []*grafana.Field, widths []float64, row int) {
 	x := b.x
+	var cells []Text
 	for i, f := range fields {
 		text, color := r.cellText(f, row)
 		s := style{size: 14, color: r.theme.Text, class: "cell"}
@@ -79,8 +80,10 @@ func (r *renderer) tableRow(d *drawing, b box, y, height float64, fields []*graf
 			d.canvas.rect(box{x + 6, y + height - 8, (widths[i] - 12) * share, 4}, color)
 		}
 		r.cell(d.canvas, place, b, f, text, s)
+		cells = append(cells, Text{s.class, text, r.theme.Name(s.color)})
 		x += widths[i]
 	}
+	d.facts.Rows = append(d.facts.Rows, cells)
 	d.canvas.line(b.x, y+height, b.right(), y+height, r.theme.Border)
 }
 

@@ -13,9 +13,16 @@ import (
 // dashboardOf returns a dashboard with the given variables and panels.
 func dashboardOf(t *testing.T, variables, panels string) dashboardfile.Dashboard {
 	t.Helper()
-	return parseDashboard(t, "shop.json", fmt.Sprintf(`{"uid":"shop","title":"Shop","schemaVersion":39,
+	b, _ := dashboardAndFile(t, variables, panels)
+	return b
+}
+
+func dashboardAndFile(t *testing.T, variables, panels string) (dashboardfile.Dashboard, []byte) {
+	t.Helper()
+	src := fmt.Sprintf(`{"uid":"shop","title":"Shop","schemaVersion":39,
 		"templating":{"list":[%s]},
-		"panels":[%s]}`, variables, panels))
+		"panels":[%s]}`, variables, panels)
+	return parseDashboard(t, "shop.json", src), []byte(src)
 }
 
 // dashboardSession returns a session with a dashboard and series of jobs.

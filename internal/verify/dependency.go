@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,28 +93,31 @@ func (s *session) firstSince(from time.Time, accept func(rulesim.Firing) bool) (
 	return rulesim.Firing{}, false
 }
 
-// panelOnChecks returns a panel that shows a failing health check, and its value.
+// panelOnChecks returns a panel that shows a failing health check in red, and what it shows.
 func (s *session) panelOnChecks(ctx context.Context) (panel, value string, err error) {
 	s.prober.to = s.watch.time()
+	failing, err := s.watch.query(ctx, semconv.RuntimeHealthCheckUp+" == 0")
+	if err != nil || len(failing) == 0 {
+		return "", "", errors.Join(errors.New("no health check fails"), err)
+	}
+	check := failing[0].Metric.Get(semconv.LabelCheck)
 	for _, b := range s.subject.Dashboards {
-		choices, _ := s.variables(ctx, b)
 		for p, t := range b.All() {
 			if !strings.Contains(t.Expr, semconv.RuntimeHealthCheckUp) {
 				continue
 			}
-			expr := fillIn(t.Expr, s.filler(first(choices)))
-			v, err := s.watch.query(ctx, expr)
+			picture, err := s.drawn(ctx, b, s.prober.to)
 			if err != nil {
 				return "", "", err
 			}
-			for _, sample := range v {
-				if sample.F == 1 && sample.Metric.Get(semconv.LabelCheck) != "" {
-					return p.Title, "the check " + sample.Metric.Get(semconv.LabelCheck) + " as failing", nil
+			for _, shown := range picture.Shown(p.Title) {
+				if slices.Contains(shown.Series, check) && shown.Has("red") {
+					return p.Title, "the check " + check + " in red", nil
 				}
 			}
 		}
 	}
-	return "", "", errors.New("no panel shows the failing check")
+	return "", "", fmt.Errorf("no panel shows the failing check %s in red", check)
 }
 
 // startTime returns when the service process was started, in seconds since the epoch, according to its

@@ -284,7 +284,7 @@ func pictures() []mutant {
 }
 
 func dataMutants() []mutant {
-	return slices.Concat(renamedMetrics(), renamedRecords(), renamedLabels(), decisions(), surroundings(), pictures())
+	return slices.Concat(renamedMetrics(), renamedRecords(), renamedLabels(), decisions(), surroundings(), pictures(), misleading())
 }
 
 // atLeast is the minimum number of mutants.

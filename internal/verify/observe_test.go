@@ -70,6 +70,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report
 		}
 	}
 	s.prober = &prober{watch: s.watch, from: seen.prober.from, known: s.declared(), labels: s.declaredLabels()}
+	s.healthy, s.broken, s.recovered = seen.healthy, seen.broken, seen.recovered
 	if err := s.queries(ctx); err != nil {
 		return report.Report{}, err
 	}

@@ -55,13 +55,16 @@ func (s *session) traffic(ctx context.Context) error {
 	if err := s.driveFor(ctx, healthyFor, healthyMix(s.think())); err != nil {
 		return err
 	}
+	s.healthy = s.watch.time()
 	s.judgeQuiet()
 	if err := s.driveFor(ctx, brokenFor, brokenMix()); err != nil {
 		return err
 	}
+	s.broken = s.watch.time()
 	if err := s.driveFor(ctx, calmFor, calmMix(s.think())); err != nil {
 		return err
 	}
+	s.recovered = s.watch.time()
 	for _, route := range s.signals.Routes {
 		if !slices.Contains(unrequested, route) {
 			s.judgeRoute(ctx, route)

@@ -172,6 +172,8 @@ type session struct {
 	watch        *watch
 	driver       *driver
 	prober       *prober
+	// healthy, broken and recovered are the ends of the parts of the traffic.
+	healthy, broken, recovered time.Time
 
 	mu       sync.Mutex
 	finished []string // sections whose checks have all run
@@ -304,6 +306,7 @@ func (s *session) queries(ctx context.Context) error {
 	}
 	if s.selected(sectionDashboards) {
 		s.dashboards(ctx)
+		s.answers(ctx)
 		s.snapshot(ctx)
 	}
 	if s.selected(sectionLinks) {

@@ -1,0 +1,211 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/dashboards/render"
+	"github.com/observability-first/scaffold/internal/promsim/queryapi"
+	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// scene is a dashboard as a reader sees it at a time of the run, with what is true at that time.
+type scene struct {
+	session *session
+	ctx     context.Context //nolint:containedctx // of one check
+	at      time.Time
+	picture *render.Picture
+}
+
+// answer is what a reader must see in a panel of a generated dashboard.
+type answer struct {
+	dashboard, panel, claim string
+	check                   func(scene, render.Shown) error
+}
+
+func (a answer) of(b dashboardfile.Dashboard) bool { return strings.HasSuffix(b.UID, "-"+a.dashboard) }
+
+// answers judges what the generated dashboards show while the service is healthy, broken, and recovered. A query
+// with data is not enough: the numbers must be true, and bad ones red.
+func (s *session) answers(ctx context.Context) {
+	if s.healthy.IsZero() {
+		return // no traffic was sent
+	}
+	for _, b := range s.subject.Dashboards {
+		if !slices.Contains(b.Tags, "scaffold") {
+			continue // a team's own, about which nothing is known
+		}
+		for _, when := range []struct {
+			name string
+			at   time.Time
+			list []answer
+		}{{"healthy", s.healthy, healthyAnswers()}, {"broken", s.broken, brokenAnswers()}, {"recovered", s.recovered, recoveredAnswers()}} {
+			s.judge(ctx, b, when.name, when.at, when.list)
+		}
+	}
+}
+
+// judge draws a dashboard at a time and checks the answers that it has to give.
+func (s *session) judge(ctx context.Context, b dashboardfile.Dashboard, when string, at time.Time, list []answer) {
+	problem := func(name, detail string, line int) {
+		s.checks.Add(report.Check{Section: sectionDashboards, Name: name, File: b.File, Line: line, Status: report.Failed, Detail: detail})
+	}
+	if !slices.ContainsFunc(list, func(a answer) bool { return a.of(b) }) {
+		return
+	}
+	one := scene{session: s, ctx: ctx, at: at}
+	var err error
+	if one.picture, err = s.drawn(ctx, b, at); err != nil {
+		problem("answers when "+when, err.Error(), 0)
+		return
+	}
+	for _, a := range list {
+		if !a.of(b) || a.panel == remaining && len(s.objectives(ctx, at)) == 0 {
+			continue
+		}
+		name := fmt.Sprintf("%s: panel %s: %s", when, titled(b, a.panel), a.claim)
+		line := lineOf(b, a.panel)
+		shown := one.picture.Shown(titled(b, a.panel))
+		if len(shown) == 0 {
+			problem(name, "there is no such panel on the first screen", 0)
+			continue
+		}
+		if err := a.check(one, shown[0]); err != nil {
+			problem(name, err.Error(), line)
+			continue
+		}
+		s.checks.Add(report.Check{Section: sectionDashboards, Name: name, File: b.File, Line: line, Status: report.Passed, Detail: summary(shown[0])})
+	}
+	if marks := one.picture.Annotations(); len(marks) > 0 { // one version runs
+		problem(when+": deployments are marked", fmt.Sprintf("%q is marked at %s, but nothing was deployed", marks[0].Text, marks[0].From.Format(time.TimeOnly)), 0)
+	}
+}
+
+// summary is what a panel shows first.
+func summary(shown render.Shown) string {
+	for _, class := range []string{"value", "cell", "alert", "legend", "axis"} {
+		if texts := shown.Of(class); len(texts) > 0 {
+			var out []string
+			for _, t := range texts[:min(len(texts), 4)] {
+				out = append(out, t.Text)
+			}
+			return strings.Join(out, ", ")
+		}
+	}
+	return "nothing"
+}
+
+// titled completes a title.
+func titled(b dashboardfile.Dashboard, title string) string {
+	for _, p := range b.Panels {
+		if title == remaining && strings.HasPrefix(p.Title, title) {
+			return p.Title
+		}
+	}
+	return title
+}
+
+func lineOf(b dashboardfile.Dashboard, title string) int {
+	for _, p := range b.Panels {
+		if p.Title == titled(b, title) {
+			return p.Line
+		}
+	}
+	return 0
+}
+
+// pictured reaches back to the start of the run, which is no deployment.
+const pictured = 2 * time.Hour
+
+// drawn draws a dashboard at a time.
+func (s *session) drawn(ctx context.Context, b dashboardfile.Dashboard, at time.Time) (*render.Picture, error) {
+	src, err := userfile.Read(filepath.Join(s.subject.Dir, filepath.FromSlash(b.File)), userfile.LargeLimit)
+	if err != nil {
+		return nil, err
+	}
+	store := &queryapi.Prometheus{Store: s.watch.store, Rules: s.watch.ev}
+	source := func(ctx context.Context, q render.Query) (render.Result, error) {
+		if q.Kind == render.Alerts {
+			return s.alertsAt(ctx, at)
+		}
+		return store.Query(ctx, q)
+	}
+	return render.Dashboard(ctx, b.File, src, source, render.Options{
+		From: at.Add(-pictured), To: at, Now: at, Width: 1600, ScrapeInterval: s.subject.ScrapeInterval, Location: time.UTC,
+	})
+}
+
+// alertsAt returns the alerts that were pending or firing at a time.
+func (s *session) alertsAt(ctx context.Context, at time.Time) (render.Result, error) {
+	var out render.Result
+	found, err := s.watch.ev.Query(ctx, "ALERTS", at)
+	for _, v := range found {
+		labels := v.Metric.Map()
+		out.Alerts = append(out.Alerts, render.Alert{Name: labels["alertname"], State: labels["alertstate"], Labels: labels})
+	}
+	return out, err
+}
+
+// Titles of panels that several answers name.
+const (
+	headline  = "Error ratio (5m)"
+	remaining = "Error budget remaining (" // and the period
+	alertsNow = "Firing alerts"
+	routesNow = "Routes (5m, top 10)"
+	allSLOs   = "All SLOs"
+)
+
+func healthyAnswers() []answer {
+	return []answer{
+		{dashboard: "overview", panel: headline, claim: "the true ratio, and zero in green", check: value(greenBelow(truth(badRatio), 1e-9), truth(badRatio), 100, .01)},
+		{dashboard: "overview", panel: "p99 latency (5m)", claim: "in green if it is short", check: colored(shortInGreen)},
+		{dashboard: "overview", panel: alertsNow, claim: "the true number, and none in green", check: value(greenBelow(truth(alertsFiring), 1), truth(alertsFiring), 1, 0)},
+		{dashboard: "overview", panel: "Ready instances", claim: "1 of 1, in green", check: reads("1 of 1", always("green"))},
+		{dashboard: "overview", panel: remaining, claim: "what is left of each SLO", check: remainingBudgets},
+		{dashboard: "overview", panel: "Error ratio by outcome", claim: "on an axis that ends near the threshold of a page", check: sensibleAxis},
+		{dashboard: "overview", panel: "Latency percentiles", claim: "with the objective on the axis", check: linesOnAxis},
+		{dashboard: "overview", panel: "Dependency health", claim: "in green", check: allHealthy},
+		{dashboard: "slo", panel: "Burn rate (1h)", claim: "in green if it is below 1", check: colored(greenBelow(truth("max("+slo.RatioRecord("1h")+" / on (service, slo) group_left () "+slo.RecordBudget+")"), 1))},
+		{dashboard: "slo", panel: "Alert windows", claim: "the alerts that fire", check: firingWindows},
+		{dashboard: "saturation", panel: "Highest utilization", claim: "with an instance", check: namesInstance},
+	}
+}
+
+// recoveredAnswers are of a time at which an hour still contains failures, and five minutes do not.
+func recoveredAnswers() []answer {
+	return []answer{
+		{dashboard: "overview", panel: headline, claim: "the true ratio, and zero in green", check: value(greenBelow(truth(badRatio), 1e-9), truth(badRatio), 100, .01)},
+		{dashboard: "overview", panel: alertsNow, claim: "the true number", check: value(greenBelow(truth(alertsFiring), 1), truth(alertsFiring), 1, 0)},
+		{dashboard: "overview", panel: remaining, claim: "what is left of each SLO", check: remainingBudgets},
+		{dashboard: "slo", panel: "Alert windows", claim: "the alerts that fire", check: firingWindows},
+		{dashboard: "slo", panel: allSLOs, claim: "each SLO with its budget", check: listsObjectives},
+	}
+}
+
+func brokenAnswers() []answer {
+	return []answer{
+		{dashboard: "overview", panel: headline, claim: "the true ratio, in red", check: value(always("red"), truth(badRatio), 100, 3)},
+		{dashboard: "overview", panel: "p99 latency (5m)", claim: "above the objective, in red", check: colored(always("red"))},
+		{dashboard: "overview", panel: "Request rate (5m)", claim: "the true rate, in blue", check: colored(always("blue"))},
+		{dashboard: "overview", panel: alertsNow, claim: "the true number, in red", check: value(always("red"), truth(alertsFiring), 1, 0)},
+		{dashboard: "overview", panel: "Alerts", claim: "each firing alert", check: namesAlerts},
+		{dashboard: "overview", panel: remaining, claim: "what is left of each SLO", check: remainingBudgets},
+		{dashboard: "overview", panel: routesNow, claim: "the worst route first, with its true part of all bad requests", check: worstRoute},
+		{dashboard: "overview", panel: "Error ratio by outcome", claim: "failed in red and rejected requests in orange", check: bothOutcomes},
+		{dashboard: "overview", panel: "Error ratio by outcome", claim: "with its thresholds on the axis", check: linesOnAxis},
+		{dashboard: "overview", panel: "Request rate by outcome", claim: "successes in green, and failures in red", check: successAndFailure},
+		{dashboard: "slo", panel: "Alert windows", claim: "the alerts that fire", check: firingWindows},
+		{dashboard: "slo", panel: allSLOs, claim: "each SLO with its budget", check: listsObjectives},
+		{dashboard: "slo", panel: "Burn rate (1h)", claim: "in red", check: colored(always("red"))},
+		{dashboard: "slo", panel: "Budget spent by route", claim: "a route with failures first", check: spentByRoute},
+		{dashboard: "slo", panel: "Budget spent by version", claim: "the version that runs", check: spentByVersion},
+		{dashboard: "slo", panel: "Burn rate by window", claim: "with its thresholds on the axis", check: linesOnAxis},
+	}
+}

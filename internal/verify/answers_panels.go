@@ -1,0 +1,335 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/dashboards/render"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// badRatio is the ratio of bad requests, from the counts at the ends of five minutes: nothing restarts in between.
+const badRatio = `(sum(` + semconv.HTTPServerRequests + `{outcome=~"server_error|shed",http_route!="unmatched"}) - sum(` + semconv.HTTPServerRequests + `{outcome=~"server_error|shed",http_route!="unmatched"} offset 5m))
+	/ (sum(` + semconv.HTTPServerRequests + `{http_route!="unmatched"}) - sum(` + semconv.HTTPServerRequests + `{http_route!="unmatched"} offset 5m))`
+
+// alertsFiring counts the alerts that fire.
+const alertsFiring = `count(ALERTS{alertstate="firing"}) or vector(0)`
+
+// colors returns the color that values must have at the time of a scene, or "" for any.
+type colors func(scene) (string, error)
+
+func always(color string) colors { return func(scene) (string, error) { return color, nil } }
+
+// greenBelow requires green as long as a value is below a bound: a busy machine makes a healthy service slow.
+func greenBelow(value func(scene) (float64, error), bound float64) colors {
+	return func(s scene) (string, error) {
+		exact, err := value(s)
+		if err != nil || exact >= bound {
+			return "", err
+		}
+		return "green", nil
+	}
+}
+
+// shortInGreen requires green for a quarter of what is too slow for every objective.
+func shortInGreen(s scene) (string, error) {
+	const p99 = "histogram_quantile(0.99, sum by (le) (rate(" + semconv.HTTPServerRequestDuration + "_bucket{outcome=\"success\"}[5m])))"
+	const quarter = 4
+	return greenBelow(truth(p99), s.session.subject.Slow.Seconds()/quarter)(s)
+}
+
+// truth returns the value of an expression at the time of a scene.
+func truth(expr string) func(scene) (float64, error) {
+	return func(s scene) (float64, error) {
+		found, err := s.session.watch.ev.Query(s.ctx, expr, s.at)
+		if err != nil || len(found) == 0 {
+			return 0, err
+		}
+		return found[0].F, nil
+	}
+}
+
+// number parses a value as it is drawn.
+func number(text string) (float64, error) {
+	end := strings.LastIndexAny(text, "0123456789") + 1
+	v, err := strconv.ParseFloat(strings.ReplaceAll(text[:end], ",", ""), 64)
+	if err != nil {
+		return 0, fmt.Errorf("it shows %q, want a number", text)
+	}
+	return v, nil
+}
+
+// value checks that the value of a panel is the true one within a tolerance, and its color.
+func value(color colors, want func(scene) (float64, error), scale, tolerance float64) func(scene, render.Shown) error {
+	return func(s scene, shown render.Shown) error {
+		exact, err := want(s)
+		if err != nil {
+			return err
+		}
+		texts := shown.Of("value")
+		if len(texts) != 1 {
+			return fmt.Errorf("it shows %d values, want one", len(texts))
+		}
+		got, err := number(texts[0].Text)
+		if err != nil {
+			return err
+		}
+		if math.Abs(got-scale*exact) > tolerance {
+			return fmt.Errorf("it shows %s, but %.4g is true", texts[0].Text, scale*exact)
+		}
+		return colored(color)(s, shown)
+	}
+}
+
+// colored checks the color of all values.
+func colored(want colors) func(scene, render.Shown) error {
+	return func(s scene, shown render.Shown) error {
+		color, err := want(s)
+		if err != nil {
+			return err
+		}
+		texts := shown.Of("value")
+		for _, t := range texts {
+			if color != "" && t.Color != color {
+				return fmt.Errorf("%s is %s, want %s", t.Text, t.Color, color)
+			}
+		}
+		if len(texts) == 0 {
+			return errors.New("it shows no value")
+		}
+		return nil
+	}
+}
+
+func reads(text string, color colors) func(scene, render.Shown) error {
+	return func(s scene, shown render.Shown) error {
+		if texts := shown.Of("value"); len(texts) != 1 || texts[0].Text != text {
+			return fmt.Errorf("it shows %v, want %q", texts, text)
+		}
+		return colored(color)(s, shown)
+	}
+}
+
+// sensibleAxis checks that a graph of zeros is not on Grafana's axis for zeros, to 100 (10,000 %).
+func sensibleAxis(s scene, shown render.Shown) error {
+	for _, a := range shown.Axes {
+		if a.High > 1 {
+			return fmt.Errorf("the axis ends at %.0f %%", 100*a.High)
+		}
+	}
+	return linesOnAxis(s, shown)
+}
+
+// linesOnAxis checks that the thresholds are visible.
+func linesOnAxis(_ scene, shown render.Shown) error {
+	lines := 0
+	for _, a := range shown.Axes {
+		for _, line := range a.Lines {
+			lines++
+			if line > a.High || line < a.Low {
+				return fmt.Errorf("the line at %g is not on the axis from %g to %g", line, a.Low, a.High)
+			}
+		}
+	}
+	if lines == 0 {
+		return errors.New("no threshold is drawn")
+	}
+	return nil
+}
+
+func allHealthy(_ scene, shown render.Shown) error {
+	if slices.Contains(shown.Fills, "red") || len(shown.Series) > 0 && !slices.Contains(shown.Fills, "green") {
+		return fmt.Errorf("its colors are %v", shown.Fills)
+	}
+	return nil
+}
+
+func namesInstance(s scene, shown render.Shown) error {
+	instance := strings.TrimPrefix(s.session.child.admin, "http://")
+	for _, row := range shown.Rows {
+		if len(row) < 2 || row[1].Text != instance {
+			return fmt.Errorf("%v does not name the instance %s", row, instance)
+		}
+	}
+	return nil
+}
+
+func namesAlerts(s scene, shown render.Shown) error {
+	found, err := s.session.watch.ev.Query(s.ctx, `count by (alertname) (ALERTS{alertstate="firing"})`, s.at)
+	if err != nil {
+		return err
+	}
+	for _, v := range found {
+		name := v.Metric.Get("alertname")
+		if !slices.Contains(shown.Series, name) {
+			return fmt.Errorf("%s fires, but the list has %v", name, shown.Series)
+		}
+	}
+	return nil
+}
+
+// objectives returns the remaining budget of each SLO.
+func (s *session) objectives(ctx context.Context, at time.Time) map[string]float64 {
+	out := map[string]float64{}
+	found, _ := s.watch.ev.Query(ctx, "min by (slo) ("+slo.RecordRemaining+")", at) // the error of a rule is reported elsewhere
+	for _, v := range found {
+		out[v.Metric.Get("slo")] = v.F
+	}
+	return out
+}
+
+func remainingBudgets(s scene, shown render.Shown) error {
+	want := s.session.objectives(s.ctx, s.at)
+	values := shown.Of("value")
+	names := shown.Of("name")
+	if len(values) != len(want) {
+		return fmt.Errorf("it shows %d budgets, but there are %d SLOs", len(values), len(want))
+	}
+	for i, t := range values {
+		exact := want["availability"]
+		if len(names) == len(values) {
+			exact = want[names[i].Text]
+		}
+		if err := budget(t, exact); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// budget checks a remaining budget and its color.
+func budget(t render.Text, exact float64) error {
+	got, err := number(t.Text)
+	if err != nil {
+		return err
+	}
+	color := "green"
+	switch {
+	case exact < 0:
+		color = "red"
+	case exact < .25:
+		color = "orange"
+	}
+	if math.Abs(got-100*exact) > .1 || t.Color != color {
+		return fmt.Errorf("it shows %s in %s, but %.1f %% is true, which should be %s", t.Text, t.Color, 100*exact, color)
+	}
+	return nil
+}
+
+func listsObjectives(s scene, shown render.Shown) error {
+	want := s.session.objectives(s.ctx, s.at)
+	for _, row := range shown.Rows {
+		exact, known := want[row[0].Text]
+		if !known || len(row) < 4 {
+			return fmt.Errorf("the row %v is of no SLO", row)
+		}
+		if err := budget(row[3], exact); err != nil {
+			return fmt.Errorf("%s: %w", row[0].Text, err)
+		}
+		delete(want, row[0].Text)
+	}
+	if len(want) > 0 {
+		return fmt.Errorf("it does not list %v", want)
+	}
+	return nil
+}
+
+// worstRoute checks the first row of the routes.
+func worstRoute(s scene, shown render.Shown) error {
+	const bad = `sum by (http_request_method, http_route) (increase(` + semconv.HTTPServerRequests + `{outcome=~"server_error|shed",http_route!="unmatched"}[5m]))`
+	found, err := s.session.watch.ev.Query(s.ctx, "topk(1, "+bad+") / scalar(sum("+bad+"))", s.at)
+	list := shown.Rows
+	if err != nil || len(found) == 0 || len(list) == 0 || len(list[0]) < 6 {
+		return errors.Join(errors.New("it shows no routes"), err)
+	}
+	part, err := number(list[0][5].Text)
+	if err != nil {
+		return err
+	}
+	for _, row := range list[1:] {
+		if other, err := number(row[5].Text); err == nil && other > part {
+			return fmt.Errorf("%s %s has %s of all bad requests and is below %s %s with %s", row[0].Text, row[1].Text, row[5].Text, list[0][0].Text, list[0][1].Text, list[0][5].Text)
+		}
+	}
+	// Several routes may have as many failures, so compare the part and not the name.
+	if exact := 100 * found[0].F; math.Abs(part-exact) > 3 {
+		return fmt.Errorf("the first route has %s of all bad requests, but the worst one, %s, has %.1f %%", list[0][5].Text, found[0].Metric, exact)
+	}
+	if ratio, err := number(list[0][3].Text); err != nil || ratio <= 0 || list[0][3].Color != "red" {
+		return fmt.Errorf("the error ratio of the worst route is %s in %s, want red", list[0][3].Text, list[0][3].Color)
+	}
+	return nil
+}
+
+func bothOutcomes(_ scene, shown render.Shown) error {
+	return series(shown, map[string]string{semconv.OutcomeServerError: "red", semconv.OutcomeShed: "orange"})
+}
+
+func successAndFailure(_ scene, shown render.Shown) error {
+	return series(shown, map[string]string{semconv.OutcomeSuccess: "green", semconv.OutcomeServerError: "red", semconv.OutcomeShed: "orange"})
+}
+
+// series checks that the legend has names, and that their colors are drawn.
+func series(shown render.Shown, colors map[string]string) error {
+	for name, color := range colors {
+		if !slices.Contains(shown.Series, name) {
+			return fmt.Errorf("it has no series %s but %v", name, shown.Series)
+		}
+		if !slices.Contains(shown.Fills, color) {
+			return fmt.Errorf("%s is not %s: the colors are %v", name, color, shown.Fills)
+		}
+	}
+	return nil
+}
+
+// firingWindows compares the states of the alert windows with the alerts.
+func firingWindows(s scene, shown render.Shown) error {
+	list := shown.Rows
+	if len(list) == 0 {
+		return errors.New("it lists no alert")
+	}
+	objective := strings.Join(s.picture.Variables()["slo"], ",")
+	for _, row := range list {
+		found, err := s.session.watch.ev.Query(s.ctx, fmt.Sprintf(`ALERTS{alertstate="firing",slo=%q,severity=%q,long=%q}`, objective, row[0].Text, row[1].Text), s.at)
+		if err != nil {
+			return err
+		}
+		want := render.Text{Class: "cell", Text: "ok", Color: "green"}
+		if len(found) > 0 {
+			want.Text, want.Color = "firing", "red"
+		}
+		if got := row[len(row)-1]; got != want {
+			return fmt.Errorf("%s %s is %s in %s, want %s in %s", row[0].Text, row[1].Text, got.Text, got.Color, want.Text, want.Color)
+		}
+	}
+	return nil
+}
+
+func spentByRoute(_ scene, shown render.Shown) error { return spent(shown, "/") }
+
+func spentByVersion(s scene, shown render.Shown) error {
+	found, err := s.session.watch.ev.Query(s.ctx, semconv.BuildInfo, s.at)
+	if err != nil || len(found) == 0 {
+		return errors.Join(errors.New("there is no "+semconv.BuildInfo), err)
+	}
+	return spent(shown, found[0].Metric.Get("version"))
+}
+
+// spent checks that the first row names something and has spent budget.
+func spent(shown render.Shown, name string) error {
+	list := shown.Rows
+	if len(list) == 0 || len(list[0]) < 2 || !strings.Contains(list[0][0].Text, name) {
+		return fmt.Errorf("it shows %v, want %s first", list, name)
+	}
+	if part, err := number(list[0][1].Text); err != nil || part <= 0 {
+		return fmt.Errorf("%s has spent %s", list[0][0].Text, list[0][1].Text)
+	}
+	return nil
+}
