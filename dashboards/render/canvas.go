@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // canvas writes SVG elements. Coordinates are pixels.
@@ -157,12 +158,12 @@ func (c *canvas) title(text string) {
 // escape makes a text valid in XML.
 func escape(text string) string { return html.EscapeString(strings.Map(printable, text)) }
 
-// printable drops control characters, which XML forbids.
+// printable drops control characters, which XML forbids or which change the order of the text.
 func printable(r rune) rune {
 	if r == '\n' || r == '\t' {
 		return ' '
 	}
-	if r < ' ' || r == 0xFFFE || r == 0xFFFF || r >= 0x7F && r < 0xA0 {
+	if r < ' ' || r == 0xFFFE || r == 0xFFFF || r >= 0x7F && r < 0xA0 || unicode.Is(unicode.Bidi_Control, r) {
 		return -1
 	}
 	return r

@@ -175,7 +175,7 @@ const minInterval = 15 * time.Second
 
 func (r *renderer) scrapeInterval() time.Duration {
 	if r.options.ScrapeInterval > 0 {
-		return r.options.ScrapeInterval
+		return min(r.options.ScrapeInterval, maxInterval)
 	}
 	return minInterval
 }

@@ -43,9 +43,12 @@ func (r *renderer) text(text string) string {
 	return filled
 }
 
+// maxInterval is the longest interval of a query: sums of some do not overflow.
+const maxInterval = 10 * 365 * 24 * time.Hour
+
 func parseDuration(text string) (time.Duration, error) {
 	d, err := model.ParseDuration(text)
-	return time.Duration(d), err
+	return min(time.Duration(d), maxInterval), err
 }
 
 // store returns the type of the first data source that has one: that of the query, else of its panel. One

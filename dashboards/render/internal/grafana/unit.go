@@ -254,7 +254,11 @@ func toFixed(v float64, decimals int) string {
 		return "0" + zeros(decimals, ".")
 	}
 	factor := pow10(max(0, decimals))
-	text := jsString(jsRound(v*factor) / factor)
+	rounded := jsRound(v*factor) / factor
+	if math.IsNaN(rounded) || math.IsInf(rounded, 0) { // the factor is too large, for which Grafana writes NaN
+		return jsString(v)
+	}
+	text := jsString(rounded)
 	if strings.Contains(text, "e") {
 		return text
 	}
