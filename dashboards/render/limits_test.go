@@ -1,6 +1,8 @@
 package render
 
 import (
+	"context"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -47,4 +49,28 @@ func TestIntervalsDoNotOverflow(t *testing.T) {
 	if expr := recorder.entries[0].Query.Expr; strings.Contains(expr, "-") || !strings.Contains(expr, "y]") {
 		t.Errorf("got %s", expr)
 	}
+}
+
+func TestLimitsThatSelectNothingAreTheDefault(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]int{"loki": maxLines, "tempo": maxTraces} {
+		for _, limit := range []int{-5, 0} {
+			recorder := Record(always(Result{}))
+			drawOne(t, panelJSON("logs", fmt.Sprintf(`"targets":[{"refId":"A","expr":"x","query":"x","maxLines":%d,"limit":%d,"datasource":{"type":%q}}]`, limit, limit, kind)), recorder.Query)
+			if got := recorder.entries[0].Query.Limit; got != want {
+				t.Errorf("%s with a limit of %d: got %d", kind, limit, got)
+			}
+		}
+	}
+}
+
+// In its own goroutine a panic would end the program before it removes its files.
+func TestPanicReachesTheCaller(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if p := fmt.Sprint(recover()); !strings.HasPrefix(p, "panel Requests: no such series\n") {
+			t.Errorf("got %s", p)
+		}
+	}()
+	drawOne(t, panelJSON("stat", ""), func(context.Context, Query) (Result, error) { panic("no such series") })
 }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
@@ -301,15 +303,23 @@ const (
 	maxTraces = 20
 )
 
+// limitOf returns a configured limit, or the default for one that selects nothing.
+func limitOf(configured, otherwise int) int {
+	if configured <= 0 {
+		return otherwise
+	}
+	return configured
+}
+
 // query returns the query of a target.
 func (r *renderer) query(p *panel, t target, step time.Duration) (Query, error) {
 	q := Query{Store: r.store(t.Datasource, p.Datasource), Kind: Range, Step: step}
 	text := t.Expr
 	switch q.Store {
 	case Loki:
-		q.Kind, q.Limit = Logs, cmp.Or(t.MaxLines, maxLines)
+		q.Kind, q.Limit = Logs, limitOf(t.MaxLines, maxLines)
 	case Tempo:
-		q.Kind, q.Limit, text = Traces, cmp.Or(t.Limit, maxTraces), t.Query
+		q.Kind, q.Limit, text = Traces, limitOf(t.Limit, maxTraces), t.Query
 	case Pyroscope:
 		q.Kind, q.ProfileType, text = Profile, t.ProfileTypeID, t.LabelSelector
 	case Prometheus:
@@ -334,6 +344,7 @@ func (r *renderer) query(p *panel, t target, step time.Duration) (Query, error) 
 // draw runs the queries of all panels and draws them.
 func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 	var group sync.WaitGroup
+	var crashed atomic.Value
 	tickets := make(chan struct{}, maxQueries)
 	for i, d := range placed {
 		if d.panel.Type == "row" {
@@ -346,11 +357,19 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 		group.Go(func() {
 			tickets <- struct{}{}
 			defer func() { <-tickets }()
+			defer func() {
+				if p := recover(); p != nil {
+					crashed.Store(fmt.Sprintf("panel %s: %v\n%s", d.panel.Title, p, debug.Stack()))
+				}
+			}()
 			d.data = r.fetch(ctx, d.panel, plotWidth(d.box.w))
 			r.drawPanel(d, fmt.Sprintf("p%d", i))
 		})
 	}
 	group.Wait()
+	if p := crashed.Load(); p != nil { // in this goroutine the caller can recover it
+		panic(p)
+	}
 }
 
 // phone returns the panels as wide as a phone.

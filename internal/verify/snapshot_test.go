@@ -3,6 +3,8 @@ package verify
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/observability-first/scaffold/dashboards/render"
@@ -23,5 +25,16 @@ func TestSnapshotHasTheOptionsOfItsQueries(t *testing.T) {
 	s.snapshot(t.Context())
 	if got.ScrapeInterval != scrapedEvery || got.Width != render.DefaultWidth || len(got.Results) != 1 || len(got.Results[0].Result.Series) == 0 {
 		t.Errorf("got %+v, checks %q", got, checksOf(s))
+	}
+}
+
+// A bug of the renderer must not lose the report, and a limit that selects nothing is the default.
+func TestSnapshotSurvivesAPanic(t *testing.T) {
+	t.Parallel()
+	s := dashboardSession(t, dashboardfile.Dashboard{File: "shop.json"})
+	s.options.Snapshot = func(render.Snapshot) { panic("no such panel\nstack") }
+	s.snapshot(t.Context())
+	if got := checksOf(s); !slices.ContainsFunc(got, func(text string) bool { return strings.Contains(text, "the renderer has a bug: no such panel") }) {
+		t.Errorf("checks %q", got)
 	}
 }
