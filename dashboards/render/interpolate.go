@@ -101,6 +101,7 @@ func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.V
 
 // ordered filters and sorts the values of a query as the variable says.
 func (v variable) ordered(values []string) []string {
+	values = slices.Clone(values) // those of a snapshot are shared
 	if pattern, err := grafana.Regexp(v.Regex); err == nil && v.Regex != "" {
 		var kept []string
 		for _, value := range values {

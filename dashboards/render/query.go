@@ -243,7 +243,7 @@ func (s Snapshot) Source() Source {
 		case !ok:
 			return Result{}, fmt.Errorf("the snapshot has no result for %s", q)
 		case a.Error != "":
-			return Result{}, errors.New(a.Error)
+			return Result{}, errors.New(cut(a.Error, maxReason))
 		}
 		return a, nil
 	}

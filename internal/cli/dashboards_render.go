@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/dashboards/render"
+	"github.com/observability-first/scaffold/internal/push"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
@@ -113,8 +114,13 @@ func (o renderOptions) validate(cmd *cobra.Command) error {
 		return usage(cmd, "--timeout %s: write a time such as 30s", o.timeout)
 	}
 	for _, store := range o.stores() {
-		if store.url != "" && !isAddress(store.url) {
-			return usage(cmd, "%s %q: write a URL such as http://localhost:9090", store.flag, store.url)
+		u, err := url.Parse(store.url)
+		switch { // the URL may have a secret, so it is not shown
+		case store.url == "":
+		case err != nil || !isAddress(store.url) || u.Host == "":
+			return usage(cmd, "%s is not a URL; write one such as http://localhost:9090", store.flag)
+		case strings.ContainsAny(store.url, "?#"):
+			return usage(cmd, "%s has a query or fragment; remove what follows ? or #, and set a bearer token in %s", store.flag, store.tokenVariable)
 		}
 	}
 	for _, v := range o.vars {
@@ -352,7 +358,8 @@ func (g *globals) queryStores(flags []storeFlag) (render.Source, error) {
 			return nil, err
 		}
 		to := map[string]*render.Store{render.Prometheus: &stores.Prometheus, render.Loki: &stores.Loki, render.Tempo: &stores.Tempo, render.Pyroscope: &stores.Pyroscope}[f.store]
-		*to = render.Store{URL: f.url, Get: func(ctx context.Context, address string) ([]byte, error) {
+		token, _ := push.Token(g.Getenv, f.tokenVariable, "") // validated by the reader
+		*to = render.Store{URL: f.url, Secret: token, Get: func(ctx context.Context, address string) ([]byte, error) {
 			page, err := read(ctx, address)
 			return page, g.explainStore(err, f.tokenVariable)
 		}}

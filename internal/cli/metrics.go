@@ -162,7 +162,11 @@ func get(ctx context.Context, page pageRequest) ([]byte, error) {
 		return nil, statusError{fmt.Sprintf("%s redirects to another server, %s, and the bearer token was not sent there; pass the address of that server", name, nameOf(to)), response.StatusCode}
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, statusError{name + ": " + response.Status + reasonIn(response), response.StatusCode}
+		reason := reasonIn(response)
+		if page.token != "" { // which the server may quote
+			reason = strings.ReplaceAll(reason, page.token, "xxxxx")
+		}
+		return nil, statusError{name + ": " + response.Status + reason, response.StatusCode}
 	}
 	return userfile.ReadFrom(response.Body, name, userfile.PageLimit)
 }
