@@ -48,8 +48,15 @@ func (r *renderer) events(ctx context.Context) []event {
 					moments = append(moments, v.Timestamp.Time())
 				}
 			}
+			if r.limits.done() {
+				return out
+			}
 			out = append(out, regions(moments, step, a.IconColor, legend(a.TitleFormat, "", s.Metric))...)
 		}
+	}
+	if len(out) > maxEvents {
+		r.report("dashboard", fmt.Sprintf("%d annotations; the first %d are drawn", len(out), maxEvents))
+		out = out[:maxEvents]
 	}
 	return out
 }
@@ -66,7 +73,10 @@ func (r *renderer) annotation(ctx context.Context, a annotation, step time.Durat
 	if store := r.store(a.Datasource); store != Prometheus {
 		return Result{}, fmt.Errorf("annotations of %s are not supported", store)
 	}
-	expr, unknown := fill(a.query(), r.filler(r.chosen, timing{step, r.scrapeInterval()}, Prometheus))
+	expr, unknown, err := fillQuery(a.query(), r.filler(r.chosen, timing{step, r.scrapeInterval()}, Prometheus))
+	if err != nil {
+		return Result{}, err
+	}
 	if len(unknown) > 0 {
 		return Result{}, fmt.Errorf("$%s has no value", strings.Join(unknown, ", $"))
 	}

@@ -98,9 +98,10 @@ type style struct {
 
 // text draws a text whose baseline is at y. It is cut with an ellipsis at width, unless that is 0.
 func (c *canvas) text(x, y, width float64, text string, s style) {
-	if width != 0 {
-		text = fit(text, width, s)
+	if width == 0 {
+		width = math.Inf(1)
 	}
+	text = fit(text, width, s)
 	if text == "" {
 		return
 	}

@@ -146,6 +146,9 @@ type target struct {
 
 // parse reads a dashboard. Name is the file name in errors.
 func parse(name string, src []byte) (dashboard, dashboardfile.Dashboard, error) {
+	if weight(src) > maxDashboardWeight {
+		return dashboard{}, dashboardfile.Dashboard{}, fmt.Errorf("%s: the dashboard has too many values; split it", name)
+	}
 	file, err := dashboardfile.Parse(name, src)
 	if err != nil {
 		return dashboard{}, file, err

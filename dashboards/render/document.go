@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"math"
 	"strconv"
@@ -80,7 +81,11 @@ func (p *Picture) HTML(w io.Writer) error {
 		return err
 	}
 	b.WriteString("</div>\n<div class=\"phone\">\n")
-	for _, d := range p.renderer.phone(p.panels) {
+	phone := p.renderer.phone(p.panels)
+	if err := context.Cause(p.renderer.limits.ctx); err != nil {
+		return err
+	}
+	for _, d := range phone {
 		if d.panel.Type == "row" {
 			b.WriteString("<h2>" + escape(d.panel.Title) + "</h2>\n")
 			continue

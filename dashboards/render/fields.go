@@ -1,6 +1,11 @@
 package render
 
-import "github.com/observability-first/scaffold/dashboards/render/internal/grafana"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
+)
 
 // maxSteps is the number of thresholds that are drawn.
 const maxSteps = 100
@@ -10,6 +15,14 @@ func withDefaults(p *panel) grafana.FieldConfig {
 	c := p.FieldConfig
 	if c.Defaults.Color.Mode == "" && p.Type == "timeseries" {
 		c.Defaults.Color.Mode = "palette-classic"
+	}
+	room := maxOverrides
+	i := slices.IndexFunc(c.Overrides, func(o grafana.Override) bool {
+		room -= 1 + len(o.Properties)
+		return room < 0
+	})
+	if i >= 0 {
+		c.Overrides = c.Overrides[:i]
 	}
 	c.Defaults.Thresholds.Steps = c.Defaults.Thresholds.Steps[:min(len(c.Defaults.Thresholds.Steps), maxSteps)]
 	if c.Defaults.Thresholds.Steps == nil {
@@ -25,7 +38,12 @@ func (r *renderer) fields(d *drawing, frames []*grafana.Frame) []*grafana.Frame 
 	if err != nil {
 		r.report("panel "+d.panel.Title, err.Error())
 	}
-	out, err := grafana.Apply(frames, withDefaults(d.panel))
+	config := withDefaults(d.panel)
+	config.Done = r.limits.done
+	if n := len(d.panel.FieldConfig.Overrides); len(config.Overrides) < n {
+		r.report("panel "+d.panel.Title, fmt.Sprintf("%d overrides; the first %d apply", n, len(config.Overrides)))
+	}
+	out, err := grafana.Apply(frames, config)
 	if err != nil {
 		r.report("panel "+d.panel.Title, err.Error())
 	}

@@ -80,7 +80,10 @@ func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.V
 	if expr == "" && label == "" {
 		return nil, fmt.Errorf("query %q is not supported; use label_values(metric, label)", file.Query)
 	}
-	filled, unknown := fill(expr, r.filler(before, r.plain(), Prometheus))
+	filled, unknown, err := fillQuery(expr, r.filler(before, r.plain(), Prometheus))
+	if err != nil {
+		return nil, err
+	}
 	if len(unknown) > 0 {
 		return nil, fmt.Errorf("it uses $%s, which has no value before it; variables may not form a loop", strings.Join(unknown, ", $"))
 	}
@@ -96,16 +99,19 @@ func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.V
 	for _, s := range result.Series {
 		values = append(values, s.Metric.String())
 	}
-	return v.ordered(values), nil
+	return v.ordered(values, r.limits.done), nil
 }
 
 // ordered filters and sorts the values of a query as the variable says.
-func (v variable) ordered(values []string) []string {
+func (v variable) ordered(values []string, done func() bool) []string {
 	values = slices.Clone(values) // those of a snapshot are shared
 	if pattern, err := grafana.Regexp(v.Regex); err == nil && v.Regex != "" {
 		var kept []string
 		for _, value := range values {
-			if m := pattern.FindStringSubmatch(value); m != nil {
+			if done() {
+				break
+			}
+			if m := pattern.FindStringSubmatch(cut(value, maxName)); m != nil {
 				kept = append(kept, m[min(1, len(m)-1)])
 			}
 		}
@@ -154,8 +160,12 @@ func (v variable) choose(options []string, everything bool) []string {
 			selected = []string{one}
 		}
 	}
+	known := make(map[string]bool, len(options))
+	for _, option := range options {
+		known[option] = true
+	}
 	exists := func(value string) bool {
-		return slices.Contains(options, value) || v.Type == "textbox" || v.Type == "constant"
+		return known[value] || v.Type == "textbox" || v.Type == "constant"
 	}
 	if !everything && len(selected) > 0 && selected[0] != all && slices.ContainsFunc(selected, exists) {
 		return slices.DeleteFunc(selected, func(value string) bool { return !exists(value) })

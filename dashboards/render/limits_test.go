@@ -2,10 +2,14 @@ package render
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/common/model"
 )
@@ -73,4 +77,211 @@ func TestPanicReachesTheCaller(t *testing.T) {
 		}
 	}()
 	drawOne(t, panelJSON("stat", ""), func(context.Context, Query) (Result, error) { panic("no such series") })
+}
+
+func TestTextsAreCutBeforeTheyAreMultiplied(t *testing.T) {
+	t.Parallel()
+	large, calls := strings.Repeat("x", 500_000), 0
+	value := func(name, _ string) (string, bool) {
+		calls++
+		if name != "a" {
+			return "", false
+		}
+		return large, true
+	}
+	if filled, _ := fill(strings.Repeat("$a", 2000), maxFilled, value); len(filled) != maxFilled || calls != 1 {
+		t.Errorf("%d bytes, %d calls", len(filled), calls)
+	}
+	if filled, _, err := fillQuery(strings.Repeat("$a", 2000), value); err == nil || len(filled) > 2*maxQuery {
+		t.Errorf("%d bytes, %v", len(filled), err)
+	}
+	if filled, unknown, err := fillQuery("rate($b)", value); err != nil || len(unknown) != 1 || filled == "" {
+		t.Errorf("%q, %q, %v", filled, unknown, err)
+	}
+	if name := legend(strings.Repeat("{{a}}", 300), "", model.Metric{"a": model.LabelValue(large)}); len(name) != maxName {
+		t.Errorf("a name of %d bytes", len(name))
+	}
+	for kind, field := range map[string]string{
+		"stat":       `"fieldConfig":{"defaults":{"unit":"suffix:` + large + `"}}`,
+		"bargauge":   `"fieldConfig":{"defaults":{"mappings":[{"type":"range","options":{"result":{"text":"` + large + `"}}}]}}`,
+		"timeseries": `"fieldConfig":{"defaults":{"noValue":"` + large + `","custom":{"scaleDistribution":{"type":"log","log":10}}}}`,
+		"heatmap":    `"options":{"yAxis":{"unit":"suffix:` + large + `"}}`,
+	} {
+		_, d := drawOne(t, panelJSON(kind, field), series(map[string]func(float64) float64{"le=1": wave(1e6, 1e5), "le=2": constant(1e-3)}))
+		for _, text := range d.canvas.texts {
+			if len(text.text) > maxText {
+				t.Errorf("%s: a text of %d bytes", kind, len(text.text))
+			}
+		}
+	}
+}
+
+func TestOnlyTheFirstProblemsAreListed(t *testing.T) {
+	t.Parallel()
+	var problems []problem
+	for i := range 3 * maxProblems {
+		problems = append(problems, problem{fmt.Sprintf("panel %03d", i), fmt.Sprintf("reason %d", i)})
+	}
+	got := grouped(problems)
+	if len(got) != maxProblems+1 || got[maxProblems] != "200 more problems" {
+		t.Errorf("%d lines, the last %q", len(got), got[len(got)-1])
+	}
+}
+
+// What decoding multiplies is counted before it: an empty object takes hundreds of bytes of memory.
+func TestFilesWithTooManyValuesAreRejected(t *testing.T) {
+	t.Parallel()
+	list := func(most int) string { return "[" + strings.Repeat("{},", most/20) + "{}]" }
+	if _, _, err := parse("x.json", []byte(`{"panels":`+list(maxDashboardWeight)+`}`)); err == nil || err.Error() != "x.json: the dashboard has too many values; split it" {
+		t.Errorf("dashboard: %v", err)
+	}
+	if _, err := ReadSnapshot("x.json", []byte(`{"version":1,"results":`+list(maxSnapshotWeight)+`}`)); err == nil || err.Error() != "x.json: the snapshot has too many values; write one of fewer dashboards" {
+		t.Errorf("snapshot: %v", err)
+	}
+	store, _ := page(`{"status":"success","data":{"resultType":"matrix","result":` + list(maxResponseWeight) + `}}`)
+	_, err := Stores{Prometheus: store}.Query(t.Context(), Query{Store: Prometheus, Kind: Range, Expr: "up", From: end(), To: end(), Step: time.Minute})
+	if err == nil || err.Error() != "http://store/api/v1/query_range: the response has too many values; select fewer series or a shorter time range" {
+		t.Errorf("response: %v", err)
+	}
+}
+
+func TestResultsOfADashboardHaveALimitTogether(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("x", 1<<20)
+	lines := make([]Line, 100) // that share their text
+	for i := range lines {
+		lines[i] = Line{Time: end(), Text: large}
+	}
+	p, _ := drawOne(t, panelJSON("logs", "")+","+panelJSON("logs", ""), always(Result{Lines: lines}))
+	if len(p.Problems) != 1 || p.Failed != 1 || !strings.Contains(p.Problems[0], "larger than 128 MiB") {
+		t.Errorf("%d of %d failed, %q", p.Failed, p.Queries, p.Problems)
+	}
+}
+
+func TestSeriesOfAPanelHaveALimitTogether(t *testing.T) {
+	t.Parallel()
+	var series model.Matrix
+	for i := range 600 {
+		series = append(series, &model.SampleStream{
+			Metric: model.Metric{"a": model.LabelValue(fmt.Sprint(i))}, Values: []model.SamplePair{{Timestamp: model.TimeFromUnixNano(end().UnixNano()), Value: 1}},
+		})
+	}
+	targets := strings.TrimSuffix(strings.Repeat(`{"refId":"A","expr":"up"},`, maxTargets+1), ",")
+	for _, kind := range []string{"timeseries", "stat", "table"} {
+		recorder := Record(always(Result{Series: series}))
+		p, d := drawOne(t, panelJSON(kind, `"options":{"reduceOptions":{"calcs":["`+strings.Repeat(`last","`, 500)+`max"],"limit":1000000}},"targets":[`+targets+`]`), recorder.Query)
+		if len(d.data.frames) > maxTargets && len(d.data.frames) != maxSeries || len(d.facts.Series) > maxSeries || len(recorder.entries) != maxTargets {
+			t.Errorf("%s: %d frames, %d values, %d queries", kind, len(d.data.frames), len(d.facts.Series), len(recorder.entries))
+		}
+		if want := "panel Requests: its queries have more than 1000 series; the first are drawn"; !slices.Contains(p.Problems, want) || !slices.Contains(p.Problems, "panel Requests: 101 queries; the first 100 are drawn") {
+			t.Errorf("%s: %q", kind, p.Problems)
+		}
+	}
+}
+
+func TestTablesAndHeatmapsHaveALimit(t *testing.T) {
+	t.Parallel()
+	var series model.Matrix
+	for i := range 60 {
+		s := &model.SampleStream{Metric: model.Metric{model.BucketLabel: model.LabelValue(fmt.Sprint(i))}}
+		for j := range 30 {
+			s.Metric[model.LabelName(fmt.Sprintf("l%d_%d", i, j))] = "x"
+		}
+		for j := range 1000 { // all at times of their own
+			s.Values = append(s.Values, model.SamplePair{Timestamp: model.TimeFromUnixNano(end().UnixNano()) - model.Time(1000*i+j), Value: 1})
+		}
+		series = append(series, s)
+	}
+	p, d := drawOne(t, panelJSON("table", `"targets":[{"refId":"A","expr":"up","format":"table"}]`), always(Result{Series: series}))
+	if f := d.data.frames[0]; f.Len() != maxRows || len(f.Fields) != maxColumns+2 || len(p.Problems) != 1 {
+		t.Errorf("%d rows, %d columns, %q", f.Len(), len(f.Fields), p.Problems)
+	}
+	c := classicCells(series, time.Minute)
+	if n := len(c.times) * len(c.bounds); !c.cut || n > maxCells+len(c.bounds) || len(c.counts) != len(c.times) {
+		t.Errorf("%d cells, %v", n, c.cut)
+	}
+}
+
+func TestOverridesHaveALimit(t *testing.T) {
+	t.Parallel()
+	const one = `{"matcher":{"id":"byName","options":"a"},"properties":[{"id":"unit","value":"s"}]},`
+	p, d := drawOne(t, panelJSON("timeseries", `"fieldConfig":{"overrides":[`+strings.TrimSuffix(strings.Repeat(one, maxOverrides), ",")+`]}`), busy())
+	if n := len(withDefaults(d.panel).Overrides); n != maxOverrides/2 || !slices.Equal(p.Problems, []string{"panel Requests: 500 overrides; the first 250 apply"}) {
+		t.Errorf("%d, %q", n, p.Problems)
+	}
+}
+
+func TestMarkdownEndsWithThePanel(t *testing.T) {
+	t.Parallel()
+	for name, content := range map[string]string{
+		"nested list": strings.Repeat("- ", 200) + "x", "deep list": strings.Repeat("- ", 9000) + "x", "deep quote": strings.Repeat("> ", 9000) + "x",
+		"list": strings.Repeat("- x\n", 5000), "wide table": strings.Repeat("|a", 4000) + "|\n" + strings.Repeat("|-", 4000) + "|\n" + strings.Repeat("||\n", 1000),
+	} {
+		_, d := drawOne(t, panelJSON("text", fmt.Sprintf(`"options":{"content":%q}`, content)), always(Result{}))
+		for _, text := range d.canvas.texts {
+			if text.y > d.box.bottom() || text.x > d.box.right() {
+				t.Errorf("%s: %q is outside of the panel", name, text.text)
+				break
+			}
+		}
+		if len(d.canvas.texts) > 200 {
+			t.Errorf("%s: %d texts", name, len(d.canvas.texts))
+		}
+	}
+}
+
+func TestLongWordsHaveALimitOfLines(t *testing.T) {
+	t.Parallel()
+	s := style{size: 12}
+	if lines := wrap(strings.Repeat("x", maxText), 1, s); len(lines) > maxWrapped+2 {
+		t.Errorf("%d lines", len(lines))
+	}
+	if lines := wrap(strings.Repeat("x", 1000), 100, s); strings.Join(lines, "") != strings.Repeat("x", 1000) || s.width(lines[0]) > 100 || s.width(lines[0]) < 80 {
+		t.Errorf("got %q", lines)
+	}
+}
+
+// The source ignores the end of the time, as a snapshot does.
+func TestDrawingEndsWithTheTimeout(t *testing.T) {
+	t.Parallel()
+	source := func(ctx context.Context, _ Query) (Result, error) {
+		<-ctx.Done()
+		return Result{Values: []string{"a"}}, nil
+	}
+	p, d := drawOne(t, panelJSON("stat", ""), source, func(o *Options) { o.Timeout = time.Millisecond })
+	const want = "the dashboard was not drawn within 1ms; use a shorter time range or a longer timeout"
+	if !slices.Equal(p.Problems, []string{"panel Requests: " + want}) || strings.Join(d.texts("message"), " ") != "Error: "+want {
+		t.Errorf("%q, %q", p.Problems, d.texts("message"))
+	}
+}
+
+func TestPageEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	p, err := Dashboard(ctx, "x.json", panels25(), busy(), Options{From: end().Add(-time.Hour), To: end(), Location: time.UTC})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.HTML(io.Discard); err != nil {
+		t.Errorf("got %v", err)
+	}
+	cancel()
+	if err := p.HTML(io.Discard); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPanelsWithoutSpaceInThePictureShowAMessage(t *testing.T) {
+	t.Parallel()
+	p, d := drawOne(t, panelJSON("timeseries", ""), busy())
+	r := p.renderer
+	before := d.canvas.buf.Len()
+	r.limits.drawn.Store(maxPicture)
+	r.drawWithin(d, "p0")
+	if got := strings.Join(d.texts("message"), " "); got != "Error: the picture is larger than 32 MiB; draw fewer panels or series" || d.canvas.buf.Len() > before {
+		t.Errorf("%q, %d bytes", got, d.canvas.buf.Len())
+	}
+	if len(r.problems) != 1 {
+		t.Errorf("problems %v", r.problems)
+	}
 }

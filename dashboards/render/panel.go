@@ -3,16 +3,44 @@ package render
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
 
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-func fill(text string, value func(name, format string) (string, bool)) (string, []string) {
-	return dashboardfile.Fill(text, value)
+// fill replaces the variables in a text by values of at most so many bytes together.
+func fill(text string, most int, value func(name, format string) (string, bool)) (string, []string) {
+	room := budget(most)
+	type result struct {
+		text string
+		ok   bool
+	}
+	known := map[[2]string]result{}
+	return dashboardfile.Fill(text, func(name, format string) (string, bool) {
+		if room <= 0 {
+			return "", true
+		}
+		with, ok := known[[2]string{name, format}]
+		if !ok {
+			with.text, with.ok = value(name, format)
+			known[[2]string{name, format}] = with
+		}
+		return room.take(with.text), with.ok
+	})
+}
+
+// fillQuery replaces the variables in a query, which is not cut.
+func fillQuery(text string, value func(name, format string) (string, bool)) (filled string, unknown []string, err error) {
+	filled, unknown = fill(text, maxQuery+utf8.UTFMax, value)
+	if len(filled) > maxQuery {
+		err = fmt.Errorf("the query is longer than %d kB with the values of its variables; select fewer values", maxQuery/1000)
+	}
+	return filled, unknown, err
 }
 
 // maxFilled is the number of bytes of a panel's text that are drawn, and again of the values in it: more than
@@ -30,14 +58,11 @@ func cut(text string, most int) string {
 // text replaces the variables in a text of a panel. Unknown ones stay.
 func (r *renderer) text(text string) string {
 	values := r.filler(r.chosen, r.plain(), "")
-	room := maxFilled
-	filled, _ := fill(cut(text, maxFilled), func(name, format string) (string, bool) {
+	filled, _ := fill(cut(text, maxFilled), maxFilled, func(name, format string) (string, bool) {
 		value, ok := values(name, format)
 		if !ok {
 			value = "$" + name
 		}
-		value = cut(value, room)
-		room -= len(value)
 		return value, true
 	})
 	return filled

@@ -137,6 +137,9 @@ const snapshotVersion = 1
 
 // ReadSnapshot reads a snapshot. Name is the file name in errors.
 func ReadSnapshot(name string, src []byte) (Snapshot, error) {
+	if weight(src) > maxSnapshotWeight {
+		return Snapshot{}, fmt.Errorf("%s: the snapshot has too many values; write one of fewer dashboards", name)
+	}
 	var s Snapshot
 	if err := json.Unmarshal(src, &s); err != nil {
 		return Snapshot{}, fmt.Errorf("%s: not a snapshot: %w; write one with scaffold verify --snapshot", name, err)

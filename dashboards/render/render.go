@@ -75,6 +75,7 @@ type renderer struct {
 	theme       grafana.Theme
 	chosen      chosen
 	annotations []event
+	limits      *limits
 
 	mutex           sync.Mutex
 	problems        []problem
@@ -107,8 +108,14 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	for _, setting := range Unsupported(src) {
 		r.report(setting, "")
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
+	if list := &r.dashboard.Templating.List; len(*list) > maxVariables {
+		r.report(fmt.Sprintf("the dashboard has %d variables; the first %d are used", len(*list), maxVariables), "")
+		*list = (*list)[:maxVariables]
+	}
+	whole := ctx
+	ctx, cancel := context.WithTimeout(whole, r.options.Timeout)
 	defer cancel()
+	r.limits = &limits{ctx: ctx}
 	r.chosen = r.variables(ctx, file)
 	r.annotations = r.events(ctx)
 
@@ -121,6 +128,7 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	}
 	picture.Problems = grouped(r.problems)
 	picture.Queries, picture.Failed, picture.Failure = r.queries, r.failed, r.failure
+	r.limits.ctx = whole // a page draws the panels once more, for phones
 	return picture, nil
 }
 
@@ -128,13 +136,14 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 const manyPlaces = 4
 
 // grouped returns a line for each problem; one that is in many places, such as a store that does not
-// respond, once.
+// respond, once. Of more than [maxProblems] it returns the number.
 func grouped(problems []problem) []string {
-	places := map[string][]string{}
+	places, seen := map[string][]string{}, map[problem]bool{}
 	for _, p := range problems {
-		if !slices.Contains(places[p.why], p.where) {
+		if !seen[p] {
 			places[p.why] = append(places[p.why], p.where)
 		}
+		seen[p] = true
 	}
 	var out []string
 	for why, where := range places {
@@ -151,6 +160,9 @@ func grouped(problems []problem) []string {
 		}
 	}
 	slices.Sort(out)
+	if more := len(out) - maxProblems; more > 0 {
+		out = append(out[:maxProblems], fmt.Sprintf("%d more problems", more))
+	}
 	return out
 }
 
@@ -169,7 +181,7 @@ func (o Options) withDefaults() Options {
 
 // report records what is missing in the picture.
 func (r *renderer) report(where, why string) {
-	where, why = strings.Map(printable, where), strings.Map(printable, why) // one line each
+	where, why = strings.Map(printable, cut(where, maxProblem)), strings.Map(printable, cut(why, maxProblem)) // one line each
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.problems = append(r.problems, problem{where, why})
@@ -178,9 +190,18 @@ func (r *renderer) report(where, why string) {
 // run runs a query within the time range.
 func (r *renderer) run(ctx context.Context, q Query) (Result, error) {
 	q.From, q.To = r.options.From, r.options.To
-	result, err := r.source(ctx, q)
+	var result Result
+	err := ctx.Err() // which a snapshot ignores
+	if err == nil {
+		result, err = r.source(ctx, q)
+	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		err = timeoutError(r.options.Timeout)
+	}
+	if err == nil {
+		if err = r.limits.hold(result); err != nil {
+			result = Result{}
+		}
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -192,7 +213,7 @@ func (r *renderer) run(ctx context.Context, q Query) (Result, error) {
 		}
 	}
 	if len(result.Series) > maxSeries {
-		r.problems = append(r.problems, problem{q.String(), fmt.Sprintf("%d series; the first %d are drawn", len(result.Series), maxSeries)})
+		r.problems = append(r.problems, problem{cut(q.String(), maxProblem), fmt.Sprintf("%d series; the first %d are drawn", len(result.Series), maxSeries)})
 		result.Series = result.Series[:maxSeries]
 	}
 	return result, err
@@ -222,6 +243,8 @@ type panelData struct {
 	profile   *Flame
 	step      time.Duration
 	err       error
+	// series and rows count those of all queries.
+	series, rows int
 }
 
 // fetch runs the queries of a panel that is drawn at a width.
@@ -233,6 +256,10 @@ func (r *renderer) fetch(ctx context.Context, p *panel, width float64) panelData
 		out.alerts = result.Alerts
 	}
 	queries := slices.DeleteFunc(slices.Clone(p.Targets), func(t target) bool { return t.Hide || p.Type == "alertlist" })
+	if len(queries) > maxTargets {
+		r.report("panel "+p.Title, fmt.Sprintf("%d queries; the first %d are drawn", len(queries), maxTargets))
+		queries = queries[:maxTargets]
+	}
 	for _, t := range queries {
 		if err := r.add(ctx, p, t, width, len(queries) > 1, &out); err != nil && out.err == nil {
 			out.err = err
@@ -266,6 +293,11 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 	if err != nil {
 		return err
 	}
+	if room := maxSeries - out.series; len(result.Series) > room {
+		r.report("panel "+p.Title, fmt.Sprintf("its queries have more than %d series; the first are drawn", maxSeries))
+		result.Series = result.Series[:room]
+	}
+	out.series += len(result.Series)
 	// Points of a snapshot may be further apart.
 	out.step = max(out.step, result.Step)
 	if q.Kind == Range { // an instant query has an order of its own: topk has the largest first
@@ -280,8 +312,16 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 		out.profile = result.Profile
 	case p.Type == "heatmap":
 		out.cells = heatmap(result.Series, cmp.Or(result.Step, out.step))
+		if out.cells.cut {
+			r.report("panel "+p.Title, fmt.Sprintf("it has more than %d cells; the first are drawn", maxCells))
+		}
 	case t.Format == "table":
-		out.frames = append(out.frames, tableFrame(t, result.Series, several))
+		frame := tableFrame(t, withinRows(result.Series, maxRows-out.rows), several)
+		out.rows += frame.Len()
+		if out.rows == maxRows {
+			r.report("panel "+p.Title, fmt.Sprintf("the first %d rows are drawn", maxRows))
+		}
+		out.frames = append(out.frames, frame)
 	default:
 		out.frames = append(out.frames, seriesFrames(t, result.Series)...)
 	}
@@ -333,7 +373,10 @@ func (r *renderer) query(p *panel, t target, step time.Duration) (Query, error) 
 	if d, err := parseDuration(t.Interval); err == nil && d > 0 {
 		at.scrape = d
 	}
-	filled, unknown := fill(text, r.filler(r.chosen, at, q.Store))
+	filled, unknown, err := fillQuery(text, r.filler(r.chosen, at, q.Store))
+	if err != nil {
+		return q, err
+	}
 	if len(unknown) > 0 {
 		return q, fmt.Errorf("$%s has no value; declare the variable, or set it with --var", strings.Join(unknown, ", $"))
 	}
@@ -351,7 +394,7 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 			continue
 		}
 		if optionsOf(d.panel.Type) == nil { // its result would not be drawn
-			r.drawPanel(d, fmt.Sprintf("p%d", i))
+			r.drawWithin(d, fmt.Sprintf("p%d", i))
 			continue
 		}
 		group.Go(func() {
@@ -363,7 +406,7 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 				}
 			}()
 			d.data = r.fetch(ctx, d.panel, plotWidth(d.box.w))
-			r.drawPanel(d, fmt.Sprintf("p%d", i))
+			r.drawWithin(d, fmt.Sprintf("p%d", i))
 		})
 	}
 	group.Wait()
@@ -374,11 +417,19 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 
 // phone returns the panels as wide as a phone.
 func (r *renderer) phone(placed []*drawing) []*drawing {
+	r.limits.drawn.Store(0)
+	whole := r.limits.ctx
+	ctx, cancel := context.WithTimeout(whole, r.options.Timeout)
+	r.limits.ctx = ctx
+	defer func() {
+		cancel()
+		r.limits.ctx = whole
+	}()
 	out := make([]*drawing, len(placed))
 	for i, d := range placed {
 		out[i] = &drawing{panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
 		if d.panel.Type != "row" {
-			r.drawPanel(out[i], fmt.Sprintf("n%d", i))
+			r.drawWithin(out[i], fmt.Sprintf("n%d", i))
 		}
 	}
 	return out

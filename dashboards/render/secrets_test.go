@@ -32,7 +32,9 @@ func TestErrorsOfStoresHaveNoSecrets(t *testing.T) {
 			}
 		}
 	}
-	s := Store{URL: "http://store", Secret: secret, Get: func(context.Context, string) ([]byte, error) { return nil, errors.Join(errors.New(secret), fs.ErrPermission) }}
+	s := Store{URL: "http://store", Secret: secret, Get: func(context.Context, string) ([]byte, error) {
+		return nil, errors.Join(errors.New(secret), fs.ErrPermission)
+	}}
 	if _, err := (Stores{Prometheus: s}).Query(t.Context(), Query{Store: Prometheus, Kind: Alerts}); !errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), secret) {
 		t.Errorf("got %v", err)
 	}
@@ -57,7 +59,7 @@ func TestErrorTextsAreCut(t *testing.T) {
 func TestVariablesDoNotChangeTheResultOfAQuery(t *testing.T) {
 	t.Parallel()
 	values := []string{"b", "a", "a", "c"}
-	variable{Sort: 2}.ordered(values)
+	variable{Sort: 2}.ordered(values, (*limits)(nil).done)
 	if !slices.Equal(values, []string{"b", "a", "a", "c"}) {
 		t.Errorf("got %q", values)
 	}

@@ -103,6 +103,9 @@ func (s Store) read(ctx context.Context, path string, parameters url.Values, int
 	if err != nil {
 		return err
 	}
+	if weight(page) > maxResponseWeight {
+		return fmt.Errorf("%s: the response has too many values; select fewer series or a shorter time range", s.URL+path)
+	}
 	if err := json.Unmarshal(page, into); err != nil {
 		return fmt.Errorf("%s: response is not JSON: %w; check that the URL is the base URL of the API", s.URL+path, err)
 	}
@@ -316,6 +319,7 @@ func (s Store) pyroscope(ctx context.Context, q Query) (Result, error) {
 func flame(names []string, levels [][]float64) (*Flame, error) {
 	const fields = 4
 	// From the deepest level up, children are complete when their parents take them.
+	levels = levels[:min(len(levels), maxFlameLevels)]
 	var below []child
 	for _, level := range slices.Backward(levels) {
 		var here []child

@@ -38,7 +38,7 @@ func Unsupported(src []byte) []string {
 type unsupported struct{ found []string }
 
 func (u *unsupported) addf(format string, args ...any) {
-	u.found = append(u.found, fmt.Sprintf(format, args...)+" is not supported")
+	u.found = append(u.found, cut(fmt.Sprintf(format, args...), maxProblem)+" is not supported")
 }
 
 // walk reports the keys of a value that a type has not.
@@ -79,7 +79,7 @@ func (u *unsupported) walk(path string, value any, t reflect.Type) {
 // panel reports what only a panel's type or its values say.
 func (u *unsupported) panel(p map[string]any) {
 	kind, _ := p["type"].(string)
-	name := fmt.Sprintf("panel %v", p["title"])
+	name := cut(fmt.Sprintf("panel %v", p["title"]), maxProblem/2)
 	options := optionsOf(kind)
 	if options == nil {
 		u.addf("panel type %q", kind)

@@ -13,6 +13,9 @@ import (
 type FieldConfig struct {
 	Defaults  Config     `json:"defaults"`
 	Overrides []Override `json:"overrides"`
+
+	// Done ends overrides early; nil never does.
+	Done func() bool `json:"-"`
 }
 
 // Config is how the values of one field are shown.
@@ -57,6 +60,8 @@ type Step struct {
 type Mapping struct {
 	Type    string          `json:"type"`
 	Options json.RawMessage `json:"options"`
+
+	decoded mappingOptions
 }
 
 // Custom are the settings of a kind of panel.
@@ -197,36 +202,67 @@ func (c *Config) unshare() {
 	}
 }
 
-// matches reports whether the matcher selects a field.
-func (m Matcher) matches(f *Field, frame *Frame, all []*Frame) bool {
-	text := func() string {
-		var s string
-		_ = json.Unmarshal(m.Options, &s) // options of another type select nothing
-		return s
+// maxText is the number of bytes of a configured text that are shown: more than a panel has room for.
+const maxText = 1000
+
+// cut limits the texts that are shown for each value or series.
+func (c *Config) cut() {
+	for _, text := range []*string{&c.Unit, &c.NoValue, &c.DisplayName} {
+		*text = short(*text)
 	}
+}
+
+func short(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "")
+}
+
+// selector reports whether it selects a field.
+type selector func(f *Field, frame *Frame, all []*Frame) bool
+
+// selector returns the selector of a matcher. It decodes the options once for all fields.
+func (m Matcher) selector() selector {
+	var text string
+	_ = json.Unmarshal(m.Options, &text) // options of another type select nothing
 	switch m.ID {
 	case "byName":
-		name := text()
-		return name != "" && (f.Name == name || f.displayName(frame, all) == name)
-	case "byRegexp":
-		pattern, err := Regexp(text())
-		return err == nil && pattern.MatchString(f.displayName(frame, all))
-	case "byType":
-		return string(f.Type) == text()
-	case "byFrameRefID":
-		return frame.RefID == text()
-	case "numeric":
-		return f.Type == Number
-	case "byNames":
-		var names struct {
-			Names []string `json:"names"`
-			Mode  string   `json:"mode"`
+		return func(f *Field, frame *Frame, all []*Frame) bool {
+			return text != "" && (f.Name == text || f.displayName(frame, all) == text)
 		}
-		_ = json.Unmarshal(m.Options, &names) // as above
-		found := slices.Contains(names.Names, f.Name) || slices.Contains(names.Names, f.displayName(frame, all))
+	case "byRegexp":
+		pattern, err := Regexp(text)
+		return func(f *Field, frame *Frame, all []*Frame) bool {
+			return err == nil && pattern.MatchString(f.displayName(frame, all))
+		}
+	case "byType":
+		return func(f *Field, _ *Frame, _ []*Frame) bool { return string(f.Type) == text }
+	case "byFrameRefID":
+		return func(_ *Field, frame *Frame, _ []*Frame) bool { return frame.RefID == text }
+	case "numeric":
+		return func(f *Field, _ *Frame, _ []*Frame) bool { return f.Type == Number }
+	case "byNames":
+		return m.byNames()
+	}
+	return func(*Field, *Frame, []*Frame) bool { return false }
+}
+
+// byNames selects the fields of a list, or all others.
+func (m Matcher) byNames() selector {
+	var names struct {
+		Names []string `json:"names"`
+		Mode  string   `json:"mode"`
+	}
+	_ = json.Unmarshal(m.Options, &names) // options of another type select nothing
+	listed := map[string]bool{}
+	for _, name := range names.Names {
+		listed[name] = true
+	}
+	return func(f *Field, frame *Frame, all []*Frame) bool {
+		found := listed[f.Name] || listed[f.displayName(frame, all)]
 		return found != (names.Mode == "exclude")
 	}
-	return false
 }
 
 // KnownMatcher reports whether overrides with the matcher are applied.

@@ -78,7 +78,12 @@ func Apply(frames []*Frame, config FieldConfig) ([]*Frame, error) {
 		}
 		out[i] = &copied
 	}
-	err := override(out, config.Overrides)
+	err := override(out, config)
+	for _, frame := range out {
+		for _, f := range frame.Fields {
+			f.Config.cut()
+		}
+	}
 	low, high := span(out)
 	index := 0
 	for _, frame := range out {
@@ -94,11 +99,19 @@ func Apply(frames []*Frame, config FieldConfig) ([]*Frame, error) {
 	return out, err
 }
 
-func override(frames []*Frame, rules []Override) (err error) {
+func override(frames []*Frame, config FieldConfig) (err error) {
+	rules := config.Overrides
+	selects := make([]selector, len(rules))
+	for i, rule := range rules {
+		selects[i] = rule.Matcher.selector()
+	}
 	for _, frame := range frames {
 		for _, f := range frame.Fields {
-			for _, rule := range rules {
-				if !rule.Matcher.matches(f, frame, frames) {
+			if config.Done != nil && config.Done() {
+				return err
+			}
+			for i, rule := range rules {
+				if !selects[i](f, frame, frames) {
 					continue
 				}
 				for _, p := range rule.Properties {

@@ -1,7 +1,9 @@
 package grafana
 
 import (
+	"encoding/json"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -34,5 +36,39 @@ func TestNumbersAtTheEndsOfTheRange(t *testing.T) {
 		if got := toFixed(tc.value, tc.decimals); got != tc.want {
 			t.Errorf("%v with %d decimals: %s, want %s", tc.value, tc.decimals, got, tc.want)
 		}
+	}
+}
+
+// Mappings are compared with each value of a timeline.
+func TestMappingsAreDecodedOnce(t *testing.T) {
+	t.Parallel()
+	var list []Mapping
+	const src = `[{"type":"value","options":{"3":{"text":"three"}}},{"type":"range","options":{"from":5,"to":6,"result":{"text":"some"}}},{"type":"value","options":[]}]`
+	if err := json.Unmarshal([]byte(src), &list); err != nil {
+		t.Fatal(err)
+	}
+	for i := range list {
+		list[i].Options = nil
+	}
+	f := &Field{Config: Config{Mappings: list}}
+	if got := []string{f.Show(3, Dark()).Text.Text, f.Show(5.5, Dark()).Text.Text, f.Show(7, Dark()).Text.Text}; !slices.Equal(got, []string{"three", "some", "7"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestOverridesEndEarly(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	config := FieldConfig{
+		Overrides: []Override{{Matcher: Matcher{ID: "numeric"}, Properties: []Property{{ID: "unit", Value: []byte(`"s"`)}}}},
+		Done:      func() bool { asked++; return asked > 2 },
+	}
+	var fields []*Field
+	for range 5 {
+		fields = append(fields, &Field{Type: Number})
+	}
+	out, err := Apply([]*Frame{{Fields: fields}}, config)
+	if err != nil || out[0].Fields[1].Config.Unit != "s" || out[0].Fields[2].Config.Unit != "" {
+		t.Errorf("%d, %v", asked, err)
 	}
 }

@@ -20,6 +20,7 @@ type formatter func(value float64, decimals int) Text
 // unit returns the formatter of a unit, by Grafana's name. Grafana shows a name that it does not know
 // after the number.
 func unit(name string) formatter {
+	name = short(name)
 	if f, ok := units()[name]; ok {
 		return f
 	}
