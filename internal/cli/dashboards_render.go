@@ -91,7 +91,7 @@ func newDashboardsRenderCommand(g *globals) *cobra.Command {
 	flags.StringVar(&o.timezone, "timezone", "", "time zone of the axes, such as UTC or Europe/Berlin (default: that of the dashboard)")
 	flags.IntVar(&o.width, "width", render.DefaultWidth, "width in pixels")
 	flags.DurationVar(&o.interval, "scrape-interval", 15*time.Second, "scrape interval of the Prometheus data source in Grafana, for $__rate_interval")
-	flags.DurationVar(&o.timeout, "timeout", render.DefaultTimeout, "time for the queries of one dashboard")
+	flags.DurationVar(&o.timeout, "timeout", render.DefaultTimeout, "time for the queries and the drawing of one dashboard")
 	return cmd
 }
 
@@ -341,8 +341,8 @@ func (g *globals) renderSource(o renderOptions) (render.Options, render.Source, 
 	return options, snapshot.Source(), nil
 }
 
-// snapshotLimit is the largest snapshot that is read: a hundred times that of examples/orders.
-const snapshotLimit = 256 << 20
+// snapshotLimit is the largest snapshot that is read: more than ten times the largest that scaffold verify writes.
+const snapshotLimit = 64 << 20
 
 // queryStores returns a source that reads the stores, each with its own token, which no other server gets.
 func (g *globals) queryStores(flags []storeFlag) (render.Source, error) {
