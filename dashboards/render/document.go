@@ -118,5 +118,5 @@ func (p *Picture) subtitle() string {
 		}
 		parts = append(parts, label+": "+value)
 	}
-	return strings.Join(parts, " · ")
+	return cut(strings.Join(parts, " · "), maxFilled)
 }

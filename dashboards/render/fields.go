@@ -7,9 +7,6 @@ import (
 	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 )
 
-// maxSteps is the number of thresholds that are drawn.
-const maxSteps = 100
-
 // withDefaults returns the configuration of a panel with the defaults of its type.
 func withDefaults(p *panel) grafana.FieldConfig {
 	c := p.FieldConfig
@@ -24,7 +21,6 @@ func withDefaults(p *panel) grafana.FieldConfig {
 	if i >= 0 {
 		c.Overrides = c.Overrides[:i]
 	}
-	c.Defaults.Thresholds.Steps = c.Defaults.Thresholds.Steps[:min(len(c.Defaults.Thresholds.Steps), maxSteps)]
 	if c.Defaults.Thresholds.Steps == nil {
 		const red = 80.0
 		c.Defaults.Thresholds = grafana.Thresholds{Mode: "absolute", Steps: []grafana.Step{{Color: "green"}, {Color: "red", Value: new(red)}}}
@@ -34,7 +30,12 @@ func withDefaults(p *panel) grafana.FieldConfig {
 
 // fields applies the configuration and the transformations of a panel.
 func (r *renderer) fields(d *drawing, frames []*grafana.Frame) []*grafana.Frame {
-	frames, err := grafana.Transform(frames, d.panel.Transformations)
+	transformations := d.panel.Transformations
+	if n := len(transformations); n > maxTransformations {
+		r.report("panel "+d.panel.Title, fmt.Sprintf("%d transformations; the first %d apply", n, maxTransformations))
+		transformations = transformations[:maxTransformations]
+	}
+	frames, err := grafana.Transform(frames, transformations)
 	if err != nil {
 		r.report("panel "+d.panel.Title, err.Error())
 	}

@@ -38,7 +38,12 @@ func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) 
 		if err != nil {
 			r.report("variable "+v.Name, err.Error())
 		}
-		values[v.Name] = v.choose(options, len(given) > 0)
+		selected := v.choose(options, len(given) > 0)
+		if n := len(selected); n > maxValuesUsed {
+			r.report("variable "+v.Name, fmt.Sprintf("%d values are selected; the first %d are used", n, maxValuesUsed))
+			selected = selected[:maxValuesUsed]
+		}
+		values[v.Name] = selected
 	}
 	for name := range r.options.Variables {
 		if _, ok := values[name]; !ok || !slices.ContainsFunc(r.dashboard.Templating.List, func(v variable) bool { return v.Name == name }) {

@@ -17,20 +17,23 @@ const (
 	maxResponseWeight  = 6_000_000
 	maxSnapshotWeight  = 10_000_000
 
-	maxVariables   = 500
-	maxQuery       = 250_000 // bytes, with the values of its variables
-	maxTargets     = 100     // queries of a panel
-	maxResults     = 128 << 20
-	maxOverrides   = 500 // of a panel, with their properties
-	maxRows        = 5000
-	maxColumns     = 100 // of labels
-	maxCells       = 2_000_000
-	maxEvents      = 1000
-	maxName        = 2000 // bytes of the name of a series
-	maxProblem     = 500  // bytes
-	maxProblems    = 100
-	maxFlameLevels = 2000
-	maxPicture     = 32 << 20
+	maxVariables = 500
+	maxQuery     = 250_000 // bytes, with the values of its variables
+	maxTargets   = 100     // queries of a panel
+	maxResults   = 128 << 20
+	maxOverrides = 500 // of a panel, with their properties
+
+	maxTransformations = 50
+	maxRows            = 5000
+	maxValuesUsed      = 10_000 // of a variable
+	maxColumns         = 100    // of labels
+	maxCells           = 2_000_000
+	maxEvents          = 1000
+	maxName            = 2000 // bytes of the name of a series
+	maxProblem         = 500  // bytes
+	maxProblems        = 100
+	maxFlameLevels     = 2000
+	maxPicture         = 32 << 20
 )
 
 // weight is about the number of values in JSON; an object, which takes more memory, counts as 20. It is counted

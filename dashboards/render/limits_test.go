@@ -285,3 +285,15 @@ func TestPanelsWithoutSpaceInThePictureShowAMessage(t *testing.T) {
 		t.Errorf("problems %v", r.problems)
 	}
 }
+
+func TestSelectedValuesAndTransformationsHaveALimit(t *testing.T) {
+	t.Parallel()
+	src := `{"templating":{"list":[{"name":"a","type":"custom","includeAll":true,"query":"` + strings.Repeat("x,", 2*maxValuesUsed) + `x"}]},"panels":[` +
+		panelJSON("table", `"transformations":[`+strings.Repeat(`{"id":"merge"},`, maxTransformations)+`{"id":"merge"}]`) + `]}`
+	p, err := Dashboard(t.Context(), "x.json", []byte(src), busy(), Options{Now: end(), Location: time.UTC})
+	if err != nil || !slices.Equal(p.Problems, []string{
+		"panel Requests: 51 transformations; the first 50 apply", "variable a: 20001 values are selected; the first 10000 are used",
+	}) {
+		t.Errorf("%q, %v", p.Problems, err)
+	}
+}

@@ -36,7 +36,9 @@ func fill(text string, most int, value func(name, format string) (string, bool))
 
 // fillQuery replaces the variables in a query, which is not cut.
 func fillQuery(text string, value func(name, format string) (string, bool)) (filled string, unknown []string, err error) {
-	filled, unknown = fill(text, maxQuery+utf8.UTFMax, value)
+	if filled = text; len(text) <= maxQuery {
+		filled, unknown = fill(text, maxQuery+utf8.UTFMax, value)
+	}
 	if len(filled) > maxQuery {
 		err = fmt.Errorf("the query is longer than %d kB with the values of its variables; select fewer values", maxQuery/1000)
 	}
@@ -200,7 +202,7 @@ func (r *renderer) drawBody(d *drawing, b box, data panelData) {
 // unknown draws what is known of a panel of another type.
 func (r *renderer) unknown(d *drawing, b box) {
 	lines := []string{"Panel type " + d.panel.Type + " is not drawn."}
-	for _, t := range d.panel.Targets {
+	for _, t := range d.panel.Targets[:min(len(d.panel.Targets), maxTargets)] {
 		text := r.text(strings.TrimSpace(t.Expr + t.Query + t.LabelSelector))
 		if text != "" {
 			lines = append(lines, t.RefID+": "+text)

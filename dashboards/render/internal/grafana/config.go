@@ -205,11 +205,19 @@ func (c *Config) unshare() {
 // maxText is the number of bytes of a configured text that are shown: more than a panel has room for.
 const maxText = 1000
 
-// cut limits the texts that are shown for each value or series.
+// Limits of what is compared with each value.
+const (
+	maxSteps    = 100
+	maxMappings = 1000
+)
+
+// cut limits what is used for each value or series.
 func (c *Config) cut() {
 	for _, text := range []*string{&c.Unit, &c.NoValue, &c.DisplayName} {
 		*text = short(*text)
 	}
+	c.Thresholds.Steps = c.Thresholds.Steps[:min(len(c.Thresholds.Steps), maxSteps)]
+	c.Mappings = c.Mappings[:min(len(c.Mappings), maxMappings)]
 }
 
 func short(text string) string {

@@ -222,21 +222,21 @@ func (f *Field) labelText(all []*Frame) string {
 	if len(f.Labels) == 0 {
 		return ""
 	}
-	single, several := "", false
+	single := ""
 	for _, frame := range all {
 		for _, other := range frame.Fields {
 			for name := range other.Labels {
-				several = several || single != "" && single != name
+				if single != "" && single != name {
+					return f.allLabels()
+				}
 				single = name
 			}
 		}
 	}
-	if !several && f.Labels[single] != "" {
-		return f.Labels[single]
-	}
-	if !several {
-		return ""
-	}
+	return f.Labels[single]
+}
+
+func (f *Field) allLabels() string {
 	parts := make([]string, 0, len(f.Labels))
 	for _, name := range slices.Sorted(maps.Keys(f.Labels)) {
 		parts = append(parts, name+`="`+f.Labels[name]+`"`)

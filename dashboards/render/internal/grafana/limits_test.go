@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -70,5 +71,26 @@ func TestOverridesEndEarly(t *testing.T) {
 	out, err := Apply([]*Frame{{Fields: fields}}, config)
 	if err != nil || out[0].Fields[1].Config.Unit != "s" || out[0].Fields[2].Config.Unit != "" {
 		t.Errorf("%d, %v", asked, err)
+	}
+}
+
+func TestConfiguredListsHaveALimit(t *testing.T) {
+	t.Parallel()
+	c := Config{Mappings: make([]Mapping, 2*maxMappings), NoValue: strings.Repeat("x", 2*maxText)}
+	c.Thresholds.Steps = make([]Step, 2*maxSteps)
+	out, err := Apply([]*Frame{{Fields: []*Field{{Type: Number}}}}, FieldConfig{Defaults: c})
+	if got := out[0].Fields[0].Config; err != nil || len(got.Mappings) != maxMappings || len(got.Thresholds.Steps) != maxSteps || len(got.NoValue) != maxText {
+		t.Errorf("%d mappings, %d steps, %d bytes, %v", len(got.Mappings), len(got.Thresholds.Steps), len(got.NoValue), err)
+	}
+	var frames []*Frame
+	for i := range 3 {
+		frame := &Frame{Fields: []*Field{{Name: "key", Type: String, Strings: []string{"a"}}}}
+		for j := range maxColumns {
+			frame.Fields = append(frame.Fields, &Field{Name: string(rune(1000*(i+1) + j)), Type: Number, Values: []float64{1}})
+		}
+		frames = append(frames, frame)
+	}
+	if merged := merge(frames); len(merged[0].Fields) != maxColumns {
+		t.Errorf("%d columns", len(merged[0].Fields))
 	}
 }
