@@ -161,18 +161,7 @@ func (r *renderer) legendColumn(d *drawing, b box, o legendOptions, lines []*lin
 
 // legendTable draws a row for each series, with a column for each value.
 func (r *renderer) legendTable(d *drawing, b box, o legendOptions, lines []*line) box {
-	lines = slices.Clone(lines)
-	for _, calc := range o.Calcs {
-		if calc.Name() == o.SortBy {
-			slices.SortStableFunc(lines, func(a, b *line) int {
-				av, bv := grafana.Reduce(a.field.Values, calc), grafana.Reduce(b.field.Values, calc)
-				if o.SortDesc {
-					av, bv = bv, av
-				}
-				return compareNumbers(av, bv)
-			})
-		}
-	}
+	lines = sortedLines(lines, o)
 	height := min(float64(len(lines)+1)*legendRow, math.Round(legendShare*b.h))
 	area := box{b.x, b.bottom() - height, b.w, height}
 	left := b.inset(0, 0, 0, height)
@@ -211,6 +200,26 @@ func (r *renderer) legendTable(d *drawing, b box, o legendOptions, lines []*line
 	}
 	d.canvas.shut("g")
 	return left
+}
+
+// sortedLines orders the series by the configured value.
+func sortedLines(lines []*line, o legendOptions) []*line {
+	i := slices.IndexFunc(o.Calcs, func(calc grafana.Reducer) bool { return calc.Name() == o.SortBy })
+	if i < 0 {
+		return lines
+	}
+	values := map[*line]float64{}
+	for _, l := range lines {
+		values[l] = grafana.Reduce(l.field.Values, o.Calcs[i])
+	}
+	lines = slices.Clone(lines)
+	slices.SortStableFunc(lines, func(a, b *line) int {
+		if o.SortDesc {
+			a, b = b, a
+		}
+		return compareNumbers(values[a], values[b])
+	})
+	return lines
 }
 
 // legendWidths returns the widths of the columns of values.

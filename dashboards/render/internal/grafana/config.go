@@ -170,6 +170,9 @@ func (c *Config) set(p Property) error {
 		}
 		at = at.Field(i)
 	}
+	if len(p.Value) > maxProperty {
+		return fmt.Errorf("override %s: its value is longer than %d kB", p.ID, maxProperty/1000)
+	}
 	at.SetZero()
 	if len(p.Value) == 0 {
 		return nil
@@ -209,6 +212,7 @@ const maxText = 1000
 const (
 	maxSteps    = 100
 	maxMappings = 1000
+	maxProperty = 100_000 // bytes of an override, which is decoded for each field
 )
 
 // cut limits what is used for each value or series.
@@ -216,8 +220,12 @@ func (c *Config) cut() {
 	for _, text := range []*string{&c.Unit, &c.NoValue, &c.DisplayName} {
 		*text = short(*text)
 	}
-	c.Thresholds.Steps = c.Thresholds.Steps[:min(len(c.Thresholds.Steps), maxSteps)]
-	c.Mappings = c.Mappings[:min(len(c.Mappings), maxMappings)]
+	if len(c.Thresholds.Steps) > maxSteps {
+		c.Thresholds.Steps = slices.Clone(c.Thresholds.Steps[:maxSteps]) // without the memory of the rest
+	}
+	if len(c.Mappings) > maxMappings {
+		c.Mappings = slices.Clone(c.Mappings[:maxMappings])
+	}
 }
 
 func short(text string) string {

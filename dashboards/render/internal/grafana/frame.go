@@ -79,11 +79,6 @@ func Apply(frames []*Frame, config FieldConfig) ([]*Frame, error) {
 		out[i] = &copied
 	}
 	err := override(out, config)
-	for _, frame := range out {
-		for _, f := range frame.Fields {
-			f.Config.cut()
-		}
-	}
 	low, high := span(out)
 	index := 0
 	for _, frame := range out {
@@ -120,6 +115,7 @@ func override(frames []*Frame, config FieldConfig) (err error) {
 					}
 				}
 			}
+			f.Config.cut()
 		}
 	}
 	return err

@@ -94,3 +94,12 @@ func TestConfiguredListsHaveALimit(t *testing.T) {
 		t.Errorf("%d columns", len(merged[0].Fields))
 	}
 }
+
+func TestLongOverridesAreLeftOut(t *testing.T) {
+	t.Parallel()
+	var c Config
+	err := c.set(Property{ID: "thresholds", Value: []byte(`{"steps":[` + strings.Repeat(`{"color":"red"},`, 10_000) + `{}]}`)})
+	if err == nil || err.Error() != "override thresholds: its value is longer than 100 kB" || c.Thresholds.Steps != nil {
+		t.Errorf("%v, %d steps", err, len(c.Thresholds.Steps))
+	}
+}
