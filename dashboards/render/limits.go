@@ -31,7 +31,8 @@ const (
 	maxEvents          = 1000
 	maxName            = 2000 // bytes of the name of a series
 	maxProblem         = 500  // bytes
-	maxProblems        = 100
+	maxProblems        = 100  // that are listed
+	maxReported        = 10_000
 	maxFlameLevels     = 2000
 	maxPicture         = 32 << 20
 )
@@ -144,6 +145,34 @@ func labelsSize[K, V ~string](labels map[K]V) int {
 		size += entry + len(name) + len(value)
 	}
 	return size
+}
+
+// withinSeries returns as many series as a panel has room for, with those of its other queries.
+func (r *renderer) withinSeries(p *panel, series model.Matrix, out *panelData) model.Matrix {
+	if room := maxSeries - out.series; len(series) > room {
+		r.report("panel "+p.Title, fmt.Sprintf("its queries have more than %d series; the first are drawn", maxSeries))
+		series = series[:room]
+	}
+	out.series += len(series)
+	return series
+}
+
+// addCells adds the cells of a heatmap.
+func (r *renderer) addCells(p *panel, c cells, out *panelData) {
+	if c.cut {
+		r.report("panel "+p.Title, fmt.Sprintf("it has more than %d cells; the first are drawn", maxCells))
+	}
+	out.cells = c
+}
+
+// addTable adds the rows of a query.
+func (r *renderer) addTable(p *panel, t target, series model.Matrix, several bool, out *panelData) {
+	frame := tableFrame(t, withinRows(series, maxRows-out.rows), several)
+	out.rows += frame.Len()
+	if out.rows == maxRows {
+		r.report("panel "+p.Title, fmt.Sprintf("the first %d rows are drawn", maxRows))
+	}
+	out.frames = append(out.frames, frame)
 }
 
 // withinRows returns series with at most so many values together.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -163,7 +164,7 @@ func TestSeriesOfAPanelHaveALimitTogether(t *testing.T) {
 	var series model.Matrix
 	for i := range 600 {
 		series = append(series, &model.SampleStream{
-			Metric: model.Metric{"a": model.LabelValue(fmt.Sprint(i))}, Values: []model.SamplePair{{Timestamp: model.TimeFromUnixNano(end().UnixNano()), Value: 1}},
+			Metric: model.Metric{"a": model.LabelValue(strconv.Itoa(i))}, Values: []model.SamplePair{{Timestamp: model.TimeFromUnixNano(end().UnixNano()), Value: 1}},
 		})
 	}
 	targets := strings.TrimSuffix(strings.Repeat(`{"refId":"A","expr":"up"},`, maxTargets+1), ",")
@@ -183,7 +184,7 @@ func TestTablesAndHeatmapsHaveALimit(t *testing.T) {
 	t.Parallel()
 	var series model.Matrix
 	for i := range 60 {
-		s := &model.SampleStream{Metric: model.Metric{model.BucketLabel: model.LabelValue(fmt.Sprint(i))}}
+		s := &model.SampleStream{Metric: model.Metric{model.BucketLabel: model.LabelValue(strconv.Itoa(i))}}
 		for j := range 30 {
 			s.Metric[model.LabelName(fmt.Sprintf("l%d_%d", i, j))] = "x"
 		}

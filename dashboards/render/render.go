@@ -83,9 +83,6 @@ type renderer struct {
 	queries, failed int
 }
 
-// problem is why a part of the dashboard is not drawn.
-type problem struct{ where, why string }
-
 // Dashboard runs the queries of a dashboard and draws the results. Name is the file name in errors, src
 // classic dashboard JSON. Its error is that of a file that is not a dashboard; what else is wrong is in
 // [Picture.Problems] and in the place of the data.
@@ -132,40 +129,6 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	return picture, nil
 }
 
-// manyPlaces is the number of places with the same problem from which on they are counted.
-const manyPlaces = 4
-
-// grouped returns a line for each problem; one that is in many places, such as a store that does not
-// respond, once. Of more than [maxProblems] it returns the number.
-func grouped(problems []problem) []string {
-	places, seen := map[string][]string{}, map[problem]bool{}
-	for _, p := range problems {
-		if !seen[p] {
-			places[p.why] = append(places[p.why], p.where)
-		}
-		seen[p] = true
-	}
-	var out []string
-	for why, where := range places {
-		switch {
-		case why == "":
-			out = append(out, where...)
-		case len(where) >= manyPlaces:
-			slices.Sort(where)
-			out = append(out, fmt.Sprintf("%s and %d others: %s", where[0], len(where)-1, why))
-		default:
-			for _, one := range where {
-				out = append(out, one+": "+why)
-			}
-		}
-	}
-	slices.Sort(out)
-	if more := len(out) - maxProblems; more > 0 {
-		out = append(out[:maxProblems], fmt.Sprintf("%d more problems", more))
-	}
-	return out
-}
-
 func (o Options) withDefaults() Options {
 	if o.Width == 0 {
 		o.Width = DefaultWidth
@@ -177,14 +140,6 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now()
 	}
 	return o
-}
-
-// report records what is missing in the picture.
-func (r *renderer) report(where, why string) {
-	where, why = strings.Map(printable, cut(where, maxProblem)), strings.Map(printable, cut(why, maxProblem)) // one line each
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	r.problems = append(r.problems, problem{where, why})
 }
 
 // run runs a query within the time range.
@@ -293,11 +248,7 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 	if err != nil {
 		return err
 	}
-	if room := maxSeries - out.series; len(result.Series) > room {
-		r.report("panel "+p.Title, fmt.Sprintf("its queries have more than %d series; the first are drawn", maxSeries))
-		result.Series = result.Series[:room]
-	}
-	out.series += len(result.Series)
+	result.Series = r.withinSeries(p, result.Series, out)
 	// Points of a snapshot may be further apart.
 	out.step = max(out.step, result.Step)
 	if q.Kind == Range { // an instant query has an order of its own: topk has the largest first
@@ -311,17 +262,9 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 	case q.Kind == Profile:
 		out.profile = result.Profile
 	case p.Type == "heatmap":
-		out.cells = heatmap(result.Series, cmp.Or(result.Step, out.step))
-		if out.cells.cut {
-			r.report("panel "+p.Title, fmt.Sprintf("it has more than %d cells; the first are drawn", maxCells))
-		}
+		r.addCells(p, heatmap(result.Series, cmp.Or(result.Step, out.step)), out)
 	case t.Format == "table":
-		frame := tableFrame(t, withinRows(result.Series, maxRows-out.rows), several)
-		out.rows += frame.Len()
-		if out.rows == maxRows {
-			r.report("panel "+p.Title, fmt.Sprintf("the first %d rows are drawn", maxRows))
-		}
-		out.frames = append(out.frames, frame)
+		r.addTable(p, t, result.Series, several, out)
 	default:
 		out.frames = append(out.frames, seriesFrames(t, result.Series)...)
 	}

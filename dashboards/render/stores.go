@@ -69,16 +69,16 @@ func (s Store) redacted(err error) error {
 		}
 	}
 	u, invalid := url.Parse(s.URL)
-	if invalid != nil {
-		add(s.URL, "the store")
-	} else {
-		shown, _, _ := strings.Cut(u.Redacted(), "?")
-		add(s.URL, shown)
-		password, _ := u.User.Password()
+	if invalid != nil { // the error may quote it in any form
+		return redactedError{"the URL of the store is not valid; write one such as http://localhost:9090", err}
+	}
+	shown, _, _ := strings.Cut(u.Redacted(), "?")
+	add(s.URL, shown)
+	if password, ok := u.User.Password(); ok {
 		add(base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)), hidden)
 		add(password, hidden)
-		add(u.RawQuery, hidden)
 	}
+	add(u.RawQuery, hidden)
 	add(s.Secret, hidden)
 	if text := strings.NewReplacer(pairs...).Replace(err.Error()); text != err.Error() {
 		return redactedError{text, err}

@@ -151,3 +151,13 @@ func TestRenderDoesNotShowTheToken(t *testing.T) {
 		}
 	}
 }
+
+func TestAddressesThatAreNoURLAreNotQuoted(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"http://user:hunter2@[::1", "http://user:hunter2%zz@localhost", "http://user:hunt\x00er2@localhost"} {
+		_, err := get(t.Context(), pageRequest{address: address})
+		if err == nil || strings.Contains(err.Error(), "hunt") || strings.Contains(withoutPassword(address), "hunt") {
+			t.Errorf("got %v, %s", err, withoutPassword(address))
+		}
+	}
+}

@@ -209,7 +209,7 @@ func writeWhole(ctx context.Context, name string, data []byte) error {
 		target = name
 	}
 	if info, err := os.Stat(target); err == nil && !info.Mode().IsRegular() {
-		return os.WriteFile(target, data, 0o666) //nolint:gosec // it exists
+		return os.WriteFile(target, data, 0o666)
 	}
 	return writeDirectory(ctx, filepath.Dir(target), []slo.File{{Name: filepath.Base(target), Data: data}})
 }
