@@ -110,7 +110,7 @@ func TestTextsAreCutBeforeTheyAreMultiplied(t *testing.T) {
 	} {
 		_, d := drawOne(t, panelJSON(kind, field), series(map[string]func(float64) float64{"le=1": wave(1e6, 1e5), "le=2": constant(1e-3)}))
 		for _, text := range d.canvas.texts {
-			if len(text.text) > maxText {
+			if len(text.text) > 1100 {
 				t.Errorf("%s: a text of %d bytes", kind, len(text.text))
 			}
 		}
@@ -174,6 +174,9 @@ func TestSeriesOfAPanelHaveALimitTogether(t *testing.T) {
 		if len(d.data.frames) > maxTargets && len(d.data.frames) != maxSeries || len(d.facts.Series) > maxSeries || len(recorder.entries) != maxTargets {
 			t.Errorf("%s: %d frames, %d values, %d queries", kind, len(d.data.frames), len(d.facts.Series), len(recorder.entries))
 		}
+		if d.facts.Cut > maxSeries*maxCalcs {
+			t.Errorf("%s: %d values", kind, d.facts.Cut)
+		}
 		if want := "panel Requests: its queries have more than 1000 series; the first are drawn"; !slices.Contains(p.Problems, want) || !slices.Contains(p.Problems, "panel Requests: 101 queries; the first 100 are drawn") {
 			t.Errorf("%s: %q", kind, p.Problems)
 		}
@@ -218,12 +221,18 @@ func TestMarkdownEndsWithThePanel(t *testing.T) {
 		"nested list": strings.Repeat("- ", 200) + "x", "deep list": strings.Repeat("- ", 9000) + "x", "deep quote": strings.Repeat("> ", 9000) + "x",
 		"list": strings.Repeat("- x\n", 5000), "wide table": strings.Repeat("|a", 4000) + "|\n" + strings.Repeat("|-", 4000) + "|\n" + strings.Repeat("||\n", 1000),
 	} {
-		_, d := drawOne(t, panelJSON("text", fmt.Sprintf(`"options":{"content":%q}`, content)), always(Result{}))
+		p, d := drawOne(t, panelJSON("text", fmt.Sprintf(`"options":{"content":%q}`, content)), always(Result{}))
 		for _, text := range d.canvas.texts {
 			if text.y > d.box.bottom() || text.x > d.box.right() {
 				t.Errorf("%s: %q is outside of the panel", name, text.text)
 				break
 			}
+		}
+		if large := strings.Contains(name, "table"); large != (len(p.Problems) == 1) {
+			t.Errorf("%s: %q", name, p.Problems)
+		}
+		if isDeep(content) != strings.HasPrefix(name, "deep") {
+			t.Errorf("%s: deep is %v", name, isDeep(content))
 		}
 		if len(d.canvas.texts) > 200 {
 			t.Errorf("%s: %d texts", name, len(d.canvas.texts))
@@ -242,17 +251,21 @@ func TestLongWordsHaveALimitOfLines(t *testing.T) {
 	}
 }
 
-// The source ignores the end of the time, as a snapshot does.
-func TestDrawingEndsWithTheTimeout(t *testing.T) {
+// The time ends during the query, which a snapshot ignores.
+func TestDrawingEndsWithTheContext(t *testing.T) {
 	t.Parallel()
-	source := func(ctx context.Context, _ Query) (Result, error) {
-		<-ctx.Done()
+	ctx, cancel := context.WithCancel(t.Context())
+	source := func(context.Context, Query) (Result, error) {
+		cancel()
 		return Result{Values: []string{"a"}}, nil
 	}
-	p, d := drawOne(t, panelJSON("stat", ""), source, func(o *Options) { o.Timeout = time.Millisecond })
-	const want = "the dashboard was not drawn within 1ms; use a shorter time range or a longer timeout"
-	if !slices.Equal(p.Problems, []string{"panel Requests: " + want}) || strings.Join(d.texts("message"), " ") != "Error: "+want {
-		t.Errorf("%q, %q", p.Problems, d.texts("message"))
+	p, err := Dashboard(ctx, "x.json", []byte(`{"panels":[`+panelJSON("stat", "")+`]}`), source, Options{Now: end(), Location: time.UTC, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "the dashboard was not drawn within 1m0s; use a shorter time range or a longer timeout"
+	if texts := p.panels[0].texts("message"); !slices.Equal(p.Problems, []string{"panel Requests: " + want}) || strings.Join(texts, " ") != "Error: "+want {
+		t.Errorf("%q, %q", p.Problems, texts)
 	}
 }
 
@@ -296,5 +309,76 @@ func TestSelectedValuesAndTransformationsHaveALimit(t *testing.T) {
 		"panel Requests: 51 transformations; the first 50 apply", "variable a: 20001 values are selected; the first 10000 are used",
 	}) {
 		t.Errorf("%q, %v", p.Problems, err)
+	}
+}
+
+func TestVariablesAndAnnotationsHaveALimit(t *testing.T) {
+	t.Parallel()
+	var values []model.SamplePair
+	for i := range 2 * (maxEvents + 1) {
+		values = append(values, model.SamplePair{Timestamp: model.TimeFromUnixNano(end().UnixNano()) - model.Time(86_400_000*i), Value: 1})
+	}
+	src := `{"templating":{"list":[` + strings.Repeat(`{"name":"a","type":"constant","query":"`+strings.Repeat("x", 1000)+`"},`, maxVariables) + `{"name":"b","type":"constant","query":"x"}]},` +
+		`"annotations":{"list":[{"name":"a","enable":true,"expr":"up"}]},"panels":[],"` + strings.Repeat("k", 5000) + `":1}`
+	p, err := Dashboard(t.Context(), "x.json", []byte(src), always(Result{Series: model.Matrix{{Values: values}}}), Options{From: end().Add(-2000 * time.Hour), To: end(), Location: time.UTC})
+	if err != nil || len(p.renderer.annotations) != maxEvents || len(p.renderer.chosen) != 1 || len(p.subtitle()) > maxFilled {
+		t.Errorf("%d annotations, %d variables, subtitle of %d bytes, %v", len(p.renderer.annotations), len(p.renderer.chosen), len(p.subtitle()), err)
+	}
+	for _, problem := range p.Problems {
+		if len(problem) > 2*maxProblem+20 {
+			t.Errorf("a problem of %d bytes", len(problem))
+		}
+	}
+	for _, want := range []string{"dashboard: 2002 annotations; the first 1000 are drawn", "the dashboard has 501 variables; the first 500 are used"} {
+		if !slices.Contains(p.Problems, want) {
+			t.Errorf("problems %q lack %q", p.Problems, want)
+		}
+	}
+}
+
+func TestCanceledContextEndsQueriesAndDrawing(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	unused := func(context.Context, Query) (Result, error) { return Result{}, errors.New("used") }
+	p, err := Dashboard(ctx, "x.json", panels25(), unused, Options{From: end().Add(-time.Hour), To: end(), Location: time.UTC})
+	if err != nil || !errors.Is(p.Failure, context.Canceled) {
+		t.Errorf("got %v, %v", p.Failure, err)
+	}
+	if got := (variable{Regex: "a"}).ordered([]string{"a"}, func() bool { return true }); len(got) > 0 {
+		t.Errorf("got %q", got)
+	}
+	for _, kind := range []string{"timeseries", "state-timeline", "stat"} {
+		p, d := drawOne(t, panelJSON(kind, ""), busy())
+		before := d.canvas.buf.Len()
+		p.renderer.limits.ctx = ctx
+		if p.renderer.drawPanel(d, "x"); d.canvas.buf.Len() > before*4/5 {
+			t.Errorf("%s: %d of %d bytes", kind, d.canvas.buf.Len(), before)
+		}
+		p.renderer.limits.ctx = t.Context()
+		full := &canvas{}
+		full.buf.Write(make([]byte, maxPicture+1))
+		if !p.renderer.limits.full(full) {
+			t.Errorf("%s: a large picture is not full", kind)
+		}
+	}
+}
+
+func TestProfilesHaveALimitOfLevels(t *testing.T) {
+	t.Parallel()
+	levels := make([][]float64, 2*maxFlameLevels)
+	for i := range levels {
+		levels[i] = []float64{0, 1, 0, 0}
+	}
+	root, err := flame([]string{"f"}, levels)
+	depth := 0
+	for at := root; at != nil; depth++ {
+		if len(at.Children) == 0 {
+			break
+		}
+		at = &at.Children[0]
+	}
+	if err != nil || depth != maxFlameLevels-1 {
+		t.Errorf("%d levels, %v", depth, err)
 	}
 }
