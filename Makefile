@@ -75,7 +75,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose backends lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema grafana-parity chromium pipelines images kubernetes kubernetes-apiserver collector routers
+.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose backends lint bench bench-peers generate checkgenerate examples golden pictures transcripts tidy e2e dashboards-schema grafana-parity chromium pipelines images kubernetes kubernetes-apiserver collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,7 +108,7 @@ simulations: ## run weeks of alerts, minutes of overload, and limits of memory a
 conformance: ## compare our store, rules and routing with Prometheus, promtool and Alertmanager (minutes)
 	$(call timed,conformance,cd $(CONFORMANCE) && go test -timeout 30m ./...)
 
-mutants: deps ## check that verify finds each of 201 broken services (minutes)
+mutants: deps ## check that verify finds each of 203 broken services (minutes)
 	$(call timed,mutants,MUTANTS=1 go test -count=1 -timeout 30m ./internal/verify -run Mutant)
 
 runbooks: ## run the commands of runbooks with amtool on Alertmanager, and kubectl on a fake API server (downloads both)
@@ -167,6 +167,9 @@ examples: ## regenerate examples/
 
 golden: ## record what services print, and rewrite golden files
 	$(call timed,golden,go run ./internal/record && go test -count=1 $(GOLDEN) -update)
+
+pictures: ## draw the dashboards of docs/pictures again
+	$(call timed,pictures,go test -count=1 ./dashboards/render -run Questions -update)
 
 transcripts: deps ## rewrite docs/transcripts, which make e2e compares
 	$(call timed,transcripts,go test -count=1 $(TRANSCRIPTS) -run 'Transcripts|MakeRunEnds|WithADatabase' -update)

@@ -33,12 +33,14 @@ func (d Dashboard) UID() string { return slo.DashboardUID(d.scope.spec.Service, 
 // Title returns the title in the list of dashboards.
 func (d Dashboard) Title() string { return d.scope.spec.Service + " / " + d.title }
 
-// Row is a line of panels under a heading.
+// Row is a line of panels under a heading. Rows without a title have no heading; they come first.
 type Row struct {
 	Title string
+	// Collapsed hides the panels until somebody opens the row. Their queries run only then.
+	Collapsed bool
 	// PerLine is the number of panels in one line, 0 for all of them.
 	PerLine int
-	// Height is in units of the grid, about 30 pixels each; 0 means the default of
+	// Height is in units of the grid, about 38 pixels each; 0 means the default of
 	// the first panel's kind.
 	Height int
 	Panels []Panel
@@ -59,6 +61,7 @@ const (
 	FlameGraph Kind = "flamegraph"
 	Text       Kind = "text"
 	AlertList  Kind = "alertlist"
+	Traces     Kind = "traces"
 )
 
 // Unit is the unit of the values, as Grafana names it.
@@ -88,39 +91,84 @@ type Panel struct {
 	Targets     []Target
 	// Weight is the width of the panel relative to others of its line, 0 means 1.
 	Weight int
-	// Thresholds color the values from each one up, lowest first. Values below are
-	// green.
+	// Base is the color of values below all thresholds, green if it is empty.
+	Base string
+	// Thresholds color the values from each one up, lowest first.
 	Thresholds []Threshold
-	// Line draws the thresholds in a graph.
-	Line  bool
-	Stack bool
-	Log   bool // logarithmic axis
-	// Max is the maximum of the axis, 0 to follow the data.
-	Max float64
+	// Line draws the thresholds in a graph, Area what is between them.
+	Line, Area bool
+	Stack      bool
+	// LogBase is the base of a logarithmic axis, 2 or 10; 0 is a linear axis.
+	LogBase int
+	// Max is the maximum of the axis, SoftMax the maximum as long as no value is above
+	// it; 0 to follow the data. A graph of zeros needs one, or Grafana draws it on an axis
+	// to 100.
+	Max, SoftMax float64
+	// Color is the color of the series, blue if it is empty. Series named by labels are from blue to purple by
+	// their values, or from yellow to red if Color is [Warning] or [Failing].
+	Color string
+	// Distinct gives series named by labels colors that differ, where their values are alike.
+	Distinct bool
 	// Colors are fixed colors of series, by name.
 	Colors map[string]string
-	Links  []Link
+	// Values replaces values by words.
+	Values []Word
+	// Columns are those of a table: labels, then the values of the targets, in their order.
+	Columns []Column
+	// SortBy is the title of the column that sorts a table, the largest value first.
+	SortBy string
+	// Compared shows the last and the largest value of each series in the legend.
+	Compared bool
+	// NameOnly shows the legend of a stat and not its value, which only colors it.
+	NameOnly bool
+	// Range is the time range of the panel, up to now, such as 30d; empty for that of the
+	// dashboard. Grafana ignores it if the dashboard has an absolute time range.
+	Range string
+	// Decimals is the number of decimals, 0 for Grafana's choice.
+	Decimals int
+	Links    []Link
 	// EmptyUntil says until when the panel may have no data, such as "an alert
 	// fires". If it is empty, the panel has data as soon as the service runs.
 	EmptyUntil string
+	// None is the text instead of a missing value, "no data until ..." if it is empty.
+	None string
 	// Body is the Markdown of a text panel; Filter the labels of an alert list.
 	Body, Filter string
-	// shade are the refs of targets drawn as a gray background.
-	shade []string
-	// count are the refs of targets that are counts, drawn on a second axis.
-	count []string
-	// limit are the refs of targets drawn as limits.
-	limit []string
+	// limit are the refs of targets drawn as limits, past those of an earlier time.
+	limit, past []string
 	// signed allows values below zero.
 	signed bool
-	// decimals is the number of decimals, 0 for Grafana's choice.
-	decimals int
 }
 
 // Threshold colors the values from a number up.
 type Threshold struct {
 	From  float64
 	Color string
+}
+
+// Word is a text for a value.
+type Word struct {
+	Value float64
+	Text  string
+	Color string
+}
+
+// Column is a column of a table.
+type Column struct {
+	Title string
+	// Label is set for a column of label values.
+	Label string
+	// The other fields are as in [Panel], of a column of numbers.
+	Unit       Unit
+	Decimals   int
+	Base       string
+	Thresholds []Threshold
+	Values     []Word
+	// Bar draws the numbers as bars.
+	Bar bool
+	// Width is in pixels, 0 to share what is left.
+	Width int
+	Link  Link
 }
 
 // Link is a link to another dashboard or page.
@@ -181,6 +229,7 @@ type Query struct {
 	Expr       string // with Grafana's variables
 	Instant    bool
 	EmptyUntil string // see [Panel]
+	Collapsed  bool   // it runs only if somebody opens the row
 }
 
 // Queries lists the queries of all panels in reading order, then those of annotations,
@@ -192,6 +241,7 @@ func (d Dashboard) Queries() []Query {
 			for i, t := range p.Targets {
 				out = append(out, Query{
 					Panel: p.Title, RefID: refID(i), Source: t.source(), Expr: string(t.Expr), Instant: t.Instant, EmptyUntil: p.EmptyUntil,
+					Collapsed: row.Collapsed,
 				})
 			}
 		}
@@ -209,9 +259,10 @@ func (d Dashboard) check() error {
 		errs = append(errs, fmt.Errorf("dashboard "+d.Name()+": "+format, args...))
 	}
 	seen := map[string]bool{}
+	titled := false
 	for _, row := range d.rows {
-		if row.Title == "" {
-			problem("a row has no title")
+		if titled = titled || row.Title != ""; titled && row.Title == "" {
+			problem("a row without a title is below one with a title")
 		}
 		for _, p := range row.Panels {
 			if seen[p.Title] {

@@ -19,102 +19,98 @@ func dependencies(s Scope) Dashboard {
 
 func (s Scope) checksRow() Row {
 	checks := Panel{
-		Title: "Failing health checks", Kind: Timeline, Thresholds: []Threshold{{0.5, Failing}}, EmptyUntil: "the service has a check",
-		Targets: []Target{{Expr: "1 - " + s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
-	}.says("Times at which a health check failed on any instance (red).",
-		"Call the owner of the dependency; the rows below show its latency and errors.").links(s.dashboard(dashboardOverview, "Overview"))
-	return Row{Title: "Health checks", Height: 5, Panels: []Panel{checks}}
+		Title: "Health checks", Kind: Timeline, EmptyUntil: "the service has a check",
+		Values:  []Word{{0, "unhealthy", Failing}, {1, "healthy", Good}},
+		Targets: []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
+	}.says("Health checks of dependencies; red while one fails on any instance.",
+		"Call the owner of the dependency; the panels below show its latency and errors.").links(s.dashboard(dashboardOverview, "Overview"))
+	return Row{Height: 4, Panels: []Panel{checks}}
 }
 
 func (s Scope) poolRow() Row {
 	state := []string{semconv.LabelPoolName, semconv.LabelPoolState}
 	connections := Panel{
-		Title: "Connections by state", Kind: TimeSeries, Unit: Count, Stack: true, limit: []string{refID(1)},
+		Title: "Connections by state", Kind: TimeSeries, Unit: Factor, Stack: true, limit: []string{refID(1)},
 		Targets: []Target{
 			{Expr: s.Metric(semconv.DBClientConnectionCount).Expr().Sum(state...), Legend: Legend(state...)},
 			{Expr: s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelPoolName), Legend: Legend(semconv.LabelPoolName) + " maximum"},
 		},
-	}.says("Connections of all instances by state, and the maximum.",
+	}.says("Connections of all instances by state, and the maximum (dashed).",
 		"If all are in use, queries are slow or the pool is too small: compare with the query latency below.")
-	utilization := Panel{
-		Title: "Connection pool utilization", Kind: TimeSeries, Unit: Share, Max: 1, Line: true, Thresholds: []Threshold{{0.8, Warning}, {0.95, Failing}},
-		Targets: []Target{{
-			Expr: s.Metric(semconv.DBClientConnectionCount, Is(semconv.LabelPoolState, semconv.ConnectionStateInUse)).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName).
-				Over(s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)),
-			Legend: Legend(semconv.LabelInstance, semconv.LabelPoolName),
-		}},
-	}.says("Connections in use divided by the maximum, by instance.",
-		"At 100 %, requests wait: check for slow queries, then enlarge the pool or add instances.")
+	used := s.Metric(semconv.DBClientConnectionCount, Is(semconv.LabelPoolState, semconv.ConnectionStateInUse)).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)
+	utilization := s.utilizationGraph("Connection pool utilization (top 10)",
+		used.Over(s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)).Top(10)).
+		says("Connections in use divided by the maximum, of the ten busiest instances, at each scrape.",
+			"At 100 %, requests wait: check for slow queries, then enlarge the pool or add instances. Short peaks are between scrapes: see the waits.")
+	// Gauges of waiting requests miss what happens between scrapes; counters do not.
+	waits, waited := s.Metric(semconv.DBClientConnectionWaits).Rate().Sum(), s.Metric(semconv.DBClientConnectionWaitTime).Rate().Sum()
 	pending := Panel{
-		Title: "Requests waiting for a connection", Kind: TimeSeries, Unit: Count,
+		Title: "Waits for a connection", Kind: TimeSeries, Unit: PerSecond, Color: Warning, Colors: map[string]string{"timeouts": Failing}, SoftMax: 1, Compared: true,
 		Targets: []Target{
-			{Expr: s.Metric(semconv.DBClientConnectionPendingRequests).Expr().Sum(), Legend: "waiting now"},
-			{Expr: s.Metric(semconv.DBClientConnectionTimeouts).Rate().Sum(), Legend: "timeouts per second"},
+			{Expr: waits, Legend: "waits"},
+			{Expr: s.Metric(semconv.DBClientConnectionTimeouts).Rate().Sum(), Legend: "timeouts"},
 		},
-	}.says("Requests that wait for a connection, and timeouts per second.",
+	}.says("Requests per second that had to wait for a connection, and that gave up.",
 		"Each timeout is a failed request: check the query latency below.").links(s.dashboard(dashboardOverview, "Overview"))
-	waits := s.Metric(semconv.DBClientConnectionWaits).Rate().Sum()
-	waited := Panel{
-		Title: "Connection wait time", Kind: TimeSeries, Unit: Seconds, EmptyUntil: "a request has to wait",
-		Targets: []Target{{Expr: s.Metric(semconv.DBClientConnectionWaitTime).Rate().Sum().Over(waits), Legend: "mean"}},
+	mean := Panel{
+		Title: "Connection wait time", Kind: TimeSeries, Unit: Seconds, Compared: true, EmptyUntil: "a request has to wait",
+		Targets: []Target{
+			{Expr: waited.Over(waits), Legend: "mean of those that waited"},
+		},
 	}.says("Average wait of the requests that had to wait for a connection.",
 		"It is part of their latency: if it rises, check the connection pool utilization.")
-	return Row{Title: "Connection pool", Panels: []Panel{connections, utilization, pending, waited}}
+	return Row{Title: "Connection pool", Panels: []Panel{connections, utilization, pending, mean}}
+}
+
+// red draws rate, error ratio and p95 latency of outgoing requests by labels.
+func (s Scope) red(what, histogram, empty string, unit Unit, by ...string) []Panel {
+	d := s.Histogram(histogram)
+	total := d.Rate().Sum(by...)
+	failed := Distribution{Selector: d.With(Not(semconv.LabelErrorType, "")), native: d.native}
+	graph := func(title string, unit Unit, e Expr) Panel {
+		return Panel{
+			Title: title + " (top 10)", Kind: TimeSeries, Unit: unit, EmptyUntil: empty, Compared: true,
+			Targets: []Target{{Expr: e.Top(10), Legend: Legend(by...)}},
+		}
+	}
+	rate := graph(what+" rate", unit, total)
+	errors := graph(what+" error ratio", Share, failed.Rate().Sum(by...).OrZero(total).Over(total))
+	errors.Color, errors.SoftMax = Failing, 0.01
+	latency := graph(what+" latency, p95", Seconds, d.Quantile(0.95, by...))
+	latency.Targets[0].Exemplars = true
+	return []Panel{rate, errors, latency}
 }
 
 func (s Scope) databaseRow() Row {
-	d := s.Histogram(semconv.DBClientOperationDuration)
-	op := semconv.LabelDBOperation
-	rate := Panel{
-		Title: "Query rate by operation", Kind: TimeSeries, Unit: PerSecond, EmptyUntil: untilQueries,
-		Targets: []Target{{Expr: d.Rate().Sum(op), Legend: Legend(op)}},
-	}.says("Queries per second by operation.",
-		"If it rises without more requests, look in a trace for a query in a loop.").links(s.dashboard(dashboardOverview, "Overview"))
-	latency := Panel{
-		Title: "p95 query latency by operation", Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilQueries,
-		Targets: []Target{{Expr: d.Quantile(0.95, op), Legend: Legend(op), Exemplars: true}},
-	}.says("p95 latency of queries, including the time to read the rows.",
-		"All operations: suspect the database or the network. One: suspect an index or locks; a trace has the statement.").
-		links(s.dashboard(dashboardOverview, "Overview"))
-	failed := Distribution{Selector: d.With(Not(semconv.LabelErrorType, "")), native: d.native}
-	total := d.Rate().Sum(op)
-	errors := Panel{
-		Title: "Query error ratio by operation", Kind: TimeSeries, Unit: Share, EmptyUntil: untilQueries,
-		Targets: []Target{{Expr: failed.Rate().Sum(op).OrZero(total).Over(total), Legend: Legend(op)}},
-	}.says("Ratio of failed queries by operation.", "Above zero, check the errors by type and the logs.")
+	panels := s.red("Query", semconv.DBClientOperationDuration, untilQueries, PerSecond, semconv.LabelDBOperation)
+	overview := s.dashboard(dashboardOverview, "Overview")
+	panels[0] = panels[0].says("Queries per second by operation.",
+		"If it rises without more requests, look in a trace for a query in a loop.").links(overview)
+	panels[1] = panels[1].says("Ratio of failed queries by operation.", "Above zero, check the errors by type and the logs.")
+	panels[2] = panels[2].says("p95 latency of queries by operation, including the time to read the rows.",
+		"All operations: suspect the database or the network. One: suspect an index or locks; a trace has the statement.").links(overview)
+	failed := s.Histogram(semconv.DBClientOperationDuration, Not(semconv.LabelErrorType, ""))
 	kinds := Panel{
-		Title: "Query errors by type", Kind: TimeSeries, Unit: PerSecond, EmptyUntil: "a query fails",
+		Title: "Query errors by type", Kind: TimeSeries, Unit: PerSecond, Color: Failing, SoftMax: 1, Compared: true, EmptyUntil: "a query fails",
 		Targets: []Target{{Expr: failed.Rate().Sum(semconv.LabelErrorType), Legend: Legend(semconv.LabelErrorType)}},
 	}.says("Failed queries per second by error type.",
-		"Connection errors: check the database and the network. A type that began with a deployment: roll back.").
-		links(s.dashboard(dashboardOverview, "Overview"))
-	return Row{Title: "Database queries", Panels: []Panel{rate, latency, errors, kinds}}
+		"Connection errors: check the database and the network. A type that began with a deployment: roll back.").links(overview)
+	return Row{Title: "Database queries", Height: 9, Panels: append(panels, kinds)}
 }
 
 func (s Scope) callsRow() Row {
-	d, server := s.Histogram(semconv.HTTPClientRequestDuration), semconv.LabelServerAddress
-	total := d.Rate().Sum(server)
-	failed := Distribution{Selector: d.With(Not(semconv.LabelErrorType, "")), native: d.native}
-	rate := Panel{
-		Title: "Call rate by server", Kind: TimeSeries, Unit: RequestsPerSecond, EmptyUntil: untilCalls,
-		Targets: []Target{{Expr: total, Legend: Legend(server)}},
-	}.says("Outgoing requests per second by server, retries included.", "If it rises without more incoming requests, check the retries.")
-	latency := Panel{
-		Title: "p95 call latency by server", Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilCalls,
-		Targets: []Target{{Expr: d.Quantile(0.95, server), Legend: Legend(server), Exemplars: true}},
-	}.says("p95 latency of one attempt until its response is read.",
+	panels := s.red("Call", semconv.HTTPClientRequestDuration, untilCalls, RequestsPerSecond, semconv.LabelMethod, semconv.LabelServerAddress)
+	panels[0] = panels[0].says("Outgoing requests per second by method and server, retries included.", "If it rises without more incoming requests, check the retries.")
+	panels[1] = panels[1].says("Ratio of failed attempts by method and server.", "Above zero, open the dashboard of that service or call its owner.")
+	panels[2] = panels[2].says("p95 latency of one attempt until its response is read, by method and server.",
 		"One server: click a dot for a trace through both services. All servers: suspect the network or this service.")
-	errors := Panel{
-		Title: "Call error ratio by server", Kind: TimeSeries, Unit: Share, EmptyUntil: untilCalls,
-		Targets: []Target{{Expr: failed.Rate().Sum(server).OrZero(total).Over(total), Legend: Legend(server)}},
-	}.says("Ratio of failed attempts by server.", "Above zero, open the dashboard of that service or call its owner.")
 	retries := Panel{
-		Title: "Retries", Kind: TimeSeries, Unit: PerSecond,
+		Title: "Retries", Kind: TimeSeries, Unit: PerSecond, Color: Warning, SoftMax: 1, Compared: true,
 		Targets: []Target{
 			{Expr: s.Metric(semconv.HTTPClientRetries).Rate().Sum(), Legend: "retries"},
 			{Expr: s.Metric(semconv.HTTPClientRetriesSuppressed).Rate().Sum(), Legend: "suppressed: retry budget spent"},
 		},
 	}.says("Retries per second, and retries that the retry budget suppressed.",
-		"If retries are suppressed, a server fails too often: check the error ratio by server.")
-	return Row{Title: "Calls to other services", Panels: []Panel{rate, latency, errors, retries}}
+		"If retries are suppressed, a server fails too often: check the call error ratio.")
+	return Row{Title: "Calls to other services", Height: 9, Panels: append(panels, retries)}
 }

@@ -35,8 +35,8 @@ slos:
 		fmt.Printf("%s: %s, %d queries\n", d.UID(), d.Title(), len(d.Queries()))
 	}
 	// Output:
-	// checkout-overview: checkout / Overview, 4 queries
-	// checkout-slo: checkout / SLO, 20 queries
+	// checkout-overview: checkout / Overview, 5 queries
+	// checkout-slo: checkout / SLO, 29 queries
 }
 
 // Selectors of a scope contain the variables of the dashboard.
@@ -45,5 +45,5 @@ func ExampleScope_Metric() {
 	s := dashboards.NewScope(dashboards.Input{Rules: slo.Rules{Spec: spec}})
 	fmt.Println(s.Metric("payments_total", dashboards.Not("provider", "test")).Rate().Sum("provider"))
 	// Output:
-	// sum by (provider) (rate(payments_total{env=~"$environment",instance=~"$instance",job=~"$job",provider!="test"}[$__rate_interval]))
+	// sum by (provider) (rate(payments_total{env="$environment",instance=~"$instance",job="orders",provider!="test"}[$__rate_interval]))
 }

@@ -25,6 +25,9 @@ func Not(label, value string) Matcher { return Matcher{label, "!=", value} }
 
 // OneOf matches any of several values. They must not contain characters with a meaning in regular expressions.
 func OneOf(label string, values ...string) Matcher {
+	if len(values) == 1 {
+		return Is(label, values[0])
+	}
 	return Matcher{label, "=~", strings.Join(values, "|")}
 }
 
@@ -64,7 +67,10 @@ func (s Selector) Expr() Expr {
 }
 
 // Rate returns the rate over $__rate_interval.
-func (s Selector) Rate() Expr { return "rate(" + s.Expr() + "[" + rateInterval + "])" }
+func (s Selector) Rate() Expr { return s.RateOver(rateInterval) }
+
+// RateOver returns the rate over a window, such as 5m.
+func (s Selector) RateOver(window string) Expr { return "rate(" + s.Expr() + "[" + Expr(window) + "])" }
 
 // Sum returns the sum, by labels if there are any.
 func (e Expr) Sum(by ...string) Expr { return aggregate("sum", e, by) }
@@ -101,41 +107,55 @@ type Distribution struct {
 	Selector
 
 	native bool
+	window string // of rates; empty for $__rate_interval
+}
+
+// Over returns a copy whose rates are over a window, such as 5m.
+func (d Distribution) Over(window string) Distribution {
+	d.window = window
+	return d
+}
+
+func (d Distribution) rate(s Selector) Expr {
+	if d.window == "" {
+		return s.Rate()
+	}
+	return s.RateOver(d.window)
 }
 
 // Rate returns the observations per second.
 func (d Distribution) Rate() Expr {
 	if d.native {
-		return "histogram_count(" + d.Selector.Rate() + ")"
+		return "histogram_count(" + d.rate(d.Selector) + ")"
 	}
-	return d.suffixed("_count").Rate()
+	return d.rate(d.suffixed("_count"))
 }
 
 // Quantile returns the q-quantile of the observations, with q from 0 to 1.
 func (d Distribution) Quantile(q float64, by ...string) Expr {
-	rate := d.Selector.Rate()
+	rate := d.rate(d.Selector)
 	if !d.native {
-		rate = d.suffixed("_bucket").Rate()
+		rate = d.rate(d.suffixed("_bucket"))
 		by = append(slices.Clone(by), semconv.LabelLessOrEqual)
 	}
 	return Expr("histogram_quantile(" + number(q) + ", " + string(rate.Sum(by...)) + ")")
 }
 
-// Above returns the ratio of observations above a bound, which must be one of the buckets of a classic histogram.
-func (d Distribution) Above(bound float64, by ...string) Expr {
+// RateAbove returns the observations per second above a bound, which must be one of the buckets of a classic histogram.
+func (d Distribution) RateAbove(bound float64, by ...string) Expr {
+	total := d.Rate().Sum(by...)
 	if d.native {
-		return Expr(fmt.Sprintf("1 - histogram_fraction(0, %s, %s)", number(bound), d.Selector.Rate().Sum(by...)))
+		return Expr(fmt.Sprintf("%s * (1 - histogram_fraction(0, %s, %s))", total, number(bound), d.rate(d.Selector).Sum(by...)))
 	}
-	below := d.suffixed("_bucket").With(atMost(bound)).Rate().Sum(by...)
-	return "1 - " + below.Over(d.Rate().Sum(by...))
+	return total + " - " + d.rate(d.suffixed("_bucket").With(atMost(bound))).Sum(by...)
 }
 
 // Buckets returns the observations per second of each bucket, for a heatmap.
 func (d Distribution) Buckets() Expr {
 	if d.native {
-		return d.Selector.Rate().Sum()
+		return d.rate(d.Selector).Sum()
 	}
-	return d.suffixed("_bucket").Rate().Sum(semconv.LabelLessOrEqual)
+	return d.rate(d.suffixed("_bucket")).Sum(semconv.LabelLessOrEqual)
 }
 
 // atMost matches the bucket of a bound. Integers have two spellings: le="1" in the

@@ -14,7 +14,7 @@ func scope(histograms dashboards.Histograms) dashboards.Scope {
 	})
 }
 
-const within = `{cluster="a",env=~"$environment",instance=~"$instance",job=~"$job"}`
+const within = `{cluster="a",env="$environment",instance=~"$instance",job="orders"}`
 
 func TestExpressions(t *testing.T) {
 	t.Parallel()
@@ -46,14 +46,14 @@ func TestHistogramForms(t *testing.T) {
 		"native rate":      {native.Rate(), "histogram_count(rate(h" + within + "[$__rate_interval]))"},
 		"classic buckets":  {classic.Buckets(), "sum by (le) (rate(h_bucket" + within + "[$__rate_interval]))"},
 		"native buckets":   {native.Buckets(), "sum(rate(h" + within + "[$__rate_interval]))"},
-		"native share":     {native.Above(0.2), "1 - histogram_fraction(0, 0.2, sum(rate(h" + within + "[$__rate_interval])))"},
+		"native share":     {native.RateAbove(0.2), "sum(histogram_count(rate(h" + within + "[$__rate_interval]))) * (1 - histogram_fraction(0, 0.2, sum(rate(h" + within + "[$__rate_interval]))))"},
 		"an integer bound has two spellings": {
-			classic.Above(1),
-			`1 - (sum(rate(h_bucket{cluster="a",env=~"$environment",instance=~"$instance",job=~"$job",le=~"1|1\\.0"}[$__rate_interval]))) / (sum(rate(h_count` + within + "[$__rate_interval])) > 0)",
+			classic.RateAbove(1),
+			"sum(rate(h_count" + within + `[$__rate_interval])) - sum(rate(h_bucket{cluster="a",env="$environment",instance=~"$instance",job="orders",le=~"1|1\\.0"}[$__rate_interval]))`,
 		},
 		"a fractional bound has one spelling": {
-			classic.Above(0.25),
-			`1 - (sum(rate(h_bucket{cluster="a",env=~"$environment",instance=~"$instance",job=~"$job",le="0.25"}[$__rate_interval]))) / (sum(rate(h_count` + within + "[$__rate_interval])) > 0)",
+			classic.RateAbove(0.25),
+			"sum(rate(h_count" + within + `[$__rate_interval])) - sum(rate(h_bucket{cluster="a",env="$environment",instance=~"$instance",job="orders",le="0.25"}[$__rate_interval]))`,
 		},
 	} {
 		if tc.got != tc.want {

@@ -7,7 +7,7 @@ import (
 // goRuntime shows what makes requests wait within the instances.
 func goRuntime(s Scope) Dashboard {
 	return New(s, dashboardRuntime, "Go runtime", "Overload, CPU, memory, garbage collection, locks and flame graphs of the instances.",
-		s.overloadRow(), s.schedulerRow(), s.memoryRow(), s.garbageRow(), s.limitsRow(), s.telemetryRow(), s.flameRow())
+		s.schedulerRow(), s.memoryRow(), s.overloadRow(), s.garbageRow(), s.limitsRow(), s.telemetryRow(), s.flameRow())
 }
 
 // gauges draws sums of gauges; each pair is a metric and its legend.
@@ -23,7 +23,7 @@ func (s Scope) flameGraphs() Link { return s.dashboard(dashboardRuntime, "Flame 
 
 func (s Scope) schedulerRow() Row {
 	latency := s.quantiles("Scheduler latency", goSchedLatencies).
-		says("Time that runnable goroutines wait for CPU.",
+		says("Time that runnable goroutines wait for CPU; the dashed line is at 1 ms.",
 			"If p99 is above 1 ms, add CPU or instances.")
 	goroutines := s.gauges("Goroutines by state", Count,
 		[2]string{goGoroutinesRunning, "running"}, [2]string{goGoroutinesRunnable, "runnable"},
@@ -32,24 +32,25 @@ func (s Scope) schedulerRow() Row {
 			"If the waiting ones only rise, there is a leak: find it in the flame graph of goroutines.")
 	goroutines.Stack = true
 	cpu := Panel{
-		Title: "CPU cores", Kind: TimeSeries, Unit: Count,
+		Title: "CPU cores", Kind: TimeSeries, Unit: Count, Compared: true,
 		Targets: []Target{
-			{Expr: s.Metric(processCPU).Rate().Sum(), Legend: "used"},
-			{Expr: s.Metric(goMaxProcs).Expr().Sum(), Legend: "GOMAXPROCS"},
+			{Expr: s.Metric(processCPU).Rate().Max(), Legend: "busiest instance"},
+			{Expr: s.Metric(goMaxProcs).Expr().Max(), Legend: "GOMAXPROCS"},
 		}, limit: []string{refID(1)},
-	}.says("CPU cores in use, and GOMAXPROCS, the maximum that Go uses.",
+	}.says("CPU cores that the busiest instance uses, and GOMAXPROCS, the maximum that Go uses.",
 		"Near the limit, requests are slow: find the cause in the flame graph of CPU time, or add CPU.").links(s.flameGraphs())
 	mutex := Panel{
 		Title: "Mutex wait time", Kind: TimeSeries, Unit: Seconds,
 		Targets: []Target{{Expr: s.Metric(goMutexWait).Rate().Sum(), Legend: "wait time per second"}},
 	}.says("Time that goroutines wait for mutexes, per second; 1 s is one goroutine that always waits.",
 		"If it rises, find the mutex in the flame graph of mutex contention.").links(s.flameGraphs())
-	return Row{Title: "Scheduler", Panels: []Panel{latency, goroutines, cpu, mutex}}
+	return Row{Title: "CPU and scheduler", Panels: []Panel{latency, goroutines, cpu, mutex}}
 }
 
 // quantiles draws p50 and p99 of a histogram of the Go collector.
 func (s Scope) quantiles(title, metric string) Panel {
-	return Panel{Title: title, Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilNativeGC, Targets: []Target{
+	const long = 0.001
+	return Panel{Title: title, Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilNativeGC, Thresholds: []Threshold{{long, Warning}}, Line: true, SoftMax: long, Compared: true, Targets: []Target{
 		{Expr: s.classic(metric).Quantile(0.5), Legend: "p50"}, {Expr: s.classic(metric).Quantile(0.99), Legend: "p99"},
 	}}
 }
@@ -67,7 +68,7 @@ func (s Scope) memoryRow() Row {
 	}.says("Resident memory of all processes, and the memory of the Go runtime.",
 		"If resident memory nears the limit of the container, the kernel kills the process: compare with the GOMEMLIMIT utilization.")
 	utilization := Panel{
-		Title: "GOMEMLIMIT utilization", Kind: TimeSeries, Unit: Share, EmptyUntil: untilLimit, Line: true,
+		Title: "GOMEMLIMIT utilization", Kind: TimeSeries, Unit: Share, Max: allUsed, EmptyUntil: untilLimit, Line: true, Compared: true,
 		Thresholds: []Threshold{{0.8, Warning}, {0.95, Failing}},
 		Targets: []Target{{
 			Expr:   s.held() + " / " + s.memoryLimit(),
@@ -79,18 +80,18 @@ func (s Scope) memoryRow() Row {
 		says("Bytes allocated per second.",
 			"If it rises without more requests, find the change in the flame graph of allocations.").links(s.flameGraphs())
 	allocated.Targets[0].Legend = "allocated"
-	return Row{Title: "Memory", Panels: []Panel{heap, resident, utilization, allocated}}
+	return Row{Title: "Memory", Collapsed: true, Panels: []Panel{heap, resident, utilization, allocated}}
 }
 
 func (s Scope) garbageRow() Row {
 	total := s.Metric(goCPUTotal).Rate().Sum()
 	cpu := Panel{
-		Title: "GC CPU utilization", Kind: TimeSeries, Unit: Share, Line: true, Thresholds: []Threshold{{0.25, Warning}, {0.5, Failing}},
+		Title: "GC CPU utilization", Kind: TimeSeries, Unit: Share, SoftMax: 0.5, Line: true, Thresholds: []Threshold{{0.25, Warning}, {0.5, Failing}},
 		Targets: []Target{{Expr: s.Metric(goCPUGC).Rate().Sum().Over(total), Legend: "garbage collection"}},
 	}.says("Ratio of the available CPU time that garbage collection uses.",
 		"If it stays above 25 %, lower the allocation rate or raise GOMEMLIMIT.").links(s.flameGraphs())
 	pauses := s.quantiles("GC pauses", goPausesGC).
-		says("Time that garbage collection stops all goroutines.",
+		says("Time that garbage collection stops all goroutines; the dashed line is at 1 ms.",
 			"If p99 is above 1 ms, check the scheduler latency and the number of goroutines.")
 	cycles := s.Rate("GC cycles", s.Metric(goGCCycles), PerSecond).
 		says("Garbage collections per second.", "If an instance has many per second, its heap goal is small: raise GOGC or GOMEMLIMIT.")
@@ -99,7 +100,7 @@ func (s Scope) garbageRow() Row {
 		says("Objects allocated per second.",
 			"Many small objects cost more than a few large ones: find them in the flame graph of allocations.").links(s.flameGraphs())
 	objects.Targets[0].Legend = "objects"
-	return Row{Title: "Garbage collection", Panels: []Panel{cpu, pauses, cycles, objects}}
+	return Row{Title: "Garbage collection", Collapsed: true, Panels: []Panel{cpu, pauses, cycles, objects}}
 }
 
 func (s Scope) limitsRow() Row {
@@ -107,7 +108,7 @@ func (s Scope) limitsRow() Row {
 		says("Operating system threads.",
 			"Far more threads than CPU cores: goroutines block in system calls or C. Suspect file access and DNS.")
 	descriptors := Panel{
-		Title: "File descriptor utilization", Kind: TimeSeries, Unit: Share, Line: true, Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}},
+		Title: "File descriptor utilization", Kind: TimeSeries, Unit: Share, Max: allUsed, Line: true, Compared: true, Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}},
 		Targets: []Target{{Expr: s.Metric(processOpenFDs).Expr() + " / " + s.Metric(processMaxFDs).Expr(), Legend: Legend(semconv.LabelInstance)}},
 	}.says("Open files and sockets divided by the limit, by instance.",
 		"At 100 %, new connections fail; a steady rise is a leak, such as a response body that is not closed.")
@@ -123,22 +124,30 @@ func (s Scope) limitsRow() Row {
 		Targets: []Target{{Expr: "time() - " + s.Metric(processStart).Expr().Max(), Legend: "uptime"}},
 	}.says("Time since an instance last started.",
 		"If it is low without a deployment, instances crash or are killed: check the last state of the pods.")
-	return Row{Title: "Process", Panels: []Panel{threads, descriptors, network, uptime}}
+	return Row{Title: "Process", Collapsed: true, Panels: []Panel{threads, descriptors, network, uptime}}
 }
+
+// profileRange is the time range of profiles of a gauge: that of one upload of each instance, since Grafana
+// adds up all that are within the time range.
+const profileRange = "15s"
 
 func (s Scope) flameRow() Row {
 	panel := func(title, kind string, unit Unit, shows, next string) Panel {
-		selector := Selector{}.With(Is(semconv.LabelServiceName, s.spec.Service), Matches(semconv.LabelEnvironment, "$"+varEnvironment))
-		return Panel{
+		selector := Selector{}.With(Is(semconv.LabelServiceName, s.spec.Service), Is(semconv.LabelEnvironment, "$"+varEnvironment))
+		p := Panel{
 			Title: title, Kind: FlameGraph, Unit: unit, EmptyUntil: untilProfiles,
 			Targets: []Target{{Source: Pyroscope, Expr: selector.Expr(), ProfileType: kind}},
 		}.says(shows, next)
+		if kind == profileInuse || kind == profileGoroutines {
+			p.Range = profileRange
+		}
+		return p
 	}
-	return Row{Title: "Flame graphs", PerLine: 2, Panels: []Panel{
-		panel("CPU time", profileCPU, Count, "CPU time by function.", "Compare with the time before the incident: a frame that became wide is the cause."),
-		panel("Memory in use", profileInuse, Bytes, "Live heap by allocating function.", "A frame that grows over hours is a leak."),
-		panel("Allocations", profileAlloc, Bytes, "Allocated bytes by function.", "Reuse or avoid what the widest frames allocate."),
-		panel("Mutex contention", profileMutex, Count, "Time spent waiting for mutexes, by function.", "One wide frame is one contended mutex."),
-		panel("Goroutines by stack", profileGoroutines, Count, "Number of goroutines by stack.", "Thousands on one stack are a leak or a queue."),
+	return Row{Title: "Flame graphs", Collapsed: true, PerLine: 2, Panels: []Panel{
+		panel("CPU time", profileCPU, Count, "CPU time by function, of all instances.", "Compare with the time before the incident: a frame that became wide is the cause."),
+		panel("Memory in use", profileInuse, Bytes, "Live heap by allocating function, in the newest profile of each instance. In an absolute time range, profiles are added up.", "A frame that grows over hours is a leak."),
+		panel("Allocations", profileAlloc, Bytes, "Allocated bytes by function, of all instances.", "Reuse or avoid what the widest frames allocate."),
+		panel("Mutex contention", profileMutex, Count, "Time spent waiting for mutexes, by function, of all instances.", "One wide frame is one contended mutex."),
+		panel("Goroutines by stack", profileGoroutines, Count, "Number of goroutines by stack, in the newest profile of each instance. In an absolute time range, profiles are added up.", "Thousands on one stack are a leak or a queue."),
 	}}
 }

@@ -52,6 +52,8 @@ type panelJSON struct {
 	Title           string           `json:"title"`
 	Description     string           `json:"description,omitempty"`
 	GridPos         gridPos          `json:"gridPos"`
+	PluginVersion   string           `json:"pluginVersion,omitempty"`
+	TimeFrom        string           `json:"timeFrom,omitempty"`
 	Datasource      *datasource      `json:"datasource,omitempty"`
 	Targets         []targetJSON     `json:"targets,omitempty"`
 	FieldConfig     *fieldConfig     `json:"fieldConfig,omitempty"`
@@ -59,13 +61,13 @@ type panelJSON struct {
 	Transformations []map[string]any `json:"transformations,omitempty"`
 	Links           []linkJSON       `json:"links,omitempty"`
 	Collapsed       *bool            `json:"collapsed,omitempty"`
-	Panels          *[]panelJSON     `json:"panels,omitempty"` // of a row: always empty, since rows are not collapsed
+	Panels          *[]panelJSON     `json:"panels,omitempty"` // of a collapsed row
 }
 
 type linkJSON struct {
 	Title       string `json:"title"`
 	URL         string `json:"url"`
-	TargetBlank bool   `json:"targetBlank"`
+	TargetBlank bool   `json:"targetBlank,omitempty"`
 }
 
 type targetJSON struct {
@@ -75,12 +77,15 @@ type targetJSON struct {
 	LegendFormat string     `json:"legendFormat,omitempty"`
 	Format       string     `json:"format,omitempty"`
 	EditorMode   string     `json:"editorMode,omitempty"`
-	Instant      *bool      `json:"instant,omitempty"`
-	Range        *bool      `json:"range,omitempty"`
-	Exemplar     *bool      `json:"exemplar,omitempty"`
+	Instant      bool       `json:"instant,omitempty"`
+	Range        bool       `json:"range,omitempty"`
+	Exemplar     bool       `json:"exemplar,omitempty"`
 
-	// Loki and Pyroscope.
+	// Loki, Tempo and Pyroscope.
 	QueryType     string   `json:"queryType,omitempty"`
+	Query         string   `json:"query,omitempty"`
+	TableType     string   `json:"tableType,omitempty"`
+	Limit         int      `json:"limit,omitempty"`
 	MaxLines      int      `json:"maxLines,omitempty"`
 	LabelSelector string   `json:"labelSelector,omitempty"`
 	ProfileTypeID string   `json:"profileTypeId,omitempty"`
@@ -92,9 +97,14 @@ type targetJSON struct {
 const (
 	schemaVersion   = 39
 	sharedCrosshair = 1
-	refreshEvery    = "30s" // twice the default scrape interval
+	refreshEvery    = "1m"
+	timeRange       = "now-3h"
 	tagScaffold     = "scaffold"
 	maxLogLines     = 200
+	maxTraces       = 20
+	// pluginVersion tells Grafana that a panel has the options of this version. Grafana
+	// takes a stat or bar gauge without it for one of version 6, and changes its axis.
+	pluginVersion = "11.0.0"
 )
 
 // JSON returns the dashboard as classic dashboard JSON.
@@ -118,10 +128,10 @@ func (d Dashboard) classic() classic {
 		UID: d.UID(), Title: d.Title(), Description: d.description,
 		Tags: []string{tagScaffold, d.serviceTag()}, Editable: false, SchemaVersion: schemaVersion,
 		GraphTooltip: sharedCrosshair, Refresh: refreshEvery, Timezone: "browser",
-		Time:        map[string]string{"from": "now-6h", "to": "now"},
+		Time:        map[string]string{"from": timeRange, "to": "now"},
 		Annotations: map[string]any{"list": annotations},
 		Links:       d.links(),
-		Templating:  map[string]any{"list": d.variables},
+		Templating:  map[string]any{"list": d.used()},
 		Panels:      d.panels(),
 	}
 }
@@ -147,23 +157,38 @@ func (d Dashboard) panels() []panelJSON {
 	var out []panelJSON
 	y := 0
 	for i, row := range d.rows {
-		out = append(out, panelJSON{
-			ID: (i + 1) * idsPerRow, Type: "row", Title: row.Title, Collapsed: new(false), Panels: &[]panelJSON{},
+		heading := panelJSON{
+			ID: (i + 1) * idsPerRow, Type: "row", Title: row.Title, Collapsed: new(row.Collapsed), Panels: &[]panelJSON{},
 			GridPos: gridPos{H: headingUnits, W: gridColumns, X: 0, Y: y},
-		})
-		var panels []placed
-		panels, y = row.place(i, y+headingUnits)
-		for _, p := range panels {
-			out = append(out, p.render())
 		}
+		begin := y
+		if row.Title != "" {
+			begin += headingUnits
+		}
+		placed, end := row.place(i, begin)
+		panels := make([]panelJSON, len(placed))
+		for j, p := range placed {
+			panels[j] = p.render()
+		}
+		switch {
+		case row.Title == "":
+			out = append(out, panels...)
+		case row.Collapsed:
+			heading.Panels = &panels
+			out = append(out, heading)
+			end = begin
+		default:
+			out = append(append(out, heading), panels...)
+		}
+		y = end
 	}
 	return out
 }
 
 func (p placed) render() panelJSON {
 	out := panelJSON{
-		ID: p.id, Type: string(p.Kind), Title: p.Title, Description: p.description(), GridPos: p.pos,
-		FieldConfig: p.fieldConfig(), Options: p.options(), Transformations: p.transformations(),
+		ID: p.id, Type: string(p.Kind), Title: p.Title, Description: p.description(), GridPos: p.pos, TimeFrom: p.Range,
+		PluginVersion: pluginVersion, FieldConfig: p.fieldConfig(), Options: p.options(), Transformations: p.transformations(),
 	}
 	for _, l := range p.Links {
 		out.Links = append(out.Links, linkJSON{Title: l.Title, URL: l.URL})
@@ -188,16 +213,14 @@ func (t Target) render(ref string, kind Kind) targetJSON {
 	switch t.source() {
 	case Loki:
 		out.Expr, out.QueryType, out.MaxLines, out.EditorMode = string(t.Expr), "range", maxLogLines, "code"
+	case Tempo:
+		out.Query, out.QueryType, out.TableType, out.Limit = string(t.Expr), "traceql", "traces", maxTraces
 	case Pyroscope:
 		out.LabelSelector, out.ProfileTypeID, out.QueryType, out.GroupBy = string(t.Expr), t.ProfileType, "profile", []string{}
 	default:
 		out.Expr, out.LegendFormat, out.EditorMode = string(t.Expr), t.Legend, "code"
-		out.Instant, out.Range = new(t.Instant), new(!t.Instant)
-		out.Exemplar = new(t.Exemplars)
 		out.Format = map[Kind]string{Table: "table", Heatmap: "heatmap"}[kind]
-		if out.Format == "" {
-			out.Format = "time_series"
-		}
+		out.Instant, out.Range, out.Exemplar = t.Instant, !t.Instant, t.Exemplars
 	}
 	return out
 }

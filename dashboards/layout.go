@@ -12,8 +12,8 @@ const (
 // height returns the default height of a kind of panel, in units of the grid.
 func height(k Kind) int {
 	switch k {
-	case Stat, BarGauge:
-		return 6
+	case Stat:
+		return 4
 	case FlameGraph:
 		return 16
 	case Logs:

@@ -40,6 +40,13 @@ const (
 	processSent     = "process_network_transmit_bytes_total"
 )
 
+// Metrics of cAdvisor and kube-state-metrics, which a cluster may have.
+const (
+	containerThrottled = "container_cpu_cfs_throttled_periods_total"
+	containerPeriods   = "container_cpu_cfs_periods_total"
+	kubeRestarts       = "kube_pod_container_status_restarts_total"
+)
+
 // The series that Prometheus writes for pending and firing alerts.
 const (
 	metricAlerts    = "ALERTS"

@@ -1,20 +1,24 @@
 package dashboards
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 )
 
-// objectives shows one SLO at a time. The links of alerts select it.
+// objectives shows all SLOs in a table, and one of them in detail. The links of alerts and of the table
+// select it.
 func objectives(s Scope) Dashboard {
 	names := make([]string, len(s.spec.SLOs))
 	for i, o := range s.spec.SLOs {
 		names[i] = o.Name
 	}
-	d := New(s, dashboardObjectives, "SLO", "Error budget, burn rate and events of one SLO.",
-		s.summaryRow(), s.burnRow(), s.eventsRow(), s.alertsRow())
+	rows := []Row{s.allRow(), s.summaryRow(), s.remainingRow(), s.burnRow(), s.spentRow(), s.alertsRow()}
+	d := New(s, dashboardObjectives, "SLO", "Error budget, burn rate and events of one SLO.", rows...)
 	d.variables = append(d.variables, choice(varObjective, "SLO", names))
 	return d
 }
@@ -26,8 +30,8 @@ const onObjective = slo.LabelService + ", " + slo.LabelObjective
 func chosen() Matcher { return Is(slo.LabelObjective, "$"+varObjective) }
 
 // constant selects a series that the rules record once for all environments.
-func (s Scope) constant(name string) Expr {
-	return Selector{Metric: name}.With(Is(slo.LabelService, s.spec.Service), chosen()).Expr()
+func (s Scope) constant(name string, more ...Matcher) Expr {
+	return Selector{Metric: name}.With(Is(slo.LabelService, s.spec.Service)).With(more...).Expr()
 }
 
 // ofTotal selects a series that several SLOs may share: it joins on the SLI that the
@@ -38,30 +42,139 @@ func (s Scope) ofTotal(name string) Expr {
 	return "(" + shared + " and on (" + on + ") " + s.recorded(slo.BadRecord("1h"), chosen()).Expr() + ")"
 }
 
-func (s Scope) summaryRow() Row {
-	objective := Panel{
-		Title: "Objective", Kind: Stat, Unit: Share, decimals: 3, EmptyUntil: untilRules,
-		Targets: []Target{{Expr: s.constant(slo.RecordObjective), Legend: "objective"}},
-	}.says("Ratio of good events that the SLO requires.", "To change it, edit the specification and generate again.")
-	sli := Panel{
-		Title: "SLI (" + s.periodName() + ")", Kind: Stat, Unit: Share, decimals: 3, EmptyUntil: untilPeriod,
-		Targets: []Target{{
-			Expr: "1 - " + s.recorded(slo.RecordPeriodBurn, chosen()).Expr() + " * on (" + onObjective + ") group_left () " +
-				s.constant(slo.RecordBudget), Legend: "SLI",
-		}},
-	}.says("Ratio of good events over the period of the SLO.", "Below the objective, find out below when the bad events came.")
-	remaining := Panel{
-		Title: "Error budget remaining", Kind: TimeSeries, Unit: Share, signed: true, EmptyUntil: untilPeriod, shade: []string{refID(1)},
-		Targets: []Target{
-			{Expr: s.recorded(slo.RecordRemaining, chosen()).Expr().Min(s.spec.Identity()...), Legend: "remaining " + Legend(s.spec.Identity()...)},
-			{Expr: "max(" + s.ofTotal(slo.CoverageRecord("1h")) + " < bool " + minCoverage + ")", Legend: "data coverage below 95 %"},
-		},
-	}.says("Remaining error budget; gray marks hours with a data coverage below 95 %.",
-		"A cliff is an incident, a slope a slow leak: zoom in and look at the events below.")
-	if s.spec.Runtime {
-		remaining = remaining.links(s.dashboard(dashboardOverview, "Overview"))
+// allRow lists all SLOs. A click on one selects it.
+func (s Scope) allRow() Row {
+	by := slo.LabelObjective
+	budget := s.constant(slo.RecordBudget)
+	burn := func(w string) Target {
+		rate := s.recorded(slo.RatioRecord(w)).Expr() + " / on (" + onObjective + ") group_left () " + budget
+		return Target{Expr: rate.Max(by), Instant: true}
 	}
-	return Row{Title: "Summary", Panels: []Panel{objective, sli, remaining.wide(4)}}
+	all := Panel{
+		Title: "All SLOs", Kind: Table, EmptyUntil: untilRules, SortBy: "Burn 1h",
+		Columns: []Column{
+			{Title: "SLO", Label: by, Link: Link{"Select ${__value.raw}", s.selects("${__value.raw}")}},
+			{Title: "Objective", Unit: Share, Decimals: 3, Width: 120},
+			{Title: "SLI (" + s.periodName() + ")", Unit: Share, Decimals: 3, Width: 120},
+			{Title: "Budget remaining", Unit: Share, Decimals: 1, Base: Failing, Thresholds: budgetColors(), Width: 150},
+		},
+		Targets: []Target{
+			{Expr: s.constant(slo.RecordObjective).Max(by), Instant: true},
+			{Expr: "min by (" + Expr(by) + ") (" + s.sli() + ")", Instant: true},
+			{Expr: s.recorded(slo.RecordRemaining).Expr().Min(by), Instant: true},
+		},
+	}.says("All SLOs of the service in the environment, with their burn rates over the windows of alerts. Click a name to see one of them below.",
+		"Begin with a red burn rate. High only in short windows: the incident has just begun. High only in long ones: it is over.")
+	for _, w := range slo.RatioWindows() {
+		all.Columns = append(all.Columns, Column{Title: "Burn " + w, Unit: Factor, Decimals: 2, Thresholds: s.burnThresholds(), Width: 90})
+		all.Targets = append(all.Targets, burn(w))
+	}
+	firing := s.alerts(Is(slo.LabelService, s.spec.Service), Not(by, "")).Expr().Count(by)
+	all.Columns = append(all.Columns, Column{Title: "Firing alerts", Unit: Factor, Thresholds: []Threshold{{1, Failing}}, Width: 115})
+	all.Targets = append(all.Targets, Target{Expr: firing + " or 0 * " + s.constant(slo.RecordObjective).Max(by), Instant: true})
+	const heading, perSLO, most = 3, 1, 12
+	return Row{Height: min(heading+perSLO*len(s.spec.SLOs), most), Panels: []Panel{all}}
+}
+
+// selects is the address of this dashboard with another SLO.
+func (s Scope) selects(objective string) string {
+	return "/d/" + slo.DashboardUID(s.spec.Service, dashboardObjectives) + "?${__url_time_range}&${" + varEnvironment + ":queryparam}&var-" + varObjective + "=" + objective
+}
+
+// sli is the ratio of good events over the period.
+func (s Scope) sli(more ...Matcher) Expr {
+	return "1 - " + s.recorded(slo.RecordPeriodBurn, more...).Expr() + " * on (" + onObjective + ") group_left () " + s.constant(slo.RecordBudget, more...)
+}
+
+// summaryRow has the numbers of the chosen SLO.
+func (s Scope) summaryRow() Row {
+	one := func(title string, unit Unit, e Expr) Panel {
+		return Panel{Title: title, Kind: Stat, Unit: unit, EmptyUntil: untilPeriod, Targets: []Target{{Expr: e, Legend: title, Instant: true}}}
+	}
+	objective := one("Objective", Share, s.constant(slo.RecordObjective, chosen())).
+		says("Ratio of good events that the SLO requires.", "To change it, edit the specification and generate again.")
+	objective.Decimals, objective.EmptyUntil, objective.Color = 3, untilRules, Quiet
+	sli := one("SLI ("+s.periodName()+")", Share, "min("+s.sli(chosen())+")").
+		says("Ratio of good events over the period of the SLO; red below the objective.", "Below the objective, find out below when the bad events came.")
+	sli.Decimals, sli.Base, sli.Thresholds = 3, Failing, s.objectiveThresholds()
+	remaining := one("Error budget remaining", Share, s.recorded(slo.RecordRemaining, chosen()).Expr().Min()).
+		says("Remaining error budget: orange below 25 %, red below zero, where the objective is missed.", "If little is left, slow down releases.")
+	remaining.Decimals, remaining.Base, remaining.Thresholds, remaining.signed = 1, Failing, budgetColors(), true
+	burn := one("Burn rate (1h)", Factor, s.burnOver("1h")).
+		says("Error ratio of the last hour divided by the allowed one; at 1 the budget lasts exactly one period, red is the threshold of a page.",
+			"Above 1, the budget is being spent too fast: open the overview.")
+	burn.Decimals, burn.Thresholds, burn.EmptyUntil = 2, s.burnThresholds(), untilRules
+	exhausted := one("Time to exhaustion", Seconds, s.exhaustion()).
+		says("Time until the budget is spent at the burn rate of the last hour; red below a day.", "Below a day, stop what spends it: roll back, or shed load.")
+	const day = 24 * 60 * 60
+	exhausted.Base, exhausted.Thresholds, exhausted.None, exhausted.EmptyUntil = Failing, []Threshold{{day, Good}}, "not burning", "an event is bad"
+	coverage := one("Data coverage ("+s.periodName()+")", Share, s.coverage().Min()).
+		says("Part of the period that has data; red below 95 %, where the other numbers are unreliable.",
+			"Below 95 %, check the rule evaluations of Prometheus and the scrapes of the service. A new service needs a period to get there.")
+	coverage.Decimals, coverage.Base, coverage.Thresholds = 1, Failing, []Threshold{{minCoverage, Good}}
+	return Row{Height: 4, Panels: []Panel{objective.wide(3), sli.wide(5), remaining.wide(4), burn.wide(4), exhausted.wide(4), coverage.wide(4)}}
+}
+
+// objectiveThresholds are for an SLI: green from the highest objective. With several objectives, values
+// between them are orange.
+func (s Scope) objectiveThresholds() []Threshold {
+	var targets []float64
+	for _, o := range s.spec.SLOs {
+		if target, ok := o.Target.Rat(); ok {
+			percent, _ := target.Float64()
+			targets = append(targets, 1-budgetOf(percent))
+		}
+	}
+	slices.Sort(targets)
+	targets = slices.Compact(targets)
+	var out []Threshold
+	for i, t := range targets {
+		color := Warning
+		if i == len(targets)-1 {
+			color = Good
+		}
+		out = append(out, Threshold{t, color})
+	}
+	return out
+}
+
+// burnOver is the highest burn rate of the chosen SLO over a window.
+func (s Scope) burnOver(w string) Expr {
+	return (s.recorded(slo.RatioRecord(w), chosen()).Expr() + " / on (" + onObjective + ") group_left () " + s.constant(slo.RecordBudget, chosen())).Max()
+}
+
+// exhaustion is the time in seconds until the budget is spent: what is left of the period's budget, at the
+// burn rate of the last hour.
+func (s Scope) exhaustion() Expr {
+	var periods []string
+	for _, w := range s.spec.Periods() {
+		var names []string
+		for _, o := range s.spec.SLOs {
+			if o.Window == w {
+				names = append(names, o.Name)
+			}
+		}
+		left := s.recorded(slo.RecordRemaining, OneOf(slo.LabelObjective, names...), chosen()).Expr().Min()
+		periods = append(periods, fmt.Sprintf("clamp_min(%s, 0) * %d", left, int(w.Duration().Seconds())))
+	}
+	return Expr("("+strings.Join(periods, " or ")+")") + " / (" + s.burnOver("1h") + " > 0)"
+}
+
+// coverage is the data coverage of the period of the chosen SLO.
+func (s Scope) coverage() Expr {
+	var periods []string
+	for _, w := range s.spec.Periods() {
+		var names []string
+		for _, o := range s.spec.SLOs {
+			if o.Window == w {
+				names = append(names, o.Name)
+			}
+		}
+		on := Expr(strings.Join(append(s.spec.Identity(), slo.LabelSLI), ", "))
+		shared := Selector{Metric: slo.CoverageRecord(string(w))}.With(Is(slo.LabelService, s.spec.Service)).With(s.chosenInstances()...).Expr()
+		periods = append(periods, string("("+shared+" and on ("+on+") "+s.recorded(slo.BadRecord("1h"), OneOf(slo.LabelObjective, names...), chosen()).Expr()+")"))
+	}
+	return Expr(strings.Join(periods, " or "))
 }
 
 // periodName is the period of all SLOs, if they have the same.
@@ -74,104 +187,207 @@ func (s Scope) periodName() string {
 
 // minCoverage is the data coverage of an hour below which its numbers are unreliable.
 // The alert SLODataIncomplete has the same limit.
-const minCoverage = "0.95"
+const minCoverage = 0.95
+
+func (s Scope) remainingRow() Row {
+	remaining := Panel{
+		Title: "Error budget remaining over 30 days", Kind: TimeSeries, Unit: Share, signed: true, SoftMax: 1, EmptyUntil: untilPeriod, Range: "30d",
+		Base: Failing, Thresholds: []Threshold{{0, "transparent"}}, Area: true,
+		Targets: []Target{{Expr: s.recorded(slo.RecordRemaining, chosen()).Expr().Min(s.spec.Identity()...), Legend: "remaining"}},
+	}.says("Remaining error budget of the chosen SLO over the last 30 days; in the red area below zero the objective is missed.",
+		"A cliff is an incident, a slope a slow leak: look at the events below at that time.")
+	if len(s.spec.GroupBy) > 0 {
+		remaining.Targets[0].Legend = Legend(s.spec.GroupBy...)
+	}
+	if s.spec.Runtime {
+		remaining = remaining.links(s.dashboard(dashboardOverview, "Overview"))
+	}
+	return Row{Height: 9, Panels: []Panel{remaining}}
+}
 
 func (s Scope) burnRow() Row {
-	burn := s.Burn("Burn rate by window", []Matcher{chosen()}, slo.RatioWindows()...)
-	burn.Log = true
-	burn = burn.says("Burn rate over each window of the alerts; at 1 the budget lasts exactly one period.",
-		"An alert fires while its long and its short window are above its threshold: see the alert windows below.")
-	table := Panel{
-		Title: "Current burn rates", Kind: Table, Unit: Factor, EmptyUntil: untilRules,
-		Targets:    []Target{{Expr: s.windowsTable(), Legend: "burn rate", Instant: true}},
-		Thresholds: s.burnThresholds(),
-	}.says("Current burn rate of each window, by environment.",
-		"High only in short windows: the incident has just begun. High only in long ones: it is over.")
-	return Row{Title: "Burn rate", Panels: []Panel{burn.wide(2), table}}
+	burn := s.Burn("Burn rate by window", []Matcher{chosen()}, "1h", "6h", "1d", "3d")
+	burn.LogBase, burn.Thresholds = 2, s.factors()
+	burn = burn.says("Burn rate over each long window of the alerts; at 1 the budget lasts exactly one period. Below 0.1 nothing is drawn.",
+		"An alert fires while its long and its short window are above its threshold: see the table.")
+	burn.Compared = true
+	return Row{Height: 8, Panels: []Panel{burn.wide(15), s.windows().wide(9)}}
 }
 
-// windowsTable returns the burn rate of each window, one row each.
-func (s Scope) windowsTable() Expr {
-	var ratios []string
-	for _, w := range slo.RatioWindows() {
-		ratios = append(ratios, string(s.recorded(slo.RatioRecord(w), chosen()).Expr()))
+// factors are the burn rates above which alerts fire, lowest first.
+func (s Scope) factors() []Threshold {
+	var out []Threshold
+	for _, a := range s.in.Rules.Alerts {
+		if a.Burn == nil {
+			continue
+		}
+		factor, _ := a.Burn.Factor(s.spec.SLOs[a.SLO].Window).Float64()
+		color := Warning
+		if a.Tier == slo.TierPage {
+			color = Failing
+		}
+		if !slices.ContainsFunc(out, func(t Threshold) bool { return t.From == factor }) {
+			out = append(out, Threshold{factor, color})
+		}
 	}
-	all := "(" + Expr(strings.Join(ratios, " or ")) + ") / on (" + onObjective + ") group_left () " + s.constant(slo.RecordBudget)
-	return all.Max(append(s.spec.Identity(), slo.LabelWindow)...)
+	slices.SortFunc(out, func(a, b Threshold) int { return cmp.Compare(a.From, b.From) })
+	return out
 }
 
-func (s Scope) eventsRow() Row {
+// windows is a table of the burn alerts of the chosen SLO, with the burn rates of their windows.
+func (s Scope) windows() Panel {
+	var threshold, long, short, firing []string
+	for _, p := range s.pairs() {
+		of := OneOf(slo.LabelObjective, p.objectives...)
+		add := func(to *[]string, e Expr) {
+			for _, l := range [][2]string{{slo.LabelSeverity, p.severity}, {slo.LabelLong, p.long}, {slo.LabelShort, p.short}} {
+				e = Expr(fmt.Sprintf("label_replace(%s, %q, %q, \"\", \"\")", e, l[0], l[1]))
+			}
+			*to = append(*to, string(e))
+		}
+		exists := s.constant(slo.RecordBudget, of, chosen())
+		ratio := func(w string) Expr {
+			return (s.recorded(slo.RatioRecord(w), of, chosen()).Expr() + " / on (" + onObjective + ") group_left () " + exists).Max()
+		}
+		add(&threshold, exists.Max()+" * 0 + "+Expr(p.factor))
+		add(&long, ratio(p.long))
+		add(&short, ratio(p.short))
+		alert := s.alerts(Is(slo.LabelService, s.spec.Service), of, chosen(), Is(slo.LabelSeverity, p.severity), Is(slo.LabelLong, p.long))
+		add(&firing, "max("+alert.Expr()+") or "+exists.Max()+" * 0")
+	}
+	target := func(list []string) Target { return Target{Expr: Expr(strings.Join(list, " or ")), Instant: true} }
+	burned := func(title string) Column {
+		return Column{Title: title, Unit: Factor, Decimals: 2, Thresholds: s.burnThresholds(), Width: 95}
+	}
+	return Panel{
+		Title: "Alert windows", Kind: Table, EmptyUntil: untilRules, SortBy: "Above",
+		Columns: []Column{
+			{Title: "Severity", Label: slo.LabelSeverity, Width: 80}, {Title: "Long", Label: slo.LabelLong, Width: 55}, {Title: "Short", Label: slo.LabelShort, Width: 60},
+			{Title: "Above", Unit: Factor, Width: 70}, burned("Burn, long"), burned("Burn, short"),
+			{Title: "State", Width: 75, Values: []Word{{0, "ok", Good}, {1, "firing", Failing}}},
+		},
+		Targets: []Target{target(threshold), target(long), target(short), target(firing)},
+	}.says("Windows and threshold of each burn rate alert of the chosen SLO, and the burn rates now.",
+		"High only in the short window: the incident has just begun. High only in the long one: it is over.")
+}
+
+// alertPair is the pair of windows of the burn alerts of one or several SLOs.
+type alertPair struct {
+	severity, long, short, factor string
+	objectives                    []string
+}
+
+// pairs returns the pairs of windows of all burn alerts. SLOs of one period have the same.
+func (s Scope) pairs() []alertPair {
+	var out []alertPair
+	for _, a := range s.in.Rules.Alerts {
+		if a.Burn == nil {
+			continue
+		}
+		o := s.spec.SLOs[a.SLO]
+		factor := strings.TrimRight(strings.TrimRight(a.Burn.Factor(o.Window).FloatString(4), "0"), ".")
+		p := alertPair{s.spec.Alerting.Severities.Of(a.Tier), a.Burn.LongWindow(), a.Burn.ShortWindow(), factor, []string{o.Name}}
+		i := slices.IndexFunc(out, func(q alertPair) bool {
+			return q.severity == p.severity && q.long == p.long && q.short == p.short && q.factor == p.factor
+		})
+		if i < 0 {
+			out = append(out, p)
+			continue
+		}
+		out[i].objectives = append(out[i].objectives, o.Name)
+	}
+	return out
+}
+
+// spentRow shows what spent the budget within the time range.
+func (s Scope) spentRow() Row {
 	total, bad := s.ofTotal(slo.TotalRecord("5m")), s.recorded(slo.BadRecord("5m"), chosen()).Expr()
 	events := Panel{
 		Title: "Good and bad events", Kind: TimeSeries, Unit: Count, EmptyUntil: untilRules, Stack: true, Colors: map[string]string{"good": Good, "bad": Failing},
 		Targets: []Target{{Expr: total.Sum() + " - " + bad.Sum(), Legend: "good"}, {Expr: bad.Sum(), Legend: "bad"}},
 	}.says("Good and bad events in the five minutes before each point.",
 		"Where bad events begin, open the overview at that time.")
-	if s.spec.Runtime {
-		events = events.links(s.dashboard(dashboardOverview, "Overview"))
+	if !s.spec.Runtime {
+		return Row{Height: 8, Panels: []Panel{events}}
 	}
-	ratio := Panel{
-		Title: "Error ratio (1h and 1d)", Kind: TimeSeries, Unit: Share, EmptyUntil: untilRules,
-		Targets: []Target{
-			{Expr: s.recorded(slo.RatioRecord("1h"), chosen()).Expr(), Legend: "1h " + Legend(s.spec.Identity()...)},
-			{Expr: s.recorded(slo.RatioRecord("1d"), chosen()).Expr(), Legend: "1d " + Legend(s.spec.Identity()...)},
-			{Expr: s.constant(slo.RecordBudget), Legend: "allowed"},
-		},
-	}.says("Ratio of bad events over an hour and over a day, and the allowed ratio.",
-		"If it stays above the allowed ratio, compare with the marked deployments.")
-	measured := []Target{{Expr: s.ofTotal(slo.CoverageRecord("1h")).Min(s.spec.Identity()...), Legend: "1h " + Legend(s.spec.Identity()...)}}
-	for _, w := range s.spec.Periods() {
-		measured = append(measured, Target{
-			Expr: s.ofTotal(slo.CoverageRecord(string(w))).Min(s.spec.Identity()...), Legend: string(w) + " " + Legend(s.spec.Identity()...),
-		})
+	events = events.links(s.dashboard(dashboardOverview, "Overview"))
+	panels := []Panel{events}
+	if len(s.spentBy(routeOfBad)) > 0 {
+		route := s.spent("Budget spent by route", Column{Title: "Route", Label: semconv.LabelRoute}, s.spentBy(routeOfBad)).
+			says("Part of the period's error budget that each route spent within the time range of the dashboard.",
+				"One route: fix it, or give it an SLO of its own.")
+		version := s.spent("Budget spent by version", Column{Title: "Version", Label: semconv.LabelVersion}, s.spentBy(versionOfBad)).
+			says("Part of the period's error budget that each version spent within the time range of the dashboard.",
+				"A version that spent more than others in the same time is worse: roll back.")
+		panels = append(panels, route, version)
 	}
-	coverage := Panel{
-		Title: "Data coverage", Kind: TimeSeries, Unit: Share, Max: 1, EmptyUntil: untilRules,
-		Targets: measured,
-	}.says("Part of the last hour, and of the period, that has data.",
-		"Below 95 %, check the rule evaluations of Prometheus and the scrapes of the service.")
-	return Row{Title: "Events", Panels: []Panel{events, ratio, coverage}}
+	return Row{Height: 8, Panels: panels}
+}
+
+// spent is a table of what spent the budget, the largest part first.
+func (s Scope) spent(title string, by Column, e Expr) Panel {
+	return Panel{
+		Title: title, Kind: Table, EmptyUntil: "an event is bad", SortBy: "Budget spent",
+		Columns: []Column{by, {Title: "Budget spent", Unit: Share, Decimals: 1, Bar: true, Width: 160}},
+		Targets: []Target{{Expr: e.Top(10), Instant: true}},
+	}
+}
+
+// routeOfBad returns the increase of bad events within the time range by route.
+func routeOfBad(_ Scope, bad func(window string, by ...string) Expr) Expr {
+	return "(" + bad("$__range", semconv.LabelRoute) + ") * $__range_s"
+}
+
+// versionOfBad returns the increase by version. It joins each minute with the version that the instance
+// had: an instance may have had several.
+func versionOfBad(s Scope, bad func(window string, by ...string) Expr) Expr {
+	version := s.Metric(semconv.BuildInfo).Expr().Max(semconv.LabelInstance, semconv.LabelVersion)
+	joined := "(" + bad(rateInterval, semconv.LabelInstance) + ") * on (" + semconv.LabelInstance + ") group_left (" + semconv.LabelVersion + ") " + version
+	return "sum by (" + semconv.LabelVersion + ") (sum_over_time((" + joined + ")[$__range:1m])) * 60"
+}
+
+// spentBy divides the bad events of the chosen SLO by those that its budget allows in a period. Only SLOs on
+// the requests of the runtime have routes and versions.
+func (s Scope) spentBy(count func(Scope, func(window string, by ...string) Expr) Expr) Expr {
+	var out []string
+	for _, o := range s.spec.SLOs {
+		bad := s.badEvents(o)
+		if bad == nil || len(o.GroupBy) > 0 {
+			continue
+		}
+		one := Is(slo.LabelObjective, o.Name)
+		on := Expr(strings.Join(append(s.spec.Identity(), slo.LabelSLI), ", "))
+		total := Selector{Metric: slo.TotalRecord(string(o.Window))}.With(Is(slo.LabelService, s.spec.Service)).With(s.chosenInstances()...).Expr()
+		total = "(" + total + " and on (" + on + ") " + s.recorded(slo.BadRecord("1h"), one, chosen()).Expr() + ")"
+		allowed := total.Sum() + " * on () group_left () " + s.constant(slo.RecordBudget, one, chosen()).Max()
+		out = append(out, string("("+count(s, bad)+") / on () group_left () ("+allowed+")"))
+	}
+	return Expr(strings.Join(out, " or "))
+}
+
+// badEvents returns the bad events per second of an SLO on the requests of the runtime; nil for other SLOs.
+func (s Scope) badEvents(o slo.Objective) func(window string, by ...string) Expr {
+	switch l := o.Indicator.Latency; {
+	case o.Indicator.Availability != nil:
+		return func(window string, by ...string) Expr { return s.requests(bad()).RateOver(window).Sum(by...) }
+	case l != nil && l.Histogram == "":
+		return func(window string, by ...string) Expr {
+			d := s.succeeded().Over(window)
+			return d.RateAbove(l.Threshold.Seconds(), by...)
+		}
+	}
+	return nil
 }
 
 func (s Scope) alertsRow() Row {
+	by := []string{slo.LabelAlertName, slo.LabelSeverity, slo.LabelLong}
 	history := Panel{
-		Title: "Alert history", Kind: Timeline, EmptyUntil: untilAlert, Thresholds: []Threshold{{1, Failing}},
+		Title: "Alert history", Kind: Timeline, EmptyUntil: untilAlert,
+		Values: []Word{{1, "firing", Failing}},
 		Targets: []Target{{
-			Expr:   s.alerts(Is(slo.LabelService, s.spec.Service), Is(slo.LabelObjective, "$"+varObjective)).Expr().Max(slo.LabelAlertName, slo.LabelSeverity, slo.LabelLong, slo.LabelEnvironment),
-			Legend: Legend(slo.LabelAlertName, slo.LabelSeverity, slo.LabelLong, slo.LabelEnvironment),
+			Expr: s.alerts(Is(slo.LabelService, s.spec.Service), chosen()).Expr().Max(by...), Legend: "{{" + slo.LabelSeverity + "}} {{" + slo.LabelLong + "}}",
 		}},
-	}.says("Times at which each alert of the SLO fired.",
+	}.says("Times at which each alert of the SLO fired, by severity and long window.",
 		"If short alerts recur, relax the objective or raise minBadEvents.")
-	windows := Panel{Title: "Alert windows", Kind: Text, Body: s.pairs()}.
-		says("Objectives, and the windows and burn rate threshold of each alert.",
-			"Pairs of windows that cannot fire at an objective are left out.")
-	return Row{Title: "Alerts", Panels: []Panel{history, windows}}
-}
-
-// pairs returns the burn alerts as a Markdown table.
-func (s Scope) pairs() string {
-	var b strings.Builder
-	for _, o := range s.spec.SLOs {
-		fmt.Fprintf(&b, "- **%s**: %s %% good over %s", o.Name, o.Target, o.Window)
-		if o.Description != "" {
-			b.WriteString(". " + markdown(o.Description))
-		}
-		b.WriteString("\n")
-	}
-	b.WriteString("\n| alert | severity | burn rate above | long | short |\n|---|---|---|---|---|\n")
-	for _, a := range s.in.Rules.Alerts {
-		if a.Burn == nil {
-			continue
-		}
-		factor := a.Burn.Factor(s.spec.SLOs[a.SLO].Window).FloatString(2)
-		factor = strings.TrimRight(strings.TrimRight(factor, "0"), ".")
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", a.Name, markdown(s.spec.Alerting.Severities.Of(a.Tier)), factor, a.Burn.LongWindow(), a.Burn.ShortWindow())
-	}
-	return b.String()
-}
-
-// markdown escapes text that could be Markdown or a variable of Grafana.
-func markdown(text string) string {
-	return strings.NewReplacer("\r", "", "\n", " ", "<", "&lt;", ">", "&gt;", "*", "&#42;", "_", "&#95;", "[", "&#91;", "]", "&#93;",
-		"`", "&#96;", "|", "&#124;", "$", "&#36;", "#", "&#35;").Replace(text)
+	return Row{Height: 7, Panels: []Panel{history}}
 }

@@ -1,7 +1,7 @@
 package dashboards
 
 import (
-	"time"
+	"strings"
 
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
@@ -16,64 +16,122 @@ const (
 	dashboardSaturation   = "saturation"
 )
 
-// overview is the first dashboard in an incident.
+// headlineWindow is the window of headline numbers. It does not depend on the time range of the dashboard,
+// so that everybody sees the same number.
+const headlineWindow = "5m"
+
+// overview is the first dashboard in an incident. Its upper part is one screen: whether the incident is
+// real, since when, what changed, where it is, and what is left.
 func overview(s Scope) Dashboard {
 	const about = "Errors, traffic, latency and error budgets of the service. Start here in an incident."
 	if !s.spec.Runtime {
 		return New(s, dashboardOverview, "Overview", about, s.budgetsRow(), s.instancesRow())
 	}
-	rows := []Row{s.errorsRow(), s.trafficRow(), s.latencyRow()}
-	if len(s.spec.SLOs) > 0 {
-		rows = append(rows, s.budgetsRow())
-	}
-	return New(s, dashboardOverview, "Overview", about, append(rows, s.versionsRow())...)
+	return New(s, dashboardOverview, "Overview", about,
+		s.headlineRow(), s.courseRow(), s.whereRow(),
+		s.routesRow(), s.instanceErrorsRow(), s.distributionRow(), s.logsRow(), s.telemetryRow())
 }
 
-// errorsRow has the panels in the order in which an engineer on call needs them:
-// whether there is an incident, since when, where, and whether others have it too.
-func (s Scope) errorsRow() Row {
-	return Row{Title: "Errors", Height: 8, Panels: []Panel{
-		s.errorRatio(), s.errorsByVersion().wide(2), s.badByRoute().wide(2), s.failingChecks(), s.errorsByInstance().wide(2),
-	}}
-}
-
-func (s Scope) errorRatio() Panel {
-	return Panel{
-		Title: "Error ratio", Kind: Stat, Unit: Share, Thresholds: s.budgetThresholds(), EmptyUntil: untilRequests,
-		Targets: []Target{{Expr: s.badRatio(), Legend: "bad requests"}},
-	}.says("Current ratio of failed and rejected requests; red is above the threshold of a page.",
+func (s Scope) headlineRow() Row {
+	ratio := Panel{
+		Title: "Error ratio (5m)", Kind: Stat, Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), EmptyUntil: untilRequests,
+		Targets: []Target{{Expr: s.badRatioOver(headlineWindow), Legend: "bad requests", Instant: true}},
+	}.says("Ratio of failed and rejected requests in the last five minutes: orange above the error budget, red above the threshold of a page.",
 		"If there is no data, no requests arrive: check the load balancer.").links(s.dashboard(dashboardObjectives, "SLO"))
+	latency := Panel{
+		Title: "p99 latency (5m)", Kind: Stat, Unit: Seconds, Thresholds: s.latencyThresholds(), EmptyUntil: untilRequests,
+		Targets: []Target{{Expr: s.succeeded().Over(headlineWindow).Quantile(0.99), Legend: "p99", Instant: true}},
+	}.says("Latency that 99 % of the successful requests of the last five minutes did not exceed; red is above the objective.",
+		"Find the slow route below, and open one of its traces.")
+	rate := Panel{
+		Title: "Request rate (5m)", Kind: Stat, Unit: RequestsPerSecond,
+		Targets: []Target{{Expr: s.requests().RateOver(headlineWindow).Sum(), Legend: "requests", Instant: true}},
+	}.says("Requests per second, averaged over five minutes.",
+		"A sudden fall: check the load balancer and readiness. A sudden rise: suspect retries or a crawler.")
+	panels := []Panel{ratio.wide(4), latency.wide(4), rate.wide(4)}
+	if len(s.spec.SLOs) > 0 {
+		panels = append(panels, s.remainingBudget().wide(5))
+	}
+	return Row{Height: 4, Panels: append(panels, s.readyInstances().wide(3), s.firingAlerts().wide(4))}
 }
 
-func (s Scope) errorsByVersion() Panel {
-	p := s.Errors("Error ratio and running versions")
-	p.Targets[0].Legend = "bad requests"
-	p.Targets = append(p.Targets, Target{
-		Expr: s.Metric(semconv.BuildInfo).Expr().Count(semconv.LabelVersion), Legend: "instances of " + Legend(semconv.LabelVersion),
-	})
-	p.count, p.EmptyUntil = []string{refID(1)}, ""
-	return p.says("Ratio of bad requests, and number of instances by version.",
-		"If errors began with a new version, roll back; otherwise check traffic and dependencies.").links(s.dashboard(dashboardRuntime, "Go runtime"))
-}
-
-func (s Scope) badByRoute() Panel {
-	by := []string{semconv.LabelMethod, semconv.LabelRoute}
+// remainingBudget is one number for each SLO.
+func (s Scope) remainingBudget() Panel {
 	return Panel{
-		Title: "Bad requests by route (top 5)", Kind: BarGauge, Unit: RequestsPerSecond, Thresholds: []Threshold{{1e-9, Warning}},
-		Targets: []Target{{Expr: s.requests(bad()).Rate().Sum(by...).Top(5), Legend: Legend(by...), Instant: true}},
-	}.says("The five routes with the most bad requests per second.",
-		"One route: suspect its code or data. All routes: suspect the database, a deployment or a node.")
+		Title: "Error budget remaining (" + s.periodName() + ")", Kind: Stat, Unit: Share, Decimals: 1, EmptyUntil: untilPeriod,
+		Base: Failing, Thresholds: budgetColors(), signed: true,
+		Targets: []Target{{Expr: s.recorded(slo.RecordRemaining).Expr().Min(slo.LabelObjective), Legend: Legend(slo.LabelObjective), Instant: true}},
+	}.says("Remaining error budget of each SLO: orange below 25 %, red below zero, where the objective is missed.",
+		"If little is left, slow down releases, and find on the SLO dashboard what spent it.").links(s.dashboard(dashboardObjectives, "SLO"))
 }
 
-func (s Scope) failingChecks() Panel {
+// budgetColors are for a remaining budget, whose color is [Failing] below zero.
+func budgetColors() []Threshold {
+	const little = 0.25
+	return []Threshold{{0, Warning}, {little, Good}}
+}
+
+// readyInstances shows "3 of 3". Its value is the ratio, which colors the text.
+func (s Scope) readyInstances() Panel {
+	exists := s.Metric(s.presence()).Expr()
+	ready := ("(" + s.Metric(semconv.RuntimeReady).Expr() + " or 0 * " + exists + ")").Sum()
+	all := exists.Count()
+	label := func(name string, e Expr) Expr {
+		return " * on () group_left (" + Expr(name) + ") count_values(" + Expr(quoted(name)) + ", " + e + ")"
+	}
+	const half = 0.5
 	return Panel{
-		Title: "Failing checks and other alerts", Kind: BarGauge, Unit: Count, Thresholds: []Threshold{{1, Failing}}, Max: 1, EmptyUntil: "the service has a check or an alert fires",
-		Targets: []Target{
-			{Expr: "1 - " + s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: "check " + Legend(semconv.LabelCheck), Instant: true},
-			{Expr: s.alerts(Not(slo.LabelService, s.spec.Service)).Expr().Count(slo.LabelService), Legend: "alerts of " + Legend(slo.LabelService), Instant: true},
-		},
-	}.says("Health checks that fail on any instance (1), and number of firing alerts of other services.",
+		Title: "Ready instances", Kind: Stat, Unit: Share, NameOnly: true, Base: Failing, Thresholds: []Threshold{{half, Warning}, {1, Good}},
+		Targets: []Target{{Expr: "(" + ready + " / " + all + ")" + label("ready", ready) + label("all", all), Legend: "{{ready}} of {{all}}", Instant: true}},
+	}.says("Instances that are ready for requests, of those that exist: orange if one is missing, red if half are.",
+		"If some are missing, check restarts, nodes and rollouts.")
+}
+
+func (s Scope) firingAlerts() Panel {
+	return Panel{
+		Title: "Firing alerts", Kind: Stat, Unit: Factor, Thresholds: []Threshold{{1, Failing}},
+		Targets: []Target{{Expr: s.alerts(Is(slo.LabelService, s.spec.Service)).Expr().Count() + " or vector(0)", Legend: "alerts", Instant: true}},
+	}.says("Number of firing alerts of the service in the environment.", "The list below names them; follow the runbook of the first.")
+}
+
+// courseRow shows since when.
+func (s Scope) courseRow() Row {
+	bad := s.requests(bad()).Rate().Sum(semconv.LabelOutcome)
+	errors := Panel{
+		Title: "Error ratio by outcome", Kind: TimeSeries, Unit: Share, Stack: true, Colors: outcomeColors(), Thresholds: s.budgetThresholds(), Line: true,
+		SoftMax: s.pageThreshold(), EmptyUntil: untilRequests, Compared: true,
+		Targets: []Target{{Expr: "(" + bad + ") / on () group_left () (" + s.requests().Rate().Sum() + " > 0)", Legend: Legend(semconv.LabelOutcome)}},
+	}.says("Ratio of failed (server_error) and rejected (shed) requests; dashed lines: error budget, and threshold of a page. Blue lines are deployments.",
+		"If errors began with a deployment, roll back. shed: check the resources dashboard.").links(s.dashboard(dashboardSaturation, "Resources"))
+	latency := s.Latency("Latency percentiles", s.succeeded(), 0.5, 0.95, 0.99).
+		says("Latency of successful requests; each dot is a request with a trace. The dashed line is the objective.",
+			"Click a dot near p99, and find the slow span in its trace.").links(s.dashboard(dashboardRuntime, "Flame graphs"))
+	latency.Compared = true
+	if bound, ok := s.latencyBound(); ok {
+		latency.Thresholds, latency.Line, latency.SoftMax = []Threshold{{bound, Failing}}, true, bound
+	}
+	rate := s.Rate("Request rate by outcome", s.requests(), RequestsPerSecond, semconv.LabelOutcome).
+		says("Requests per second by outcome; the dashed line is the total of one week ago.",
+			"A rise without a week ago: suspect retries or a crawler. client_error: check what a client changed.")
+	rate.Stack, rate.Colors, rate.past = true, outcomeColors(), []string{refID(1)}
+	rate.Targets = append(rate.Targets, Target{Expr: "sum(rate(" + s.requests().Expr() + "[" + rateInterval + "] offset 1w))", Legend: "one week ago"})
+	return Row{Height: 8, Panels: []Panel{errors, latency, rate}}
+}
+
+// whereRow shows where the incident is, and what changed.
+func (s Scope) whereRow() Row {
+	versions := Panel{
+		Title: "Instances by version", Kind: TimeSeries, Unit: Factor, Stack: true, Distinct: true,
+		Targets: []Target{{Expr: s.Metric(semconv.BuildInfo).Expr().Count(semconv.LabelVersion), Legend: Legend(semconv.LabelVersion)}},
+	}.says("Number of instances by version.",
+		"Two versions outside of a deployment are a stuck rollout: finish it or roll back.")
+	health := Panel{
+		Title: "Dependency health", Kind: Timeline, EmptyUntil: "the service has a check",
+		Values:  []Word{{0, "unhealthy", Failing}, {1, "healthy", Good}},
+		Targets: []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
+	}.says("Health checks of dependencies; red while one fails on any instance.",
 		"The cause is probably there: call the owner before you change this service.").links(s.whereDependencies()...)
+	return Row{Height: 8, Panels: []Panel{s.routes().wide(9), versions.wide(5), health.wide(4), s.alertList().wide(6)}}
 }
 
 func (s Scope) whereDependencies() []Link {
@@ -83,106 +141,98 @@ func (s Scope) whereDependencies() []Link {
 	return nil
 }
 
-func (s Scope) errorsByInstance() Panel {
+func (s Scope) alertList() Panel {
+	filter := "{" + slo.LabelService + "=" + quoted(s.spec.Service) + ", " + slo.LabelEnvironment + "=" + quoted("$"+varEnvironment) + "}"
+	return Panel{Title: "Alerts", Kind: AlertList, Filter: filter}.
+		says("Firing and pending alerts of the service in the environment.", "Open the alert and follow its runbook.")
+}
+
+// routes is a table of the routes with the most bad requests, then the most requests.
+func (s Scope) routes() Panel {
+	by := []string{semconv.LabelMethod, semconv.LabelRoute}
+	on := " and on (" + Expr(strings.Join(by, ", ")) + ") "
+	total := s.requests().RateOver(headlineWindow).Sum(by...)
+	bad := s.requests(bad()).RateOver(headlineWindow).Sum(by...)
+	first := "topk(10, (" + bad.OrZero(total) + ") + 1e-9 * " + total + ")"
+	of := func(e Expr) Target { return Target{Expr: "(" + e + ")" + on + first, Instant: true} }
+	latency := s.succeeded().Over(headlineWindow)
 	return Panel{
-		Title: "Error ratio by instance (top 5)", Kind: BarGauge, Unit: Share, Thresholds: s.budgetThresholds(), EmptyUntil: untilRequests,
-		Targets: []Target{{Expr: s.badRatio(semconv.LabelInstance).Top(5), Legend: Legend(semconv.LabelInstance), Instant: true}},
-	}.says("The five instances with the highest ratio of bad requests.",
-		"If one instance alone has errors, replace it.").links(s.dashboard(dashboardRuntime, "Go runtime"))
-}
-
-func (s Scope) trafficRow() Row {
-	route := []string{semconv.LabelMethod, semconv.LabelRoute}
-	byRoute := s.Rate("Request rate by route", s.requests(), RequestsPerSecond, route...).
-		says("Requests per second by method and route.",
-			"A sudden fall: check the load balancer and readiness. A sudden rise: suspect retries or a crawler.")
-	outcome := s.Rate("Request rate by outcome", s.Metric(semconv.HTTPServerRequests), RequestsPerSecond, semconv.LabelOutcome).
-		says("Requests per second by outcome; server_error and shed spend the error budget.",
-			"server_error: check the error ratio by route and the logs. shed (rejected): check the resources dashboard.")
-	outcome.Stack, outcome.Colors = true, outcomeColors()
-	errors := s.Errors("Error ratio by route", route...).
-		says("Ratio of bad requests by method and route; dashed lines: error budget, and threshold of a page.",
-			"For a route above a line, read its traces and its error logs.")
-	active := Panel{
-		Title: "Requests in flight", Kind: TimeSeries, Unit: Count, count: []string{refID(1)},
-		Targets: []Target{
-			{Expr: s.Metric(semconv.HTTPServerActiveRequests).Expr().Sum(), Legend: "requests"},
-			{Expr: s.Metric(semconv.RuntimeReady).Expr().Sum(), Legend: "ready instances"},
+		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Of all bad",
+		Columns: []Column{
+			{Title: "Method", Label: semconv.LabelMethod, Width: 80}, {Title: "Route", Label: semconv.LabelRoute},
+			{Title: "Requests", Unit: RequestsPerSecond, Width: 95},
+			{Title: "Errors", Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), Width: 75},
+			{Title: "p99", Unit: Seconds, Thresholds: s.latencyThresholds(), Width: 75},
+			{Title: "Of all bad", Unit: Share, Bar: true, Width: 95},
 		},
-	}.says("Requests in flight, and number of ready instances.",
-		"If they rise while the request rate does not, check dependencies, connection pool and scheduler latency.").links(s.dashboard(dashboardRuntime, "Go runtime"))
-	return Row{Title: "Requests", Panels: []Panel{byRoute, outcome, errors, active}}
+		Targets: []Target{
+			of(total), of(bad.OrZero(total).Over(total)), of(latency.Quantile(0.99, by...)),
+			of("(" + bad.OrZero(total) + ") / on () group_left () (" + bad.Sum() + " > 0)"),
+		},
+	}.says("Request rate, error ratio, p99 latency and part of all bad requests, of the ten routes with the most bad requests.",
+		"One route: suspect its code or data. All routes: suspect the database, a deployment or a node.")
 }
 
-func (s Scope) latencyRow() Row {
-	total := s.Latency("Latency percentiles", s.succeeded(), 0.5, 0.95, 0.99).
-		says("Latency of successful requests; each dot is a request with a trace.",
-			"Click a dot near p99, and find the slow span in its trace.")
+func (s Scope) routesRow() Row {
+	by := []string{semconv.LabelMethod, semconv.LabelRoute}
+	total := s.requests().Rate().Sum(by...)
+	top := func(p Panel, e Expr) Panel {
+		p.Kind, p.EmptyUntil, p.Compared = TimeSeries, untilRequests, true
+		p.Targets = []Target{{Expr: e.Top(10), Legend: Legend(by...)}}
+		return p
+	}
+	rate := top(Panel{Title: "Request rate by route (top 10)", Unit: RequestsPerSecond}, total).
+		says("Requests per second of the ten routes with the most requests.", "A sudden fall of one route: check its clients.")
+	errors := top(Panel{Title: "Error ratio by route (top 10)", Unit: Share, Color: Failing, Thresholds: s.budgetThresholds(), Line: true, SoftMax: s.pageThreshold()},
+		s.requests(bad()).Rate().Sum(by...).OrZero(total).Over(total)).
+		says("Ratio of bad requests of the ten worst routes; dashed lines: error budget, and threshold of a page.",
+			"For a route above a line, read its traces and its error logs.")
+	latency := top(Panel{Title: "p99 latency by route (top 10)", Unit: Seconds}, s.succeeded().Quantile(0.99, by...)).
+		says("p99 latency of successful requests of the ten slowest routes; the dashed line is the objective.",
+			"One route: suspect its code or queries. All routes: suspect the database, CPU or the network.")
+	if bound, ok := s.latencyBound(); ok {
+		latency.Thresholds, latency.Line, latency.SoftMax = []Threshold{{bound, Failing}}, true, bound
+	}
+	return Row{Title: "Routes", Collapsed: true, Panels: []Panel{rate, errors, latency}}
+}
+
+func (s Scope) instanceErrorsRow() Row {
+	errors := s.Errors("Error ratio by instance (top 10)", semconv.LabelInstance).
+		says("Ratio of bad requests of the ten worst instances; dashed lines: error budget, and threshold of a page.",
+			"If one instance alone has errors, replace it.")
+	errors.Targets[0].Expr = errors.Targets[0].Expr.Top(10)
+	cpu := utilization{"CPU", "", s.Metric(processCPU).Rate(), s.Metric(goMaxProcs).Expr()}
+	busy := s.utilizationGraph("CPU utilization by instance (top 10)", cpu.byInstance().Top(10)).
+		says("CPU in use divided by GOMAXPROCS, of the ten busiest instances.", "Near 100 %, requests wait: add instances, or find the cause in the flame graph.").
+		links(s.flameGraphs())
+	starts := Panel{
+		Title: "Starts by instance", Kind: TimeSeries, Unit: Factor, Color: Warning,
+		Targets: []Target{{Expr: "changes(" + s.Metric(processStart).Expr() + "[" + rateInterval + "])", Legend: Legend(semconv.LabelInstance)}},
+	}.says("Starts of each instance in the interval before each point.", "Starts without a deployment are crashes: read the last log lines of the instance.")
+	return Row{Title: "Instances", Collapsed: true, Panels: []Panel{errors, busy, starts}}
+}
+
+func (s Scope) distributionRow() Row {
 	heat := Panel{
 		Title: "Latency distribution", Kind: Heatmap, Unit: Seconds, EmptyUntil: untilRequests,
 		Targets: []Target{{Expr: s.succeeded().Buckets(), Legend: Legend(semconv.LabelLessOrEqual)}},
 	}.says("Number of successful requests by latency.",
 		"A second band is a second kind of request, such as one with a cache miss: find the slow route.")
-	panels := []Panel{total.links(s.dashboard(dashboardRuntime, "Flame graphs")), s.slowest(), heat}
-	if bound, ok := s.latencyBound(); ok {
-		panels[0].Thresholds, panels[0].Line = []Threshold{{bound, Warning}}, true
-	}
-	return Row{Title: "Latency", Panels: panels}
+	return Row{Title: "Latency distribution", Collapsed: true, Panels: []Panel{heat}}
 }
 
-// slowest shows for each route the ratio of requests slower than the objective, or
-// without an objective the p95.
-func (s Scope) slowest() Panel {
-	route := []string{semconv.LabelMethod, semconv.LabelRoute}
-	const next = "One route: suspect its code or queries. All routes: suspect the database, CPU or the network."
-	bound, ok := s.latencyBound()
-	if !ok {
-		return Panel{
-			Title: "p95 latency by route", Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilRequests,
-			Targets: []Target{{Expr: s.succeeded().Quantile(0.95, route...), Legend: Legend(route...)}},
-		}.says("p95 latency of successful requests by method and route.", next)
-	}
-	limit := time.Duration(bound * float64(time.Second)).String()
-	return Panel{
-		Title: "Requests over " + limit + " by route", Kind: TimeSeries, Unit: Share, EmptyUntil: untilRequests,
-		Targets: []Target{{Expr: s.succeeded().Above(bound, route...), Legend: Legend(route...)}},
-	}.says("Ratio of successful requests slower than the objective of "+limit+", by method and route.", next).
-		links(s.dashboard(dashboardObjectives, "SLO"))
-}
-
-// budgetsRow shows the error budgets and how fast they burn.
-func (s Scope) budgetsRow() Row {
-	remaining := Panel{
-		Title: "Error budget remaining", Kind: BarGauge, Unit: Share, Max: 1, signed: true, EmptyUntil: untilPeriod,
-		Targets: []Target{{Expr: s.recorded(slo.RecordRemaining).Expr().Min(slo.LabelObjective), Legend: Legend(slo.LabelObjective), Instant: true}},
-	}.says("Remaining error budget of each SLO; below zero the objective is missed.",
-		"If little is left, slow down releases, and find on the SLO dashboard what spent it.").links(s.dashboard(dashboardObjectives, "SLO"))
-	now := s.Burn("Burn rate", nil).says("Current burn rate of each SLO; at 1 the budget lasts exactly one period.",
-		"Above the upper dashed line a page fires: follow its runbook.").links(s.dashboard(dashboardObjectives, "SLO"))
-	hours := s.Burn("Burn rate (6h)", nil, "6h").says("Burn rate of each SLO over the last six hours.",
-		"Above 1, find the slow leak on the SLO dashboard.").
-		links(s.dashboard(dashboardObjectives, "SLO"))
-	alerts := Panel{
-		Title: "Alerts", Kind: AlertList, Filter: "{" + slo.LabelService + "=" + quoted(s.spec.Service) + "}",
-	}.says("Firing and pending alerts of the service.", "Open the alert and follow its runbook.")
-	return Row{Title: "SLOs and alerts", Panels: []Panel{remaining, now, hours, alerts}}
-}
-
-func (s Scope) versionsRow() Row {
-	versions := Panel{
-		Title: "Running versions", Kind: Table, Unit: Count,
-		Targets: []Target{{Expr: s.Metric(semconv.BuildInfo).Expr().Count(semconv.LabelVersion, semconv.LabelRevision), Legend: "instances", Instant: true}},
-	}.says("Number of instances by version and commit.",
-		"Two versions outside of a deployment are a stuck rollout: finish it or roll back.")
-	dropped := s.Rate("Dropped telemetry", s.Metric(semconv.RuntimeTelemetryDropped), PerSecond, semconv.LabelSignal, semconv.LabelReason).
-		says("Spans, log records and profiles dropped per second, by signal and reason.",
-			"Above zero, traces and logs are incomplete: check the collector.")
+func (s Scope) logsRow() Row {
 	logs := Panel{
 		Title: "Warning and error logs", Kind: Logs, EmptyUntil: untilLogs,
 		Targets: []Target{{Source: Loki, Expr: s.logQuery()}},
-	}.says("Log lines of the service at level warning and above; exported_trace links to the trace.",
+	}.says("Log lines of the service at level warning and above, with route, status and error; exported_trace links to the trace.",
 		"Look for messages that first appeared when the incident began.")
-	return Row{Title: "Versions and logs", Height: 10, Panels: []Panel{versions, dropped, logs.wide(2)}}
+	traces := Panel{
+		Title: "Traces with errors", Kind: Traces, EmptyUntil: "a trace has an error",
+		Targets: []Target{{Source: Tempo, Expr: s.traceQuery()}},
+	}.says("Requests of the service that ended with an error, newest first.",
+		"Open one: the first span in red is where the error began.")
+	return Row{Title: "Logs and traces", Collapsed: true, Panels: []Panel{logs.wide(2), traces}}
 }
 
 // labelExported is a label that log queries add only if the trace was exported, so
@@ -192,16 +242,38 @@ const labelExported = "exported_trace"
 // logQuery selects warnings and errors. Log lines are JSON from standard output, or
 // come over OTLP with attributes as structured metadata.
 func (s Scope) logQuery() Expr {
-	service := Selector{}.With(Is(semconv.LabelServiceName, s.spec.Service)).Expr()
-	return service + " | detected_level=~\"warn|error|fatal\" | json " + semconv.ExemplarTraceID + "=\"" + semconv.ExemplarTraceID +
-		"\", sampled=\"sampled\" | drop __error__, __error_details__ | label_format " + labelExported +
-		"=`{{ if eq .sampled \"true\" }}{{ ." + semconv.ExemplarTraceID + " }}{{ end }}`"
+	service := Selector{}.With(Is(semconv.LabelServiceName, s.spec.Service), Is(s.spec.EnvironmentLabel, "$"+varEnvironment)).Expr()
+	fields := []string{semconv.ExemplarTraceID, "sampled", "msg", semconv.LabelMethod, semconv.LabelRoute, semconv.LabelStatus, "error"}
+	extract := make([]string, len(fields))
+	for i, f := range fields {
+		extract[i] = f + "=" + quoted(f)
+	}
+	return service + " | detected_level=~\"warn|error|fatal\" | json " + Expr(strings.Join(extract, ", ")) +
+		" | drop __error__, __error_details__ | label_format " + labelExported +
+		"=`{{ if eq .sampled \"true\" }}{{ ." + semconv.ExemplarTraceID + " }}{{ end }}`" +
+		" | line_format `{{ or .msg __line__ }}{{ if ." + semconv.LabelRoute + " }}  {{ ." + semconv.LabelMethod + " }} {{ ." + semconv.LabelRoute + " }} {{ ." +
+		semconv.LabelStatus + " }}{{ end }}{{ if .error }}  {{ .error }}{{ end }}`"
+}
+
+// traceQuery selects traces with errors in TraceQL.
+func (s Scope) traceQuery() Expr {
+	return Expr(`{ resource.service.name = ` + quoted(s.spec.Service) + ` && resource.deployment.environment.name = "$` + varEnvironment + `" && status = error }`)
+}
+
+// budgetsRow shows the error budgets and how fast they burn.
+func (s Scope) budgetsRow() Row {
+	now := s.Burn("Burn rate", nil).says("Current burn rate of each SLO; at 1 the budget lasts exactly one period.",
+		"Above the upper dashed line a page fires: follow its runbook.").links(s.dashboard(dashboardObjectives, "SLO"))
+	hours := s.Burn("Burn rate (6h)", nil, "6h").says("Burn rate of each SLO over the last six hours.",
+		"Above 1, find the slow leak on the SLO dashboard.").
+		links(s.dashboard(dashboardObjectives, "SLO"))
+	return Row{Title: "SLOs and alerts", Height: 8, Panels: []Panel{s.remainingBudget(), now, hours, s.firingAlerts(), s.alertList()}}
 }
 
 // instancesRow is for services without the runtime's metrics.
 func (s Scope) instancesRow() Row {
 	up := Panel{
-		Title: "Running instances", Kind: TimeSeries, Unit: Count,
+		Title: "Running instances", Kind: TimeSeries, Unit: Factor,
 		Targets: []Target{{Expr: s.Metric(s.presence()).Expr().Sum(), Legend: "running"}},
 	}.says("Number of instances that respond to scrapes.", "If some are missing, check restarts, nodes and rollouts.")
 	return Row{Title: "Instances", Panels: []Panel{up}}

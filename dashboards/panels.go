@@ -37,17 +37,18 @@ func (s Scope) Rate(title string, counter Selector, unit Unit, by ...string) Pan
 func (s Scope) Errors(title string, by ...string) Panel {
 	return Panel{
 		Title: title, Kind: TimeSeries, Unit: Share, EmptyUntil: untilRequests,
-		Thresholds: s.budgetThresholds(), Line: true,
+		Thresholds: s.budgetThresholds(), Line: true, Color: Failing, SoftMax: s.pageThreshold(), Compared: len(by) > 0,
 		Targets: []Target{{Expr: s.badRatio(by...), Legend: Legend(by...)}},
 	}
 }
 
 // Latency returns a graph of quantiles, with exemplars on the last one.
 func (s Scope) Latency(title string, d Distribution, quantiles ...float64) Panel {
-	p := Panel{Title: title, Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilRequests}
+	p := Panel{Title: title, Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilRequests, Colors: map[string]string{}}
 	for i, q := range quantiles {
 		percentile := strconv.FormatFloat(100*q, 'f', -1, 64)
 		p.Targets = append(p.Targets, Target{Expr: d.Quantile(q), Legend: "p" + percentile, Exemplars: i == len(quantiles)-1})
+		p.Colors["p"+percentile] = []string{"light-blue", Calm, "purple"}[min(i, 2)]
 	}
 	return p
 }
@@ -57,13 +58,17 @@ func (s Scope) Latency(title string, d Distribution, quantiles ...float64) Panel
 func (s Scope) Burn(title string, more []Matcher, windows ...string) Panel {
 	p := Panel{
 		Title: title, Kind: TimeSeries, Unit: Factor, EmptyUntil: untilRules,
-		Thresholds: s.burnThresholds(), Line: true,
+		Thresholds: s.burnThresholds(), Line: true, SoftMax: s.burnThresholds()[len(s.burnThresholds())-1].From,
 	}
 	budget := Selector{Metric: slo.RecordBudget}.With(Is(slo.LabelService, s.spec.Service)).Expr()
 	for _, w := range windows {
+		legend := w
+		if len(more) == 0 {
+			legend = Legend(slo.LabelObjective)
+		}
 		p.Targets = append(p.Targets, Target{
 			Expr:   s.recorded(slo.RatioRecord(w), more...).Expr() + " / on (" + onObjective + ") group_left () " + budget,
-			Legend: Legend(slo.LabelObjective) + " " + w,
+			Legend: legend,
 		})
 	}
 	if len(windows) == 0 {
@@ -84,6 +89,7 @@ const (
 	untilQueries  = "the service queries its database"
 	untilCalls    = "the service calls another"
 	untilLimit    = "GOMEMLIMIT is set"
+	untilCluster  = "a cluster exports metrics of its pods"
 )
 
 // budgetThresholds are for ratios of bad requests: orange above the error budget of the
@@ -100,6 +106,20 @@ func (s Scope) budgetThresholds() []Threshold {
 		}
 	}
 	return []Threshold{{0.01, Warning}, {0.05, Failing}}
+}
+
+// pageThreshold is the error ratio above which a page fires, so the least that an axis of error ratios shows.
+func (s Scope) pageThreshold() float64 {
+	thresholds := s.budgetThresholds()
+	return thresholds[len(thresholds)-1].From
+}
+
+// latencyThresholds are for latencies: red above the objective. Without one, there are none.
+func (s Scope) latencyThresholds() []Threshold {
+	if bound, ok := s.latencyBound(); ok {
+		return []Threshold{{bound, Failing}}
+	}
+	return nil
 }
 
 // budgetOf returns the error budget of a target in percent, rounded to nine decimals to

@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/observability-first/scaffold/runtime/semconv"
@@ -14,8 +15,11 @@ type Scaling struct {
 
 // saturation shows whether there is room for more traffic, and what runs out first.
 func saturation(s Scope) Dashboard {
-	return New(s, dashboardSaturation, "Resources", "Utilization of the instances, and what room the autoscaler has left.",
-		s.utilizationRow(), s.autoscalerRow(), s.instanceUtilizationRow())
+	rows := []Row{s.utilizationRow(), s.autoscalerRow(), s.instanceUtilizationRow()}
+	if s.presence() == semconv.Up { // the labels of a target have its pod
+		rows = append(rows, s.clusterRow())
+	}
+	return New(s, dashboardSaturation, "Resources", "Utilization of the instances, and what room the autoscaler has left.", rows...)
 }
 
 // utilization is a limited resource of each instance.
@@ -53,20 +57,42 @@ func (s Scope) utilizations() []utilization {
 	return out
 }
 
-func (s Scope) utilizationRow() Row {
-	highest := Panel{Title: "Highest utilization", Kind: BarGauge, Unit: Share, Max: 1, Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}}}
-	for _, one := range s.utilizations() {
-		if one.empty == "" {
-			highest.Targets = append(highest.Targets, Target{Expr: one.byInstance().Max(), Legend: one.name, Instant: true})
-		}
+// Shares of a limit from which on a resource is short.
+const (
+	short   = 0.7
+	scarce  = 0.9
+	allUsed = 1
+)
+
+// utilizationGraph draws shares of a limit, with the limit on the axis.
+func (s Scope) utilizationGraph(title string, e Expr) Panel {
+	return Panel{
+		Title: title, Kind: TimeSeries, Unit: Share, Max: allUsed, Line: true, Compared: true, Thresholds: []Threshold{{short, Warning}, {scarce, Failing}},
+		Targets: []Target{{Expr: e, Legend: Legend(semconv.LabelInstance)}},
 	}
-	highest = highest.says("Highest utilization of each resource on any instance; memory is below, if GOMEMLIMIT is set.",
+}
+
+func (s Scope) utilizationRow() Row {
+	var highest []string
+	for _, one := range s.utilizations() {
+		worst := one.byInstance().Max(semconv.LabelInstance).Top(1)
+		highest = append(highest, fmt.Sprintf("label_replace(%s, \"resource\", %q, \"\", \"\")", worst, one.name))
+	}
+	table := Panel{
+		Title: "Highest utilization", Kind: Table, SortBy: "Utilization",
+		Columns: []Column{
+			{Title: "Resource", Label: "resource"}, {Title: "Worst instance", Label: semconv.LabelInstance},
+			{Title: "Utilization", Unit: Share, Decimals: 1, Thresholds: []Threshold{{short, Warning}, {scarce, Failing}}, Width: 110},
+		},
+		Targets: []Target{{Expr: Expr(strings.Join(highest, " or ")), Instant: true}},
+	}.says("Highest utilization of each resource now, and the instance that has it; memory only if GOMEMLIMIT is set.",
 		"Near 100 %, add instances; for database connections only if the database has room.")
 	rejected := s.Rate("Rejected requests by reason", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelReason).
 		says("Requests rejected per second to protect the others, by reason.",
 			"At the maximum number of instances, raise it; below, lower the target of the autoscaler.").
 		links(s.dashboard(dashboardOverview, "Overview"))
-	return Row{Title: "Utilization", Height: 8, Panels: []Panel{highest, rejected.wide(2)}}
+	rejected.Color, rejected.SoftMax, rejected.Compared = Warning, 1, true
+	return Row{Height: 8, Panels: []Panel{table.wide(10), rejected.wide(14)}}
 }
 
 func (s Scope) autoscalerRow() Row {
@@ -75,19 +101,19 @@ func (s Scope) autoscalerRow() Row {
 	if s.presence() != semconv.Up {
 		count = running.Count()
 	}
-	instances := Panel{Title: "Running instances", Kind: TimeSeries, Unit: Count, Line: true, Targets: []Target{{Expr: count, Legend: "running"}}}
+	instances := Panel{Title: "Running instances", Kind: TimeSeries, Unit: Factor, Line: true, Targets: []Target{{Expr: count, Legend: "running"}}}
 	if most := s.spec.Replicas.Max; most > 0 {
-		instances.Thresholds = []Threshold{{float64(most), Failing}}
+		instances.Thresholds, instances.SoftMax = []Threshold{{float64(most), Failing}}, float64(most)
 	}
 	instances = instances.says("Number of running instances; the dashed line is deploy.replicas.max.",
 		"At the line, raise the maximum if the cause is traffic.")
 	inFlight := Panel{
-		Title: "Requests in flight per instance", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.InFlight),
+		Title: "Requests in flight per instance", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.InFlight), SoftMax: max(s.in.Scaling.InFlight, 1),
 		Targets: []Target{{Expr: s.Metric(semconv.HTTPServerActiveRequests).Expr().Sum().Over(count), Legend: "mean"}},
 	}.says("Average number of requests in flight per instance; the dashed line is the autoscaler's target.",
 		"If it rises without more traffic, something became slow: check latency and dependencies.").links(s.dashboard(dashboardOverview, "Overview"))
 	cpu := Panel{
-		Title: "CPU cores per instance", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.CPU),
+		Title: "CPU cores per instance", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.CPU), SoftMax: max(s.in.Scaling.CPU, 0.1),
 		Targets: []Target{{Expr: s.Metric(processCPU).Rate().Sum().Over(count), Legend: "mean"}},
 	}.says("Average CPU cores used per instance; the dashed line is the autoscaler's target.",
 		"If it stays above the line, the autoscaler is at its maximum or does not work: check it, and the CPU flame graph.").links(s.flameGraphs())
@@ -97,7 +123,7 @@ func (s Scope) autoscalerRow() Row {
 	}.says("Average requests per second per instance.",
 		"A lower rate at the same CPU means that requests cost more: compare flame graphs before and after the last deployment.").
 		links(s.dashboard(dashboardOverview, "Overview"))
-	return Row{Title: "Autoscaling", PerLine: 2, Panels: []Panel{instances, inFlight, cpu, traffic}}
+	return Row{Title: "Autoscaling", Panels: []Panel{instances, inFlight, cpu, traffic}}
 }
 
 // target returns the line of an autoscaler target, none for 0.
@@ -117,15 +143,36 @@ func (s Scope) instanceUtilizationRow() Row {
 		"file descriptors":     "At 100 %, new connections fail; a steady rise is a leak, such as a response body that is not closed.",
 		"database connections": "At 100 %, requests wait for a connection: check the connection pool on the dependencies dashboard.",
 	}
-	row := Row{Title: "Utilization by instance", PerLine: 2}
+	row := Row{Title: "Utilization by instance (top 10)", PerLine: 3}
 	for _, one := range s.utilizations() {
-		row.Panels = append(row.Panels, Panel{
-			Title: strings.ToUpper(one.name[:1]) + strings.TrimSuffix(one.name[1:], "s") + " utilization", Kind: TimeSeries, Unit: Share, Line: true, EmptyUntil: one.empty,
-			Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}},
-			Targets: []Target{{
-				Expr: one.byInstance(), Legend: Legend(semconv.LabelInstance),
-			}},
-		}.says("Usage of each instance, relative to its limit.", next[one.name]))
+		title := strings.ToUpper(one.name[:1]) + strings.TrimSuffix(one.name[1:], "s") + " utilization"
+		p := s.utilizationGraph(title, one.byInstance().Top(10)).says("Usage of the ten busiest instances, relative to their limit.", next[one.name])
+		p.EmptyUntil = one.empty
+		row.Panels = append(row.Panels, p)
 	}
 	return row
+}
+
+// clusterRow has what only Kubernetes knows. Its metrics have no environment, so that they are joined by pod.
+func (s Scope) clusterRow() Row {
+	const pod = "namespace, pod"
+	container := Is("container", s.spec.Service)
+	own := " and on (" + pod + ") " + s.Metric(s.presence()).Expr()
+	rate := func(metric string) Expr {
+		return ("(" + Selector{Metric: metric}.With(container).Rate() + own + ")").Sum("pod")
+	}
+	throttled := Panel{
+		Title: "CPU throttling by pod (top 10)", Kind: TimeSeries, Unit: Share, Max: allUsed, Line: true, Compared: true, EmptyUntil: untilCluster,
+		Thresholds: []Threshold{{0.1, Warning}, {0.25, Failing}},
+		Targets:    []Target{{Expr: rate(containerThrottled).Over(rate(containerPeriods)).Top(10), Legend: "{{pod}}"}},
+	}.says("Ratio of scheduling periods in which the kernel stopped the container, because its CPU limit was used up.",
+		"Above 25 %, raise the CPU limit, or add instances.")
+	restarts := Panel{
+		Title: "Restarts by pod", Kind: TimeSeries, Unit: Factor, Color: Failing, Compared: true, SoftMax: 1, EmptyUntil: untilCluster,
+		Targets: []Target{{
+			Expr: ("(increase(" + Selector{Metric: kubeRestarts}.With(container).Expr() + "[" + rateInterval + "])" + own + ")").Sum("pod"), Legend: "{{pod}}",
+		}},
+	}.says("Restarts of the container in the interval before each point.",
+		"Run kubectl describe pod: OOMKilled needs more memory; another exit code is a crash, which the last log lines explain.")
+	return Row{Title: "Kubernetes", Collapsed: true, Panels: []Panel{throttled, restarts}}
 }

@@ -3,7 +3,6 @@ package dashboards
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
@@ -33,19 +32,23 @@ type Scope struct {
 func NewScope(in Input) Scope {
 	s := Scope{in: in, spec: in.Rules.Spec}
 	for _, label := range slices.Sorted(maps.Keys(s.spec.Selector)) {
-		if label != semconv.LabelJob {
-			s.matchers = append(s.matchers, Is(label, s.spec.Selector[label]))
-		}
+		s.matchers = append(s.matchers, Is(label, s.spec.Selector[label]))
 	}
 	s.matchers = append(s.matchers, s.chosenInstances()...)
-	s.matchers = append(s.matchers, Matches(semconv.LabelInstance, "$"+varInstance), Matches(semconv.LabelJob, "$"+varJob))
+	s.matchers = append(s.matchers, Matches(semconv.LabelInstance, "$"+varInstance))
+	if !s.hasJob() {
+		s.matchers = append(s.matchers, Matches(semconv.LabelJob, "$"+varJob))
+	}
 	return s
 }
+
+// hasJob reports whether the selector has the job, which is then no variable.
+func (s Scope) hasJob() bool { return s.spec.Selector[semconv.LabelJob] != "" }
 
 // chosenInstances match the values that the dashboard's variables select for the
 // environment label and for the labels of groupBy.
 func (s Scope) chosenInstances() []Matcher {
-	ms := []Matcher{Matches(s.spec.EnvironmentLabel, "$"+varEnvironment)}
+	ms := []Matcher{Is(s.spec.EnvironmentLabel, "$"+varEnvironment)}
 	for _, label := range s.spec.GroupBy {
 		ms = append(ms, Matches(label, "$"+label))
 	}
@@ -72,7 +75,7 @@ func (s Scope) recorded(name string, more ...Matcher) Selector {
 
 // alerts selects the firing alerts of the selected environment.
 func (s Scope) alerts(more ...Matcher) Selector {
-	sel := Selector{Metric: metricAlerts}.With(Is(labelAlertState, "firing"), Matches(slo.LabelEnvironment, "$"+varEnvironment))
+	sel := Selector{Metric: metricAlerts}.With(Is(labelAlertState, "firing"), Is(slo.LabelEnvironment, "$"+varEnvironment))
 	return sel.With(s.chosenInstances()[1:]...).With(more...)
 }
 
@@ -93,9 +96,11 @@ func (s Scope) requests(more ...Matcher) Selector {
 func bad() Matcher { return OneOf(semconv.LabelOutcome, semconv.BadOutcomes()...) }
 
 // badRatio is the ratio of requests that spend the error budget, by labels.
-func (s Scope) badRatio(by ...string) Expr {
-	total := s.requests().Rate().Sum(by...)
-	return s.requests(bad()).Rate().Sum(by...).OrZero(total).Over(total)
+func (s Scope) badRatio(by ...string) Expr { return s.badRatioOver(rateInterval, by...) }
+
+func (s Scope) badRatioOver(window string, by ...string) Expr {
+	total := s.requests().RateOver(window).Sum(by...)
+	return s.requests(bad()).RateOver(window).Sum(by...).OrZero(total).Over(total)
 }
 
 // succeeded is the duration of successful requests.
@@ -116,13 +121,4 @@ func (s Scope) selectorOf(metric string, more ...Matcher) Selector {
 		sel = sel.With(Is(label, s.spec.Selector[label]))
 	}
 	return sel.With(more...)
-}
-
-// anyJob is the value of the job variable for all jobs: that of the selector, so that
-// queries still select a service that is down.
-func (s Scope) anyJob() string {
-	if job, ok := s.spec.Selector[semconv.LabelJob]; ok {
-		return strings.NewReplacer(".", `\.`, "+", `\+`, "*", `\*`, "(", `\(`, ")", `\)`, "|", `\|`).Replace(job)
-	}
-	return ".*"
 }

@@ -22,10 +22,14 @@ type known map[string][]string
 func signalsOf(in dashboards.Input, metrics []metric) known {
 	spec := in.Rules.Spec
 	target := append(slices.Collect(maps.Keys(spec.Selector)), semconv.LabelJob, semconv.LabelInstance, spec.EnvironmentLabel)
-	out := known{semconv.Up: target}
+	inCluster := append(slices.Clone(target), "namespace", "pod") // that the Prometheus operator adds
+	out := known{semconv.Up: inCluster}
 	for _, m := range metrics {
 		labels := append(slices.Clone(m.Labels), target...)
 		out[m.Name] = labels
+		if m.Name == semconv.TargetInfo {
+			out[m.Name] = inCluster
+		}
 		if m.Type == "histogram" {
 			if in.Histograms != dashboards.Native || strings.HasPrefix(m.Name, "go_") {
 				delete(out, m.Name)
@@ -34,13 +38,17 @@ func signalsOf(in dashboards.Input, metrics []metric) known {
 			}
 		}
 	}
+	// A cluster's own metrics, which no service declares.
+	for _, name := range []string{"container_cpu_cfs_throttled_periods_total", "container_cpu_cfs_periods_total", "kube_pod_container_status_restarts_total"} {
+		out[name] = []string{"namespace", "pod", "container"}
+	}
 	recorded := []string{slo.LabelService, slo.LabelSLI, slo.LabelObjective, slo.LabelWindow, spec.EnvironmentLabel}
 	for _, q := range in.Rules.Queries() {
 		if !q.Alert {
 			out[q.Rule] = recorded
 		}
 	}
-	out["ALERTS"] = []string{"alertstate", slo.LabelAlertName, slo.LabelService, slo.LabelEnvironment, slo.LabelObjective, slo.LabelSeverity, slo.LabelLong}
+	out["ALERTS"] = []string{"alertstate", slo.LabelAlertName, slo.LabelService, slo.LabelEnvironment, slo.LabelObjective, slo.LabelSeverity, slo.LabelLong, slo.LabelShort}
 	return out
 }
 
@@ -77,7 +85,7 @@ func unknownNames(all []dashboards.Dashboard, signals known) []string {
 // substituted replaces Grafana's variables by values.
 func substituted(expr string) string {
 	return strings.NewReplacer(
-		"$__rate_interval", "5m", "$__range", "1h", "$environment", ".*", "$instance", ".*", "$job", "orders", "$slo", "availability",
+		"$__rate_interval", "5m", "$__interval", "1m", "$__range_s", "3600", "$__range", "1h", "$environment", "prod", "$instance", ".*", "$job", "orders", "$slo", "availability",
 	).Replace(expr)
 }
 

@@ -14,9 +14,11 @@ const (
 	Quiet   = "text"
 )
 
+// Settings that equal Grafana's defaults are left out.
+
 type fieldConfig struct {
 	Defaults  fieldDefaults `json:"defaults"`
-	Overrides []override    `json:"overrides"`
+	Overrides []override    `json:"overrides,omitempty"`
 }
 
 type fieldDefaults struct {
@@ -25,10 +27,10 @@ type fieldDefaults struct {
 	Max        *float64       `json:"max,omitempty"`
 	Decimals   *int           `json:"decimals,omitempty"`
 	NoValue    string         `json:"noValue,omitempty"`
-	Color      map[string]any `json:"color"`
-	Thresholds thresholds     `json:"thresholds"`
+	Color      map[string]any `json:"color,omitempty"`
+	Thresholds *thresholds    `json:"thresholds,omitempty"`
 	Custom     map[string]any `json:"custom,omitempty"`
-	Mappings   []any          `json:"mappings"`
+	Mappings   []mapping      `json:"mappings,omitempty"`
 }
 
 type thresholds struct {
@@ -41,9 +43,19 @@ type step struct {
 	Value *float64 `json:"value"` // null for the first step
 }
 
+type mapping struct {
+	Type    string         `json:"type"`
+	Options map[string]any `json:"options"`
+}
+
 type override struct {
-	Matcher    map[string]any `json:"matcher"`
-	Properties []property     `json:"properties"`
+	Matcher    matcher    `json:"matcher"`
+	Properties []property `json:"properties"`
+}
+
+type matcher struct {
+	ID      string `json:"id"`
+	Options any    `json:"options"`
 }
 
 type property struct {
@@ -51,187 +63,305 @@ type property struct {
 	Value any    `json:"value"`
 }
 
-// fieldConfig returns the style of a panel's values: axes from zero, thin lines, gaps
-// where there is no data, and red and orange only for thresholds.
+// fieldConfig returns the style of a panel's values: axes from zero, and red and orange only for what
+// is bad.
 func (p Panel) fieldConfig() *fieldConfig {
-	if p.Unit == NoUnit && len(p.Thresholds) == 0 && p.Kind != Timeline {
+	if p.Kind == Text || p.Kind == Logs || p.Kind == AlertList || p.Kind == Traces {
 		return nil
 	}
 	d := fieldDefaults{
-		Unit: string(p.Unit), Mappings: []any{}, Thresholds: p.steps(), Custom: p.custom(),
-		Color: map[string]any{"mode": "palette-classic"},
+		Unit: string(p.Unit), Thresholds: steps(p.Base, p.Thresholds), Custom: p.custom(), Mappings: mappings(p.Values), NoValue: p.noValue(),
 	}
-	if !p.Log && !p.signed {
+	switch {
+	case p.LogBase > 0:
+		d.Min = new(leastOnLog)
+	case !p.signed && p.Kind != Table && p.Kind != Timeline:
 		d.Min = new(0.0)
 	}
-	if p.decimals > 0 {
-		d.Decimals = new(p.decimals)
+	if p.Decimals > 0 {
+		d.Decimals = new(p.Decimals)
 	}
 	if p.Max > 0 {
 		d.Max = new(p.Max)
 	}
-	if p.EmptyUntil != "" {
-		d.NoValue = "no data until " + p.EmptyUntil
-	}
-	if len(p.Thresholds) > 0 && p.Kind != TimeSeries {
-		d.Color = map[string]any{"mode": "thresholds"}
+	switch {
+	case p.Kind == TimeSeries:
+		d.Color = p.lineColor()
+	case len(p.Thresholds) == 0 && p.Kind == Stat:
+		d.Color = fixed(p.color())
 	}
 	return &fieldConfig{Defaults: d, Overrides: p.overrides()}
 }
 
-func (p Panel) steps() thresholds {
-	base := Good
-	if len(p.Thresholds) == 0 {
-		base = Calm
+// leastOnLog is the least value on a logarithmic axis, which has no zero. Grafana ignores soft limits there.
+const leastOnLog = 0.1
+
+func (p Panel) color() string {
+	if p.Color == "" {
+		return Calm
 	}
-	out := []step{{Color: base}}
-	for _, t := range p.Thresholds {
-		out = append(out, step{Color: t.Color, Value: new(t.From)})
+	return p.Color
+}
+
+func fixed(color string) map[string]any { return map[string]any{"mode": "fixed", "fixedColor": color} }
+
+// lineColor is the color of lines. Those named by labels, such as routes, are colored by their largest value, so
+// that the one that differs has another color; a palette would have a red and a green one without a reason.
+func (p Panel) lineColor() map[string]any {
+	switch {
+	case !p.labeled():
+		return fixed(p.color())
+	case p.Color == Failing || p.Color == Warning:
+		return map[string]any{"mode": "continuous-YlRd", "seriesBy": "max"}
+	case p.Distinct:
+		return map[string]any{"mode": "palette-classic"}
 	}
-	return thresholds{Mode: "absolute", Steps: out}
+	return map[string]any{"mode": "continuous-BlPu", "seriesBy": "max"}
+}
+
+// neutral are the colors of lines of one graph that are neither good nor bad.
+func neutral() []string { return []string{Calm, "purple", "dark-blue", "dark-purple", "light-blue"} }
+
+// noValue is the text of a number that is missing. In a graph, Grafana would write it on the axis, and in each
+// empty cell of a table.
+func (p Panel) noValue() string {
+	switch {
+	case p.Kind != Stat && p.Kind != BarGauge:
+		return ""
+	case p.None != "":
+		return p.None
+	case p.EmptyUntil != "":
+		return "no data until " + p.EmptyUntil
+	}
+	return ""
+}
+
+func steps(base string, list []Threshold) *thresholds {
+	if len(list) == 0 {
+		return nil
+	}
+	if base == "" {
+		base = Good
+	}
+	out := thresholds{Mode: "absolute", Steps: []step{{Color: base}}}
+	for _, t := range list {
+		out.Steps = append(out.Steps, step{Color: t.Color, Value: new(t.From)})
+	}
+	return &out
+}
+
+func mappings(words []Word) []mapping {
+	if len(words) == 0 {
+		return nil
+	}
+	options := map[string]any{}
+	for _, w := range words {
+		options[number(w.Value)] = map[string]any{"text": w.Text, "color": w.Color}
+	}
+	return []mapping{{"value", options}}
 }
 
 // custom returns the settings of a kind of panel.
 func (p Panel) custom() map[string]any {
-	switch p.Kind {
-	case TimeSeries:
-		return p.graph()
-	case Timeline:
-		return map[string]any{"fillOpacity": 80, "lineWidth": 0}
-	case Table:
-		return map[string]any{"align": "auto", "cellOptions": map[string]any{"type": "auto"}}
+	if p.Kind != TimeSeries {
+		return nil
 	}
-	return nil
-}
-
-func (p Panel) graph() map[string]any {
-	custom := map[string]any{
-		"drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 1, "fillOpacity": 8, "gradientMode": "none",
-		"showPoints": "auto", "pointSize": 4, "spanNulls": false, "axisPlacement": "auto",
-		"stacking":          map[string]any{"mode": "none", "group": "A"},
-		"scaleDistribution": map[string]any{"type": "linear"},
-		"thresholdsStyle":   map[string]any{"mode": "off"},
-	}
+	custom := map[string]any{"fillOpacity": 8}
 	if p.Stack {
+		// Without lines, a series of zeros does not show on top of the others.
 		custom["stacking"] = map[string]any{"mode": "normal", "group": "A"}
-		custom["fillOpacity"] = 30
+		custom["fillOpacity"], custom["lineWidth"] = 60, 0
 	}
-	if p.Log {
-		custom["scaleDistribution"] = map[string]any{"type": "log", "log": 10}
+	if p.LogBase > 0 {
+		custom["scaleDistribution"] = map[string]any{"type": "log", "log": p.LogBase}
+		custom["fillOpacity"] = 0
 	}
 	if p.Line {
 		custom["thresholdsStyle"] = map[string]any{"mode": "dashed"}
+	}
+	if p.Area {
+		custom["thresholdsStyle"] = map[string]any{"mode": "area"}
+	}
+	if p.SoftMax > 0 {
+		custom["axisSoftMax"] = p.SoftMax
 	}
 	return custom
 }
 
 func (p Panel) overrides() []override {
-	out := []override{}
+	out := p.columnOverrides()
 	for _, name := range slices.Sorted(maps.Keys(p.Colors)) {
-		out = append(out, override{
-			Matcher:    map[string]any{"id": "byName", "options": name},
-			Properties: []property{{"color", map[string]any{"mode": "fixed", "fixedColor": p.Colors[name]}}},
-		})
+		out = append(out, override{matcher{"byName", name}, []property{{"color", fixed(p.Colors[name])}}})
 	}
-	for _, ref := range p.shade {
-		out = append(out, override{Matcher: byRef(ref), Properties: []property{
-			{"custom.axisPlacement", "hidden"}, {"max", 1}, {"unit", "none"}, {"custom.lineWidth", 0}, {"custom.fillOpacity", 25},
-			{"color", map[string]any{"mode": "fixed", "fixedColor": Quiet}},
-		}})
-	}
+	out = append(out, p.targetColors()...)
 	for _, ref := range p.limit {
-		out = append(out, override{Matcher: byRef(ref), Properties: []property{
-			{"custom.stacking", map[string]any{"mode": "none", "group": "A"}}, {"custom.fillOpacity", 0},
-			{"custom.lineStyle", map[string]any{"fill": "dash", "dash": []int{8, 6}}},
-			{"color", map[string]any{"mode": "fixed", "fixedColor": Failing}},
-		}})
+		out = append(out, override{byRef(ref), append(line(), property{"color", fixed(Failing)})})
 	}
-	for _, ref := range p.count {
-		out = append(out, override{Matcher: byRef(ref), Properties: []property{
-			{"custom.axisPlacement", "right"}, {"unit", string(Count)}, {"decimals", 0}, {"custom.lineInterpolation", "stepAfter"},
-			{"custom.fillOpacity", 0},
-		}})
+	for _, ref := range p.past {
+		out = append(out, override{byRef(ref), append(line(), property{"color", fixed(Quiet)})})
+	}
+	if p.Kind == TimeSeries && p.labeled() {
+		// Series of zeros only would fill the legend.
+		zeros := map[string]any{"reducer": "allIsZero", "op": "gte", "value": 0}
+		hide := map[string]any{"legend": true, "tooltip": false, "viz": false}
+		out = append(out, override{matcher{"byValue", zeros}, []property{{"custom.hideFrom", hide}}})
 	}
 	return out
 }
 
-func byRef(ref string) map[string]any { return map[string]any{"id": "byFrameRefID", "options": ref} }
+// targetColors distinguishes the lines of a graph that have a query each.
+func (p Panel) targetColors() []override {
+	if p.Kind != TimeSeries || p.labeled() || p.Color != "" {
+		return nil
+	}
+	var out []override
+	colors := neutral()
+	for i, t := range p.Targets[1:] {
+		ref := refID(i + 1)
+		if p.Colors[t.Legend] == "" && !slices.Contains(p.limit, ref) && !slices.Contains(p.past, ref) {
+			out = append(out, override{byRef(ref), []property{{"color", fixed(colors[(i+1)%len(colors)])}}})
+		}
+	}
+	return out
+}
+
+// line draws a series dashed above the stacked ones.
+func line() []property {
+	return []property{
+		{"custom.stacking", map[string]any{"mode": "none", "group": "A"}}, {"custom.fillOpacity", 0}, {"custom.lineWidth", 1},
+		{"custom.lineStyle", map[string]any{"fill": "dash", "dash": []int{8, 6}}},
+	}
+}
+
+func byRef(ref string) matcher { return matcher{"byFrameRefID", ref} }
+
+// labeled reports whether labels name the series, so that there may be many.
+func (p Panel) labeled() bool {
+	return slices.ContainsFunc(p.Targets, func(t Target) bool { return len(t.Legend) > 1 && t.Legend[:2] == "{{" })
+}
+
+// columnOverrides returns the styles of the columns of a table.
+func (p Panel) columnOverrides() []override {
+	var out []override
+	for _, c := range p.Columns {
+		var style []property
+		add := func(id string, value any) { style = append(style, property{id, value}) }
+		if c.Unit != NoUnit {
+			add("unit", string(c.Unit))
+		}
+		if c.Decimals > 0 {
+			add("decimals", c.Decimals)
+		}
+		if c.Width > 0 {
+			add("custom.width", c.Width)
+		}
+		if t := steps(c.Base, c.Thresholds); t != nil {
+			add("thresholds", t)
+		}
+		if m := mappings(c.Values); m != nil {
+			add("mappings", m)
+		}
+		switch {
+		case c.Bar:
+			add("custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic"})
+			add("color", fixed(Calm))
+			add("min", 0)
+			add("max", 1)
+		case len(c.Thresholds)+len(c.Values) > 0:
+			add("custom.cellOptions", map[string]any{"type": "color-text"})
+		}
+		if c.Link.URL != "" {
+			add("links", []linkJSON{{Title: c.Link.Title, URL: c.Link.URL}})
+		}
+		if len(style) > 0 {
+			out = append(out, override{matcher{"byName", c.Title}, style})
+		}
+	}
+	return out
+}
 
 // options returns the settings of a panel that are not about values.
 func (p Panel) options() map[string]any {
-	last := map[string]any{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}
 	switch p.Kind {
 	case Stat:
-		return map[string]any{
-			"reduceOptions": last, "colorMode": "value", "graphMode": "area", "justifyMode": "auto",
-			"orientation": "auto", "textMode": "auto", "wideLayout": true,
-		}
+		return p.statOptions()
 	case BarGauge:
-		return map[string]any{
-			"reduceOptions": last, "displayMode": "basic", "orientation": "horizontal", "showUnfilled": true, "valueMode": "color",
-			"minVizHeight": 16, "minVizWidth": 8, "namePlacement": "auto", "sizing": "auto",
-		}
+		return map[string]any{"displayMode": "basic", "orientation": "horizontal"}
 	case TimeSeries:
-		return map[string]any{
-			"legend":  map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}},
-			"tooltip": map[string]any{"mode": "multi", "sort": "desc"},
-		}
+		return p.graphOptions()
 	case Timeline:
-		return map[string]any{
-			"alignValue": "left", "mergeValues": true, "rowHeight": 0.8, "showValue": "never",
-			"legend": map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": false}, "tooltip": map[string]any{"mode": "single", "sort": "none"},
-		}
+		return map[string]any{"showValue": "never", "legend": map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": false}}
 	}
 	return p.listOptions()
+}
+
+func (p Panel) statOptions() map[string]any {
+	out := map[string]any{"graphMode": "none"}
+	if p.NameOnly {
+		out["textMode"] = "name"
+	}
+	return out
+}
+
+func (p Panel) graphOptions() map[string]any {
+	out := map[string]any{"tooltip": map[string]any{"mode": "multi", "sort": "desc"}}
+	switch {
+	case p.Compared:
+		out["legend"] = map[string]any{"displayMode": "table", "placement": "bottom", "showLegend": true, "calcs": []string{"lastNotNull", "max"}}
+	case len(p.Targets) == 1 && p.Targets[0].Legend == "":
+		out["legend"] = map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []string{}}
+	}
+	return out
 }
 
 // listOptions returns the options of panels that show rows, cells or text.
 func (p Panel) listOptions() map[string]any {
 	switch p.Kind {
 	case Table:
-		return map[string]any{"showHeader": true, "cellHeight": "sm", "footer": map[string]any{"show": false, "reducer": []string{"sum"}, "fields": ""}}
+		if p.SortBy != "" {
+			return map[string]any{"cellHeight": "sm", "sortBy": []map[string]any{{"displayName": p.SortBy, "desc": true}}}
+		}
+		return map[string]any{"cellHeight": "sm"}
 	case Heatmap:
 		return map[string]any{
-			"calculate": false, "cellGap": 1, "color": map[string]any{"mode": "scheme", "scheme": "Blues", "steps": 64, "exponent": 0.5, "fill": "dark-blue"},
-			"exemplars": map[string]any{"color": "rgba(255,0,255,0.7)"}, "filterValues": map[string]any{"le": 1e-9},
-			"legend": map[string]any{"show": true}, "rowsFrame": map[string]any{"layout": "auto"}, "showValue": "never",
-			"tooltip": map[string]any{"mode": "single", "yHistogram": false, "showColorScale": false},
-			"yAxis":   map[string]any{"axisPlacement": "left", "unit": string(p.Unit), "reverse": false},
+			// The exponent makes single slow requests visible beside thousands of fast ones.
+			"color":        map[string]any{"mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.3, "fill": "dark-orange"},
+			"filterValues": map[string]any{"le": 1e-9}, "exemplars": map[string]any{"color": "rgba(255,0,255,0.7)"},
+			"yAxis": map[string]any{"axisPlacement": "left", "unit": string(p.Unit)},
 		}
 	case Logs:
-		return map[string]any{
-			"showTime": true, "wrapLogMessage": true, "enableLogDetails": true, "sortOrder": "Descending", "dedupStrategy": "none",
-			"prettifyLogMessage": false, "showCommonLabels": false, "showLabels": false,
-		}
+		return map[string]any{"showTime": true, "wrapLogMessage": true, "enableLogDetails": true, "sortOrder": "Descending"}
 	case Text:
-		return map[string]any{"mode": "markdown", "content": p.Body, "code": map[string]any{"language": "plaintext", "showLineNumbers": false, "showMiniMap": false}}
+		return map[string]any{"mode": "markdown", "content": p.Body}
 	case AlertList:
 		return map[string]any{
-			"viewMode": "list", "groupMode": "default", "groupBy": []string{}, "maxItems": 20, "sortOrder": 3, "dashboardAlerts": false,
-			"alertName": "", "alertInstanceLabelFilter": p.Filter, "datasource": "${" + varMetrics + "}", "folder": nil,
+			// Grafana does not replace a variable here, and would list no alert.
+			"datasource": "", "alertInstanceLabelFilter": p.Filter, "maxItems": 20, "sortOrder": 3, "viewMode": "list",
 			"stateFilter": map[string]any{"firing": true, "pending": true, "noData": false, "normal": false, "error": true},
 		}
 	}
 	return nil
 }
 
-// transformations turn the series of a table into columns.
+// transformations join the results of a table's queries by their labels, and name the columns.
 func (p Panel) transformations() []map[string]any {
-	if p.Kind != Table {
+	if p.Kind != Table || len(p.Columns) == 0 {
 		return nil
 	}
-	rename, hide := map[string]string{}, map[string]bool{"Time": true}
-	for i, t := range p.Targets {
-		if t.Legend == "" {
-			continue
+	rename, index, next := map[string]string{}, map[string]int{}, 0
+	for i, c := range p.Columns {
+		name := c.Label
+		if name == "" {
+			name = "Value #" + refID(next)
+			if len(p.Targets) == 1 {
+				name = "Value"
+			}
+			next++
 		}
-		rename["Value #"+refID(i)] = t.Legend
-		if len(p.Targets) == 1 {
-			rename = map[string]string{"Value": t.Legend}
-		}
+		rename[name], index[name] = c.Title, i
 	}
 	return []map[string]any{
 		{"id": "merge", "options": map[string]any{}},
-		{"id": "organize", "options": map[string]any{"excludeByName": hide, "renameByName": rename, "indexByName": map[string]int{}}},
+		{"id": "organize", "options": map[string]any{"excludeByName": map[string]bool{"Time": true}, "renameByName": rename, "indexByName": index}},
 	}
 }

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/observability-first/scaffold/runtime/semconv"
@@ -47,23 +48,44 @@ const (
 	anything = ".*"
 )
 
-// variables returns the variables of every dashboard: data sources, then labels.
+// variables returns the variables of dashboards: data sources, then labels.
 func (s Scope) variables() []variable {
-	matchJob := Matches(semconv.LabelJob, "$"+varJob)
 	vs := []variable{
 		sourceVariable(varMetrics, "Metrics", Prometheus),
 		sourceVariable(varTraces, "Traces", Tempo),
 		sourceVariable(varLogs, "Logs", Loki),
 		sourceVariable(varProfiles, "Profiles", Pyroscope),
-		s.labelVariable(varEnvironment, "Environment", s.spec.EnvironmentLabel, anything),
+		s.environmentVariable(),
 	}
 	chosen := s.chosenInstances()
 	for i, label := range s.spec.GroupBy {
 		vs = append(vs, s.labelVariable(label, strings.ToUpper(label[:1])+label[1:], label, anything, chosen[:i+1]...))
 	}
-	return append(vs,
-		s.labelVariable(varJob, "Job", semconv.LabelJob, s.anyJob(), chosen...),
-		s.labelVariable(varInstance, "Instance", semconv.LabelInstance, anything, append(chosen, matchJob)...))
+	if !s.hasJob() {
+		vs = append(vs, s.labelVariable(varJob, "Job", semconv.LabelJob, anything, chosen...))
+		chosen = append(chosen, Matches(semconv.LabelJob, "$"+varJob))
+	}
+	return append(vs, s.labelVariable(varInstance, "Instance", semconv.LabelInstance, anything, chosen...))
+}
+
+// used returns the variables that the dashboard reads, and those that other dashboards read and links
+// carry along.
+func (d Dashboard) used() []variable {
+	sources := map[string]Source{varTraces: Tempo, varLogs: Loki, varProfiles: Pyroscope}
+	return slices.DeleteFunc(slices.Clone(d.variables), func(v variable) bool {
+		source, optional := sources[v.Name]
+		return optional && !slices.ContainsFunc(d.Queries(), func(q Query) bool { return q.Source == source })
+	})
+}
+
+// firstEnvironment is selected if it exists: the environment that pages.
+const firstEnvironment = "prod"
+
+// environmentVariable selects one environment: an average over several would hide an incident in one.
+func (s Scope) environmentVariable() variable {
+	v := s.labelVariable(varEnvironment, "Environment", s.spec.EnvironmentLabel, "")
+	v.IncludeAll, v.Current = false, current{Selected: true, Text: firstEnvironment, Value: firstEnvironment}
+	return v
 }
 
 func sourceVariable(name, label string, source Source) variable {
@@ -76,11 +98,7 @@ func sourceVariable(name, label string, source Source) variable {
 // labelVariable lists the values that a label has on the instances of the service.
 func (s Scope) labelVariable(name, title, label, all string, within ...Matcher) variable {
 	sel := s.selectorOf(s.presence())
-	for _, m := range within {
-		if m.Label != semconv.LabelJob || s.spec.Selector[semconv.LabelJob] == "" {
-			sel = sel.With(m)
-		}
-	}
+	sel = sel.With(within...)
 	query := fmt.Sprintf("label_values(%s, %s)", sel.Expr(), label)
 	return variable{
 		Name: name, Label: title, Type: "query", Definition: query, Query: map[string]any{"query": query, "refId": name},
@@ -131,19 +149,20 @@ func builtInAnnotation() annotationJSON {
 	}
 }
 
-// annotations mark deployments and starts of instances. A deployment is a version that
-// did not run five minutes before.
+// annotations mark deployments and starts of instances. A deployment is a version that did not run
+// in the hour before; the first version of an environment is none. There is one point for each, at any
+// step, so that Grafana draws a line.
 func (s Scope) annotations() []annotation {
 	if !s.spec.Runtime {
 		return nil
 	}
-	versions := s.Metric(semconv.BuildInfo)
-	was := versions.Expr() + " offset 5m"
+	versions := s.Metric(semconv.BuildInfo).Expr()
+	before := "last_over_time(" + versions + "[1h] offset $__interval)"
 	source := datasource{Type: string(Prometheus), UID: "${" + varMetrics + "}"}
 	return []annotation{
 		{annotationJSON{
 			Name: "Deploys", Datasource: source, Enable: true, IconColor: "blue", Step: "60s",
-			Expr:        string(versions.Expr().Count(semconv.LabelVersion) + " unless " + was.Count(semconv.LabelVersion)),
+			Expr:        string("(" + versions.Count(semconv.LabelVersion) + " unless " + before.Count(semconv.LabelVersion) + ") and on () " + before.Count()),
 			TitleFormat: "Version {{" + semconv.LabelVersion + "}}", TagKeys: semconv.LabelVersion,
 		}, "a version starts within the range"},
 		{annotationJSON{

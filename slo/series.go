@@ -20,6 +20,7 @@ const (
 	LabelSLI         = labelSLI     // what is counted, on increases and coverage
 	LabelWindow      = labelWindow  // window of a ratio
 	LabelLong        = labelLong    // long window of a burn alert
+	LabelShort       = labelShort   // its short window
 	LabelAlertName   = labelAlertName
 	LabelEnvironment = labelEnvironment // environment, on alerts
 	LabelSeverity    = labelSeverity

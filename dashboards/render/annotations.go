@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -28,17 +27,14 @@ func (r *renderer) events(ctx context.Context) []event {
 		if !a.Enable || a.BuiltIn != 0 || a.query() == "" {
 			continue
 		}
-		least := annotationStep
-		if d, err := parseDuration(a.Step); err == nil && d > 0 {
-			least = d
-		}
+		least := cmp.Or(r.interval("annotation "+a.Name, a.Step), annotationStep)
 		step := stepOf(r.options.To.Sub(r.options.From), float64(r.options.Width), least)
 		result, err := r.annotation(ctx, a, step)
 		if err != nil {
 			r.report("annotation "+a.Name, err.Error())
 			continue
 		}
-		for _, s := range sorted(result.Series) {
+		for _, s := range result.Series {
 			var moments []time.Time
 			for _, v := range s.Values {
 				switch {
@@ -73,12 +69,9 @@ func (r *renderer) annotation(ctx context.Context, a annotation, step time.Durat
 	if store := r.store(a.Datasource); store != Prometheus {
 		return Result{}, fmt.Errorf("annotations of %s are not supported", store)
 	}
-	expr, unknown, err := fillQuery(a.query(), r.filler(r.chosen, timing{step, r.scrapeInterval()}, Prometheus))
+	expr, err := r.interpolate(a.query(), r.chosen, timing{step, rateInterval(step, r.scrapeInterval())}, Prometheus, setVariable)
 	if err != nil {
 		return Result{}, err
-	}
-	if len(unknown) > 0 {
-		return Result{}, fmt.Errorf("$%s has no value", strings.Join(unknown, ", $"))
 	}
 	return r.run(ctx, Query{Store: Prometheus, Kind: Range, Expr: expr, Step: step})
 }
@@ -118,6 +111,6 @@ func (r *renderer) marks(c *canvas, p plot) {
 				c.line(x, p.y, x, p.bottom(), color, "stroke-dasharray", "5", "stroke-width", "2")
 			}
 		}
-		c.shut("g")
+		c.close("g")
 	}
 }

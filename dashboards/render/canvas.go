@@ -12,7 +12,7 @@ import (
 // canvas writes SVG elements. Coordinates are pixels.
 type canvas struct {
 	buf   bytes.Buffer
-	texts []textBox // for tests of the geometry
+	texts []textBox
 	clips int
 	id    string // prefix of ids, unique in a page
 }
@@ -20,7 +20,7 @@ type canvas struct {
 // textBox is where a text is.
 type textBox struct {
 	box
-	text, class string
+	text, class, color string
 }
 
 // box is a rectangle.
@@ -66,7 +66,7 @@ func (c *canvas) open(name string, attributes ...string) {
 	c.buf.WriteString(">")
 }
 
-func (c *canvas) shut(name string) { c.buf.WriteString("</" + name + ">") }
+func (c *canvas) close(name string) { c.buf.WriteString("</" + name + ">") }
 
 func (c *canvas) rect(b box, fill string, more ...string) {
 	c.element("rect", append([]string{"x", num(b.x), "y", num(b.y), "width", num(b.w), "height", num(b.h), "fill", fill}, more...)...)
@@ -76,13 +76,13 @@ func (c *canvas) line(x1, y1, x2, y2 float64, color string, more ...string) {
 	c.element("path", append([]string{"d", "M" + num(x1) + " " + num(y1) + "L" + num(x2) + " " + num(y2), "stroke", color}, more...)...)
 }
 
-// clip starts a group that draws only inside a box. The caller ends it with shut("g").
+// clip starts a group that draws only inside a box. The caller ends it with close("g").
 func (c *canvas) clip(b box) {
 	c.clips++
 	id := c.id + "c" + strconv.Itoa(c.clips)
 	c.open("clipPath", "id", id)
 	c.rect(b, "")
-	c.shut("clipPath")
+	c.close("clipPath")
 	c.open("g", "clip-path", "url(#"+id+")")
 }
 
@@ -93,7 +93,7 @@ type style struct {
 	anchor string // middle or end; empty for the start
 	bold   bool
 	mono   bool
-	class  string // what the text is, for tests
+	class  string // what the text is, see [Text]
 }
 
 // text draws a text whose baseline is at y. It is cut with an ellipsis at width, unless that is 0.
@@ -108,12 +108,27 @@ func (c *canvas) text(x, y, width float64, text string, s style) {
 	c.place(x, y, s.width(text), text, s)
 	c.openText(x, y, s)
 	c.buf.WriteString(escape(text))
-	c.shut("text")
+	c.close("text")
 }
 
-// valued draws a number with its unit in a share of its size, centered at x.
-func (c *canvas) valued(x, y float64, number, unit string, share float64, s style) {
-	s.anchor = "middle"
+// vertical draws a text that is turned by 90 degrees, up or down, centered at a point.
+func (c *canvas) vertical(x, y, length float64, text string, up bool, s style) {
+	text = fit(text, length, s)
+	if text == "" {
+		return
+	}
+	w, angle, baseline := s.width(text), "90", x-s.size*.3
+	if up {
+		angle, baseline = "-90", x+s.size*.3
+	}
+	c.texts = append(c.texts, textBox{box{x - s.size/2, y - w/2, s.size, w}, text, s.class, s.color})
+	c.open("text", "transform", "translate("+num(baseline)+" "+num(y)+")rotate("+angle+")", "font-size", num(s.size), "fill", s.color, "text-anchor", "middle")
+	c.buf.WriteString(escape(text))
+	c.close("text")
+}
+
+// valueText draws a number with its unit in a share of its size.
+func (c *canvas) valueText(x, y float64, number, unit string, share float64, s style) {
 	small := s
 	small.size *= share
 	c.place(x, y, s.width(number)+small.width(unit), number+unit, s)
@@ -122,9 +137,9 @@ func (c *canvas) valued(x, y float64, number, unit string, share float64, s styl
 	if unit != "" {
 		c.open("tspan", "font-size", num(small.size))
 		c.buf.WriteString(escape(unit))
-		c.shut("tspan")
+		c.close("tspan")
 	}
-	c.shut("text")
+	c.close("text")
 }
 
 // place records where a text is.
@@ -135,7 +150,7 @@ func (c *canvas) place(x, y, w float64, text string, s style) {
 	case "end":
 		x -= w
 	}
-	c.texts = append(c.texts, textBox{box{x, y - s.size*ascent, w, s.size}, text, s.class})
+	c.texts = append(c.texts, textBox{box{x, y - s.size*ascent, w, s.size}, text, s.class, s.color})
 }
 
 func (c *canvas) openText(x, y float64, s style) {
@@ -153,7 +168,7 @@ func (c *canvas) openText(x, y float64, s style) {
 func (c *canvas) title(text string) {
 	c.open("title")
 	c.buf.WriteString(escape(text))
-	c.shut("title")
+	c.close("title")
 }
 
 // escape makes a text valid in XML.

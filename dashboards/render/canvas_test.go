@@ -12,8 +12,8 @@ func TestEachTextOfTheCanvasIsEscaped(t *testing.T) {
 	for name, draw := range map[string]func(*canvas){
 		"attribute": func(c *canvas) { c.element("path", "d", markup) },
 		"text":      func(c *canvas) { c.text(0, 0, 0, markup, style{size: 12}) },
-		"number":    func(c *canvas) { c.valued(0, 0, markup, "", 1, style{size: 12}) },
-		"unit":      func(c *canvas) { c.valued(0, 0, "1", markup, 1, style{size: 12}) },
+		"number":    func(c *canvas) { c.valueText(0, 0, markup, "", 1, style{size: 12}) },
+		"unit":      func(c *canvas) { c.valueText(0, 0, "1", markup, 1, style{size: 12}) },
 		"tooltip":   func(c *canvas) { c.title(markup) },
 	} {
 		c := &canvas{}

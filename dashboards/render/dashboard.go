@@ -1,13 +1,9 @@
 package render
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 
 	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
-	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
 // dashboard is the part of a classic dashboard that is drawn.
@@ -38,6 +34,18 @@ type dashboard struct {
 	Refresh      json.RawMessage `json:"refresh"`
 	Links        json.RawMessage `json:"links"`
 	WeekStart    string          `json:"weekStart"`
+	Timepicker   json.RawMessage `json:"timepicker"`
+	GnetID       json.RawMessage `json:"gnetId"`
+	Inputs       json.RawMessage `json:"__inputs"`
+	Elements     json.RawMessage `json:"__elements"`
+	Requires     json.RawMessage `json:"__requires"`
+	Revision     json.RawMessage `json:"revision"`
+	Iteration    json.RawMessage `json:"iteration"`
+	FiscalYear   json.RawMessage `json:"fiscalYearStartMonth"`
+	Preload      json.RawMessage `json:"preload"`
+	LiveNow      json.RawMessage `json:"liveNow"`
+	Style        json.RawMessage `json:"style"`
+	HideControls json.RawMessage `json:"hideControls"`
 
 	problem string // what was not decoded
 }
@@ -59,6 +67,7 @@ type variable struct {
 		Text     json.RawMessage `json:"text"`
 		Value    json.RawMessage `json:"value"` // text or list
 		Selected bool            `json:"selected"`
+		IsNone   bool            `json:"isNone"`
 	} `json:"current"`
 	Options    json.RawMessage `json:"options"`
 	Datasource json.RawMessage `json:"datasource"`
@@ -67,6 +76,12 @@ type variable struct {
 	Refresh     int    `json:"refresh"`
 	Description string `json:"description"`
 	SkipURLSync bool   `json:"skipUrlSync"`
+
+	UseTags        json.RawMessage `json:"useTags"` // of Grafana 8 and older
+	Tags           json.RawMessage `json:"tags"`
+	TagsQuery      json.RawMessage `json:"tagsQuery"`
+	TagValuesQuery json.RawMessage `json:"tagValuesQuery"`
+	QueryValue     json.RawMessage `json:"queryValue"`
 }
 
 // annotation is a query whose results are marked in all graphs.
@@ -104,10 +119,20 @@ type panel struct {
 	Panels          []panel                  `json:"panels"`
 	Interval        string                   `json:"interval"`
 	MaxDataPoints   float64                  `json:"maxDataPoints"`
+	TimeFrom        string                   `json:"timeFrom"`
 	Transparent     bool                     `json:"transparent"`
+	Repeat          string                   `json:"repeat"`          // a variable
+	RepeatDirection string                   `json:"repeatDirection"` // h or v
+	MaxPerRow       int                      `json:"maxPerRow"`
+	LibraryPanel    json.RawMessage          `json:"libraryPanel"`
 
 	PluginVersion string          `json:"pluginVersion"`
 	Links         json.RawMessage `json:"links"` // have no effect on a picture
+	CacheTimeout  json.RawMessage `json:"cacheTimeout"`
+	Editable      json.RawMessage `json:"editable"`
+	Error         json.RawMessage `json:"error"`
+	IsNew         json.RawMessage `json:"isNew"`
+	Span          json.RawMessage `json:"span"`
 }
 
 // gridPos is a place in the grid of 24 columns.
@@ -120,60 +145,31 @@ type gridPos struct {
 
 // target is a query of a panel.
 type target struct {
-	RefID         string          `json:"refId"`
-	Datasource    json.RawMessage `json:"datasource"`
-	Expr          string          `json:"expr"`
-	Query         string          `json:"query"` // TraceQL
-	LegendFormat  string          `json:"legendFormat"`
-	Format        string          `json:"format"`
-	Interval      string          `json:"interval"`
-	Instant       bool            `json:"instant"`
-	Range         bool            `json:"range"`
-	Exemplar      bool            `json:"exemplar"`
-	Hide          bool            `json:"hide"`
-	QueryType     string          `json:"queryType"`
-	MaxLines      int             `json:"maxLines"`
-	Limit         int             `json:"limit"`
-	LabelSelector string          `json:"labelSelector"`
-	ProfileTypeID string          `json:"profileTypeId"`
+	RefID          string          `json:"refId"`
+	Datasource     json.RawMessage `json:"datasource"`
+	Expr           string          `json:"expr"`
+	Query          string          `json:"query"` // TraceQL
+	LegendFormat   string          `json:"legendFormat"`
+	Format         string          `json:"format"`
+	Interval       string          `json:"interval"`
+	IntervalFactor float64         `json:"intervalFactor"`
+	Instant        bool            `json:"instant"`
+	Range          bool            `json:"range"`
+	Exemplar       bool            `json:"exemplar"`
+	Hide           bool            `json:"hide"`
+	QueryType      string          `json:"queryType"`
+	MaxLines       int             `json:"maxLines"`
+	Limit          int             `json:"limit"`
+	LabelSelector  string          `json:"labelSelector"`
+	ProfileTypeID  string          `json:"profileTypeId"`
 
 	EditorMode string          `json:"editorMode"` // have no effect on a picture
+	Step       json.RawMessage `json:"step"`
+	Metric     json.RawMessage `json:"metric"`
 	GroupBy    json.RawMessage `json:"groupBy"`
 	SpanLimit  int             `json:"spss"`
 	TableType  string          `json:"tableType"`
 	Filters    json.RawMessage `json:"filters"`
-}
-
-// parse reads a dashboard. Name is the file name in errors.
-func parse(name string, src []byte) (dashboard, dashboardfile.Dashboard, error) {
-	if weight(src) > maxDashboardWeight {
-		return dashboard{}, dashboardfile.Dashboard{}, fmt.Errorf("%s: the dashboard has too many values; split it", name)
-	}
-	file, err := dashboardfile.Parse(name, src)
-	if err != nil {
-		return dashboard{}, file, err
-	}
-	var b dashboard
-	err = json.Unmarshal(bytes.TrimPrefix(src, []byte("\ufeff")), &b)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // the rest is decoded
-		b.problem = fmt.Sprintf("%s has a %s instead of a %s; the default is drawn", wrong.Field, wrong.Value, wrong.Type)
-		err = nil
-	}
-	if err != nil {
-		err = fmt.Errorf("%s: %w; export the dashboard again", name, err)
-	}
-	if err == nil && len(b.Panels) == 0 && len(file.Panels) > 0 {
-		err = fmt.Errorf("%s: a dashboard of Grafana 4 or older, with rows; open and save it in a newer Grafana", name)
-	}
-	migrate(b.Panels)
-	return b, file, err
-}
-
-// options decodes the options of a panel. A value of the wrong type leaves its default.
-func (p panel) options(into any) {
-	if len(p.Options) > 0 {
-		_ = json.Unmarshal(p.Options, into) // [Unsupported] reports unknown keys; a value of another type keeps its default
-	}
 }
 
 type reduceOptions struct {
@@ -282,9 +278,11 @@ type heatmapOptions struct {
 		Color string `json:"color"`
 	} `json:"exemplars"`
 
-	RowsFrame json.RawMessage `json:"rowsFrame"` // the layout follows from the buckets
-	ShowValue string          `json:"showValue"`
-	Tooltip   json.RawMessage `json:"tooltip"`
+	RowsFrame   json.RawMessage `json:"rowsFrame"`   // the layout follows from the buckets
+	Calculation json.RawMessage `json:"calculation"` // of calculate
+	CellValues  json.RawMessage `json:"cellValues"`  // in tooltips
+	ShowValue   string          `json:"showValue"`
+	Tooltip     json.RawMessage `json:"tooltip"`
 }
 
 type timelineOptions struct {

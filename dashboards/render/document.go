@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,41 +19,103 @@ func (p *Picture) TimeRange() (from, to time.Time) {
 	return p.renderer.options.From, p.renderer.options.To
 }
 
-// SVG writes the dashboard as one SVG document.
+// Variables returns the selected values by the names of the variables. Data sources have none.
+func (p *Picture) Variables() map[string][]string {
+	out := map[string][]string{}
+	for _, v := range p.renderer.dashboard.Templating.List {
+		if v.Type != "datasource" {
+			out[v.Name] = slices.Clone(p.renderer.chosen[v.Name])
+		}
+	}
+	return out
+}
+
+// SVG writes the dashboard as one SVG document, with a header of its title, time range and variables.
 func (p *Picture) SVG(w io.Writer) error {
+	_, err := w.Write(p.svg(true).Bytes())
+	return err
+}
+
+func (p *Picture) svg(header bool) *bytes.Buffer {
 	c := &canvas{}
 	width := float64(p.renderer.options.Width)
-	c.open("svg", "xmlns", "http://www.w3.org/2000/svg", "width", num(width), "height", num(p.height), "viewBox", "0 0 "+num(width)+" "+num(p.height), "font-family", sans, "role", "img")
+	title := &canvas{}
+	top := 0.0
+	if header {
+		top = p.header(title, width)
+	}
+	c.open("svg", "xmlns", "http://www.w3.org/2000/svg", "width", num(width), "height", num(p.height+top), "viewBox", "0 0 "+num(width)+" "+num(p.height+top), "font-family", sans, "role", "img")
 	c.title(p.Title())
 	c.buf.WriteString("<style>text{font-variant-numeric:tabular-nums}</style>")
-	c.rect(box{0, 0, width, p.height}, p.renderer.theme.Canvas)
+	c.rect(box{0, 0, width, p.height + top}, p.renderer.theme.Canvas)
+	c.buf.Write(title.buf.Bytes())
+	if header {
+		c.open("g", "transform", "translate(0 "+num(top)+")")
+	}
 	for _, d := range p.panels {
 		if d.panel.Type == "row" {
-			p.renderer.heading(c, d)
+			d.renderer.heading(c, d)
 			continue
 		}
 		c.open("g")
 		c.buf.Write(d.canvas.buf.Bytes())
-		c.shut("g")
+		c.close("g")
 	}
-	c.shut("svg")
+	if header {
+		c.close("g")
+	}
+	c.close("svg")
 	c.buf.WriteByte('\n')
-	_, err := w.Write(c.buf.Bytes())
-	return err
+	return &c.buf
+}
+
+// header draws the title, the time range and the variables in one line, or below the title if they have no room beside
+// it, and returns the height.
+func (p *Picture) header(c *canvas, width float64) float64 {
+	const line, space, most = 18.0, 16.0, 3
+	title := style{size: 16, color: p.renderer.theme.Text, bold: true, class: "title"}
+	more := style{size: 12, color: p.renderer.theme.TextSecondary, class: "subtitle"}
+	room := width - 2*margin
+	x, y := margin, margin+10.0
+	text, subtitle := p.Title(), p.subtitle()
+	c.text(x, y, room, text, title)
+	if used := title.width(text) + space; text != "" && used+more.width(subtitle) <= room {
+		c.text(x+used, y, 0, subtitle, more)
+		return y - margin + line - 6
+	}
+	if text != "" {
+		y += line
+	}
+	lines := wrap(subtitle, room, more)
+	if len(lines) > most {
+		lines[most-1] = strings.Join(lines[most-1:], " ")
+		lines = lines[:most]
+	}
+	for _, part := range lines {
+		c.text(x, y, room, part, more)
+		y += line
+	}
+	return y - margin - 6
 }
 
 // heading draws the title of a row.
 func (r *renderer) heading(c *canvas, d *drawing) {
 	y := d.box.y + d.box.h/2
 	arrow := "M" + num(d.box.x+2) + " " + num(y-2) + "l4 4 4-4"
-	text := d.panel.Title
 	if d.panel.Collapsed {
 		arrow = "M" + num(d.box.x+4) + " " + num(y-4) + "l4 4-4 4"
-		text += panelCount(len(d.panel.Panels))
 	}
 	c.element("path", "d", arrow, "fill", "none", "stroke", r.theme.Text, "stroke-width", "1.5")
-	filled := r.text(text)
-	c.text(d.box.x+18, y+5, d.box.w-18, filled, style{size: 16, color: r.theme.Text, bold: true, class: "row"})
+	c.text(d.box.x+18, y+5, d.box.w-18, r.rowTitle(d.panel), style{size: 16, color: r.theme.Text, bold: true, class: "row"})
+}
+
+// rowTitle returns the title of a row, with the number of panels that are not visible.
+func (r *renderer) rowTitle(p *panel) string {
+	title := r.title(p.Title)
+	if p.Collapsed {
+		title += panelCount(len(p.Panels))
+	}
+	return title
 }
 
 // panelCount is shown after the title of a collapsed row.
@@ -77,9 +140,7 @@ func (p *Picture) HTML(w io.Writer) error {
 		"svg{display:block;height:auto;max-width:100%}.wide{margin:0 auto;max-width:" + width + "px}.phone{display:none;padding:0 8px 8px}.phone svg{width:100%;margin-bottom:8px}\n" +
 		"@media(max-width:700px){.wide{display:none}.phone{display:block}}\n</style>\n</head>\n<body>\n")
 	b.WriteString("<header><h1>" + escape(p.Title()) + "</h1><p>" + escape(p.subtitle()) + "</p></header>\n<div class=\"wide\">")
-	if err := p.SVG(&b); err != nil {
-		return err
-	}
+	b.Write(p.svg(false).Bytes())
 	b.WriteString("</div>\n<div class=\"phone\">\n")
 	phone := p.renderer.phone(p.panels)
 	if err := context.Cause(p.renderer.limits.ctx); err != nil {
@@ -87,7 +148,7 @@ func (p *Picture) HTML(w io.Writer) error {
 	}
 	for _, d := range phone {
 		if d.panel.Type == "row" {
-			b.WriteString("<h2>" + escape(d.panel.Title) + "</h2>\n")
+			b.WriteString("<h2>" + escape(d.renderer.rowTitle(d.panel)) + "</h2>\n")
 			continue
 		}
 		height := num(math.Max(d.box.h, 1))
@@ -112,11 +173,7 @@ func (p *Picture) subtitle() string {
 		if label == "" {
 			label = v.Name
 		}
-		value := strings.Join(p.renderer.chosen[v.Name], ", ")
-		if v.IncludeAll && value == v.AllValue {
-			value = "All"
-		}
-		parts = append(parts, label+": "+value)
+		parts = append(parts, label+": "+p.renderer.selection(v, ", "))
 	}
 	return cut(strings.Join(parts, " · "), maxFilled)
 }

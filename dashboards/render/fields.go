@@ -7,8 +7,8 @@ import (
 	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 )
 
-// withDefaults returns the configuration of a panel with the defaults of its type.
-func withDefaults(p *panel) grafana.FieldConfig {
+// configOf returns the configuration of a panel with the defaults of its type.
+func configOf(p *panel) grafana.FieldConfig {
 	c := p.FieldConfig
 	if c.Defaults.Color.Mode == "" && p.Type == "timeseries" {
 		c.Defaults.Color.Mode = "palette-classic"
@@ -39,7 +39,7 @@ func (r *renderer) fields(d *drawing, frames []*grafana.Frame) []*grafana.Frame 
 	if err != nil {
 		r.report("panel "+d.panel.Title, err.Error())
 	}
-	config := withDefaults(d.panel)
+	config := configOf(d.panel)
 	config.Done = r.limits.done
 	if n := len(d.panel.FieldConfig.Overrides); len(config.Overrides) < n {
 		r.report("panel "+d.panel.Title, fmt.Sprintf("%d overrides; the first %d apply", n, len(config.Overrides)))
@@ -47,6 +47,11 @@ func (r *renderer) fields(d *drawing, frames []*grafana.Frame) []*grafana.Frame 
 	out, err := grafana.Apply(frames, config)
 	if err != nil {
 		r.report("panel "+d.panel.Title, err.Error())
+	}
+	for _, frame := range out {
+		for _, f := range frame.Fields {
+			f.Zone = r.options.Location
+		}
 	}
 	return out
 }

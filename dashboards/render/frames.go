@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -61,6 +60,7 @@ func seriesFrames(t target, series model.Matrix) []*grafana.Frame {
 // of a step, and those that are at least two standard deviations below the one before.
 func thinned(list []Exemplar, step time.Duration) []Exemplar {
 	const apart = 2
+	list = slices.DeleteFunc(slices.Clone(list), func(e Exemplar) bool { return math.IsNaN(e.Value) || math.IsInf(e.Value, 0) })
 	values := make([]float64, len(list))
 	bySteps := map[time.Time][]Exemplar{}
 	for i, e := range list {
@@ -81,15 +81,6 @@ func thinned(list []Exemplar, step time.Duration) []Exemplar {
 		}
 		out = append(out, kept...)
 	}
-	return out
-}
-
-// sorted orders series by their labels, as Prometheus does.
-func sorted(series model.Matrix) model.Matrix {
-	out := slices.Clone(series)
-	slices.SortStableFunc(out, func(a, b *model.SampleStream) int {
-		return strings.Compare(a.Metric.String(), b.Metric.String())
-	})
 	return out
 }
 
@@ -153,7 +144,7 @@ func classicCells(series model.Matrix, step time.Duration) cells {
 	seen := map[model.Time]bool{}
 	for _, s := range series {
 		bound, err := strconv.ParseFloat(string(s.Metric[model.BucketLabel]), 64)
-		if err != nil {
+		if err != nil || math.IsNaN(bound) { // which is no key of a map
 			continue
 		}
 		if byBound[bound] == nil {

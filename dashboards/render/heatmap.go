@@ -52,7 +52,7 @@ func (r *renderer) heatmap(d *drawing, b box, data panelData) {
 		}
 	}
 	r.marks(d.canvas, p)
-	d.canvas.shut("g")
+	d.canvas.close("g")
 	if o.Legend.Show {
 		r.colorLegend(d.canvas, box{p.x, p.bottom() + timeHeight, min(p.w, 220), 30}, colors, low, high)
 	}

@@ -2,5 +2,4 @@
 
 package render_test
 
-// compared is the number of recordings that TestIncidentFixture compares: all.
-const compared = 21
+const raceDetector = false

@@ -2,6 +2,5 @@
 
 package render_test
 
-// compared is the number of recordings that TestIncidentFixture compares. With the race detector it is those of
-// the incident: all take minutes. `make simulations` compares all.
-const compared = 5
+// raceDetector reports whether this is a build with the race detector, with which all recordings take minutes.
+const raceDetector = true

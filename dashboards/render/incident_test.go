@@ -81,7 +81,12 @@ func TestIncidentFixture(t *testing.T) {
 	}
 	source := sourceOf(&queryapi.Prometheus{Store: w.store, Rules: rules})
 	evaluated := clock(runStart)
-	for _, r := range recordings()[:compared] {
+	compared := recordings()
+	if raceDetector { // `make simulations` compares all
+		const ofTheIncident = 5
+		compared = compared[:ofTheIncident]
+	}
+	for _, r := range compared {
 		_, to := r.span()
 		if err := rules.Run(t.Context(), evaluated, to); err != nil {
 			t.Fatal(err)

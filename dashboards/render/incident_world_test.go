@@ -77,7 +77,8 @@ type world struct {
 	tb        testing.TB
 	store     *metricstore.Store
 	processes []process
-	exemplars []ofSeries // by time
+	exemplars []ofSeries        // by time
+	aliases   map[string]string // names that series have, too
 }
 
 type ofSeries struct {
@@ -86,7 +87,14 @@ type ofSeries struct {
 }
 
 func newWorld(tb testing.TB) *world {
-	w := &world{tb: tb, store: metricstore.New(), processes: processes()}
+	tb.Helper()
+	return worldOf(tb, nil)
+}
+
+// worldOf returns the world of the run. Aliases are second names of its metrics.
+func worldOf(tb testing.TB, aliases map[string]string) *world {
+	tb.Helper()
+	w := &world{tb: tb, store: metricstore.New(), processes: processes(), aliases: aliases}
 	for _, p := range w.processes {
 		w.target(p)
 		w.requests(p)
@@ -114,6 +122,10 @@ func (w *world) add(p process, l labels.Labels, exists func(time.Time) bool, val
 	w.tb.Helper()
 	epoch := func(t time.Time) time.Duration { return time.Duration(t.UnixNano()) }
 	first := epoch(p.time(0))
+	if alias, ok := w.alias(l.Get("__name__")); ok {
+		renamed := labels.NewBuilder(l).Set("__name__", alias).Labels()
+		w.add(p, renamed, exists, value)
+	}
 	err := w.store.Generate(l, synthetic.Series{
 		First: first, Last: epoch(p.time(scrapes() - 1)), Every: scrape,
 		Exists: func(t time.Duration) bool { return t >= first && exists(time.Unix(0, int64(t)).UTC()) },
@@ -122,6 +134,16 @@ func (w *world) add(p process, l labels.Labels, exists func(time.Time) bool, val
 	if err != nil {
 		w.tb.Fatal(err)
 	}
+}
+
+// alias returns the second name of a metric, or of one of its series.
+func (w *world) alias(name string) (string, bool) {
+	for _, suffix := range []string{"", "_bucket", "_count", "_sum"} {
+		if base, ok := strings.CutSuffix(name, suffix); ok && w.aliases[base] != "" {
+			return w.aliases[base] + suffix, true
+		}
+	}
+	return "", false
 }
 
 // of returns the labels of a series of a process.

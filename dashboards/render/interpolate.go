@@ -4,15 +4,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/prometheus/common/model"
 
 	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
@@ -28,13 +27,14 @@ type chosen map[string][]string
 // selected, else the first option.
 func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) chosen {
 	values := chosen{}
-	for i, v := range r.dashboard.Templating.List {
+	for _, i := range inOrder(file.Variables) {
+		v := r.dashboard.Templating.List[i]
 		given := r.options.Variables[v.Name]
 		if len(given) > 0 && given[0] != all {
 			values[v.Name] = given
 			continue
 		}
-		options, err := r.optionsOf(ctx, v, file.Variables[i], values)
+		options, err := r.valuesOf(ctx, v, file.Variables[i], values)
 		if err != nil {
 			r.report("variable "+v.Name, err.Error())
 		}
@@ -44,6 +44,9 @@ func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) 
 			selected = selected[:maxValuesUsed]
 		}
 		values[v.Name] = selected
+		if v.AllValue != "" && slices.Equal(values[v.Name], []string{v.AllValue}) {
+			r.everything[v.Name] = options
+		}
 	}
 	for name := range r.options.Variables {
 		if _, ok := values[name]; !ok || !slices.ContainsFunc(r.dashboard.Templating.List, func(v variable) bool { return v.Name == name }) {
@@ -53,8 +56,42 @@ func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) 
 	return values
 }
 
-// optionsOf returns what a variable can be.
-func (r *renderer) optionsOf(ctx context.Context, v variable, file dashboardfile.Variable, before chosen) ([]string, error) {
+// inOrder returns the indexes of variables so that one comes after those that its query uses, as in Grafana. Those
+// that form a loop come last. More than a large dashboard has keep their order, since sorting takes long.
+func inOrder(variables []dashboardfile.Variable) []int {
+	const most = 200
+	var order, left []int
+	for i := range variables {
+		left = append(left, i)
+	}
+	if len(left) > most {
+		return left
+	}
+	uses := make([][]string, len(variables))
+	for _, i := range left {
+		dashboardfile.Fill(variables[i].Query, func(name, _ string) (string, bool) {
+			uses[i] = append(uses[i], name)
+			return "", true
+		})
+		slices.Sort(uses[i])
+		uses[i] = slices.Compact(uses[i])
+	}
+	for len(left) > 0 {
+		waiting := map[string]bool{}
+		for _, i := range left {
+			waiting[variables[i].Name] = true
+		}
+		next := slices.IndexFunc(left, func(i int) bool {
+			return !slices.ContainsFunc(uses[i], func(name string) bool { return waiting[name] && name != variables[i].Name })
+		})
+		next = max(next, 0)
+		order, left = append(order, left[next]), slices.Delete(left, next, next+1)
+	}
+	return order
+}
+
+// valuesOf returns the values that a variable can have.
+func (r *renderer) valuesOf(ctx context.Context, v variable, file dashboardfile.Variable, before chosen) ([]string, error) {
 	switch v.Type {
 	case "datasource":
 		return []string{file.Query}, nil
@@ -65,7 +102,7 @@ func (r *renderer) optionsOf(ctx context.Context, v variable, file dashboardfile
 	case "query":
 		return r.queried(ctx, v, file, before)
 	}
-	return nil, fmt.Errorf("type %s is not supported; set a value with --var %s=VALUE", v.Type, v.Name)
+	return nil, nil // [Unsupported] reports it
 }
 
 // customOptions parses "a, b, Text : c".
@@ -85,12 +122,9 @@ func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.V
 	if expr == "" && label == "" {
 		return nil, fmt.Errorf("query %q is not supported; use label_values(metric, label)", file.Query)
 	}
-	filled, unknown, err := fillQuery(expr, r.filler(before, r.plain(), Prometheus))
+	filled, err := r.interpolate(expr, before, r.plain(), Prometheus, "declare it; two variables may not use each other")
 	if err != nil {
 		return nil, err
-	}
-	if len(unknown) > 0 {
-		return nil, fmt.Errorf("it uses $%s, which has no value before it; variables may not form a loop", strings.Join(unknown, ", $"))
 	}
 	kind := Values
 	if label == "" {
@@ -104,13 +138,34 @@ func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.V
 	for _, s := range result.Series {
 		values = append(values, s.Metric.String())
 	}
-	return v.ordered(values, r.limits.done), nil
+	return v.ordered(values, r.limits.done)
 }
 
-// ordered filters and sorts the values of a query as the variable says.
-func (v variable) ordered(values []string, done func() bool) []string {
+// interpolate replaces the variables in a query of a store. Advice says what to do if one has no value.
+func (r *renderer) interpolate(text string, values chosen, t timing, store, advice string) (string, error) {
+	filled, unknown, err := fillQuery(text, r.filler(values, t, store))
+	if err != nil {
+		return "", err
+	}
+	if len(unknown) > 0 {
+		return "", fmt.Errorf("$%s has no value; %s", strings.Join(unknown, ", $"), advice)
+	}
+	return filled, nil
+}
+
+// setVariable is the advice for queries of panels and annotations.
+const setVariable = "declare the variable, or set it with --var"
+
+// ordered filters and sorts the values of a query as the variable says. Without a valid pattern it returns all
+// and an error.
+func (v variable) ordered(values []string, done func() bool) ([]string, error) {
 	values = slices.Clone(values) // those of a snapshot are shared
-	if pattern, err := grafana.Regexp(v.Regex); err == nil && v.Regex != "" {
+	pattern, err := grafana.Regexp(v.Regex)
+	var invalid *syntax.Error
+	switch {
+	case errors.As(err, &invalid):
+		err = fmt.Errorf("regex %q is not valid: %s; all values are used", v.Regex, invalid.Code)
+	case v.Regex != "":
 		var kept []string
 		for _, value := range values {
 			if done() {
@@ -137,7 +192,7 @@ func (v variable) ordered(values []string, done func() bool) []string {
 		before := seen[value]
 		seen[value] = true
 		return before
-	})
+	}), err
 }
 
 // firstNumber matches the number by which options are sorted.
@@ -186,23 +241,6 @@ func (v variable) choose(options []string, everything bool) []string {
 	return nil
 }
 
-// minInterval is Grafana's default scrape interval of a Prometheus data source.
-const minInterval = 15 * time.Second
-
-func (r *renderer) scrapeInterval() time.Duration {
-	if r.options.ScrapeInterval > 0 {
-		return min(r.options.ScrapeInterval, maxInterval)
-	}
-	return minInterval
-}
-
-// timing is what the built-in variables of a query depend on: the distance of its points and the scrape
-// interval, which a query or a panel may raise.
-type timing struct{ step, scrape time.Duration }
-
-// plain is the timing of texts.
-func (r *renderer) plain() timing { return timing{r.scrapeInterval(), r.scrapeInterval()} }
-
 // filler returns the values of the variables and of Grafana's own. Store chooses the format of several
 // values; empty is for texts of panels.
 func (r *renderer) filler(values chosen, t timing, store string) func(name, format string) (string, bool) {
@@ -210,7 +248,7 @@ func (r *renderer) filler(values chosen, t timing, store string) func(name, form
 	whole := strconv.Itoa(int(math.Round(span.Seconds())))
 	own := map[string]string{
 		"__interval": promDuration(t.step), "__interval_ms": strconv.FormatInt(t.step.Milliseconds(), 10), "__auto": promDuration(t.step),
-		"__rate_interval": promDuration(max(t.step+t.scrape, 4*t.scrape)),
+		"__rate_interval": promDuration(t.rate),
 		"__range":         whole + "s", "__range_s": whole, "__range_ms": strconv.FormatInt(span.Milliseconds(), 10),
 		"__from": strconv.FormatInt(r.options.From.UnixMilli(), 10), "__to": strconv.FormatInt(r.options.To.UnixMilli(), 10),
 		"__dashboard": r.dashboard.Title,
@@ -231,9 +269,16 @@ func (r *renderer) formatted(name string, values []string, format, store string)
 	}
 	several := false // whether the variable can have several values, even if it has one
 	for _, v := range r.dashboard.Templating.List {
-		if v.Name == name {
-			several = (v.Multi || v.IncludeAll) && !slices.Equal(values, []string{v.AllValue})
+		if v.Name != name {
+			continue
 		}
+		if v.IncludeAll && slices.Equal(values, []string{v.AllValue}) { // an expression, which Grafana does not escape
+			if format == "text" {
+				return "All"
+			}
+			return v.AllValue
+		}
+		several = v.Multi || v.IncludeAll
 	}
 	switch {
 	case format == "csv", format == "text", format == "raw":
@@ -269,44 +314,4 @@ func glob(values []string) string {
 		return values[0]
 	}
 	return "{" + strings.Join(values, ",") + "}"
-}
-
-func promDuration(d time.Duration) string { return model.Duration(d).String() }
-
-// maxPoints is the number of points that Prometheus returns at most for a series.
-const maxPoints = 11_000
-
-// stepOf returns the distance of points in a graph of a width in pixels: Grafana's rounded interval, not
-// shorter than the least one.
-func stepOf(span time.Duration, pixels float64, least time.Duration) time.Duration {
-	if pixels < 1 {
-		pixels = 1
-	}
-	s := rounded(time.Duration(float64(span) / pixels))
-	if safe := rounded(span / maxPoints); span/max(s, 1) > maxPoints {
-		s = safe
-	}
-	return max(s, least)
-}
-
-// rounded rounds an interval as Grafana does: to the length in the second column if it is at most the
-// first.
-func rounded(d time.Duration) time.Duration {
-	const day = 24 * time.Hour
-	for _, r := range [][2]time.Duration{
-		{10 * time.Millisecond, time.Millisecond}, {15 * time.Millisecond, 10 * time.Millisecond}, {35 * time.Millisecond, 20 * time.Millisecond},
-		{75 * time.Millisecond, 50 * time.Millisecond}, {150 * time.Millisecond, 100 * time.Millisecond}, {350 * time.Millisecond, 200 * time.Millisecond},
-		{750 * time.Millisecond, 500 * time.Millisecond}, {1500 * time.Millisecond, time.Second}, {3500 * time.Millisecond, 2 * time.Second},
-		{7500 * time.Millisecond, 5 * time.Second}, {12500 * time.Millisecond, 10 * time.Second}, {17500 * time.Millisecond, 15 * time.Second},
-		{25 * time.Second, 20 * time.Second}, {45 * time.Second, 30 * time.Second}, {90 * time.Second, time.Minute}, {210 * time.Second, 2 * time.Minute},
-		{450 * time.Second, 5 * time.Minute}, {750 * time.Second, 10 * time.Minute}, {1050 * time.Second, 15 * time.Minute},
-		{1500 * time.Second, 20 * time.Minute}, {2700 * time.Second, 30 * time.Minute}, {5400 * time.Second, time.Hour}, {9000 * time.Second, 2 * time.Hour},
-		{16200 * time.Second, 3 * time.Hour}, {32400 * time.Second, 6 * time.Hour}, {86400 * time.Second, 12 * time.Hour},
-		{7 * day, day}, {21 * day, 7 * day}, {42 * day, 30 * day},
-	} {
-		if d <= r[0] {
-			return r[1]
-		}
-	}
-	return 365 * day
 }

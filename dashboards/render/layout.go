@@ -19,14 +19,20 @@ const maxPanels = 500
 // layout places the panels that are visible. Those of a collapsed row are not.
 func (r *renderer) layout() []*drawing {
 	var out []*drawing
-	panels := r.dashboard.Panels
-	if len(panels) > maxPanels {
-		r.report(fmt.Sprintf("the dashboard has %d panels; the first %d are drawn", len(panels), maxPanels), "")
-		panels = panels[:maxPanels]
+	items := r.items()
+	if len(items) > maxPanels {
+		r.report(fmt.Sprintf("the dashboard has more than %d panels; the first %d are drawn", maxPanels, maxPanels), "")
+		items = items[:maxPanels]
 	}
-	for i := range panels {
-		p := &panels[i]
-		out = append(out, &drawing{panel: p, box: r.place(p.GridPos)})
+	for i := range items {
+		c := &items[i]
+		place := r.place(c.panel.GridPos)
+		if c.columns > 0 {
+			place = r.place(gridPos{X: 0, W: columns, Y: c.panel.GridPos.Y, H: c.panel.GridPos.H})
+			width := (place.w + gap) / float64(c.columns)
+			place.x, place.w = place.x+float64(c.column)*width, width-gap
+		}
+		out = append(out, &drawing{renderer: r.within(c.scope).during(&c.panel), panel: &c.panel, box: place})
 	}
 	return out
 }
@@ -37,10 +43,14 @@ const (
 	maxGridY       = 10_000
 )
 
+// within returns a place within the bounds.
+func (g gridPos) within() gridPos {
+	x := min(max(g.X, 0), columns-1)
+	return gridPos{X: x, W: min(max(g.W, 1), columns-x), H: min(max(g.H, 1), maxPanelHeight), Y: min(max(g.Y, 0), maxGridY)}
+}
+
 func (r *renderer) place(g gridPos) box {
-	g.X = min(max(g.X, 0), columns-1)
-	g.W = min(max(g.W, 1), columns-g.X)
-	g.H, g.Y = min(max(g.H, 1), maxPanelHeight), min(max(g.Y, 0), maxGridY)
+	g = g.within()
 	width := (float64(r.options.Width) - 2*margin + gap) / columns
 	unit := rowHeight + gap
 	return box{

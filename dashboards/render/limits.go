@@ -91,7 +91,7 @@ func (r *renderer) drawWithin(d *drawing, id string) {
 		return
 	}
 	r.report("panel "+d.panel.Title, err.Error())
-	*d = drawing{panel: d.panel, box: d.box, data: panelData{err: err}}
+	*d = drawing{renderer: d.renderer, panel: d.panel, box: d.box, data: panelData{err: err}}
 	r.drawPanel(d, id)
 }
 

@@ -210,7 +210,7 @@ func TestOverridesHaveALimit(t *testing.T) {
 	t.Parallel()
 	const one = `{"matcher":{"id":"byName","options":"a"},"properties":[{"id":"unit","value":"s"}]},`
 	p, d := drawOne(t, panelJSON("timeseries", `"fieldConfig":{"overrides":[`+strings.TrimSuffix(strings.Repeat(one, maxOverrides), ",")+`]}`), busy())
-	if n := len(withDefaults(d.panel).Overrides); n != maxOverrides/2 || !slices.Equal(p.Problems, []string{"panel Requests: 500 overrides; the first 250 apply"}) {
+	if n := len(configOf(d.panel).Overrides); n != maxOverrides/2 || !slices.Equal(p.Problems, []string{"panel Requests: 500 overrides; the first 250 apply"}) {
 		t.Errorf("%d, %q", n, p.Problems)
 	}
 }
@@ -345,17 +345,17 @@ func TestCanceledContextEndsQueriesAndDrawing(t *testing.T) {
 	if err != nil || !errors.Is(p.Failure, context.Canceled) {
 		t.Errorf("got %v, %v", p.Failure, err)
 	}
-	if got := (variable{Regex: "a"}).ordered([]string{"a"}, func() bool { return true }); len(got) > 0 {
-		t.Errorf("got %q", got)
+	if got, err := (variable{Regex: "a"}).ordered([]string{"a"}, func() bool { return true }); err != nil || len(got) > 0 {
+		t.Errorf("got %q, %v", got, err)
 	}
 	for _, kind := range []string{"timeseries", "state-timeline", "stat"} {
 		p, d := drawOne(t, panelJSON(kind, ""), busy())
 		before := d.canvas.buf.Len()
-		p.renderer.limits.ctx = ctx
+		p.renderer.limits = &limits{ctx: ctx}
 		if p.renderer.drawPanel(d, "x"); d.canvas.buf.Len() > before*4/5 {
 			t.Errorf("%s: %d of %d bytes", kind, d.canvas.buf.Len(), before)
 		}
-		p.renderer.limits.ctx = t.Context()
+		p.renderer.limits = &limits{ctx: t.Context()}
 		full := &canvas{}
 		full.buf.Write(make([]byte, maxPicture+1))
 		if !p.renderer.limits.full(full) {

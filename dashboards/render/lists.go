@@ -27,7 +27,7 @@ func (r *renderer) logs(d *drawing, b box, data panelData) {
 		return
 	}
 	s := style{size: 12, mono: true, color: r.theme.Text, class: "log"}
-	y := b.y
+	y, cut := b.y, 0
 	for _, l := range lines {
 		text := l.Text
 		if o.ShowTime {
@@ -37,7 +37,7 @@ func (r *renderer) logs(d *drawing, b box, data panelData) {
 			text += " " + labelText(l.Labels)
 		}
 		if y+18 > b.bottom()+1 {
-			d.facts.Cut++
+			cut++
 			continue
 		}
 		parts := []string{text}
@@ -52,6 +52,8 @@ func (r *renderer) logs(d *drawing, b box, data panelData) {
 			y += 18
 		}
 	}
+	r.hidden(d, count(cut, "line"))
+	d.facts.Cut += cut
 }
 
 // levelColor is the color of a line's level.
@@ -123,11 +125,11 @@ func (r *renderer) alertList(d *drawing, b box, data panelData) {
 		return
 	}
 	const height = 46.0
-	y := b.y
+	y, cut := b.y, 0
 	for _, a := range selected {
 		d.facts.Series = append(d.facts.Series, a.Name)
 		if y+height > b.bottom()+1 {
-			d.facts.Cut++
+			cut++
 			continue
 		}
 		color := r.theme.Color("red")
@@ -144,6 +146,8 @@ func (r *renderer) alertList(d *drawing, b box, data panelData) {
 		d.canvas.text(b.x+12, y+34, b.w-20, state+"  "+a.instances(), style{size: 11, color: r.theme.TextSecondary, class: "alert"})
 		y += height
 	}
+	r.hidden(d, count(cut, "alert"))
+	d.facts.Cut += cut
 }
 
 // selectAlerts returns the alerts that the options select. As in Grafana, a variable in the data source

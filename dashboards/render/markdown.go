@@ -31,8 +31,9 @@ func (r *renderer) markdown(d *drawing, b box) {
 			if w.below(0) {
 				break
 			}
-			w.paragraph(line, style{size: 12, mono: true}, 0)
+			w.paragraph([]span{{text: line}}, style{size: 12, mono: true}, 0)
 		}
+		r.hidden(d, count(d.facts.Cut, "line"))
 		return
 	}
 	extensions := []goldmark.Extender{extension.Table}
@@ -45,6 +46,7 @@ func (r *renderer) markdown(d *drawing, b box) {
 	for n := doc.FirstChild(); n != nil; n = n.NextSibling() {
 		w.block(n, 0)
 	}
+	r.hidden(d, count(d.facts.Cut, "line"))
 }
 
 // block draws one block of Markdown, indented.
@@ -74,7 +76,7 @@ func (w *writer) block(n ast.Node, indent float64) {
 		lines := n.Lines()
 		for i := range lines.Len() {
 			segment := lines.At(i)
-			w.paragraph(strings.TrimRight(string(segment.Value(w.src)), "\n"), style{size: 12, mono: true}, indent+8)
+			w.paragraph([]span{{text: strings.TrimRight(string(segment.Value(w.src)), "\n")}}, style{size: 12, mono: true}, indent+8)
 		}
 	case *ast.ThematicBreak:
 		w.d.canvas.line(w.box.x, w.y+8, w.box.right(), w.y+8, w.r.theme.Border)
@@ -101,15 +103,15 @@ func (w *writer) mark(text string, indent float64) {
 }
 
 // paragraph draws a text in lines.
-func (w *writer) paragraph(text string, s style, indent float64) {
+func (w *writer) paragraph(text []span, s style, indent float64) {
 	s.color, s.class = w.r.theme.Text, "text"
 	height := s.size*1.3 + 2
-	for _, line := range wrap(text, w.box.w-indent, s) {
+	for _, line := range wrapSpans(text, w.box.w-indent, s) {
 		if w.y+height > w.box.bottom()+2 {
 			w.d.facts.Cut++
 			continue
 		}
-		w.d.canvas.text(w.box.x+indent, w.y+s.size, w.box.w-indent, line, s)
+		w.d.canvas.spans(w.box.x+indent, w.y+s.size, line, s, w.r.theme.Link)
 		w.y += height
 	}
 	w.y += 4
@@ -117,9 +119,9 @@ func (w *writer) paragraph(text string, s style, indent float64) {
 
 // tableRows draws a table, with columns as wide as their texts.
 func (w *writer) tableRows(n ast.Node, indent float64) {
-	var rows [][]string
+	var rows [][][]span
 	for row := n.FirstChild(); row != nil; row = row.NextSibling() {
-		var cells []string
+		var cells [][]span
 		for cell := row.FirstChild(); cell != nil; cell = cell.NextSibling() {
 			cells = append(cells, w.inline(cell))
 		}
@@ -129,7 +131,7 @@ func (w *writer) tableRows(n ast.Node, indent float64) {
 	widths := map[int]float64{}
 	for _, row := range rows {
 		for i, text := range row {
-			widths[i] = max(widths[i], s.width(text)*1.05+16)
+			widths[i] = max(widths[i], s.widthOf(text)*1.05+16)
 		}
 	}
 	const height = 31.0 // a line of 22 pixels, a padding of 4 on both sides, and the border
@@ -146,7 +148,7 @@ func (w *writer) tableRows(n ast.Node, indent float64) {
 			}
 			s.bold = i == 0
 			w.d.canvas.rect(box{x, w.y, width, height}, "none", "stroke", w.r.theme.Border)
-			w.d.canvas.text(x+8, w.y+20, width-12, text, s)
+			w.d.canvas.spans(x+8, w.y+20, fitSpans(text, width-12, s), s, w.r.theme.Link)
 			x += width
 		}
 		w.y += height
@@ -154,25 +156,53 @@ func (w *writer) tableRows(n ast.Node, indent float64) {
 	w.y += 6
 }
 
-// inline returns the text of a node without its markup.
-func (w *writer) inline(n ast.Node) string {
-	var b strings.Builder
+// inline returns the text of a node: what is bold, code or a link, and what is neither.
+func (w *writer) inline(n ast.Node) []span {
+	var out []span
+	var current span
+	add := func(text string) {
+		current.text = text
+		out = appended(out, current)
+	}
 	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) { // no function returns an error
+		current = w.changed(current, n, entering)
 		if !entering {
 			return ast.WalkContinue, nil
 		}
 		switch n := n.(type) {
 		case *ast.Text:
-			b.Write(n.Value(w.src))
+			add(string(n.Value(w.src)))
 			if n.SoftLineBreak() || n.HardLineBreak() {
-				b.WriteByte(' ')
+				add(" ")
 			}
 		case *ast.String:
-			b.Write(n.Value)
+			add(string(n.Value))
 		case *ast.AutoLink:
-			b.Write(n.URL(w.src))
+			current.link = safeLink(string(n.URL(w.src)))
+			add(string(n.URL(w.src)))
+			current.link = ""
 		}
 		return ast.WalkContinue, nil
 	})
-	return b.String()
+	return out
+}
+
+// changed returns the style of a text in a node, or after it.
+func (w *writer) changed(p span, n ast.Node, entering bool) span {
+	switch n := n.(type) {
+	case *ast.Emphasis:
+		if n.Level == 1 {
+			p.italic = entering
+		} else {
+			p.bold = entering
+		}
+	case *ast.CodeSpan:
+		p.code = entering
+	case *ast.Link:
+		p.link = ""
+		if entering {
+			p.link = safeLink(string(n.Destination))
+		}
+	}
+	return p
 }

@@ -11,7 +11,7 @@ import (
 const keepsLimits = 8
 
 // migrate changes panels as Grafana does when it opens a dashboard of an older version. A panel without a
-// version is one of version 6: its ratios end at 100 %, which limits bars and the course behind a value.
+// version is one of version 6: its ratios end at 100 %, which limits bars and sparklines.
 func migrate(panels []panel) {
 	for i := range panels {
 		p := &panels[i]

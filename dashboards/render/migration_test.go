@@ -28,7 +28,7 @@ func TestRatiosOfOldPanelsEndAtOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &renderer{dashboard: b}
+		r := &renderer{dashboard: b, record: &record{}}
 		d := &drawing{panel: &b.Panels[0].Panels[0], facts: &facts{}}
 		values := r.reduce(d, panelData{frames: seriesFrames(target{LegendFormat: "{{route}}"}, model.Matrix{sampleOf("a", .2), sampleOf("b", .1)})}, reduceOptions{})
 		if got := values[1].Percent; fmt.Sprintf("%.4f", got) != fmt.Sprintf("%.4f", tc.percent) {

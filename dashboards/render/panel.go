@@ -1,14 +1,14 @@
 package render
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
-
-	"github.com/prometheus/common/model"
 
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
@@ -58,8 +58,76 @@ func cut(text string, most int) string {
 }
 
 // text replaces the variables in a text of a panel. Unknown ones stay.
-func (r *renderer) text(text string) string {
+func (r *renderer) text(text string) string { return r.filled(text, r.plain(), "") }
+
+// title replaces the variables in a title: several values are "a + b", and all of them are "All".
+func (r *renderer) title(text string) string {
 	values := r.filler(r.chosen, r.plain(), "")
+	return filledText(text, func(name, format string) (string, bool) {
+		i := slices.IndexFunc(r.dashboard.Templating.List, func(v variable) bool { return v.Name == name })
+		if i < 0 || format != "" && format != "text" {
+			return values(name, format)
+		}
+		return r.selection(r.dashboard.Templating.List[i], " + "), true
+	})
+}
+
+// selection is what a variable shows that it selects.
+func (r *renderer) selection(v variable, separator string) string {
+	if _, repeated := r.scope[v.Name]; !repeated && v.IncludeAll && r.selectsAll(v) {
+		return "All"
+	}
+	texts := v.texts()
+	selected := slices.Clone(r.chosen[v.Name])
+	for i, value := range selected {
+		selected[i] = cmp.Or(texts[value], value)
+	}
+	return strings.Join(selected, separator)
+}
+
+// texts returns the texts of values, which a custom variable may name: "Text : value".
+func (v variable) texts() map[string]string {
+	out := map[string]string{}
+	var query string
+	if v.Type != "custom" || json.Unmarshal(v.Query, &query) != nil {
+		return out
+	}
+	for option := range strings.SplitSeq(query, ",") {
+		text, named, ok := strings.Cut(option, " : ")
+		if named = strings.TrimSpace(named); ok && out[named] == "" { // the first one holds
+			out[named] = strings.TrimSpace(text)
+		}
+	}
+	return out
+}
+
+// selectsAll reports whether a variable selects all values: if the reader or the dashboard says so, or if none of the
+// values that the dashboard selects exist.
+func (r *renderer) selectsAll(v variable) bool {
+	selected := r.chosen[v.Name]
+	if given := r.options.Variables[v.Name]; len(given) > 0 {
+		return given[0] == all
+	}
+	return v.AllValue != "" && slices.Equal(selected, []string{v.AllValue}) || len(selected) > 0 && !slices.Contains(v.selected(), selected[0])
+}
+
+// selected returns the values that the dashboard selects.
+func (v variable) selected() []string {
+	var list []string
+	if json.Unmarshal(v.Current.Value, &list) == nil {
+		return list
+	}
+	var one string
+	_ = json.Unmarshal(v.Current.Value, &one) // empty if it is neither
+	return []string{one}
+}
+
+// filled replaces the variables in a text as in a query of a store. Unknown ones stay.
+func (r *renderer) filled(text string, t timing, store string) string {
+	return filledText(text, r.filler(r.chosen, t, store))
+}
+
+func filledText(text string, values func(name, format string) (string, bool)) string {
 	filled, _ := fill(cut(text, maxFilled), maxFilled, func(name, format string) (string, bool) {
 		value, ok := values(name, format)
 		if !ok {
@@ -68,14 +136,6 @@ func (r *renderer) text(text string) string {
 		return value, true
 	})
 	return filled
-}
-
-// maxInterval is the longest interval of a query: sums of some do not overflow.
-const maxInterval = 10 * 365 * 24 * time.Hour
-
-func parseDuration(text string) (time.Duration, error) {
-	d, err := model.ParseDuration(text)
-	return min(time.Duration(d), maxInterval), err
 }
 
 // store returns the type of the first data source that has one: that of the query, else of its panel. One
@@ -139,7 +199,7 @@ func (r *renderer) drawPanel(d *drawing, id string) {
 	if !d.panel.Transparent {
 		c.rect(d.box.inset(.5, .5, .5, .5), t.Panel, "stroke", t.Border, "rx", "2")
 	}
-	title := r.text(d.panel.Title)
+	title := r.title(d.panel.Title)
 	body := d.box.inset(padding, padding, padding, padding)
 	if title != "" {
 		c.text(d.box.x+padding, d.box.y+21, d.box.w-2*padding, title, style{size: 14, color: t.Text, bold: true, class: "title"})
@@ -153,7 +213,7 @@ func (r *renderer) drawPanel(d *drawing, id string) {
 	default:
 		c.clip(d.box)
 		r.drawBody(d, body, data)
-		c.shut("g")
+		c.close("g")
 	}
 }
 
@@ -202,8 +262,12 @@ func (r *renderer) drawBody(d *drawing, b box, data panelData) {
 // unknown draws what is known of a panel of another type.
 func (r *renderer) unknown(d *drawing, b box) {
 	lines := []string{"Panel type " + d.panel.Type + " is not drawn."}
+	if d.panel.library() {
+		lines = []string{inLibrary}
+	}
 	for _, t := range d.panel.Targets[:min(len(d.panel.Targets), maxTargets)] {
-		text := r.text(strings.TrimSpace(t.Expr + t.Query + t.LabelSelector))
+		at := r.timing(d.panel, t, plotWidth(d.box.w))
+		text := r.filled(strings.TrimSpace(t.Expr+t.Query+t.LabelSelector), at, r.store(t.Datasource, d.panel.Datasource))
 		if text != "" {
 			lines = append(lines, t.RefID+": "+text)
 		}
@@ -231,6 +295,31 @@ func (r *renderer) message(c *canvas, b box, text, color string) {
 		c.text(b.x+b.w/2, y, b.w, line, s)
 		y += 18
 	}
+}
+
+// count is a number of things; empty for none.
+func count(n int, thing string) string {
+	switch {
+	case n <= 0:
+		return ""
+	case n == 1:
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
+}
+
+// hidden writes at the lower edge of a panel what has no room in it. Grafana scrolls, which a picture cannot.
+func (r *renderer) hidden(d *drawing, counts ...string) {
+	counts = slices.DeleteFunc(counts, func(text string) bool { return text == "" })
+	if len(counts) == 0 {
+		return
+	}
+	text := strings.Join(counts, " and ") + " are not shown"
+	if len(counts) == 1 && strings.HasPrefix(counts[0], "1 ") {
+		text = counts[0] + " is not shown"
+	}
+	s := style{size: 10, color: r.theme.TextSecondary, anchor: "end", class: "hidden"}
+	d.canvas.text(d.box.right()-padding, d.box.bottom()-3, d.box.w-2*padding, text, s)
 }
 
 // noData is what Grafana draws without data.

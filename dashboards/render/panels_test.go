@@ -39,6 +39,7 @@ func series(f map[string]func(minute float64) float64) Source {
 			}
 			out.Series = append(out.Series, s)
 		}
+		slices.SortFunc(out.Series, func(a, b *model.SampleStream) int { return strings.Compare(a.Metric.String(), b.Metric.String()) })
 		return out, nil
 	}
 }
@@ -276,7 +277,7 @@ func TestInterpolation(t *testing.T) {
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked %q", asked)
 	}
-	const filled = "Up in {prod,staging.eu} at $5 of $nothing"
+	const filled = "Up in All at $5 of $nothing"
 	if title := strings.TrimSuffix(p.panels[0].canvas.texts[0].text, "…"); title != filled[:len(title)] {
 		t.Errorf("title %q", title)
 	}

@@ -29,13 +29,18 @@ func TestPointsAreDrawnWhereTheyHaveRoom(t *testing.T) {
 			s.Values = append(s.Values, model.SamplePair{Timestamp: model.TimeFromUnixNano(at.UnixNano()), Value: model.SampleValue(i % 7)})
 		}
 		_, d := drawOne(t, panelJSON("timeseries", `"interval":"`+model.Duration(tc.every).String()+`"`), always(Result{Series: model.Matrix{s}}))
-		if got := strings.Contains(d.canvas.buf.String(), "h0"); got != tc.want {
-			t.Errorf("%s: points are drawn: %t, want %t", tc.name, got, tc.want)
+		want := 0
+		if tc.want {
+			want = tc.count
+		}
+		svg := d.canvas.buf.String()
+		if got := strings.Count(svg, "h0M") + strings.Count(svg, `h0"`); got != want {
+			t.Errorf("%s: %d points are drawn, want %d", tc.name, got, want)
 		}
 	}
 }
 
-// The course behind a value is over the whole time range, also if the data starts later.
+// A sparkline is over the whole time range, also if the data starts later.
 func TestSparklineIsOverTheTimeRange(t *testing.T) {
 	t.Parallel()
 	s := &model.SampleStream{Metric: model.Metric{}}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 )
 
 // Kind is what a query returns.
@@ -50,6 +52,12 @@ type Query struct {
 	To          time.Time     `json:"to"`
 	Step        time.Duration `json:"step,omitempty"`  // of Range
 	Limit       int           `json:"limit,omitempty"` // of Logs and Traces
+}
+
+// AlignedRange returns the time range of a Range query as Grafana sends it: aligned to the step, so that the points
+// stay while it moves.
+func (q Query) AlignedRange() (from, to time.Time) {
+	return q.From.Truncate(q.Step), q.To.Truncate(q.Step)
 }
 
 // Result is the result of a query, in the field of its kind.
@@ -109,14 +117,14 @@ type Flame struct {
 }
 
 // Source runs queries. It is called by several goroutines at once. Its error says in one line what is
-// wrong and what to do; it is drawn instead of the data.
+// wrong and what to do; it is in [Picture.Problems], and in the panel if no query of that has a result.
 type Source func(context.Context, Query) (Result, error)
 
 // ErrNoStore is the error of a source that has no such store.
 var ErrNoStore = errors.New("not configured")
 
 // Snapshot contains results to replay. Its JSON is the format of snapshot files. It has only the queries of its
-// time range, scrape interval and width, from which [Options] should be set.
+// time range, scrape interval, width and variables. [Options] should have the first three, and no variables.
 type Snapshot struct {
 	Version        int           `json:"version"`
 	From           time.Time     `json:"from"`
@@ -124,6 +132,8 @@ type Snapshot struct {
 	ScrapeInterval time.Duration `json:"scrapeInterval,omitempty"`
 	Width          int           `json:"width,omitempty"`
 	Results        []Entry       `json:"results"`
+	// Variables are the values with which the queries were sent, by the names of the variables.
+	Variables map[string][]string `json:"variables,omitempty"`
 }
 
 // Entry is a query and its result.
@@ -142,7 +152,8 @@ func ReadSnapshot(name string, src []byte) (Snapshot, error) {
 	}
 	var s Snapshot
 	if err := json.Unmarshal(src, &s); err != nil {
-		return Snapshot{}, fmt.Errorf("%s: not a snapshot: %w; write one with scaffold verify --snapshot", name, err)
+		why := cmp.Or(grafana.WrongType("", err), "it is not JSON")
+		return Snapshot{}, fmt.Errorf("%s: not a snapshot: %s; write one with scaffold verify --snapshot", name, why)
 	}
 	if s.Version != snapshotVersion {
 		return Snapshot{}, fmt.Errorf("%s: snapshot version %d, this scaffold reads %d; write it again with scaffold verify --snapshot", name, s.Version, snapshotVersion)

@@ -8,10 +8,11 @@ import (
 	"math"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/common/model"
 
 	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 )
@@ -20,6 +21,9 @@ import (
 type Options struct {
 	// From and To are the time range; zero is that of the dashboard.
 	From, To time.Time
+	// FromText and ToText are the time range as Grafana writes it, such as now/d, if From and To are zero. They
+	// are parsed in the time zone of the picture.
+	FromText, ToText string
 	// Now is the time to which the time range of the dashboard is relative; zero is the current time.
 	Now time.Time
 	// Location is the time zone of axes and texts; nil is that of the dashboard.
@@ -45,7 +49,7 @@ const (
 // maxQueries is the number of queries that are sent at once.
 const maxQueries = 4
 
-// Picture is a dashboard that is ready to be drawn.
+// Picture is a drawn dashboard.
 type Picture struct {
 	renderer *renderer
 	panels   []*drawing
@@ -60,38 +64,57 @@ type Picture struct {
 
 // drawing is a panel with its place and its elements.
 type drawing struct {
-	panel  *panel
-	box    box
-	canvas *canvas
-	facts  *facts
-	data   panelData
+	renderer *renderer // with the values of the panel's variables
+	panel    *panel
+	box      box
+	canvas   *canvas
+	facts    *facts
+	data     panelData
 }
 
-// renderer draws one dashboard.
+// renderer draws one dashboard. Copies of it have other values of the variables, or another time range.
 type renderer struct {
 	dashboard   dashboard
 	options     Options
 	source      Source
 	theme       grafana.Theme
 	chosen      chosen
+	scope       chosen // values of the variables by which a panel or its row is repeated
+	everything  chosen // all options of the variables for which an expression is chosen
 	annotations []event
 	limits      *limits
+	*record
+}
 
+// record is what failed, for all copies.
+type record struct {
 	mutex           sync.Mutex
 	problems        []problem
 	failure         error // of the first query that failed
 	queries, failed int
 }
 
+// during returns the renderer for a panel, which may have a time range of its own. As in Grafana, it has none if
+// that of the dashboard does not end now.
+func (r *renderer) during(p *panel) *renderer {
+	span, err := model.ParseDuration(p.TimeFrom)
+	if err != nil || span <= 0 || !r.options.To.Equal(r.options.Now) {
+		return r
+	}
+	own := *r
+	own.options.From = own.options.To.Add(-time.Duration(span))
+	return &own
+}
+
 // Dashboard runs the queries of a dashboard and draws the results. Name is the file name in errors, src
-// classic dashboard JSON. Its error is that of a file that is not a dashboard; what else is wrong is in
-// [Picture.Problems] and in the place of the data.
+// classic dashboard JSON. It returns an error for a file that is not a dashboard, or a time range that does not
+// start before its end; what else is wrong is in [Picture.Problems], and in panels without data.
 func Dashboard(ctx context.Context, name string, src []byte, source Source, o Options) (*Picture, error) {
 	b, file, err := parse(name, src)
 	if err != nil {
 		return nil, err
 	}
-	r := &renderer{dashboard: b, options: o.withDefaults(), source: source, theme: grafana.Dark()}
+	r := &renderer{dashboard: b, options: o.withDefaults(), source: source, theme: grafana.Dark(), everything: chosen{}, record: &record{}}
 	if o.Light {
 		r.theme = grafana.Light()
 	}
@@ -102,12 +125,12 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	if b.problem != "" {
 		r.report(b.problem, "")
 	}
-	for _, setting := range Unsupported(src) {
+	for _, setting := range findUnsupported(src, r.options.Variables) {
 		r.report(setting, "")
 	}
 	if list := &r.dashboard.Templating.List; len(*list) > maxVariables {
 		r.report(fmt.Sprintf("the dashboard has %d variables; the first %d are used", len(*list), maxVariables), "")
-		*list = (*list)[:maxVariables]
+		*list, file.Variables = (*list)[:maxVariables], file.Variables[:maxVariables]
 	}
 	whole := ctx
 	ctx, cancel := context.WithTimeout(whole, r.options.Timeout)
@@ -150,6 +173,10 @@ func (r *renderer) run(ctx context.Context, q Query) (Result, error) {
 	if err == nil {
 		result, err = r.source(ctx, q)
 	}
+	if len(result.Series) > maxSeries {
+		r.report(q.String(), fmt.Sprintf("%d series; the first %d are drawn", len(result.Series), maxSeries))
+		result.Series = result.Series[:maxSeries]
+	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		err = timeoutError(r.options.Timeout)
 	}
@@ -166,10 +193,6 @@ func (r *renderer) run(ctx context.Context, q Query) (Result, error) {
 		if r.failure == nil || errors.Is(r.failure, ErrNoStore) {
 			r.failure = err
 		}
-	}
-	if len(result.Series) > maxSeries {
-		r.problems = append(r.problems, problem{cut(q.String(), maxProblem), fmt.Sprintf("%d series; the first %d are drawn", len(result.Series), maxSeries)})
-		result.Series = result.Series[:maxSeries]
 	}
 	return result, err
 }
@@ -228,18 +251,8 @@ func (r *renderer) fetch(ctx context.Context, p *panel, width float64) panelData
 
 // add runs one query and adds its result to the data of a panel.
 func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, several bool, out *panelData) error {
-	least := r.scrapeInterval()
-	for _, configured := range []string{p.Interval, t.Interval} {
-		if d, err := parseDuration(strings.TrimPrefix(configured, ">")); err == nil {
-			least = d
-		}
-	}
-	points := width
-	if p.MaxDataPoints > 0 {
-		points = p.MaxDataPoints
-	}
-	out.step = stepOf(r.options.To.Sub(r.options.From), points, least)
-	q, err := r.query(p, t, out.step)
+	at := r.timing(p, t, width)
+	q, err := r.query(p, t, at)
 	if err != nil {
 		return err
 	}
@@ -250,10 +263,7 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 	}
 	result.Series = r.withinSeries(p, result.Series, out)
 	// Points of a snapshot may be further apart.
-	out.step = max(out.step, result.Step)
-	if q.Kind == Range { // an instant query has an order of its own: topk has the largest first
-		result.Series = sorted(result.Series)
-	}
+	out.step = max(at.step, result.Step)
 	switch {
 	case q.Kind == Logs:
 		out.lines = append(out.lines, result.Lines...)
@@ -295,8 +305,8 @@ func limitOf(configured, otherwise int) int {
 }
 
 // query returns the query of a target.
-func (r *renderer) query(p *panel, t target, step time.Duration) (Query, error) {
-	q := Query{Store: r.store(t.Datasource, p.Datasource), Kind: Range, Step: step}
+func (r *renderer) query(p *panel, t target, at timing) (Query, error) {
+	q := Query{Store: r.store(t.Datasource, p.Datasource), Kind: Range, Step: at.step}
 	text := t.Expr
 	switch q.Store {
 	case Loki:
@@ -312,19 +322,9 @@ func (r *renderer) query(p *panel, t target, step time.Duration) (Query, error) 
 	default:
 		return q, fmt.Errorf("queries of %s are not supported", q.Store)
 	}
-	at := timing{step, r.scrapeInterval()}
-	if d, err := parseDuration(t.Interval); err == nil && d > 0 {
-		at.scrape = d
-	}
-	filled, unknown, err := fillQuery(text, r.filler(r.chosen, at, q.Store))
-	if err != nil {
-		return q, err
-	}
-	if len(unknown) > 0 {
-		return q, fmt.Errorf("$%s has no value; declare the variable, or set it with --var", strings.Join(unknown, ", $"))
-	}
-	q.Expr = filled
-	return q, nil
+	var err error
+	q.Expr, err = r.interpolate(text, r.chosen, at, q.Store, setVariable)
+	return q, err
 }
 
 // draw runs the queries of all panels and draws them.
@@ -337,7 +337,7 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 			continue
 		}
 		if optionsOf(d.panel.Type) == nil { // its result would not be drawn
-			r.drawWithin(d, fmt.Sprintf("p%d", i))
+			d.renderer.drawWithin(d, fmt.Sprintf("p%d", i))
 			continue
 		}
 		group.Go(func() {
@@ -348,8 +348,8 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 					crashed.Store(fmt.Sprintf("panel %s: %v\n%s", d.panel.Title, p, debug.Stack()))
 				}
 			}()
-			d.data = r.fetch(ctx, d.panel, plotWidth(d.box.w))
-			r.drawWithin(d, fmt.Sprintf("p%d", i))
+			d.data = d.renderer.fetch(ctx, d.panel, plotWidth(d.box.w))
+			d.renderer.drawWithin(d, fmt.Sprintf("p%d", i))
 		})
 	}
 	group.Wait()
@@ -370,9 +370,9 @@ func (r *renderer) phone(placed []*drawing) []*drawing {
 	}()
 	out := make([]*drawing, len(placed))
 	for i, d := range placed {
-		out[i] = &drawing{panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
+		out[i] = &drawing{renderer: d.renderer, panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
 		if d.panel.Type != "row" {
-			r.drawWithin(out[i], fmt.Sprintf("n%d", i))
+			d.renderer.drawWithin(out[i], fmt.Sprintf("n%d", i))
 		}
 	}
 	return out

@@ -59,7 +59,7 @@ func options() render.Options {
 	return render.Options{From: to.Add(-time.Hour), To: to, Location: time.UTC}
 }
 
-func TestGeneratedDashboardsAreDrawn(t *testing.T) {
+func TestEverythingThatIsGeneratedIsDrawn(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../examples/*/observability/dashboards/*.json")
 	if err != nil || len(files) < 6 {

@@ -26,6 +26,8 @@ type axis struct {
 	scale     grafana.Scale
 	placement string // left, right or hidden
 	field     *grafana.Field
+	label     string
+	binary    bool // ticks are at powers of two
 	low, high float64
 	logBase   float64
 	ticks     []float64
@@ -54,7 +56,7 @@ func scaleKey(c grafana.Config) string {
 // newAxis returns the axis of a field. Left says whether the left side is free.
 func newAxis(key string, f *grafana.Field, left bool) *axis {
 	custom := f.Config.Custom
-	a := &axis{key: key, field: f, placement: custom.AxisPlacement, dataLow: math.NaN(), dataHigh: math.NaN()}
+	a := &axis{key: key, field: f, placement: custom.AxisPlacement, label: custom.AxisLabel, binary: binaryUnit(f.Config.Unit), dataLow: math.NaN(), dataHigh: math.NaN()}
 	if a.placement == "" || a.placement == "auto" {
 		a.placement = "right"
 		if left {
@@ -71,7 +73,23 @@ func newAxis(key string, f *grafana.Field, left bool) *axis {
 		Min: f.Config.Min, Max: f.Config.Max, SoftMin: custom.AxisSoftMin, SoftMax: custom.AxisSoftMax,
 		CenteredZero: custom.AxisCenteredZero, Decimals: f.Config.Decimals, LogBase: a.logBase,
 	}
+	if custom.Stacking.Mode == "percent" {
+		a.shares()
+	}
 	return a
+}
+
+// shares makes the axis one of shares, from 0 to 100 % unless its configuration says another.
+func (a *axis) shares() {
+	f := *a.field
+	f.Config.Unit = "percentunit"
+	a.field = &f
+	if a.scale.Min == nil && a.scale.SoftMin == nil {
+		a.scale.SoftMin = new(0.0)
+	}
+	if a.scale.Max == nil && a.scale.SoftMax == nil {
+		a.scale.SoftMax = new(1.0)
+	}
 }
 
 // include extends the range of the data.
@@ -107,7 +125,7 @@ func (a *axis) fit(height float64) {
 
 func (a *axis) linearLabels(height float64) {
 	var distance float64
-	a.ticks, distance = grafana.Ticks(a.low, a.high, height, grafana.YSpace(height), binaryUnit(a.field.Config.Unit))
+	a.ticks, distance = grafana.Ticks(a.low, a.high, height, grafana.YSpace(height), a.binary)
 	whole := a.scale.Decimals != nil && *a.scale.Decimals == 0
 	a.labels = make([]string, len(a.ticks))
 	for i, v := range a.ticks {

@@ -59,8 +59,7 @@ func TestErrorTextsAreCut(t *testing.T) {
 func TestVariablesDoNotChangeTheResultOfAQuery(t *testing.T) {
 	t.Parallel()
 	values := []string{"b", "a", "a", "c"}
-	variable{Sort: 2}.ordered(values, (*limits)(nil).done)
-	if !slices.Equal(values, []string{"b", "a", "a", "c"}) {
+	if _, err := (variable{Sort: 2}).ordered(values, (*limits)(nil).done); err != nil || !slices.Equal(values, []string{"b", "a", "a", "c"}) {
 		t.Errorf("got %q", values)
 	}
 	series := model.Matrix{{Metric: model.Metric{"b": "1"}}, {Metric: model.Metric{"a": "1"}}}

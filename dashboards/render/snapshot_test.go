@@ -11,13 +11,15 @@ import (
 
 func TestNullsOfASnapshotAreDropped(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{"timeseries", "stat", "table", "heatmap", "state-timeline"} {
+	for kind, options := range map[string]string{
+		"timeseries": "", "stat": "", "table": "", "heatmap": "", "state-timeline": `"options":{"showValue":"never","legend":{"showLegend":false}}`,
+	} {
 		for _, series := range []string{`[null]`, `[{"metric":null,"values":null}]`, `[{"metric":{},"histograms":[[1795867200,{"count":"1","sum":"1","buckets":[null]}]]}]`} {
 			s, err := ReadSnapshot("x.json", []byte(`{"version":1,"results":[{"query":{"store":"prometheus","kind":"range","expr":"up","from":"2026-11-28T11:00:00Z","to":"2026-11-28T12:00:00Z"},"result":{"series":`+series+`}}]}`))
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, _ := drawOne(t, panelJSON(kind, ""), s.Source())
+			p, _ := drawOne(t, panelJSON(kind, options), s.Source())
 			var svg bytes.Buffer
 			if err := p.SVG(&svg); err != nil || len(p.Problems) > 0 {
 				t.Errorf("%s of %s: %v, %q", kind, series, err, p.Problems)

@@ -66,7 +66,7 @@ func (r *renderer) reduce(d *drawing, data panelData, o reduceOptions) []reduced
 	return out
 }
 
-// stat draws values as large numbers, with the course of each behind it.
+// stat draws values as large numbers, with the sparkline of each behind it.
 func (r *renderer) stat(d *drawing, b box, data panelData) {
 	o := statOptions{GraphMode: "area", ColorMode: "value"} // the defaults of the panel
 	d.panel.options(&o)
@@ -76,10 +76,19 @@ func (r *renderer) stat(d *drawing, b box, data panelData) {
 	configured := d.panel.FieldConfig.Defaults.DisplayName != "" || d.panel.Title == ""
 	named := o.TextMode == "value_and_name" || automatic && (len(values) > 1 || configured)
 	for i, v := range values {
+		if o.TextMode == "name" && !v.empty {
+			values[i].Value = grafana.Value{Text: grafana.Text{Text: v.name}, Color: v.Color}
+		}
+	}
+	name, text := alignment(values)
+	if !named {
+		name = ""
+	}
+	for i, v := range values {
 		if r.limits.full(d.canvas) {
 			break
 		}
-		r.statValue(d.canvas, boxes[i], v, o, named)
+		r.statValue(d.canvas, boxes[i], v, o, name, text)
 	}
 }
 
@@ -136,40 +145,7 @@ func share(length float64, n int, space float64) float64 {
 	return max((length-float64(n-1)*space)/float64(n), 1)
 }
 
-func (r *renderer) statValue(c *canvas, b box, v reduced, o statOptions, named bool) {
-	color, text := v.Color, v.Color
-	switch o.ColorMode {
-	case "background", "background_solid":
-		c.rect(b, color, "rx", "3")
-		text = grafana.Contrast(color)
-	case "none":
-		text = r.theme.Text
-	}
-	if o.GraphMode == "area" && !v.empty && len(v.times) > 1 {
-		r.sparkline(c, box{b.x, b.y + b.h*.62, b.w, b.h * .38}, v, color)
-	}
-	middle := b.y + b.h/2
-	if named && v.name != "" {
-		s := style{size: min(max(b.h/6, 12), 30), color: r.theme.Text, anchor: "middle", class: "name"}
-		c.text(b.x+b.w/2, b.y+s.size+4, b.w, v.name, s)
-		middle += s.size / 2
-	}
-	r.bigValue(c, b, middle, v.Value, text, v.empty)
-}
-
-// bigValue draws a value as large as the box allows, its unit smaller.
-func (r *renderer) bigValue(c *canvas, b box, middle float64, v grafana.Value, color string, small bool) {
-	const unitShare = .7
-	s := style{size: 100, bold: true}
-	full := s.width(v.Prefix+v.Text.Text) + unitShare*s.width(v.Suffix)
-	size := min(.9*b.w/max(full, 1)*100, .5*b.h, 100)
-	if small {
-		size = min(size, 24)
-	}
-	c.valued(b.x+b.w/2, middle+size*.35, v.Prefix+v.Text.Text, v.Suffix, unitShare, style{size: size, color: color, bold: true, class: "value"})
-}
-
-// sparkline draws the course of a value over the time range.
+// sparkline draws the values of a series over the time range.
 func (r *renderer) sparkline(c *canvas, b box, v reduced, color string) {
 	low, high := grafana.Reduce(v.field.Values, grafana.Min), grafana.Reduce(v.field.Values, grafana.Max)
 	if v.field.Config.Min != nil {
@@ -215,7 +191,11 @@ func (r *renderer) gauge(d *drawing, b box, data panelData) {
 			r.arc(d.canvas, center, radius, 0, min(max(v.Percent, 0), 1), v.Color)
 		}
 		inner := box{center.x - radius*.7, center.y - radius*.45, radius * 1.4, radius * .8}
-		r.bigValue(d.canvas, inner, center.y, v.Value, v.Color, v.empty)
+		size := fitting(v.String(), inner.w, min(inner.h*.6, 100), style{bold: true})
+		if v.empty {
+			size = min(size, 24)
+		}
+		r.bigValue(d.canvas, center.x, center.y+size*.35, v.Value, style{size: size, color: v.Color, anchor: "middle", bold: true, class: "value"})
 		if len(values) > 1 {
 			d.canvas.text(center.x, place.bottom()-2, place.w, v.name, style{size: 12, color: r.theme.Text, anchor: "middle", class: "name"})
 		}
@@ -261,95 +241,109 @@ func (r *renderer) barGauge(d *drawing, b box, data panelData) {
 		height = min(height, o.MaxVizHeight)
 	}
 	height = max(height, least)
-	widest, size := r.valueWidth(values, b, height, len(values) > 1)
+	bars := r.barSizes(values, box{b.x, b.y, b.w, height}, o)
+	cut := 0
 	for i, v := range values {
 		row := box{b.x, b.y + float64(i)*(height+barGap), b.w, height}
 		if row.y+height > b.bottom()+1 {
-			d.facts.Cut++
+			cut++
 			continue
 		}
-		// Grafana shows the name of a single value only if it is configured.
-		name := v.name
-		if len(values) == 1 && v.field.Config.DisplayName == "" || o.NamePlacement == "hidden" {
-			name = ""
-		}
-		r.bar(d.canvas, row, v, o, name, widest, size)
+		r.bar(d.canvas, row, v, o, bars)
 	}
+	r.hidden(d, count(cut, "bar"))
+	d.facts.Cut += cut
 }
 
 // Sizes of a bar's name and value, as in Grafana.
 const (
 	nameAbove    = 40.0 // least height of a bar with its name above it
-	lineShare    = 1.5  // height of a line, in sizes of the font
-	leastName    = 17.0 // least and largest height of the name
-	largestName  = 50.0
+	titleLine    = 1.5  // height of the line of a name, in sizes of the font
+	leastTitle   = 17.0 // least and largest height of a name above
+	largestTitle = 50.0
+	leastHeight  = 18.0 // of a name on the left, or of the value of a vertical bar
 	valuePadding = 10.0
-	largestValue = 150.0 // width
+	largestValue = 150.0 // width, unless the text is wider
 )
 
-// nameHeight returns the height of the line with the name above a bar.
-func nameHeight(height float64) float64 { return max(min(height*.45, largestName), leastName) }
-
-// valueWidth returns the width of the column of values, and their size.
-func (r *renderer) valueWidth(values []reduced, b box, height float64, named bool) (width, size float64) {
-	line := height
-	measured := 12.0
-	if named && height > nameAbove {
-		line = height - nameHeight(height)
-		measured = max(nameHeight(height)/lineShare, measured)
-	}
-	longest := 0.0 // of a font of one pixel
-	for _, v := range values {
-		longest = max(longest, style{size: 1}.width(v.String()))
-	}
-	width = max(min(b.w*.2, largestValue), longest*measured+2*valuePadding)
-	return width, min((width-2*valuePadding)/max(longest, .01), line)
+// barSizes are the sizes of all bars of a panel, so that bars start and end at the same places.
+type barSizes struct {
+	above       bool    // where names are
+	left, top   float64 // space of the names
+	name, value float64 // sizes of the texts
+	right       float64 // space of the values
 }
 
-func (r *renderer) bar(c *canvas, b box, v reduced, o barOptions, name string, widest, size float64) {
-	place := b
-	switch left := o.NamePlacement == "left" || b.h <= nameAbove && o.NamePlacement != "top"; {
-	case name == "":
-	case left:
-		s := style{size: max(b.h*.6/lineShare, 11), color: r.theme.Text, class: "name"}
-		width := min(s.width(name)+15, b.w*.4)
-		c.text(b.x, b.y+b.h/2+s.size*.35, width-4, name, s)
-		place = b.inset(width, 0, 0, 0)
+// barSizes returns the sizes for the box of one bar.
+func (r *renderer) barSizes(values []reduced, b box, o barOptions) barSizes {
+	name, text := alignment(values)
+	var out barSizes
+	// Grafana shows the name of a single value only if it is configured.
+	named := len(values) > 1 || values[0].field.Config.DisplayName != ""
+	switch {
+	case !named || name == "" || o.NamePlacement == "hidden":
+	case o.NamePlacement == "top" || b.h > nameAbove && o.NamePlacement != "left":
+		out.above = true
+		out.top = max(min(b.h*.45, largestTitle), leastTitle)
+		out.name = out.top / titleLine
 	default:
-		h := nameHeight(b.h)
-		s := style{size: h / lineShare, color: r.theme.Text, class: "name"}
-		c.text(b.x, b.y+s.size, b.w, name, s)
-		place = b.inset(0, h, 0, 0)
+		out.name = max(b.h*.6, leastHeight) / titleLine
+		out.left = min(style{size: out.name}.width(name)+15, b.w*.4)
 	}
-	bar := place.inset(0, 0, widest, 0)
+	if o.ValueMode == "hidden" {
+		return out
+	}
+	measured := style{size: max(out.name, 12)}
+	out.right = max(min(b.w*.2, largestValue), measured.width(text)+2*valuePadding)
+	out.value = fitting(text, out.right-2*valuePadding, max(b.h-out.top, 1), style{})
+	return out
+}
+
+func (r *renderer) bar(c *canvas, b box, v reduced, o barOptions, sizes barSizes) {
+	s := style{size: sizes.name, color: r.theme.Text, class: "name"}
+	switch {
+	case sizes.name == 0:
+	case sizes.above:
+		c.text(b.x, b.y+s.size, 0, fitMiddle(v.name, b.w, s), s)
+	default:
+		s.anchor = "end"
+		c.text(b.x+sizes.left-valuePadding, b.y+b.h/2+s.size*.35, 0, fitMiddle(v.name, sizes.left-valuePadding, s), s)
+	}
+	place := b.inset(sizes.left, sizes.top, 0, 0)
+	bar := place.inset(0, 0, sizes.right, 0)
 	if o.ShowUnfilled {
 		c.rect(bar, r.theme.Unfilled, "rx", "2")
 	}
 	share := min(max(v.Percent, 0), 1)
-	filled := box{bar.x, bar.y, max(bar.w*share, 0), bar.h}
-	c.rect(filled, v.Color, "fill-opacity", "0.4", "rx", "2")
+	filled := box{bar.x, bar.y, bar.w * share, bar.h}
+	c.rect(filled, v.Color, "fill-opacity", "0.35", "rx", "2")
 	c.rect(box{filled.right() - 1, bar.y, 2, bar.h}, v.Color)
 	if o.ValueMode != "hidden" {
-		s := style{size: size, color: v.Color, anchor: "end", class: "value"}
+		s := style{size: sizes.value, color: v.Color, anchor: "end", class: "value"}
 		if o.ValueMode == "text" {
 			s.color = r.theme.Text
 		}
-		c.text(place.right()-valuePadding, place.y+place.h/2+size*.35, 0, v.String(), s)
+		c.text(place.right()-valuePadding, place.y+place.h/2+s.size*.35, 0, v.String(), s)
 	}
 }
 
-// columns draws vertical bars.
+// columns draws vertical bars, with the values above and the names below them.
 func (r *renderer) columns(d *drawing, b box, values []reduced, o barOptions) {
+	const nameSize = 14.0
+	_, text := alignment(values)
+	top := min(max(b.h*.1, leastHeight), largestTitle)
 	for i, place := range columnsOf(b, len(values), barGap) {
 		v := values[i]
-		bar := place.inset(0, 20, 0, 20)
+		size := fitting(text, place.w, top, style{})
+		bar := place.inset(0, top, 0, nameSize*titleLine)
 		if o.ShowUnfilled {
 			d.canvas.rect(bar, r.theme.Unfilled, "rx", "2")
 		}
 		h := bar.h * min(max(v.Percent, 0), 1)
-		d.canvas.rect(box{bar.x, bar.bottom() - h, bar.w, h}, v.Color, "fill-opacity", "0.4", "rx", "2")
+		d.canvas.rect(box{bar.x, bar.bottom() - h, bar.w, h}, v.Color, "fill-opacity", "0.35", "rx", "2")
 		d.canvas.rect(box{bar.x, bar.bottom() - h - 1, bar.w, 2}, v.Color)
-		d.canvas.text(place.x+place.w/2, place.y+14, place.w, v.String(), style{size: 14, color: v.Color, anchor: "middle", class: "value"})
-		d.canvas.text(place.x+place.w/2, place.bottom()-4, place.w, v.name, style{size: 12, color: r.theme.Text, anchor: "middle", class: "name"})
+		d.canvas.text(place.x+place.w/2, place.y+top/2+size*.35, place.w, v.String(), style{size: size, color: v.Color, anchor: "middle", class: "value"})
+		name := style{size: nameSize, color: r.theme.Text, anchor: "middle", class: "name"}
+		d.canvas.text(place.x+place.w/2, place.bottom()-6, 0, fitMiddle(v.name, place.w, name), name)
 	}
 }

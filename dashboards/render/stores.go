@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/dashboards/render/internal/grafana"
 )
 
 // Stores are the stores of a Grafana. One without a URL is not configured.
@@ -106,10 +108,19 @@ func (s Store) read(ctx context.Context, path string, parameters url.Values, int
 	if weight(page) > maxResponseWeight {
 		return fmt.Errorf("%s: the response has too many values; select fewer series or a shorter time range", s.URL+path)
 	}
-	if err := json.Unmarshal(page, into); err != nil {
-		return fmt.Errorf("%s: response is not JSON: %w; check that the URL is the base URL of the API", s.URL+path, err)
+	return s.unexpected(path, json.Unmarshal(page, into))
+}
+
+// unexpected explains the error of a response that was decoded.
+func (s Store) unexpected(path string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	why := cmp.Or(grafana.WrongType("", err), "it has an invalid value")
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
+		why = "it is not JSON"
+	}
+	return fmt.Errorf("%s: unexpected response: %s; check that the URL is the base URL of the API", s.URL+path, why)
 }
 
 // maxReason is the number of bytes of an error of a store that are shown.
@@ -141,9 +152,9 @@ func (s Store) prometheus(ctx context.Context, q Query) (Result, error) {
 	var out Result
 	switch q.Kind {
 	case Range:
-		// Grafana aligns the range to the step, so that the points stay while it moves.
-		p.Set("start", seconds(q.From.Truncate(q.Step)))
-		p.Set("end", seconds(q.To.Truncate(q.Step)))
+		from, to := q.AlignedRange()
+		p.Set("start", seconds(from))
+		p.Set("end", seconds(to))
 		p.Set("step", strconv.FormatFloat(q.Step.Seconds(), 'f', -1, 64))
 		p.Set("query", q.Expr)
 		var data struct{ Result model.Matrix }
@@ -191,12 +202,12 @@ func (s Store) instant(ctx context.Context, path string, p url.Values) (Result, 
 	var out Result
 	if data.ResultType == "scalar" {
 		var pair model.SamplePair
-		err := json.Unmarshal(data.Result, &pair)
+		err := s.unexpected(path, json.Unmarshal(data.Result, &pair))
 		out.Series = model.Matrix{{Metric: model.Metric{}, Values: []model.SamplePair{pair}}}
 		return out, err
 	}
 	var vector model.Vector
-	err := json.Unmarshal(data.Result, &vector)
+	err := s.unexpected(path, json.Unmarshal(data.Result, &vector))
 	for _, sample := range vector {
 		if sample != nil && sample.Histogram == nil {
 			out.Series = append(out.Series, &model.SampleStream{Metric: sample.Metric, Values: []model.SamplePair{{Timestamp: sample.Timestamp, Value: sample.Value}}})
@@ -211,7 +222,7 @@ func (s Store) alerts(ctx context.Context, path string) (Result, error) {
 			Labels   map[string]string
 			State    string
 			ActiveAt time.Time
-		}
+		} `json:"alerts"`
 	}
 	err := s.api(ctx, path, nil, &data)
 	var out Result
@@ -230,7 +241,8 @@ func (s Store) loki(ctx context.Context, q Query) (Result, error) {
 		ResultType string
 		Result     json.RawMessage
 	}
-	if err := s.api(ctx, "/loki/api/v1/query_range", p, &data); err != nil {
+	const path = "/loki/api/v1/query_range"
+	if err := s.api(ctx, path, p, &data); err != nil {
 		return Result{}, err
 	}
 	if data.ResultType != "streams" {
@@ -240,8 +252,8 @@ func (s Store) loki(ctx context.Context, q Query) (Result, error) {
 		Stream map[string]string   `json:"stream"`
 		Values [][]json.RawMessage `json:"values"` // time in nanoseconds, line, structured metadata
 	}
-	if err := json.Unmarshal(data.Result, &streams); err != nil {
-		return Result{}, fmt.Errorf("%s: %w", s.URL, err)
+	if err := s.unexpected(path, json.Unmarshal(data.Result, &streams)); err != nil {
+		return Result{}, err
 	}
 	var out Result
 	for _, stream := range streams {

@@ -46,23 +46,20 @@ func (r *renderer) table(d *drawing, b box, data panelData) {
 		d.canvas.line(b.x, y+height, b.right(), y+height, r.theme.Border)
 		y += height
 	}
-	x := b.x
+	x, columns := b.x, 0
 	for i, f := range fields {
-		if x+widths[i] > b.right()+1 {
-			d.facts.Cut++
+		if x += widths[i]; x > b.right()+1 {
+			columns++
 		}
 		d.facts.Series = append(d.facts.Series, f.Display)
-		x += widths[i]
 	}
-	for _, row := range order {
-		if y+height > b.bottom()+1 {
-			d.facts.Cut++
-		}
-		if y < b.bottom() {
-			r.tableRow(d, b, y, height, fields, widths, row)
-		}
+	shown := min(len(order), max(int((b.bottom()-y+1)/height), 0))
+	for _, row := range order[:shown] {
+		r.tableRow(d, b, y, height, fields, widths, row)
 		y += height
 	}
+	r.hidden(d, count(columns, "column"), count(len(order)-shown, "row"))
+	d.facts.Cut += columns + len(order) - shown
 }
 
 func (r *renderer) tableRow(d *drawing, b box, y, height float64, fields []*grafana.Field, widths []float64, row int) {
@@ -210,11 +207,11 @@ func (r *renderer) timeline(d *drawing, b box, data panelData) {
 		y := p.y + float64(i)*row
 		s := axisStyle()
 		s.color, s.anchor = r.theme.Text, "end"
-		d.canvas.text(p.x-tickGap+3, y+row/2+4, names+2, t.field.Display, s)
+		d.canvas.text(p.x-tickGap+3, y+row/2+4, 0, fitMiddle(t.field.Display, names, s), s)
 		r.states(d.canvas, p, box{p.x, y + row*(1-share)/2, p.w, row * share}, t.field, t.times, o.MergeValues)
 	}
 	r.marks(d.canvas, p)
-	d.canvas.shut("g")
+	d.canvas.close("g")
 }
 
 // states draws one series of a timeline. States of one color are merged, as Grafana does.

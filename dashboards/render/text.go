@@ -15,39 +15,51 @@ const (
 // ascent is the part of a font's size above the baseline.
 const ascent = 0.8
 
-// advances are the widths of the characters from the space on, in thousandths of the size. They are
-// those of Helvetica, which are as wide as or wider than in the other fonts of [sans]; digits are as
-// wide as Inter's.
+// advances are the widths of the characters from the space on, in thousandths of the size: for each the largest
+// of Inter, with digits of one width, DejaVu Sans and Helvetica, which is as wide as Arial and Liberation Sans.
+// Segoe UI and Roboto are narrower. A text is at most as wide as measured, whichever font the reader has.
 var advances = [...]int{
-	278, 278, 355, 620, 620, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278,
-	620, 620, 620, 620, 620, 620, 620, 620, 620, 620, 278, 278, 584, 584, 584, 556,
-	1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611,
-	278, 278, 278, 469, 556, 333,
-	556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500,
-	334, 260, 334, 584,
+	318, 401, 460, 838, 638, 951, 780, 275, 391, 391, 500, 838, 318, 461, 318, 357,
+	648, 648, 648, 648, 648, 648, 648, 648, 648, 648, 337, 337, 838, 838, 838, 556,
+	1015, 685, 687, 728, 771, 667, 611, 778, 752, 295, 543, 667, 563, 890, 753, 788, 667, 788, 722, 667, 643, 742, 685, 989, 686, 667, 686,
+	391, 357, 391, 838, 556, 500,
+	613, 635, 559, 635, 616, 361, 635, 634, 278, 278, 580, 278, 975, 634, 612, 635, 635, 412, 523, 393, 634, 592, 818, 592, 592, 542,
+	637, 337, 637, 838,
 }
 
-// width estimates the width of a text in pixels.
+// Widths of characters that have no entry, in thousandths of the size.
+const (
+	latin  = 790  // up to U+036F
+	script = 900  // Greek, Cyrillic and others below U+2000
+	wide   = 1000 // symbols and ideographs
+)
+
+// width returns the largest width in pixels that a text has in the fonts of [advances].
 func (s style) width(text string) float64 {
 	if s.mono {
-		return float64(len([]rune(text))) * s.size * 0.61
+		return float64(utf8.RuneCountInString(text)) * s.size * 0.61
 	}
 	total := 0
 	for _, r := range text {
-		switch i := int(r - ' '); {
-		case i >= 0 && i < len(advances):
-			total += advances[i]
-		case r < 0x2000:
-			total += 620
-		default:
-			total += 1000
-		}
+		total += advance(r)
 	}
 	w := float64(total) * s.size / 1000
 	if s.bold {
-		w *= 1.05
+		w *= 1.03 // Inter's weight of 500
 	}
 	return w
+}
+
+func advance(r rune) int {
+	switch i := int(r - ' '); {
+	case i >= 0 && i < len(advances):
+		return advances[i]
+	case r < 0x370:
+		return latin
+	case r < 0x2000:
+		return script
+	}
+	return wide
 }
 
 // fit cuts a text with an ellipsis at a width.
@@ -61,7 +73,6 @@ func fit(text string, width float64, s style) string {
 	if s.width(text) <= width {
 		return text
 	}
-	const ellipsis = "…"
 	runes := []rune(text)
 	low, high := 0, len(runes)
 	for low < high {
@@ -76,6 +87,31 @@ func fit(text string, width float64, s style) string {
 		return ""
 	}
 	return strings.TrimRight(string(runes[:low]), " ") + ellipsis
+}
+
+const ellipsis = "…"
+
+// fitMiddle cuts a text in its middle, so that names with a common beginning stay different: two thirds of the
+// width are for its end.
+func fitMiddle(text string, width float64, s style) string {
+	if s.width(text) <= width {
+		return text
+	}
+	runes := []rune(text)
+	runes = runes[max(len(runes)-maxText, 0):]
+	head, tail := 0, len(runes)
+	left := width - s.width(ellipsis)
+	for end := left * 2 / 3; tail > head && s.width(string(runes[tail-1:])) <= end; {
+		tail--
+	}
+	left -= s.width(string(runes[tail:]))
+	for head < tail && s.width(string(runes[:head+1])) <= left {
+		head++
+	}
+	if head == 0 && tail == len(runes) {
+		return ""
+	}
+	return strings.TrimRight(string(runes[:head]), " ") + ellipsis + strings.TrimLeft(string(runes[tail:]), " ")
 }
 
 // maxText is the number of characters of a text that are drawn: more than a panel has room for.

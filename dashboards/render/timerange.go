@@ -2,6 +2,7 @@ package render
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -37,12 +38,12 @@ func (r *renderer) timeRange() error {
 	now := o.Now.In(o.Location)
 	var err error
 	if o.From.IsZero() {
-		if o.From, err = ParseFrom(cmp.Or(r.dashboard.Time.From, "now-6h"), now); err != nil {
+		if o.From, err = ParseFrom(cmp.Or(o.FromText, r.dashboard.Time.From, "now-6h"), now); err != nil {
 			return err
 		}
 	}
 	if o.To.IsZero() {
-		if o.To, err = ParseTo(cmp.Or(r.dashboard.Time.To, "now"), now); err != nil {
+		if o.To, err = ParseTo(cmp.Or(o.ToText, r.dashboard.Time.To, "now"), now); err != nil {
 			return err
 		}
 	}
@@ -50,19 +51,19 @@ func (r *renderer) timeRange() error {
 		return fmt.Errorf("%s to %s: times are milliseconds since 1970, or such as now-6h", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
 	}
 	if !o.From.Before(o.To) {
-		return fmt.Errorf("%s is not before %s", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
+		return fmt.Errorf("its start %s is not before its end %s; set both with --from and --to", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
 	}
 	return nil
 }
 
 // ParseFrom parses the start of a time range as Grafana writes it: relative to now, such as now-6h or
-// now-1d/d, RFC 3339, or milliseconds since 1970. Units are s, m, h, d, w, M and y, of the time zone of now;
-// /d is the start of the day.
+// now-1d/d, a date with or without a time, RFC 3339, or milliseconds since 1970. Units are s, m, h, d, w, M and
+// y. Days and dates are those of the time zone of now; /d and a date are the start of the day.
 func ParseFrom(text string, now time.Time) (time.Time, error) {
 	return parseTime(text, now, func(start, _ time.Time) time.Time { return start })
 }
 
-// ParseTo parses the end of a time range, as [ParseFrom] does its start; /d is the end of the day.
+// ParseTo parses the end of a time range, as [ParseFrom] does its start; /d and a date are the end of the day.
 func ParseTo(text string, now time.Time) (time.Time, error) {
 	return parseTime(text, now, func(_, end time.Time) time.Time { return end.Add(-time.Millisecond) })
 }
@@ -72,17 +73,45 @@ var steps = regexp.MustCompile(`^(?:([+-]\d{1,6}|/)([smhdwMy]))`)
 
 // parseTime parses a time. Rounded chooses the time within a unit.
 func parseTime(text string, now time.Time, rounded func(start, end time.Time) time.Time) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339, text)
+	t, err := absolute(text, now.Location(), rounded)
 	if rest, relative := strings.CutPrefix(text, "now"); relative {
 		t, err = move(now, rest, rounded)
-	} else if ms, notNumber := strconv.ParseInt(text, 10, 64); notNumber == nil {
-		t, err = time.UnixMilli(ms).UTC(), nil
+	}
+	if seconds, ok := errors.AsType[secondsError](err); ok {
+		return time.Time{}, seconds
 	}
 	const lastYear = 9999 // of RFC 3339
 	if err != nil || t.Year() < 0 || t.Year() > lastYear {
 		return time.Time{}, fmt.Errorf("%q is not a time; write now-6h or 2026-11-28T12:15:00Z", text)
 	}
 	return t, nil
+}
+
+// secondsError is a number that is a time of this century in seconds, but one of 1970 in milliseconds.
+type secondsError int64
+
+func (e secondsError) Error() string {
+	return fmt.Sprintf("\"%d\" is a time in seconds; write it in milliseconds: %d", int64(e), int64(e)*1000)
+}
+
+// absolute parses a time that is not relative to now.
+func absolute(text string, location *time.Location, rounded func(start, end time.Time) time.Time) (time.Time, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		const first, last = 1_000_000_000, 10_000_000_000 // seconds of 2001 and 2286
+		if n >= first && n < last {
+			return time.Time{}, secondsError(n)
+		}
+		return time.UnixMilli(n).UTC(), nil
+	}
+	if start, err := time.ParseInLocation(time.DateOnly, text, location); err == nil {
+		return rounded(start, start.AddDate(0, 0, 1)), nil
+	}
+	for _, layout := range []string{time.DateTime, "2006-01-02 15:04"} {
+		if t, err := time.ParseInLocation(layout, text, location); err == nil {
+			return t, nil
+		}
+	}
+	return time.Parse(time.RFC3339, text)
 }
 
 // move moves a time by steps such as -1d/d.

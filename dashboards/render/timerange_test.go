@@ -32,6 +32,10 @@ func TestRelativeTimes(t *testing.T) {
 		{"now-1d/d+8h", "2026-11-27T08:00:00+01:00", "2026-11-28T07:59:59.999+01:00"},
 		{"2026-11-28T11:00:00Z", "2026-11-28T11:00:00Z", "2026-11-28T11:00:00Z"},
 		{"1795867200000", "2026-11-28T12:00:00Z", "2026-11-28T12:00:00Z"},
+		{"2026-11-28", "2026-11-28T00:00:00+01:00", "2026-11-28T23:59:59.999+01:00"},
+		{"2026-10-25", "2026-10-25T00:00:00+02:00", "2026-10-25T23:59:59.999+01:00"},
+		{"2026-11-28 10:00", "2026-11-28T10:00:00+01:00", "2026-11-28T10:00:00+01:00"},
+		{"2026-11-28 10:00:30", "2026-11-28T10:00:30+01:00", "2026-11-28T10:00:30+01:00"},
 	} {
 		from, err := ParseFrom(tc.text, now)
 		if got := from.Format(time.RFC3339Nano); err != nil || got != tc.from {
@@ -46,6 +50,27 @@ func TestRelativeTimes(t *testing.T) {
 		if got, err := ParseFrom(text, now); err == nil || !strings.Contains(err.Error(), "is not a time; write") {
 			t.Errorf("%q is %v, %v", text, got, err)
 		}
+	}
+}
+
+func TestSecondsAreNotMilliseconds(t *testing.T) {
+	t.Parallel()
+	_, err := ParseFrom("1795867200", end())
+	if want := `"1795867200" is a time in seconds; write it in milliseconds: 1795867200000`; err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Texts of the options are relative to days of the dashboard's time zone.
+func TestTextsOfTheOptionsAreInTheTimeZoneOfTheDashboard(t *testing.T) {
+	t.Parallel()
+	p, err := Dashboard(t.Context(), "x.json", []byte(`{"timezone":"Asia/Tokyo","panels":[]}`), always(Result{}), Options{Now: end(), FromText: "now/d", ToText: "now/d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, to := p.TimeRange()
+	if !from.Equal(time.Date(2026, 11, 27, 15, 0, 0, 0, time.UTC)) || !to.Equal(time.Date(2026, 11, 28, 14, 59, 59, 999e6, time.UTC)) {
+		t.Errorf("from %s to %s", from.UTC(), to.UTC())
 	}
 }
 

@@ -57,7 +57,7 @@ func (r *renderer) timeSeries(d *drawing, b box, data panelData) {
 		r.stroke(d.canvas, p, l, float64(count-1) <= length/l.pointSpace())
 	}
 	r.dots(d, p, lines, data.exemplars)
-	d.canvas.shut("g")
+	d.canvas.close("g")
 }
 
 // lines returns the series, with gaps where a point is missing, and their axes.
@@ -75,6 +75,7 @@ func (r *renderer) lines(frames []*grafana.Frame, step time.Duration) (lines []*
 			}
 			l := &line{field: f, color: f.SeriesColor(r.theme)}
 			l.times, l.values = withGaps(frame.Fields[0].Values, f.Values, float64(step.Milliseconds()), f.Config.Custom.SpanNulls)
+			l.transform(r.options.From, r.options.To)
 			key := scaleKey(f.Config)
 			i := slices.IndexFunc(axes, func(a *axis) bool { return a.key == key })
 			if i < 0 {
@@ -113,38 +114,12 @@ func withGaps(times, values []float64, step float64, span []byte) ([]float64, []
 	return t, v
 }
 
-// stack adds the values of stacked series, group by group. As in Grafana, positive and negative series
-// have stacks of their own.
-func stack(lines []*line) {
-	sums := map[string]map[float64]float64{}
-	for _, l := range lines {
-		s := l.field.Config.Custom.Stacking
-		if s.Mode != "normal" {
-			continue
-		}
-		key := l.axis.key + "/" + s.Group
-		if grafana.Reduce(l.values, grafana.Max) <= 0 && grafana.Reduce(l.values, grafana.Min) < 0 {
-			key += "/negative"
-		}
-		if sums[key] == nil {
-			sums[key] = map[float64]float64{}
-		}
-		l.values, l.floor = slices.Clone(l.values), make([]float64, len(l.values))
-		for i, t := range l.times {
-			l.floor[i] = sums[key][t]
-			if !math.IsNaN(l.values[i]) {
-				l.values[i] += l.floor[i]
-				sums[key][t] = l.values[i]
-			}
-		}
-	}
-}
-
 // Spaces around a plot, as Grafana has them.
 const (
 	tickGap    = 9.0  // between a plot and the labels of a vertical axis
 	timeHeight = 22.0 // labels of the time
 	edge       = 8.0  // on a side without an axis
+	labelSpace = 20.0 // of the label of a vertical axis
 )
 
 // axes draws the axes and returns the plot between them.
@@ -156,9 +131,9 @@ func (r *renderer) axes(d *drawing, b box, axes []*axis) plot {
 		switch {
 		case math.IsNaN(a.low):
 		case a.placement == "left":
-			p.box = p.inset(a.width+tickGap, 0, 0, 0)
+			p.box = p.inset(a.space(), 0, 0, 0)
 		case a.placement == "right":
-			p.box = p.inset(0, 0, a.width+tickGap, 0)
+			p.box = p.inset(0, 0, a.space(), 0)
 		}
 	}
 	if p.x == b.x {
@@ -175,28 +150,49 @@ func (r *renderer) axes(d *drawing, b box, axes []*axis) plot {
 			continue
 		}
 		d.facts.Axes = append(d.facts.Axes, axisFacts{Low: a.low, High: a.high, Right: a.placement == "right", Labels: a.labels})
-		for j, v := range a.ticks {
-			y := a.y(v, p)
-			if !lined {
-				d.canvas.line(p.x, y, p.right(), y, r.theme.Grid)
-			}
-			s := axisStyle()
-			s.color = r.theme.Text
-			if a.placement == "right" {
-				d.canvas.text(right+tickGap-4, y+4, a.width+1, a.labels[j], s)
-			} else {
-				s.anchor = "end"
-				d.canvas.text(left-tickGap+4, y+4, 0, a.labels[j], s)
+		if !lined {
+			for _, v := range a.ticks {
+				d.canvas.line(p.x, a.y(v, p), p.right(), a.y(v, p), r.theme.Grid)
 			}
 		}
 		lined = true
 		if a.placement == "right" {
-			right += a.width + tickGap
+			r.verticalAxis(d.canvas, p, a, right)
+			right += a.space()
 		} else {
-			left -= a.width + tickGap
+			r.verticalAxis(d.canvas, p, a, left)
+			left -= a.space()
 		}
 	}
 	return p
+}
+
+// space is the width of an axis with its label.
+func (a *axis) space() float64 {
+	space := a.width + tickGap
+	if a.label != "" {
+		space += labelSpace
+	}
+	return space
+}
+
+// verticalAxis draws the labels of an axis beside x, and its own.
+func (r *renderer) verticalAxis(c *canvas, p plot, a *axis, x float64) {
+	s := axisStyle()
+	s.color = r.theme.Text
+	side, up := a.width+tickGap+labelSpace/2, false
+	if a.placement != "right" {
+		s.anchor = "end"
+		side, up = -side, true
+	}
+	for i, v := range a.ticks {
+		if a.placement == "right" {
+			c.text(x+tickGap-4, a.y(v, p)+4, a.width+1, a.labels[i], s)
+		} else {
+			c.text(x-tickGap+4, a.y(v, p)+4, 0, a.labels[i], s)
+		}
+	}
+	c.vertical(x+side, p.y+p.h/2, p.h, a.label, up, s)
 }
 
 // point is a place in a picture.
@@ -323,30 +319,33 @@ func (r *renderer) thresholds(d *drawing, p plot, a *axis) {
 		return
 	}
 	steps := a.field.Config.Thresholds.Steps
-	for i, s := range steps {
+	height := func(s grafana.Step) float64 { // of its line; the first step is all below the others
 		if s.Value == nil {
-			continue
+			return p.bottom()
 		}
 		v := *s.Value
 		if a.field.Config.Thresholds.Mode == "percentage" {
 			v = a.low + v/100*(a.high-a.low)
 		}
-		y := a.y(v, p)
-		if strings.Contains(mode, "line") || strings.Contains(mode, "dashed") {
+		return a.y(v, p)
+	}
+	for i, s := range steps {
+		y := height(s)
+		if s.Value != nil && (strings.Contains(mode, "line") || strings.Contains(mode, "dashed")) {
 			dash := ""
 			if strings.Contains(mode, "dashed") {
 				dash = "10"
 			}
 			d.canvas.line(p.x, y, p.right(), y, r.theme.Color(s.Color), "stroke-width", "2", "stroke-opacity", "0.7", "stroke-dasharray", dash)
-			r.recordLine(d, a, v)
+			r.recordLine(d, a, *s.Value)
 		}
 		if strings.Contains(mode, "area") {
 			top := p.y
-			if i+1 < len(steps) && steps[i+1].Value != nil {
-				top = max(a.y(*steps[i+1].Value, p), top)
+			if i+1 < len(steps) {
+				top = max(height(steps[i+1]), top)
 			}
-			if y > top {
-				d.canvas.rect(box{p.x, top, p.w, y - top}, r.theme.Color(s.Color), "fill-opacity", "0.15")
+			if bottom := min(y, p.bottom()); bottom > top {
+				d.canvas.rect(box{p.x, top, p.w, bottom - top}, r.theme.Color(s.Color), "fill-opacity", "0.15")
 			}
 		}
 	}

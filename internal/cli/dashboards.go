@@ -11,6 +11,7 @@ import (
 
 	"github.com/observability-first/scaffold/dashboards"
 	"github.com/observability-first/scaffold/internal/project"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -131,6 +132,9 @@ func (g *globals) readDashboards(file string, flags importFlags) (dashboards.Inp
 	name, src, err := g.readInput(file)
 	if err != nil {
 		return dashboards.Input{}, err
+	}
+	if _, err := dashboardfile.Parse(name, src); err == nil {
+		return dashboards.Input{}, fmt.Errorf("%s is a dashboard already; draw it with scaffold dashboards render --source URL %s", name, name)
 	}
 	if apiVersion(src) == spec.APIVersion {
 		if err := flags.own(name, true); err != nil {

@@ -2,12 +2,10 @@ package cli
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -17,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/dashboards/render"
-	"github.com/observability-first/scaffold/internal/push"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
@@ -58,8 +56,14 @@ func newDashboardsRenderCommand(g *globals) *cobra.Command {
 			"are those of other stores. Panels of a store without a URL show a message. Bearer tokens\n" +
 			"come from " + prometheusToken + ", SCAFFOLD_LOKI_TOKEN, SCAFFOLD_TEMPO_TOKEN\n" +
 			"and SCAFFOLD_PYROSCOPE_TOKEN. --snapshot is a file that scaffold verify --snapshot wrote;\n" +
-			"it has the time range, scrape interval and width of its queries.\n\n" +
-			"Problems and settings that are not drawn are listed on standard error.",
+			"it has the time range, scrape interval, width and variables of its queries, so that\n" +
+			"--from, --to, --scrape-interval and --var do not apply to it. Without a Prometheus, write\n" +
+			"one with scaffold verify --snapshot FILE.\n\n" +
+			"--from and --to take times as Grafana writes them, such as now-6h or now/d, dates such as\n" +
+			"2026-11-30 or '2026-11-30 10:00' in the time zone of the dashboard, and RFC 3339.\n\n" +
+			"Problems and settings that are not drawn are listed on standard error and do not change\n" +
+			"the exit code, nor does a query that fails: its panel shows the error. The exit code is 1\n" +
+			"if all queries fail or a file is not a dashboard; other JSON files of a directory are skipped.",
 		Example: "  scaffold dashboards render --source http://localhost:9090 -o pictures\n" +
 			"  scaffold dashboards render --snapshot orders.snapshot.json --theme light --format html -o pictures\n" +
 			"  scaffold dashboards render --source http://localhost:9090 --from now-1h --var environment=prod orders-overview.json",
@@ -99,7 +103,9 @@ func newDashboardsRenderCommand(g *globals) *cobra.Command {
 func (o renderOptions) validate(cmd *cobra.Command) error {
 	switch {
 	case o.source == "" && o.snapshot == "":
-		return usage(cmd, "--source or --snapshot is missing; set --source to the URL of a Prometheus, such as http://localhost:9090")
+		return usage(cmd, "--source or --snapshot is missing; set --source to the URL of a Prometheus, such as http://localhost:9090, or --snapshot to a file of scaffold verify --snapshot FILE")
+	case o.out == "":
+		return usage(cmd, "-o is empty; name a directory")
 	case o.source+o.loki+o.tempo+o.profiles != "" && o.snapshot != "":
 		return usage(cmd, "--snapshot contains the results of all stores; remove the URLs or --snapshot")
 	case o.format != "svg" && o.format != "html":
@@ -142,13 +148,17 @@ func (o renderOptions) validateTimes(cmd *cobra.Command) error {
 	if _, err := o.location(); err != nil {
 		return usage(cmd, "--timezone %q is unknown; write a name such as UTC or Europe/Berlin", o.timezone)
 	}
-	for _, t := range []struct {
-		flag, text string
-		parse      func(string, time.Time) (time.Time, error)
-	}{{"--from", o.from, render.ParseFrom}, {"--to", o.to, render.ParseTo}} {
-		if _, err := t.parse(t.text, time.Now()); t.text != "" && err != nil {
-			return usage(cmd, "%s: %v", t.flag, err)
-		}
+	now := time.Now()
+	from, err := render.ParseFrom(o.from, now)
+	if o.from != "" && err != nil {
+		return usage(cmd, "--from: %v", err)
+	}
+	to, err := render.ParseTo(o.to, now)
+	if o.to != "" && err != nil {
+		return usage(cmd, "--to: %v", err)
+	}
+	if o.from != "" && o.to != "" && !from.Before(to) {
+		return usage(cmd, "--from %s is not before --to %s; set an earlier start or a later end", o.from, o.to)
 	}
 	return nil
 }
@@ -162,24 +172,6 @@ func (o renderOptions) location() (*time.Location, error) {
 		return time.UTC, nil
 	}
 	return time.LoadLocation(o.timezone)
-}
-
-// storeFlag is the URL of a store.
-type storeFlag struct {
-	store         string // as in a query
-	name          string
-	flag          string
-	url           string
-	tokenVariable string
-}
-
-func (o renderOptions) stores() []storeFlag {
-	return []storeFlag{
-		{render.Prometheus, "Prometheus", "--source", o.source, prometheusToken},
-		{render.Loki, "Loki", "--loki", o.loki, "SCAFFOLD_LOKI_TOKEN"},
-		{render.Tempo, "Tempo", "--tempo", o.tempo, "SCAFFOLD_TEMPO_TOKEN"},
-		{render.Pyroscope, "Pyroscope", "--pyroscope", o.profiles, "SCAFFOLD_PYROSCOPE_TOKEN"},
-	}
 }
 
 // rendered is the JSON document of scaffold dashboards render. Its keys are public.
@@ -252,6 +244,9 @@ func (o renderOptions) draw(ctx context.Context, files []string, source render.S
 		if ctx.Err() != nil {
 			return d, context.Cause(ctx)
 		}
+		if _, other := errors.AsType[*dashboardfile.OtherJSONError](err); other && !o.names(path) {
+			continue
+		}
 		if err != nil {
 			d.bad = append(d.bad, err)
 			continue
@@ -275,7 +270,15 @@ func (o renderOptions) draw(ctx context.Context, files []string, source render.S
 		from, to := picture.TimeRange()
 		d.document.Dashboards = append(d.document.Dashboards, renderedDashboard{file, picture.Title(), written, from.UTC(), to.UTC(), append([]string{}, picture.Problems...)})
 	}
+	if len(d.pictures)+len(d.bad) == 0 {
+		return d, fmt.Errorf("%s: no JSON file in it is a dashboard; name a file or directory with dashboards", filepath.ToSlash(filepath.Dir(files[0])))
+	}
 	return d, nil
+}
+
+// names reports whether a file is an argument, and not one in a directory.
+func (o renderOptions) names(path string) bool {
+	return slices.ContainsFunc(o.paths, func(argument string) bool { return filepath.Clean(argument) == path })
 }
 
 func allFailed(queries int) string {
@@ -298,100 +301,4 @@ func (o renderOptions) write(p *render.Picture, w io.Writer) error {
 		return p.HTML(w)
 	}
 	return p.SVG(w)
-}
-
-// renderSource returns the source of the results, and the options of the pictures.
-func (g *globals) renderSource(o renderOptions) (render.Options, render.Source, error) {
-	location, err := o.location()
-	if err != nil {
-		return render.Options{}, nil, err
-	}
-	options := render.Options{
-		Now: time.Now(), Location: location, Light: o.theme == "light", Width: o.width, ScrapeInterval: o.interval, Timeout: o.timeout, Variables: map[string][]string{},
-	}
-	for _, v := range o.vars {
-		name, value, _ := strings.Cut(v, "=")
-		options.Variables[name] = append(options.Variables[name], value)
-	}
-	if o.snapshot == "" {
-		source, err := g.queryStores(o.stores())
-		now := options.Now
-		if location != nil {
-			now = now.In(location)
-		}
-		if o.from != "" {
-			options.From, _ = render.ParseFrom(o.from, now) // validated
-		}
-		if o.to != "" {
-			options.To, _ = render.ParseTo(o.to, now)
-		}
-		return options, source, err
-	}
-	src, err := userfile.Read(o.snapshot, snapshotLimit)
-	if err != nil {
-		return options, nil, userfile.ExplainMissing(o.snapshot, err)
-	}
-	snapshot, err := render.ReadSnapshot(filepath.ToSlash(o.snapshot), src)
-	if err != nil {
-		return options, nil, err
-	}
-	options.From, options.To, options.Now = snapshot.From, snapshot.To, snapshot.To
-	options.ScrapeInterval = cmp.Or(snapshot.ScrapeInterval, options.ScrapeInterval)
-	options.Width = cmp.Or(options.Width, snapshot.Width)
-	return options, snapshot.Source(), nil
-}
-
-// snapshotLimit is the largest snapshot that is read: more than ten times the largest that scaffold verify writes.
-const snapshotLimit = 64 << 20
-
-// queryStores returns a source that reads the stores, each with its own token, which no other server gets.
-func (g *globals) queryStores(flags []storeFlag) (render.Source, error) {
-	var stores render.Stores
-	byName := map[string]storeFlag{}
-	for _, f := range flags {
-		byName[f.store] = f
-		if f.url == "" {
-			continue
-		}
-		read, err := g.reader(f.tokenVariable, 0) // render has a limit for all queries
-		if err != nil {
-			return nil, err
-		}
-		to := map[string]*render.Store{render.Prometheus: &stores.Prometheus, render.Loki: &stores.Loki, render.Tempo: &stores.Tempo, render.Pyroscope: &stores.Pyroscope}[f.store]
-		token, _ := push.Token(g.Getenv, f.tokenVariable, "") // validated by the reader
-		*to = render.Store{URL: f.url, Secret: token, Get: func(ctx context.Context, address string) ([]byte, error) {
-			page, err := read(ctx, address)
-			return page, g.explainStore(err, f.tokenVariable)
-		}}
-	}
-	return func(ctx context.Context, q render.Query) (render.Result, error) {
-		result, err := stores.Query(ctx, q)
-		if f, ok := byName[q.Store]; ok && errors.Is(err, render.ErrNoStore) {
-			err = noURLError(f)
-		}
-		return result, err
-	}, nil
-}
-
-// noURLError is a query of a store without a URL.
-type noURLError storeFlag
-
-func (e noURLError) Error() string { return fmt.Sprintf("no URL for %s; set %s", e.name, e.flag) }
-
-// Unwrap returns the error of package render, which shows it in another color.
-func (noURLError) Unwrap() error { return render.ErrNoStore }
-
-// explainStore adds what to do to the error of a store.
-func (g *globals) explainStore(err error, tokenVariable string) error {
-	var failed *url.Error
-	var status statusError
-	switch {
-	case errors.As(err, &failed):
-		return fmt.Errorf("%s does not respond: %w", failed.URL, failed.Err)
-	case !errors.As(err, &status):
-		return err
-	case status.code == http.StatusNotFound:
-		return fmt.Errorf("%w; check that the URL is the base URL of the API", err)
-	}
-	return fmt.Errorf("%w%s", err, g.tokenAdvice(status, tokenVariable))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/checks"
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/push"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // deliveryOptions are the options of every command that pushes to a server.
@@ -61,7 +62,7 @@ func deliverable(paths []string, directory, ending, none string) ([]string, erro
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
-			return nil, err
+			return nil, userfile.ExplainMissing(filepath.ToSlash(path), err)
 		}
 		if !info.IsDir() {
 			files = append(files, filepath.Clean(path))

@@ -25,11 +25,11 @@ func writeDirectory(ctx context.Context, dir string, files []slo.File) (err erro
 		return fmt.Errorf("-o: %s is a file; name a directory", filepath.ToSlash(dir))
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+		return unwritable(dir, err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return err
+		return unwritable(dir, err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
 	var staged []string
@@ -48,21 +48,33 @@ func writeDirectory(ctx context.Context, dir string, files []slo.File) (err erro
 		if err != nil {
 			return fmt.Errorf("%s: %w", filepath.Join(dir, filepath.FromSlash(f.Name)), err)
 		}
+		written := filepath.Join(dir, filepath.FromSlash(f.Name))
 		if err := root.MkdirAll(path.Dir(f.Name), 0o755); err != nil {
-			return err
+			return unwritable(filepath.Dir(written), err)
 		}
 		temporary := stagedName(f.Name)
 		staged = append(staged, temporary)
 		if err := writeSynced(root, temporary, data); err != nil {
-			return err
+			return unwritable(written, err)
 		}
 	}
 	for i, f := range files {
 		if err := root.Rename(staged[i], f.Name); err != nil {
-			return err
+			return unwritable(filepath.Join(dir, filepath.FromSlash(f.Name)), err)
 		}
 	}
 	return nil
+}
+
+// unwritable is the error of a file or directory that is not written, without the name of the staged file.
+func unwritable(name string, err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		err = failed.Err
+	}
+	if failed, ok := errors.AsType[*os.LinkError](err); ok {
+		err = failed.Err
+	}
+	return fmt.Errorf("%s is not written: %w; set -o to a directory that you can write to", filepath.ToSlash(name), err)
 }
 
 // stagedName returns a name that no other run has.

@@ -93,16 +93,16 @@ func renamedMetrics() []mutant {
 			"db_client_connection_wait_time_seconds_total",
 		},
 		overview: {
-			"http_server_requests_total", "http_server_request_duration_seconds_bucket", "http_server_request_duration_seconds_count",
-			"http_server_active_requests", "runtime_ready", "runtime_health_check_up", "runtime_telemetry_dropped_total", "build_info", "process_start_time_seconds",
-			"slo:period_error_budget_remaining:ratio", "slo:current_burn_rate:ratio", "slo:sli_error:ratio_rate6h",
+			"http_server_requests_total", "http_server_request_duration_seconds_bucket", "process_cpu_seconds_total",
+			"go_sched_gomaxprocs_threads", "runtime_ready", "runtime_health_check_up", "runtime_telemetry_dropped_total", "build_info", "process_start_time_seconds",
+			"slo:period_error_budget_remaining:ratio", "runtime_cardinality_overflow_total", "up",
 		},
 		goruntime: {
 			"go_sched_latencies_seconds_bucket", "go_sched_goroutines_waiting_goroutines", "go_gc_heap_live_bytes", "go_memory_classes_total_bytes",
 			"process_resident_memory_bytes", "go_cpu_classes_gc_total_cpu_seconds_total", "process_open_fds", "go_sync_mutex_wait_total_seconds_total",
 		},
 		dependencies: {"db_client_connection_count", "db_client_connection_max", "db_client_operation_duration_seconds_count", "db_client_connection_timeouts_total"},
-		objectives:   {"slo:objective:ratio", "slo:sli_coverage:ratio1h", "slo:error_budget:ratio", "slo:sli_error:ratio_rate3d", "ALERTS"},
+		objectives:   {"slo:objective:ratio", "slo:sli_coverage:ratio30d", "slo:error_budget:ratio", "slo:sli_error:ratio_rate3d", "ALERTS"},
 	} {
 		for _, metric := range metrics {
 			out = append(out, edit(metric+" is misspelled", path, word(metric), metric+"x", 0))
@@ -135,7 +135,7 @@ func renamedLabels() []mutant {
 		instances:    {"deployment_environment_name"},
 		overview:     {"outcome", "http_route", "instance", "reason", "slo", "check"},
 		dependencies: {"db_client_connection_state", "db_operation_name", "error_type", "db_client_connection_pool_name"},
-		objectives:   {"window", "alertstate", "sli"},
+		objectives:   {"severity", "alertstate", "sli"},
 		goruntime:    {"instance", "le"},
 	} {
 		for _, name := range names {
@@ -272,7 +272,9 @@ func pictures() []mutant {
 		edit("a rate is shown as seconds", goruntime, `"unit": "Bps"`, `"unit": "s"`, 1),
 		edit("a flame graph has a profile type that is not pushed", goruntime, `memory:inuse_space:bytes:space:bytes`, `memory:used_space:bytes:space:bytes`, 0),
 		edit("flame graphs are of another service", goruntime, `service_name=\\"orders\\"`, `service_name=\"order\"`, 0),
-		edit("log lines are of another service", overview, `\{service_name=\\"orders\\"\}`, `{service_name=\"order\"}`, 0),
+		edit("log lines are of another service", overview, `service_name=\\"orders\\"`, `service_name=\"order\"`, 0),
+		edit("traces are of another service", overview, `resource\.service\.name = \\"orders\\"`, `resource.service.name = \"order\"`, 0),
+		edit("traces are selected by an attribute that no resource has", overview, `resource\.deployment\.environment\.name`, `resource.environment`, 0),
 		edit("log lines have another field", overview, `trace_id=\\"trace_id\\"`, `trace_id=\"traceid\"`, 0),
 		edit("a quantile has no buckets", overview, `sum by \(le\)`, `sum`, 0),
 		edit("a counter is drawn without its rate", dependencies, `rate\((db_client_operation_duration_seconds_count\{[^}]*\})\[\$__rate_interval\]\)`, `$1`, 1),

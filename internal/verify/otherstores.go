@@ -26,6 +26,8 @@ func (s *session) askOther(expr string, q question) (report.Status, string) {
 		return s.judgeOther(s.askLogs(expr))(q)
 	case "grafana-pyroscope-datasource", "phlare":
 		return s.judgeOther(s.askProfiles(expr, q.target.ProfileType))(q)
+	case "tempo":
+		return s.askTraces(expr, q)
 	}
 	return report.Skipped, "verify does not run queries of " + q.target.Datasource.Type
 }
@@ -133,7 +135,7 @@ func (s *session) logLines(query string) ([]line, error) {
 		return nil, fmt.Errorf("selector of logs: %w", err)
 	}
 	stream := map[string]string{
-		semconv.LabelServiceName: s.subject.Service, s.subject.EnvironmentLabel: Environment, "service": s.subject.Service,
+		semconv.LabelServiceName: s.subject.Service, semconv.LabelEnvironment: Environment, s.subject.EnvironmentLabel: Environment, "service": s.subject.Service,
 	}
 	if !matchesAll(ms, stream) {
 		return nil, fmt.Errorf("log lines have the labels %v, which %s does not match", stream, query[:end+1])

@@ -151,7 +151,11 @@ func TestQueriesOfOtherStoresAreChecked(t *testing.T) {
 		{"loki", `{service_name="shop"} | a b`, "something happens", report.Failed, `verify does not support the stage "a b" of log queries; check it in Grafana`},
 		{"grafana-pyroscope-datasource", `{service_name="shop"}`, "", report.Passed, "uploads of cpu"},
 		{"phlare", `{service_name="shop"}`, "", report.Passed, "uploads of cpu"},
-		{"tempo", `{}`, "", report.Skipped, "verify does not run queries of tempo"},
+		{"tempo", `{ status = error } >> { }`, "", report.Skipped, `verify runs only TraceQL such as { resource.service.name = "orders" && status = error }`},
+		{"tempo", `{ status = error }`, "a trace fails", report.Passed, "empty until a trace fails"},
+		{"tempo", `{ status = error }`, "", report.Failed, "no data: 0 spans"},
+		{"tempo", `{ resource.service.name = "shop" }`, "a trace fails", report.Failed, `no exported span has resource.service.name = "shop"; resources are []`},
+		{"zipkin", `{}`, "", report.Skipped, "verify does not run queries of zipkin"},
 	} {
 		target := dashboardfile.Target{Datasource: dashboardfile.Datasource{Type: tc.store}, ProfileType: "process_cpu:cpu:nanoseconds"}
 		if status, detail := s.askOther(tc.expr, question{target: target, emptyUntil: tc.until}); status != tc.status || detail != tc.want {

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/promql"
@@ -210,6 +211,9 @@ func (p *prober) unknown(ctx context.Context, expr string) string {
 		return err.Error()
 	}
 	for _, s := range selectors(tree) {
+		if promlint.OfCluster(s.Name) {
+			continue
+		}
 		if missing := p.missing(ctx, s); isLasting(missing) {
 			return missing
 		}
@@ -224,6 +228,19 @@ func (p *prober) unknown(ctx context.Context, expr string) string {
 	}
 	return ""
 }
+
+// readsBefore reports whether an expression reads only times before the run began, such as offset 1w.
+func (p *prober) readsBefore(expr string) bool {
+	tree, err := promql.Parse(expr)
+	if err != nil {
+		return false
+	}
+	all := selectors(tree)
+	return len(all) > 0 && !slices.ContainsFunc(all, func(s *parser.VectorSelector) bool { return s.OriginalOffset < offsetBeforeRun })
+}
+
+// offsetBeforeRun is longer than what a run simulates before the time range of dashboards.
+const offsetBeforeRun = 24 * time.Hour
 
 // isLasting reports whether the series cannot appear later either.
 func isLasting(missing string) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,22 +38,29 @@ func (s *session) snapshot(ctx context.Context) {
 			return s.logsResult(q)
 		case render.Pyroscope:
 			return s.profileResult(q)
+		case render.Tempo:
+			return s.tracesResult(q), nil
 		}
 		return store.Query(ctx, q)
 	})
+	variables := map[string][]string{}
 	for _, b := range s.subject.Dashboards {
 		src, err := userfile.Read(filepath.Join(s.subject.Dir, filepath.FromSlash(b.File)), userfile.LargeLimit)
+		var picture *render.Picture
 		if err == nil {
-			_, err = render.Dashboard(ctx, b.File, src, recorder.Query, render.Options{
-				From: s.prober.from, To: s.prober.to, ScrapeInterval: s.subject.ScrapeInterval,
+			picture, err = render.Dashboard(ctx, b.File, src, recorder.Query, render.Options{
+				From: s.prober.from, To: s.prober.to, Now: s.prober.to, ScrapeInterval: s.subject.ScrapeInterval,
 			})
 		}
 		if err != nil {
 			s.checks.Add(report.Check{Section: sectionDashboards, Name: "snapshot", File: b.File, Status: report.Skipped, Detail: err.Error()})
+			continue
 		}
+		maps.Copy(variables, picture.Variables())
 	}
 	recorded := recorder.Snapshot(s.prober.from, s.prober.to)
 	recorded.ScrapeInterval, recorded.Width = s.subject.ScrapeInterval, render.DefaultWidth
+	recorded.Variables = variables
 	s.options.Snapshot(recorded)
 }
 

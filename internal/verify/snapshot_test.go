@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +17,7 @@ func TestSnapshotHasTheOptionsOfItsQueries(t *testing.T) {
 	t.Parallel()
 	s := dashboardSession(t, dashboardfile.Dashboard{File: "shop.json"})
 	s.subject.Dir = t.TempDir()
-	const src = `{"panels":[{"type":"stat","title":"Jobs","targets":[{"refId":"A","expr":"jobs_total"}]}]}`
+	const src = `{"templating":{"list":[{"name":"job","type":"custom","query":"a,b"},{"name":"source","type":"datasource","query":"prometheus"}]},"panels":[{"type":"stat","title":"Jobs","targets":[{"refId":"A","expr":"jobs_total"}]}]}`
 	if err := os.WriteFile(filepath.Join(s.subject.Dir, "shop.json"), []byte(src), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -25,6 +26,9 @@ func TestSnapshotHasTheOptionsOfItsQueries(t *testing.T) {
 	s.snapshot(t.Context())
 	if got.ScrapeInterval != scrapedEvery || got.Width != render.DefaultWidth || len(got.Results) != 1 || len(got.Results[0].Result.Series) == 0 {
 		t.Errorf("got %+v, checks %q", got, checksOf(s))
+	}
+	if want := map[string][]string{"job": {"a"}}; !maps.EqualFunc(got.Variables, want, slices.Equal) {
+		t.Errorf("variables %v, want %v", got.Variables, want)
 	}
 }
 

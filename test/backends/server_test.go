@@ -94,6 +94,9 @@ func run(t *testing.T, bin string, args ...string) (url string) {
 		return "http://" + address
 	case <-log.ended:
 		t.Fatalf("%s ended before it listened:\n%s", filepath.Base(bin), log)
+	case <-time.After(2 * time.Minute): // a new version may log another message
+		_ = cmd.Process.Kill() // which ends the log
+		t.Fatalf("%s has not logged its address after two minutes:\n%s", filepath.Base(bin), log)
 	}
 	return ""
 }

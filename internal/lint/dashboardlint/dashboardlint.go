@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint"
@@ -46,6 +47,8 @@ func Check(in Input) []lint.Finding {
 		l.conventions()
 		l.variables()
 		l.unknownVariables()
+		l.environments()
+		l.marks()
 		for _, p := range b.Panels {
 			l.panel(p)
 		}
@@ -112,6 +115,8 @@ func (l *linter) conventions() {
 	for _, name := range []string{"job", "instance"} {
 		v, found := l.variable(name)
 		switch {
+		case !found && l.fixed(name):
+			continue
 		case !found:
 			l.reportf("template-"+name, lint.Finding{}, "the dashboard has no variable %s; add a query variable with label_values(up, %s)", name, name)
 		case v.Type != "query":
@@ -120,6 +125,26 @@ func (l *linter) conventions() {
 			l.reportf("template-"+name, variableAt(v), "the variable %s has a single value; set multi or includeAll to show the whole service", name)
 		}
 	}
+}
+
+// fixed reports whether all selectors of scraped series have one value of a label, so that there is nothing to
+// choose.
+func (l *linter) fixed(label string) bool {
+	for _, t := range l.dashboard.All() {
+		tree, err := parse(t)
+		if err != nil || tree == nil {
+			continue
+		}
+		for _, s := range promlint.Selectors(tree) {
+			one := slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
+				return m.Name == label && m.Type == labels.MatchEqual && !dashboardfile.Varies(m.Value)
+			})
+			if !one && !recorded(s) && !promlint.OfCluster(promlint.Name(s)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (l *linter) variable(name string) (dashboardfile.Variable, bool) {
@@ -242,13 +267,13 @@ func (l *linter) unknownVariables() {
 
 // Catalog returns the rules of this package, without those of promlint.
 func Catalog() []lint.Rule {
-	return []lint.Rule{
+	return append(answersCatalog(), []lint.Rule{
 		{Name: "dashboard-file", Means: "The file is not a classic Grafana dashboard.", Do: "Export it as classic JSON."},
 		{Name: "dashboard-uid", Means: "The dashboard has a uid that Grafana rejects. A warning if it has none, since its URL then differs between Grafana servers.", Do: "Write a uid of up to 40 letters, digits, - and _."},
 		{Name: "dashboard-uid-duplicate", Means: "Two dashboards have the same uid, of which Grafana shows only one. A warning if they are in different directories, which may be for different Grafana servers.", Do: "Change one uid."},
 		{Name: "panel-unit-mismatch", Means: "The unit of a panel differs from that of its query. A warning if the unit is a guess: of metrics whose names have no unit, of panels with a plain number, and of a rate unit for a gauge if only its name says bytes.", Do: "Set the suggested unit, or change the query."},
 		{Name: "template-datasource", Warning: true, Means: "No variable selects the data source, so the dashboard works in one Grafana only.", Do: "Add a variable of type datasource."},
-		{Name: "template-job", Warning: true, Means: "The dashboard has no query variable job, or one with a single value.", Do: "Add it with label_values(up, job). Dashboards of recorded series need none."},
+		{Name: "template-job", Warning: true, Means: "The dashboard has no query variable job, or one with a single value.", Do: "Add it with label_values(up, job). Dashboards of one job, or of recorded series, need none."},
 		{Name: "template-instance", Warning: true, Means: "The dashboard has no query variable instance, or one with a single value.", Do: "Add it with label_values(up, instance). Dashboards of recorded series need none."},
 		{Name: "template-label-promql", Means: "The query of a variable is not valid PromQL. A warning in the cases of target-promql.", Do: "Correct the query."},
 		{Name: "template-on-time-change-reload", Warning: true, Means: "The values of a query variable are not reloaded when the time range changes.", Do: "Set refresh to 2."},
@@ -265,5 +290,5 @@ func Catalog() []lint.Rule {
 		{Name: "target-instance", Warning: true, Means: "A query of scraped series does not use the variable instance.", Do: "Add instance=~\"$instance\" to each selector."},
 		{Name: "target-counter-agg", Means: "A panel shows a counter without rate. A warning if only the name says that it is a counter, if the other side of an operator has no rate, and for panels that show one number or have transformations. Dividing by the time since the start is allowed.", Do: "Use rate or increase."},
 		{Name: "uneditable-dashboard", Warning: true, Means: "The dashboard can be edited in Grafana, but the next deployment discards the changes.", Do: "Write \"editable\": false."},
-	}
+	}...)
 }

@@ -44,6 +44,7 @@ func (l *linter) panel(p dashboardfile.Panel) {
 		l.reportf("panel-units", at, "the panel has no unit; set one, such as short")
 	}
 	l.datasource(p, at)
+	l.answers(p, at)
 	for _, t := range p.Targets {
 		l.target(p, t)
 	}
@@ -114,7 +115,7 @@ func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 			continue
 		}
 		for _, s := range promlint.Selectors(tree) {
-			if recorded(s) || label == "instance" && promlint.Name(s) == "" {
+			if recorded(s) || label == "instance" && promlint.Name(s) == "" || promlint.OfCluster(promlint.Name(s)) {
 				continue
 			}
 			if !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {

@@ -79,6 +79,9 @@ func (k Known) infer(expr parser.Node) labelSet {
 func (k Known) ofSelector(s *parser.VectorSelector) labelSet {
 	name := promlint.Name(s)
 	own, known := k.metrics[name]
+	if slices.Contains(fromScraper(), name) {
+		own = append(slices.Clone(own), "namespace", "pod") // which the Prometheus operator adds
+	}
 	return labelSet{own, !known || k.anyLabel[name]}
 }
 

@@ -268,7 +268,7 @@ func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
 			complain("record-unknown", k.otherMetrics, "no rule records %s%s", name, diagnostic.DidYouMean(name, k.names))
 		}
 		return
-	case !k.signals:
+	case !k.signals, !known && promlint.OfCluster(name):
 		return
 	case !known:
 		complain("unknown-metric", k.otherMetrics, "metric %s is not declared%s", name, diagnostic.DidYouMean(name, k.names))

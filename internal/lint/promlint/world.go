@@ -156,6 +156,12 @@ func Admits(s *parser.VectorSelector, own map[string]string) bool {
 	return true
 }
 
+// OfCluster reports whether cAdvisor or kube-state-metrics export the metric, as each Kubernetes cluster may: no
+// service declares it, and its instance is not one of the service.
+func OfCluster(metric string) bool {
+	return strings.HasPrefix(metric, "container_") || strings.HasPrefix(metric, "kube_")
+}
+
 // Name returns the metric name of a selector, or "".
 func Name(s *parser.VectorSelector) string {
 	if s.Name != "" {

@@ -39,8 +39,8 @@ func (p *Prometheus) Query(ctx context.Context, q render.Query) (render.Result, 
 	defer p.mutex.Unlock()
 	switch q.Kind {
 	case render.Range:
-		// Grafana aligns the range to the step, so that the points stay while it moves.
-		found, err := p.Rules.QueryRange(ctx, q.Expr, q.From.Truncate(q.Step), q.To.Truncate(q.Step), q.Step)
+		from, to := q.AlignedRange()
+		found, err := p.Rules.QueryRange(ctx, q.Expr, from, to, q.Step)
 		return render.Result{Series: matrix(found)}, err
 	case render.Instant:
 		found, err := p.Rules.Query(ctx, q.Expr, q.To)
@@ -139,7 +139,7 @@ func (p *Prometheus) exemplars(q render.Query) ([]render.Exemplar, error) {
 		for _, e := range series.Exemplars {
 			one := render.Exemplar{Time: time.UnixMilli(e.Ts).UTC(), Value: e.Value, Labels: map[string]string{}}
 			e.Labels.Range(func(l labels.Label) { one.Labels[l.Name] = l.Value })
-			if !math.IsNaN(e.Value) {
+			if !math.IsNaN(e.Value) && !math.IsInf(e.Value, 0) { // JSON has neither
 				out = append(out, one)
 			}
 		}

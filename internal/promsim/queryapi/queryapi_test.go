@@ -3,6 +3,7 @@ package queryapi_test
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -46,8 +47,11 @@ func prometheus(t *testing.T) (*queryapi.Prometheus, time.Time) {
 			t.Fatal(err)
 		}
 	}
-	if err := store.AppendExemplar(latency, exemplar.Exemplar{Labels: labels.FromStrings("trace_id", "t"), Value: .5, Ts: now.Add(-time.Second).UnixMilli(), HasTs: true}); err != nil {
-		t.Fatal(err)
+	for i, value := range []float64{.5, math.NaN(), math.Inf(1)} { // JSON has no NaN, and no infinity
+		one := exemplar.Exemplar{Labels: labels.FromStrings("trace_id", "t"), Value: value, Ts: now.Add(time.Duration(i)*time.Millisecond - time.Second).UnixMilli(), HasTs: true}
+		if err := store.AppendExemplar(latency, one); err != nil {
+			t.Fatal(err)
+		}
 	}
 	groups, err := rulesim.Load("rules.yaml", []byte(rules))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Theme is Grafana's dark or light theme.
@@ -16,7 +17,7 @@ type Theme struct {
 	Canvas, Panel, Border, Grid, Text, TextSecondary, Link, Error, Unfilled string
 }
 
-// Dark and Light return Grafana's two themes.
+// Dark returns the dark theme.
 func Dark() Theme {
 	return Theme{
 		Dark: true, Canvas: "#111217", Panel: "#181b1f", Border: "#2d2f36", Grid: "#2b2e34", Text: "#ccccdc", TextSecondary: "#9a9aa7",
@@ -61,16 +62,26 @@ func (t Theme) Color(name string) string {
 // cssColor matches colors that refer to nothing else: #rrggbb, a word, or numbers in parentheses.
 var cssColor = regexp.MustCompile(`^(?:#[0-9A-Fa-f]{3,8}|[A-Za-z]+|(?:rgb|hsl)a?\([0-9., %]+\))$`)
 
-// hues returns the five shades of each of the six hues.
+// Hues of the two themes by name.
+var (
+	darkHues  = sync.OnceValue(func() map[string]string { return hues(0) })
+	lightHues = sync.OnceValue(func() map[string]string { return hues(1) })
+)
+
+// hues returns the colors with a name.
 func (t Theme) hues() map[string]string {
+	if t.Dark {
+		return darkHues()
+	}
+	return lightHues()
+}
+
+// hues returns five shades of each of the six hues, from the first one on.
+func hues(first int) map[string]string {
 	shades := map[string]string{ // from the lightest to that of the light theme only
 		"red": "FFA6B0 FF7383 F2495C E02F44 C4162A AD0317", "orange": "FFCB7D FFB357 FF9830 FF780A FA6400 E55400",
 		"yellow": "FFF899 FFEE52 FADE2A F2CC0C E0B400 CC9D00", "green": "C8F2C2 96D98D 73BF69 56A64B 37872D 19730E",
 		"blue": "C0D8FF 8AB8FF 5794F2 3274D9 1F60C4 1250B0", "purple": "DEB6F2 CA95E5 B877D9 A352CC 8F3BB8 7C2EA3",
-	}
-	first := 1
-	if t.Dark {
-		first = 0
 	}
 	out := make(map[string]string, 5*len(shades))
 	for hue, list := range shades {
@@ -80,6 +91,16 @@ func (t Theme) hues() map[string]string {
 		}
 	}
 	return out
+}
+
+// Name returns Grafana's name of a color, or the color if it has none.
+func (t Theme) Name(color string) string {
+	for name, hue := range t.hues() {
+		if strings.EqualFold(hue, color) {
+			return name
+		}
+	}
+	return color
 }
 
 // palette returns the colors of a mode that counts series, or nil.
@@ -104,14 +125,14 @@ func classic() []string {
 }
 
 // schemes returns the colors of continuous modes, from the lowest value to the highest.
-func schemes() map[string]string {
+var schemes = sync.OnceValue(func() map[string]string {
 	return map[string]string{
 		"continuous-GrYlRd": "green yellow red", "continuous-RdYlGr": "red yellow green", "continuous-BlYlRd": "dark-blue super-light-yellow dark-red",
 		"continuous-YlRd": "super-light-yellow dark-red", "continuous-BlPu": "blue purple", "continuous-YlBl": "super-light-yellow dark-blue",
 		"continuous-blues": "panel-bg dark-blue", "continuous-reds": "panel-bg dark-red", "continuous-greens": "panel-bg dark-green",
 		"continuous-purples": "panel-bg dark-purple",
 	}
-}
+})
 
 // KnownColorMode reports whether colors of the mode are drawn. Grafana takes one that it does not know
 // for thresholds.

@@ -3,6 +3,7 @@ package grafana
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"regexp"
 	"slices"
@@ -61,7 +62,8 @@ type Mapping struct {
 	Type    string          `json:"type"`
 	Options json.RawMessage `json:"options"`
 
-	decoded mappingOptions
+	values  map[string]mapping // of type value
+	decoded mappingOptions     // of the others
 }
 
 // Custom are the settings of a kind of panel.
@@ -77,6 +79,7 @@ type Custom struct {
 	SpanNulls         json.RawMessage   `json:"spanNulls"` // true, false or milliseconds
 	BarAlignment      int               `json:"barAlignment"`
 	Stacking          Stacking          `json:"stacking"`
+	Transform         string            `json:"transform"` // negative-Y or constant
 	ScaleDistribution ScaleDistribution `json:"scaleDistribution"`
 	ThresholdsStyle   ThresholdsStyle   `json:"thresholdsStyle"`
 	AxisPlacement     string            `json:"axisPlacement"`
@@ -99,6 +102,9 @@ type Custom struct {
 	InsertNulls    json.RawMessage `json:"insertNulls"`
 	Filterable     bool            `json:"filterable"`
 	Inspect        bool            `json:"inspect"`
+	BarWidthFactor float64         `json:"barWidthFactor"` // of bars
+	ShowValues     bool            `json:"showValues"`
+	WrapText       bool            `json:"wrapText"`
 }
 
 // LineStyle is solid, dash or dot; Dash are lengths in pixels.
@@ -143,6 +149,8 @@ type CellOptions struct {
 type Override struct {
 	Matcher    Matcher    `json:"matcher"`
 	Properties []Property `json:"properties"`
+
+	SystemRef json.RawMessage `json:"__systemRef"` // which part of Grafana added it
 }
 
 // Matcher selects fields.
@@ -157,7 +165,8 @@ type Property struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// set changes one setting. Without a value it gets its zero value.
+// set changes one setting. Without a value it gets its zero value. What a copy of the configuration shares does
+// not change: a value is decoded after the setting has become zero.
 func (c *Config) set(p Property) error {
 	at := reflect.ValueOf(c).Elem()
 	for key := range strings.SplitSeq(p.ID, ".") {
@@ -177,32 +186,14 @@ func (c *Config) set(p Property) error {
 	if len(p.Value) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(p.Value, at.Addr().Interface()); err != nil {
+	err := json.Unmarshal(p.Value, at.Addr().Interface())
+	if wrong := WrongType(p.ID, err); wrong != "" {
+		return fmt.Errorf("override %s; set it again in Grafana", wrong)
+	}
+	if err != nil {
 		return fmt.Errorf("override %s: %w", p.ID, err)
 	}
 	return nil
-}
-
-// clone returns a copy that shares nothing that an override can change.
-func (c *Config) clone() Config {
-	out := *c
-	out.unshare()
-	return out
-}
-
-// unshare copies what the copy shares with its original.
-func (c *Config) unshare() {
-	c.Thresholds.Steps = slices.Clone(c.Thresholds.Steps)
-	c.Mappings = slices.Clone(c.Mappings)
-	c.Custom.LineStyle.Dash = slices.Clone(c.Custom.LineStyle.Dash)
-	for _, p := range []**float64{&c.Min, &c.Max, &c.Custom.LineWidth, &c.Custom.AxisSoftMin, &c.Custom.AxisSoftMax} {
-		if *p != nil {
-			*p = new(**p)
-		}
-	}
-	if c.Decimals != nil {
-		c.Decimals = new(*c.Decimals)
-	}
 }
 
 // maxText is the number of bytes of a configured text that are shown: more than a panel has room for.
@@ -260,16 +251,15 @@ func (m Matcher) selector() selector {
 		return func(f *Field, _ *Frame, _ []*Frame) bool { return f.Type == Number }
 	case "byNames":
 		return m.byNames()
+	case "byValue":
+		return m.byValue()
 	}
 	return func(*Field, *Frame, []*Frame) bool { return false }
 }
 
 // byNames selects the fields of a list, or all others.
 func (m Matcher) byNames() selector {
-	var names struct {
-		Names []string `json:"names"`
-		Mode  string   `json:"mode"`
-	}
+	var names byNamesOptions
 	_ = json.Unmarshal(m.Options, &names) // options of another type select nothing
 	listed := map[string]bool{}
 	for _, name := range names.Names {
@@ -281,9 +271,63 @@ func (m Matcher) byNames() selector {
 	}
 }
 
-// KnownMatcher reports whether overrides with the matcher are applied.
-func KnownMatcher(id string) bool {
-	return slices.Contains([]string{"byName", "byRegexp", "byType", "byFrameRefID", "numeric", "byNames"}, id)
+// byValue selects the fields whose reduced values are as the matcher wants.
+func (m Matcher) byValue() selector {
+	var o byValueOptions
+	err := json.Unmarshal(m.Options, &o)
+	return func(f *Field, _ *Frame, _ []*Frame) bool {
+		return err == nil && f.Type == Number && o.selects(f.Values)
+	}
+}
+
+func (o byValueOptions) selects(values []float64) bool {
+	present := slices.DeleteFunc(slices.Clone(values), math.IsNaN)
+	switch o.Reducer {
+	case "allIsZero":
+		return len(present) > 0 && !slices.ContainsFunc(present, func(v float64) bool { return v != 0 })
+	case "allIsNull":
+		return len(present) == 0
+	}
+	v := Reduce(values, o.Reducer)
+	switch o.Op {
+	case "eq", "":
+		return v == o.Value
+	case "neq":
+		return v != o.Value
+	case "gt":
+		return v > o.Value
+	case "gte":
+		return v >= o.Value
+	case "lt":
+		return v < o.Value
+	case "lte":
+		return v <= o.Value
+	}
+	return false
+}
+
+type byNamesOptions struct {
+	Names []string `json:"names"`
+	Mode  string   `json:"mode"` // include or exclude
+}
+
+type byValueOptions struct {
+	Reducer Reducer `json:"reducer"`
+	Op      string  `json:"op"` // eq, neq, gt, gte, lt or lte
+	Value   float64 `json:"value"`
+}
+
+// MatcherOptions returns a pointer to the options of a matcher, nil for one that selects nothing.
+func MatcherOptions(id string) any {
+	switch id {
+	case "byNames":
+		return &byNamesOptions{}
+	case "byValue":
+		return &byValueOptions{}
+	case "byName", "byRegexp", "byType", "byFrameRefID", "numeric":
+		return new(string)
+	}
+	return nil
 }
 
 // Regexp compiles /pattern/flags, or a pattern that matches the complete text.

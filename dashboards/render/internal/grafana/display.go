@@ -49,6 +49,9 @@ func (f *Field) decimals() int {
 }
 
 func (f *Field) format(v float64, decimals int) Text {
+	if layout := dateLayout(f.Config.Unit); layout != "" {
+		return date(v, layout, f.Zone)
+	}
 	return unit(f.Config.Unit)(v, decimals)
 }
 
@@ -72,6 +75,7 @@ func (f *Field) text(v float64, decimals int) string {
 type mapping struct {
 	Text  *string `json:"text"`
 	Color string  `json:"color"`
+	Index int     `json:"index"` // in the editor; has no effect on a picture
 }
 
 // mapped returns the first mapping of a value.
@@ -84,16 +88,6 @@ func (f *Field) mapped(v float64) mapping {
 	return mapping{}
 }
 
-// mappingOptions are those of all types of mappings.
-type mappingOptions struct {
-	values map[string]mapping
-
-	From   *float64 `json:"from"`
-	To     *float64 `json:"to"`
-	Match  string   `json:"match"`
-	Result mapping  `json:"result"`
-}
-
 // UnmarshalJSON decodes the options, too, since they are compared with each value.
 func (m *Mapping) UnmarshalJSON(src []byte) error {
 	type plain Mapping
@@ -101,7 +95,7 @@ func (m *Mapping) UnmarshalJSON(src []byte) error {
 		return err
 	}
 	if m.Type == "value" {
-		_ = json.Unmarshal(m.Options, &m.decoded.values) // a mapping of another form maps nothing
+		_ = json.Unmarshal(m.Options, &m.values) // a mapping of another form maps nothing
 		return nil
 	}
 	_ = json.Unmarshal(m.Options, &m.decoded) // as above
@@ -112,7 +106,7 @@ func (m Mapping) of(v float64) (mapping, bool) {
 	o := m.decoded
 	switch m.Type {
 	case "value":
-		out, ok := o.values[jsString(v)]
+		out, ok := m.values[jsString(v)]
 		return out, ok && !math.IsNaN(v)
 	case "range":
 		return o.Result, v >= value(o.From, math.Inf(-1)) && v <= value(o.To, math.Inf(1))
@@ -123,5 +117,21 @@ func (m Mapping) of(v float64) (mapping, bool) {
 	return mapping{}, false
 }
 
-// KnownMapping reports whether mappings of the type are applied.
-func KnownMapping(kind string) bool { return kind == "value" || kind == "range" || kind == "special" }
+// mappingOptions are those of a mapping that is not by single values.
+type mappingOptions struct {
+	From   *float64 `json:"from"`
+	To     *float64 `json:"to"`
+	Match  string   `json:"match"`
+	Result mapping  `json:"result"`
+}
+
+// MappingOptions returns a pointer to the options of a type of mapping, nil for one that is not applied.
+func MappingOptions(kind string) any {
+	switch kind {
+	case "value":
+		return &map[string]mapping{}
+	case "range", "special":
+		return &mappingOptions{}
+	}
+	return nil
+}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // FieldType is the type of a field's values.
@@ -41,6 +42,8 @@ type Field struct {
 	// Legend is the name that the query's legend format gives.
 	Legend string
 	Config Config
+	// Zone is the time zone of units that are dates; nil is UTC.
+	Zone *time.Location
 
 	// Set by [Apply].
 	Display string // name in legends, headings and tables
@@ -70,7 +73,7 @@ func Apply(frames []*Frame, config FieldConfig) ([]*Frame, error) {
 		for j, f := range frame.Fields {
 			field := *f
 			field.Display = ""
-			field.Config = config.Defaults.clone()
+			field.Config = config.Defaults
 			if f.Config.DisplayName != "" {
 				field.Config.DisplayName = f.Config.DisplayName
 			}

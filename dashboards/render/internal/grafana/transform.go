@@ -47,21 +47,21 @@ type sortOptions struct {
 	} `json:"sort"`
 }
 
-// Transform applies transformations in order. One that is not known, or whose options are not valid, is
-// left out and reported.
+// Transform applies transformations in order. One that is not known is left out, and one whose options are not
+// valid is left out and reported.
 func Transform(frames []*Frame, list []Transformation) ([]*Frame, error) {
 	var problem error
 	for _, t := range list {
 		options := TransformationOptions(t.ID)
 		switch {
-		case t.Disabled:
-			continue
-		case options == nil:
-			problem = fmt.Errorf("transformation %s is not supported", t.ID)
+		case t.Disabled, options == nil:
 			continue
 		}
 		if err := json.Unmarshal(t.Options, options); err != nil && len(t.Options) > 0 {
 			problem = fmt.Errorf("transformation %s: %w", t.ID, err)
+			if wrong := WrongType("options", err); wrong != "" {
+				problem = fmt.Errorf("transformation %s: %s; set it again in Grafana", t.ID, wrong)
+			}
 			continue
 		}
 		switch o := options.(type) {
@@ -104,7 +104,7 @@ func merge(frames []*Frame) []*Frame {
 	}
 	for _, r := range joined(data, out, keys) {
 		for i, f := range out.Fields {
-			c := r.cells[i]
+			c := r[i]
 			f.Values, f.Strings = append(f.Values, c.number), append(f.Strings, c.text)
 		}
 	}
@@ -118,25 +118,22 @@ type cell struct {
 	set    bool
 }
 
-// row is a merged row. It is a pointer in lists, since later frames add to it.
-type row struct{ cells []cell }
-
 // joined returns the merged rows in the order in which they come.
-func joined(data []*Frame, out *Frame, keys []*Field) []*row {
-	var order []*row
-	byKey := map[string][]*row{}
+func joined(data []*Frame, out *Frame, keys []*Field) [][]cell {
+	var order [][]cell
+	byKey := map[string][][]cell{}
 	for _, frame := range data {
 		for i := range frame.Len() {
-			r := &row{make([]cell, len(out.Fields))}
+			r := make([]cell, len(out.Fields))
 			var key strings.Builder
 			for j, f := range out.Fields {
 				if from := column(frame, f.Name); from != nil {
-					r.cells[j] = from.cell(i)
+					r[j] = from.cell(i)
 				} else {
-					r.cells[j].number = math.NaN()
+					r[j].number = math.NaN()
 				}
 				if slices.Contains(keys, f) {
-					key.WriteString(r.cells[j].String())
+					key.WriteString(r[j].text)
 				}
 			}
 			if same := byKey[key.String()]; !addTo(same, r) {
@@ -149,19 +146,19 @@ func joined(data []*Frame, out *Frame, keys []*Field) []*row {
 }
 
 // addTo adds the cells of a row to each row that has no other values; it reports whether there is one.
-func addTo(rows []*row, r *row) bool {
+func addTo(rows [][]cell, r []cell) bool {
 	added := false
 	for _, existing := range rows {
 		fits := true
-		for i, c := range r.cells {
-			fits = fits && (!c.set || !existing.cells[i].set || existing.cells[i].text == c.text)
+		for i, c := range r {
+			fits = fits && (!c.set || !existing[i].set || existing[i].text == c.text)
 		}
 		if !fits {
 			continue
 		}
-		for i, c := range r.cells {
+		for i, c := range r {
 			if c.set {
-				existing.cells[i] = c
+				existing[i] = c
 			}
 		}
 		added = true
@@ -175,8 +172,6 @@ func (f *Field) cell(i int) cell {
 	}
 	return cell{f.Values[i], jsString(f.Values[i]), true}
 }
-
-func (c cell) String() string { return c.text }
 
 func column(frame *Frame, name string) *Field {
 	if i := slices.IndexFunc(frame.Fields, func(f *Field) bool { return f.Name == name }); i >= 0 {

@@ -1,9 +1,12 @@
 package grafana
 
 import (
+	"iter"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 )
 
 // Text is a formatted value, in three parts since a stat panel draws the unit smaller.
@@ -43,27 +46,75 @@ func unit(name string) formatter {
 // the unit's name.
 func KnownUnit(name string) bool {
 	kind, _, _ := strings.Cut(name, ":")
-	return units()[name] != nil || kind == "prefix" || kind == "suffix" || kind == "count" || kind == "si"
+	return units()[name] != nil || dateLayout(name) != "" || kind == "prefix" || kind == "suffix" || kind == "count" || kind == "si"
 }
 
-// units returns the formatters of the units of rates, durations, data and shares. Units of physics,
-// money and dates are missing.
-func units() map[string]formatter {
-	return map[string]formatter{
+// units returns the formatters of Grafana's units, of all categories but those of mass, length, area, volume, force,
+// pressure, flow, radiation, rotation, concentration and acceleration.
+var units = sync.OnceValue(func() map[string]formatter {
+	out := map[string]formatter{
 		"": fixed(""), "none": fixed(""), "short": scaled(1000, []string{"", " K", " Mil", " Bil", " Tri", " Quadr", " Quint", " Sext", " Sept"}, 0),
-		"sishort": scaled(1000, siPrefixes(""), siOffset),
-		"percent": percent(1), "percentunit": percent(100),
+		"percent": percent(1), "percentunit": percent(100), "locale": grouped, "string": plain,
 		"ns": nanoseconds, "µs": microseconds, "ms": milliseconds, "s": seconds, "m": minutes, "h": hours, "d": days,
-		"hertz": scaled(1000, siPrefixes("Hz"), siOffset),
-		"bytes": scaled(1024, binaryPrefixes("B"), 0), "decbytes": scaled(1000, siPrefixes("B"), siOffset),
-		"bits": scaled(1024, binaryPrefixes("b"), 0), "decbits": scaled(1000, siPrefixes("b"), siOffset),
-		"binBps": scaled(1024, binaryPrefixes("B/s"), 0), "Bps": scaled(1000, siPrefixes("B/s"), siOffset),
-		"binbps": scaled(1024, binaryPrefixes("b/s"), 0), "bps": scaled(1000, siPrefixes("b/s"), siOffset),
-		"pps": scaled(1000, siPrefixes("p/s"), siOffset),
-		"cps": counts("c/s"), "ops": counts("ops/s"), "reqps": counts("req/s"), "rps": counts("rd/s"), "wps": counts("wr/s"),
-		"iops": counts("io/s"), "eps": counts("evt/s"), "mps": counts("msg/s"),
-		"cpm": counts("c/m"), "opm": counts("ops/m"), "reqpm": counts("req/m"),
+		"dtdurationms": duration(1), "dtdurations": duration(1000), "dthms": clock, "dtdhms": dayClock, "timeticks": hundredths,
+		"bool": either("True", "False"), "bool_yes_no": either("Yes", "No"), "bool_on_off": either("On", "Off"),
 	}
+	for name, symbol := range pairs(fixedUnits) {
+		out[name] = fixed(symbol)
+	}
+	for name, symbol := range pairs(countUnits) {
+		out[name] = counts(symbol)
+	}
+	for name, symbol := range pairs(siUnits) {
+		power, symbol := powerOf(symbol)
+		out[name] = scaled(1000, siPrefixes(symbol), siOffset+power)
+	}
+	for name, symbol := range pairs(binaryUnits) {
+		power, symbol := powerOf(symbol)
+		out[name] = scaled(1024, binaryPrefixes(symbol), power)
+	}
+	for name, symbol := range pairs(currencies) {
+		out["currency"+name] = currency(symbol, strings.HasPrefix(symbol, "-"))
+	}
+	return out
+})
+
+// Units by name and symbol. A number before the symbol is the power of the prefix that a value of the unit has:
+// 1 is kilo.
+const (
+	fixedUnits = "humidity=%H dB=dB pixel=px degree=° radian=rad grad=grad arcmin=arcmin arcsec=arcsec ppm=ppm celsius=°C fahrenheit=°F kelvin=K " +
+		"dBm=dbm lux=lux rotrpm=rpm rotrads=rad/s rotdegs=°/s velocityms=m/s velocitykmh=km/h velocitymph=mph velocityknot=kn"
+	countUnits = "cps=c/s ops=ops/s reqps=req/s rps=rd/s wps=wr/s iops=io/s eps=evt/s mps=msg/s recps=rec/s rowsps=rows/s " +
+		"cpm=c/m opm=ops/m reqpm=req/m rpm=rd/m wpm=wr/m epm=evts/m mpm=msgs/m recpm=rec/m rowspm=rows/m"
+	siUnits = "sishort= candela=cd hertz=Hz decbytes=B decbits=b deckbytes=1B decmbytes=2B decgbytes=3B dectbytes=4B decpbytes=5B " +
+		"pps=p/s Bps=B/s bps=b/s KBs=1B/s Kbits=1b/s MBs=2B/s Mbits=2b/s GBs=3B/s Gbits=3b/s TBs=4B/s Tbits=4b/s PBs=5B/s Pbits=5b/s " +
+		"flops=FLOPS mflops=2FLOPS gflops=3FLOPS tflops=4FLOPS pflops=5FLOPS eflops=6FLOPS zflops=7FLOPS yflops=8FLOPS " +
+		"watt=W kwatt=1W megwatt=2W gwatt=3W mwatt=-1W Wm2=W/m² voltamp=VA kvoltamp=1VA voltampreact=VAr kvoltampreact=1VAr " +
+		"watth=Wh watthperkg=Wh/kg kwatth=1Wh kwattm=1W-Min mwatth=2Wh amph=Ah kamph=1Ah mamph=-1Ah joule=J ev=eV " +
+		"amp=A kamp=1A mamp=-1A volt=V kvolt=1V mvolt=-1V mohm=-1Ω ohm=Ω kohm=1Ω Mohm=2Ω farad=F µfarad=-2F nfarad=-3F pfarad=-4F ffarad=-5F " +
+		"henry=H mhenry=-1H µhenry=-2H lumens=Lm Hs=H/s KHs=1H/s MHs=2H/s GHs=3H/s THs=4H/s PHs=5H/s EHs=6H/s rothz=Hz rotkhz=1Hz rotmhz=2Hz rotghz=3Hz"
+	binaryUnits = "bytes=B bits=b kbytes=1B mbytes=2B gbytes=3B tbytes=4B pbytes=5B binBps=B/s binbps=b/s " +
+		"KiBs=1B/s Kibits=1b/s MiBs=2B/s Mibits=2b/s GiBs=3B/s Gibits=3b/s TiBs=4B/s Tibits=4b/s PiBs=5B/s Pibits=5b/s"
+	// Symbols after the number have a minus sign.
+	currencies = "USD=$ GBP=£ EUR=€ JPY=¥ RUB=₽ UAH=₴ BRL=R$ DKK=-kr ISK=-kr NOK=-kr SEK=-kr CZK=czk CHF=CHF PLN=PLN BTC=฿ ZAR=R INR=₹ KRW=₩ IDR=Rp PHP=PHP VND=-đ TRY=-₺"
+)
+
+// pairs returns the names and symbols of a list.
+func pairs(list string) iter.Seq2[string, string] {
+	return func(yield func(name, symbol string) bool) {
+		for pair := range strings.FieldsSeq(list) {
+			if name, symbol, _ := strings.Cut(pair, "="); !yield(name, symbol) {
+				return
+			}
+		}
+	}
+}
+
+// powerOf splits the power before a symbol.
+func powerOf(symbol string) (int, string) {
+	digits := strings.TrimLeft(symbol, "-0123456789")
+	power, _ := strconv.Atoi(strings.TrimSuffix(symbol, digits)) // 0 without one
+	return power, digits
 }
 
 func fixed(symbol string) formatter {
@@ -112,6 +163,78 @@ func scaled(factor float64, suffixes []string, offset int) formatter {
 	}
 }
 
+// currency formats an amount with its symbol before it, or after it if the symbol has a minus sign.
+func currency(symbol string, after bool) formatter {
+	symbol = strings.TrimPrefix(symbol, "-")
+	scale := scaled(1000, []string{"", "K", "M", "B", "T"}, 0)
+	return func(v float64, decimals int) Text {
+		t := scale(math.Abs(v), decimals)
+		switch {
+		case !after:
+			t.Prefix = symbol
+		case !math.IsInf(v, 0):
+			t.Suffix += symbol
+		}
+		if v < 0 {
+			t.Prefix = "-" + t.Prefix
+		}
+		return t
+	}
+}
+
+func either(yes, no string) formatter {
+	return func(v float64, _ int) Text {
+		if v != 0 && !math.IsNaN(v) {
+			return Text{Text: yes}
+		}
+		return Text{Text: no}
+	}
+}
+
+// grouped separates thousands by commas. Without a number of decimals there are at most three.
+func grouped(v float64, decimals int) Text {
+	const most = 3
+	if math.IsInf(v, 0) {
+		return Text{Text: infinity(v)}
+	}
+	if decimals < 0 {
+		decimals = most
+	}
+	whole, fraction, _ := strings.Cut(strconv.FormatFloat(math.Abs(v), 'f', -1, 64), ".")
+	if len(fraction) > decimals {
+		digits := whole + fraction[:decimals]
+		if fraction[decimals] >= '5' {
+			digits = plusOne(digits)
+		}
+		whole, fraction = digits[:len(digits)-decimals], digits[len(digits)-decimals:]
+	}
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if fraction = strings.TrimRight(fraction, "0"); fraction != "" {
+		whole += "." + fraction
+	}
+	if math.Signbit(v) {
+		whole = "-" + whole
+	}
+	return Text{Text: whole}
+}
+
+// plusOne adds one to a whole number, which may be longer than an integer.
+func plusOne(digits string) string {
+	out := []byte(digits)
+	for i := range slices.Backward(out) {
+		if out[i] != '9' {
+			out[i]++
+			return string(out)
+		}
+		out[i] = '0'
+	}
+	return "1" + string(out)
+}
+
+func plain(v float64, _ int) Text { return Text{Text: jsString(v)} }
+
 func counts(symbol string) formatter {
 	scale := scaled(1000, []string{"", "K", "M", "B", "T"}, 0)
 	return func(v float64, decimals int) Text {
@@ -119,128 +242,6 @@ func counts(symbol string) formatter {
 		t.Suffix += " " + symbol
 		return t
 	}
-}
-
-// Lengths of time in seconds, as Grafana has them. Its year as a unit is the tropical one.
-const (
-	minute     = 60.0
-	hour       = 3600.0
-	day        = 86400.0
-	week       = 604800.0
-	year       = 31536000.0
-	yearScaled = 31556900.0
-)
-
-// part is a value in a longer unit, with a plural for words.
-func part(v float64, decimals int, suffix string) Text {
-	if words := []string{" min", " hour", " day", " week", " year"}; slices.Contains(words, suffix) && math.Abs(v) > 1 {
-		suffix += "s"
-	}
-	return Text{Text: toFixed(v, decimals), Suffix: suffix}
-}
-
-func nanoseconds(v float64, decimals int) Text {
-	switch abs := math.Abs(v); {
-	case abs < 1e3:
-		return Text{Text: toFixed(v, decimals), Suffix: " ns"}
-	case abs < 1e6:
-		return part(v/1e3, decimals, " µs")
-	case abs < 1e9:
-		return part(v/1e6, decimals, " ms")
-	case abs < 6e10:
-		return part(v/1e9, decimals, " s")
-	case abs < 36e11:
-		return part(v/6e10, decimals, " min")
-	case abs < 864e11:
-		return part(v/36e11, decimals, " hour")
-	}
-	return part(v/864e11, decimals, " day")
-}
-
-func microseconds(v float64, decimals int) Text {
-	switch abs := math.Abs(v); {
-	case abs < 1e3:
-		return Text{Text: toFixed(v, decimals), Suffix: " µs"}
-	case abs < 1e6:
-		return part(v/1e3, decimals, " ms")
-	}
-	return part(v/1e6, decimals, " s")
-}
-
-func milliseconds(v float64, decimals int) Text {
-	switch abs := math.Abs(v); {
-	case abs < 1e3:
-		return Text{Text: toFixed(v, decimals), Suffix: " ms"}
-	case abs < 6e4:
-		return part(v/1e3, decimals, " s")
-	case abs < 36e5:
-		return part(v/6e4, decimals, " min")
-	case abs < 864e5:
-		return part(v/36e5, decimals, " hour")
-	case abs < 31536e6:
-		return part(v/864e5, decimals, " day")
-	}
-	return part(v/31536e6, decimals, " year")
-}
-
-func seconds(v float64, decimals int) Text {
-	switch abs := math.Abs(v); {
-	case v == 0:
-		return Text{Text: "0", Suffix: " s"}
-	case abs < 1e-6:
-		return part(v*1e9, decimals, " ns")
-	case abs < 1e-3:
-		return part(v*1e6, decimals, " µs")
-	case abs < 1:
-		return part(v*1e3, decimals, " ms")
-	case abs < minute:
-		return Text{Text: toFixed(v, decimals), Suffix: " s"}
-	case abs < hour:
-		return part(v/minute, decimals, " min")
-	case abs < day:
-		return part(v/hour, decimals, " hour")
-	case abs < week:
-		return part(v/day, decimals, " day")
-	case abs < year:
-		return part(v/week, decimals, " week")
-	}
-	return part(v/yearScaled, decimals, " year")
-}
-
-func minutes(v float64, decimals int) Text {
-	switch abs := math.Abs(v); {
-	case abs < 60:
-		return Text{Text: toFixed(v, decimals), Suffix: " min"}
-	case abs < 1440:
-		return part(v/60, decimals, " hour")
-	case abs < 10080:
-		return part(v/1440, decimals, " day")
-	case abs < 604800:
-		return part(v/10080, decimals, " week")
-	}
-	return part(v/525948, decimals, " year")
-}
-
-func hours(v float64, decimals int) Text {
-	switch abs := math.Abs(v); {
-	case abs < 24:
-		return Text{Text: toFixed(v, decimals), Suffix: " hour"}
-	case abs < 168:
-		return part(v/24, decimals, " day")
-	case abs < 8760:
-		return part(v/168, decimals, " week")
-	}
-	return part(v/8760, decimals, " year")
-}
-
-func days(v float64, decimals int) Text {
-	switch abs := math.Abs(v); {
-	case abs < 7:
-		return part(v, decimals, " day")
-	case abs < 365:
-		return part(v/7, decimals, " week")
-	}
-	return part(v/365, decimals, " year")
 }
 
 // toFixed formats a number with a number of decimals; [auto] keeps about three digits.
