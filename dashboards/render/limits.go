@@ -75,24 +75,32 @@ func (l *limits) hold(r Result) error {
 	return nil
 }
 
-// drawWithin draws a panel, or a message if there is no time or space for it.
+// drawWithin draws a panel, or a message if there is no time or space for it. An error is drawn in any case.
 func (r *renderer) drawWithin(d *drawing, id string) {
-	r.drawPanel(d, id)
+	failed := d.data.err != nil
 	var err error
-	size := int64(d.canvas.buf.Len())
-	switch {
-	case r.limits.done():
-		err = fmt.Errorf("the dashboard was not drawn within %s; use a shorter time range or a longer timeout", r.options.Timeout)
-	case r.limits.drawn.Add(size) > maxPicture:
-		r.limits.drawn.Add(-size)
-		err = fmt.Errorf("the picture is larger than %d MiB; draw fewer panels or series", maxPicture>>20)
+	if failed || !r.limits.done() {
+		r.drawPanel(d, id)
+		err = r.limits.charge(d.canvas.buf.Len())
 	}
-	if err == nil || d.data.err != nil { // an error is drawn
+	if r.limits.done() {
+		err = fmt.Errorf("the dashboard was not drawn within %s; use a shorter time range or a longer timeout", r.options.Timeout)
+	}
+	if err == nil || failed {
 		return
 	}
 	r.report("panel "+d.panel.Title, err.Error())
 	*d = drawing{renderer: d.renderer, panel: d.panel, box: d.box, data: panelData{err: err}}
 	r.drawPanel(d, id)
+}
+
+// charge adds the size of a panel to that of the picture.
+func (l *limits) charge(size int) error {
+	if l.drawn.Add(int64(size)) > maxPicture {
+		l.drawn.Add(-int64(size))
+		return fmt.Errorf("the picture is larger than %d MiB; draw fewer panels or series", maxPicture>>20)
+	}
+	return nil
 }
 
 // size returns about how many bytes a result takes.
