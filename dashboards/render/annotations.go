@@ -44,8 +44,15 @@ func (r *renderer) events(ctx context.Context) []event {
 					moments = append(moments, v.Timestamp.Time())
 				}
 			}
+			if r.limits.done() {
+				return out
+			}
 			out = append(out, regions(moments, step, a.IconColor, legend(a.TitleFormat, "", s.Metric))...)
 		}
+	}
+	if len(out) > maxEvents {
+		r.report("dashboard", fmt.Sprintf("%d annotations; the first %d are drawn", len(out), maxEvents))
+		out = out[:maxEvents]
 	}
 	return out
 }

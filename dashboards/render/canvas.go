@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // canvas writes SVG elements. Coordinates are pixels.
@@ -97,9 +98,10 @@ type style struct {
 
 // text draws a text whose baseline is at y. It is cut with an ellipsis at width, unless that is 0.
 func (c *canvas) text(x, y, width float64, text string, s style) {
-	if width != 0 {
-		text = fit(text, width, s)
+	if width == 0 {
+		width = math.Inf(1)
 	}
+	text = fit(text, width, s)
 	if text == "" {
 		return
 	}
@@ -172,12 +174,12 @@ func (c *canvas) title(text string) {
 // escape makes a text valid in XML.
 func escape(text string) string { return html.EscapeString(strings.Map(printable, text)) }
 
-// printable drops control characters, which XML forbids.
+// printable drops control characters, which XML forbids or which change the order of the text.
 func printable(r rune) rune {
 	if r == '\n' || r == '\t' {
 		return ' '
 	}
-	if r < ' ' || r == 0xFFFE || r == 0xFFFF || r >= 0x7F && r < 0xA0 {
+	if r < ' ' || r == 0xFFFE || r == 0xFFFF || r >= 0x7F && r < 0xA0 || unicode.Is(unicode.Bidi_Control, r) {
 		return -1
 	}
 	return r

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"math"
 	"slices"
@@ -141,7 +142,11 @@ func (p *Picture) HTML(w io.Writer) error {
 	b.WriteString("<header><h1>" + escape(p.Title()) + "</h1><p>" + escape(p.subtitle()) + "</p></header>\n<div class=\"wide\">")
 	b.Write(p.svg(false).Bytes())
 	b.WriteString("</div>\n<div class=\"phone\">\n")
-	for _, d := range p.renderer.phone(p.panels) {
+	phone := p.renderer.phone(p.panels)
+	if err := context.Cause(p.renderer.limits.ctx); err != nil {
+		return err
+	}
+	for _, d := range phone {
 		if d.panel.Type == "row" {
 			b.WriteString("<h2>" + escape(d.renderer.rowTitle(d.panel)) + "</h2>\n")
 			continue
@@ -170,5 +175,5 @@ func (p *Picture) subtitle() string {
 		}
 		parts = append(parts, label+": "+p.renderer.selection(v, ", "))
 	}
-	return strings.Join(parts, " · ")
+	return cut(strings.Join(parts, " · "), maxFilled)
 }

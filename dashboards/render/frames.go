@@ -21,8 +21,9 @@ var legendLabel = regexp.MustCompile(`\{\{\s*(.+?)\s*\}\}`)
 // as Prometheus writes it, or the expression if it has no labels; empty leaves the name to the labels.
 func legend(format, expr string, labels model.Metric) string {
 	if format != "" && format != "__auto" {
-		return legendLabel.ReplaceAllStringFunc(format, func(m string) string {
-			return string(labels[model.LabelName(legendLabel.FindStringSubmatch(m)[1])])
+		room := budget(maxName)
+		return legendLabel.ReplaceAllStringFunc(cut(format, maxName), func(m string) string {
+			return room.take(string(labels[model.LabelName(legendLabel.FindStringSubmatch(m)[1])]))
 		})
 	}
 	switch {
@@ -46,7 +47,7 @@ func seriesFrames(t target, series model.Matrix) []*grafana.Frame {
 		for name, value := range s.Metric {
 			labels[string(name)] = string(value)
 		}
-		name := legend(t.LegendFormat, t.Expr, s.Metric)
+		name := cut(legend(t.LegendFormat, t.Expr, s.Metric), maxName)
 		out = append(out, &grafana.Frame{Name: name, RefID: t.RefID, Fields: []*grafana.Field{
 			{Name: "Time", Type: grafana.Time, Values: times},
 			{Name: "Value", Type: grafana.Number, Labels: labels, Values: values, Legend: name},
@@ -97,6 +98,7 @@ func tableFrame(t target, series model.Matrix, several bool) *grafana.Frame {
 	}
 	frame := &grafana.Frame{RefID: t.RefID, Fields: []*grafana.Field{{Name: "Time", Type: grafana.Time}}}
 	labels := slices.Sorted(maps.Keys(names))
+	labels = labels[:min(len(labels), maxColumns)]
 	for _, name := range labels {
 		frame.Fields = append(frame.Fields, &grafana.Field{Name: name, Type: grafana.String})
 	}
@@ -122,6 +124,7 @@ type cells struct {
 	bounds []float64
 	low    float64
 	counts [][]float64 // by time, then row; NaN without data
+	cut    bool        // at [maxCells]
 }
 
 // heatmap makes cells of the series of a histogram, classic or native.
@@ -154,6 +157,9 @@ func classicCells(series model.Matrix, step time.Duration) cells {
 	}
 	c.bounds = slices.Sorted(maps.Keys(byBound))
 	for _, at := range slices.Sorted(maps.Keys(seen)) {
+		if c.cut = len(c.times)*len(c.bounds) >= maxCells; c.cut {
+			break
+		}
 		c.times = append(c.times, at.Time())
 		row, before := make([]float64, len(c.bounds)), 0.0
 		for i, bound := range c.bounds {

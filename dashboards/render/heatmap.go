@@ -109,14 +109,7 @@ func (c cells) paths(p plot, o heatmapOptions, low, high float64, colors int) []
 			if !o.draws(n) {
 				continue
 			}
-			color := 0
-			switch {
-			case n >= high:
-				color = colors - 1
-			case n > low:
-				color = min(int(float64(colors)*((n-low)/(high-low))), colors-1)
-			}
-			out[color].WriteString("M" + num(right-width) + " " + num(p.bottom()-(float64(j)+.5)*row) + "h" + num(max(width-o.gap(), .5)))
+			out[colorIndex(n, low, high, colors)].WriteString("M" + num(right-width) + " " + num(p.bottom()-(float64(j)+.5)*row) + "h" + num(max(width-o.gap(), .5)))
 		}
 	}
 	paths := make([]string, colors)
@@ -124,6 +117,18 @@ func (c cells) paths(p plot, o heatmapOptions, low, high float64, colors int) []
 		paths[i] = out[i].String()
 	}
 	return paths
+}
+
+// colorIndex returns which of the colors a count has. Halves do not overflow.
+func colorIndex(n, low, high float64, colors int) int {
+	if n >= high {
+		return colors - 1
+	}
+	share := (n/2 - low/2) / (high/2 - low/2)
+	if !(share > 0) { // false for NaN, too
+		return 0
+	}
+	return int(min(share*float64(colors), float64(colors-1)))
 }
 
 // rowLabels returns the texts at the lower bounds of the rows, and at the top.

@@ -281,7 +281,7 @@ func TestStores(t *testing.T) {
 		_, err = page.ReadFrom(response.Body)
 		return page.Bytes(), err
 	}
-	at := func(path string) Store { return Store{server.URL + path, get} }
+	at := func(path string) Store { return Store{URL: server.URL + path, Get: get} }
 	stores := Stores{at(""), at("/"), at(""), at("")}
 	query := func(s Stores, store string, kind Kind) (Result, string) {
 		a, err := s.Query(t.Context(), Query{Store: store, Kind: kind, Expr: "{}", Label: "job", From: end().Add(-time.Hour), To: end(), Step: 15 * time.Second, Limit: 5})

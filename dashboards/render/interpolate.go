@@ -38,7 +38,12 @@ func (r *renderer) variables(ctx context.Context, file dashboardfile.Dashboard) 
 		if err != nil {
 			r.report("variable "+v.Name, err.Error())
 		}
-		values[v.Name] = v.choose(options, len(given) > 0)
+		selected := v.choose(options, len(given) > 0)
+		if n := len(selected); n > maxValuesUsed {
+			r.report("variable "+v.Name, fmt.Sprintf("%d values are selected; the first %d are used", n, maxValuesUsed))
+			selected = selected[:maxValuesUsed]
+		}
+		values[v.Name] = selected
 		if v.AllValue != "" && slices.Equal(values[v.Name], []string{v.AllValue}) {
 			r.everything[v.Name] = options
 		}
@@ -62,18 +67,22 @@ func inOrder(variables []dashboardfile.Variable) []int {
 	if len(left) > most {
 		return left
 	}
+	uses := make([][]string, len(variables))
+	for _, i := range left {
+		dashboardfile.Fill(variables[i].Query, func(name, _ string) (string, bool) {
+			uses[i] = append(uses[i], name)
+			return "", true
+		})
+		slices.Sort(uses[i])
+		uses[i] = slices.Compact(uses[i])
+	}
 	for len(left) > 0 {
 		waiting := map[string]bool{}
 		for _, i := range left {
 			waiting[variables[i].Name] = true
 		}
 		next := slices.IndexFunc(left, func(i int) bool {
-			uses := false
-			dashboardfile.Fill(variables[i].Query, func(name, _ string) (string, bool) {
-				uses = uses || waiting[name] && name != variables[i].Name
-				return "", true
-			})
-			return !uses
+			return !slices.ContainsFunc(uses[i], func(name string) bool { return waiting[name] && name != variables[i].Name })
 		})
 		next = max(next, 0)
 		order, left = append(order, left[next]), slices.Delete(left, next, next+1)
@@ -129,12 +138,15 @@ func (r *renderer) queried(ctx context.Context, v variable, file dashboardfile.V
 	for _, s := range result.Series {
 		values = append(values, s.Metric.String())
 	}
-	return v.ordered(values)
+	return v.ordered(values, r.limits.done)
 }
 
 // interpolate replaces the variables in a query of a store. Advice says what to do if one has no value.
 func (r *renderer) interpolate(text string, values chosen, t timing, store, advice string) (string, error) {
-	filled, unknown := dashboardfile.Fill(text, r.filler(values, t, store))
+	filled, unknown, err := fillQuery(text, r.filler(values, t, store))
+	if err != nil {
+		return "", err
+	}
 	if len(unknown) > 0 {
 		return "", fmt.Errorf("$%s has no value; %s", strings.Join(unknown, ", $"), advice)
 	}
@@ -146,7 +158,8 @@ const setVariable = "declare the variable, or set it with --var"
 
 // ordered filters and sorts the values of a query as the variable says. Without a valid pattern it returns all
 // and an error.
-func (v variable) ordered(values []string) ([]string, error) {
+func (v variable) ordered(values []string, done func() bool) ([]string, error) {
+	values = slices.Clone(values) // those of a snapshot are shared
 	pattern, err := grafana.Regexp(v.Regex)
 	var invalid *syntax.Error
 	switch {
@@ -155,7 +168,10 @@ func (v variable) ordered(values []string) ([]string, error) {
 	case v.Regex != "":
 		var kept []string
 		for _, value := range values {
-			if m := pattern.FindStringSubmatch(value); m != nil {
+			if done() {
+				break
+			}
+			if m := pattern.FindStringSubmatch(cut(value, maxName)); m != nil {
 				kept = append(kept, m[min(1, len(m)-1)])
 			}
 		}
@@ -204,8 +220,12 @@ func (v variable) choose(options []string, everything bool) []string {
 			selected = []string{one}
 		}
 	}
+	known := make(map[string]bool, len(options))
+	for _, option := range options {
+		known[option] = true
+	}
 	exists := func(value string) bool {
-		return slices.Contains(options, value) || v.Type == "textbox" || v.Type == "constant"
+		return known[value] || v.Type == "textbox" || v.Type == "constant"
 	}
 	if !everything && len(selected) > 0 && selected[0] != all && slices.ContainsFunc(selected, exists) {
 		return slices.DeleteFunc(selected, func(value string) bool { return !exists(value) })

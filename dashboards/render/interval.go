@@ -13,9 +13,12 @@ import (
 // minInterval is Grafana's default scrape interval of a Prometheus data source.
 const minInterval = 15 * time.Second
 
+// maxInterval is the longest interval of a query: sums of some do not overflow.
+const maxInterval = 10 * 365 * 24 * time.Hour
+
 func (r *renderer) scrapeInterval() time.Duration {
 	if r.options.ScrapeInterval > 0 {
-		return r.options.ScrapeInterval
+		return min(r.options.ScrapeInterval, maxInterval)
 	}
 	return minInterval
 }
@@ -74,7 +77,7 @@ func (r *renderer) interval(where, text string) time.Duration {
 		r.report(where, fmt.Sprintf("interval %q is not a duration such as 1m; it is left out", text))
 		return 0
 	}
-	return time.Duration(d)
+	return min(time.Duration(d), maxInterval)
 }
 
 func promDuration(d time.Duration) string { return model.Duration(d).String() }

@@ -267,30 +267,32 @@ func (r *renderer) legendCells(c *canvas, end, y float64, columns []float64, s s
 	}
 }
 
-// sortedLines orders the series by the configured value.
-func sortedLines(lines []*line, o legendOptions) []*line {
-	lines = slices.Clone(lines)
-	for _, calc := range o.Calcs {
-		if calc.Name() != o.SortBy {
-			continue
-		}
-		slices.SortStableFunc(lines, func(a, b *line) int {
-			av, bv := grafana.Reduce(a.field.Values, calc), grafana.Reduce(b.field.Values, calc)
-			if o.SortDesc {
-				av, bv = bv, av
-			}
-			return compareNumbers(av, bv)
-		})
-	}
-	return lines
-}
-
 func sum(list []float64) float64 {
 	total := 0.0
 	for _, v := range list {
 		total += v
 	}
 	return total
+}
+
+// sortedLines orders the series by the configured value.
+func sortedLines(lines []*line, o legendOptions) []*line {
+	i := slices.IndexFunc(o.Calcs, func(calc grafana.Reducer) bool { return calc.Name() == o.SortBy })
+	if i < 0 {
+		return lines
+	}
+	values := map[*line]float64{}
+	for _, l := range lines {
+		values[l] = grafana.Reduce(l.field.Values, o.Calcs[i])
+	}
+	lines = slices.Clone(lines)
+	slices.SortStableFunc(lines, func(a, b *line) int {
+		if o.SortDesc {
+			a, b = b, a
+		}
+		return compareNumbers(values[a], values[b])
+	})
+	return lines
 }
 
 // legendWidths returns the widths of the columns of values.

@@ -210,9 +210,11 @@ func (a alertRule) instances() string {
 // rulesOf joins the instances of each alert.
 func rulesOf(list []Alert) []alertRule {
 	var out []alertRule
+	byName := map[string]int{}
 	for _, a := range list {
-		i := slices.IndexFunc(out, func(rule alertRule) bool { return rule.Name == a.Name })
-		if i < 0 {
+		i, ok := byName[a.Name]
+		if !ok {
+			byName[a.Name] = len(out)
 			out = append(out, alertRule{a, 1})
 			continue
 		}

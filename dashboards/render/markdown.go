@@ -26,14 +26,22 @@ func (r *renderer) markdown(d *drawing, b box) {
 	d.panel.options(&o)
 	content := r.text(o.Content)
 	w := &writer{r: r, d: d, box: b, y: b.y, src: []byte(content)}
-	if o.Mode == "code" || o.Mode == "html" { // the source, which says what the page would
+	if o.Mode == "code" || o.Mode == "html" || isDeep(content) { // the source, which says what the page would
 		for line := range strings.SplitSeq(content, "\n") {
+			if w.below(0) {
+				break
+			}
 			w.paragraph([]span{{text: line}}, style{size: 12, mono: true}, 0)
 		}
 		r.hidden(d, count(d.facts.Cut, "line"))
 		return
 	}
-	parser := goldmark.New(goldmark.WithExtensions(extension.Table)).Parser()
+	extensions := []goldmark.Extender{extension.Table}
+	if hasLargeTable(content) {
+		r.report("panel "+d.panel.Title, "its Markdown table has too many cells; it is drawn as text")
+		extensions = nil
+	}
+	parser := goldmark.New(goldmark.WithExtensions(extensions...)).Parser()
 	doc := parser.Parse(text.NewReader(w.src))
 	for n := doc.FirstChild(); n != nil; n = n.NextSibling() {
 		w.block(n, 0)
@@ -43,6 +51,9 @@ func (r *renderer) markdown(d *drawing, b box) {
 
 // block draws one block of Markdown, indented.
 func (w *writer) block(n ast.Node, indent float64) {
+	if w.below(indent) {
+		return
+	}
 	switch n := n.(type) {
 	case *ast.Heading:
 		w.paragraph(w.inline(n), style{size: 22 - 2*float64(n.Level), bold: true}, indent)
@@ -73,6 +84,15 @@ func (w *writer) block(n ast.Node, indent float64) {
 	default:
 		w.paragraph(w.inline(n), style{size: 14}, indent)
 	}
+}
+
+// below reports whether what comes next is not in the panel, and counts it.
+func (w *writer) below(indent float64) bool {
+	if w.y <= w.box.bottom() && indent <= w.box.w {
+		return false
+	}
+	w.d.facts.Cut++
+	return true
 }
 
 // mark draws the bullet of a list item beside its first line.

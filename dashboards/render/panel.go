@@ -1,14 +1,49 @@
 package render
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
+
+// fill replaces the variables in a text by values of at most so many bytes together.
+func fill(text string, most int, value func(name, format string) (string, bool)) (string, []string) {
+	room := budget(most)
+	type result struct {
+		text string
+		ok   bool
+	}
+	known := map[[2]string]result{}
+	return dashboardfile.Fill(text, func(name, format string) (string, bool) {
+		if room <= 0 {
+			return "", true
+		}
+		with, ok := known[[2]string{name, format}]
+		if !ok {
+			with.text, with.ok = value(name, format)
+			known[[2]string{name, format}] = with
+		}
+		return room.take(with.text), with.ok
+	})
+}
+
+// fillQuery replaces the variables in a query, which is not cut.
+func fillQuery(text string, value func(name, format string) (string, bool)) (filled string, unknown []string, err error) {
+	if filled = text; len(text) <= maxQuery {
+		filled, unknown = fill(text, maxQuery+utf8.UTFMax, value)
+	}
+	if len(filled) > maxQuery {
+		err = fmt.Errorf("the query is longer than %d kB with the values of its variables; select fewer values", maxQuery/1000)
+	}
+	return filled, unknown, err
+}
 
 // maxFilled is the number of bytes of a panel's text that are drawn, and again of the values in it: more than
 // a panel has room for.
@@ -42,25 +77,28 @@ func (r *renderer) selection(v variable, separator string) string {
 	if _, repeated := r.scope[v.Name]; !repeated && v.IncludeAll && r.selectsAll(v) {
 		return "All"
 	}
+	texts := v.texts()
 	selected := slices.Clone(r.chosen[v.Name])
 	for i, value := range selected {
-		selected[i] = v.textOf(value)
+		selected[i] = cmp.Or(texts[value], value)
 	}
 	return strings.Join(selected, separator)
 }
 
-// textOf returns the text of a value, which a custom variable may name: "Text : value".
-func (v variable) textOf(value string) string {
+// texts returns the texts of values, which a custom variable may name: "Text : value".
+func (v variable) texts() map[string]string {
+	out := map[string]string{}
 	var query string
 	if v.Type != "custom" || json.Unmarshal(v.Query, &query) != nil {
-		return value
+		return out
 	}
 	for option := range strings.SplitSeq(query, ",") {
-		if text, named, ok := strings.Cut(option, " : "); ok && strings.TrimSpace(named) == value {
-			return strings.TrimSpace(text)
+		text, named, ok := strings.Cut(option, " : ")
+		if named = strings.TrimSpace(named); ok && out[named] == "" { // the first one holds
+			out[named] = strings.TrimSpace(text)
 		}
 	}
-	return value
+	return out
 }
 
 // selectsAll reports whether a variable selects all values: if the reader or the dashboard says so, or if none of the
@@ -90,14 +128,11 @@ func (r *renderer) filled(text string, t timing, store string) string {
 }
 
 func filledText(text string, values func(name, format string) (string, bool)) string {
-	room := maxFilled
-	filled, _ := dashboardfile.Fill(cut(text, maxFilled), func(name, format string) (string, bool) {
+	filled, _ := fill(cut(text, maxFilled), maxFilled, func(name, format string) (string, bool) {
 		value, ok := values(name, format)
 		if !ok {
 			value = "$" + name
 		}
-		value = cut(value, room)
-		room -= len(value)
 		return value, true
 	})
 	return filled
@@ -231,7 +266,7 @@ func (r *renderer) unknown(d *drawing, b box) {
 	if d.panel.library() {
 		lines = []string{inLibrary}
 	}
-	for _, t := range d.panel.Targets {
+	for _, t := range d.panel.Targets[:min(len(d.panel.Targets), maxTargets)] {
 		at := r.timing(d.panel, t, plotWidth(d.box.w))
 		text := r.filled(strings.TrimSpace(t.Expr+t.Query+t.LabelSelector), at, r.store(t.Datasource, d.panel.Datasource))
 		if text != "" {

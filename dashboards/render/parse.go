@@ -11,6 +11,9 @@ import (
 
 // parse reads a dashboard. Name is the file name in errors.
 func parse(name string, src []byte) (dashboard, dashboardfile.Dashboard, error) {
+	if weight(src) > maxDashboardWeight {
+		return dashboard{}, dashboardfile.Dashboard{}, fmt.Errorf("%s: the dashboard has too many values; split it", name)
+	}
 	file, err := dashboardfile.Parse(name, src)
 	if err != nil {
 		return dashboard{}, file, err

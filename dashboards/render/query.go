@@ -147,6 +147,9 @@ const snapshotVersion = 1
 
 // ReadSnapshot reads a snapshot. Name is the file name in errors.
 func ReadSnapshot(name string, src []byte) (Snapshot, error) {
+	if weight(src) > maxSnapshotWeight {
+		return Snapshot{}, fmt.Errorf("%s: the snapshot has too many values; write one of fewer dashboards", name)
+	}
 	var s Snapshot
 	if err := json.Unmarshal(src, &s); err != nil {
 		why := cmp.Or(grafana.WrongType("", err), "it is not JSON")
@@ -254,7 +257,7 @@ func (s Snapshot) Source() Source {
 		case !ok:
 			return Result{}, fmt.Errorf("the snapshot has no result for %s", q)
 		case a.Error != "":
-			return Result{}, errors.New(a.Error)
+			return Result{}, errors.New(cut(a.Error, maxReason))
 		}
 		return a, nil
 	}

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -81,6 +82,7 @@ type renderer struct {
 	scope       chosen // values of the variables by which a panel or its row is repeated
 	everything  chosen // all options of the variables for which an expression is chosen
 	annotations []event
+	limits      *limits
 	*record
 }
 
@@ -104,9 +106,6 @@ func (r *renderer) during(p *panel) *renderer {
 	return &own
 }
 
-// problem is why a part of the dashboard is not drawn.
-type problem struct{ where, why string }
-
 // Dashboard runs the queries of a dashboard and draws the results. Name is the file name in errors, src
 // classic dashboard JSON. It returns an error for a file that is not a dashboard, or a time range that does not
 // start before its end; what else is wrong is in [Picture.Problems], and in panels without data.
@@ -129,8 +128,14 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	for _, setting := range findUnsupported(src, r.options.Variables) {
 		r.report(setting, "")
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
+	if list := &r.dashboard.Templating.List; len(*list) > maxVariables {
+		r.report(fmt.Sprintf("the dashboard has %d variables; the first %d are used", len(*list), maxVariables), "")
+		*list, file.Variables = (*list)[:maxVariables], file.Variables[:maxVariables]
+	}
+	whole := ctx
+	ctx, cancel := context.WithTimeout(whole, r.options.Timeout)
 	defer cancel()
+	r.limits = &limits{ctx: ctx}
 	r.chosen = r.variables(ctx, file)
 	r.annotations = r.events(ctx)
 
@@ -143,37 +148,8 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	}
 	picture.Problems = grouped(r.problems)
 	picture.Queries, picture.Failed, picture.Failure = r.queries, r.failed, r.failure
+	r.limits.ctx = whole // a page draws the panels once more, for phones
 	return picture, nil
-}
-
-// manyPlaces is the number of places with the same problem from which on they are counted.
-const manyPlaces = 4
-
-// grouped returns a line for each problem; one that is in many places, such as a store that does not
-// respond, once.
-func grouped(problems []problem) []string {
-	places := map[string][]string{}
-	for _, p := range problems {
-		if !slices.Contains(places[p.why], p.where) {
-			places[p.why] = append(places[p.why], p.where)
-		}
-	}
-	var out []string
-	for why, where := range places {
-		switch {
-		case why == "":
-			out = append(out, where...)
-		case len(where) >= manyPlaces:
-			slices.Sort(where)
-			out = append(out, fmt.Sprintf("%s and %d others: %s", where[0], len(where)-1, why))
-		default:
-			for _, one := range where {
-				out = append(out, one+": "+why)
-			}
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 func (o Options) withDefaults() Options {
@@ -189,24 +165,25 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// report records what is missing in the picture.
-func (r *renderer) report(where, why string) {
-	where, why = strings.Map(printable, where), strings.Map(printable, why) // one line each
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	r.problems = append(r.problems, problem{where, why})
-}
-
 // run runs a query within the time range.
 func (r *renderer) run(ctx context.Context, q Query) (Result, error) {
 	q.From, q.To = r.options.From, r.options.To
-	result, err := r.source(ctx, q)
+	var result Result
+	err := ctx.Err() // which a snapshot ignores
+	if err == nil {
+		result, err = r.source(ctx, q)
+	}
 	if len(result.Series) > maxSeries {
 		r.report(q.String(), fmt.Sprintf("%d series; the first %d are drawn", len(result.Series), maxSeries))
 		result.Series = result.Series[:maxSeries]
 	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		err = timeoutError(r.options.Timeout)
+	}
+	if err == nil {
+		if err = r.limits.hold(result); err != nil {
+			result = Result{}
+		}
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -244,6 +221,8 @@ type panelData struct {
 	profile   *Flame
 	step      time.Duration
 	err       error
+	// series and rows count those of all queries.
+	series, rows int
 }
 
 // fetch runs the queries of a panel that is drawn at a width.
@@ -255,6 +234,10 @@ func (r *renderer) fetch(ctx context.Context, p *panel, width float64) panelData
 		out.alerts = result.Alerts
 	}
 	queries := slices.DeleteFunc(slices.Clone(p.Targets), func(t target) bool { return t.Hide || p.Type == "alertlist" })
+	if len(queries) > maxTargets {
+		r.report("panel "+p.Title, fmt.Sprintf("%d queries; the first %d are drawn", len(queries), maxTargets))
+		queries = queries[:maxTargets]
+	}
 	for _, t := range queries {
 		if err := r.add(ctx, p, t, width, len(queries) > 1, &out); err != nil && out.err == nil {
 			out.err = err
@@ -278,6 +261,7 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 	if err != nil {
 		return err
 	}
+	result.Series = r.withinSeries(p, result.Series, out)
 	// Points of a snapshot may be further apart.
 	out.step = max(at.step, result.Step)
 	switch {
@@ -288,9 +272,9 @@ func (r *renderer) add(ctx context.Context, p *panel, t target, width float64, s
 	case q.Kind == Profile:
 		out.profile = result.Profile
 	case p.Type == "heatmap":
-		out.cells = heatmap(result.Series, cmp.Or(result.Step, out.step))
+		r.addCells(p, heatmap(result.Series, cmp.Or(result.Step, out.step)), out)
 	case t.Format == "table":
-		out.frames = append(out.frames, tableFrame(t, result.Series, several))
+		r.addTable(p, t, result.Series, several, out)
 	default:
 		out.frames = append(out.frames, seriesFrames(t, result.Series)...)
 	}
@@ -312,15 +296,23 @@ const (
 	maxTraces = 20
 )
 
+// limitOf returns a configured limit, or the default for one that selects nothing.
+func limitOf(configured, otherwise int) int {
+	if configured <= 0 {
+		return otherwise
+	}
+	return configured
+}
+
 // query returns the query of a target.
 func (r *renderer) query(p *panel, t target, at timing) (Query, error) {
 	q := Query{Store: r.store(t.Datasource, p.Datasource), Kind: Range, Step: at.step}
 	text := t.Expr
 	switch q.Store {
 	case Loki:
-		q.Kind, q.Limit = Logs, cmp.Or(t.MaxLines, maxLines)
+		q.Kind, q.Limit = Logs, limitOf(t.MaxLines, maxLines)
 	case Tempo:
-		q.Kind, q.Limit, text = Traces, cmp.Or(t.Limit, maxTraces), t.Query
+		q.Kind, q.Limit, text = Traces, limitOf(t.Limit, maxTraces), t.Query
 	case Pyroscope:
 		q.Kind, q.ProfileType, text = Profile, t.ProfileTypeID, t.LabelSelector
 	case Prometheus:
@@ -338,32 +330,49 @@ func (r *renderer) query(p *panel, t target, at timing) (Query, error) {
 // draw runs the queries of all panels and draws them.
 func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 	var group sync.WaitGroup
+	var crashed atomic.Value
 	tickets := make(chan struct{}, maxQueries)
 	for i, d := range placed {
 		if d.panel.Type == "row" {
 			continue
 		}
 		if optionsOf(d.panel.Type) == nil { // its result would not be drawn
-			d.renderer.drawPanel(d, fmt.Sprintf("p%d", i))
+			d.renderer.drawWithin(d, fmt.Sprintf("p%d", i))
 			continue
 		}
 		group.Go(func() {
 			tickets <- struct{}{}
 			defer func() { <-tickets }()
+			defer func() {
+				if p := recover(); p != nil {
+					crashed.Store(fmt.Sprintf("panel %s: %v\n%s", d.panel.Title, p, debug.Stack()))
+				}
+			}()
 			d.data = d.renderer.fetch(ctx, d.panel, plotWidth(d.box.w))
-			d.renderer.drawPanel(d, fmt.Sprintf("p%d", i))
+			d.renderer.drawWithin(d, fmt.Sprintf("p%d", i))
 		})
 	}
 	group.Wait()
+	if p := crashed.Load(); p != nil { // in this goroutine the caller can recover it
+		panic(p)
+	}
 }
 
 // phone returns the panels as wide as a phone.
 func (r *renderer) phone(placed []*drawing) []*drawing {
+	r.limits.drawn.Store(0)
+	whole := r.limits.ctx
+	ctx, cancel := context.WithTimeout(whole, r.options.Timeout)
+	r.limits.ctx = ctx
+	defer func() {
+		cancel()
+		r.limits.ctx = whole
+	}()
 	out := make([]*drawing, len(placed))
 	for i, d := range placed {
 		out[i] = &drawing{renderer: d.renderer, panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
 		if d.panel.Type != "row" {
-			d.renderer.drawPanel(out[i], fmt.Sprintf("n%d", i))
+			d.renderer.drawWithin(out[i], fmt.Sprintf("n%d", i))
 		}
 	}
 	return out

@@ -25,10 +25,11 @@ func (r *renderer) reduce(d *drawing, data panelData, o reduceOptions) []reduced
 	if len(calcs) == 0 {
 		calcs = []grafana.Reducer{grafana.LastNotNull}
 	}
+	calcs = calcs[:min(len(calcs), maxCalcs)]
 	var out []reduced
 	for _, frame := range r.fields(d, data.frames) {
 		for _, f := range frame.Fields {
-			if f.Type != grafana.Number {
+			if f.Type != grafana.Number || r.limits.done() {
 				continue
 			}
 			var times []float64
@@ -43,7 +44,7 @@ func (r *renderer) reduce(d *drawing, data panelData, o reduceOptions) []reduced
 	}
 	limit := maxValues
 	if o.Limit > 0 {
-		limit = o.Limit
+		limit = min(o.Limit, maxSeries)
 	}
 	if len(out) > limit {
 		d.facts.Cut += len(out) - limit
@@ -84,6 +85,9 @@ func (r *renderer) stat(d *drawing, b box, data panelData) {
 		name = ""
 	}
 	for i, v := range values {
+		if r.limits.full(d.canvas) {
+			break
+		}
 		r.statValue(d.canvas, boxes[i], v, o, name, text)
 	}
 }

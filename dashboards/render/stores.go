@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ type Store struct {
 	URL string // without the path of an endpoint, such as http://localhost:9090
 	// Get reads a page. The address begins with the URL.
 	Get func(ctx context.Context, address string) ([]byte, error)
+	// Secret is left out of errors, in which a server may quote it, like the password in the URL.
+	Secret string
 }
 
 // Query runs a query on the HTTP API of its store. It is a [Source].
@@ -51,14 +54,59 @@ func (s Stores) Query(ctx context.Context, q Query) (Result, error) {
 		return Result{}, fmt.Errorf("%s is %w", name, ErrNoStore)
 	}
 	store.URL = strings.TrimRight(store.URL, "/")
-	return query(store, ctx, q)
+	result, err := query(store, ctx, q)
+	return result, store.redacted(err)
 }
+
+// redacted returns an error without the secrets of a store.
+func (s Store) redacted(err error) error {
+	if err == nil {
+		return nil
+	}
+	const hidden = "xxxxx" // as in net/url
+	var pairs []string
+	add := func(text, shown string) {
+		if text != "" {
+			pairs = append(pairs, text, shown)
+		}
+	}
+	u, invalid := url.Parse(s.URL)
+	if invalid != nil { // the error may quote it in any form
+		return redactedError{"the URL of the store is not valid; write one such as http://localhost:9090", err}
+	}
+	shown, _, _ := strings.Cut(u.Redacted(), "?")
+	add(s.URL, shown)
+	if password, ok := u.User.Password(); ok {
+		add(base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)), hidden)
+		add(password, hidden)
+	}
+	add(u.RawQuery, hidden)
+	add(s.Secret, hidden)
+	if text := strings.NewReplacer(pairs...).Replace(err.Error()); text != err.Error() {
+		return redactedError{text, err}
+	}
+	return err
+}
+
+// redactedError is an error with another text.
+type redactedError struct {
+	text string
+	err  error
+}
+
+func (e redactedError) Error() string { return e.text }
+
+// Unwrap returns the error, whose text must not be shown.
+func (e redactedError) Unwrap() error { return e.err }
 
 // read decodes the page at a path.
 func (s Store) read(ctx context.Context, path string, parameters url.Values, into any) error {
 	page, err := s.Get(ctx, s.URL+path+"?"+parameters.Encode())
 	if err != nil {
 		return err
+	}
+	if weight(page) > maxResponseWeight {
+		return fmt.Errorf("%s: the response has too many values; select fewer series or a shorter time range", s.URL+path)
 	}
 	return s.unexpected(path, json.Unmarshal(page, into))
 }
@@ -75,6 +123,9 @@ func (s Store) unexpected(path string, err error) error {
 	return fmt.Errorf("%s: unexpected response: %s; check that the URL is the base URL of the API", s.URL+path, why)
 }
 
+// maxReason is the number of bytes of an error of a store that are shown.
+const maxReason = 200
+
 // api decodes the data of a response of Prometheus' or Loki's API.
 func (s Store) api(ctx context.Context, path string, parameters url.Values, into any) error {
 	response := struct {
@@ -86,7 +137,7 @@ func (s Store) api(ctx context.Context, path string, parameters url.Values, into
 		return err
 	}
 	if response.Status != "success" {
-		return fmt.Errorf("%s: %s", s.URL+path, cmp.Or(response.Error, fmt.Sprintf("response has status %q; check that the URL is the base URL of the API", response.Status)))
+		return fmt.Errorf("%s: %s", s.URL+path, cmp.Or(cut(response.Error, maxReason), fmt.Sprintf("response has status %q; check that the URL is the base URL of the API", response.Status)))
 	}
 	return nil
 }
@@ -280,6 +331,7 @@ func (s Store) pyroscope(ctx context.Context, q Query) (Result, error) {
 func flame(names []string, levels [][]float64) (*Flame, error) {
 	const fields = 4
 	// From the deepest level up, children are complete when their parents take them.
+	levels = levels[:min(len(levels), maxFlameLevels)]
 	var below []child
 	for _, level := range slices.Backward(levels) {
 		var here []child

@@ -203,6 +203,9 @@ func (r *renderer) timeline(d *drawing, b box, data panelData) {
 	share := min(max(o.RowHeight, .05), 1)
 	d.canvas.clip(b)
 	for i, t := range tracks {
+		if r.limits.full(d.canvas) {
+			break
+		}
 		row := p.h / float64(len(tracks))
 		y := p.y + float64(i)*row
 		s := axisStyle()

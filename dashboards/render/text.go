@@ -1,6 +1,7 @@
 package render
 
 import (
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -63,8 +64,8 @@ func advance(r rune) int {
 
 // fit cuts a text with an ellipsis at a width.
 func fit(text string, width float64, s style) string {
-	if runes := []rune(text); len(runes) > maxText {
-		text = string(runes[:maxText])
+	if len(text) > maxText {
+		text = string([]rune(text)[:min(utf8.RuneCountInString(text), maxText)])
 	}
 	if width < 0 {
 		return ""
@@ -116,21 +117,42 @@ func fitMiddle(text string, width float64, s style) string {
 // maxText is the number of characters of a text that are drawn: more than a panel has room for.
 const maxText = 4096
 
+// wider returns the start of a text that is wider than a width, or all of it: measuring the rest of a long word
+// for each of its lines would take a long time.
+func (s style) wider(text string, width float64) string {
+	const narrowest = 0.15 // of the size
+	n := int(width/(s.size*narrowest)) + 2
+	for i := range text {
+		if n--; n < 0 {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// maxWrapped is the number of lines of a text: more than the highest panel has.
+const maxWrapped = 600
+
 // wrap breaks a text into lines of a width, at spaces where there are any.
 func wrap(text string, width float64, s style) []string {
-	if runes := []rune(text); len(runes) > maxText {
-		text = string(runes[:maxText])
-	}
+	text = fit(text, math.Inf(1), s)
 	var lines []string
 	line := ""
 	for word := range strings.FieldsSeq(text) {
+		if len(lines) > maxWrapped {
+			break
+		}
 		next := strings.TrimLeft(line+" "+word, " ")
 		if line != "" && s.width(next) > width {
 			lines = append(lines, line)
 			next = word
 		}
-		for s.width(next) > width && len([]rune(next)) > 1 {
-			head := strings.TrimSuffix(fit(next, width, s), "…")
+		for len(lines) <= maxWrapped {
+			part := s.wider(next, width)
+			if s.width(part) <= width || utf8.RuneCountInString(part) <= 1 {
+				break
+			}
+			head := strings.TrimSuffix(fit(part, width, s), "…")
 			if head == "" {
 				head = string([]rune(next)[:1])
 			}

@@ -41,6 +41,9 @@ func (r *renderer) timeSeries(d *drawing, b box, data panelData) {
 	d.canvas.clip(p.inset(-1, -1, -1, -1))
 	r.marks(d.canvas, p)
 	for _, l := range lines {
+		if r.limits.full(d.canvas) {
+			break
+		}
 		r.area(d.canvas, p, l)
 	}
 	for _, a := range axes {
@@ -48,6 +51,9 @@ func (r *renderer) timeSeries(d *drawing, b box, data panelData) {
 	}
 	count, length := extent(p, lines)
 	for _, l := range lines {
+		if r.limits.full(d.canvas) {
+			break
+		}
 		r.stroke(d.canvas, p, l, float64(count-1) <= length/l.pointSpace())
 	}
 	r.dots(d, p, lines, data.exemplars)
@@ -61,6 +67,9 @@ func (r *renderer) lines(frames []*grafana.Frame, step time.Duration) (lines []*
 			continue
 		}
 		for _, f := range frame.Fields[1:] {
+			if r.limits.done() {
+				return lines, axes
+			}
 			if f.Type != grafana.Number || f.Config.Custom.HideFrom.Viz {
 				continue
 			}

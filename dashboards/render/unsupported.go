@@ -23,7 +23,7 @@ func findUnsupported(src []byte, given map[string][]string) []string {
 	if err := json.Unmarshal(withoutMark(src), &raw); err != nil {
 		return nil // [Dashboard] reports it
 	}
-	u := &unsupported{}
+	u := &unsupported{known: map[problem]bool{}}
 	u.walk("", "", raw, reflect.TypeFor[dashboard]())
 	u.values("", raw, map[string][]any{"weekStart": {"", "browser", "sunday"}})
 	for _, v := range objects(raw, "templating", "list") {
@@ -43,7 +43,10 @@ func findUnsupported(src []byte, given map[string][]string) []string {
 }
 
 // unsupported are the settings that are not drawn, with the panel or variable that has them.
-type unsupported struct{ found []problem }
+type unsupported struct {
+	found []problem
+	known map[problem]bool
+}
 
 func (u *unsupported) addf(where, format string, args ...any) {
 	u.add(where, fmt.Sprintf(format, args...)+" is not supported")
@@ -51,8 +54,10 @@ func (u *unsupported) addf(where, format string, args ...any) {
 
 // add adds a problem once for each place.
 func (u *unsupported) add(where, what string) {
-	if !slices.Contains(u.found, problem{where, what}) {
-		u.found = append(u.found, problem{where, what})
+	p := problem{cut(where, maxProblem), cut(what, maxProblem)}
+	if !u.known[p] {
+		u.known[p] = true
+		u.found = append(u.found, p)
 	}
 }
 
@@ -149,7 +154,7 @@ func short(value any) string {
 func (u *unsupported) panel(p map[string]any) {
 	kind, _ := p["type"].(string)
 	title, _ := p["title"].(string)
-	where := "panel " + cmp.Or(title, "without a title")
+	where := "panel " + cmp.Or(cut(title, maxProblem), "without a title")
 	options := optionsOf(kind)
 	if options == nil && p["libraryPanel"] != nil {
 		u.add(where, inLibrary)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -94,7 +95,7 @@ func newDashboardsRenderCommand(g *globals) *cobra.Command {
 	flags.StringVar(&o.timezone, "timezone", "", "time zone of the axes, such as UTC or Europe/Berlin (default: that of the dashboard)")
 	flags.IntVar(&o.width, "width", render.DefaultWidth, "width in pixels")
 	flags.DurationVar(&o.interval, "scrape-interval", 15*time.Second, "scrape interval of the Prometheus data source in Grafana, for $__rate_interval")
-	flags.DurationVar(&o.timeout, "timeout", render.DefaultTimeout, "time for the queries of one dashboard")
+	flags.DurationVar(&o.timeout, "timeout", render.DefaultTimeout, "time for the queries and the drawing of one dashboard")
 	return cmd
 }
 
@@ -119,8 +120,13 @@ func (o renderOptions) validate(cmd *cobra.Command) error {
 		return usage(cmd, "--timeout %s: write a time such as 30s", o.timeout)
 	}
 	for _, store := range o.stores() {
-		if store.url != "" && !isAddress(store.url) {
-			return usage(cmd, "%s %q: write a URL such as http://localhost:9090", store.flag, store.url)
+		u, err := url.Parse(store.url)
+		switch { // the URL may have a secret, so it is not shown
+		case store.url == "":
+		case err != nil || !isAddress(store.url) || u.Host == "":
+			return usage(cmd, "%s is not a URL; write one such as http://localhost:9090", store.flag)
+		case strings.ContainsAny(store.url, "?#"):
+			return usage(cmd, "%s has a query or fragment; remove what follows ? or #, and set a bearer token in %s", store.flag, store.tokenVariable)
 		}
 	}
 	for _, v := range o.vars {

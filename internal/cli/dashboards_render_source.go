@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/dashboards/render"
+	"github.com/observability-first/scaffold/internal/push"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
@@ -83,8 +84,8 @@ func oneSelection(variables map[string][]string) error {
 	return fmt.Errorf("a snapshot has one selection of variables%s; leave --var out", which)
 }
 
-// snapshotLimit is the largest snapshot that is read: a hundred times that of examples/orders.
-const snapshotLimit = 256 << 20
+// snapshotLimit is the largest snapshot that is read: more than ten times the largest that scaffold verify writes.
+const snapshotLimit = 64 << 20
 
 // queryStores returns a source that reads the stores, each with its own token, which no other server gets.
 func (g *globals) queryStores(flags []storeFlag) (render.Source, error) {
@@ -100,7 +101,8 @@ func (g *globals) queryStores(flags []storeFlag) (render.Source, error) {
 			return nil, err
 		}
 		to := map[string]*render.Store{render.Prometheus: &stores.Prometheus, render.Loki: &stores.Loki, render.Tempo: &stores.Tempo, render.Pyroscope: &stores.Pyroscope}[f.store]
-		*to = render.Store{URL: f.url, Get: func(ctx context.Context, address string) ([]byte, error) {
+		token, _ := push.Token(g.Getenv, f.tokenVariable, "") // validated by the reader
+		*to = render.Store{URL: f.url, Secret: token, Get: func(ctx context.Context, address string) ([]byte, error) {
 			page, err := read(ctx, address)
 			return page, g.explainStore(err, f.tokenVariable)
 		}}

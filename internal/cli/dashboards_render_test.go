@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -127,5 +128,36 @@ func TestErrorsOfStoresAreWrapped(t *testing.T) {
 	var status statusError
 	if err := g.explainStore(statusError{"http://localhost:9090: 401", 401}, prometheusToken); !errors.As(err, &status) || status.code != 401 {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A server may quote the bearer token, which must not get to standard error or into a picture.
+func TestRenderDoesNotShowTheToken(t *testing.T) {
+	t.Parallel()
+	const token = "TOPSECRET123"
+	for _, status := range []int{http.StatusOK, http.StatusForbidden, http.StatusInternalServerError} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") == "" {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			w.WriteHeader(status)
+			_, _ = fmt.Fprintf(w, `{"status":"error","error":"you sent %s"}`, r.Header.Get("Authorization"))
+		}))
+		t.Cleanup(server.Close)
+		_, stderr := rendering(t, map[string]string{prometheusToken: token}, "--source", server.URL)
+		if strings.Contains(stderr, token) || !strings.Contains(stderr, "you sent Bearer xxxxx") {
+			t.Errorf("%d: %s", status, stderr)
+		}
+	}
+}
+
+func TestAddressesThatAreNoURLAreNotQuoted(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"http://user:hunter2@[::1", "http://user:hunter2%zz@localhost", "http://user:hunt\x00er2@localhost"} {
+		_, err := get(t.Context(), pageRequest{address: address})
+		if err == nil || strings.Contains(err.Error(), "hunt") || strings.Contains(withoutPassword(address), "hunt") {
+			t.Errorf("got %v, %s", err, withoutPassword(address))
+		}
 	}
 }

@@ -133,8 +133,8 @@ func get(ctx context.Context, page pageRequest) ([]byte, error) {
 		ctx = limited
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page.address, nil)
-	if err != nil {
-		return nil, err
+	if err != nil { // it quotes the address, which may have a password
+		return nil, errors.New("the address is not a URL; write one such as http://localhost:9090")
 	}
 	request.Header.Set("Accept", page.accept)
 	if page.token != "" {
@@ -162,7 +162,11 @@ func get(ctx context.Context, page pageRequest) ([]byte, error) {
 		return nil, statusError{fmt.Sprintf("%s redirects to another server, %s, and the bearer token was not sent there; pass the address of that server", name, nameOf(to)), response.StatusCode}
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, statusError{name + ": " + response.Status + reasonIn(response), response.StatusCode}
+		reason := reasonIn(response)
+		if page.token != "" { // which the server may quote
+			reason = strings.ReplaceAll(reason, page.token, "xxxxx")
+		}
+		return nil, statusError{name + ": " + response.Status + reason, response.StatusCode}
 	}
 	return userfile.ReadFrom(response.Body, name, userfile.PageLimit)
 }
@@ -276,7 +280,11 @@ func (g *globals) showMetrics(ctx context.Context, source string, spec slo.Spec)
 
 // withoutPassword returns the source in the form for messages.
 func withoutPassword(source string) string {
-	if u, err := url.Parse(source); err == nil && u.User != nil {
+	u, err := url.Parse(source)
+	switch {
+	case err != nil && isAddress(source):
+		return "the address"
+	case err == nil && u.User != nil:
 		return u.Redacted()
 	}
 	return source

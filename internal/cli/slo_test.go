@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/observability-first/scaffold/slo"
@@ -24,7 +25,7 @@ func TestDirectoryGetsAllFilesOrNone(t *testing.T) {
 	}{
 		{"canceled context", stopped, nil, "the user had enough"},
 		{"directory at the path of a file", t.Context(), func(dir string) error {
-			return os.MkdirAll(filepath.Join(dir, "runbooks", ".A.md.new"), 0o755)
+			return os.MkdirAll(filepath.Join(dir, "runbooks", "A.md"), 0o755)
 		}, "is a directory"},
 		{"file at the path of a directory", t.Context(), func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "runbooks"), nil, 0o644)
@@ -52,6 +53,33 @@ func TestDirectoryGetsAllFilesOrNone(t *testing.T) {
 				t.Errorf("left behind: %q", left)
 			}
 		})
+	}
+}
+
+// Runs at once do not use the same temporary file, and none writes to the file of another program.
+func TestRunsAtOnceWriteToOneDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	foreign := filepath.Join(dir, ".a.yaml.new")
+	if err := os.WriteFile(foreign, []byte("foreign"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var runs sync.WaitGroup
+	for i := range 8 {
+		runs.Go(func() {
+			for range 20 {
+				if err := writeDirectory(t.Context(), dir, []slo.File{{Name: "a.yaml", Data: []byte{byte('0' + i)}}}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	runs.Wait()
+	if got, err := os.ReadFile(foreign); string(got) != "foreign" || err != nil {
+		t.Errorf("the foreign file has %q, %v", got, err)
+	}
+	if entries, err := os.ReadDir(dir); len(entries) != 2 || err != nil {
+		t.Errorf("got %v, %v", entries, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,13 +52,14 @@ func writeDirectory(ctx context.Context, dir string, files []slo.File) (err erro
 		if err := root.MkdirAll(path.Dir(f.Name), 0o755); err != nil {
 			return unwritable(filepath.Dir(written), err)
 		}
-		staged = append(staged, stagedName(f.Name))
-		if err := writeSynced(root, stagedName(f.Name), data); err != nil {
+		temporary := stagedName(f.Name)
+		staged = append(staged, temporary)
+		if err := writeSynced(root, temporary, data); err != nil {
 			return unwritable(written, err)
 		}
 	}
-	for _, f := range files {
-		if err := root.Rename(stagedName(f.Name), f.Name); err != nil {
+	for i, f := range files {
+		if err := root.Rename(staged[i], f.Name); err != nil {
 			return unwritable(filepath.Join(dir, filepath.FromSlash(f.Name)), err)
 		}
 	}
@@ -75,12 +77,13 @@ func unwritable(name string, err error) error {
 	return fmt.Errorf("%s is not written: %w; set -o to a directory that you can write to", filepath.ToSlash(name), err)
 }
 
+// stagedName returns a name that no other run has.
 func stagedName(name string) string {
-	return path.Join(path.Dir(name), "."+path.Base(name)+".new")
+	return path.Join(path.Dir(name), "."+path.Base(name)+"."+rand.Text()+".new")
 }
 
 func writeSynced(root *os.Root, name string, data []byte) error {
-	file, err := root.Create(name)
+	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}

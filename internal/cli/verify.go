@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -116,6 +117,9 @@ func (o verifyOptions) validate(cmd *cobra.Command) error {
 		if info, err := os.Stat(dir); to.file != "" && (err != nil || !info.IsDir()) {
 			return usage(cmd, "%s %s: directory %s does not exist", to.flag, to.file, dir)
 		}
+		if info, err := os.Stat(to.file); to.file != "" && err == nil && info.IsDir() {
+			return usage(cmd, "%s %s is a directory; name a file", to.flag, to.file)
+		}
 	}
 	return nil
 }
@@ -152,16 +156,17 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 	if err != nil && !report.Interrupted {
 		return err
 	}
-	if err := o.write(g, report, snapshot); err != nil {
-		return err
-	}
-	if !g.emit(report) {
+	shown := g.emit(report)
+	if !shown {
 		if err := report.WriteText(g.Streams.Out, g.paintStatus); err != nil {
 			return err
 		}
-		if snapshot != nil {
-			g.printf("Draw the dashboards with: scaffold dashboards render --snapshot %s\n", o.snapshot)
-		}
+	}
+	if err := o.write(context.WithoutCancel(ctx), g, report, snapshot); err != nil { // after an interrupt, too
+		return err
+	}
+	if snapshot != nil && !shown {
+		g.printf("Draw the dashboards with: scaffold dashboards render --snapshot %s\n", o.snapshot)
 	}
 	if err != nil {
 		return err // an interrupt
@@ -173,7 +178,7 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 }
 
 // write writes the files that the flags name. A run that ended before the dashboards has no snapshot.
-func (o verifyOptions) write(g *globals, report report.Report, snapshot *render.Snapshot) error {
+func (o verifyOptions) write(ctx context.Context, g *globals, report report.Report, snapshot *render.Snapshot) error {
 	type form struct {
 		file  string
 		write func(io.Writer) error
@@ -189,15 +194,24 @@ func (o verifyOptions) write(g *globals, report report.Report, snapshot *render.
 		if form.file == "" {
 			continue
 		}
-		f, err := os.Create(form.file)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(form.write(f), f.Close()); err != nil {
+		var data bytes.Buffer
+		if err := errors.Join(form.write(&data), writeWhole(ctx, form.file, data.Bytes())); err != nil {
 			return fmt.Errorf("write %s: %w", form.file, err)
 		}
 	}
 	return nil
+}
+
+// writeWhole writes a file completely or not at all. A device or a pipe is written as it is.
+func writeWhole(ctx context.Context, name string, data []byte) error {
+	target, err := filepath.EvalSymlinks(name)
+	if err != nil { // it does not exist
+		target = name
+	}
+	if info, err := os.Stat(target); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(target, data, 0o666)
+	}
+	return writeDirectory(ctx, filepath.Dir(target), []slo.File{{Name: filepath.Base(target), Data: data}})
 }
 
 // subject returns the service to check.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -26,7 +27,7 @@ func TestVerifyReportsAMissingSnapshot(t *testing.T) {
 			u := newTerminal(nil)
 			g := &globals{Factory: u.Factory, output: tc.output}
 			o := verifyOptions{snapshot: filepath.Join(t.TempDir(), "verify.snapshot.json")}
-			if err := o.write(g, report.Report{}, tc.snapshot); err != nil {
+			if err := o.write(t.Context(), g, report.Report{}, tc.snapshot); err != nil {
 				t.Fatal(err)
 			}
 			if tc.want != "" {
@@ -39,5 +40,27 @@ func TestVerifyReportsAMissingSnapshot(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// A report that cannot be written must not change the file of the run before.
+func TestVerifyWritesAFileCompletelyOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "verify.xml"), filepath.Join(dir, "link.xml")
+	if err := errors.Join(os.WriteFile(file, []byte("old"), 0o600), os.Symlink("verify.xml", link)); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeWhole(t.Context(), link, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(file); string(got) != "new" || err != nil {
+		t.Errorf("the target of the link has %q, %v", got, err)
+	}
+	if err := writeWhole(t.Context(), os.DevNull, []byte("new")); err != nil {
+		t.Errorf("a device: %v", err)
+	}
+	if entries, err := os.ReadDir(dir); len(entries) != 2 || err != nil {
+		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }

@@ -25,6 +25,12 @@ func (s *session) snapshot(ctx context.Context) {
 	if s.options.Snapshot == nil {
 		return
 	}
+	defer func() {
+		if p := recover(); p != nil { // the report of the other checks must not be lost
+			reason, _, _ := strings.Cut(fmt.Sprint(p), "\n")
+			s.checks.Add(report.Check{Section: sectionDashboards, Name: "snapshot", Status: report.Skipped, Detail: "the renderer has a bug: " + reason})
+		}
+	}()
 	store := &queryapi.Prometheus{Store: s.watch.store, Rules: s.watch.ev}
 	recorder := render.Record(func(ctx context.Context, q render.Query) (render.Result, error) {
 		switch q.Store {
@@ -65,7 +71,7 @@ func (s *session) logsResult(q render.Query) (render.Result, error) {
 	if err != nil || len(lines) == 0 {
 		return render.Result{}, err
 	}
-	lines = lines[max(0, len(lines)-q.Limit):]
+	lines = lines[max(0, len(lines)-max(q.Limit, 0)):]
 	first, _ := time.Parse(time.RFC3339Nano, s.child.log()[0].text("time"))
 	elapsed := time.Since(first)
 	var out render.Result

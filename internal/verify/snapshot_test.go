@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/observability-first/scaffold/dashboards/render"
@@ -28,5 +29,16 @@ func TestSnapshotHasTheOptionsOfItsQueries(t *testing.T) {
 	}
 	if want := map[string][]string{"job": {"a"}}; !maps.EqualFunc(got.Variables, want, slices.Equal) {
 		t.Errorf("variables %v, want %v", got.Variables, want)
+	}
+}
+
+// A bug of the renderer must not lose the report, and a limit that selects nothing is the default.
+func TestSnapshotSurvivesAPanic(t *testing.T) {
+	t.Parallel()
+	s := dashboardSession(t, dashboardfile.Dashboard{File: "shop.json"})
+	s.options.Snapshot = func(render.Snapshot) { panic("no such panel\nstack") }
+	s.snapshot(t.Context())
+	if got := checksOf(s); !slices.ContainsFunc(got, func(text string) bool { return strings.Contains(text, "the renderer has a bug: no such panel") }) {
+		t.Errorf("checks %q", got)
 	}
 }

@@ -14,6 +14,9 @@ import (
 type FieldConfig struct {
 	Defaults  Config     `json:"defaults"`
 	Overrides []Override `json:"overrides"`
+
+	// Done ends overrides early; nil never does.
+	Done func() bool `json:"-"`
 }
 
 // Config is how the values of one field are shown.
@@ -58,6 +61,9 @@ type Step struct {
 type Mapping struct {
 	Type    string          `json:"type"`
 	Options json.RawMessage `json:"options"`
+
+	values  map[string]mapping // of type value
+	decoded mappingOptions     // of the others
 }
 
 // Custom are the settings of a kind of panel.
@@ -173,6 +179,9 @@ func (c *Config) set(p Property) error {
 		}
 		at = at.Field(i)
 	}
+	if len(p.Value) > maxProperty {
+		return fmt.Errorf("override %s: its value is longer than %d kB", p.ID, maxProperty/1000)
+	}
 	at.SetZero()
 	if len(p.Value) == 0 {
 		return nil
@@ -187,51 +196,99 @@ func (c *Config) set(p Property) error {
 	return nil
 }
 
-// matches reports whether the matcher selects a field.
-func (m Matcher) matches(f *Field, frame *Frame, all []*Frame) bool {
-	text := func() string {
-		var s string
-		_ = json.Unmarshal(m.Options, &s) // options of another type select nothing
-		return s
+// maxText is the number of bytes of a configured text that are shown: more than a panel has room for.
+const maxText = 1000
+
+// Limits of what is compared with each value.
+const (
+	maxSteps    = 100
+	maxMappings = 1000
+	maxProperty = 100_000 // bytes of an override, which is decoded for each field
+)
+
+// cut limits what is used for each value or series.
+func (c *Config) cut() {
+	for _, text := range []*string{&c.Unit, &c.NoValue, &c.DisplayName} {
+		*text = short(*text)
 	}
-	switch m.ID {
-	case "byName":
-		name := text()
-		return name != "" && (f.Name == name || f.displayName(frame, all) == name)
-	case "byRegexp":
-		pattern, err := Regexp(text())
-		return err == nil && pattern.MatchString(f.displayName(frame, all))
-	case "byType":
-		return string(f.Type) == text()
-	case "byFrameRefID":
-		return frame.RefID == text()
-	case "numeric":
-		return f.Type == Number
-	case "byNames":
-		var names byNamesOptions
-		_ = json.Unmarshal(m.Options, &names) // as above
-		found := slices.Contains(names.Names, f.Name) || slices.Contains(names.Names, f.displayName(frame, all))
-		return found != (names.Mode == "exclude")
-	case "byValue":
-		return m.compares(f)
+	if len(c.Thresholds.Steps) > maxSteps {
+		c.Thresholds.Steps = slices.Clone(c.Thresholds.Steps[:maxSteps]) // without the memory of the rest
 	}
-	return false
+	if len(c.Mappings) > maxMappings {
+		c.Mappings = slices.Clone(c.Mappings[:maxMappings])
+	}
 }
 
-// compares reports whether the reduced values of a field are as a matcher by value wants.
-func (m Matcher) compares(f *Field) bool {
-	var o byValueOptions
-	if json.Unmarshal(m.Options, &o) != nil || f.Type != Number {
-		return false
+func short(text string) string {
+	if len(text) <= maxText {
+		return text
 	}
-	present := slices.DeleteFunc(slices.Clone(f.Values), math.IsNaN)
+	return strings.ToValidUTF8(text[:maxText], "")
+}
+
+// selector reports whether it selects a field.
+type selector func(f *Field, frame *Frame, all []*Frame) bool
+
+// selector returns the selector of a matcher. It decodes the options once for all fields.
+func (m Matcher) selector() selector {
+	var text string
+	_ = json.Unmarshal(m.Options, &text) // options of another type select nothing
+	switch m.ID {
+	case "byName":
+		return func(f *Field, frame *Frame, all []*Frame) bool {
+			return text != "" && (f.Name == text || f.displayName(frame, all) == text)
+		}
+	case "byRegexp":
+		pattern, err := Regexp(text)
+		return func(f *Field, frame *Frame, all []*Frame) bool {
+			return err == nil && pattern.MatchString(f.displayName(frame, all))
+		}
+	case "byType":
+		return func(f *Field, _ *Frame, _ []*Frame) bool { return string(f.Type) == text }
+	case "byFrameRefID":
+		return func(_ *Field, frame *Frame, _ []*Frame) bool { return frame.RefID == text }
+	case "numeric":
+		return func(f *Field, _ *Frame, _ []*Frame) bool { return f.Type == Number }
+	case "byNames":
+		return m.byNames()
+	case "byValue":
+		return m.byValue()
+	}
+	return func(*Field, *Frame, []*Frame) bool { return false }
+}
+
+// byNames selects the fields of a list, or all others.
+func (m Matcher) byNames() selector {
+	var names byNamesOptions
+	_ = json.Unmarshal(m.Options, &names) // options of another type select nothing
+	listed := map[string]bool{}
+	for _, name := range names.Names {
+		listed[name] = true
+	}
+	return func(f *Field, frame *Frame, all []*Frame) bool {
+		found := listed[f.Name] || listed[f.displayName(frame, all)]
+		return found != (names.Mode == "exclude")
+	}
+}
+
+// byValue selects the fields whose reduced values are as the matcher wants.
+func (m Matcher) byValue() selector {
+	var o byValueOptions
+	err := json.Unmarshal(m.Options, &o)
+	return func(f *Field, _ *Frame, _ []*Frame) bool {
+		return err == nil && f.Type == Number && o.selects(f.Values)
+	}
+}
+
+func (o byValueOptions) selects(values []float64) bool {
+	present := slices.DeleteFunc(slices.Clone(values), math.IsNaN)
 	switch o.Reducer {
 	case "allIsZero":
 		return len(present) > 0 && !slices.ContainsFunc(present, func(v float64) bool { return v != 0 })
 	case "allIsNull":
 		return len(present) == 0
 	}
-	v := Reduce(f.Values, o.Reducer)
+	v := Reduce(values, o.Reducer)
 	switch o.Op {
 	case "eq", "":
 		return v == o.Value

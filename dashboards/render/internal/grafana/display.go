@@ -20,7 +20,7 @@ func (f *Field) Show(v float64, t Theme) Value {
 	mapped := f.mapped(v)
 	switch {
 	case mapped.Text != nil:
-		out.Text.Text = *mapped.Text
+		out.Text.Text = short(*mapped.Text)
 	case math.IsNaN(v):
 		out.Text.Text = f.Config.NoValue
 	default:
@@ -59,7 +59,7 @@ func (f *Field) format(v float64, decimals int) Text {
 // the number of decimals is configured.
 func (f *Field) text(v float64, decimals int) string {
 	if mapped := f.mapped(v); mapped.Text != nil {
-		return *mapped.Text
+		return short(*mapped.Text)
 	}
 	if f.Config.Decimals != nil || decimals == auto {
 		return f.format(v, f.decimals()).String()
@@ -88,21 +88,31 @@ func (f *Field) mapped(v float64) mapping {
 	return mapping{}
 }
 
+// UnmarshalJSON decodes the options, too, since they are compared with each value.
+func (m *Mapping) UnmarshalJSON(src []byte) error {
+	type plain Mapping
+	if err := json.Unmarshal(src, (*plain)(m)); err != nil {
+		return err
+	}
+	if m.Type == "value" {
+		_ = json.Unmarshal(m.Options, &m.values) // a mapping of another form maps nothing
+		return nil
+	}
+	_ = json.Unmarshal(m.Options, &m.decoded) // as above
+	return nil
+}
+
 func (m Mapping) of(v float64) (mapping, bool) {
-	var options mappingOptions
+	o := m.decoded
 	switch m.Type {
 	case "value":
-		var byValue map[string]mapping
-		_ = json.Unmarshal(m.Options, &byValue) // a mapping of another form maps nothing
-		out, ok := byValue[jsString(v)]
+		out, ok := m.values[jsString(v)]
 		return out, ok && !math.IsNaN(v)
 	case "range":
-		_ = json.Unmarshal(m.Options, &options) // as above
-		return options.Result, v >= value(options.From, math.Inf(-1)) && v <= value(options.To, math.Inf(1))
+		return o.Result, v >= value(o.From, math.Inf(-1)) && v <= value(o.To, math.Inf(1))
 	case "special":
-		_ = json.Unmarshal(m.Options, &options) // as above
-		missing := options.Match == "null" || options.Match == "nan" || options.Match == "null+nan"
-		return options.Result, missing && math.IsNaN(v)
+		missing := o.Match == "null" || o.Match == "nan" || o.Match == "null+nan"
+		return o.Result, missing && math.IsNaN(v)
 	}
 	return mapping{}, false
 }

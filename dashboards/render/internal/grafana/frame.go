@@ -81,7 +81,7 @@ func Apply(frames []*Frame, config FieldConfig) ([]*Frame, error) {
 		}
 		out[i] = &copied
 	}
-	err := override(out, config.Overrides)
+	err := override(out, config)
 	low, high := span(out)
 	index := 0
 	for _, frame := range out {
@@ -97,11 +97,19 @@ func Apply(frames []*Frame, config FieldConfig) ([]*Frame, error) {
 	return out, err
 }
 
-func override(frames []*Frame, rules []Override) (err error) {
+func override(frames []*Frame, config FieldConfig) (err error) {
+	rules := config.Overrides
+	selects := make([]selector, len(rules))
+	for i, rule := range rules {
+		selects[i] = rule.Matcher.selector()
+	}
 	for _, frame := range frames {
 		for _, f := range frame.Fields {
-			for _, rule := range rules {
-				if !rule.Matcher.matches(f, frame, frames) {
+			if config.Done != nil && config.Done() {
+				return err
+			}
+			for i, rule := range rules {
+				if !selects[i](f, frame, frames) {
 					continue
 				}
 				for _, p := range rule.Properties {
@@ -110,6 +118,7 @@ func override(frames []*Frame, rules []Override) (err error) {
 					}
 				}
 			}
+			f.Config.cut()
 		}
 	}
 	return err
@@ -212,21 +221,21 @@ func (f *Field) labelText(all []*Frame) string {
 	if len(f.Labels) == 0 {
 		return ""
 	}
-	single, several := "", false
+	single := ""
 	for _, frame := range all {
 		for _, other := range frame.Fields {
 			for name := range other.Labels {
-				several = several || single != "" && single != name
+				if single != "" && single != name {
+					return f.allLabels()
+				}
 				single = name
 			}
 		}
 	}
-	if !several && f.Labels[single] != "" {
-		return f.Labels[single]
-	}
-	if !several {
-		return ""
-	}
+	return f.Labels[single]
+}
+
+func (f *Field) allLabels() string {
 	parts := make([]string, 0, len(f.Labels))
 	for _, name := range slices.Sorted(maps.Keys(f.Labels)) {
 		parts = append(parts, name+`="`+f.Labels[name]+`"`)

@@ -54,11 +54,18 @@ func Ticks(low, high, length, space float64, binary bool) (ticks []float64, dist
 		return nil, 0
 	}
 	step := choices[i]
-	for v := roundDecimals(stepUp(low, step.size), step.decimals); v <= high; v = roundDecimals(v+step.size, step.decimals) {
+	v := roundDecimals(stepUp(low, step.size), step.decimals)
+	for more := true; more && v <= high && len(ticks) < maxTicks; {
 		ticks = append(ticks, v+0) // no negative zero
+		before := v
+		v = roundDecimals(v+step.size, step.decimals)
+		more = v > before // a step that is lost in rounding has no end
 	}
 	return ticks, step.size
 }
+
+// maxTicks is the number of ticks of an axis: more than the largest panel has pixels.
+const maxTicks = 10_000
 
 // maxDigits is the number of digits of a float.
 const maxDigits = 17
@@ -100,7 +107,7 @@ func LogTicks(low, high, base float64) []float64 {
 		return nil
 	}
 	var ticks []float64
-	for power := powerBelow(low, base); power <= high; power *= base {
+	for power := max(powerBelow(low, base), smallestPower); power <= high && len(ticks) < maxTicks; power *= base {
 		for i := 1.0; i < base; i++ {
 			v := power * i
 			if power < 1 && base == 10 {
@@ -113,6 +120,9 @@ func LogTicks(low, high, base float64) []float64 {
 	}
 	return ticks
 }
+
+// smallestPower is the smallest normal number. Below it, powers are zero, or not exact.
+const smallestPower = 0x1p-1022
 
 func powerBelow(v, base float64) float64 {
 	if base == 10 {

@@ -76,6 +76,9 @@ func Transform(frames []*Frame, list []Transformation) ([]*Frame, error) {
 	return frames, problem
 }
 
+// maxColumns is the number of columns of a merged table: far more than a panel has room for.
+const maxColumns = 200
+
 // merge joins frames by the columns that all of them have.
 func merge(frames []*Frame) []*Frame {
 	if len(frames) <= 1 {
@@ -88,7 +91,7 @@ func merge(frames []*Frame) []*Frame {
 	out := &Frame{}
 	for _, frame := range data {
 		for _, f := range frame.Fields {
-			if column(out, f.Name) == nil {
+			if len(out.Fields) < maxColumns && column(out, f.Name) == nil {
 				out.Fields = append(out.Fields, &Field{Name: f.Name, Type: f.Type})
 			}
 		}

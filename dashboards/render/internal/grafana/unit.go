@@ -23,6 +23,7 @@ type formatter func(value float64, decimals int) Text
 // unit returns the formatter of a unit, by Grafana's name. Grafana shows a name that it does not know
 // after the number.
 func unit(name string) formatter {
+	name = short(name)
 	if f, ok := units()[name]; ok {
 		return f
 	}
@@ -255,7 +256,11 @@ func toFixed(v float64, decimals int) string {
 		return "0" + zeros(decimals, ".")
 	}
 	factor := pow10(max(0, decimals))
-	text := jsString(jsRound(v*factor) / factor)
+	rounded := jsRound(v*factor) / factor
+	if math.IsNaN(rounded) || math.IsInf(rounded, 0) { // the factor is too large, for which Grafana writes NaN
+		return jsString(v)
+	}
+	text := jsString(rounded)
 	if strings.Contains(text, "e") {
 		return text
 	}
