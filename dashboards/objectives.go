@@ -13,14 +13,22 @@ import (
 // objectives shows all SLOs in a table, and one of them in detail. The links of alerts and of the table
 // select it.
 func objectives(s Scope) Dashboard {
+	rows := []Row{s.allRow(), s.summaryRow(), s.remainingRow(), s.burnRow(), s.spentRow(), s.alertsRow()}
+	d := New(s, dashboardObjectives, "SLO", "Error budget, burn rate and events of one SLO.", rows...)
+	d.variables = append(d.variables, s.objectiveVariable())
+	return d
+}
+
+// objectiveVariable selects one SLO; the first is selected.
+func (s Scope) objectiveVariable() variable {
+	if s.shared {
+		return query(varObjective, "SLO", fmt.Sprintf("label_values(%s, %s)", s.constant(slo.RecordObjective), slo.LabelObjective))
+	}
 	names := make([]string, len(s.spec.SLOs))
 	for i, o := range s.spec.SLOs {
 		names[i] = o.Name
 	}
-	rows := []Row{s.allRow(), s.summaryRow(), s.remainingRow(), s.burnRow(), s.spentRow(), s.alertsRow()}
-	d := New(s, dashboardObjectives, "SLO", "Error budget, burn rate and events of one SLO.", rows...)
-	d.variables = append(d.variables, choice(varObjective, "SLO", names))
-	return d
+	return choice(varObjective, "SLO", names)
 }
 
 // onObjective are the labels that the series of an SLO and its budget share.
@@ -73,12 +81,20 @@ func (s Scope) allRow() Row {
 	all.Columns = append(all.Columns, Column{Title: "Firing alerts", Unit: Factor, Thresholds: []Threshold{{1, Failing}}, Width: 115})
 	all.Targets = append(all.Targets, Target{Expr: firing + " or 0 * " + s.constant(slo.RecordObjective).Max(by), Instant: true})
 	const heading, perSLO, most = 3, 1, 12
-	return Row{Height: min(heading+perSLO*len(s.spec.SLOs), most), Panels: []Panel{all}}
+	count := len(s.spec.SLOs)
+	if s.shared {
+		count = usualObjectives
+	}
+	return Row{Height: min(heading+perSLO*count, most), Panels: []Panel{all}}
 }
 
 // selects is the address of this dashboard with another SLO.
 func (s Scope) selects(objective string) string {
-	return "/d/" + slo.DashboardUID(s.spec.Service, dashboardObjectives) + "?${__url_time_range}&${" + varEnvironment + ":queryparam}&var-" + varObjective + "=" + objective
+	service := ""
+	if s.shared {
+		service = "&${" + varService + ":queryparam}"
+	}
+	return "/d/" + s.uid(dashboardObjectives) + "?${__url_time_range}&${" + varEnvironment + ":queryparam}" + service + "&var-" + varObjective + "=" + objective
 }
 
 // sli is the ratio of good events over the period.
@@ -147,14 +163,8 @@ func (s Scope) burnOver(w string) Expr {
 // burn rate of the last hour.
 func (s Scope) exhaustion() Expr {
 	var periods []string
-	for _, w := range s.spec.Periods() {
-		var names []string
-		for _, o := range s.spec.SLOs {
-			if o.Window == w {
-				names = append(names, o.Name)
-			}
-		}
-		left := s.recorded(slo.RecordRemaining, OneOf(slo.LabelObjective, names...), chosen()).Expr().Min()
+	for _, w := range s.periods() {
+		left := s.ofPeriod(w, slo.RecordRemaining).Min()
 		periods = append(periods, fmt.Sprintf("clamp_min(%s, 0) * %d", left, int(w.Duration().Seconds())))
 	}
 	return Expr("("+strings.Join(periods, " or ")+")") + " / (" + s.burnOver("1h") + " > 0)"
@@ -163,16 +173,10 @@ func (s Scope) exhaustion() Expr {
 // coverage is the data coverage of the period of the chosen SLO.
 func (s Scope) coverage() Expr {
 	var periods []string
-	for _, w := range s.spec.Periods() {
-		var names []string
-		for _, o := range s.spec.SLOs {
-			if o.Window == w {
-				names = append(names, o.Name)
-			}
-		}
+	for _, w := range s.periods() {
 		on := Expr(strings.Join(append(s.spec.Identity(), slo.LabelSLI), ", "))
 		shared := Selector{Metric: slo.CoverageRecord(string(w))}.With(Is(slo.LabelService, s.spec.Service)).With(s.chosenInstances()...).Expr()
-		periods = append(periods, string("("+shared+" and on ("+on+") "+s.recorded(slo.BadRecord("1h"), OneOf(slo.LabelObjective, names...), chosen()).Expr()+")"))
+		periods = append(periods, string("("+shared+" and on ("+on+") "+s.ofPeriod(w, slo.BadRecord("1h"))+")"))
 	}
 	return Expr(strings.Join(periods, " or "))
 }
@@ -216,6 +220,9 @@ func (s Scope) burnRow() Row {
 
 // factors are the burn rates above which alerts fire, lowest first.
 func (s Scope) factors() []Threshold {
+	if s.shared {
+		return sharedFactors()
+	}
 	var out []Threshold
 	for _, a := range s.in.Rules.Alerts {
 		if a.Burn == nil {
@@ -238,21 +245,23 @@ func (s Scope) factors() []Threshold {
 func (s Scope) windows() Panel {
 	var threshold, long, short, firing []string
 	for _, p := range s.pairs() {
-		of := OneOf(slo.LabelObjective, p.objectives...)
 		add := func(to *[]string, e Expr) {
 			for _, l := range [][2]string{{slo.LabelSeverity, p.severity}, {slo.LabelLong, p.long}, {slo.LabelShort, p.short}} {
 				e = Expr(fmt.Sprintf("label_replace(%s, %q, %q, \"\", \"\")", e, l[0], l[1]))
 			}
 			*to = append(*to, string(e))
 		}
-		exists := s.constant(slo.RecordBudget, of, chosen())
+		exists := s.exists(p)
 		ratio := func(w string) Expr {
-			return (s.recorded(slo.RatioRecord(w), of, chosen()).Expr() + " / on (" + onObjective + ") group_left () " + exists).Max()
+			return (s.recorded(slo.RatioRecord(w), append(p.matchers(), chosen())...).Expr() + " / on (" + onObjective + ") group_left () " + exists).Max()
 		}
 		add(&threshold, exists.Max()+" * 0 + "+Expr(p.factor))
 		add(&long, ratio(p.long))
 		add(&short, ratio(p.short))
-		alert := s.alerts(Is(slo.LabelService, s.spec.Service), of, chosen(), Is(slo.LabelSeverity, p.severity), Is(slo.LabelLong, p.long))
+		alert := s.alerts(Is(slo.LabelService, s.spec.Service)).With(p.matchers()...).With(chosen(), Is(slo.LabelLong, p.long))
+		if !s.shared { // services may have other names of severities
+			alert = alert.With(Is(slo.LabelSeverity, p.severity))
+		}
 		add(&firing, "max("+alert.Expr()+") or "+exists.Max()+" * 0")
 	}
 	target := func(list []string) Target { return Target{Expr: Expr(strings.Join(list, " or ")), Instant: true} }
@@ -274,19 +283,32 @@ func (s Scope) windows() Panel {
 // alertPair is the pair of windows of the burn alerts of one or several SLOs.
 type alertPair struct {
 	severity, long, short, factor string
-	objectives                    []string
+	objectives                    []string   // none: all of the period
+	period                        slo.Window // of shared dashboards
+}
+
+func (p alertPair) matchers() []Matcher {
+	if len(p.objectives) == 0 {
+		return nil
+	}
+	return []Matcher{OneOf(slo.LabelObjective, p.objectives...)}
 }
 
 // pairs returns the pairs of windows of all burn alerts. SLOs of one period have the same.
 func (s Scope) pairs() []alertPair {
+	if s.shared {
+		return sharedPairs()
+	}
 	var out []alertPair
 	for _, a := range s.in.Rules.Alerts {
 		if a.Burn == nil {
 			continue
 		}
 		o := s.spec.SLOs[a.SLO]
-		factor := strings.TrimRight(strings.TrimRight(a.Burn.Factor(o.Window).FloatString(4), "0"), ".")
-		p := alertPair{s.spec.Alerting.Severities.Of(a.Tier), a.Burn.LongWindow(), a.Burn.ShortWindow(), factor, []string{o.Name}}
+		p := alertPair{
+			severity: s.spec.Alerting.Severities.Of(a.Tier), long: a.Burn.LongWindow(), short: a.Burn.ShortWindow(),
+			factor: factorText(a.Burn.Pair, o.Window), objectives: []string{o.Name},
+		}
 		i := slices.IndexFunc(out, func(q alertPair) bool {
 			return q.severity == p.severity && q.long == p.long && q.short == p.short && q.factor == p.factor
 		})
@@ -297,6 +319,10 @@ func (s Scope) pairs() []alertPair {
 		out[i].objectives = append(out[i].objectives, o.Name)
 	}
 	return out
+}
+
+func factorText(p slo.Pair, w slo.Window) string {
+	return strings.TrimRight(strings.TrimRight(p.Factor(w).FloatString(4), "0"), ".")
 }
 
 // spentRow shows what spent the budget within the time range.

@@ -29,6 +29,9 @@ const (
 	LabelTeam        = labelTeam // owner, on alerts and [RecordObjective]
 )
 
+// SLIRequests is the sli label of objectives on the requests of all routes.
+const SLIRequests = "http requests"
+
 // RatioWindows lists the windows of recorded error ratios, shortest first, without the
 // periods of objectives.
 func RatioWindows() []string {
