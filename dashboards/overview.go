@@ -48,12 +48,16 @@ func (s Scope) headlineRow() Row {
 		Targets: []Target{{Expr: s.requests().RateOver(headlineWindow).Sum(), Legend: "requests", Instant: true}},
 	}.says("Requests per second, averaged over five minutes.",
 		"A sudden fall: check the load balancer and readiness. A sudden rise: suspect retries or a crawler.")
-	panels := []Panel{ratio.wide(4), latency.wide(4), rate.wide(4)}
+	width := 4
+	if s.shared {
+		width = 3
+	}
+	panels := []Panel{ratio.wide(width), latency.wide(width), rate.wide(width)}
 	if len(s.spec.SLOs) > 0 || s.shared {
-		panels = append(panels, s.remainingBudget().wide(5))
+		panels = append(panels, s.remainingBudget().wide(width+1))
 	}
 	if s.shared {
-		panels = append(panels, s.currentBurn().wide(5))
+		panels = append(panels, s.currentBurn().wide(4))
 	}
 	return Row{Height: 4, Panels: append(panels, s.readyInstances().wide(3), s.firingAlerts().wide(4))}
 }
@@ -108,7 +112,7 @@ func (s Scope) courseRow() Row {
 		"If errors began with a deployment, roll back. shed: check the resources dashboard.").links(s.dashboard(dashboardSaturation, "Resources"))
 	if s.shared {
 		errors.limit = []string{refID(len(errors.Targets))}
-		errors.Targets = append(errors.Targets, Target{Expr: s.requestBudget(), Legend: "error budget"})
+		errors.Targets = append(errors.Targets, Target{Expr: s.requestBudget(), Legend: "budget"})
 	}
 	latency := s.Latency("Latency percentiles", s.succeeded(), 0.5, 0.95, 0.99).
 		says("Latency of successful requests; each dot is a request with a trace."+s.marked(" The dashed line is the objective."),

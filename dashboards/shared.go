@@ -18,7 +18,7 @@ const (
 	// sharedPeriod is the period whose burn rates color the shared dashboards.
 	sharedPeriod = slo.Window("30d")
 	// usualObjectives is the number of SLOs that the table of a shared dashboard has room for.
-	usualObjectives = 4
+	usualObjectives = 3
 )
 
 // Shared returns one set of dashboards for all services: those of [Compile] with a variable for the service, and

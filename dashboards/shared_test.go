@@ -14,6 +14,7 @@ import (
 func TestSharedDashboards(t *testing.T) {
 	t.Parallel()
 	all := inputs(t)
+	marks := []string{"red is above the objective", "red below the objective", "line is the objective", "line is deploy", "line is the autoscaler", "error budget, and threshold", "above the error budget"}
 	uids := map[string]bool{}
 	for name, src := range shared(t, all["minimal"], all["orders"]) {
 		var d document
@@ -30,6 +31,9 @@ func TestSharedDashboards(t *testing.T) {
 		for _, p := range d.all() {
 			if p.Type != "row" && strings.Count(p.Description, "\n\n") != 1 {
 				t.Errorf("%s: %s: the description is not what the panel shows and what to do: %q", name, p.Title, p.Description)
+			}
+			if at := slices.IndexFunc(marks, func(m string) bool { return strings.Contains(p.Description, m) }); at >= 0 {
+				t.Errorf("%s: %s: the description has thresholds that the set does not have: %q", name, p.Title, p.Description)
 			}
 			for _, q := range p.Targets {
 				if one := strings.Contains(q.Expr, `service="$service"`) || strings.Contains(q.Expr, `job="$service"`); q.Datasource.Type == "prometheus" && one == (name == "fleet") {
