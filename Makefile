@@ -75,7 +75,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose backends lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema grafana-parity chromium pipelines images kubernetes kubernetes-apiserver collector routers
+.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose backends lint bench bench-peers generate checkgenerate examples golden pictures transcripts tidy e2e dashboards-schema grafana-parity chromium pipelines images kubernetes kubernetes-apiserver collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -167,6 +167,9 @@ examples: ## regenerate examples/
 
 golden: ## record what services print, and rewrite golden files
 	$(call timed,golden,go run ./internal/record && go test -count=1 $(GOLDEN) -update)
+
+pictures: ## draw the dashboards of docs/pictures again
+	$(call timed,pictures,go test -count=1 ./dashboards/render -run Questions -update)
 
 transcripts: deps ## rewrite docs/transcripts, which make e2e compares
 	$(call timed,transcripts,go test -count=1 $(TRANSCRIPTS) -run 'Transcripts|MakeRunEnds|WithADatabase' -update)

@@ -95,7 +95,7 @@ func (s Scope) databaseRow() Row {
 		Targets: []Target{{Expr: failed.Rate().Sum(semconv.LabelErrorType), Legend: Legend(semconv.LabelErrorType)}},
 	}.says("Failed queries per second by error type.",
 		"Connection errors: check the database and the network. A type that began with a deployment: roll back.").links(overview)
-	return Row{Title: "Database queries", Panels: append(panels, kinds)}
+	return Row{Title: "Database queries", Height: 9, Panels: append(panels, kinds)}
 }
 
 func (s Scope) callsRow() Row {
@@ -112,5 +112,5 @@ func (s Scope) callsRow() Row {
 		},
 	}.says("Retries per second, and retries that the retry budget suppressed.",
 		"If retries are suppressed, a server fails too often: check the call error ratio.")
-	return Row{Title: "Calls to other services", Panels: append(panels, retries)}
+	return Row{Title: "Calls to other services", Height: 9, Panels: append(panels, retries)}
 }

@@ -86,7 +86,7 @@ func (s Scope) memoryRow() Row {
 func (s Scope) garbageRow() Row {
 	total := s.Metric(goCPUTotal).Rate().Sum()
 	cpu := Panel{
-		Title: "GC CPU utilization", Kind: TimeSeries, Unit: Share, SoftMax: 0.25, Line: true, Thresholds: []Threshold{{0.25, Warning}, {0.5, Failing}},
+		Title: "GC CPU utilization", Kind: TimeSeries, Unit: Share, SoftMax: 0.5, Line: true, Thresholds: []Threshold{{0.25, Warning}, {0.5, Failing}},
 		Targets: []Target{{Expr: s.Metric(goCPUGC).Rate().Sum().Over(total), Legend: "garbage collection"}},
 	}.says("Ratio of the available CPU time that garbage collection uses.",
 		"If it stays above 25 %, lower the allocation rate or raise GOMEMLIMIT.").links(s.flameGraphs())

@@ -170,8 +170,8 @@ func (s Scope) routes() Panel {
 	return Panel{
 		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Of all bad",
 		Columns: []Column{
-			{Title: "Method", Label: semconv.LabelMethod, Width: 70}, {Title: "Route", Label: semconv.LabelRoute},
-			{Title: "Requests", Unit: RequestsPerSecond, Width: 90},
+			{Title: "Method", Label: semconv.LabelMethod, Width: 80}, {Title: "Route", Label: semconv.LabelRoute},
+			{Title: "Requests", Unit: RequestsPerSecond, Width: 95},
 			{Title: "Errors", Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), Width: 75},
 			{Title: "p99", Unit: Seconds, Thresholds: s.latencyThresholds(), Width: 75},
 			{Title: "Of all bad", Unit: Share, Bar: true, Width: 95},

@@ -1,7 +1,8 @@
 package render_test
 
 import (
-	"errors"
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/observability-first/scaffold/dashboards/render"
 	"github.com/observability-first/scaffold/internal/promsim/queryapi"
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/testkit/golden"
 )
 
 // generated is the directory with today's dashboards and rules.
@@ -194,17 +196,6 @@ func answers() map[string][]answer {
 func TestDashboardsAnswerQuestions(t *testing.T) {
 	t.Parallel()
 	pictures := runs(t)
-	if dir := os.Getenv("PICTURES"); dir != "" {
-		for name, p := range pictures {
-			file, err := os.Create(filepath.Join(dir, name+".svg"))
-			if err == nil {
-				err = errors.Join(p.SVG(file), file.Close())
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
 	for name, list := range answers() {
 		for _, a := range list {
 			if !a.shownIn(pictures[name]) {
@@ -218,11 +209,48 @@ func TestDashboardsAnswerQuestions(t *testing.T) {
 	if len(pictures) != 2*len(answers()) {
 		t.Errorf("%d situations, %d with answers", len(pictures), len(answers()))
 	}
+	publish(t, pictures)
 	for _, s := range situations() {
 		if marks := pictures[s.name].Annotations(); s.environment == "staging" && len(marks) > 0 {
 			t.Errorf("%s: staging has no deployment, but the marks %v", s.name, marks)
 		}
 	}
+}
+
+// picturesDir has what `make pictures` writes, for docs/dashboards.md and the README.
+const picturesDir = "../../docs/pictures"
+
+// publish compares the pictures in the documentation with those that are drawn.
+func publish(t *testing.T, pictures map[string]*render.Picture) {
+	t.Helper()
+	const most = 100_000 // bytes, for a page that loads quickly
+	var text strings.Builder
+	text.WriteString("# What an engineer on call sees\n\n" +
+		"The run: three instances of `orders` in production, a deployment of 1.5.0 at 12:07, errors of one route from 12:08:15 to 12:13:45, and a table that is\n" +
+		"locked four times from 12:20:51. Staging is healthy. `make pictures` draws it from simulated series, and a test asserts each answer.\n")
+	for _, s := range situations() {
+		var svg bytes.Buffer
+		if err := pictures[s.name].SVG(&svg); err != nil {
+			t.Fatal(err)
+		}
+		if svg.Len() > most {
+			t.Errorf("%s has %d bytes, more than %d", s.name, svg.Len(), most)
+		}
+		golden.Compare(t, filepath.Join(picturesDir, s.name+".svg"), svg.Bytes())
+		fmt.Fprintf(&text, "\n## %s\n\n![%s](%s.svg)\n\n| question | panel | what it shows |\n|---|---|---|\n", s.name, s.name, s.name)
+		for _, a := range answers()[s.name] {
+			shown := a.text
+			if a.color != "" {
+				shown += " (" + a.color + ")"
+			}
+			panel := a.panel
+			if a.class == "annotation" {
+				panel = "mark in all graphs"
+			}
+			fmt.Fprintf(&text, "| %s | %s | %s |\n", a.question, panel, shown)
+		}
+	}
+	golden.Compare(t, filepath.Join(picturesDir, "README.md"), []byte(text.String()))
 }
 
 func (a answer) shownIn(p *render.Picture) bool {

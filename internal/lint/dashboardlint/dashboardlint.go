@@ -47,6 +47,8 @@ func Check(in Input) []lint.Finding {
 		l.conventions()
 		l.variables()
 		l.unknownVariables()
+		l.environments()
+		l.marks()
 		for _, p := range b.Panels {
 			l.panel(p)
 		}
@@ -266,7 +268,7 @@ func (l *linter) unknownVariables() {
 
 // Catalog returns the rules of this package, without those of promlint.
 func Catalog() []lint.Rule {
-	return []lint.Rule{
+	return append(answersCatalog(), []lint.Rule{
 		{Name: "dashboard-file", Means: "The file is not a classic Grafana dashboard.", Do: "Export it as classic JSON."},
 		{Name: "dashboard-uid", Means: "The dashboard has a uid that Grafana rejects. A warning if it has none, since its URL then differs between Grafana servers.", Do: "Write a uid of up to 40 letters, digits, - and _."},
 		{Name: "dashboard-uid-duplicate", Means: "Two dashboards have the same uid, of which Grafana shows only one. A warning if they are in different directories, which may be for different Grafana servers.", Do: "Change one uid."},
@@ -289,5 +291,5 @@ func Catalog() []lint.Rule {
 		{Name: "target-instance", Warning: true, Means: "A query of scraped series does not use the variable instance.", Do: "Add instance=~\"$instance\" to each selector."},
 		{Name: "target-counter-agg", Means: "A panel shows a counter without rate. A warning if only the name says that it is a counter, if the other side of an operator has no rate, and for panels that show one number or have transformations. Dividing by the time since the start is allowed.", Do: "Use rate or increase."},
 		{Name: "uneditable-dashboard", Warning: true, Means: "The dashboard can be edited in Grafana, but the next deployment discards the changes.", Do: "Write \"editable\": false."},
-	}
+	}...)
 }

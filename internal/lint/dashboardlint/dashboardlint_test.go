@@ -50,7 +50,7 @@ func variable(b object, i int) object { return b["templating"].(object)["list"].
 func query(expr, unit string) func(object) {
 	return func(b object) {
 		target(b)["expr"] = strings.ReplaceAll(expr, "{M", `{job=~"$job",instance=~"$instance"`)
-		panel(b)["fieldConfig"] = object{"defaults": object{"unit": unit}}
+		panel(b)["fieldConfig"] = object{"defaults": object{"unit": unit, "custom": object{"axisSoftMax": 1}}}
 	}
 }
 
@@ -92,6 +92,53 @@ func check(t *testing.T, changes ...func(object)) []lint.Finding {
 
 func unchanged(object) {}
 
+// all makes several changes.
+func all(changes ...func(object)) func(object) {
+	return func(b object) {
+		for _, change := range changes {
+			change(b)
+		}
+	}
+}
+
+// fields sets the field configuration of the panel.
+func fields(config string) func(object) {
+	return func(b object) { merge(panel(b), `{"fieldConfig":`+config+`}`) }
+}
+
+// kind changes the type and the unit of the panel, and adds settings to it.
+func kind(name, unit, settings string) func(object) {
+	return func(b object) {
+		panel(b)["type"], panel(b)["fieldConfig"] = name, object{"defaults": object{"unit": unit}}
+		merge(panel(b), "{"+settings+"}")
+		if name == "alertlist" {
+			delete(panel(b), "targets")
+		}
+	}
+}
+
+// profile makes the panel a flame graph.
+func profile(kind, from string) func(object) {
+	return func(b object) {
+		panel(b)["type"], panel(b)["timeFrom"] = "flamegraph", from
+		panel(b)["targets"] = []any{object{"refId": "A", "datasource": object{"type": "grafana-pyroscope-datasource", "uid": "$p"}, "labelSelector": `{service_name="a"}`, "profileTypeId": kind}}
+	}
+}
+
+// annotated adds an annotation.
+func annotated(expr string) func(object) {
+	return func(b object) {
+		b["annotations"] = object{"list": []any{object{"name": "Deploys", "enable": true, "datasource": object{"type": "prometheus", "uid": "${datasource}"}, "expr": expr, "step": "60s"}}}
+	}
+}
+
+// merge sets the keys of a JSON object.
+func merge(into object, src string) {
+	if err := json.Unmarshal([]byte(src), &into); err != nil {
+		panic(err)
+	}
+}
+
 // Near is a similar dashboard without a finding.
 func TestRules(t *testing.T) {
 	t.Parallel()
@@ -105,6 +152,13 @@ func TestRules(t *testing.T) {
 			maps.Copy(panel(b), fields)
 		}
 	}
+	ratio := func(settings string) func(object) {
+		return all(query(`sum(rate(jobs_total{M}[$__rate_interval])) / sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit"), func(b object) { merge(panel(b), "{"+settings+"}") })
+	}
+	single := func(settings string) func(object) {
+		return all(ratio(settings), func(b object) { panel(b)["type"], target(b)["instant"] = "stat", true })
+	}
+	const lined = `{"defaults":{"unit":"ops","max":9,"thresholds":{"steps":[{"value":null},{"value":8}]},"custom":{"thresholdsStyle":{"mode":"line"}}},`
 	const p95 = "histogram_quantile(0.95, sum by (le) (rate(wait_seconds_bucket{M}[$__rate_interval])))"
 	for _, tc := range []struct {
 		rule, name string
@@ -168,7 +222,7 @@ func TestRules(t *testing.T) {
 		{"panel-title-description", "no description", list(func(b object) { panel(b)["description"] = " " }), "has no description", list(unchanged)},
 		{
 			"panel-units", "no unit", list(query(`sum(queue_length{M})`, "")), "the panel has no unit",
-			list(func(b object) { query(`sum(queue_length{M})`, "")(b); panel(b)["type"] = "table" }),
+			list(func(b object) { query(`sum(queue_length{M})`, "")(b); panel(b)["type"] = "state-timeline" }),
 		},
 		{
 			"panel-units", "no unit of the second axis", list(old("graph", object{"yaxes": []any{object{}, object{"format": "ops"}}})), "the panel has no unit",
@@ -207,6 +261,33 @@ func TestRules(t *testing.T) {
 		{"target-rate-interval", "the step of the graph", list(query(`sum(rate(jobs_total{M}[$__interval]))`, "ops")), "rate over $__interval may cover fewer than two scrapes; write [$__rate_interval]", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "ops"))},
 		{"target-rate-interval", "the step of the graph in milliseconds", list(query(`sum(rate(jobs_total{M}[${__interval_ms}ms]))`, "ops")), "may cover fewer than two scrapes", list(query(`sum(rate(jobs_total{M}[${__range_s}s]))`, "ops"))},
 		{"target-job", "not bound", list(query(`sum(queue_length{instance=~"$instance"})`, "short")), "queue_length does not use the variable job", list(query(`sum(queue_length{instance=~"$instance",job="a"}) + sum(kube_pod_info)`, "short"))},
+		{"dashboard-alertlist-datasource", "a variable", list(kind("alertlist", "", `"options":{"datasource":"${datasource}"}`)), "so the list is always empty", list(kind("alertlist", "", `"options":{"datasource":""}`))},
+		{"dashboard-annotation-region", "five minutes", list(annotated("count(a) unless count(a offset 5m)")), "annotation Deploys is a region of 5m", list(annotated("count(a) unless count(a offset 1m)"))},
+		{"dashboard-annotation-region", "of the step", list(annotated("count(a) unless on () count(a offset 61s)")), "write offset $__interval", list(annotated("count(a) unless count(last_over_time(a[1h] offset $__interval))"))},
+		{"dashboard-bargauge-names", "narrow", list(kind("bargauge", "short", `"gridPos":{"w":5}`)), "5 columns wide, so names of bars are cut", list(kind("bargauge", "short", `"gridPos":{"w":6}`))},
+		{"dashboard-color-meaning", "outcomes", list(query(`sum by (outcome) (rate(jobs_total{M}[$__rate_interval]))`, "ops")), "values of outcome are good or bad", list(query(`sum by (queue) (rate(jobs_total{M}[$__rate_interval]))`, "ops"))},
+		{"dashboard-color-meaning", "a palette", list(all(query(`sum by (code) (rate(jobs_total{M}[$__rate_interval]))`, "ops"), fields(`{"defaults":{"unit":"ops","color":{"mode":"palette-classic-by-name"}}}`))), "values of code", list(all(
+			query(`sum by (code) (rate(jobs_total{M}[$__rate_interval]))`, "ops"), fields(`{"defaults":{"unit":"ops"},"overrides":[{"matcher":{"id":"byRegexp","options":"5.."},"properties":[{"id":"color","value":{"mode":"fixed","fixedColor":"red"}}]}]}`)))},
+		{"dashboard-environment-all", "all", list(func(b object) { variable(b, 2)["name"], variable(b, 2)["includeAll"] = "environment", true }), "whose average hides an incident", list(func(b object) {
+			list := b["templating"].(object)["list"].([]any)
+			one := maps.Clone(list[2].(object))
+			one["name"], one["includeAll"] = "environment", false
+			b["templating"].(object)["list"] = append(list, one)
+		})},
+		{"dashboard-headline-color", "no thresholds", list(single(`"fieldConfig":{"defaults":{"unit":"percentunit"}}`)), "the ratio has no thresholds", list(single(`"fieldConfig":{"defaults":{"unit":"percentunit","color":{"mode":"fixed","fixedColor":"blue"}}}`))},
+		{"dashboard-headline-color", "a palette", list(single(`"fieldConfig":{"defaults":{"unit":"percentunit","color":{"mode":"palette-classic"},"thresholds":{"steps":[{"color":"green","value":null},{"color":"red","value":1}]}}}`)), "depends on the order of the series", list(single(`"fieldConfig":{"defaults":{"unit":"percentunit","thresholds":{"steps":[{"color":"green","value":null},{"color":"red","value":1}]}}}`))},
+		{"dashboard-headline-window", "the last point of a graph", list(kind("stat", "ops", "")), "another one for each time range", list(all(kind("stat", "ops", ""), func(b object) { target(b)["instant"] = true }))},
+		{"dashboard-log-novalue", "both", list(fields(`{"defaults":{"unit":"ops","noValue":"none","custom":{"scaleDistribution":{"type":"log","log":10}}}}`)), "writes noValue along", list(fields(`{"defaults":{"unit":"ops","noValue":"none"}}`))},
+		{"dashboard-profile-sum", "goroutines", list(profile("goroutines:goroutine:count:goroutine:count", "")), "adds up all profiles of the time range, although each has the whole goroutine", list(profile("goroutines:goroutine:count:goroutine:count", "15s"))},
+		{"dashboard-profile-sum", "memory", list(profile("memory:inuse_space:bytes:space:bytes", "")), "inuse_space", list(profile("memory:alloc_space:bytes:space:bytes", ""))},
+		{"dashboard-ratio-axis", "no maximum", list(ratio(`"fieldConfig":{"defaults":{"unit":"percentunit"}}`)), "on an axis to 10,000 %", list(ratio(`"fieldConfig":{"defaults":{"unit":"percentunit","max":1}}`))},
+		{"dashboard-table-headers", "raw", list(kind("table", "short", "")), "the headers are names of labels", list(kind("table", "short", `"transformations":[{"id":"organize","options":{"renameByName":{"Value":"Jobs"}}}]`))},
+		{"dashboard-threshold-axis", "both axes", list(fields(lined + `"overrides":[{"matcher":{"id":"byFrameRefID","options":"B"},"properties":[{"id":"custom.axisPlacement","value":"right"}]}]}`)), "are drawn on the right one, too", list(fields(
+			lined + `"overrides":[{"matcher":{"id":"byFrameRefID","options":"B"},"properties":[{"id":"custom.axisPlacement","value":"right"},{"id":"custom.thresholdsStyle","value":{"mode":"off"}}]}]}`))},
+		{"dashboard-threshold-scale", "above a hard maximum", list(fields(`{"defaults":{"unit":"ops","max":5,"thresholds":{"steps":[{"value":null},{"value":8}]},"custom":{"thresholdsStyle":{"mode":"dashed"}}}}`)), "the threshold 8 is above max 5", list(fields(
+			`{"defaults":{"unit":"ops","max":5,"thresholds":{"steps":[{"value":null},{"value":8}]}}}`))},
+		{"dashboard-threshold-scale", "no maximum", list(fields(`{"defaults":{"unit":"ops","thresholds":{"steps":[{"value":null},{"value":8}]},"custom":{"thresholdsStyle":{"mode":"line"},"axisSoftMax":7}}}`)), "the axis may end below the threshold 8", list(fields(
+			`{"defaults":{"unit":"ops","thresholds":{"steps":[{"value":null},{"value":8}]},"custom":{"thresholdsStyle":{"mode":"line"},"axisSoftMax":8}}}`))},
 		{"target-instance", "not bound", list(query(`sum(queue_length{job=~"$job"})`, "short")), "does not use the variable instance", list(query(`a:b:c{job=~"$job"} + on () ALERTS`, "short"))},
 		{"target-counter-agg", "without rate", list(query(`sum(jobs_total{M})`, "short")), "jobs_total is a counter; show rate", list(query(`count(jobs_total{M})`, "short"))},
 		{"target-counter-agg", "beside zero", list(query(`sum(jobs_total{M}) + (1)`, "short")), "jobs_total is a counter; show rate", list(query(`(0) * jobs_total{M}`, "short"))},

@@ -44,6 +44,7 @@ func (l *linter) panel(p dashboardfile.Panel) {
 		l.reportf("panel-units", at, "the panel has no unit; set one, such as short")
 	}
 	l.datasource(p, at)
+	l.answers(p, at)
 	for _, t := range p.Targets {
 		l.target(p, t)
 	}

@@ -50,7 +50,8 @@ type Panel struct {
 	Library                        bool   // a library panel, whose queries are in Grafana
 	Transformed                    bool   // it has transformations
 	Units                          bool   // some fields have another unit, from an override or a second axis
-	Line, Column                   int    // start of the panel
+	Style                          Style
+	Line, Column                   int // start of the panel
 }
 
 // Target is a query.
@@ -61,7 +62,8 @@ type Target struct {
 	Datasource                Datasource // default: that of the panel
 	Instant, Exemplar, Hidden bool
 	Format, ProfileType       string
-	Line, Column              int // of Expr, or start of the target
+	Step                      string // of an annotation
+	Line, Column              int    // of Expr, or start of the target
 }
 
 // Datasource identifies a data source. Old Grafana versions write only a name, which is UID then.
@@ -187,7 +189,7 @@ func panel(row string, n node) Panel {
 	p := Panel{
 		ID: n.get("id").number(), Type: n.get("type").text(), Title: n.get("title").text(), Description: n.get("description").text(),
 		Unit: unit(n), Datasource: datasource(n.get("datasource")),
-		Links: links(n.get("links")), Row: row, Library: n.has("libraryPanel"), Transformed: len(n.get("transformations").items) > 0, Line: n.line, Column: n.column,
+		Links: links(n.get("links")), Row: row, Library: n.has("libraryPanel"), Transformed: len(n.get("transformations").items) > 0, Style: style(n), Line: n.line, Column: n.column,
 	}
 	p.Links = append(p.Links, links(n.get("fieldConfig", "defaults", "links"))...)
 	for _, o := range n.get("fieldConfig", "overrides").items {
@@ -257,7 +259,7 @@ func annotation(n node) Target {
 	if inner := n.get("target"); t.Expr == "" && inner.fields != nil {
 		t = target(inner, t.Datasource)
 	}
-	t.RefID = n.get("name").text()
+	t.RefID, t.Step = n.get("name").text(), n.get("step").text()
 	t.Hidden = n.has("enable") && !n.get("enable").yes()
 	return t
 }
