@@ -35,6 +35,11 @@ func (s Scope) every(name string) Expr {
 // seen has the services of the environment, also those that lost all instances less than six hours ago.
 func (s Scope) seen() Expr { return s.every(slo.RecordLastSeen).group(slo.LabelService) }
 
+// running is the number of instances of each service.
+func (s Scope) running() Expr {
+	return "(" + s.every(slo.RecordTargets).Sum(slo.LabelService) + " or 0 * " + s.seen() + ")"
+}
+
 func (e Expr) group(by ...string) Expr { return aggregate("group", e, by) }
 
 func (s Scope) ofSeen(e Expr) Expr {
@@ -70,6 +75,9 @@ func (s Scope) totalsRow() Row {
 		one("Services", "", s.seen()).
 			says("Number of services in the environment, also those that lost all instances in the last six hours.",
 				"If a service is missing, load its rules; if it is no longer deployed, remove them."),
+		one("Services without instances", Failing, s.running()+" == 0").
+			says("Number of services that had instances in the last six hours and have none now.",
+				"If it is not on purpose, follow the runbook of the alert that the service is down; it has no burn rate without requests."),
 		one("Services burning above 1", Warning, s.worstBurn("")+" > 1").
 			says("Number of services with an SLO whose budget does not last for its period at the burn rate of the last hour.",
 				"Several at the same time: suspect what they share, such as a database, a node or the network."),
@@ -110,7 +118,7 @@ func (s Scope) fleetRow() Row {
 		Targets: []Target{
 			instant(s.worstBurn("")), instant(worst), instant(sli + " and on (" + onObjective + ") " + worst),
 			instant(s.fleetAlerts().Count(by) + " or 0 * " + s.seen()),
-			instant(s.every(slo.RecordTargets).Sum(by) + " or 0 * " + s.seen()),
+			instant(s.running()),
 			instant(s.ofSeen(versions.Count(by) + " * on (" + Expr(by) + ") group_left (" + semconv.LabelVersion + ") " + most)),
 			instant(s.ofSeen(Expr(slo.RecordObjective).Count(by, slo.LabelTeam))),
 		},

@@ -223,7 +223,7 @@ func TestFleetOfTwoHundredServices(t *testing.T) {
 		}
 	}
 	for title, want := range map[string]string{
-		"Services": "200 blue", "Services burning above 1": "7 orange", "Services out of budget": "2 red", "Firing alerts": "6 red",
+		"Services": "200 blue", "Services without instances": "1 red", "Services burning above 1": "7 orange", "Services out of budget": "2 red", "Firing alerts": "6 red",
 	} {
 		if got := picture.Shown(title)[0].Of("value"); len(got) != 1 || got[0].Text+" "+got[0].Color != want {
 			t.Errorf("%s: %v, want %s", title, got, want)

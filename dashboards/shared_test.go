@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/observability-first/scaffold/dashboards"
+	"github.com/observability-first/scaffold/internal/lint/dashboardlint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/testkit/golden"
 )
 
@@ -55,6 +57,23 @@ func TestSharedDashboardsFollowTheServices(t *testing.T) {
 	for name, want := range map[string]int{"orders": 6, "minimal": 5, "checkout": 3} {
 		if got := shared(t, all[name]); len(got) != want {
 			t.Errorf("%s: %d dashboards, want %d", name, len(got), want)
+		}
+	}
+}
+
+// Labels of groupBy are variables of each dashboard.
+func TestSharedDashboardsOfSeveralClusters(t *testing.T) {
+	t.Parallel()
+	for name, src := range shared(t, dashboards.Input{Rules: compiled(t, minimalSpec+"groupBy: [cluster]\n")}) {
+		file, err := dashboardfile.Parse(name, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(file.Variables, func(v dashboardfile.Variable) bool { return v.Name == "cluster" }) {
+			t.Errorf("%s has no variable cluster", name)
+		}
+		for _, f := range dashboardlint.Check(dashboardlint.Input{Dashboards: []dashboardfile.Dashboard{file}}) {
+			t.Errorf("%s: %s", name, f.Message)
 		}
 	}
 }
