@@ -6,8 +6,8 @@ import (
 	"github.com/observability-first/scaffold/dashboards"
 )
 
-// render compiles the dashboards of a service and writes their JSON.
-func render(tb testing.TB, in dashboards.Input) {
+// marshal compiles the dashboards of a service and writes their JSON.
+func marshal(tb testing.TB, in dashboards.Input) {
 	tb.Helper()
 	for _, b := range dashboardsOf(tb, in) {
 		if _, err := b.JSON(); err != nil {
@@ -21,7 +21,7 @@ func render(tb testing.TB, in dashboards.Input) {
 func TestDashboardAllocations(t *testing.T) {
 	in := inputs(t)["orders"]
 	const most = 30_000
-	if got := testing.AllocsPerRun(5, func() { render(t, in) }); got > most {
+	if got := testing.AllocsPerRun(5, func() { marshal(t, in) }); got > most {
 		t.Errorf("all dashboards of a service take %.0f allocations, more than %d", got, most)
 	} else {
 		t.Logf("%.0f allocations", got)
@@ -32,6 +32,6 @@ func BenchmarkCompile(b *testing.B) {
 	in := inputs(b)["orders"]
 	b.ReportAllocs()
 	for b.Loop() {
-		render(b, in)
+		marshal(b, in)
 	}
 }

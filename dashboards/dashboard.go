@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/observability-first/scaffold/slo"
 )
 
-// Dashboard is one dashboard of a service.
+// Dashboard is one dashboard of a service, or of all.
 type Dashboard struct {
 	scope       Scope
 	name        string // overview
@@ -24,14 +22,24 @@ func New(s Scope, name, title, description string, rows ...Row) Dashboard {
 	return Dashboard{scope: s, name: name, title: title, description: description, variables: s.variables(), rows: rows}
 }
 
-// Name returns the name of the dashboard's file without .json, such as orders-overview.
-func (d Dashboard) Name() string { return d.scope.spec.Service + "-" + d.name }
+// Name returns the name of the dashboard's file without .json, such as orders-overview; overview of a shared one.
+func (d Dashboard) Name() string {
+	if d.scope.shared {
+		return d.name
+	}
+	return d.scope.spec.Service + "-" + d.name
+}
 
 // UID returns the stable id of the dashboard, which is part of its address.
-func (d Dashboard) UID() string { return slo.DashboardUID(d.scope.spec.Service, d.name) }
+func (d Dashboard) UID() string { return d.scope.uid(d.name) }
 
 // Title returns the title in the list of dashboards.
-func (d Dashboard) Title() string { return d.scope.spec.Service + " / " + d.title }
+func (d Dashboard) Title() string {
+	if d.scope.shared {
+		return sharedTitle + " / " + d.title
+	}
+	return d.scope.spec.Service + " / " + d.title
+}
 
 // Row is a line of panels under a heading. Rows without a title have no heading; they come first.
 type Row struct {
@@ -192,6 +200,8 @@ type Target struct {
 	Legend string // template such as {{http_route}}
 	// Instant queries the last value only, as tables do.
 	Instant bool
+	// Interval is the least time between two points of a graph, empty for that of the data source.
+	Interval string
 	// Exemplars queries exemplars too. At most one target of a panel sets it.
 	Exemplars bool
 	// ProfileType is for Pyroscope; Expr is then a label selector.

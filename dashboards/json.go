@@ -80,6 +80,7 @@ type targetJSON struct {
 	Instant      bool       `json:"instant,omitempty"`
 	Range        bool       `json:"range,omitempty"`
 	Exemplar     bool       `json:"exemplar,omitempty"`
+	Interval     string     `json:"interval,omitempty"`
 
 	// Loki, Tempo and Pyroscope.
 	QueryType     string   `json:"queryType,omitempty"`
@@ -136,13 +137,25 @@ func (d Dashboard) classic() classic {
 	}
 }
 
-func (d Dashboard) serviceTag() string { return slo.LabelService + ":" + d.scope.spec.Service }
+func (d Dashboard) serviceTag() string {
+	if d.scope.shared {
+		return sharedTag
+	}
+	return slo.LabelService + ":" + d.scope.spec.Service
+}
+
+func (d Dashboard) linksTitle() string {
+	if d.scope.shared {
+		return "Dashboards of all services"
+	}
+	return "Dashboards of " + d.scope.spec.Service
+}
 
 // links returns links to the other dashboards, with the same time range and variables,
 // and to the source and the runbooks.
 func (d Dashboard) links() []dashboardLink {
 	links := []dashboardLink{{
-		Title: "Dashboards of " + d.scope.spec.Service, Type: "dashboards", Tags: []string{d.serviceTag()}, Icon: "external link",
+		Title: d.linksTitle(), Type: "dashboards", Tags: []string{d.serviceTag()}, Icon: "external link",
 		IncludeVars: true, KeepTime: true,
 	}}
 	for _, l := range []Link{{"Source", d.scope.spec.Links.Repository}, {"Runbooks", d.scope.spec.Links.Runbooks}} {
@@ -220,7 +233,7 @@ func (t Target) render(ref string, kind Kind) targetJSON {
 	default:
 		out.Expr, out.LegendFormat, out.EditorMode = string(t.Expr), t.Legend, "code"
 		out.Format = map[Kind]string{Table: "table", Heatmap: "heatmap"}[kind]
-		out.Instant, out.Range, out.Exemplar = t.Instant, !t.Instant, t.Exemplars
+		out.Instant, out.Range, out.Exemplar, out.Interval = t.Instant, !t.Instant, t.Exemplars, t.Interval
 	}
 	return out
 }

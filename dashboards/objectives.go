@@ -1,7 +1,6 @@
 package dashboards
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,14 +12,22 @@ import (
 // objectives shows all SLOs in a table, and one of them in detail. The links of alerts and of the table
 // select it.
 func objectives(s Scope) Dashboard {
+	rows := []Row{s.allRow(), s.summaryRow(), s.remainingRow(), s.burnRow(), s.spentRow(), s.alertsRow()}
+	d := New(s, dashboardObjectives, "SLO", "Error budget, burn rate and events of one SLO.", rows...)
+	d.variables = append(d.variables, s.objectiveVariable())
+	return d
+}
+
+// objectiveVariable selects one SLO; the first is selected.
+func (s Scope) objectiveVariable() variable {
+	if s.shared {
+		return query(varObjective, "SLO", fmt.Sprintf("label_values(%s, %s)", s.constant(slo.RecordObjective), slo.LabelObjective))
+	}
 	names := make([]string, len(s.spec.SLOs))
 	for i, o := range s.spec.SLOs {
 		names[i] = o.Name
 	}
-	rows := []Row{s.allRow(), s.summaryRow(), s.remainingRow(), s.burnRow(), s.spentRow(), s.alertsRow()}
-	d := New(s, dashboardObjectives, "SLO", "Error budget, burn rate and events of one SLO.", rows...)
-	d.variables = append(d.variables, choice(varObjective, "SLO", names))
-	return d
+	return choice(varObjective, "SLO", names)
 }
 
 // onObjective are the labels that the series of an SLO and its budget share.
@@ -73,12 +80,20 @@ func (s Scope) allRow() Row {
 	all.Columns = append(all.Columns, Column{Title: "Firing alerts", Unit: Factor, Thresholds: []Threshold{{1, Failing}}, Width: 115})
 	all.Targets = append(all.Targets, Target{Expr: firing + " or 0 * " + s.constant(slo.RecordObjective).Max(by), Instant: true})
 	const heading, perSLO, most = 3, 1, 12
-	return Row{Height: min(heading+perSLO*len(s.spec.SLOs), most), Panels: []Panel{all}}
+	count := len(s.spec.SLOs)
+	if s.shared {
+		count = usualObjectives
+	}
+	return Row{Height: min(heading+perSLO*count, most), Panels: []Panel{all}}
 }
 
 // selects is the address of this dashboard with another SLO.
 func (s Scope) selects(objective string) string {
-	return "/d/" + slo.DashboardUID(s.spec.Service, dashboardObjectives) + "?${__url_time_range}&${" + varEnvironment + ":queryparam}&var-" + varObjective + "=" + objective
+	service := ""
+	if s.shared {
+		service = "&${" + varService + ":queryparam}"
+	}
+	return "/d/" + s.uid(dashboardObjectives) + "?${__url_time_range}&${" + varEnvironment + ":queryparam}" + service + "&var-" + varObjective + "=" + objective
 }
 
 // sli is the ratio of good events over the period.
@@ -95,7 +110,7 @@ func (s Scope) summaryRow() Row {
 		says("Ratio of good events that the SLO requires.", "To change it, edit the specification and generate again.")
 	objective.Decimals, objective.EmptyUntil, objective.Color = 3, untilRules, Quiet
 	sli := one("SLI ("+s.periodName()+")", Share, "min("+s.sli(chosen())+")").
-		says("Ratio of good events over the period of the SLO; red below the objective.", "Below the objective, find out below when the bad events came.")
+		says("Ratio of good events over the period of the SLO"+s.marked("; red below the objective")+".", "Below the objective, find out below when the bad events came.")
 	sli.Decimals, sli.Base, sli.Thresholds = 3, Failing, s.objectiveThresholds()
 	remaining := one("Error budget remaining", Share, s.recorded(slo.RecordRemaining, chosen()).Expr().Min()).
 		says("Remaining error budget: orange below 25 %, red below zero, where the objective is missed.", "If little is left, slow down releases.")
@@ -147,14 +162,8 @@ func (s Scope) burnOver(w string) Expr {
 // burn rate of the last hour.
 func (s Scope) exhaustion() Expr {
 	var periods []string
-	for _, w := range s.spec.Periods() {
-		var names []string
-		for _, o := range s.spec.SLOs {
-			if o.Window == w {
-				names = append(names, o.Name)
-			}
-		}
-		left := s.recorded(slo.RecordRemaining, OneOf(slo.LabelObjective, names...), chosen()).Expr().Min()
+	for _, w := range s.periods() {
+		left := s.ofPeriod(w, slo.RecordRemaining).Min()
 		periods = append(periods, fmt.Sprintf("clamp_min(%s, 0) * %d", left, int(w.Duration().Seconds())))
 	}
 	return Expr("("+strings.Join(periods, " or ")+")") + " / (" + s.burnOver("1h") + " > 0)"
@@ -163,16 +172,10 @@ func (s Scope) exhaustion() Expr {
 // coverage is the data coverage of the period of the chosen SLO.
 func (s Scope) coverage() Expr {
 	var periods []string
-	for _, w := range s.spec.Periods() {
-		var names []string
-		for _, o := range s.spec.SLOs {
-			if o.Window == w {
-				names = append(names, o.Name)
-			}
-		}
+	for _, w := range s.periods() {
 		on := Expr(strings.Join(append(s.spec.Identity(), slo.LabelSLI), ", "))
 		shared := Selector{Metric: slo.CoverageRecord(string(w))}.With(Is(slo.LabelService, s.spec.Service)).With(s.chosenInstances()...).Expr()
-		periods = append(periods, string("("+shared+" and on ("+on+") "+s.recorded(slo.BadRecord("1h"), OneOf(slo.LabelObjective, names...), chosen()).Expr()+")"))
+		periods = append(periods, string("("+shared+" and on ("+on+") "+s.ofPeriod(w, slo.BadRecord("1h"))+")"))
 	}
 	return Expr(strings.Join(periods, " or "))
 }
@@ -212,91 +215,6 @@ func (s Scope) burnRow() Row {
 		"An alert fires while its long and its short window are above its threshold: see the table.")
 	burn.Compared = true
 	return Row{Height: 8, Panels: []Panel{burn.wide(15), s.windows().wide(9)}}
-}
-
-// factors are the burn rates above which alerts fire, lowest first.
-func (s Scope) factors() []Threshold {
-	var out []Threshold
-	for _, a := range s.in.Rules.Alerts {
-		if a.Burn == nil {
-			continue
-		}
-		factor, _ := a.Burn.Factor(s.spec.SLOs[a.SLO].Window).Float64()
-		color := Warning
-		if a.Tier == slo.TierPage {
-			color = Failing
-		}
-		if !slices.ContainsFunc(out, func(t Threshold) bool { return t.From == factor }) {
-			out = append(out, Threshold{factor, color})
-		}
-	}
-	slices.SortFunc(out, func(a, b Threshold) int { return cmp.Compare(a.From, b.From) })
-	return out
-}
-
-// windows is a table of the burn alerts of the chosen SLO, with the burn rates of their windows.
-func (s Scope) windows() Panel {
-	var threshold, long, short, firing []string
-	for _, p := range s.pairs() {
-		of := OneOf(slo.LabelObjective, p.objectives...)
-		add := func(to *[]string, e Expr) {
-			for _, l := range [][2]string{{slo.LabelSeverity, p.severity}, {slo.LabelLong, p.long}, {slo.LabelShort, p.short}} {
-				e = Expr(fmt.Sprintf("label_replace(%s, %q, %q, \"\", \"\")", e, l[0], l[1]))
-			}
-			*to = append(*to, string(e))
-		}
-		exists := s.constant(slo.RecordBudget, of, chosen())
-		ratio := func(w string) Expr {
-			return (s.recorded(slo.RatioRecord(w), of, chosen()).Expr() + " / on (" + onObjective + ") group_left () " + exists).Max()
-		}
-		add(&threshold, exists.Max()+" * 0 + "+Expr(p.factor))
-		add(&long, ratio(p.long))
-		add(&short, ratio(p.short))
-		alert := s.alerts(Is(slo.LabelService, s.spec.Service), of, chosen(), Is(slo.LabelSeverity, p.severity), Is(slo.LabelLong, p.long))
-		add(&firing, "max("+alert.Expr()+") or "+exists.Max()+" * 0")
-	}
-	target := func(list []string) Target { return Target{Expr: Expr(strings.Join(list, " or ")), Instant: true} }
-	burned := func(title string) Column {
-		return Column{Title: title, Unit: Factor, Decimals: 2, Thresholds: s.burnThresholds(), Width: 95}
-	}
-	return Panel{
-		Title: "Alert windows", Kind: Table, EmptyUntil: untilRules, SortBy: "Above",
-		Columns: []Column{
-			{Title: "Severity", Label: slo.LabelSeverity, Width: 80}, {Title: "Long", Label: slo.LabelLong, Width: 55}, {Title: "Short", Label: slo.LabelShort, Width: 60},
-			{Title: "Above", Unit: Factor, Width: 70}, burned("Burn, long"), burned("Burn, short"),
-			{Title: "State", Width: 75, Values: []Word{{0, "ok", Good}, {1, "firing", Failing}}},
-		},
-		Targets: []Target{target(threshold), target(long), target(short), target(firing)},
-	}.says("Windows and threshold of each burn rate alert of the chosen SLO, and the burn rates now.",
-		"High only in the short window: the incident has just begun. High only in the long one: it is over.")
-}
-
-// alertPair is the pair of windows of the burn alerts of one or several SLOs.
-type alertPair struct {
-	severity, long, short, factor string
-	objectives                    []string
-}
-
-// pairs returns the pairs of windows of all burn alerts. SLOs of one period have the same.
-func (s Scope) pairs() []alertPair {
-	var out []alertPair
-	for _, a := range s.in.Rules.Alerts {
-		if a.Burn == nil {
-			continue
-		}
-		o := s.spec.SLOs[a.SLO]
-		factor := strings.TrimRight(strings.TrimRight(a.Burn.Factor(o.Window).FloatString(4), "0"), ".")
-		p := alertPair{s.spec.Alerting.Severities.Of(a.Tier), a.Burn.LongWindow(), a.Burn.ShortWindow(), factor, []string{o.Name}}
-		i := slices.IndexFunc(out, func(q alertPair) bool {
-			return q.severity == p.severity && q.long == p.long && q.short == p.short && q.factor == p.factor
-		})
-		if i < 0 {
-			out = append(out, p)
-			continue
-		}
-		out[i].objectives = append(out[i].objectives, o.Name)
-	}
-	return out
 }
 
 // spentRow shows what spent the budget within the time range.

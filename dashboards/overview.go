@@ -36,21 +36,28 @@ func (s Scope) headlineRow() Row {
 	ratio := Panel{
 		Title: "Error ratio (5m)", Kind: Stat, Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), EmptyUntil: untilRequests,
 		Targets: []Target{{Expr: s.badRatioOver(headlineWindow), Legend: "bad requests", Instant: true}},
-	}.says("Ratio of failed and rejected requests in the last five minutes: orange above the error budget, red above the threshold of a page.",
+	}.says("Ratio of failed and rejected requests in the last five minutes"+s.marked(": orange above the error budget, red above the threshold of a page")+".",
 		"If there is no data, no requests arrive: check the load balancer.").links(s.dashboard(dashboardObjectives, "SLO"))
 	latency := Panel{
 		Title: "p99 latency (5m)", Kind: Stat, Unit: Seconds, Thresholds: s.latencyThresholds(), EmptyUntil: untilRequests,
 		Targets: []Target{{Expr: s.succeeded().Over(headlineWindow).Quantile(0.99), Legend: "p99", Instant: true}},
-	}.says("Latency that 99 % of the successful requests of the last five minutes did not exceed; red is above the objective.",
+	}.says("Latency that 99 % of the successful requests of the last five minutes did not exceed"+s.marked("; red is above the objective")+".",
 		"Find the slow route below, and open one of its traces.")
 	rate := Panel{
 		Title: "Request rate (5m)", Kind: Stat, Unit: RequestsPerSecond,
 		Targets: []Target{{Expr: s.requests().RateOver(headlineWindow).Sum(), Legend: "requests", Instant: true}},
 	}.says("Requests per second, averaged over five minutes.",
 		"A sudden fall: check the load balancer and readiness. A sudden rise: suspect retries or a crawler.")
-	panels := []Panel{ratio.wide(4), latency.wide(4), rate.wide(4)}
-	if len(s.spec.SLOs) > 0 {
-		panels = append(panels, s.remainingBudget().wide(5))
+	width := 4
+	if s.shared {
+		width = 3
+	}
+	panels := []Panel{ratio.wide(width), latency.wide(width), rate.wide(width)}
+	if len(s.spec.SLOs) > 0 || s.shared {
+		panels = append(panels, s.remainingBudget().wide(width+1))
+	}
+	if s.shared {
+		panels = append(panels, s.currentBurn().wide(4))
 	}
 	return Row{Height: 4, Panels: append(panels, s.readyInstances().wide(3), s.firingAlerts().wide(4))}
 }
@@ -101,10 +108,14 @@ func (s Scope) courseRow() Row {
 		Title: "Error ratio by outcome", Kind: TimeSeries, Unit: Share, Stack: true, Colors: outcomeColors(), Thresholds: s.budgetThresholds(), Line: true,
 		SoftMax: s.pageThreshold(), EmptyUntil: untilRequests, Compared: true,
 		Targets: []Target{{Expr: "(" + bad + ") / on () group_left () (" + s.requests().Rate().Sum() + " > 0)", Legend: Legend(semconv.LabelOutcome)}},
-	}.says("Ratio of failed (server_error) and rejected (shed) requests; dashed lines: error budget, and threshold of a page. Blue lines are deployments.",
+	}.says("Ratio of failed (server_error) and rejected (shed) requests; dashed lines: error budget"+s.marked(", and threshold of a page")+". Blue lines are deployments.",
 		"If errors began with a deployment, roll back. shed: check the resources dashboard.").links(s.dashboard(dashboardSaturation, "Resources"))
+	if s.shared {
+		errors.limit = []string{refID(len(errors.Targets))}
+		errors.Targets = append(errors.Targets, Target{Expr: s.requestBudget(), Legend: "budget"})
+	}
 	latency := s.Latency("Latency percentiles", s.succeeded(), 0.5, 0.95, 0.99).
-		says("Latency of successful requests; each dot is a request with a trace. The dashed line is the objective.",
+		says("Latency of successful requests; each dot is a request with a trace."+s.marked(" The dashed line is the objective."),
 			"Click a dot near p99, and find the slow span in its trace.").links(s.dashboard(dashboardRuntime, "Flame graphs"))
 	latency.Compared = true
 	if bound, ok := s.latencyBound(); ok {
@@ -185,10 +196,10 @@ func (s Scope) routesRow() Row {
 		says("Requests per second of the ten routes with the most requests.", "A sudden fall of one route: check its clients.")
 	errors := top(Panel{Title: "Error ratio by route (top 10)", Unit: Share, Color: Failing, Thresholds: s.budgetThresholds(), Line: true, SoftMax: s.pageThreshold()},
 		s.requests(bad()).Rate().Sum(by...).OrZero(total).Over(total)).
-		says("Ratio of bad requests of the ten worst routes; dashed lines: error budget, and threshold of a page.",
-			"For a route above a line, read its traces and its error logs.")
+		says("Ratio of bad requests of the ten worst routes"+s.marked("; dashed lines: error budget, and threshold of a page")+".",
+			"For the worst route, read its traces and its error logs.")
 	latency := top(Panel{Title: "p99 latency by route (top 10)", Unit: Seconds}, s.succeeded().Quantile(0.99, by...)).
-		says("p99 latency of successful requests of the ten slowest routes; the dashed line is the objective.",
+		says("p99 latency of successful requests of the ten slowest routes"+s.marked("; the dashed line is the objective")+".",
 			"One route: suspect its code or queries. All routes: suspect the database, CPU or the network.")
 	if bound, ok := s.latencyBound(); ok {
 		latency.Thresholds, latency.Line, latency.SoftMax = []Threshold{{bound, Failing}}, true, bound
@@ -198,7 +209,7 @@ func (s Scope) routesRow() Row {
 
 func (s Scope) instanceErrorsRow() Row {
 	errors := s.Errors("Error ratio by instance (top 10)", semconv.LabelInstance).
-		says("Ratio of bad requests of the ten worst instances; dashed lines: error budget, and threshold of a page.",
+		says("Ratio of bad requests of the ten worst instances"+s.marked("; dashed lines: error budget, and threshold of a page")+".",
 			"If one instance alone has errors, replace it.")
 	errors.Targets[0].Expr = errors.Targets[0].Expr.Top(10)
 	cpu := utilization{"CPU", "", s.Metric(processCPU).Rate(), s.Metric(goMaxProcs).Expr()}

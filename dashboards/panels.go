@@ -95,6 +95,9 @@ const (
 // budgetThresholds are for ratios of bad requests: orange above the error budget of the
 // availability objective, red above the threshold of its page.
 func (s Scope) budgetThresholds() []Threshold {
+	if s.shared {
+		return nil // each service has its own budget
+	}
 	for _, a := range s.in.Rules.Alerts {
 		if a.Burn == nil || a.SLO < 0 || s.spec.SLOs[a.SLO].Indicator.Availability == nil {
 			continue
@@ -111,6 +114,9 @@ func (s Scope) budgetThresholds() []Threshold {
 // pageThreshold is the error ratio above which a page fires, so the least that an axis of error ratios shows.
 func (s Scope) pageThreshold() float64 {
 	thresholds := s.budgetThresholds()
+	if len(thresholds) == 0 {
+		return 0.01
+	}
 	return thresholds[len(thresholds)-1].From
 }
 
@@ -136,6 +142,10 @@ func budgetOf(percent float64) float64 {
 // burn rate of the first page.
 func (s Scope) burnThresholds() []Threshold {
 	out := []Threshold{{1, Warning}}
+	if s.shared {
+		factors := sharedFactors()
+		return append(out, factors[len(factors)-1])
+	}
 	for _, a := range s.in.Rules.Alerts {
 		if a.Burn != nil && a.Tier == slo.TierPage {
 			factor, _ := a.Burn.Factor(s.spec.SLOs[a.SLO].Window).Float64()

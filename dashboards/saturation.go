@@ -105,18 +105,18 @@ func (s Scope) autoscalerRow() Row {
 	if most := s.spec.Replicas.Max; most > 0 {
 		instances.Thresholds, instances.SoftMax = []Threshold{{float64(most), Failing}}, float64(most)
 	}
-	instances = instances.says("Number of running instances; the dashed line is deploy.replicas.max.",
-		"At the line, raise the maximum if the cause is traffic.")
+	instances = instances.says("Number of running instances"+s.marked("; the dashed line is deploy.replicas.max")+".",
+		"At the maximum, raise the maximum if the cause is traffic.")
 	inFlight := Panel{
 		Title: "Requests in flight per instance", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.InFlight), SoftMax: max(s.in.Scaling.InFlight, 1),
 		Targets: []Target{{Expr: s.Metric(semconv.HTTPServerActiveRequests).Expr().Sum().Over(count), Legend: "mean"}},
-	}.says("Average number of requests in flight per instance; the dashed line is the autoscaler's target.",
+	}.says("Average number of requests in flight per instance"+s.marked("; the dashed line is the autoscaler's target")+".",
 		"If it rises without more traffic, something became slow: check latency and dependencies.").links(s.dashboard(dashboardOverview, "Overview"))
 	cpu := Panel{
 		Title: "CPU cores per instance", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.CPU), SoftMax: max(s.in.Scaling.CPU, 0.1),
 		Targets: []Target{{Expr: s.Metric(processCPU).Rate().Sum().Over(count), Legend: "mean"}},
-	}.says("Average CPU cores used per instance; the dashed line is the autoscaler's target.",
-		"If it stays above the line, the autoscaler is at its maximum or does not work: check it, and the CPU flame graph.").links(s.flameGraphs())
+	}.says("Average CPU cores used per instance"+s.marked("; the dashed line is the autoscaler's target")+".",
+		"If it stays above the target, the autoscaler is at its maximum or does not work: check it, and the CPU flame graph.").links(s.flameGraphs())
 	traffic := Panel{
 		Title: "Request rate per instance", Kind: TimeSeries, Unit: RequestsPerSecond,
 		Targets: []Target{{Expr: s.requests().Rate().Sum().Over(count), Legend: "mean"}},

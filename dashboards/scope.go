@@ -18,6 +18,7 @@ const (
 	varJob         = "job"
 	varInstance    = "instance"
 	varObjective   = "slo"
+	varService     = "service"
 )
 
 // Scope selects the series of one service. Its methods return selectors and common
@@ -26,6 +27,7 @@ type Scope struct {
 	in       Input
 	spec     slo.Spec
 	matchers []Matcher
+	shared   bool // the service is a variable
 }
 
 // NewScope returns the scope of a service.
@@ -110,7 +112,7 @@ func (s Scope) succeeded() Distribution {
 
 // dashboard returns a link to another dashboard, with the same time range and variables.
 func (s Scope) dashboard(name, title string) Link {
-	return Link{Title: title, URL: "/d/" + slo.DashboardUID(s.spec.Service, name) + "?${__url_time_range}&${__all_variables}"}
+	return Link{Title: title, URL: "/d/" + s.uid(name) + "?${__url_time_range}&${__all_variables}"}
 }
 
 // selectorOf selects a metric of the service without dashboard variables, for the

@@ -176,7 +176,7 @@ func (p Panel) custom() map[string]any {
 		custom["scaleDistribution"] = map[string]any{"type": "log", "log": p.LogBase}
 		custom["fillOpacity"] = 0
 	}
-	if p.Line {
+	if p.Line && len(p.Thresholds) > 0 { // Grafana would draw its default, 80
 		custom["thresholdsStyle"] = map[string]any{"mode": "dashed"}
 	}
 	if p.Area {

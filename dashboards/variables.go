@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
 )
 
 // variable is a dashboard variable, with the fields of Grafana.
@@ -55,11 +56,14 @@ func (s Scope) variables() []variable {
 		sourceVariable(varTraces, "Traces", Tempo),
 		sourceVariable(varLogs, "Logs", Loki),
 		sourceVariable(varProfiles, "Profiles", Pyroscope),
-		s.environmentVariable(),
 	}
+	if s.shared {
+		vs = append(vs, query(varService, "Service", "label_values("+slo.RecordLastSeen+", "+slo.LabelService+")"))
+	}
+	vs = append(vs, s.environmentVariable())
 	chosen := s.chosenInstances()
 	for i, label := range s.spec.GroupBy {
-		vs = append(vs, s.labelVariable(label, strings.ToUpper(label[:1])+label[1:], label, anything, chosen[:i+1]...))
+		vs = append(vs, s.labelVariable(label, capital(label), label, anything, chosen[:i+1]...))
 	}
 	if !s.hasJob() {
 		vs = append(vs, s.labelVariable(varJob, "Job", semconv.LabelJob, anything, chosen...))
@@ -83,9 +87,28 @@ const firstEnvironment = "prod"
 
 // environmentVariable selects one environment: an average over several would hide an incident in one.
 func (s Scope) environmentVariable() variable {
-	v := s.labelVariable(varEnvironment, "Environment", s.spec.EnvironmentLabel, "")
+	return inProduction(s.labelVariable(varEnvironment, "Environment", s.spec.EnvironmentLabel, ""))
+}
+
+func capital(label string) string { return strings.ToUpper(label[:1]) + label[1:] }
+
+func inProduction(v variable) variable {
 	v.IncludeAll, v.Current = false, current{Selected: true, Text: firstEnvironment, Value: firstEnvironment}
 	return v
+}
+
+// withAll adds the value All, which is selected.
+func withAll(v variable, all string) variable {
+	v.Current, v.IncludeAll, v.AllValue = current{Selected: true, Text: "All", Value: allValue}, true, all
+	return v
+}
+
+// query lists the results of a query; Grafana selects the first.
+func query(name, title, text string) variable {
+	return variable{
+		Name: name, Label: title, Type: "query", Definition: text, Query: map[string]any{"query": text, "refId": name},
+		Datasource: &datasource{Type: string(Prometheus), UID: "${" + varMetrics + "}"}, Options: []option{}, Refresh: refreshOnTime, Sort: sortByName,
+	}
 }
 
 func sourceVariable(name, label string, source Source) variable {
@@ -99,13 +122,8 @@ func sourceVariable(name, label string, source Source) variable {
 func (s Scope) labelVariable(name, title, label, all string, within ...Matcher) variable {
 	sel := s.selectorOf(s.presence())
 	sel = sel.With(within...)
-	query := fmt.Sprintf("label_values(%s, %s)", sel.Expr(), label)
-	return variable{
-		Name: name, Label: title, Type: "query", Definition: query, Query: map[string]any{"query": query, "refId": name},
-		Datasource: &datasource{Type: string(Prometheus), UID: "${" + varMetrics + "}"},
-		Current:    current{Selected: true, Text: "All", Value: allValue}, Options: []option{},
-		IncludeAll: true, AllValue: all, Refresh: refreshOnTime, Sort: sortByName,
-	}
+	v := query(name, title, fmt.Sprintf("label_values(%s, %s)", sel.Expr(), label))
+	return withAll(v, all)
 }
 
 // choice lists fixed values; the first is selected.

@@ -157,7 +157,7 @@ func (s Spec) inhibitions() []inhibition {
 	incident := append(s.incident(), labelSLO)
 	var out []inhibition
 	var longs []string
-	for _, p := range pairs() {
+	for _, p := range Pairs() {
 		longs = append(longs, window(p.Long))
 	}
 	for i, long := range longs[:len(longs)-1] {

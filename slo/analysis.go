@@ -57,8 +57,8 @@ func (c *compiler) analysisPair(o resolved) (_ Pair, why string) {
 	if label, foreign := c.scope.foreign(o.events); foreign {
 		return Pair{}, fmt.Sprintf("its events are counted by another job (label %s), so they have no version", label)
 	}
-	for _, p := range pairs() {
-		if p.Tier == TierPage && p.suits(o.Window) && c.limit(o, p).ratio < 1 {
+	for _, p := range Pairs() {
+		if p.Tier == TierPage && p.Suits(o.Window) && c.limit(o, p).ratio < 1 {
 			return p, ""
 		}
 	}

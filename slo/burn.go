@@ -14,7 +14,7 @@ func (c *compiler) burn(o resolved, p Pair) {
 	switch {
 	case o.grouped && p.Tier == TierPage:
 		return // increases adds one note for both pages
-	case !p.suits(o.Window):
+	case !p.Suits(o.Window):
 		c.notes = append(c.notes, fmt.Sprintf("%s: no burn alert over %s: the window is too long for a period of %s",
 			o.Name, window(p.Long), o.Window))
 		return

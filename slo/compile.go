@@ -232,7 +232,7 @@ func (c *compiler) totalSLI(o resolved) string {
 
 // alertsOf adds the alerts of one objective.
 func (c *compiler) alertsOf(o resolved) {
-	for _, p := range pairs() {
+	for _, p := range Pairs() {
 		c.burn(o, p)
 	}
 	c.sloNoData(o)

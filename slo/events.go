@@ -107,7 +107,7 @@ func (sc scope) events(o Objective) events {
 
 // availability uses the counter without routes if possible, which has few series.
 func (sc scope) availability(o Objective) events {
-	name, routes := sc.onRoutes("http requests", semconv.HTTPServerRequests, o)
+	name, routes := sc.onRoutes(SLIRequests, semconv.HTTPServerRequests, o)
 	bad := labels.MustNewMatcher(labels.MatchRegexp, semconv.LabelOutcome, strings.Join(semconv.BadOutcomes(), "|"))
 	total := routes
 	if !o.byRoute() {
@@ -118,7 +118,7 @@ func (sc scope) availability(o Objective) events {
 
 func (sc scope) latency(o Objective) events {
 	name, routes := sc.onRoutes("http latency", semconv.HTTPServerRequestDuration, o)
-	_, requests := sc.onRoutes("http requests", semconv.HTTPServerRequests, o)
+	_, requests := sc.onRoutes(SLIRequests, semconv.HTTPServerRequests, o)
 	success := labels.MustNewMatcher(labels.MatchEqual, semconv.LabelOutcome, semconv.OutcomeSuccess)
 	e := timedEvents{
 		name: name, histogram: routes.with(success), byRoute: new(routes.with(success)),

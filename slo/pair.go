@@ -18,10 +18,10 @@ type Pair struct {
 	Share int64
 }
 
-// pairs returns the windows of the Site Reliability Workbook, chapter 5, table 5-8. Its burn
+// Pairs returns the windows of the Site Reliability Workbook, chapter 5, table 5-8. Its burn
 // rates (14.4, 6, 3, 1) follow from these shares of a budget of 30 days. Other periods have
 // the same shares and other burn rates.
-func pairs() []Pair {
+func Pairs() []Pair {
 	return []Pair{
 		{Tier: TierPage, Long: time.Hour, Short: 5 * time.Minute, Share: 2},
 		{Tier: TierPage, Long: 6 * time.Hour, Short: 30 * time.Minute, Share: 5},
@@ -43,10 +43,10 @@ func (p Pair) threshold(w Window, budget *big.Rat) *big.Rat {
 	return factor.Mul(factor, budget)
 }
 
-// suits reports whether the period is long enough for the pair. Three days would have a burn
+// Suits reports whether the period is long enough for the pair. Three days would have a burn
 // rate of 0.23 for a period of 7 days and 0.47 for 14 days, so that good weeks would have
 // tickets.
-func (p Pair) suits(w Window) bool { return p.Long*7 <= w.Duration() }
+func (p Pair) Suits(w Window) bool { return p.Long*7 <= w.Duration() }
 
 // LongWindow returns the long window as in labels and series, such as 1h.
 func (p Pair) LongWindow() string { return window(p.Long) }

@@ -106,8 +106,17 @@ func (c *compiler) meta(objectives []resolved) {
 	c.record(TierTicket, recordPeriodBurn, "("+strings.Join(ratios, " or ")+") / on ("+labelService+", "+labelSLO+") group_left () "+budget)
 	c.record(TierTicket, recordRemaining, "1 - "+recordPeriodBurn+strings.TrimPrefix(budget, recordBudget))
 	// Rounded to the decimals of [Percent], so that it is exact.
-	c.record(TierTicket, recordObjective, "round(1 - "+budget+", 1e-8)")
+	c.record(TierTicket, recordObjective, "round(1 - "+budget+", 1e-8)", c.team()...)
 	c.slothMeta(objectives)
+}
+
+// team returns the label with the owner for the objective. No rule reads that series, so that a new owner ends
+// the history of no other.
+func (c *compiler) team() []Label {
+	if c.spec.Owner == "" {
+		return nil
+	}
+	return []Label{{labelTeam, c.spec.Owner}} // labels of records are not templates
 }
 
 func (c *compiler) objectiveMeta(o resolved) {

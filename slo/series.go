@@ -11,6 +11,8 @@ const (
 	RecordPeriodBurn = recordPeriodBurn // burn rate over the period
 	RecordRemaining  = recordRemaining  // remaining error budget, from 1 down
 	RecordTargets    = recordTargets    // instances that respond, by environment
+	// RecordLastSeen is when an environment last had an instance. It ends six hours after the last one.
+	RecordLastSeen = recordEnvironment
 )
 
 // Labels of recorded series and of alerts.
@@ -24,7 +26,11 @@ const (
 	LabelAlertName   = labelAlertName
 	LabelEnvironment = labelEnvironment // environment, on alerts
 	LabelSeverity    = labelSeverity
+	LabelTeam        = labelTeam // owner, on alerts and [RecordObjective]
 )
+
+// SLIRequests is the sli label of objectives on the requests of all routes.
+const SLIRequests = "http requests"
 
 // RatioWindows lists the windows of recorded error ratios, shortest first, without the
 // periods of objectives.

@@ -1,6 +1,7 @@
 package slo_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/observability-first/scaffold/slo"
@@ -22,7 +23,7 @@ func TestSeriesForDashboardsAreRecorded(t *testing.T) {
 		recorded[q.Rule] = true
 	}
 	want := []string{
-		slo.RecordObjective, slo.RecordBudget, slo.RecordBurn, slo.RecordPeriodBurn, slo.RecordRemaining, slo.RecordTargets,
+		slo.RecordObjective, slo.RecordBudget, slo.RecordBurn, slo.RecordPeriodBurn, slo.RecordRemaining, slo.RecordTargets, slo.RecordLastSeen,
 		slo.RatioRecord("30d"), slo.TotalRecord("30d"), slo.BadRecord("30d"), slo.CoverageRecord("1h"), slo.CoverageRecord("30d"),
 	}
 	for _, w := range slo.RatioWindows() {
@@ -32,5 +33,24 @@ func TestSeriesForDashboardsAreRecorded(t *testing.T) {
 		if !recorded[name] {
 			t.Errorf("%s is not recorded", name)
 		}
+	}
+}
+
+// The owner is a label of the objective only: on another record, a new owner would end the history.
+func TestOwnerIsALabelOfTheObjective(t *testing.T) {
+	t.Parallel()
+	for _, r := range mustCompile(t, minimal+"owner: \"team {a}\"\n").Groups {
+		for _, rule := range r.Rules {
+			if rule.Record == "" {
+				continue
+			}
+			has := slices.Contains(rule.Labels, slo.Label{Name: slo.LabelTeam, Value: "team {a}"})
+			if want := rule.Record == slo.RecordObjective; has != want {
+				t.Errorf("%s has the owner: %v, want %v", rule.Record, has, want)
+			}
+		}
+	}
+	if got := rule(t, mustCompile(t, minimal), slo.RecordObjective).Labels; len(got) > 0 {
+		t.Errorf("without an owner, the objective has the labels %v", got)
 	}
 }

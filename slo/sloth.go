@@ -58,7 +58,7 @@ func (c *compiler) slothMeta(objectives []resolved) {
 		info := append(slices.Clone(o.labels), Label{labelSLI, c.totalSLI(o)},
 			Label{slothPrefix + "mode", "scaffold"}, Label{slothPrefix + "objective", o.Target.String()}, Label{slothPrefix + "spec", APIVersion})
 		if c.spec.Owner != "" {
-			info = append(info, Label{"owner", literal(c.spec.Owner)})
+			info = append(info, Label{"owner", c.spec.Owner}) // labels of records are not templates
 		}
 		c.record(TierTicket, recordInfo, "vector(1)", labelSet(info...)...)
 	}

@@ -16,13 +16,13 @@ func TestSlothCompatibility(t *testing.T) {
 			t.Errorf("%s names sloth without compatibility", f.Name)
 		}
 	}
-	rules := mustCompile(t, minimal+"compatibility: [sloth]\nowner: team\n")
+	rules := mustCompile(t, minimal+"compatibility: [sloth]\nowner: \"team {a}\"\n")
 	for record, want := range map[string][]slo.Label{
 		"slo:sli_bad:increase30s":           {{"sloth_id", "orders-availability"}, {"sloth_service", "orders"}, {"sloth_slo", "availability"}, {"slo", "availability"}},
 		"slo:sli_error:ratio_rate5m":        {{"sloth_window", "5m"}, {"window", "5m"}},
 		"slo:error_budget:ratio":            {{"sloth_id", "orders-availability"}, {"slo", "availability"}},
 		"slo:time_period:days":              nil,
-		"sloth_slo_info":                    {{"sloth_objective", "99.9"}, {"sloth_mode", "scaffold"}, {"owner", "team"}},
+		"sloth_slo_info":                    {{"sloth_objective", "99.9"}, {"sloth_mode", "scaffold"}, {"owner", "team {a}"}},
 		"OrdersAvailabilityErrorBudgetBurn": {{"sloth_severity", "page"}, {"severity", "critical"}, {"long", "1h"}, {"short", "5m"}},
 	} {
 		got := rule(t, rules, record)

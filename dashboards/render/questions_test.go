@@ -80,6 +80,7 @@ func runs(t *testing.T) map[string]*render.Picture {
 		t.Fatal(err)
 	}
 	source := sourceOf(&queryapi.Prometheus{Store: w.store, Rules: rules})
+	set := sharedSet(t)
 	out, evaluated := map[string]*render.Picture{}, clock(runStart)
 	for _, s := range situations() {
 		until := clock(s.until)
@@ -93,15 +94,17 @@ func runs(t *testing.T) map[string]*render.Picture {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[s.name], err = render.Dashboard(t.Context(), file, src, source, render.Options{
-			Location: time.UTC, Width: 1600, From: until.Add(-s.span), To: until, Now: until, Light: s.light,
-			Variables: map[string][]string{"environment": {s.environment}},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range out[s.name].Problems {
-			t.Errorf("%s: %s", s.name, p)
+		for name, src := range map[string][]byte{s.name: src, ofSet + s.name: set[s.dashboard]} {
+			out[name], err = render.Dashboard(t.Context(), file, src, source, render.Options{
+				Location: time.UTC, Width: 1600, From: until.Add(-s.span), To: until, Now: until, Light: s.light,
+				Variables: map[string][]string{"environment": {s.environment}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range out[name].Problems {
+				t.Errorf("%s: %s", name, p)
+			}
 		}
 	}
 	return out
@@ -200,7 +203,10 @@ func TestDashboardsAnswerQuestions(t *testing.T) {
 			}
 		}
 	}
-	if len(pictures) != len(answers()) {
+	for _, s := range situations() {
+		compareShared(t, s, pictures[s.name], pictures[ofSet+s.name])
+	}
+	if len(pictures) != 2*len(answers()) {
 		t.Errorf("%d situations, %d with answers", len(pictures), len(answers()))
 	}
 	publish(t, pictures)

@@ -18,8 +18,9 @@ import (
 )
 
 type dashboardsOptions struct {
-	file string // - is standard input
-	dir  string // empty: standard output
+	files  []string // - is standard input; none is the service in this directory
+	shared bool
+	dir    string // empty: standard output
 	// imported completes files of other tools.
 	imported importFlags
 }
@@ -27,19 +28,27 @@ type dashboardsOptions struct {
 func newDashboardsCommand(g *globals) *cobra.Command {
 	var o dashboardsOptions
 	cmd := &cobra.Command{
-		Use:   "dashboards [FILE]",
+		Use:   "dashboards [FILE | --shared FILE ...]",
 		Short: "Compile, draw or push Grafana dashboards",
 		Long: "Compile the dashboards of FILE: the " + spec.FileName + " of a service, a " + slo.APIVersion + "\n" +
 			"file, or one of OpenSLO, sloth or Pyrra. Without FILE, the service in the\n" +
 			"current directory is used; - reads standard input.\n\n" +
 			"Dashboards go to standard output as one JSON array, or each into a file of the directory\n" +
-			"that -o names. They are classic dashboard JSON for Grafana 11 and newer.",
-		Example: "  scaffold dashboards checkout.slo.yaml -o dashboards\n  scaffold dashboards push --grafana https://grafana.acme.test dashboards",
-		Args:    atMost(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				o.file = args[0]
+			"that -o names. They are classic dashboard JSON for Grafana 11 and newer.\n\n" +
+			"With --shared, write one set for all services: its variable selects the service, and its\n" +
+			"fleet dashboard lists every service. Pass the files of services that differ: those with a\n" +
+			"database, for example. Later services of the same kinds need no other set.",
+		Example: "  scaffold dashboards checkout.slo.yaml -o dashboards\n" +
+			"  scaffold dashboards --shared services/*/scaffold.yaml -o dashboards\n" +
+			"  scaffold dashboards push --grafana https://grafana.acme.test dashboards",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if o.shared {
+				return nil
 			}
+			return atMost(1)(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files = args
 			if err := o.imported.validate(cmd); err != nil {
 				return err
 			}
@@ -47,6 +56,7 @@ func newDashboardsCommand(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&o.dir, "out", "o", "", "directory to write to (default: standard output)")
+	cmd.Flags().BoolVar(&o.shared, "shared", false, "one set for all services, with a variable for the service and a list of all")
 	o.imported.addFlags(cmd)
 	cmd.AddCommand(newDashboardsPushCommand(g), newDashboardsRenderCommand(g))
 	return cmd
@@ -54,7 +64,7 @@ func newDashboardsCommand(g *globals) *cobra.Command {
 
 // compiledDashboards is the JSON document of scaffold dashboards. Its keys are public.
 type compiledDashboards struct {
-	Service    string              `json:"service"`
+	Service    string              `json:"service"` // empty with --shared
 	Dashboards []compiledDashboard `json:"dashboards"`
 }
 
@@ -67,15 +77,11 @@ type compiledDashboard struct {
 }
 
 func runDashboards(ctx context.Context, g *globals, o dashboardsOptions) error {
-	in, err := g.readDashboards(o.file, o.imported)
+	service, compiled, err := g.compileDashboards(o)
 	if err != nil {
 		return err
 	}
-	compiled, err := dashboards.Compile(in)
-	if err != nil {
-		return err
-	}
-	doc := compiledDashboards{Service: in.Rules.Spec.Service}
+	doc := compiledDashboards{Service: service}
 	var files []slo.File
 	for _, dashboard := range compiled {
 		data, err := dashboard.JSON()
@@ -100,6 +106,28 @@ func runDashboards(ctx context.Context, g *globals, o dashboardsOptions) error {
 		return nil
 	}
 	return doc.print(g, o)
+}
+
+// compileDashboards returns the name of the service, empty for a shared set, and the dashboards.
+func (g *globals) compileDashboards(o dashboardsOptions) (string, []dashboards.Dashboard, error) {
+	files := o.files
+	if len(files) == 0 {
+		files = []string{""}
+	}
+	var services []dashboards.Input
+	for _, file := range files {
+		in, err := g.readDashboards(file, o.imported)
+		if err != nil {
+			return "", nil, err
+		}
+		services = append(services, in)
+	}
+	if o.shared {
+		compiled, err := dashboards.Shared(services...)
+		return "", compiled, err
+	}
+	compiled, err := dashboards.Compile(services[0])
+	return services[0].Rules.Spec.Service, compiled, err
 }
 
 // print writes the dashboards, or lists the files that were written.

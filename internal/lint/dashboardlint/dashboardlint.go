@@ -128,7 +128,7 @@ func (l *linter) conventions() {
 }
 
 // fixed reports whether all selectors of scraped series have one value of a label, so that there is nothing to
-// choose.
+// choose, or that of a variable with another name, such as service.
 func (l *linter) fixed(label string) bool {
 	for _, t := range l.dashboard.All() {
 		tree, err := parse(t)
@@ -137,7 +137,7 @@ func (l *linter) fixed(label string) bool {
 		}
 		for _, s := range promlint.Selectors(tree) {
 			one := slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
-				return m.Name == label && m.Type == labels.MatchEqual && !dashboardfile.Varies(m.Value)
+				return m.Name == label && m.Type == labels.MatchEqual
 			})
 			if !one && !recorded(s) && !promlint.OfCluster(promlint.Name(s)) {
 				return false
@@ -185,10 +185,11 @@ func (l *linter) readsScraped() bool {
 	return false
 }
 
-// recorded reports whether a selector reads recorded series, which often have no job and instance.
+// recorded reports whether a selector reads recorded series, which often have no job and instance, or series that
+// only label others, such as build_info.
 func recorded(s *parser.VectorSelector) bool {
 	name := promlint.Name(s)
-	return strings.Contains(name, ":") || name == "ALERTS" || name == "ALERTS_FOR_STATE" || strings.HasSuffix(name, "_slo_info")
+	return strings.Contains(name, ":") || name == "ALERTS" || name == "ALERTS_FOR_STATE" || strings.HasSuffix(name, "_info")
 }
 
 // parse parses the query of a target. It returns nil, nil for queries of other data sources.
@@ -273,8 +274,8 @@ func Catalog() []lint.Rule {
 		{Name: "dashboard-uid-duplicate", Means: "Two dashboards have the same uid, of which Grafana shows only one. A warning if they are in different directories, which may be for different Grafana servers.", Do: "Change one uid."},
 		{Name: "panel-unit-mismatch", Means: "The unit of a panel differs from that of its query. A warning if the unit is a guess: of metrics whose names have no unit, of panels with a plain number, and of a rate unit for a gauge if only its name says bytes.", Do: "Set the suggested unit, or change the query."},
 		{Name: "template-datasource", Warning: true, Means: "No variable selects the data source, so the dashboard works in one Grafana only.", Do: "Add a variable of type datasource."},
-		{Name: "template-job", Warning: true, Means: "The dashboard has no query variable job, or one with a single value.", Do: "Add it with label_values(up, job). Dashboards of one job, or of recorded series, need none."},
-		{Name: "template-instance", Warning: true, Means: "The dashboard has no query variable instance, or one with a single value.", Do: "Add it with label_values(up, instance). Dashboards of recorded series need none."},
+		{Name: "template-job", Warning: true, Means: "The dashboard has no query variable job, or one with a single value.", Do: "Add it with label_values(up, job). Dashboards of one job, of one that another variable selects (`job=\"$service\"`), or of recorded and info series need none."},
+		{Name: "template-instance", Warning: true, Means: "The dashboard has no query variable instance, or one with a single value.", Do: "Add it with label_values(up, instance). Dashboards of recorded and info series need none."},
 		{Name: "template-label-promql", Means: "The query of a variable is not valid PromQL. A warning in the cases of target-promql.", Do: "Correct the query."},
 		{Name: "template-on-time-change-reload", Warning: true, Means: "The values of a query variable are not reloaded when the time range changes.", Do: "Set refresh to 2."},
 		{Name: "unknown-variable", Warning: true, Means: "A query uses a variable that the dashboard does not have.", Do: "Correct the name, or add the variable."},

@@ -183,6 +183,13 @@ func TestRules(t *testing.T) {
 			variable(b, 1)["name"] = "service"
 			query(`sum(queue_length{job="a",instance=~"$instance"}) + sum(kube_pod_info)`, "short")(b)
 		})},
+		{"template-job", "another variable with several values", list(func(b object) {
+			variable(b, 1)["name"] = "service"
+			query(`sum(queue_length{job=~"$service",instance=~"$instance"})`, "short")(b)
+		}), "no variable job", list(func(b object) {
+			variable(b, 1)["name"] = "service"
+			query(`sum(queue_length{job="$service",instance=~"$instance"}) + count(build_info)`, "short")(b)
+		})},
 		{"template-job", "a single value", list(func(b object) { variable(b, 1)["includeAll"] = false }), "has a single value", list(func(b object) { variable(b, 1)["includeAll"], variable(b, 1)["multi"] = false, true })},
 		{
 			"template-instance", "no query", list(func(b object) { variable(b, 2)["type"] = "custom" }), "the variable instance is of type custom",

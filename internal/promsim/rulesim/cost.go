@@ -13,6 +13,9 @@ type Cost struct {
 	Peak        int   // maximum number of samples in memory during one evaluation
 }
 
+// Read returns the number of samples that [Evaluator.Query], [Evaluator.QueryRange] and [Evaluator.RunRange] have read.
+func (l *Evaluator) Read() int64 { return l.read.Load() }
+
 func (c Cost) plus(r reading) Cost {
 	c.Evaluations++
 	c.Samples += r.samples

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -77,6 +78,7 @@ type Evaluator struct {
 	groups  []*group
 	history []*Firing
 	sharing *sharing // during RunRange
+	read    atomic.Int64
 }
 
 // New prepares groups for evaluation by [Evaluator.Run] or [Evaluator.RunRange].

@@ -13,7 +13,8 @@ import (
 
 // Query evaluates an expression at one time. A scalar becomes a vector of one sample without labels.
 func (l *Evaluator) Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
-	v, _, err := l.query(ctx, expr, at)
+	v, used, err := l.query(ctx, expr, at)
+	l.read.Add(used.samples)
 	return v, err
 }
 
@@ -39,6 +40,7 @@ func (l *Evaluator) queryRange(ctx context.Context, of storage.Queryable, expr s
 	if res.Err != nil {
 		return nil, l.explain(expr, res.Err)
 	}
+	l.read.Add(q.Stats().Samples.TotalSamples)
 	found, err := res.Matrix()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", expr, err)
