@@ -155,10 +155,17 @@ func labelsSize[K, V ~string](labels map[K]V) int {
 	return size
 }
 
+// maxJoined is the number of queries of a table that may have as many series as a graph.
+const maxJoined = 20
+
 // withinSeries returns as many series as a panel has room for, with those of its other queries.
 func (r *renderer) withinSeries(p *panel, series model.Matrix, out *panelData) model.Matrix {
-	if room := maxSeries - out.series; len(series) > room {
-		r.report("panel "+p.Title, fmt.Sprintf("its queries have more than %d series; the first are drawn", maxSeries))
+	most := maxSeries
+	if p.Type == "table" { // its queries are joined: a column each
+		most *= maxJoined
+	}
+	if room := most - out.series; len(series) > room {
+		r.report("panel "+p.Title, fmt.Sprintf("its queries have more than %d series; the first are drawn", most))
 		series = series[:room]
 	}
 	out.series += len(series)
