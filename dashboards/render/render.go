@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +36,8 @@ type Options struct {
 	Light bool
 	// Width is that of the dashboard in pixels; 0 is [DefaultWidth].
 	Width int
+	// ID is the prefix of ids, which tells the dashboards of a page apart.
+	ID string
 	// Timeout is the time for all queries; 0 is [DefaultTimeout].
 	Timeout time.Duration
 }
@@ -344,14 +347,14 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 			continue
 		}
 		if optionsOf(d.panel.Type) == nil { // its result would not be drawn
-			d.renderer.drawPanel(d, fmt.Sprintf("p%d", i))
+			d.renderer.drawPanel(d, r.options.ID+"p"+strconv.Itoa(i))
 			continue
 		}
 		group.Go(func() {
 			tickets <- struct{}{}
 			defer func() { <-tickets }()
 			d.data = d.renderer.fetch(ctx, d.panel, plotWidth(d.box.w))
-			d.renderer.drawPanel(d, fmt.Sprintf("p%d", i))
+			d.renderer.drawPanel(d, r.options.ID+"p"+strconv.Itoa(i))
 		})
 	}
 	group.Wait()
@@ -363,7 +366,7 @@ func (r *renderer) phone(placed []*drawing) []*drawing {
 	for i, d := range placed {
 		out[i] = &drawing{renderer: d.renderer, panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
 		if d.panel.Type != "row" {
-			d.renderer.drawPanel(out[i], fmt.Sprintf("n%d", i))
+			d.renderer.drawPanel(out[i], r.options.ID+"n"+strconv.Itoa(i))
 		}
 	}
 	return out
