@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/prometheus/prometheus/promql"
 
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/runtime/semconv"
@@ -96,6 +99,10 @@ func (s *session) firstSince(from time.Time, accept func(rulesim.Firing) bool) (
 // panelOnChecks returns a panel that shows a failing health check, and its value.
 func (s *session) panelOnChecks(ctx context.Context) (panel, value string, err error) {
 	s.prober.to = s.watch.time()
+	down, err := s.watch.query(ctx, "min by ("+semconv.LabelCheck+") ("+semconv.RuntimeHealthCheckUp+") == 0")
+	if err != nil {
+		return "", "", err
+	}
 	for _, b := range s.subject.Dashboards {
 		choices, _ := s.variables(ctx, b)
 		for p, t := range b.All() {
@@ -108,8 +115,9 @@ func (s *session) panelOnChecks(ctx context.Context) (panel, value string, err e
 				return "", "", err
 			}
 			for _, sample := range v {
-				if sample.F == 1 && sample.Metric.Get(semconv.LabelCheck) != "" {
-					return p.Title, "the check " + sample.Metric.Get(semconv.LabelCheck) + " as failing", nil
+				name := sample.Metric.Get(semconv.LabelCheck) // the panel may show 0 or 1 for a failing check
+				if slices.ContainsFunc(down, func(d promql.Sample) bool { return name != "" && d.Metric.Get(semconv.LabelCheck) == name }) {
+					return p.Title, "the check " + name + " as failing", nil
 				}
 			}
 		}
