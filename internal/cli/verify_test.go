@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -39,5 +41,47 @@ func TestVerifyReportsAMissingSnapshot(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// An error leaves the file of the run before, and no staged one.
+func TestReportFilesAreStaged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name := filepath.Join(dir, "verify.html")
+	write := func(text string, err error) error {
+		return writeStaged(name, func(w io.Writer) error {
+			_, writeErr := io.WriteString(w, text)
+			return errors.Join(writeErr, err)
+		})
+	}
+	if err := write("first", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := write("second", errors.New("the disk is full")); err == nil {
+		t.Error("no error")
+	}
+	if got, err := os.ReadFile(name); err != nil || string(got) != "first" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("got %v, %v", entries, err)
+	}
+}
+
+// A link such as /dev/stdout stays a link.
+func TestReportsAreWrittenThroughLinks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(target, nil, 0o600), os.Symlink(target, link)); err != nil {
+		t.Skip(err)
+	}
+	err := writeStaged(link, func(w io.Writer) error {
+		_, err := io.WriteString(w, "report")
+		return err
+	})
+	if got, readErr := os.ReadFile(target); err != nil || readErr != nil || string(got) != "report" {
+		t.Errorf("got %q, %v, %v", got, readErr, err)
 	}
 }

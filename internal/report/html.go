@@ -65,9 +65,10 @@ func (r Report) WriteHTML(w io.Writer, page Page) error {
 		"time": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
 		"draw": func(d Drawing) template.HTML {
 			drawn := c.themed(string(d.Light), string(d.Dark))
-			if size += len(drawn); size > maxDrawings {
-				drawn = "<p>It is not drawn: the report would be larger than 3 MB. Draw it with <code>scaffold verify --snapshot FILE</code> and <code>scaffold dashboards render --snapshot FILE</code>.</p>"
+			if size+len(drawn) > maxDrawings {
+				return "<p>It is not drawn: the report would be larger than 3 MB. Draw it with <code>scaffold verify --snapshot FILE</code> and <code>scaffold dashboards render --snapshot FILE</code>.</p>"
 			}
+			size += len(drawn)
 			return template.HTML(drawn) //nolint:gosec // package render escapes texts
 		},
 	}).Parse(pageTemplate)
