@@ -173,7 +173,7 @@ func wantSnapshot(t *testing.T, file, dashboards string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := render.Dashboard(t.Context(), name, src, snapshot.Source(), render.Options{From: snapshot.From, To: snapshot.To})
+		p, err := render.Dashboard(t.Context(), name, src, snapshot.Source(), render.Options{From: snapshot.From, To: snapshot.To, Now: snapshot.To})
 		if err != nil {
 			t.Fatal(err)
 		}
