@@ -130,7 +130,9 @@ func wantPage(t *testing.T, file, dashboards string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var d struct{ Title string }
+		var d struct {
+			Title string `json:"title"`
+		}
 		if err := json.Unmarshal(src, &d); err != nil {
 			t.Fatal(err)
 		}
