@@ -77,7 +77,7 @@ func (p *Picture) header(c *canvas, width float64) float64 {
 	more := style{size: 12, color: p.renderer.theme.TextSecondary, class: "subtitle"}
 	room := width - 2*margin
 	x, y := margin, margin+10.0
-	text, subtitle := p.Title(), p.subtitle()
+	text, subtitle := p.Title(), p.Subtitle()
 	c.text(x, y, room, text, title)
 	if used := title.width(text) + space; text != "" && used+more.width(subtitle) <= room {
 		c.text(x+used, y, 0, subtitle, more)
@@ -136,19 +136,35 @@ func (p *Picture) HTML(w io.Writer) error {
 		escape(p.Title()) + "</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n" +
 		"body{margin:0;background:" + t.Canvas + ";color:" + t.Text + ";font-family:" + sans + ";font-variant-numeric:tabular-nums}\n" +
 		"header{max-width:" + width + "px;margin:0 auto;padding:16px 16px 0;box-sizing:border-box;overflow-wrap:anywhere}\n" +
-		"h1{font-size:20px;font-weight:500;margin:0 0 4px}h2{font-size:16px;font-weight:500;margin:16px 0 8px}p{margin:0;color:" + t.TextSecondary + ";font-size:14px}\n" +
+		"h1{font-size:20px;font-weight:500;margin:0 0 4px}p{margin:0;color:" + t.TextSecondary + ";font-size:14px}.row{color:" + t.Text + ";font-size:16px;font-weight:500;margin:16px 0 8px}\n" +
 		"svg{display:block;height:auto;max-width:100%}.wide{margin:0 auto;max-width:" + width + "px}.phone{display:none;padding:0 8px 8px}.phone svg{width:100%;margin-bottom:8px}\n" +
 		"@media(max-width:700px){.wide{display:none}.phone{display:block}}\n</style>\n</head>\n<body>\n")
-	b.WriteString("<header><h1>" + escape(p.Title()) + "</h1><p>" + escape(p.subtitle()) + "</p></header>\n<div class=\"wide\">")
+	b.WriteString("<header><h1>" + escape(p.Title()) + "</h1><p>" + escape(p.Subtitle()) + "</p></header>\n")
+	body, err := p.Fragment()
+	if err != nil {
+		return err
+	}
+	b.Write(body)
+	b.WriteString("</body>\n</html>\n")
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// Fragment returns the dashboard for a page of HTML: an element of the class wide for screens, one of the class phone
+// for phones, in which rows are of the class row. The styles of the page show one of the two. Its error is that of
+// the context in which the dashboard is drawn.
+func (p *Picture) Fragment() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString("<div class=\"wide\">")
 	b.Write(p.svg(false).Bytes())
 	b.WriteString("</div>\n<div class=\"phone\">\n")
 	phone := p.renderer.phone(p.panels)
 	if err := context.Cause(p.renderer.limits.ctx); err != nil {
-		return err
+		return nil, err
 	}
 	for _, d := range phone {
 		if d.panel.Type == "row" {
-			b.WriteString("<h2>" + escape(d.renderer.rowTitle(d.panel)) + "</h2>\n")
+			b.WriteString("<p class=\"row\">" + escape(d.renderer.rowTitle(d.panel)) + "</p>\n")
 			continue
 		}
 		height := num(math.Max(d.box.h, 1))
@@ -156,13 +172,12 @@ func (p *Picture) HTML(w io.Writer) error {
 		b.Write(d.canvas.buf.Bytes())
 		b.WriteString("</svg>\n")
 	}
-	b.WriteString("</div>\n</body>\n</html>\n")
-	_, err := w.Write(b.Bytes())
-	return err
+	b.WriteString("</div>\n")
+	return b.Bytes(), nil
 }
 
-// subtitle is the time range and the selected values.
-func (p *Picture) subtitle() string {
+// Subtitle returns the time range and the selected values, in one line.
+func (p *Picture) Subtitle() string {
 	o := p.renderer.options
 	parts := []string{o.From.In(o.Location).Format("2006-01-02 15:04:05") + " to " + o.To.In(o.Location).Format("2006-01-02 15:04:05 MST")}
 	for _, v := range p.renderer.dashboard.Templating.List {

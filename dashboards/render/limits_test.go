@@ -321,8 +321,8 @@ func TestVariablesAndAnnotationsHaveALimit(t *testing.T) {
 	src := `{"templating":{"list":[` + strings.Repeat(`{"name":"a","type":"constant","query":"`+strings.Repeat("x", 1000)+`"},`, maxVariables) + `{"name":"b","type":"constant","query":"x"}]},` +
 		`"annotations":{"list":[{"name":"a","enable":true,"expr":"up"}]},"panels":[],"` + strings.Repeat("k", 5000) + `":1}`
 	p, err := Dashboard(t.Context(), "x.json", []byte(src), always(Result{Series: model.Matrix{{Values: values}}}), Options{From: end().Add(-2000 * time.Hour), To: end(), Location: time.UTC})
-	if err != nil || len(p.renderer.annotations) != maxEvents || len(p.renderer.chosen) != 1 || len(p.subtitle()) > maxFilled {
-		t.Errorf("%d annotations, %d variables, subtitle of %d bytes, %v", len(p.renderer.annotations), len(p.renderer.chosen), len(p.subtitle()), err)
+	if err != nil || len(p.renderer.annotations) != maxEvents || len(p.renderer.chosen) != 1 || len(p.Subtitle()) > maxFilled {
+		t.Errorf("%d annotations, %d variables, subtitle of %d bytes, %v", len(p.renderer.annotations), len(p.renderer.chosen), len(p.Subtitle()), err)
 	}
 	for _, problem := range p.Problems {
 		if len(problem) > 2*maxProblem+20 {

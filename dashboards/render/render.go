@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,8 @@ type Options struct {
 	Light bool
 	// Width is that of the dashboard in pixels; 0 is [DefaultWidth].
 	Width int
+	// ID is the prefix of ids, which tells the dashboards of a page apart.
+	ID string
 	// Timeout is the time for all queries; 0 is [DefaultTimeout].
 	Timeout time.Duration
 }
@@ -337,7 +340,7 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 			continue
 		}
 		if optionsOf(d.panel.Type) == nil { // its result would not be drawn
-			d.renderer.drawWithin(d, fmt.Sprintf("p%d", i))
+			d.renderer.drawWithin(d, r.options.ID+"p"+strconv.Itoa(i))
 			continue
 		}
 		group.Go(func() {
@@ -349,7 +352,7 @@ func (r *renderer) draw(ctx context.Context, placed []*drawing) {
 				}
 			}()
 			d.data = d.renderer.fetch(ctx, d.panel, plotWidth(d.box.w))
-			d.renderer.drawWithin(d, fmt.Sprintf("p%d", i))
+			d.renderer.drawWithin(d, r.options.ID+"p"+strconv.Itoa(i))
 		})
 	}
 	group.Wait()
@@ -372,7 +375,7 @@ func (r *renderer) phone(placed []*drawing) []*drawing {
 	for i, d := range placed {
 		out[i] = &drawing{renderer: d.renderer, panel: d.panel, box: box{0, 0, phoneWidth, d.box.h}, data: d.data}
 		if d.panel.Type != "row" {
-			d.renderer.drawWithin(out[i], fmt.Sprintf("n%d", i))
+			d.renderer.drawWithin(out[i], r.options.ID+"n"+strconv.Itoa(i))
 		}
 	}
 	return out

@@ -34,6 +34,7 @@ type verifyOptions struct {
 	junit    string
 	markdown string
 	snapshot string
+	html     string
 	env      []string
 	only     []string
 	maxCost  float64
@@ -60,7 +61,7 @@ func newVerifyCommand(g *globals) *cobra.Command {
 			"interrupted. After an interrupt the report lists what was checked, and marks the rest\n" +
 			"as not run. A second interrupt exits at once. verify connects to this machine only, and\n" +
 			"removes its processes and files.",
-		Example: "  scaffold verify\n  scaffold verify --quick\n  scaffold verify --only dashboards --only rules\n  scaffold verify --junit verify.xml --markdown verify.md\n  scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop",
+		Example: "  scaffold verify\n  scaffold verify --quick\n  scaffold verify --only dashboards --only rules\n  scaffold verify --junit verify.xml --markdown verify.md\n  scaffold verify --html verify.html\n  scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -77,6 +78,7 @@ func newVerifyCommand(g *globals) *cobra.Command {
 	flags.StringVar(&o.slo, "slo", "", "file of objectives of a service that was not generated, relative to this directory or to DIR")
 	flags.StringVar(&o.junit, "junit", "", "file to write the report to as JUnit XML")
 	flags.StringVar(&o.markdown, "markdown", "", "file to write the report to as Markdown, for a pull request")
+	flags.StringVar(&o.html, "html", "", "file to write the report to as HTML, with the dashboards and a request in all signals")
 	flags.StringVar(&o.snapshot, "snapshot", "", "file to write the results of dashboard queries to, for scaffold dashboards render")
 	flags.StringArrayVar(&o.env, "env", nil, "environment variable for the service, as NAME=value; repeatable")
 	flags.StringArrayVar(&o.only, "only", nil, "section to run: "+strings.Join(verify.Sections(), ", ")+"; repeatable (default: all)")
@@ -112,13 +114,9 @@ func (o verifyOptions) validate(cmd *cobra.Command) error {
 	if o.snapshot != "" && len(o.only) > 0 && !slices.Contains(o.only, "dashboards") {
 		return usage(cmd, "--snapshot needs the section dashboards; add --only dashboards")
 	}
-	for _, to := range []struct{ flag, file string }{{"--junit", o.junit}, {"--markdown", o.markdown}, {"--snapshot", o.snapshot}} {
-		dir := filepath.Dir(to.file)
-		if info, err := os.Stat(dir); to.file != "" && (err != nil || !info.IsDir()) {
-			return usage(cmd, "%s %s: directory %s does not exist", to.flag, to.file, dir)
-		}
-		if info, err := os.Stat(to.file); to.file != "" && err == nil && info.IsDir() {
-			return usage(cmd, "%s %s is a directory; name a file", to.flag, to.file)
+	for _, to := range []struct{ flag, file string }{{"--junit", o.junit}, {"--markdown", o.markdown}, {"--html", o.html}, {"--snapshot", o.snapshot}} {
+		if err := writable(to.file); to.file != "" && err != nil {
+			return usage(cmd, "%s %s: %w", to.flag, to.file, err)
 		}
 	}
 	return nil
@@ -151,6 +149,10 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 	if o.snapshot != "" {
 		options.Snapshot = func(s render.Snapshot) { snapshot = &s }
 	}
+	var page report.Page
+	if o.html != "" {
+		options.Page = func(p report.Page) { page = p }
+	}
 	report, err := verify.Run(ctx, subject, options)
 	progress.clear()
 	if err != nil && !report.Interrupted {
@@ -162,11 +164,14 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 			return err
 		}
 	}
-	if err := o.write(context.WithoutCancel(ctx), g, report, snapshot); err != nil { // after an interrupt, too
+	if err := o.write(context.WithoutCancel(ctx), g, report, snapshot, page); err != nil { // after an interrupt, too
 		return err
 	}
 	if snapshot != nil && !shown {
 		g.printf("Draw the dashboards with: scaffold dashboards render --snapshot %s\n", o.snapshot)
+	}
+	if o.html != "" && !shown {
+		g.printf("Report with dashboards: %s\n", o.html)
 	}
 	if err != nil {
 		return err // an interrupt
@@ -178,12 +183,12 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 }
 
 // write writes the files that the flags name. A run that ended before the dashboards has no snapshot.
-func (o verifyOptions) write(ctx context.Context, g *globals, report report.Report, snapshot *render.Snapshot) error {
+func (o verifyOptions) write(ctx context.Context, g *globals, r report.Report, snapshot *render.Snapshot, page report.Page) error {
 	type form struct {
 		file  string
 		write func(io.Writer) error
 	}
-	forms := []form{{o.junit, report.WriteJUnit}, {o.markdown, report.WriteMarkdown}}
+	forms := []form{{o.junit, r.WriteJUnit}, {o.markdown, r.WriteMarkdown}, {o.html, func(w io.Writer) error { return r.WriteHTML(w, page) }}}
 	switch {
 	case snapshot != nil:
 		forms = append(forms, form{o.snapshot, snapshot.Write})

@@ -27,7 +27,7 @@ func TestVerifyReportsAMissingSnapshot(t *testing.T) {
 			u := newTerminal(nil)
 			g := &globals{Factory: u.Factory, output: tc.output}
 			o := verifyOptions{snapshot: filepath.Join(t.TempDir(), "verify.snapshot.json")}
-			if err := o.write(t.Context(), g, report.Report{}, tc.snapshot); err != nil {
+			if err := o.write(t.Context(), g, report.Report{}, tc.snapshot, report.Page{}); err != nil {
 				t.Fatal(err)
 			}
 			if tc.want != "" {

@@ -197,6 +197,7 @@ func TestErrorsOfTheWriterAreReturned(t *testing.T) {
 	r := sample()
 	for name, write := range map[string]func(io.Writer) error{
 		"text": func(w io.Writer) error { return r.WriteText(w, unpainted) }, "markdown": r.WriteMarkdown, "junit": r.WriteJUnit,
+		"html": func(w io.Writer) error { return r.WriteHTML(w, report.Page{}) },
 	} {
 		for _, after := range []int{0, 30, 300} {
 			if err := write(&broken{after}); err == nil {
@@ -221,6 +222,7 @@ func FuzzReports(f *testing.F) {
 			SimulatedAlerts: []report.SimulatedAlert{{Alert: alert, Objective: claim, ErrorRatio: share, Predicted: fires(share, 1), Measured: fires(1, share)}, {Alert: "other", ErrorRatio: 1}},
 			Cost:            &report.Cost{Objectives: 1, SamplesPerSecond: share},
 		}
+		_ = htmlOf(t, r, report.Page{})
 		var junit, markdown, text bytes.Buffer
 		if err := errors.Join(r.WriteJUnit(&junit), r.WriteMarkdown(&markdown), r.WriteText(&text, unpainted)); err != nil {
 			t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/dashboards/render"
-	"github.com/observability-first/scaffold/internal/promsim/queryapi"
 	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/userfile"
@@ -130,27 +129,9 @@ func (s *session) drawn(ctx context.Context, b dashboardfile.Dashboard, at time.
 	if err != nil {
 		return nil, err
 	}
-	store := &queryapi.Prometheus{Store: s.watch.store, Rules: s.watch.ev}
-	source := func(ctx context.Context, q render.Query) (render.Result, error) {
-		if q.Kind == render.Alerts {
-			return s.alertsAt(ctx, at)
-		}
-		return store.Query(ctx, q)
-	}
-	return render.Dashboard(ctx, b.File, src, source, render.Options{
+	return render.Dashboard(ctx, b.File, src, s.stateSource(at), render.Options{
 		From: at.Add(-pictured), To: at, Now: at, Width: 1600, ScrapeInterval: s.subject.ScrapeInterval, Location: time.UTC,
 	})
-}
-
-// alertsAt returns the alerts that were pending or firing at a time.
-func (s *session) alertsAt(ctx context.Context, at time.Time) (render.Result, error) {
-	var out render.Result
-	found, err := s.watch.ev.Query(ctx, "ALERTS", at)
-	for _, v := range found {
-		labels := v.Metric.Map()
-		out.Alerts = append(out.Alerts, render.Alert{Name: labels["alertname"], State: labels["alertstate"], Labels: labels})
-	}
-	return out, err
 }
 
 // Titles of panels that several answers name.

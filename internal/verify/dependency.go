@@ -47,6 +47,7 @@ func (s *session) dependency(ctx context.Context) error {
 	if err := s.watch.pass(ctx, awayFor); err != nil {
 		return err
 	}
+	s.entered("stopped database", from.Add(-timeBefore))
 	s.judgeReadiness(ctx)
 	s.judgeTold(ctx, from)
 	if err := s.store.server.Restart(ctx); err != nil {

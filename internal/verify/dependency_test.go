@@ -80,6 +80,7 @@ func TestDatabaseOutageFiresAlerts(t *testing.T) {
 		want  []string
 	}{
 		"all of them":           {[]rulesim.Firing{burns, fails}, 0, expr, []string{paged, named, shown}},
+		"a panel of the health": {[]rulesim.Firing{burns, fails}, 0, `runtime_health_check_up{job="$job"}`, []string{paged, named, shown}},
 		"none of them":          {nil, 1, expr, []string{unpaged, unnamed, unshown}},
 		"another window":        {[]rulesim.Firing{firing("ThingsErrorBudgetBurn", time.Minute, slo.LabelLong, "3d"), fails}, 0, expr, []string{unpaged, named, shown}},
 		"another alert":         {[]rulesim.Firing{firing("ThingsSlow", time.Minute, slo.LabelLong, "1h"), fails}, 0, expr, []string{unpaged, named, shown}},

@@ -31,18 +31,7 @@ func (s *session) snapshot(ctx context.Context) {
 			s.checks.Add(report.Check{Section: sectionDashboards, Name: "snapshot", Status: report.Skipped, Detail: "the renderer has a bug: " + reason})
 		}
 	}()
-	store := &queryapi.Prometheus{Store: s.watch.store, Rules: s.watch.ev}
-	recorder := render.Record(func(ctx context.Context, q render.Query) (render.Result, error) {
-		switch q.Store {
-		case render.Loki:
-			return s.logsResult(q)
-		case render.Pyroscope:
-			return s.profileResult(q)
-		case render.Tempo:
-			return s.tracesResult(q), nil
-		}
-		return store.Query(ctx, q)
-	})
+	recorder := render.Record(s.source())
 	variables := map[string][]string{}
 	for _, b := range s.subject.Dashboards {
 		src, err := userfile.Read(filepath.Join(s.subject.Dir, filepath.FromSlash(b.File)), userfile.LargeLimit)
@@ -64,23 +53,49 @@ func (s *session) snapshot(ctx context.Context) {
 	s.options.Snapshot(recorded)
 }
 
-// logsResult returns lines of the service. Its clock is not the simulated one, so the lines are spread over
-// the time range as they were over the run.
+// source returns a source of what the run has stored and received.
+func (s *session) source() render.Source {
+	store := &queryapi.Prometheus{Store: s.watch.store, Rules: s.watch.ev}
+	return func(ctx context.Context, q render.Query) (render.Result, error) {
+		switch q.Store {
+		case render.Loki:
+			return s.logsResult(q)
+		case render.Pyroscope:
+			return s.profileResult(q)
+		case render.Tempo:
+			return s.tracesResult(q), nil
+		}
+		return store.Query(ctx, q)
+	}
+}
+
+// clock converts times of the service, whose clock is not the simulated one. Its events are spread over the
+// simulated time as they were over the run.
+func (s *session) clock() func(time.Time) time.Time {
+	began, elapsed := s.child.began, time.Since(s.child.began)
+	span := s.prober.to.Sub(s.prober.from)
+	return func(at time.Time) time.Time {
+		share := min(max(float64(at.Sub(began))/float64(elapsed), 0), 1)
+		return s.prober.from.Add(time.Duration(share * float64(span))).UTC()
+	}
+}
+
+// within reports whether a time is in the time range of a query.
+func within(q render.Query, at time.Time) bool { return !at.Before(q.From) && !at.After(q.To) }
+
+// logsResult returns lines of the service.
 func (s *session) logsResult(q render.Query) (render.Result, error) {
 	lines, err := s.logLines(q.Expr)
 	if err != nil || len(lines) == 0 {
 		return render.Result{}, err
 	}
-	lines = lines[max(0, len(lines)-max(q.Limit, 0)):]
-	first, _ := time.Parse(time.RFC3339Nano, s.child.log()[0].text("time"))
-	elapsed := time.Since(first)
 	var out render.Result
+	simulated := s.clock()
 	for _, l := range lines {
 		at, err := time.Parse(time.RFC3339Nano, l.text("time"))
-		if err != nil {
+		if err != nil || !within(q, simulated(at)) {
 			continue
 		}
-		share := float64(at.Sub(first)) / float64(elapsed)
 		text := l.text("msg")
 		if text == "" {
 			raw, err := json.Marshal(l)
@@ -89,8 +104,9 @@ func (s *session) logsResult(q render.Query) (render.Result, error) {
 			}
 			text = string(raw)
 		}
-		out.Lines = append(out.Lines, render.Line{Time: q.From.Add(time.Duration(share * float64(q.To.Sub(q.From)))).UTC(), Text: text, Labels: labelsOfLine(l)})
+		out.Lines = append(out.Lines, render.Line{Time: simulated(at), Text: text, Labels: labelsOfLine(l)})
 	}
+	out.Lines = out.Lines[max(0, len(out.Lines)-q.Limit):]
 	return out, nil
 }
 
@@ -105,7 +121,11 @@ func (s *session) profileResult(q render.Query) (render.Result, error) {
 		return render.Result{}, fmt.Errorf("profile type %q: write it as memory:inuse_space:bytes:space:bytes", q.ProfileType)
 	}
 	root := render.Flame{Name: "total", Unit: map[string]string{"nanoseconds": "ns", "bytes": "bytes"}[parts[2]]}
+	simulated := s.clock()
 	for _, u := range s.profiles() {
+		if !within(q, simulated(time.Unix(0, u.data.TimeNanos))) {
+			continue
+		}
 		i := slices.IndexFunc(u.data.SampleType, func(t *profile.ValueType) bool { return t.Type == parts[1] && t.Unit == parts[2] })
 		if i < 0 || !matchesAll(ms, u.labels) {
 			continue

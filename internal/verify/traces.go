@@ -106,7 +106,11 @@ func (s *session) tracesResult(q render.Query) render.Result {
 	}
 	all := s.receiver.Spans()
 	traces := map[string]render.Trace{}
+	simulated := s.clock()
 	for _, match := range spansOf(all, conditions) {
+		if !within(q, simulated(match.Start)) {
+			continue
+		}
 		traces[match.TraceID] = render.Trace{}
 	}
 	for _, span := range all {

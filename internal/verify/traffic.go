@@ -52,15 +52,18 @@ func (s *session) traffic(ctx context.Context) error {
 	s.checks.Add(s.driver.own(ctx, s.subject.RequestsFile)...)
 	s.contract(ctx)
 	// Healthy for an hour of simulated time, then everything else.
+	began := s.watch.time()
 	if err := s.driveFor(ctx, healthyFor, healthyMix(s.think())); err != nil {
 		return err
 	}
 	s.healthy = s.watch.time()
 	s.judgeQuiet()
+	broken := s.entered("healthy", began)
 	if err := s.driveFor(ctx, brokenFor, brokenMix()); err != nil {
 		return err
 	}
 	s.broken = s.watch.time()
+	s.entered("injected failures", broken.Add(-timeBefore))
 	if err := s.driveFor(ctx, calmFor, calmMix(s.think())); err != nil {
 		return err
 	}

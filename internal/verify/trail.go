@@ -68,6 +68,7 @@ func (s *session) trail(ctx context.Context) error {
 	s.checks.Record(sectionTrail, "a request can be followed from exemplar to span, log line and profile",
 		fmt.Sprintf("trace %s: an exemplar of %s, the span %q, its log line, a profile of %s", found.traceID, found.series.Get(semconv.LabelRoute), found.span.Name, found.profile), why)
 	if why == nil {
+		s.followed = &found
 		s.judgeTrail(found)
 	}
 	return nil
@@ -79,8 +80,8 @@ type observation struct {
 	seconds float64
 }
 
-// follow looks for a request that is in all signals. The error names the first signal that no request
-// reached.
+// follow looks for a request that is in all signals; of several it returns the one with the most spans. The error
+// names the first signal that no request reached.
 func (s *session) follow() (trail, error) {
 	s.collectExemplars()
 	if len(s.exemplarOf) == 0 {
@@ -89,9 +90,15 @@ func (s *session) follow() (trail, error) {
 	profiled := s.profiledSpans()
 	var exported bool
 	var unlogged string // trace id
-	for _, span := range s.receiver.Spans() {
+	var found *trail
+	spans, most := s.receiver.Spans(), 0
+	size := map[string]int{} // spans by trace id
+	for _, span := range spans {
+		size[span.TraceID]++
+	}
+	for _, span := range spans {
 		e, ok := s.exemplarOf[span.TraceID]
-		if !ok || span.ParentID != "" {
+		if !ok || span.ParentID != "" || size[span.TraceID] <= most {
 			continue
 		}
 		exported = true
@@ -100,11 +107,14 @@ func (s *session) follow() (trail, error) {
 			continue
 		}
 		if l, ok := s.lineOf(span); ok {
-			return trail{span.TraceID, e.series, e.seconds, span, l, kind}, nil
+			found, most = &trail{span.TraceID, e.series, e.seconds, span, l, kind}, size[span.TraceID]
+			continue
 		}
 		unlogged = span.TraceID
 	}
 	switch {
+	case found != nil:
+		return *found, nil
 	case unlogged != "":
 		return trail{}, fmt.Errorf("no log line has the trace id %s of an exported span", unlogged)
 	case exported:

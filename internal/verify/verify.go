@@ -72,6 +72,8 @@ type Options struct {
 	QueryWithin time.Duration
 	// Snapshot is called with the results of the queries of all dashboards, if they ran; may be nil.
 	Snapshot func(render.Snapshot)
+	// Page is called with what the HTML report shows besides the report, as far as the run has it; may be nil.
+	Page func(report.Page)
 }
 
 // Run checks a service. Problems of the service are in the report. An error means that the run could not
@@ -178,6 +180,9 @@ type session struct {
 	mu       sync.Mutex
 	finished []string // sections whose checks have all run
 
+	states   []state // of the service, for the HTML report
+	followed *trail  // the request that is in all signals; nil without one
+
 	seen       *metricstore.Store     // store of the exemplars; nil means that of the watch
 	exemplarOf map[string]observation // each request with an exemplar, by trace id
 	parsed     int                    // number of uploads read
@@ -235,6 +240,7 @@ func (s *session) live(ctx context.Context) error {
 			s.finish(step.finishes...)
 		}
 	}
+	s.page(ctx)
 	cancel()
 	<-watched
 	s.options.Progress("stopping the service")

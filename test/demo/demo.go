@@ -136,9 +136,10 @@ func (d *demo) testService(ctx context.Context) error {
 // verify runs scaffold verify with progress lines, because it takes half a minute.
 func (d *demo) verify(ctx context.Context) error {
 	d.title("Check it: every panel, every alert, every link")
-	d.sayf("$ scaffold verify")
-	cmd := exec.CommandContext(ctx, d.cli, "verify", "--progress")
-	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, d.out, d.out
+	page := d.dir + "/bin/verify.html"
+	d.sayf("$ scaffold verify --html %s %s", page, d.dir)
+	cmd := exec.CommandContext(ctx, d.cli, "verify", "--progress", "--html", page, d.dir)
+	cmd.Stdout, cmd.Stderr = d.out, d.out
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it stops the processes that it started
 	return cmd.Run()
 }

@@ -37,7 +37,7 @@ const (
 	plain   = "scaffold verify"
 	quick   = "scaffold verify --quick"
 	some    = "scaffold verify --only dashboards --only rules"
-	reports = "scaffold verify --junit verify.xml --markdown verify.md --snapshot verify.snapshot.json"
+	reports = "scaffold verify --junit verify.xml --markdown verify.md --html verify.html --snapshot verify.snapshot.json"
 	foreign = "scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop"
 )
 
@@ -106,6 +106,53 @@ func TestEndToEndVerifyOfAServiceWithADatabase(t *testing.T) {
 	wantTranscript(t, r)
 	wantReports(t, r, filepath.Join(dir, "verify.xml"), filepath.Join(dir, "verify.md"))
 	wantSnapshot(t, filepath.Join(dir, "verify.snapshot.json"), "../../../examples/orders/observability/dashboards")
+	wantPage(t, filepath.Join(dir, "verify.html"), "../../../examples/orders/observability/dashboards")
+}
+
+// wantPage checks that the HTML report has every dashboard in each state, the alerts and a trace.
+func wantPage(t *testing.T, file, dashboards string) {
+	t.Helper()
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const limit = 3_000_000
+	page := string(src)
+	if len(page) > limit || regexp.MustCompile(`<script| src=|<link [^>]*href="[^d]|url\([^#]`).MatchString(page) {
+		t.Errorf("the report has %d bytes, or a script or another file", len(page))
+	}
+	files, err := filepath.Glob(filepath.Join(dashboards, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d struct {
+			Title string `json:"title"`
+		}
+		if err := json.Unmarshal(src, &d); err != nil {
+			t.Fatal(err)
+		}
+		for _, state := range []string{"healthy", "injected failures", "stopped database"} {
+			if !strings.Contains(page, ">"+d.Title+", "+state+"</h4>") {
+				t.Errorf("%s is not in the report: %s", d.Title, state)
+			}
+		}
+	}
+	for what, want := range map[string]string{
+		"a firing alert":       "OrdersAvailabilityErrorBudgetBurn",
+		"the alert table":      `<th scope="col">Resolves after</th><th scope="col">0.2 %</th>`,
+		"a span below":         `<div style="padding-left:1em">`,
+		"the log line":         "&#34;msg&#34;:&#34;request completed&#34;",
+		"a frame of a profile": "net/http.(*conn).serve",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%s: no %s in the report", what, want)
+		}
+	}
 }
 
 // wantSnapshot checks that the snapshot answers every query of the dashboards.
@@ -128,7 +175,7 @@ func wantSnapshot(t *testing.T, file, dashboards string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := render.Dashboard(t.Context(), name, src, snapshot.Source(), render.Options{From: snapshot.From, To: snapshot.To})
+		p, err := render.Dashboard(t.Context(), name, src, snapshot.Source(), render.Options{From: snapshot.From, To: snapshot.To, Now: snapshot.To})
 		if err != nil {
 			t.Fatal(err)
 		}
