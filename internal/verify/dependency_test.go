@@ -79,13 +79,13 @@ func TestDatabaseOutageFiresAlerts(t *testing.T) {
 		expr  string
 		want  []string
 	}{
-		"all of them":           {[]rulesim.Firing{burns, fails}, 0, expr, []string{paged, named, shown}},
-		"a panel of the health": {[]rulesim.Firing{burns, fails}, 0, `runtime_health_check_up{job="$job"}`, []string{paged, named, shown}},
-		"none of them":          {nil, 1, expr, []string{unpaged, unnamed, unshown}},
-		"another window":        {[]rulesim.Firing{firing("ThingsErrorBudgetBurn", time.Minute, slo.LabelLong, "3d"), fails}, 0, expr, []string{unpaged, named, shown}},
-		"another alert":         {[]rulesim.Firing{firing("ThingsSlow", time.Minute, slo.LabelLong, "1h"), fails}, 0, expr, []string{unpaged, named, shown}},
-		"earlier alerts":        {[]rulesim.Firing{firing("ThingsErrorBudgetBurn", -time.Minute, slo.LabelLong, "1h"), firing("CheckFails", 0, "check", "database")}, 0, expr, []string{unpaged, unnamed, shown}},
-		"a panel without check": {[]rulesim.Firing{burns, fails}, 0, `count(runtime_health_check_up == 0)`, []string{paged, named, unseen}},
+		"all of them":              {[]rulesim.Firing{burns, fails}, 0, expr, []string{paged, named, shown}},
+		"a failing check in green": {[]rulesim.Firing{burns, fails}, 0, `runtime_health_check_up{job="$job"}`, []string{paged, named, unseen}},
+		"none of them":             {nil, 1, expr, []string{unpaged, unnamed, unshown}},
+		"another window":           {[]rulesim.Firing{firing("ThingsErrorBudgetBurn", time.Minute, slo.LabelLong, "3d"), fails}, 0, expr, []string{unpaged, named, shown}},
+		"another alert":            {[]rulesim.Firing{firing("ThingsSlow", time.Minute, slo.LabelLong, "1h"), fails}, 0, expr, []string{unpaged, named, shown}},
+		"earlier alerts":           {[]rulesim.Firing{firing("ThingsErrorBudgetBurn", -time.Minute, slo.LabelLong, "1h"), firing("CheckFails", 0, "check", "database")}, 0, expr, []string{unpaged, unnamed, shown}},
+		"a panel without check":    {[]rulesim.Firing{burns, fails}, 0, `count(runtime_health_check_up == 0)`, []string{paged, named, unseen}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
