@@ -130,7 +130,7 @@ func (s *session) drawn(ctx context.Context, b dashboardfile.Dashboard, at time.
 		return nil, err
 	}
 	return render.Dashboard(ctx, b.File, src, s.stateSource(at), render.Options{
-		From: at.Add(-pictured), To: at, Now: at, Width: 1600, ScrapeInterval: s.subject.ScrapeInterval, Location: time.UTC,
+		From: at.Add(-pictured), To: at, Now: at, Width: screenWidth, ScrapeInterval: s.subject.ScrapeInterval, Location: time.UTC,
 	})
 }
 

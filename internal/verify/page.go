@@ -68,9 +68,12 @@ func (s *session) page(ctx context.Context) {
 	s.options.Page(out)
 }
 
+// screenWidth is that of the screen for which dashboards are laid out. A page shows them smaller.
+const screenWidth = 1600
+
 // drawing draws a dashboard in both themes; ok is false for a file that is not a dashboard.
 func (s *session) drawing(ctx context.Context, file string, src []byte, source render.Source, o render.Options) (d report.Drawing, ok bool) {
-	o.Now, o.Location, o.ScrapeInterval = o.To, time.UTC, s.subject.ScrapeInterval
+	o.Now, o.Location, o.ScrapeInterval, o.Width = o.To, time.UTC, s.subject.ScrapeInterval, screenWidth
 	for _, theme := range []struct {
 		light bool
 		into  *[]byte
