@@ -172,7 +172,7 @@ func recoveredAnswers() []answer {
 
 func brokenAnswers() []answer {
 	return []answer{
-		{dashboard: "overview", panel: headline, claim: "the true ratio, in red", check: value(always("red"), truth(badRatio), 100, 3)},
+		{dashboard: "overview", panel: headline, claim: "the true ratio, in red", check: value(always("red"), truth(badRatio), 100, .01)},
 		{dashboard: "overview", panel: "p99 latency (5m)", claim: "above the objective, in red", check: colored(always("red"))},
 		{dashboard: "overview", panel: "Request rate (5m)", claim: "the true rate, in blue", check: colored(always("blue"))},
 		{dashboard: "overview", panel: alertsNow, claim: "the true number, in red", check: value(always("red"), truth(alertsFiring), 1, 0)},
