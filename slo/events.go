@@ -117,7 +117,7 @@ func (sc scope) availability(o Objective) events {
 }
 
 func (sc scope) latency(o Objective) events {
-	name, routes := sc.onRoutes("http latency", semconv.HTTPServerRequestDuration, o)
+	name, routes := sc.onRoutes(SLILatency, semconv.HTTPServerRequestDuration, o)
 	_, requests := sc.onRoutes(SLIRequests, semconv.HTTPServerRequests, o)
 	success := labels.MustNewMatcher(labels.MatchEqual, semconv.LabelOutcome, semconv.OutcomeSuccess)
 	e := timedEvents{

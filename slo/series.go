@@ -32,6 +32,9 @@ const (
 // SLIRequests is the sli label of objectives on the requests of all routes.
 const SLIRequests = "http requests"
 
+// SLILatency is the sli label of objectives on the latency of all routes.
+const SLILatency = "http latency"
+
 // RatioWindows lists the windows of recorded error ratios, shortest first, without the
 // periods of objectives.
 func RatioWindows() []string {

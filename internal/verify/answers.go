@@ -27,6 +27,8 @@ type scene struct {
 type answer struct {
 	dashboard, panel, claim string
 	check                   func(scene, render.Shown) error
+	// needs is a query without which the panel does not exist, or has nothing to show.
+	needs string
 }
 
 func (a answer) of(b dashboardfile.Dashboard) bool { return strings.HasSuffix(b.UID, "-"+a.dashboard) }
@@ -66,7 +68,7 @@ func (s *session) judge(ctx context.Context, b dashboardfile.Dashboard, when str
 		return
 	}
 	for _, a := range list {
-		if !a.of(b) || a.panel == remaining && len(s.objectives(ctx, at)) == 0 {
+		if !a.of(b) || a.needs != "" && !one.exists(a.needs) {
 			continue
 		}
 		name := fmt.Sprintf("%s: panel %s: %s", when, titled(b, a.panel), a.claim)
@@ -146,15 +148,15 @@ const (
 func healthyAnswers() []answer {
 	return []answer{
 		{dashboard: "overview", panel: headline, claim: "the true ratio, and zero in green", check: value(greenBelow(truth(badRatio), 1e-9), truth(badRatio), 100, .01)},
-		{dashboard: "overview", panel: "p99 latency (5m)", claim: "in green if it is short", check: colored(shortInGreen)},
+		{dashboard: "overview", panel: "p99 latency (5m)", claim: "in green if it is short", check: colored(shortInGreen), needs: ofLatency},
 		{dashboard: "overview", panel: alertsNow, claim: "the true number, and none in green", check: value(greenBelow(truth(alertsFiring), 1), truth(alertsFiring), 1, 0)},
 		{dashboard: "overview", panel: "Ready instances", claim: "1 of 1, in green", check: reads("1 of 1", always("green"))},
-		{dashboard: "overview", panel: remaining, claim: "what is left of each SLO", check: remainingBudgets},
+		{dashboard: "overview", panel: remaining, claim: "what is left of each SLO", check: remainingBudgets, needs: slo.RecordRemaining},
 		{dashboard: "overview", panel: "Error ratio by outcome", claim: "on an axis that ends near the threshold of a page", check: sensibleAxis},
-		{dashboard: "overview", panel: "Latency percentiles", claim: "with the objective on the axis", check: linesOnAxis},
+		{dashboard: "overview", panel: "Latency percentiles", claim: "with the objective on the axis", check: linesOnAxis, needs: ofLatency},
 		{dashboard: "overview", panel: "Dependency health", claim: "in green", check: allHealthy},
 		{dashboard: "slo", panel: "Burn rate (1h)", claim: "in green if it is below 1", check: colored(greenBelow(truth("max("+slo.RatioRecord("1h")+" / on (service, slo) group_left () "+slo.RecordBudget+")"), 1))},
-		{dashboard: "slo", panel: "Alert windows", claim: "the alerts that fire", check: firingWindows},
+		{dashboard: "slo", panel: "Alert windows", claim: "the alerts that fire", check: firingWindows, needs: burnAlerts},
 		{dashboard: "saturation", panel: "Highest utilization", claim: "with an instance", check: namesInstance},
 	}
 }
@@ -164,29 +166,29 @@ func recoveredAnswers() []answer {
 	return []answer{
 		{dashboard: "overview", panel: headline, claim: "the true ratio, and zero in green", check: value(greenBelow(truth(badRatio), 1e-9), truth(badRatio), 100, .01)},
 		{dashboard: "overview", panel: alertsNow, claim: "the true number", check: value(greenBelow(truth(alertsFiring), 1), truth(alertsFiring), 1, 0)},
-		{dashboard: "overview", panel: remaining, claim: "what is left of each SLO", check: remainingBudgets},
-		{dashboard: "slo", panel: "Alert windows", claim: "the alerts that fire", check: firingWindows},
+		{dashboard: "overview", panel: remaining, claim: "what is left of each SLO", check: remainingBudgets, needs: slo.RecordRemaining},
+		{dashboard: "slo", panel: "Alert windows", claim: "the alerts that fire", check: firingWindows, needs: burnAlerts},
 		{dashboard: "slo", panel: allSLOs, claim: "each SLO with its budget", check: listsObjectives},
 	}
 }
 
 func brokenAnswers() []answer {
 	return []answer{
-		{dashboard: "overview", panel: headline, claim: "the true ratio, in red", check: value(always("red"), truth(badRatio), 100, .01)},
-		{dashboard: "overview", panel: "p99 latency (5m)", claim: "above the objective, in red", check: colored(always("red"))},
+		{dashboard: "overview", panel: headline, claim: "the true ratio, in red if a page fires", check: value(redWhile(pageFires+" and on (slo) "+ofAvailability), truth(badRatio), 100, .01)},
+		{dashboard: "overview", panel: "p99 latency (5m)", claim: "in red if a page fires", check: colored(redWhile(pageFires + " and on (slo) " + ofLatency))},
 		{dashboard: "overview", panel: "Request rate (5m)", claim: "the true rate, in blue", check: colored(always("blue"))},
-		{dashboard: "overview", panel: alertsNow, claim: "the true number, in red", check: value(always("red"), truth(alertsFiring), 1, 0)},
+		{dashboard: "overview", panel: alertsNow, claim: "the true number, in red", check: value(redWhile(`ALERTS{alertstate="firing"}`), truth(alertsFiring), 1, 0)},
 		{dashboard: "overview", panel: "Alerts", claim: "each firing alert", check: namesAlerts},
-		{dashboard: "overview", panel: remaining, claim: "what is left of each SLO", check: remainingBudgets},
+		{dashboard: "overview", panel: remaining, claim: "what is left of each SLO", check: remainingBudgets, needs: slo.RecordRemaining},
 		{dashboard: "overview", panel: routesNow, claim: "the worst route first, with its true part of all bad requests", check: worstRoute},
 		{dashboard: "overview", panel: "Error ratio by outcome", claim: "failed in red and rejected requests in orange", check: bothOutcomes},
 		{dashboard: "overview", panel: "Error ratio by outcome", claim: "with its thresholds on the axis", check: linesOnAxis},
 		{dashboard: "overview", panel: "Request rate by outcome", claim: "successes in green, and failures in red", check: successAndFailure},
-		{dashboard: "slo", panel: "Alert windows", claim: "the alerts that fire", check: firingWindows},
+		{dashboard: "slo", panel: "Alert windows", claim: "the alerts that fire", check: firingWindows, needs: burnAlerts},
 		{dashboard: "slo", panel: allSLOs, claim: "each SLO with its budget", check: listsObjectives},
-		{dashboard: "slo", panel: "Burn rate (1h)", claim: "in red", check: colored(always("red"))},
-		{dashboard: "slo", panel: "Budget spent by route", claim: "a route with failures first", check: spentByRoute},
-		{dashboard: "slo", panel: "Budget spent by version", claim: "the version that runs", check: spentByVersion},
-		{dashboard: "slo", panel: "Burn rate by window", claim: "with its thresholds on the axis", check: linesOnAxis},
+		{dashboard: "slo", panel: "Burn rate (1h)", claim: "in red if a page fires", check: colored(redWhile(pageFires + " and on (slo) " + sliBad + `{slo="$slo"}`))},
+		{dashboard: "slo", panel: "Budget spent by route", claim: "a route with failures first", check: spentByRoute, needs: ofRequests},
+		{dashboard: "slo", panel: "Budget spent by version", claim: "the version that runs", check: spentByVersion, needs: ofRequests},
+		{dashboard: "slo", panel: "Burn rate by window", claim: "with its thresholds on the axis", check: linesOnAxis, needs: burnAlerts},
 	}
 }
