@@ -189,6 +189,6 @@ func brokenAnswers() []answer {
 		{dashboard: "slo", panel: "Burn rate (1h)", claim: "in red if a page fires", check: colored(redWhile(pageFires + " and on (slo) " + sliBad + `{slo="$slo"}`))},
 		{dashboard: "slo", panel: "Budget spent by route", claim: "a route with failures first", check: spentByRoute, needs: ofRequests},
 		{dashboard: "slo", panel: "Budget spent by version", claim: "the version that runs", check: spentByVersion, needs: ofRequests},
-		{dashboard: "slo", panel: "Burn rate by window", claim: "with its thresholds on the axis", check: linesOnAxis, needs: burnAlerts},
+		{dashboard: "slo", panel: "Burn rate by window", claim: "with a threshold on the axis", check: lineOnAxis, needs: burnAlerts},
 	}
 }
