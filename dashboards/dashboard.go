@@ -123,8 +123,8 @@ type Panel struct {
 	Values []Word
 	// Columns are those of a table: labels, then the values of the targets, in their order.
 	Columns []Column
-	// SortBy is the title of the column that sorts a table, the largest value first.
-	SortBy string
+	// SortBy is the title of the column that sorts a table, the largest value first. ThenBy sorts rows with equal values.
+	SortBy, ThenBy string
 	// Compared shows the last and the largest value of each series in the legend.
 	Compared bool
 	// NameOnly shows the legend of a stat and not its value, which only colors it.
@@ -144,8 +144,10 @@ type Panel struct {
 	Body, Filter string
 	// limit are the refs of targets drawn as limits, past those of an earlier time.
 	limit, past []string
-	// signed allows values below zero.
-	signed bool
+	// missing is the color of a missing number, gray if it is empty.
+	missing string
+	// signed allows values below zero; aside draws the legend on the right, where all its rows have room.
+	signed, aside bool
 }
 
 // Threshold colors the values from a number up.

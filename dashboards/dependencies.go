@@ -39,7 +39,7 @@ func (s Scope) poolRow() Row {
 		"If all are in use, queries are slow or the pool is too small: compare with the query latency below.")
 	used := s.Metric(semconv.DBClientConnectionCount, Is(semconv.LabelPoolState, semconv.ConnectionStateInUse)).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)
 	utilization := s.utilizationGraph("Connection pool utilization (top 10)",
-		used.Over(s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)).Top(10)).
+		used.Over(s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)).TopOfRange(10)).
 		says("Connections in use divided by the maximum, of the ten busiest instances, at each scrape.",
 			"At 100 %, requests wait: check for slow queries, then enlarge the pool or add instances. Short peaks are between scrapes: see the waits.")
 	// Gauges of waiting requests miss what happens between scrapes; counters do not.
@@ -70,10 +70,11 @@ func (s Scope) red(what, histogram, empty string, unit Unit, by ...string) []Pan
 	graph := func(title string, unit Unit, e Expr) Panel {
 		return Panel{
 			Title: title + " (top 10)", Kind: TimeSeries, Unit: unit, EmptyUntil: empty, Compared: true,
-			Targets: []Target{{Expr: e.Top(10), Legend: Legend(by...)}},
+			Targets: []Target{{Expr: e.TopOfRange(10), Legend: Legend(by...)}},
 		}
 	}
 	rate := graph(what+" rate", unit, total)
+	rate.SoftMax = fewRequests
 	errors := graph(what+" error ratio", Share, failed.Rate().Sum(by...).OrZero(total).Over(total))
 	errors.Color, errors.SoftMax = Failing, 0.01
 	latency := graph(what+" latency, p95", Seconds, d.Quantile(0.95, by...))

@@ -68,13 +68,13 @@ func (s Scope) memoryRow() Row {
 	}.says("Resident memory of all processes, and the memory of the Go runtime.",
 		"If resident memory nears the limit of the container, the kernel kills the process: compare with the GOMEMLIMIT utilization.")
 	utilization := Panel{
-		Title: "GOMEMLIMIT utilization", Kind: TimeSeries, Unit: Share, Max: allUsed, EmptyUntil: untilLimit, Line: true, Compared: true,
+		Title: "GOMEMLIMIT utilization (top 10)", Kind: TimeSeries, Unit: Share, Max: allUsed, EmptyUntil: untilLimit, Line: true, Compared: true,
 		Thresholds: []Threshold{{0.8, Warning}, {0.95, Failing}},
 		Targets: []Target{{
-			Expr:   s.held() + " / " + s.memoryLimit(),
+			Expr:   (s.held() + " / " + s.memoryLimit()).TopOfRange(10),
 			Legend: Legend(semconv.LabelInstance),
 		}},
-	}.says("Memory of the Go runtime divided by GOMEMLIMIT, a soft limit.",
+	}.says("Memory of the Go runtime divided by GOMEMLIMIT, a soft limit; ten instances.",
 		"Near 100 %, garbage collection takes CPU from requests: raise the limit, or find what uses the memory.")
 	allocated := s.Rate("Allocation rate", s.Metric(goHeapAllocs), BytesPerSecond).
 		says("Bytes allocated per second.",
@@ -108,9 +108,9 @@ func (s Scope) limitsRow() Row {
 		says("Operating system threads.",
 			"Far more threads than CPU cores: goroutines block in system calls or C. Suspect file access and DNS.")
 	descriptors := Panel{
-		Title: "File descriptor utilization", Kind: TimeSeries, Unit: Share, Max: allUsed, Line: true, Compared: true, Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}},
-		Targets: []Target{{Expr: s.Metric(processOpenFDs).Expr() + " / " + s.Metric(processMaxFDs).Expr(), Legend: Legend(semconv.LabelInstance)}},
-	}.says("Open files and sockets divided by the limit, by instance.",
+		Title: "File descriptor utilization (top 10)", Kind: TimeSeries, Unit: Share, Max: allUsed, Line: true, Compared: true, Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}},
+		Targets: []Target{{Expr: (s.Metric(processOpenFDs).Expr() + " / " + s.Metric(processMaxFDs).Expr()).TopOfRange(10), Legend: Legend(semconv.LabelInstance)}},
+	}.says("Open files and sockets divided by the limit; ten instances.",
 		"At 100 %, new connections fail; a steady rise is a leak, such as a response body that is not closed.")
 	network := Panel{
 		Title: "Network traffic", Kind: TimeSeries, Unit: BytesPerSecond,

@@ -124,9 +124,9 @@ func (s Scope) summaryRow() Row {
 	const day = 24 * 60 * 60
 	exhausted.Base, exhausted.Thresholds, exhausted.None, exhausted.EmptyUntil = Failing, []Threshold{{day, Good}}, "not burning", "an event is bad"
 	coverage := one("Data coverage ("+s.periodName()+")", Share, s.coverage().Min()).
-		says("Part of the period that has data; red below 95 %, where the other numbers are unreliable.",
+		says("Part of the period that has data; orange below 95 %, where the other numbers are unreliable.",
 			"Below 95 %, check the rule evaluations of Prometheus and the scrapes of the service. A new service needs a period to get there.")
-	coverage.Decimals, coverage.Base, coverage.Thresholds = 1, Failing, []Threshold{{minCoverage, Good}}
+	coverage.Decimals, coverage.Base, coverage.Thresholds = 1, Warning, []Threshold{{minCoverage, Good}}
 	return Row{Height: 4, Panels: []Panel{objective.wide(3), sli.wide(5), remaining.wide(4), burn.wide(4), exhausted.wide(4), coverage.wide(4)}}
 }
 
@@ -200,7 +200,7 @@ func (s Scope) remainingRow() Row {
 	}.says("Remaining error budget of the chosen SLO over the last 30 days; in the red area below zero the objective is missed.",
 		"A cliff is an incident, a slope a slow leak: look at the events below at that time.")
 	if len(s.spec.GroupBy) > 0 {
-		remaining.Targets[0].Legend = Legend(s.spec.GroupBy...)
+		remaining.Targets[0].Legend, remaining.Distinct = Legend(s.spec.GroupBy...), true
 	}
 	if s.spec.Runtime {
 		remaining = remaining.links(s.dashboard(dashboardOverview, "Overview"))
@@ -211,9 +211,18 @@ func (s Scope) remainingRow() Row {
 func (s Scope) burnRow() Row {
 	burn := s.Burn("Burn rate by window", []Matcher{chosen()}, "1h", "6h", "1d", "3d")
 	burn.LogBase, burn.Thresholds = 2, s.factors()
+	if len(s.spec.GroupBy) > 0 {
+		for i := range burn.Targets {
+			burn.Targets[i].Expr = burn.Targets[i].Expr.Max()
+		}
+	}
+	// A logarithmic axis has no soft maximum: without this line, a graph of zeros has no axis.
+	burn.limit = []string{refID(len(burn.Targets))}
+	page := s.constant(slo.RecordBudget, chosen()).Max() + " * 0 + " + Expr(number(burn.Thresholds[len(burn.Thresholds)-1].From))
+	burn.Targets = append(burn.Targets, Target{Expr: page, Legend: "page"})
 	burn = burn.says("Burn rate over each long window of the alerts; at 1 the budget lasts exactly one period. Below 0.1 nothing is drawn.",
 		"An alert fires while its long and its short window are above its threshold: see the table.")
-	burn.Compared = true
+	burn.Compared, burn.aside = true, true
 	return Row{Height: 8, Panels: []Panel{burn.wide(15), s.windows().wide(9)}}
 }
 
@@ -221,7 +230,7 @@ func (s Scope) burnRow() Row {
 func (s Scope) spentRow() Row {
 	total, bad := s.ofTotal(slo.TotalRecord("5m")), s.recorded(slo.BadRecord("5m"), chosen()).Expr()
 	events := Panel{
-		Title: "Good and bad events", Kind: TimeSeries, Unit: Count, EmptyUntil: untilRules, Stack: true, Colors: map[string]string{"good": Good, "bad": Failing},
+		Title: "Good and bad events", Kind: TimeSeries, Unit: Count, EmptyUntil: untilRules, Stack: true, SoftMax: 1, Colors: map[string]string{"good": Good, "bad": Failing},
 		Targets: []Target{{Expr: total.Sum() + " - " + bad.Sum(), Legend: "good"}, {Expr: bad.Sum(), Legend: "bad"}},
 	}.says("Good and bad events in the five minutes before each point.",
 		"Where bad events begin, open the overview at that time.")

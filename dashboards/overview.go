@@ -33,14 +33,15 @@ func overview(s Scope) Dashboard {
 }
 
 func (s Scope) headlineRow() Row {
+	by := s.spec.GroupBy // a mean of two clusters would hide an incident in one
 	ratio := Panel{
 		Title: "Error ratio (5m)", Kind: Stat, Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), EmptyUntil: untilRequests,
-		Targets: []Target{{Expr: s.badRatioOver(headlineWindow), Legend: "bad requests", Instant: true}},
+		Targets: []Target{worstOf(s.badRatioOver(headlineWindow, by...), "bad requests", by)},
 	}.says("Ratio of failed and rejected requests in the last five minutes"+s.marked(": orange above the error budget, red above the threshold of a page")+".",
 		"If there is no data, no requests arrive: check the load balancer.").links(s.dashboard(dashboardObjectives, "SLO"))
 	latency := Panel{
 		Title: "p99 latency (5m)", Kind: Stat, Unit: Seconds, Thresholds: s.latencyThresholds(), EmptyUntil: untilRequests,
-		Targets: []Target{{Expr: s.succeeded().Over(headlineWindow).Quantile(0.99), Legend: "p99", Instant: true}},
+		Targets: []Target{worstOf(s.succeeded().Over(headlineWindow).Quantile(0.99, by...), "p99", by)},
 	}.says("Latency that 99 % of the successful requests of the last five minutes did not exceed"+s.marked("; red is above the objective")+".",
 		"Find the slow route below, and open one of its traces.")
 	rate := Panel{
@@ -60,6 +61,15 @@ func (s Scope) headlineRow() Row {
 		panels = append(panels, s.currentBurn().wide(4))
 	}
 	return Row{Height: 4, Panels: append(panels, s.readyInstances().wide(3), s.firingAlerts().wide(4))}
+}
+
+// worstOf is one number; with groups of instances that of the worst three.
+func worstOf(e Expr, legend string, groups []string) Target {
+	const most = 3
+	if len(groups) == 0 {
+		return Target{Expr: e, Legend: legend, Instant: true}
+	}
+	return Target{Expr: e.Top(most), Legend: Legend(groups...), Instant: true}
 }
 
 // remainingBudget is one number for each SLO.
@@ -88,17 +98,17 @@ func (s Scope) readyInstances() Panel {
 	}
 	const half = 0.5
 	return Panel{
-		Title: "Ready instances", Kind: Stat, Unit: Share, NameOnly: true, Base: Failing, Thresholds: []Threshold{{half, Warning}, {1, Good}},
+		Title: "Ready instances", Kind: Stat, Unit: Share, NameOnly: true, None: "none", missing: Failing, Base: Failing, Thresholds: []Threshold{{half, Warning}, {1, Good}},
 		Targets: []Target{{Expr: "(" + ready + " / " + all + ")" + label("ready", ready) + label("all", all), Legend: "{{ready}} of {{all}}", Instant: true}},
-	}.says("Instances that are ready for requests, of those that exist: orange if one is missing, red if half are.",
+	}.says("Instances that are ready for requests, of those that exist: orange if one is missing, red if half are or none exists.",
 		"If some are missing, check restarts, nodes and rollouts.")
 }
 
 func (s Scope) firingAlerts() Panel {
 	return Panel{
 		Title: "Firing alerts", Kind: Stat, Unit: Factor, Thresholds: []Threshold{{1, Failing}},
-		Targets: []Target{{Expr: s.alerts(Is(slo.LabelService, s.spec.Service)).Expr().Count() + " or vector(0)", Legend: "alerts", Instant: true}},
-	}.says("Number of firing alerts of the service in the environment.", "The list below names them; follow the runbook of the first.")
+		Targets: []Target{{Expr: s.alertsOf(anyEnvironment(), Is(slo.LabelService, s.spec.Service)).Expr().Count() + " or vector(0)", Legend: "alerts", Instant: true}},
+	}.says("Number of firing alerts of the service in the environment, and of those of no environment.", "The list below names them; follow the runbook of the first.")
 }
 
 // courseRow shows since when.
@@ -124,7 +134,7 @@ func (s Scope) courseRow() Row {
 	rate := s.Rate("Request rate by outcome", s.requests(), RequestsPerSecond, semconv.LabelOutcome).
 		says("Requests per second by outcome; the dashed line is the total of one week ago.",
 			"A rise without a week ago: suspect retries or a crawler. client_error: check what a client changed.")
-	rate.Stack, rate.Colors, rate.past = true, outcomeColors(), []string{refID(1)}
+	rate.Stack, rate.Colors, rate.past, rate.SoftMax = true, outcomeColors(), []string{refID(1)}, fewRequests
 	rate.Targets = append(rate.Targets, Target{Expr: "sum(rate(" + s.requests().Expr() + "[" + rateInterval + "] offset 1w))", Legend: "one week ago"})
 	return Row{Height: 8, Panels: []Panel{errors, latency, rate}}
 }
@@ -142,7 +152,7 @@ func (s Scope) whereRow() Row {
 		Targets: []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
 	}.says("Health checks of dependencies; red while one fails on any instance.",
 		"The cause is probably there: call the owner before you change this service.").links(s.whereDependencies()...)
-	return Row{Height: 8, Panels: []Panel{s.routes().wide(9), versions.wide(5), health.wide(4), s.alertList().wide(6)}}
+	return Row{Height: 8, Panels: []Panel{s.routes().wide(10), versions.wide(4), health.wide(4), s.alertList().wide(6)}}
 }
 
 func (s Scope) whereDependencies() []Link {
@@ -153,9 +163,10 @@ func (s Scope) whereDependencies() []Link {
 }
 
 func (s Scope) alertList() Panel {
-	filter := "{" + slo.LabelService + "=" + quoted(s.spec.Service) + ", " + slo.LabelEnvironment + "=" + quoted("$"+varEnvironment) + "}"
-	return Panel{Title: "Alerts", Kind: AlertList, Filter: filter}.
-		says("Firing and pending alerts of the service in the environment.", "Open the alert and follow its runbook.")
+	matchers := []Matcher{Is(slo.LabelService, s.spec.Service), Matches(slo.LabelEnvironment, "$"+varEnvironment+"|")}
+	filter := Selector{}.With(matchers...).With(s.chosenInstances()[1:]...).Expr()
+	return Panel{Title: "Alerts", Kind: AlertList, Filter: string(filter)}.
+		says("Firing and pending alerts of the service in the environment, and those of no environment.", "Open the alert and follow its runbook.")
 }
 
 // routes is a table of the routes with the most bad requests, then the most requests.
@@ -168,12 +179,12 @@ func (s Scope) routes() Panel {
 	of := func(e Expr) Target { return Target{Expr: "(" + e + ")" + on + first, Instant: true} }
 	latency := s.succeeded().Over(headlineWindow)
 	return Panel{
-		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Of all bad",
+		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Of all bad", ThenBy: "Requests",
 		Columns: []Column{
-			{Title: "Method", Label: semconv.LabelMethod, Width: 80}, {Title: "Route", Label: semconv.LabelRoute},
-			{Title: "Requests", Unit: RequestsPerSecond, Width: 95},
-			{Title: "Errors", Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), Width: 75},
-			{Title: "p99", Unit: Seconds, Thresholds: s.latencyThresholds(), Width: 75},
+			{Title: "Method", Label: semconv.LabelMethod, Width: 75}, {Title: "Route", Label: semconv.LabelRoute},
+			{Title: "Requests", Unit: RequestsPerSecond, Width: 110},
+			{Title: "Errors", Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), Width: 80},
+			{Title: "p99", Unit: Seconds, Thresholds: s.latencyThresholds(), Width: 70},
 			{Title: "Of all bad", Unit: Share, Bar: true, Width: 95},
 		},
 		Targets: []Target{
@@ -189,10 +200,10 @@ func (s Scope) routesRow() Row {
 	total := s.requests().Rate().Sum(by...)
 	top := func(p Panel, e Expr) Panel {
 		p.Kind, p.EmptyUntil, p.Compared = TimeSeries, untilRequests, true
-		p.Targets = []Target{{Expr: e.Top(10), Legend: Legend(by...)}}
+		p.Targets = []Target{{Expr: e.TopOfRange(10), Legend: Legend(by...)}}
 		return p
 	}
-	rate := top(Panel{Title: "Request rate by route (top 10)", Unit: RequestsPerSecond}, total).
+	rate := top(Panel{Title: "Request rate by route (top 10)", Unit: RequestsPerSecond, SoftMax: fewRequests}, total).
 		says("Requests per second of the ten routes with the most requests.", "A sudden fall of one route: check its clients.")
 	errors := top(Panel{Title: "Error ratio by route (top 10)", Unit: Share, Color: Failing, Thresholds: s.budgetThresholds(), Line: true, SoftMax: s.pageThreshold()},
 		s.requests(bad()).Rate().Sum(by...).OrZero(total).Over(total)).
@@ -211,13 +222,13 @@ func (s Scope) instanceErrorsRow() Row {
 	errors := s.Errors("Error ratio by instance (top 10)", semconv.LabelInstance).
 		says("Ratio of bad requests of the ten worst instances"+s.marked("; dashed lines: error budget, and threshold of a page")+".",
 			"If one instance alone has errors, replace it.")
-	errors.Targets[0].Expr = errors.Targets[0].Expr.Top(10)
+	errors.Targets[0].Expr = errors.Targets[0].Expr.TopOfRange(10)
 	cpu := utilization{"CPU", "", s.Metric(processCPU).Rate(), s.Metric(goMaxProcs).Expr()}
-	busy := s.utilizationGraph("CPU utilization by instance (top 10)", cpu.byInstance().Top(10)).
+	busy := s.utilizationGraph("CPU utilization by instance (top 10)", cpu.byInstance().TopOfRange(10)).
 		says("CPU in use divided by GOMAXPROCS, of the ten busiest instances.", "Near 100 %, requests wait: add instances, or find the cause in the flame graph.").
 		links(s.flameGraphs())
 	starts := Panel{
-		Title: "Starts by instance", Kind: TimeSeries, Unit: Factor, Color: Warning,
+		Title: "Starts by instance", Kind: TimeSeries, Unit: Factor, Color: Warning, SoftMax: 1,
 		Targets: []Target{{Expr: "changes(" + s.Metric(processStart).Expr() + "[" + rateInterval + "])", Legend: Legend(semconv.LabelInstance)}},
 	}.says("Starts of each instance in the interval before each point.", "Starts without a deployment are crashes: read the last log lines of the instance.")
 	return Row{Title: "Instances", Collapsed: true, Panels: []Panel{errors, busy, starts}}

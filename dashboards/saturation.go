@@ -118,7 +118,7 @@ func (s Scope) autoscalerRow() Row {
 	}.says("Average CPU cores used per instance"+s.marked("; the dashed line is the autoscaler's target")+".",
 		"If it stays above the target, the autoscaler is at its maximum or does not work: check it, and the CPU flame graph.").links(s.flameGraphs())
 	traffic := Panel{
-		Title: "Request rate per instance", Kind: TimeSeries, Unit: RequestsPerSecond,
+		Title: "Request rate per instance", Kind: TimeSeries, Unit: RequestsPerSecond, SoftMax: fewRequests,
 		Targets: []Target{{Expr: s.requests().Rate().Sum().Over(count), Legend: "mean"}},
 	}.says("Average requests per second per instance.",
 		"A lower rate at the same CPU means that requests cost more: compare flame graphs before and after the last deployment.").
@@ -146,7 +146,7 @@ func (s Scope) instanceUtilizationRow() Row {
 	row := Row{Title: "Utilization by instance (top 10)", PerLine: 3}
 	for _, one := range s.utilizations() {
 		title := strings.ToUpper(one.name[:1]) + strings.TrimSuffix(one.name[1:], "s") + " utilization"
-		p := s.utilizationGraph(title, one.byInstance().Top(10)).says("Usage of the ten busiest instances, relative to their limit.", next[one.name])
+		p := s.utilizationGraph(title, one.byInstance().TopOfRange(10)).says("Usage of the ten busiest instances, relative to their limit.", next[one.name])
 		p.EmptyUntil = one.empty
 		row.Panels = append(row.Panels, p)
 	}
@@ -164,7 +164,7 @@ func (s Scope) clusterRow() Row {
 	throttled := Panel{
 		Title: "CPU throttling by pod (top 10)", Kind: TimeSeries, Unit: Share, Max: allUsed, Line: true, Compared: true, EmptyUntil: untilCluster,
 		Thresholds: []Threshold{{0.1, Warning}, {0.25, Failing}},
-		Targets:    []Target{{Expr: rate(containerThrottled).Over(rate(containerPeriods)).Top(10), Legend: "{{pod}}"}},
+		Targets:    []Target{{Expr: rate(containerThrottled).Over(rate(containerPeriods)).TopOfRange(10), Legend: "{{pod}}"}},
 	}.says("Ratio of scheduling periods in which the kernel stopped the container, because its CPU limit was used up.",
 		"Above 25 %, raise the CPU limit, or add instances.")
 	restarts := Panel{

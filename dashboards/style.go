@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -70,7 +71,7 @@ func (p Panel) fieldConfig() *fieldConfig {
 		return nil
 	}
 	d := fieldDefaults{
-		Unit: string(p.Unit), Thresholds: steps(p.Base, p.Thresholds), Custom: p.custom(), Mappings: mappings(p.Values), NoValue: p.noValue(),
+		Unit: string(p.Unit), Thresholds: steps(p.Base, p.Thresholds), Custom: p.custom(), Mappings: p.mappings(), NoValue: p.noValue(),
 	}
 	switch {
 	case p.LogBase > 0:
@@ -148,6 +149,16 @@ func steps(base string, list []Threshold) *thresholds {
 		out.Steps = append(out.Steps, step{Color: t.Color, Value: new(t.From)})
 	}
 	return &out
+}
+
+// mappings returns those of the values of a panel. A missing number is neither good nor bad in most panels: without its
+// own color, it would have the color of the lowest value.
+func (p Panel) mappings() []mapping {
+	out := mappings(p.Values)
+	if p.Kind == Stat || p.Kind == BarGauge {
+		out = append(out, mapping{"special", map[string]any{"match": "null+nan", "result": map[string]any{"color": cmp.Or(p.missing, Quiet)}}})
+	}
+	return out
 }
 
 func mappings(words []Word) []mapping {
@@ -307,7 +318,11 @@ func (p Panel) graphOptions() map[string]any {
 	out := map[string]any{"tooltip": map[string]any{"mode": "multi", "sort": "desc"}}
 	switch {
 	case p.Compared:
-		out["legend"] = map[string]any{"displayMode": "table", "placement": "bottom", "showLegend": true, "calcs": []string{"lastNotNull", "max"}}
+		place := "bottom"
+		if p.aside {
+			place = "right"
+		}
+		out["legend"] = map[string]any{"displayMode": "table", "placement": place, "showLegend": true, "calcs": []string{"lastNotNull", "max"}}
 	case len(p.Targets) == 1 && p.Targets[0].Legend == "":
 		out["legend"] = map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []string{}}
 	}
@@ -319,7 +334,11 @@ func (p Panel) listOptions() map[string]any {
 	switch p.Kind {
 	case Table:
 		if p.SortBy != "" {
-			return map[string]any{"cellHeight": "sm", "sortBy": []map[string]any{{"displayName": p.SortBy, "desc": true}}}
+			by := []map[string]any{{"displayName": p.SortBy, "desc": true}}
+			if p.ThenBy != "" {
+				by = append(by, map[string]any{"displayName": p.ThenBy, "desc": true})
+			}
+			return map[string]any{"cellHeight": "sm", "sortBy": by}
 		}
 		return map[string]any{"cellHeight": "sm"}
 	case Heatmap:

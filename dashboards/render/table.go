@@ -145,23 +145,22 @@ func rowOrder(frame *grafana.Frame, fields []*grafana.Field, o tableOptions) []i
 	for i := range order {
 		order[i] = i
 	}
-	if len(o.SortBy) == 0 {
-		return order
-	}
-	i := slices.IndexFunc(fields, func(f *grafana.Field) bool { return f.Display == o.SortBy[0].DisplayName })
-	if i < 0 {
-		return order
-	}
-	f := fields[i]
-	slices.SortStableFunc(order, func(a, b int) int {
-		if o.SortBy[0].Desc {
-			a, b = b, a
+	for _, by := range slices.Backward(o.SortBy) { // the first column decides
+		i := slices.IndexFunc(fields, func(f *grafana.Field) bool { return f.Display == by.DisplayName })
+		if i < 0 {
+			continue
 		}
-		if f.Type == grafana.String {
-			return strings.Compare(f.Strings[a], f.Strings[b])
-		}
-		return compareNumbers(f.Values[a], f.Values[b])
-	})
+		f := fields[i]
+		slices.SortStableFunc(order, func(a, b int) int {
+			if by.Desc {
+				a, b = b, a
+			}
+			if f.Type == grafana.String {
+				return strings.Compare(f.Strings[a], f.Strings[b])
+			}
+			return compareNumbers(f.Values[a], f.Values[b])
+		})
+	}
 	return order
 }
 
