@@ -77,21 +77,27 @@ func percent(text string) (float64, bool) {
 	return v, ok && err == nil
 }
 
-// order reports a table whose sorted column is not.
+// sorted are the columns by which tables are sorted.
+func sorted() map[string][]int {
+	return map[string][]int{"Routes (5m, top 10)": {5, 2}, "Highest utilization": {2}, "Budget spent by route": {1}, "Budget spent by version": {1}, "All SLOs": {6}}
+}
+
+// order reports a table that is not sorted: by the first of its columns that has values.
 func order(title string, s render.Shown) []string {
-	column := map[string]int{"Routes (5m, top 10)": 5, "Highest utilization": 2, "Budget spent by route": 1, "Budget spent by version": 1}[title]
-	if column == 0 {
-		return nil
-	}
-	var values []float64
-	for _, row := range s.Rows {
-		if column < len(row) {
-			v, _ := percent(row[column].Text) // an empty cell is 0
-			values = append(values, -v)
+	for _, column := range sorted()[title] {
+		var values []float64
+		for _, row := range s.Rows {
+			number, _, _ := strings.Cut(strings.TrimSuffix(row[column].Text, "%"), " ")
+			if v, err := strconv.ParseFloat(number, 64); err == nil {
+				values = append(values, -v)
+			}
 		}
-	}
-	if !slices.IsSorted(values) {
-		return []string{fmt.Sprintf("%s: not sorted: %v", title, values)}
+		if !slices.IsSorted(values) {
+			return []string{fmt.Sprintf("%s: column %d is not sorted: %v", title, column, values)}
+		}
+		if len(values) > 0 {
+			return nil
+		}
 	}
 	return nil
 }
