@@ -72,7 +72,7 @@ func misleading() []mutant {
 		inPanel("red from a hundred on", overview, firing, `"value": 1\n`, "\"value\": 100\n"),
 		inPanel("a variable as data source", overview, "Alerts", `"datasource": ""`, `"datasource": "$${datasource}"`),
 		inPanel("of another service", overview, "Alerts", `service=\\"orders\\"`, `service=\"order\"`),
-		inPanel("of another environment", overview, "Alerts", `environment=\\"\$environment\\"`, `environment=\"staging\"`),
+		inPanel("of another environment", overview, "Alerts", `environment=~\\"\$environment\|\\"`, `environment=\"staging\"`),
 		inPanel("not the firing ones", overview, "Alerts", `"firing": true`, `"firing": false`),
 		threshold(overview, budget, "red", "green"),
 		inPanel("the burn rate of the period", overview, budget, `slo:period_error_budget_remaining:ratio`, `slo:period_burn_rate:ratio`),
