@@ -168,8 +168,8 @@ examples: ## regenerate examples/
 golden: ## record what services print, and rewrite golden files
 	$(call timed,golden,go run ./internal/record && go test -count=1 $(GOLDEN) -update)
 
-pictures: ## draw the dashboards of docs/pictures again
-	$(call timed,pictures,go test -count=1 ./dashboards ./dashboards/render -run 'Questions|FleetOf' -update)
+pictures: ## draw the dashboards and the report of docs/pictures again
+	$(call timed,pictures,go test -count=1 ./dashboards ./dashboards/render ./internal/report -run 'Questions|FleetOf|PictureOf' -update)
 
 transcripts: deps ## rewrite docs/transcripts, which make e2e compares
 	$(call timed,transcripts,go test -count=1 $(TRANSCRIPTS) -run 'Transcripts|MakeRunEnds|WithADatabase' -update)
