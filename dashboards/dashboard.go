@@ -174,8 +174,8 @@ type Column struct {
 	Base       string
 	Thresholds []Threshold
 	Values     []Word
-	// Bar draws the numbers as bars.
-	Bar bool
+	// Bar draws the numbers as bars, Wrap long texts on several lines.
+	Bar, Wrap bool
 	// Width is in pixels, 0 to share what is left.
 	Width int
 	Link  Link

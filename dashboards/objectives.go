@@ -200,7 +200,7 @@ func (s Scope) remainingRow() Row {
 	}.says("Remaining error budget of the chosen SLO over the last 30 days; in the red area below zero the objective is missed.",
 		"A cliff is an incident, a slope a slow leak: look at the events below at that time.")
 	if len(s.spec.GroupBy) > 0 {
-		remaining.Targets[0].Legend, remaining.Distinct = Legend(s.spec.GroupBy...), true
+		remaining.Targets[0].Legend = Legend(s.spec.GroupBy...)
 	}
 	if s.spec.Runtime {
 		remaining = remaining.links(s.dashboard(dashboardOverview, "Overview"))
@@ -240,7 +240,7 @@ func (s Scope) spentRow() Row {
 	events = events.links(s.dashboard(dashboardOverview, "Overview"))
 	panels := []Panel{events}
 	if len(s.spentBy(routeOfBad)) > 0 {
-		route := s.spent("Budget spent by route", Column{Title: "Route", Label: semconv.LabelRoute}, s.spentBy(routeOfBad)).
+		route := s.spent("Budget spent by route", Column{Title: "Route", Label: semconv.LabelRoute, Wrap: true}, s.spentBy(routeOfBad)).
 			says("Part of the period's error budget that each route spent within the time range of the dashboard.",
 				"One route: fix it, or give it an SLO of its own.")
 		version := s.spent("Budget spent by version", Column{Title: "Version", Label: semconv.LabelVersion}, s.spentBy(versionOfBad)).

@@ -152,7 +152,7 @@ func (s Scope) whereRow() Row {
 		Targets: []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
 	}.says("Health checks of dependencies; red while one fails on any instance.",
 		"The cause is probably there: call the owner before you change this service.").links(s.whereDependencies()...)
-	return Row{Height: 8, Panels: []Panel{s.routes().wide(10), versions.wide(4), health.wide(4), s.alertList().wide(6)}}
+	return Row{Height: 8, Panels: []Panel{s.routes().wide(11), versions.wide(4), health.wide(4), s.alertList().wide(5)}}
 }
 
 func (s Scope) whereDependencies() []Link {
@@ -181,7 +181,7 @@ func (s Scope) routes() Panel {
 	return Panel{
 		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Of all bad", ThenBy: "Requests",
 		Columns: []Column{
-			{Title: "Method", Label: semconv.LabelMethod, Width: 75}, {Title: "Route", Label: semconv.LabelRoute},
+			{Title: "Method", Label: semconv.LabelMethod, Width: 75}, {Title: "Route", Label: semconv.LabelRoute, Wrap: true},
 			{Title: "Requests", Unit: RequestsPerSecond, Width: 110},
 			{Title: "Errors", Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), Width: 80},
 			{Title: "p99", Unit: Seconds, Thresholds: s.latencyThresholds(), Width: 70},

@@ -117,7 +117,11 @@ func (p Panel) lineColor() map[string]any {
 	case p.Distinct:
 		return map[string]any{"mode": "palette-classic"}
 	}
-	return map[string]any{"mode": "continuous-BlPu", "seriesBy": "max"}
+	by := "max"
+	if p.signed { // of a budget the least value matters
+		by = "min"
+	}
+	return map[string]any{"mode": "continuous-BlPu", "seriesBy": by}
 }
 
 // neutral are the colors of lines of one graph that are neither good nor bad.
@@ -273,6 +277,8 @@ func (p Panel) columnOverrides() []override {
 			add("mappings", m)
 		}
 		switch {
+		case c.Wrap:
+			add("custom.cellOptions", map[string]any{"type": "auto", "wrapText": true})
 		case c.Bar:
 			add("custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic"})
 			add("color", fixed(Calm))

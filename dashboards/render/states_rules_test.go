@@ -37,6 +37,13 @@ func contents(p *render.Picture) []string {
 				out = append(out, scales(place.Title, s)...)
 			}
 			out = append(out, order(place.Title, s)...)
+			if strings.HasPrefix(place.Title, "Routes") || strings.HasPrefix(place.Title, "Budget spent") {
+				for _, text := range s.Of("cell") {
+					if strings.Contains(text.Text, "…") {
+						report("%s: %q is cut", place.Title, text.Text)
+					}
+				}
+			}
 			if names := slices.Sorted(slices.Values(s.Series)); len(slices.Compact(names)) < len(s.Series) && place.Kind == "timeseries" {
 				report("%s: names are not unique: %q", place.Title, s.Series)
 			}
