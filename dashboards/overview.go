@@ -163,10 +163,14 @@ func (s Scope) whereDependencies() []Link {
 }
 
 func (s Scope) alertList() Panel {
-	matchers := []Matcher{Is(slo.LabelService, s.spec.Service), Matches(slo.LabelEnvironment, "$"+varEnvironment+"|")}
-	filter := Selector{}.With(matchers...).With(s.chosenInstances()[1:]...).Expr()
-	return Panel{Title: "Alerts", Kind: AlertList, Filter: string(filter)}.
+	filter := s.alertFilter(Is(slo.LabelService, s.spec.Service), Matches(slo.LabelEnvironment, "$"+varEnvironment+"|"))
+	return Panel{Title: "Alerts", Kind: AlertList, Filter: filter}.
 		says("Firing and pending alerts of the service in the environment, and those of no environment.", "Open the alert and follow its runbook.")
+}
+
+// alertFilter selects the alerts of the chosen groups of instances.
+func (s Scope) alertFilter(matchers ...Matcher) string {
+	return string(Selector{}.With(matchers...).With(s.chosenInstances()[1:]...).Expr())
 }
 
 // routes is a table of the routes with the most bad requests, then the most requests.

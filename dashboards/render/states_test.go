@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -95,7 +96,7 @@ func inCluster(name string, list []replica) []replica {
 	return list
 }
 
-// compiledState returns the rules of a state, and its dashboards by name.
+// compiledState returns the rules of a state, and by name its dashboards and the shared ones.
 func compiledState(t *testing.T, scrape, groupBy string) (slo.Rules, map[string][]byte) {
 	t.Helper()
 	if scrape == "" {
@@ -120,19 +121,21 @@ slos:
 	if err != nil {
 		t.Fatal(err)
 	}
-	compiled, err := dashboards.Compile(dashboards.Input{
-		Rules: rules, HasPostgres: true, HasHTTPClient: true, Scaling: dashboards.Scaling{CPU: .7, InFlight: 10},
-	})
-	if err != nil {
+	in := dashboards.Input{Rules: rules, HasPostgres: true, HasHTTPClient: true, Scaling: dashboards.Scaling{CPU: .7, InFlight: 10}}
+	own, err := dashboards.Compile(in)
+	shared, sharedErr := dashboards.Shared(in)
+	if err := errors.Join(err, sharedErr); err != nil {
 		t.Fatal(err)
 	}
 	out := map[string][]byte{}
-	for _, d := range compiled {
-		src, err := d.JSON()
-		if err != nil {
-			t.Fatal(err)
+	for prefix, list := range map[string][]dashboards.Dashboard{"": own, ofSet: shared} {
+		for _, d := range list {
+			src, err := d.JSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[prefix+strings.TrimPrefix(d.Name(), "orders-")] = opened(t, src)
 		}
-		out[strings.TrimPrefix(d.Name(), "orders-")] = opened(t, src)
 	}
 	return rules, out
 }
@@ -273,6 +276,7 @@ func TestStates(t *testing.T) {
 func TestIncidentStates(t *testing.T) {
 	t.Parallel()
 	rules, files := compiledState(t, "", "")
+	maps.DeleteFunc(files, func(name string, _ []byte) bool { return strings.HasPrefix(name, ofSet) })
 	routing, err := rulesim.ParseRouting(rules.Alertmanager())
 	if err != nil {
 		t.Fatal(err)
@@ -343,8 +347,10 @@ func judge(t *testing.T, pictures map[string]*render.Picture, failing bool) {
 			}
 		}
 	}
-	if failing && !slices.ContainsFunc(pictures["overview"].Shown("Firing alerts")[0].Of("value"), func(x render.Text) bool { return x.Color == "red" }) {
-		t.Errorf("overview: the number of firing alerts is not red: %v", pictures["overview"].Shown("Firing alerts")[0].Texts)
+	for _, name := range []string{"overview", ofSet + "fleet"} {
+		if p := pictures[name]; failing && p != nil && !p.Shown("Firing alerts")[0].Has("red") {
+			t.Errorf("%s: the number of firing alerts is not red: %v", name, p.Shown("Firing alerts")[0].Texts)
+		}
 	}
 }
 
