@@ -10,6 +10,7 @@ import (
 // Names of dashboards, as in their address.
 const (
 	dashboardOverview     = "overview"
+	dashboardCustom       = "custom"
 	dashboardRuntime      = "runtime"
 	dashboardObjectives   = "slo"
 	dashboardDependencies = "dependencies"

@@ -86,6 +86,7 @@ const (
 	untilLogs     = "the service logs a warning or an error and logs reach Loki"
 	untilProfiles = "profiles reach Pyroscope"
 	untilNativeGC = "the first garbage collection"
+	untilCounted  = "the service records a value"
 	untilQueries  = "the service queries its database"
 	untilCalls    = "the service calls another"
 	untilLimit    = "GOMEMLIMIT is set"
