@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -31,7 +32,7 @@ func custom(s Scope) Dashboard {
 			rows = append(rows, row)
 		}
 	}
-	return New(s, dashboardCustom, "Custom metrics", "Metrics that the service declares in its own code.", rows...)
+	return New(s, dashboardCustom, "Custom metrics", "Metrics that the code of the service declares. A metric that a dashboard in observability/dashboards/own queries is not shown here.", rows...)
 }
 
 // mostCustom is the number of series that a graph shows.
@@ -44,10 +45,10 @@ func (s Scope) customGraph(m declared.Metric, what string, unit Unit, e Expr, by
 		p.SoftMax = allUsed
 	}
 	if len(by) > 0 {
-		p.Title += " by " + strings.Join(by, ", ") + " (top 10)"
-		p.Targets[0].Expr, p.Targets[0].Legend = e.Top(mostCustom), Legend(by...)
+		p.Title += " by " + strings.Join(by, ", ") + fmt.Sprintf(" (top %d)", mostCustom)
+		p.Targets[0].Expr, p.Targets[0].Legend = e.TopInRange(mostCustom, by...), Legend(by...)
 	}
-	return p.says(m.Help, "For another panel, add one to a dashboard below observability/dashboards/own: scaffold generate then removes this one.")
+	return p.says(m.Help, "Compare with the time before the incident, and ask the owner of the metric.")
 }
 
 func (s Scope) customCounter(m declared.Metric) Panel {
@@ -55,7 +56,7 @@ func (s Scope) customCounter(m declared.Metric) Panel {
 	if unit == "" {
 		unit = PerSecond
 	}
-	p := s.customGraph(m, " per second", unit, s.Metric(m.Name).Rate().Sum(m.Labels...), m.Labels...)
+	p := s.customGraph(m, " rate", unit, s.Metric(m.Name).Rate().Sum(m.Labels...), m.Labels...)
 	if len(m.Labels) > 0 {
 		p.EmptyUntil = untilCounted
 	}
@@ -72,7 +73,7 @@ func (s Scope) customGauge(m declared.Metric) Panel {
 	}
 	by := append(slices.Clone(m.Labels), semconv.LabelInstance)
 	if strings.HasSuffix(m.Name, "_timestamp_seconds") {
-		p := s.customGraph(m, ": age", Seconds, "time() - "+series.Expr().Max(by...), by...)
+		p := s.customGraph(m, " age", Seconds, "time() - "+series.Expr().Max(by...), by...)
 		p.EmptyUntil = untilCounted
 		return p
 	}
@@ -87,7 +88,7 @@ func (s Scope) customGauge(m declared.Metric) Panel {
 func (s Scope) customMean(m declared.Metric) Panel {
 	series := s.Metric(m.Name)
 	mean := series.suffixed("_sum").Rate().Sum(m.Labels...).Over(series.suffixed("_count").Rate().Sum(m.Labels...))
-	p := s.customGraph(m, ", average", customUnit(m.Unit), mean, m.Labels...)
+	p := s.customGraph(m, " average", customUnit(m.Unit), mean, m.Labels...)
 	p.EmptyUntil = untilCounted
 	return p
 }
@@ -98,9 +99,9 @@ func (s Scope) customHistogram(m declared.Metric) []Panel {
 	unit := customUnit(m.Unit)
 	quantiles := s.Latency(s.customTitle(m)+" percentiles", d, .5, .95, .99)
 	quantiles.Unit, quantiles.Compared = unit, true
-	middle := s.customGraph(m, ", p95", unit, d.Quantile(.95, m.Labels...), m.Labels...)
+	middle := s.customGraph(m, " p95", unit, d.Quantile(.95, m.Labels...), m.Labels...)
 	if len(m.Labels) == 0 {
-		middle = s.customGraph(m, ": observations per second", PerSecond, d.Rate().Sum())
+		middle = s.customGraph(m, " observation rate", PerSecond, d.Rate().Sum())
 	}
 	heat := Panel{
 		Title: s.customTitle(m) + " distribution", Kind: Heatmap, Unit: unit,

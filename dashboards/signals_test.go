@@ -88,7 +88,7 @@ func unknownNames(all []dashboards.Dashboard, signals known) []string {
 // substituted replaces Grafana's variables by values.
 func substituted(expr string) string {
 	return strings.NewReplacer(
-		"$__rate_interval", "5m", "$__interval", "1m", "$__range_s", "3600", "$__range", "1h", "$environment", "prod", "$instance", ".*", "$job", "orders", "$slo", "availability",
+		"$__rate_interval", "5m", "$__interval_ms", "60000", "$__interval", "1m", "$__range_s", "3600", "$__range", "1h", "$environment", "prod", "$instance", ".*", "$job", "orders", "$slo", "availability",
 	).Replace(expr)
 }
 

@@ -166,7 +166,7 @@ func answers() map[string][]answer {
 			{isItReal, "All SLOs", "row", "availability 99.900% 96.766% -3134.5% 95.60", "red"},
 			{sinceWhen, "Alert windows", "row", "critical 1h 5m 14.4 37.13 95.60 firing", "red"},
 			{sinceWhen, "Alert history", "axis", "critical 1h", ""},
-			{whatChange, "Budget spent by version", "row", "1.5.0 2729.6%", ""},
+			{whatChange, "Budget spent by version", "row", "1.5.0 2745.4%", ""},
 			{where, "Budget spent by route", "row", "/v1/orders 4474.6%", ""},
 			{whoElse, "Budget spent by route", "row", "/v1/orders/{id} 0.0%", ""},
 			{whatIsLeft, "Error budget remaining", "value", "-3134.5%", "red"},
@@ -174,8 +174,8 @@ func answers() map[string][]answer {
 			{whatToDo, "Alert windows", "row", "warning 3d 6h 1 32.35 37.13 ok", "green"},
 		},
 		"saturation": {
-			{isItReal, "Highest utilization", "row", "memory 127.0.0.1:39462 10.1%", "green"},
-			{where, "Highest utilization", "row", "CPU 127.0.0.1:39461 0.5%", "green"},
+			{isItReal, "Highest utilization (5m)", "row", "memory 127.0.0.1:39462 10.1%", "green"},
+			{where, "Highest utilization (5m)", "row", "CPU 127.0.0.1:39461 0.6%", "green"},
 			{whatChange, "", "annotation", "12:08:00 Version 1.5.0", ""},
 		},
 		"dependencies-locks": {
