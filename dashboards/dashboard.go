@@ -17,7 +17,7 @@ type Dashboard struct {
 }
 
 // New returns a dashboard. Its name is a DNS label, unique within the service and part
-// of its address: renaming it breaks links.
+// of its address: renaming it breaks links. [Dashboard.JSON] reports invalid rows.
 func New(s Scope, name, title, description string, rows ...Row) Dashboard {
 	return Dashboard{scope: s, name: name, title: title, description: description, variables: s.variables(), rows: rows}
 }
@@ -140,12 +140,12 @@ type Panel struct {
 	EmptyUntil string
 	// None is the text instead of a missing value, "no data until ..." if it is empty.
 	None string
+	// NoneColor is its color, that of text if it is empty.
+	NoneColor string
 	// Body is the Markdown of a text panel; Filter the labels of an alert list.
 	Body, Filter string
 	// limit are the refs of targets drawn as limits, past those of an earlier time.
 	limit, past []string
-	// missing is the color of a missing number, gray if it is empty.
-	missing string
 	// signed allows values below zero; aside draws the legend on the right, where all its rows have room.
 	signed, aside bool
 }

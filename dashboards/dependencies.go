@@ -19,7 +19,7 @@ func dependencies(s Scope) Dashboard {
 
 func (s Scope) checksRow() Row {
 	checks := Panel{
-		Title: "Health checks", Kind: Timeline, EmptyUntil: "the service has a check",
+		Title: "Dependency health", Kind: Timeline, EmptyUntil: "the service has a check",
 		Values:  []Word{{0, "unhealthy", Failing}, {1, "healthy", Good}},
 		Targets: []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
 	}.says("Health checks of dependencies; red while one fails on any instance.",
@@ -39,9 +39,10 @@ func (s Scope) poolRow() Row {
 		"If all are in use, queries are slow or the pool is too small: compare with the query latency below.")
 	used := s.Metric(semconv.DBClientConnectionCount, Is(semconv.LabelPoolState, semconv.ConnectionStateInUse)).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)
 	utilization := s.utilizationGraph("Connection pool utilization (top 10)",
-		used.Over(s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)).TopOfRange(10)).
+		used.Over(s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)).TopInRange(10, semconv.LabelInstance, semconv.LabelPoolName)).
 		says("Connections in use divided by the maximum, of the ten busiest instances, at each scrape.",
-			"At 100 %, requests wait: check for slow queries, then enlarge the pool or add instances. Short peaks are between scrapes: see the waits.")
+			"At 100 %, requests wait: check for slow queries, then enlarge the pool or add instances. Peaks between two scrapes are not visible; see Waits for a connection.")
+	utilization.Targets[0].Legend = Legend(semconv.LabelInstance, semconv.LabelPoolName)
 	// Gauges of waiting requests miss what happens between scrapes; counters do not.
 	waits, waited := s.Metric(semconv.DBClientConnectionWaits).Rate().Sum(), s.Metric(semconv.DBClientConnectionWaitTime).Rate().Sum()
 	pending := Panel{
@@ -70,13 +71,13 @@ func (s Scope) red(what, histogram, empty string, unit Unit, by ...string) []Pan
 	graph := func(title string, unit Unit, e Expr) Panel {
 		return Panel{
 			Title: title + " (top 10)", Kind: TimeSeries, Unit: unit, EmptyUntil: empty, Compared: true,
-			Targets: []Target{{Expr: e.TopOfRange(10), Legend: Legend(by...)}},
+			Targets: []Target{{Expr: e.TopInRange(10, by...), Legend: Legend(by...)}},
 		}
 	}
 	rate := graph(what+" rate", unit, total)
 	rate.SoftMax = fewRequests
 	errors := graph(what+" error ratio", Share, failed.Rate().Sum(by...).OrZero(total).Over(total))
-	errors.Color, errors.SoftMax = Failing, 0.01
+	errors.Thresholds, errors.Line, errors.SoftMax = []Threshold{{0.001, Warning}, {0.01, Failing}}, true, 0.01
 	latency := graph(what+" latency, p95", Seconds, d.Quantile(0.95, by...))
 	latency.Targets[0].Exemplars = true
 	return []Panel{rate, errors, latency}
@@ -87,7 +88,7 @@ func (s Scope) databaseRow() Row {
 	overview := s.dashboard(dashboardOverview, "Overview")
 	panels[0] = panels[0].says("Queries per second by operation.",
 		"If it rises without more requests, look in a trace for a query in a loop.").links(overview)
-	panels[1] = panels[1].says("Ratio of failed queries by operation.", "Above zero, check the errors by type and the logs.")
+	panels[1] = panels[1].says("Ratio of failed queries by operation; dashed lines: 0.1 % and 1 %.", "Above zero, check the errors by type and the logs.")
 	panels[2] = panels[2].says("p95 latency of queries by operation, including the time to read the rows.",
 		"All operations: suspect the database or the network. One: suspect an index or locks; a trace has the statement.").links(overview)
 	failed := s.Histogram(semconv.DBClientOperationDuration, Not(semconv.LabelErrorType, ""))
@@ -102,7 +103,7 @@ func (s Scope) databaseRow() Row {
 func (s Scope) callsRow() Row {
 	panels := s.red("Call", semconv.HTTPClientRequestDuration, untilCalls, RequestsPerSecond, semconv.LabelMethod, semconv.LabelServerAddress)
 	panels[0] = panels[0].says("Outgoing requests per second by method and server, retries included.", "If it rises without more incoming requests, check the retries.")
-	panels[1] = panels[1].says("Ratio of failed attempts by method and server.", "Above zero, open the dashboard of that service or call its owner.")
+	panels[1] = panels[1].says("Ratio of failed attempts by method and server; dashed lines: 0.1 % and 1 %.", "Above zero, open the dashboard of that service or call its owner.")
 	panels[2] = panels[2].says("p95 latency of one attempt until its response is read, by method and server.",
 		"One server: click a dot for a trace through both services. All servers: suspect the network or this service.")
 	retries := Panel{

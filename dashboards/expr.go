@@ -87,6 +87,16 @@ func (e Expr) Count(by ...string) Expr { return aggregate("count", e, by) }
 // Top returns the n largest values.
 func (e Expr) Top(n int) Expr { return Expr(fmt.Sprintf("topk(%d, %s)", n, e)) }
 
+// TopInRange returns the n series that have the largest values within the time range of a graph, by their labels. In a
+// graph, topk alone selects other series at each point.
+func (e Expr) TopInRange(n int, by ...string) Expr {
+	largest := "max_over_time((" + e + ")[$__range:$__interval] @ end())"
+	return "(" + e + ") and on (" + Expr(strings.Join(by, ", ")) + ") " + largest.Top(n)
+}
+
+// onLogAxis raises values to the minimum of a logarithmic axis, on which smaller ones are not visible.
+func (e Expr) onLogAxis() Expr { return Expr(fmt.Sprintf("clamp_min(%s, %g)", e, leastOnLog)) }
+
 // Over divides by an expression with the same labels. If total is 0, there is no
 // result: idle time is neither good nor bad.
 func (e Expr) Over(total Expr) Expr { return "(" + e + ") / (" + total + " > 0)" }
@@ -100,12 +110,6 @@ func aggregate(op string, e Expr, by []string) Expr {
 		return Expr(op) + "(" + e + ")"
 	}
 	return Expr(op + " by (" + strings.Join(by, ", ") + ") (" + string(e) + ")")
-}
-
-// TopOfRange returns the n series with the largest values within the time range of a graph. Top would return others at each
-// point: hundreds of lines with gaps.
-func (e Expr) TopOfRange(n int) Expr {
-	return "(" + e + ") and " + Expr("max_over_time(("+string(e)+")[$__range:$__interval] @ end())").Top(n)
 }
 
 // Distribution is a histogram, native or classic.

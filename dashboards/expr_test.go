@@ -26,7 +26,7 @@ func TestExpressions(t *testing.T) {
 		`m{a="quote \" and \\"}`:     m.With(dashboards.Is("a", `quote " and \`)).Expr(),
 		"rate(m[$__rate_interval])":  m.Rate(),
 		"topk(3, max by (x, y) (m))": m.Expr().Max("x", "y").Top(3),
-		"(m) and topk(3, max_over_time((m)[$__range:$__interval] @ end()))": m.Expr().TopOfRange(3),
+		"(m) and on (x) topk(3, max_over_time((m)[$__range:$__interval] @ end()))": m.Expr().TopInRange(3, "x"),
 		"count(m)":       m.Expr().Count(),
 		"min by (x) (m)": m.Expr().Min("x"),
 		"(a or 0 * sum by (route) (rate(m[$__rate_interval]))) / (sum by (route) (rate(m[$__rate_interval])) > 0)": dashboards.Expr("a").OrZero(total).Over(total),

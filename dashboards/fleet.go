@@ -56,7 +56,9 @@ func (s Scope) worstBurn(modifier Expr) Expr {
 	return (s.every(slo.RatioRecord("1h")) + modifier + " / on (" + onObjective + ") group_left () " + budgets(modifier)).Max(slo.LabelService)
 }
 
-func (s Scope) fleetAlerts() Expr { return s.alertsOf(anyEnvironment(), Not(slo.LabelService, "")).Expr() }
+func (s Scope) fleetAlerts() Expr {
+	return s.alertsOf(anyEnvironment(), Not(slo.LabelService, "")).Expr()
+}
 
 // remaining is the remaining budget of each SLO.
 func (s Scope) remaining() Expr {
@@ -78,10 +80,10 @@ func (s Scope) totalsRow() Row {
 		one("Services without instances", Failing, s.running()+" == 0").
 			says("Number of services that had instances in the last six hours and have none now.",
 				"If it is not on purpose, follow the runbook of the alert that the service is down; it has no burn rate without requests."),
-		one("Services burning above 1", Warning, s.worstBurn("")+" > 1").
+		one("Services with burn rate > 1", Warning, s.worstBurn("")+" > 1").
 			says("Number of services with an SLO whose budget does not last for its period at the burn rate of the last hour.",
 				"Several at the same time: suspect what they share, such as a database, a node or the network."),
-		one("Services out of budget", Failing, s.remaining().Min(slo.LabelService)+" < 0").
+		one("Services without error budget", Failing, s.remaining().Min(slo.LabelService)+" < 0").
 			says("Number of services that miss an objective: its error budget of the period is spent.", "Agree with the owners on what to fix before new features."),
 		one("Firing alerts", Failing, s.fleetAlerts()).
 			says("Number of firing alerts of all services in the environment.", "The list below names them; follow the runbook of the first page."),
@@ -101,10 +103,10 @@ func (s Scope) fleetRow() Row {
 	most := Expr("topk by ("+by+") (1, "+string(versions)+")").group(by, semconv.LabelVersion)
 	instant := func(e Expr) Target { return Target{Expr: e, Instant: true} }
 	table := Panel{
-		Title: "All services", Kind: Table, EmptyUntil: untilRules, SortBy: "Burn 1h",
+		Title: "All services", Kind: Table, EmptyUntil: untilRules, SortBy: "Burn rate (1h)",
 		Columns: []Column{
 			{Title: "Service", Label: by, Link: Link{"Overview of ${__value.raw}", link(dashboardOverview, "")}},
-			{Title: "Burn 1h", Unit: Factor, Decimals: 2, Thresholds: s.burnThresholds(), Width: 90},
+			{Title: "Burn rate (1h)", Unit: Factor, Decimals: 2, Thresholds: s.burnThresholds(), Width: 120},
 			{Title: "Budget remaining", Unit: Share, Decimals: 1, Base: Failing, Thresholds: budgetColors(), Width: 155},
 			{Title: "SLI (period)", Unit: Share, Decimals: 3, Width: 115},
 			{Title: "Worst SLO", Label: slo.LabelObjective, Link: Link{"SLO ${__value.raw}", link(dashboardObjectives, "&var-"+varObjective+"=${__value.raw}")}},
@@ -131,9 +133,9 @@ func (s Scope) fleetRow() Row {
 func (s Scope) fleetCourseRow() Row {
 	const most = 10
 	burn := Panel{
-		Title: "Burn rate 1h (top " + strconv.Itoa(most) + ")", Kind: TimeSeries, Unit: Factor, EmptyUntil: untilRules, LogBase: 2, Color: Failing,
+		Title: "Burn rate (1h, top " + strconv.Itoa(most) + ")", Kind: TimeSeries, Unit: Factor, EmptyUntil: untilRules, LogBase: 2, Color: Failing,
 		Thresholds: s.burnThresholds(), Line: true,
-		Targets: []Target{{Expr: s.worstBurn("") + " and on (" + slo.LabelService + ") " + s.worstBurn(" @ end()").Top(most), Legend: Legend(slo.LabelService), Interval: "1m"}},
+		Targets: []Target{{Expr: s.worstBurn("").onLogAxis() + " and on (" + slo.LabelService + ") " + s.worstBurn(" @ end()").Top(most), Legend: Legend(slo.LabelService), Interval: "1m"}},
 	}.says("Highest burn rate over an hour of the ten services that burn most at the end of the time range; dashed lines: 1, and the page of a period of 30 days.",
 		"Services that rise together have one cause: find what they share.")
 	alerts := Panel{Title: "Alerts", Kind: AlertList, Filter: s.alertFilter(Matches(slo.LabelService, ".+"), Matches(slo.LabelEnvironment, "$"+varEnvironment+"|"))}.

@@ -223,13 +223,13 @@ func TestFleetOfTwoHundredServices(t *testing.T) {
 		}
 	}
 	for title, want := range map[string]string{
-		"Services": "200 blue", "Services without instances": "1 red", "Services burning above 1": "7 orange", "Services out of budget": "2 red", "Firing alerts": "6 red",
+		"Services": "200 blue", "Services without instances": "1 red", "Services with burn rate > 1": "7 orange", "Services without error budget": "2 red", "Firing alerts": "6 red",
 	} {
 		if got := picture.Shown(title)[0].Of("value"); len(got) != 1 || got[0].Text+" "+got[0].Color != want {
 			t.Errorf("%s: %v, want %s", title, got, want)
 		}
 	}
-	if got := picture.Shown("Burn rate 1h (top 10)")[0].Series; len(got) != 10 || !slices.Contains(got, "service-137") {
+	if got := picture.Shown("Burn rate (1h, top 10)")[0].Series; len(got) != 10 || !slices.Contains(got, "service-137") {
 		t.Errorf("the graph has %q, want ten services", got)
 	}
 	var svg bytes.Buffer

@@ -2,7 +2,9 @@ package dashboards_test
 
 import (
 	"bytes"
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/observability-first/scaffold/internal/testkit/golden"
@@ -19,6 +21,19 @@ func TestDashboardsAreGolden(t *testing.T) {
 			golden.Compare(t, filepath.Join("testdata", name, b.Name()+".json"), got)
 		}
 	}
+}
+
+// The dashboard of custom metrics has the panels that a type, a unit and labels ask for.
+func TestCustomMetrics(t *testing.T) {
+	t.Parallel()
+	all := dashboardsOf(t, inputs(t)["custom"])
+	dashboard := all[len(all)-1]
+	var got strings.Builder
+	fmt.Fprintln(&got, dashboard.Name(), dashboard.Title())
+	for _, q := range dashboard.Queries() {
+		fmt.Fprintf(&got, "%s\n  %s\n", q.Panel, q.Expr)
+	}
+	golden.Compare(t, filepath.Join("testdata", "custom.txt"), []byte(got.String()))
 }
 
 func TestOutputIsDeterministic(t *testing.T) {

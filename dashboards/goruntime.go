@@ -22,7 +22,7 @@ func (s Scope) gauges(title string, unit Unit, series ...[2]string) Panel {
 func (s Scope) flameGraphs() Link { return s.dashboard(dashboardRuntime, "Flame graphs") }
 
 func (s Scope) schedulerRow() Row {
-	latency := s.quantiles("Scheduler latency", goSchedLatencies).
+	latency := s.quantiles("Scheduler latency", goSchedLatencies, "goroutines wait for CPU").
 		says("Time that runnable goroutines wait for CPU; the dashed line is at 1 ms.",
 			"If p99 is above 1 ms, add CPU or instances.")
 	goroutines := s.gauges("Goroutines by state", Count,
@@ -47,10 +47,10 @@ func (s Scope) schedulerRow() Row {
 	return Row{Title: "CPU and scheduler", Panels: []Panel{latency, goroutines, cpu, mutex}}
 }
 
-// quantiles draws p50 and p99 of a histogram of the Go collector.
-func (s Scope) quantiles(title, metric string) Panel {
+// quantiles draws p50 and p99 of a histogram of the Go collector, which is empty until something happens.
+func (s Scope) quantiles(title, metric, until string) Panel {
 	const long = 0.001
-	return Panel{Title: title, Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilNativeGC, Thresholds: []Threshold{{long, Warning}}, Line: true, SoftMax: long, Compared: true, Targets: []Target{
+	return Panel{Title: title, Kind: TimeSeries, Unit: Seconds, EmptyUntil: until, Thresholds: []Threshold{{long, Warning}}, Line: true, SoftMax: long, Compared: true, Targets: []Target{
 		{Expr: s.classic(metric).Quantile(0.5), Legend: "p50"}, {Expr: s.classic(metric).Quantile(0.99), Legend: "p99"},
 	}}
 }
@@ -66,21 +66,12 @@ func (s Scope) memoryRow() Row {
 			{Expr: s.Metric(goMemTotal).Expr().Sum() + " - " + s.Metric(goMemReleased).Expr().Sum(), Legend: "Go"},
 		},
 	}.says("Resident memory of all processes, and the memory of the Go runtime.",
-		"If resident memory nears the limit of the container, the kernel kills the process: compare with the GOMEMLIMIT utilization.")
-	utilization := Panel{
-		Title: "GOMEMLIMIT utilization (top 10)", Kind: TimeSeries, Unit: Share, Max: allUsed, EmptyUntil: untilLimit, Line: true, Compared: true,
-		Thresholds: []Threshold{{0.8, Warning}, {0.95, Failing}},
-		Targets: []Target{{
-			Expr:   (s.held() + " / " + s.memoryLimit()).TopOfRange(10),
-			Legend: Legend(semconv.LabelInstance),
-		}},
-	}.says("Memory of the Go runtime divided by GOMEMLIMIT, a soft limit; ten instances.",
-		"Near 100 %, garbage collection takes CPU from requests: raise the limit, or find what uses the memory.")
+		"If resident memory nears the limit of the container, the kernel kills the process: compare with the memory utilization on the resources dashboard.")
 	allocated := s.Rate("Allocation rate", s.Metric(goHeapAllocs), BytesPerSecond).
 		says("Bytes allocated per second.",
 			"If it rises without more requests, find the change in the flame graph of allocations.").links(s.flameGraphs())
 	allocated.Targets[0].Legend = "allocated"
-	return Row{Title: "Memory", Collapsed: true, Panels: []Panel{heap, resident, utilization, allocated}}
+	return Row{Title: "Memory", Collapsed: true, Panels: []Panel{heap, resident, allocated}}
 }
 
 func (s Scope) garbageRow() Row {
@@ -90,7 +81,7 @@ func (s Scope) garbageRow() Row {
 		Targets: []Target{{Expr: s.Metric(goCPUGC).Rate().Sum().Over(total), Legend: "garbage collection"}},
 	}.says("Ratio of the available CPU time that garbage collection uses.",
 		"If it stays above 25 %, lower the allocation rate or raise GOMEMLIMIT.").links(s.flameGraphs())
-	pauses := s.quantiles("GC pauses", goPausesGC).
+	pauses := s.quantiles("GC pauses", goPausesGC, "the first garbage collection").
 		says("Time that garbage collection stops all goroutines; the dashed line is at 1 ms.",
 			"If p99 is above 1 ms, check the scheduler latency and the number of goroutines.")
 	cycles := s.Rate("GC cycles", s.Metric(goGCCycles), PerSecond).
@@ -107,11 +98,6 @@ func (s Scope) limitsRow() Row {
 	threads := s.gauges("Threads", Count, [2]string{goThreads, "threads"}).
 		says("Operating system threads.",
 			"Far more threads than CPU cores: goroutines block in system calls or C. Suspect file access and DNS.")
-	descriptors := Panel{
-		Title: "File descriptor utilization (top 10)", Kind: TimeSeries, Unit: Share, Max: allUsed, Line: true, Compared: true, Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}},
-		Targets: []Target{{Expr: (s.Metric(processOpenFDs).Expr() + " / " + s.Metric(processMaxFDs).Expr()).TopOfRange(10), Legend: Legend(semconv.LabelInstance)}},
-	}.says("Open files and sockets divided by the limit; ten instances.",
-		"At 100 %, new connections fail; a steady rise is a leak, such as a response body that is not closed.")
 	network := Panel{
 		Title: "Network traffic", Kind: TimeSeries, Unit: BytesPerSecond,
 		Targets: []Target{
@@ -124,7 +110,7 @@ func (s Scope) limitsRow() Row {
 		Targets: []Target{{Expr: "time() - " + s.Metric(processStart).Expr().Max(), Legend: "uptime"}},
 	}.says("Time since an instance last started.",
 		"If it is low without a deployment, instances crash or are killed: check the last state of the pods.")
-	return Row{Title: "Process", Collapsed: true, Panels: []Panel{threads, descriptors, network, uptime}}
+	return Row{Title: "Process", Collapsed: true, Panels: []Panel{threads, network, uptime}}
 }
 
 // profileRange is the time range of profiles of a gauge: that of one upload of each instance, since Grafana

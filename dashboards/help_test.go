@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/observability-first/scaffold/dashboards"
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 )
@@ -60,7 +61,25 @@ func inputs(tb testing.TB) map[string]dashboards.Input {
 		"native":   native,
 		"pushed":   pushed,
 		"minimal":  {Rules: compiled(tb, minimalSpec)},
+		"custom":   {Rules: compiled(tb, minimalSpec), Custom: customMetrics()},
 		"checkout": {Rules: compiled(tb, string(checkout))},
+	}
+}
+
+// customMetrics are of each type, with and without labels and units.
+func customMetrics() []declared.Metric {
+	return []declared.Metric{
+		{Name: "cache_entries", Type: declared.Gauge, Help: "Entries of the cache."},
+		{Name: "cache_fill_ratio", Type: declared.Gauge, Unit: "ratio", Help: "Entries divided by the capacity.", Labels: []string{"shard"}},
+		{Name: "cart_items", Type: declared.Histogram, Help: "Items of a cart.", Bounds: []float64{1, 10, 100}},
+		{Name: "feature_info", Type: declared.Gauge, Help: "Features that are on, always 1.", Labels: []string{"feature"}},
+		{Name: "import_last_success_timestamp_seconds", Type: declared.Gauge, Unit: "seconds", Help: "Time of the last import."},
+		{Name: "import_size_bytes", Type: declared.Histogram, Unit: "bytes", Help: "Size of an import.", Labels: []string{"kind", "source"}}, // native
+		{Name: "import_wait_time_seconds_total", Type: declared.Counter, Unit: "seconds", Help: "Time that imports wait."},
+		{Name: "orders_shipped_total", Type: declared.Counter, Help: "Shipped orders, by result.", Labels: []string{"result"}},
+		{Name: "queue_age", Type: declared.Untyped, Help: "Age of the queue."},
+		{Name: "queue_age_seconds", Type: declared.Summary, Unit: "seconds", Help: "Age of a message."},
+		{Name: "received_bytes_total", Type: declared.Counter, Unit: "bytes", Help: "Bytes received."},
 	}
 }
 
@@ -79,11 +98,13 @@ type metric struct {
 	Name   string   `json:"name"`
 	Type   string   `json:"type"`
 	Labels []string `json:"labels"`
+
+	native bool // whatever the service has
 }
 
-// declared returns the metrics that the generated service declares, and those of the HTTP
+// declaredMetrics returns the metrics that the generated service declares, and those of the HTTP
 // client, which it does not use.
-func declared(tb testing.TB) []metric {
+func declaredMetrics(tb testing.TB) []metric {
 	tb.Helper()
 	src, err := os.ReadFile("../examples/orders/observability/telemetry.json")
 	if err != nil {
@@ -98,11 +119,14 @@ func declared(tb testing.TB) []metric {
 	if len(signals.Metrics) < 50 {
 		tb.Fatalf("only %d metrics are declared", len(signals.Metrics))
 	}
+	for _, m := range customMetrics() {
+		signals.Metrics = append(signals.Metrics, metric{m.Name, string(m.Type), m.Labels, m.Type == declared.Histogram && len(m.Bounds) == 0})
+	}
 	return append(signals.Metrics,
 		metric{semconv.HTTPClientRequestDuration, "histogram", []string{
 			semconv.LabelMethod, semconv.LabelServerAddress, semconv.LabelStatus, semconv.LabelErrorType,
-		}},
-		metric{semconv.HTTPClientRetries, "counter", []string{semconv.LabelServerAddress}},
-		metric{semconv.HTTPClientRetriesSuppressed, "counter", []string{semconv.LabelServerAddress}},
+		}, false},
+		metric{semconv.HTTPClientRetries, "counter", []string{semconv.LabelServerAddress}, false},
+		metric{semconv.HTTPClientRetriesSuppressed, "counter", []string{semconv.LabelServerAddress}, false},
 	)
 }

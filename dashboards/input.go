@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -33,6 +34,8 @@ type Input struct {
 	// the HTTP client.
 	HasPostgres   bool
 	HasHTTPClient bool
+	// Custom are the metrics that only the service itself declares, for a dashboard of their own.
+	Custom []declared.Metric
 	// Scaling is the target of the autoscaler.
 	Scaling Scaling
 	// AdminPort is the port of the metrics endpoint, 0 for [DefaultAdminPort]. Only
@@ -53,8 +56,8 @@ func (in Input) check() error {
 }
 
 // Compile returns the dashboards of a service: overview and SLO; for a service on the
-// scaffold runtime also resources and Go runtime; and dependencies, if it has a database
-// or an HTTP client.
+// scaffold runtime also resources and Go runtime; dependencies, if it has a database or an
+// HTTP client; and custom metrics, if it has any.
 func Compile(in Input) ([]Dashboard, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -69,6 +72,9 @@ func Compile(in Input) ([]Dashboard, error) {
 	}
 	if in.HasPostgres || in.HasHTTPClient {
 		dashboards = append(dashboards, dependencies(s))
+	}
+	if len(in.Custom) > 0 {
+		dashboards = append(dashboards, custom(s))
 	}
 	for _, d := range dashboards {
 		if err := d.check(); err != nil {

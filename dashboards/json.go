@@ -110,6 +110,9 @@ const (
 
 // JSON returns the dashboard as classic dashboard JSON.
 func (d Dashboard) JSON() ([]byte, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetIndent("", "  ")

@@ -21,7 +21,7 @@ func objectives(s Scope) Dashboard {
 // objectiveVariable selects one SLO; the first is selected.
 func (s Scope) objectiveVariable() variable {
 	if s.shared {
-		return query(varObjective, "SLO", fmt.Sprintf("label_values(%s, %s)", s.constant(slo.RecordObjective), slo.LabelObjective))
+		return query(varObjective, "SLO", fmt.Sprintf("label_values(%s, %s)", Selector{Metric: slo.RecordObjective}.With(Is(slo.LabelService, s.spec.Service)).Expr(), slo.LabelObjective))
 	}
 	names := make([]string, len(s.spec.SLOs))
 	for i, o := range s.spec.SLOs {
@@ -36,9 +36,9 @@ const onObjective = slo.LabelService + ", " + slo.LabelObjective
 // chosen matches the SLO that the variable of the dashboard selects.
 func chosen() Matcher { return Is(slo.LabelObjective, "$"+varObjective) }
 
-// constant selects a series that the rules record once for all environments.
+// constant selects a series that the rules record once for all environments. Two Prometheus servers may record the same.
 func (s Scope) constant(name string, more ...Matcher) Expr {
-	return Selector{Metric: name}.With(Is(slo.LabelService, s.spec.Service)).With(more...).Expr()
+	return Selector{Metric: name}.With(Is(slo.LabelService, s.spec.Service)).With(more...).Expr().Max(slo.LabelService, slo.LabelObjective)
 }
 
 // ofTotal selects a series that several SLOs may share: it joins on the SLI that the
@@ -58,7 +58,7 @@ func (s Scope) allRow() Row {
 		return Target{Expr: rate.Max(by), Instant: true}
 	}
 	all := Panel{
-		Title: "All SLOs", Kind: Table, EmptyUntil: untilRules, SortBy: "Burn 1h",
+		Title: "All SLOs", Kind: Table, EmptyUntil: untilRules, SortBy: "Burn (1h)",
 		Columns: []Column{
 			{Title: "SLO", Label: by, Link: Link{"Select ${__value.raw}", s.selects("${__value.raw}")}},
 			{Title: "Objective", Unit: Share, Decimals: 3, Width: 120},
@@ -73,7 +73,7 @@ func (s Scope) allRow() Row {
 	}.says("All SLOs of the service in the environment, with their burn rates over the windows of alerts. Click a name to see one of them below.",
 		"Begin with a red burn rate. High only in short windows: the incident has just begun. High only in long ones: it is over.")
 	for _, w := range slo.RatioWindows() {
-		all.Columns = append(all.Columns, Column{Title: "Burn " + w, Unit: Factor, Decimals: 2, Thresholds: s.burnThresholds(), Width: 90})
+		all.Columns = append(all.Columns, Column{Title: "Burn (" + w + ")", Unit: Factor, Decimals: 2, Thresholds: s.windowThresholds(w), Width: 100})
 		all.Targets = append(all.Targets, burn(w))
 	}
 	firing := s.alerts(Is(slo.LabelService, s.spec.Service), Not(by, "")).Expr().Count(by)
@@ -109,8 +109,12 @@ func (s Scope) summaryRow() Row {
 	objective := one("Objective", Share, s.constant(slo.RecordObjective, chosen())).
 		says("Ratio of good events that the SLO requires.", "To change it, edit the specification and generate again.")
 	objective.Decimals, objective.EmptyUntil, objective.Color = 3, untilRules, Quiet
+	redBelow := ""
+	if len(s.objectiveThresholds()) > 0 {
+		redBelow = "; red below the objective"
+	}
 	sli := one("SLI ("+s.periodName()+")", Share, "min("+s.sli(chosen())+")").
-		says("Ratio of good events over the period of the SLO"+s.marked("; red below the objective")+".", "Below the objective, find out below when the bad events came.")
+		says("Ratio of good events over the period of the SLO"+redBelow+".", "Below the objective, find out below when the bad events came.")
 	sli.Decimals, sli.Base, sli.Thresholds = 3, Failing, s.objectiveThresholds()
 	remaining := one("Error budget remaining", Share, s.recorded(slo.RecordRemaining, chosen()).Expr().Min()).
 		says("Remaining error budget: orange below 25 %, red below zero, where the objective is missed.", "If little is left, slow down releases.")
@@ -122,7 +126,7 @@ func (s Scope) summaryRow() Row {
 	exhausted := one("Time to exhaustion", Seconds, s.exhaustion()).
 		says("Time until the budget is spent at the burn rate of the last hour; red below a day.", "Below a day, stop what spends it: roll back, or shed load.")
 	const day = 24 * 60 * 60
-	exhausted.Base, exhausted.Thresholds, exhausted.None, exhausted.EmptyUntil = Failing, []Threshold{{day, Good}}, "not burning", "an event is bad"
+	exhausted.Base, exhausted.Thresholds, exhausted.None, exhausted.NoneColor, exhausted.EmptyUntil = Failing, []Threshold{{day, Good}}, "not burning", Good, "an event is bad"
 	coverage := one("Data coverage ("+s.periodName()+")", Share, s.coverage().Min()).
 		says("Part of the period that has data; orange below 95 %, where the other numbers are unreliable.",
 			"Below 95 %, check the rule evaluations of Prometheus and the scrapes of the service. A new service needs a period to get there.")
@@ -130,8 +134,7 @@ func (s Scope) summaryRow() Row {
 	return Row{Height: 4, Panels: []Panel{objective.wide(3), sli.wide(5), remaining.wide(4), burn.wide(4), exhausted.wide(4), coverage.wide(4)}}
 }
 
-// objectiveThresholds are for an SLI: green from the highest objective. With several objectives, values
-// between them are orange.
+// objectiveThresholds are for an SLI: green from the objective. There are none if SLOs have several objectives.
 func (s Scope) objectiveThresholds() []Threshold {
 	var targets []float64
 	for _, o := range s.spec.SLOs {
@@ -141,16 +144,10 @@ func (s Scope) objectiveThresholds() []Threshold {
 		}
 	}
 	slices.Sort(targets)
-	targets = slices.Compact(targets)
-	var out []Threshold
-	for i, t := range targets {
-		color := Warning
-		if i == len(targets)-1 {
-			color = Good
-		}
-		out = append(out, Threshold{t, color})
+	if targets = slices.Compact(targets); len(targets) != 1 {
+		return nil
 	}
-	return out
+	return []Threshold{{targets[0], Good}}
 }
 
 // burnOver is the highest burn rate of the chosen SLO over a window.
@@ -188,8 +185,8 @@ func (s Scope) periodName() string {
 	return "period"
 }
 
-// minCoverage is the data coverage of an hour below which its numbers are unreliable.
-// The alert SLODataIncomplete has the same limit.
+// minCoverage is the data coverage below which numbers are unreliable. The alert SLODataIncomplete has the same limit for
+// an hour.
 const minCoverage = 0.95
 
 func (s Scope) remainingRow() Row {
@@ -211,16 +208,14 @@ func (s Scope) remainingRow() Row {
 func (s Scope) burnRow() Row {
 	burn := s.Burn("Burn rate by window", []Matcher{chosen()}, "1h", "6h", "1d", "3d")
 	burn.LogBase, burn.Thresholds = 2, s.factors()
-	if len(s.spec.GroupBy) > 0 {
-		for i := range burn.Targets {
-			burn.Targets[i].Expr = burn.Targets[i].Expr.Max()
+	for i := range burn.Targets {
+		e := burn.Targets[i].Expr
+		if len(s.spec.GroupBy) > 0 {
+			e = e.Max()
 		}
+		burn.Targets[i].Expr = e.onLogAxis()
 	}
-	// A logarithmic axis has no soft maximum: without this line, a graph of zeros has no axis.
-	burn.limit = []string{refID(len(burn.Targets))}
-	page := s.constant(slo.RecordBudget, chosen()).Max() + " * 0 + " + Expr(number(burn.Thresholds[len(burn.Thresholds)-1].From))
-	burn.Targets = append(burn.Targets, Target{Expr: page, Legend: "page"})
-	burn = burn.says("Burn rate over each long window of the alerts; at 1 the budget lasts exactly one period. Below 0.1 nothing is drawn.",
+	burn = burn.says("Burn rate over each long window of the alerts; at 1 the budget lasts exactly one period. Values below 0.1 are drawn at 0.1.",
 		"An alert fires while its long and its short window are above its threshold: see the table.")
 	burn.Compared, burn.aside = true, true
 	return Row{Height: 8, Panels: []Panel{burn.wide(15), s.windows().wide(9)}}
@@ -265,12 +260,12 @@ func routeOfBad(_ Scope, bad func(window string, by ...string) Expr) Expr {
 	return "(" + bad("$__range", semconv.LabelRoute) + ") * $__range_s"
 }
 
-// versionOfBad returns the increase by version. It joins each minute with the version that the instance
+// versionOfBad returns the increase by version. It joins each step with the version that the instance
 // had: an instance may have had several.
 func versionOfBad(s Scope, bad func(window string, by ...string) Expr) Expr {
 	version := s.Metric(semconv.BuildInfo).Expr().Max(semconv.LabelInstance, semconv.LabelVersion)
 	joined := "(" + bad(rateInterval, semconv.LabelInstance) + ") * on (" + semconv.LabelInstance + ") group_left (" + semconv.LabelVersion + ") " + version
-	return "sum by (" + semconv.LabelVersion + ") (sum_over_time((" + joined + ")[$__range:1m])) * 60"
+	return "sum by (" + semconv.LabelVersion + ") (sum_over_time((" + joined + ")[$__range:$__interval])) * $__interval_ms / 1000"
 }
 
 // spentBy divides the bad events of the chosen SLO by those that its budget allows in a period. Only SLOs on

@@ -29,7 +29,7 @@ func (s Scope) overloadRow() Row {
 	}
 	atMinimum := Panel{
 		Title: "Concurrency limit at minimum", Kind: Timeline, Values: []Word{{0, "above", Good}, {1, "at minimum", Failing}},
-		Targets: []Target{{Expr: s.Metric(semconv.RuntimeOverloadAtMinLimit).Expr().Max(semconv.LabelInstance).TopOfRange(10), Legend: Legend(semconv.LabelInstance)}},
+		Targets: []Target{{Expr: s.Metric(semconv.RuntimeOverloadAtMinLimit).Expr().Max(semconv.LabelInstance).TopInRange(10, semconv.LabelInstance), Legend: Legend(semconv.LabelInstance)}},
 	}.says("Times at which the concurrency limit of an instance was at its minimum (red); ten instances.",
 		"Every request has become slow: check dependencies and scheduler latency.")
 	return Row{Title: "Overload", Collapsed: true, PerLine: 3, Panels: []Panel{inFlight, rejected, atMinimum, would, slow}}
@@ -48,7 +48,7 @@ func (s Scope) telemetryRow() Row {
 	if s.presence() == semconv.Up {
 		panels = append(panels, Panel{
 			Title: "Failed scrapes", Kind: TimeSeries, Unit: Factor, SoftMax: 1, Compared: true,
-			Targets: []Target{{Expr: ("1 - " + s.Metric(semconv.Up).Expr()).Max(semconv.LabelInstance).TopOfRange(10), Legend: Legend(semconv.LabelInstance)}},
+			Targets: []Target{{Expr: ("1 - " + s.Metric(semconv.Up).Expr()).Max(semconv.LabelInstance).TopInRange(10, semconv.LabelInstance), Legend: Legend(semconv.LabelInstance)}},
 		}.says("1 while Prometheus cannot scrape an instance, which has then no metrics.",
 			"If the instance serves requests, check the network between Prometheus and its metrics port."))
 	}

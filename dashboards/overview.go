@@ -10,6 +10,7 @@ import (
 // Names of dashboards, as in their address.
 const (
 	dashboardOverview     = "overview"
+	dashboardCustom       = "custom"
 	dashboardRuntime      = "runtime"
 	dashboardObjectives   = "slo"
 	dashboardDependencies = "dependencies"
@@ -98,9 +99,9 @@ func (s Scope) readyInstances() Panel {
 	}
 	const half = 0.5
 	return Panel{
-		Title: "Ready instances", Kind: Stat, Unit: Share, NameOnly: true, None: "none", missing: Failing, Base: Failing, Thresholds: []Threshold{{half, Warning}, {1, Good}},
+		Title: "Ready instances", Kind: Stat, Unit: Share, NameOnly: true, None: "none", NoneColor: Failing, Base: Failing, Thresholds: []Threshold{{half, Warning}, {1, Good}},
 		Targets: []Target{{Expr: "(" + ready + " / " + all + ")" + label("ready", ready) + label("all", all), Legend: "{{ready}} of {{all}}", Instant: true}},
-	}.says("Instances that are ready for requests, of those that exist: orange if one is missing, red if half are or none exists.",
+	}.says("Ready instances of all instances: green if all are ready, red if fewer than half are, or if none exists.",
 		"If some are missing, check restarts, nodes and rollouts.")
 }
 
@@ -133,7 +134,7 @@ func (s Scope) courseRow() Row {
 	}
 	rate := s.Rate("Request rate by outcome", s.requests(), RequestsPerSecond, semconv.LabelOutcome).
 		says("Requests per second by outcome; the dashed line is the total of one week ago.",
-			"A rise without a week ago: suspect retries or a crawler. client_error: check what a client changed.")
+			"A rise that did not happen a week ago: suspect retries or a crawler. client_error: check what a client changed.")
 	rate.Stack, rate.Colors, rate.past, rate.SoftMax = true, outcomeColors(), []string{refID(1)}, fewRequests
 	rate.Targets = append(rate.Targets, Target{Expr: "sum(rate(" + s.requests().Expr() + "[" + rateInterval + "] offset 1w))", Legend: "one week ago"})
 	return Row{Height: 8, Panels: []Panel{errors, latency, rate}}
@@ -152,7 +153,7 @@ func (s Scope) whereRow() Row {
 		Targets: []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
 	}.says("Health checks of dependencies; red while one fails on any instance.",
 		"The cause is probably there: call the owner before you change this service.").links(s.whereDependencies()...)
-	return Row{Height: 8, Panels: []Panel{s.routes().wide(11), versions.wide(4), health.wide(4), s.alertList().wide(5)}}
+	return Row{Height: 8, Panels: []Panel{s.routes().wide(12), versions.wide(4), health.wide(3), s.alertList().wide(5)}}
 }
 
 func (s Scope) whereDependencies() []Link {
@@ -183,19 +184,19 @@ func (s Scope) routes() Panel {
 	of := func(e Expr) Target { return Target{Expr: "(" + e + ")" + on + first, Instant: true} }
 	latency := s.succeeded().Over(headlineWindow)
 	return Panel{
-		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Of all bad", ThenBy: "Requests",
+		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Share of errors", ThenBy: "Request rate",
 		Columns: []Column{
 			{Title: "Method", Label: semconv.LabelMethod, Width: 75}, {Title: "Route", Label: semconv.LabelRoute, Wrap: true},
-			{Title: "Requests", Unit: RequestsPerSecond, Width: 110},
-			{Title: "Errors", Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), Width: 80},
-			{Title: "p99", Unit: Seconds, Thresholds: s.latencyThresholds(), Width: 70},
-			{Title: "Of all bad", Unit: Share, Bar: true, Width: 95},
+			{Title: "Request rate", Unit: RequestsPerSecond, Width: 110},
+			{Title: "Error ratio", Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), Width: 95},
+			{Title: "p99 latency", Unit: Seconds, Thresholds: s.latencyThresholds(), Width: 100},
+			{Title: "Share of errors", Unit: Share, Bar: true, Width: 130},
 		},
 		Targets: []Target{
 			of(total), of(bad.OrZero(total).Over(total)), of(latency.Quantile(0.99, by...)),
 			of("(" + bad.OrZero(total) + ") / on () group_left () (" + bad.Sum() + " > 0)"),
 		},
-	}.says("Request rate, error ratio, p99 latency and part of all bad requests, of the ten routes with the most bad requests.",
+	}.says("Request rate, error ratio, p99 latency and share of all bad requests, of the ten routes with the most bad requests.",
 		"One route: suspect its code or data. All routes: suspect the database, a deployment or a node.")
 }
 
@@ -204,7 +205,7 @@ func (s Scope) routesRow() Row {
 	total := s.requests().Rate().Sum(by...)
 	top := func(p Panel, e Expr) Panel {
 		p.Kind, p.EmptyUntil, p.Compared = TimeSeries, untilRequests, true
-		p.Targets = []Target{{Expr: e.TopOfRange(10), Legend: Legend(by...)}}
+		p.Targets = []Target{{Expr: e.TopInRange(10, by...), Legend: Legend(by...)}}
 		return p
 	}
 	rate := top(Panel{Title: "Request rate by route (top 10)", Unit: RequestsPerSecond, SoftMax: fewRequests}, total).
@@ -226,15 +227,15 @@ func (s Scope) instanceErrorsRow() Row {
 	errors := s.Errors("Error ratio by instance (top 10)", semconv.LabelInstance).
 		says("Ratio of bad requests of the ten worst instances"+s.marked("; dashed lines: error budget, and threshold of a page")+".",
 			"If one instance alone has errors, replace it.")
-	errors.Targets[0].Expr = errors.Targets[0].Expr.TopOfRange(10)
+	errors.Targets[0].Expr = errors.Targets[0].Expr.TopInRange(10, semconv.LabelInstance)
 	cpu := utilization{"CPU", "", s.Metric(processCPU).Rate(), s.Metric(goMaxProcs).Expr()}
-	busy := s.utilizationGraph("CPU utilization by instance (top 10)", cpu.byInstance().TopOfRange(10)).
+	busy := s.utilizationGraph("CPU utilization by instance (top 10)", cpu.byInstance().TopInRange(10, semconv.LabelInstance)).
 		says("CPU in use divided by GOMAXPROCS, of the ten busiest instances.", "Near 100 %, requests wait: add instances, or find the cause in the flame graph.").
 		links(s.flameGraphs())
 	starts := Panel{
-		Title: "Starts by instance", Kind: TimeSeries, Unit: Factor, Color: Warning, SoftMax: 1,
+		Title: "Restarts by instance", Kind: TimeSeries, Unit: Factor, Color: Warning, SoftMax: 1,
 		Targets: []Target{{Expr: "changes(" + s.Metric(processStart).Expr() + "[" + rateInterval + "])", Legend: Legend(semconv.LabelInstance)}},
-	}.says("Starts of each instance in the interval before each point.", "Starts without a deployment are crashes: read the last log lines of the instance.")
+	}.says("Restarts of each instance in the interval before each point; new instances are not counted.", "Restarts without a deployment are crashes: read the last log lines of the instance.")
 	return Row{Title: "Instances", Collapsed: true, Panels: []Panel{errors, busy, starts}}
 }
 
@@ -288,9 +289,12 @@ func (s Scope) traceQuery() Expr {
 
 // budgetsRow shows the error budgets and how fast they burn.
 func (s Scope) budgetsRow() Row {
-	now := s.Burn("Burn rate", nil).says("Current burn rate of each SLO; at 1 the budget lasts exactly one period.",
+	now := s.Burn("Burn rate (5m)", nil).says("Current burn rate of each SLO; at 1 the budget lasts exactly one period.",
 		"Above the upper dashed line a page fires: follow its runbook.").links(s.dashboard(dashboardObjectives, "SLO"))
-	hours := s.Burn("Burn rate (6h)", nil, "6h").says("Burn rate of each SLO over the last six hours.",
+	hours := s.Burn("Burn rate (6h)", nil, "6h")
+	hours.Thresholds = s.windowThresholds("6h")
+	hours.SoftMax = hours.Thresholds[len(hours.Thresholds)-1].From
+	hours = hours.says("Burn rate of each SLO over the last six hours.",
 		"Above 1, find the slow leak on the SLO dashboard.").
 		links(s.dashboard(dashboardObjectives, "SLO"))
 	return Row{Title: "SLOs and alerts", Height: 8, Panels: []Panel{s.remainingBudget(), now, hours, s.firingAlerts(), s.alertList()}}

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"fmt"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -88,7 +89,7 @@ const (
 	untilAlert    = "an alert fires"
 	untilLogs     = "the service logs a warning or an error and logs reach Loki"
 	untilProfiles = "profiles reach Pyroscope"
-	untilNativeGC = "the first garbage collection"
+	untilCounted  = "the service records a value"
 	untilQueries  = "the service queries its database"
 	untilCalls    = "the service calls another"
 	untilLimit    = "GOMEMLIMIT is set"
@@ -158,11 +159,16 @@ func (s Scope) burnThresholds() []Threshold {
 	return out
 }
 
-// latencyBound returns the lowest threshold, in seconds, of the latency objectives on
-// the runtime's histogram.
+// latencyBound returns the lowest threshold, in seconds, of the latency objectives on the runtime's histogram that p99
+// must not exceed: those of at least 99 %.
 func (s Scope) latencyBound() (float64, bool) {
+	const ofP99 = 99
 	bound, found := 0.0, false
 	for _, o := range s.spec.SLOs {
+		target, ok := o.Target.Rat()
+		if !ok || target.Cmp(big.NewRat(ofP99, 1)) < 0 {
+			continue
+		}
 		if l := o.Indicator.Latency; l != nil && l.Histogram == "" && (!found || l.Threshold.Seconds() < bound) {
 			bound, found = l.Threshold.Seconds(), true
 		}

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,10 +104,8 @@ func routeQuery(in Input) string {
 
 // variables returns the environment variables that send the service's signals to the stack.
 func (s stack) variables() string {
-	endpoint := url.URL{Scheme: "http", Host: "127.0.0.1:4318"}
-	profiles := url.URL{Scheme: "http", Host: "127.0.0.1:4040"}
-	text := "ADMIN_ADDR=:" + strconv.Itoa(s.AdminPort) + " OTEL_EXPORTER_OTLP_ENDPOINT=" + endpoint.String() +
-		" OTEL_LOGS_EXPORTER=otlp PYROSCOPE_SERVER_ADDRESS=" + profiles.String() +
+	text := "ADMIN_ADDR=:" + strconv.Itoa(s.AdminPort) + " OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318" +
+		" OTEL_LOGS_EXPORTER=otlp PYROSCOPE_SERVER_ADDRESS=http://127.0.0.1:4040" +
 		" OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=" + localEnvironment
 	if s.Push {
 		text += " OTEL_METRICS_EXPORTER=otlp"

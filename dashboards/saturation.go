@@ -28,8 +28,9 @@ type utilization struct {
 	used, limit Expr   // of each instance
 }
 
+// byInstance is the highest utilization of each instance.
 func (u utilization) byInstance() Expr {
-	return "(" + u.used + ") / on (" + semconv.LabelInstance + ") (" + u.limit + ")"
+	return ("(" + u.used + ") / (" + u.limit + ")").Max(semconv.LabelInstance)
 }
 
 // held is the memory that GOMEMLIMIT bounds.
@@ -40,9 +41,10 @@ func (s Scope) held() Expr {
 // memoryLimit is GOMEMLIMIT, without a value if it is not set.
 func (s Scope) memoryLimit() Expr { return "(" + s.Metric(goMemLimit).Expr() + " < " + noLimit + ")" }
 
-func (s Scope) utilizations() []utilization {
+// utilizations are those of all resources, with rates over a window.
+func (s Scope) utilizations(window string) []utilization {
 	out := []utilization{
-		{"CPU", "", s.Metric(processCPU).Rate(), s.Metric(goMaxProcs).Expr()},
+		{"CPU", "", s.Metric(processCPU).RateOver(window), s.Metric(goMaxProcs).Expr()},
 		{"memory", untilLimit, s.held(), s.memoryLimit()},
 		{"concurrency", "", s.Metric(semconv.RuntimeOverloadInFlight).Expr(), s.Metric(semconv.RuntimeOverloadLimit).Expr()},
 		// The maximum is 0 for an instance that does not listen.
@@ -51,8 +53,8 @@ func (s Scope) utilizations() []utilization {
 	}
 	if s.in.HasPostgres {
 		out = append(out, utilization{"database connections", "",
-			s.Metric(semconv.DBClientConnectionCount, Is(semconv.LabelPoolState, semconv.ConnectionStateInUse)).Expr().Sum(semconv.LabelInstance),
-			s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance)})
+			s.Metric(semconv.DBClientConnectionCount, Is(semconv.LabelPoolState, semconv.ConnectionStateInUse)).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName),
+			s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)})
 	}
 	return out
 }
@@ -74,22 +76,22 @@ func (s Scope) utilizationGraph(title string, e Expr) Panel {
 
 func (s Scope) utilizationRow() Row {
 	var highest []string
-	for _, one := range s.utilizations() {
-		worst := one.byInstance().Max(semconv.LabelInstance).Top(1)
+	for _, one := range s.utilizations(headlineWindow) {
+		worst := one.byInstance().Top(1)
 		highest = append(highest, fmt.Sprintf("label_replace(%s, \"resource\", %q, \"\", \"\")", worst, one.name))
 	}
 	table := Panel{
-		Title: "Highest utilization", Kind: Table, SortBy: "Utilization",
+		Title: "Highest utilization (5m)", Kind: Table, SortBy: "Utilization",
 		Columns: []Column{
 			{Title: "Resource", Label: "resource"}, {Title: "Worst instance", Label: semconv.LabelInstance},
 			{Title: "Utilization", Unit: Share, Decimals: 1, Thresholds: []Threshold{{short, Warning}, {scarce, Failing}}, Width: 110},
 		},
 		Targets: []Target{{Expr: Expr(strings.Join(highest, " or ")), Instant: true}},
-	}.says("Highest utilization of each resource now, and the instance that has it; memory only if GOMEMLIMIT is set.",
+	}.says("Highest utilization of each resource, CPU averaged over five minutes, and the instance that has it; memory only if GOMEMLIMIT is set.",
 		"Near 100 %, add instances; for database connections only if the database has room.")
 	rejected := s.Rate("Rejected requests by reason", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelReason).
 		says("Requests rejected per second to protect the others, by reason.",
-			"At the maximum number of instances, raise it; below, lower the target of the autoscaler.").
+			"If the service runs the maximum number of instances, raise deploy.replicas.max; otherwise lower the target of the autoscaler.").
 		links(s.dashboard(dashboardOverview, "Overview"))
 	rejected.Color, rejected.SoftMax, rejected.Compared = Warning, 1, true
 	return Row{Height: 8, Panels: []Panel{table.wide(10), rejected.wide(14)}}
@@ -97,16 +99,13 @@ func (s Scope) utilizationRow() Row {
 
 func (s Scope) autoscalerRow() Row {
 	running := s.Metric(s.presence()).Expr()
-	count := running.Sum()
-	if s.presence() != semconv.Up {
-		count = running.Count()
-	}
+	count := running.Sum() // target_info is 1
 	instances := Panel{Title: "Running instances", Kind: TimeSeries, Unit: Factor, Line: true, Targets: []Target{{Expr: count, Legend: "running"}}}
 	if most := s.spec.Replicas.Max; most > 0 {
 		instances.Thresholds, instances.SoftMax = []Threshold{{float64(most), Failing}}, float64(most)
 	}
 	instances = instances.says("Number of running instances"+s.marked("; the dashed line is deploy.replicas.max")+".",
-		"At the maximum, raise the maximum if the cause is traffic.")
+		"At the maximum, raise deploy.replicas.max if traffic is the cause.")
 	inFlight := Panel{
 		Title: "Requests in flight per instance", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.InFlight), SoftMax: max(s.in.Scaling.InFlight, 1),
 		Targets: []Target{{Expr: s.Metric(semconv.HTTPServerActiveRequests).Expr().Sum().Over(count), Legend: "mean"}},
@@ -144,9 +143,9 @@ func (s Scope) instanceUtilizationRow() Row {
 		"database connections": "At 100 %, requests wait for a connection: check the connection pool on the dependencies dashboard.",
 	}
 	row := Row{Title: "Utilization by instance (top 10)", PerLine: 3}
-	for _, one := range s.utilizations() {
+	for _, one := range s.utilizations(rateInterval) {
 		title := strings.ToUpper(one.name[:1]) + strings.TrimSuffix(one.name[1:], "s") + " utilization"
-		p := s.utilizationGraph(title, one.byInstance().TopOfRange(10)).says("Usage of the ten busiest instances, relative to their limit.", next[one.name])
+		p := s.utilizationGraph(title, one.byInstance().TopInRange(10, semconv.LabelInstance)).says(capital(one.name)+" in use divided by its limit, of the ten busiest instances.", next[one.name])
 		p.EmptyUntil = one.empty
 		row.Panels = append(row.Panels, p)
 	}
@@ -164,7 +163,7 @@ func (s Scope) clusterRow() Row {
 	throttled := Panel{
 		Title: "CPU throttling by pod (top 10)", Kind: TimeSeries, Unit: Share, Max: allUsed, Line: true, Compared: true, EmptyUntil: untilCluster,
 		Thresholds: []Threshold{{0.1, Warning}, {0.25, Failing}},
-		Targets:    []Target{{Expr: rate(containerThrottled).Over(rate(containerPeriods)).TopOfRange(10), Legend: "{{pod}}"}},
+		Targets:    []Target{{Expr: rate(containerThrottled).Over(rate(containerPeriods)).TopInRange(10, "pod"), Legend: "{{pod}}"}},
 	}.says("Ratio of scheduling periods in which the kernel stopped the container, because its CPU limit was used up.",
 		"Above 25 %, raise the CPU limit, or add instances.")
 	restarts := Panel{

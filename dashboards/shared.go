@@ -152,7 +152,7 @@ func sharedPairs() []alertPair {
 	for _, w := range slo.Windows() {
 		for _, p := range slo.Pairs() {
 			if p.Suits(w) {
-				out = append(out, alertPair{severity: string(p.Tier), long: p.LongWindow(), short: p.ShortWindow(), factor: factorText(p, w), period: w})
+				out = append(out, alertPair{severity: string(p.Tier), long: p.LongWindow(), short: p.ShortWindow(), factor: factorText(p, w), page: p.Tier == slo.TierPage, period: w})
 			}
 		}
 	}

@@ -30,7 +30,10 @@ func signalsOf(in dashboards.Input, metrics []metric) known {
 		if m.Name == semconv.TargetInfo {
 			out[m.Name] = inCluster
 		}
-		if m.Type == "histogram" {
+		if m.Type == "summary" {
+			out[m.Name+"_count"], out[m.Name+"_sum"] = labels, labels
+		}
+		if m.Type == "histogram" && !m.native {
 			if in.Histograms != dashboards.Native || strings.HasPrefix(m.Name, "go_") {
 				delete(out, m.Name)
 				out[m.Name+"_bucket"] = append(slices.Clone(labels), semconv.LabelLessOrEqual)
@@ -85,7 +88,7 @@ func unknownNames(all []dashboards.Dashboard, signals known) []string {
 // substituted replaces Grafana's variables by values.
 func substituted(expr string) string {
 	return strings.NewReplacer(
-		"$__rate_interval", "5m", "$__interval", "1m", "$__range_s", "3600", "$__range", "1h", "$environment", "prod", "$instance", ".*", "$job", "orders", "$slo", "availability",
+		"$__rate_interval", "5m", "$__interval_ms", "60000", "$__interval", "1m", "$__range_s", "3600", "$__range", "1h", "$environment", "prod", "$instance", ".*", "$job", "orders", "$slo", "availability",
 	).Replace(expr)
 }
 
@@ -120,7 +123,7 @@ func TestQueriesReadExistingSeries(t *testing.T) {
 	for name, in := range inputs(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, problem := range unknownNames(dashboardsOf(t, in), signalsOf(in, declared(t))) {
+			for _, problem := range unknownNames(dashboardsOf(t, in), signalsOf(in, declaredMetrics(t))) {
 				t.Error(problem)
 			}
 		})
@@ -131,7 +134,7 @@ func TestQueriesReadExistingSeries(t *testing.T) {
 func TestRenamedSeriesAreFound(t *testing.T) {
 	t.Parallel()
 	in := inputs(t)["orders"]
-	all, signals := dashboardsOf(t, in), signalsOf(in, declared(t))
+	all, signals := dashboardsOf(t, in), signalsOf(in, declaredMetrics(t))
 	used := known{}
 	for _, b := range all {
 		for _, q := range b.Queries() {

@@ -71,7 +71,11 @@ func (p Panel) fieldConfig() *fieldConfig {
 		return nil
 	}
 	d := fieldDefaults{
-		Unit: string(p.Unit), Thresholds: steps(p.Base, p.Thresholds), Custom: p.custom(), Mappings: p.mappings(), NoValue: p.noValue(),
+		Unit: string(p.Unit), Thresholds: steps(p.Base, p.Thresholds), Custom: p.custom(), Mappings: mappings(p.Values), NoValue: p.noValue(),
+	}
+	if d.NoValue != "" && d.Thresholds != nil { // Grafana would give it the color below all thresholds
+		result := map[string]any{"text": d.NoValue, "color": cmp.Or(p.NoneColor, Quiet)}
+		d.Mappings = append(d.Mappings, mapping{"special", map[string]any{"match": "null", "result": result}})
 	}
 	switch {
 	case p.LogBase > 0:
@@ -106,12 +110,15 @@ func (p Panel) color() string {
 
 func fixed(color string) map[string]any { return map[string]any{"mode": "fixed", "fixedColor": color} }
 
-// lineColor is the color of lines. Those named by labels, such as routes, are colored by their largest value, so
-// that the one that differs has another color; a palette would have a red and a green one without a reason.
+// lineColor is the color of lines. Those named by labels, such as routes, are colored by their largest value: by its
+// threshold, or so that the one that differs has another color. A palette would have a red and a green one without a
+// reason.
 func (p Panel) lineColor() map[string]any {
 	switch {
 	case !p.labeled():
 		return fixed(p.color())
+	case len(p.Thresholds) > 0 && !p.Area: // an area has no color where values are good
+		return map[string]any{"mode": "thresholds", "seriesBy": "max"}
 	case p.Color == Failing || p.Color == Warning:
 		return map[string]any{"mode": "continuous-YlRd", "seriesBy": "max"}
 	case p.Distinct:
@@ -153,16 +160,6 @@ func steps(base string, list []Threshold) *thresholds {
 		out.Steps = append(out.Steps, step{Color: t.Color, Value: new(t.From)})
 	}
 	return &out
-}
-
-// mappings returns those of the values of a panel. A missing number is neither good nor bad in most panels: without its
-// own color, it would have the color of the lowest value.
-func (p Panel) mappings() []mapping {
-	out := mappings(p.Values)
-	if p.Kind == Stat || p.Kind == BarGauge {
-		out = append(out, mapping{"special", map[string]any{"match": "null+nan", "result": map[string]any{"color": cmp.Or(p.missing, Quiet)}}})
-	}
-	return out
 }
 
 func mappings(words []Word) []mapping {
@@ -350,7 +347,7 @@ func (p Panel) listOptions() map[string]any {
 	case Heatmap:
 		return map[string]any{
 			// The exponent makes single slow requests visible beside thousands of fast ones.
-			"color":        map[string]any{"mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.3, "fill": "dark-orange"},
+			"color":        map[string]any{"mode": "scheme", "scheme": "Blues", "steps": 64, "exponent": 0.3, "fill": "dark-blue"},
 			"filterValues": map[string]any{"le": 1e-9}, "exemplars": map[string]any{"color": "rgba(255,0,255,0.7)"},
 			"yAxis": map[string]any{"axisPlacement": "left", "unit": string(p.Unit)},
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/observability-first/scaffold/slo"
@@ -57,7 +58,7 @@ func (s Scope) windows() Panel {
 	}
 	target := func(list []string) Target { return Target{Expr: Expr(strings.Join(list, " or ")), Instant: true} }
 	burned := func(title string) Column {
-		return Column{Title: title, Unit: Factor, Decimals: 2, Thresholds: s.burnThresholds(), Width: 95}
+		return Column{Title: title, Unit: Factor, Decimals: 2, Width: 95}
 	}
 	return Panel{
 		Title: "Alert windows", Kind: Table, EmptyUntil: untilRules, SortBy: "Above",
@@ -74,6 +75,7 @@ func (s Scope) windows() Panel {
 // alertPair is the pair of windows of the burn alerts of one or several SLOs.
 type alertPair struct {
 	severity, long, short, factor string
+	page                          bool
 	objectives                    []string   // none: all of the period
 	period                        slo.Window // of shared dashboards
 }
@@ -98,7 +100,7 @@ func (s Scope) pairs() []alertPair {
 		o := s.spec.SLOs[a.SLO]
 		p := alertPair{
 			severity: s.spec.Alerting.Severities.Of(a.Tier), long: a.Burn.LongWindow(), short: a.Burn.ShortWindow(),
-			factor: factorText(a.Burn.Pair, o.Window), objectives: []string{o.Name},
+			factor: factorText(a.Burn.Pair, o.Window), page: a.Tier == slo.TierPage, objectives: []string{o.Name},
 		}
 		i := slices.IndexFunc(out, func(q alertPair) bool {
 			return q.severity == p.severity && q.long == p.long && q.short == p.short && q.factor == p.factor
@@ -114,4 +116,19 @@ func (s Scope) pairs() []alertPair {
 
 func factorText(p slo.Pair, w slo.Window) string {
 	return strings.TrimRight(strings.TrimRight(p.Factor(w).FloatString(4), "0"), ".")
+}
+
+// windowThresholds are for a burn rate over a window: orange above 1, red above the threshold of a page that has the
+// window.
+func (s Scope) windowThresholds(window string) []Threshold {
+	out := []Threshold{{1, Warning}}
+	for _, p := range s.pairs() {
+		if s.shared && p.period != sharedPeriod || !p.page || p.long != window && p.short != window {
+			continue
+		}
+		if factor, err := strconv.ParseFloat(p.factor, 64); err == nil {
+			return append(out, Threshold{factor, Failing})
+		}
+	}
+	return out
 }

@@ -54,6 +54,16 @@ func DashboardInput(service spec.Service, rules slo.Rules) (dashboards.Input, er
 	}, nil
 }
 
+// dashboardInput adds the metrics that no other dashboard shows.
+func (v view) dashboardInput(rules slo.Rules) (dashboards.Input, error) {
+	in, err := DashboardInput(v.Service, rules)
+	if err != nil {
+		return dashboards.Input{}, err
+	}
+	in.Custom, err = v.customMetrics()
+	return in, err
+}
+
 // scaling returns the target of the autoscaler, if there is one.
 func scaling(d spec.Deploy) dashboards.Scaling {
 	if !d.RunsOn(spec.PlatformKubernetes) {
@@ -68,7 +78,7 @@ func scaling(d spec.Deploy) dashboards.Scaling {
 
 // dashboardFiles returns the dashboards and the local stack that shows them.
 func (v view) dashboardFiles(rules slo.Rules) ([]File, error) {
-	in, err := DashboardInput(v.Service, rules)
+	in, err := v.dashboardInput(rules)
 	if err != nil {
 		return nil, err
 	}
@@ -100,10 +110,10 @@ func (v view) signalFiles() ([]File, error) {
 		return nil, err
 	}
 	telemetry, err := signals.JSON()
-	if err != nil {
-		return nil, err
+	if len(v.Signals) > 0 {
+		telemetry = v.Signals
 	}
-	return []File{generated("observability/telemetry.json", telemetry)}, nil
+	return []File{generated("observability/telemetry.json", telemetry)}, err
 }
 
 func ruleFiles(rules slo.Rules) []File {

@@ -100,7 +100,7 @@ func (v view) Dashboards() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, err := DashboardInput(v.Service, rules)
+	in, err := v.dashboardInput(rules)
 	if err != nil {
 		return nil, err
 	}

@@ -52,3 +52,21 @@ func (v view) signals() (declared.Signals, error) {
 	}
 	return s, nil
 }
+
+// customMetrics returns the metrics that a new service does not have, without those in the user's own dashboards.
+func (v view) customMetrics() ([]declared.Metric, error) {
+	if len(v.Signals) == 0 {
+		return nil, nil
+	}
+	now, err := ParseSignals("observability/telemetry.json", v.Signals)
+	if err != nil {
+		return nil, err
+	}
+	before, err := v.signals()
+	return slices.DeleteFunc(now.Metrics, func(m declared.Metric) bool {
+		_, standard := before.Find(m.Name)
+		return standard || slices.ContainsFunc([]string{"", "_bucket", "_sum", "_count"}, func(suffix string) bool {
+			return slices.Contains(v.Own.Metrics, m.Name+suffix)
+		})
+	}), err
+}

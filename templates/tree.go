@@ -68,6 +68,8 @@ type RenderOptions struct {
 	// RuntimeReplace is the directory of the runtime relative to the service, with forward
 	// slashes, for the replace line of go.mod; empty for a released generator.
 	RuntimeReplace string
+	// Signals is the last output of the service's telemetry command, empty for a new service.
+	Signals []byte
 	// Own is the user-owned rules and dashboards that the manifests deploy.
 	Own Own
 }
@@ -76,6 +78,7 @@ type RenderOptions struct {
 type Own struct {
 	Groups     []string // YAML lists of rule groups
 	Dashboards []OwnDashboard
+	Metrics    []string // names of the series that the dashboards query
 }
 
 // OwnDashboard is a dashboard file of the user.

@@ -48,11 +48,11 @@ func (r *renderer) events(ctx context.Context) []event {
 				return out
 			}
 			out = append(out, regions(moments, step, a.IconColor, legend(a.TitleFormat, "", s.Metric))...)
+			if len(out) > maxEvents {
+				r.report("dashboard", fmt.Sprintf("more than %d annotations; the first are drawn", maxEvents))
+				return out[:maxEvents]
+			}
 		}
-	}
-	if len(out) > maxEvents {
-		r.report("dashboard", fmt.Sprintf("%d annotations; the first %d are drawn", len(out), maxEvents))
-		out = out[:maxEvents]
 	}
 	return out
 }

@@ -157,7 +157,7 @@ func TestUnsupportedFindsEachChange(t *testing.T) {
 	src := generated(t)["orders-overview.json"]
 	for from, to := range map[string]string{
 		`"type": "heatmap"`: `"type": "candlestick"`, `"id": "merge"`: `"id": "reduce"`, `"id": "byFrameRefID"`: `"id": "byValues"`, `"type": "query"`: `"type": "adhoc"`,
-		`"mode": "palette-classic"`: `"mode": "shades"`, `"unit": "reqps"`: `"unit": "masskg"`, `"scheme": "Oranges"`: `"scheme": "Turbo"`,
+		`"mode": "palette-classic"`: `"mode": "shades"`, `"unit": "reqps"`: `"unit": "masskg"`, `"scheme": "Blues"`: `"scheme": "Turbo"`,
 		`"lastNotNull"`: `"guess"`, `"type": "gauge"`: `"type": "sparkline"`, `"mode": "dashed"`: `"mode": "dotted"`, `"textMode": "name"`: `"textMode": "none"`, `"viewMode": "list"`: `"viewMode": "stat"`, `"id": "custom.width"`: `"id": "custom.widht"`,
 	} {
 		changed := strings.Replace(string(src), from, to, 1)
@@ -226,7 +226,7 @@ func TestSnapshotsHaveWhatWasRecorded(t *testing.T) {
 		t.Errorf("drawn again from the snapshot it differs: %v", err)
 	}
 	other, _ := drawOne(t, panelJSON("stat", `"targets":[{"refId":"A","expr":"down"}]`), snapshot.Source())
-	if want := []string{"panel Requests: the snapshot has no result for down"}; !slices.Equal(other.Problems, want) {
+	if want := []string{"panel Requests: the snapshot has no result for down; write a new one with scaffold verify --snapshot FILE"}; !slices.Equal(other.Problems, want) {
 		t.Errorf("got %q", other.Problems)
 	}
 	for text, want := range map[string]string{
@@ -323,7 +323,7 @@ func TestStores(t *testing.T) {
 		{garbage, Prometheus, Alerts, "URL/garbage/api/v1/alerts: unexpected response: data.alerts is an object, not a list; check that the URL is the base URL of the API"},
 		{garbage, Prometheus, Range, "URL/garbage/api/v1/query_range: unexpected response: it has an invalid value; check that the URL is the base URL of the API"},
 		{refusing, Prometheus, Instant, `URL/refusing/api/v1/query: parse error`},
-		{profile, Pyroscope, Profile, "URL/profile: the profile names function 7 of 0"},
+		{profile, Pyroscope, Profile, "URL/profile: invalid profile: function index 7, but it has 0 functions"},
 		{Stores{}, Loki, Logs, "Loki is not configured"},
 	} {
 		if _, got := query(tc.stores, tc.store, tc.kind); got != tc.want {

@@ -182,11 +182,16 @@ func (r *renderer) addCells(p *panel, c cells, out *panelData) {
 
 // addTable adds the rows of a query.
 func (r *renderer) addTable(p *panel, t target, series model.Matrix, several bool, out *panelData) {
-	frame := tableFrame(t, withinRows(series, maxRows-out.rows), several)
-	out.rows += frame.Len()
-	if out.rows == maxRows {
+	rows := 0
+	for _, s := range series {
+		rows += len(s.Values)
+	}
+	if rows > maxRows-out.rows {
+		series = withinRows(series, maxRows-out.rows)
 		r.report("panel "+p.Title, fmt.Sprintf("the first %d rows are drawn", maxRows))
 	}
+	frame := tableFrame(t, series, several)
+	out.rows += frame.Len()
 	out.frames = append(out.frames, frame)
 }
 

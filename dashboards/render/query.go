@@ -123,8 +123,8 @@ type Source func(context.Context, Query) (Result, error)
 // ErrNoStore is the error of a source that has no such store.
 var ErrNoStore = errors.New("not configured")
 
-// Snapshot contains results to replay. Its JSON is the format of snapshot files. It has only the queries of its
-// time range, scrape interval, width and variables. [Options] should have the first three, and no variables.
+// Snapshot contains results to replay. Its JSON is the format of snapshot files. Replay it with its
+// From, To, ScrapeInterval and Width, and without Variables: it has no results for other queries.
 type Snapshot struct {
 	Version        int           `json:"version"`
 	From           time.Time     `json:"from"`
@@ -255,7 +255,7 @@ func (s Snapshot) Source() Source {
 		a, ok := results[q.key()]
 		switch {
 		case !ok:
-			return Result{}, fmt.Errorf("the snapshot has no result for %s", q)
+			return Result{}, fmt.Errorf("the snapshot has no result for %s; write a new one with scaffold verify --snapshot FILE", q)
 		case a.Error != "":
 			return Result{}, errors.New(cut(a.Error, maxReason))
 		}

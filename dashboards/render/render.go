@@ -39,7 +39,7 @@ type Options struct {
 	Width int
 	// ID is the prefix of ids, which tells the dashboards of a page apart.
 	ID string
-	// Timeout is the time for all queries; 0 is [DefaultTimeout].
+	// Timeout is the maximum time for the queries and the drawing; 0 is [DefaultTimeout].
 	Timeout time.Duration
 }
 
@@ -52,14 +52,14 @@ const (
 // maxQueries is the number of queries that are sent at once.
 const maxQueries = 4
 
-// Picture is a drawn dashboard.
+// Picture is a drawn dashboard. Its methods must not be called concurrently.
 type Picture struct {
 	renderer *renderer
 	panels   []*drawing
 	height   float64
 	// Problems say what is missing in the picture and why, one line each.
 	Problems []string
-	// Failure is the error of the first query that failed. That of a store that is not configured comes last.
+	// Failure is the error of the first query that failed; [ErrNoStore] only if no other query failed.
 	Failure error
 	// Queries is the number of queries, and Failed that of the failed ones.
 	Queries, Failed int

@@ -78,7 +78,7 @@ func TestCellsAreAsWideAsTheRecordedStep(t *testing.T) {
 func TestSnapshotNamesTheQueryThatItLacks(t *testing.T) {
 	t.Parallel()
 	_, err := Snapshot{}.Source()(t.Context(), Query{Store: Prometheus, Kind: Range, Expr: "down"})
-	if err == nil || err.Error() != "the snapshot has no result for down" {
+	if err == nil || err.Error() != "the snapshot has no result for down; write a new one with scaffold verify --snapshot FILE" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -86,7 +86,7 @@ func percent(text string) (float64, bool) {
 
 // sorted are the columns by which tables are sorted.
 func sorted() map[string][]int {
-	return map[string][]int{"Routes (5m, top 10)": {5, 2}, "Highest utilization": {2}, "Budget spent by route": {1}, "Budget spent by version": {1}, "All SLOs": {6}}
+	return map[string][]int{"Routes (5m, top 10)": {5, 2}, "Highest utilization (5m)": {2}, "Budget spent by route": {1}, "Budget spent by version": {1}, "All SLOs": {6}}
 }
 
 // order reports a table that is not sorted: by the first of its columns that has values.

@@ -339,7 +339,7 @@ func flame(names []string, levels [][]float64) (*Flame, error) {
 		for ; len(level) >= fields; level = level[fields:] {
 			name := int(level[3])
 			if name < 0 || name >= len(names) {
-				return nil, fmt.Errorf("the profile names function %d of %d", name, len(names))
+				return nil, fmt.Errorf("invalid profile: function index %d, but it has %d functions", name, len(names))
 			}
 			start := at + level[0]
 			at = start + level[1]

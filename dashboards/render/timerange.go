@@ -48,7 +48,7 @@ func (r *renderer) timeRange() error {
 		}
 	}
 	if o.From.UTC().Year() < 1970 || o.To.UTC().Year() > 2200 {
-		return fmt.Errorf("%s to %s: times are milliseconds since 1970, or such as now-6h", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
+		return fmt.Errorf("the time range from %s to %s is not between 1970 and 2200; write now-6h, or milliseconds since 1970", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
 	}
 	if !o.From.Before(o.To) {
 		return fmt.Errorf("its start %s is not before its end %s; set both with --from and --to", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))

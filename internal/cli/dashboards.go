@@ -162,7 +162,7 @@ func (g *globals) readDashboards(file string, flags importFlags) (dashboards.Inp
 		return dashboards.Input{}, err
 	}
 	if _, err := dashboardfile.Parse(name, src); err == nil {
-		return dashboards.Input{}, fmt.Errorf("%s is a dashboard already; draw it with scaffold dashboards render --source URL %s", name, name)
+		return dashboards.Input{}, fmt.Errorf("%s is already a dashboard; draw it with scaffold dashboards render --source URL %s", name, name)
 	}
 	if apiVersion(src) == spec.APIVersion {
 		if err := flags.own(name, true); err != nil {

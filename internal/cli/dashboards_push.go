@@ -143,7 +143,7 @@ func (d *pushed) save(ctx context.Context, client *grafana.Client, o pushOptions
 		}
 		url, err := client.Save(ctx, grafana.Dashboard{JSON: json.RawMessage(b.data), FolderUID: in, Message: o.message})
 		if err != nil {
-			return fmt.Errorf("%s, after %s: %w", b.File, plural(i, "dashboard"), err)
+			return fmt.Errorf("%s: %w (%s were written before it)", b.File, err, plural(i, "dashboard"))
 		}
 		d.Dashboards[i].URL = url
 	}
@@ -173,7 +173,7 @@ func readDashboardFiles(paths []string) ([]pushedDashboard, error) {
 		}
 		name := filepath.ToSlash(file)
 		if other, twice := owners[head.UID]; twice {
-			errs = append(errs, fmt.Errorf("%s: uid %q is that of %s, too; one would replace the other", name, head.UID, other))
+			errs = append(errs, fmt.Errorf("%s: uid %q is also used by %s; change one, since Grafana keeps only one of them", name, head.UID, other))
 		}
 		owners[head.UID] = name
 		dashboards = append(dashboards, pushedDashboard{File: name, UID: head.UID, Title: head.Title, data: src})
@@ -183,5 +183,5 @@ func readDashboardFiles(paths []string) ([]pushedDashboard, error) {
 
 // dashboardFiles lists the files that the arguments select.
 func dashboardFiles(paths []string) ([]string, error) {
-	return deliverable(paths, "dashboards", ".json", "holds no dashboard; compile some with scaffold dashboards -o")
+	return deliverable(paths, "dashboards", ".json", "contains no dashboard; compile some with scaffold dashboards -o DIR")
 }

@@ -57,8 +57,8 @@ func newDashboardsRenderCommand(g *globals) *cobra.Command {
 			"come from " + prometheusToken + ", SCAFFOLD_LOKI_TOKEN, SCAFFOLD_TEMPO_TOKEN\n" +
 			"and SCAFFOLD_PYROSCOPE_TOKEN. --snapshot is a file that scaffold verify --snapshot wrote;\n" +
 			"it has the time range, scrape interval, width and variables of its queries, so that\n" +
-			"--from, --to, --scrape-interval and --var do not apply to it. Without a Prometheus, write\n" +
-			"one with scaffold verify --snapshot FILE.\n\n" +
+			"--from, --to, --scrape-interval and --var do not apply to it. Without a Prometheus, write a\n" +
+			"snapshot with scaffold verify --snapshot FILE.\n\n" +
 			"--from and --to take times as Grafana writes them, such as now-6h or now/d, dates such as\n" +
 			"2026-11-30 or '2026-11-30 10:00' in the time zone of the dashboard, and RFC 3339.\n\n" +
 			"Problems and settings that are not drawn are listed on standard error and do not change\n" +
@@ -90,7 +90,7 @@ func newDashboardsRenderCommand(g *globals) *cobra.Command {
 	flags.StringVar(&o.from, "from", "", "start of the time range, such as now-6h; default: that of the dashboard or snapshot")
 	flags.StringVar(&o.to, "to", "", "end of the time range, such as now-1h; default: that of the dashboard or snapshot")
 	flags.StringArrayVar(&o.vars, "var", nil, "variable value, such as environment=prod; repeat it for several values")
-	flags.StringVar(&o.theme, "theme", "dark", "dark or light")
+	flags.StringVar(&o.theme, "theme", "dark", "color theme, dark or light")
 	offer(cmd, "theme", []string{"dark", "light"})
 	flags.StringVar(&o.timezone, "timezone", "", "time zone of the axes, such as UTC or Europe/Berlin (default: that of the dashboard)")
 	flags.IntVar(&o.width, "width", render.DefaultWidth, "width in pixels")

@@ -99,6 +99,9 @@ func TestEndToEndAddedRouteAndMetric(t *testing.T) {
 		return err
 	}
 	visits.WithLabelValues("front")
+	if _, err := svc.Metrics().Gauge("shelf_items", "Items on a shelf.", "shelf"); err != nil {
+		return err
+	}
 	svc.Handle(`)
 	s.write("observability/dashboards/own/visits.json",
 		`{"uid":"shop-visits","title":"Visits","panels":[{"title":"Visits","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"sum by (door) (rate(visits_total{job=\"shop\"}[$__rate_interval]))"}]}]}`)
@@ -118,10 +121,29 @@ func TestEndToEndAddedRouteAndMetric(t *testing.T) {
 			t.Errorf("the declared signals lack %s", want)
 		}
 	}
+	const custom = "observability/dashboards/shop-custom.json"
+	if text := s.read(custom); !strings.Contains(text, "(shelf_items{") || strings.Contains(text, "visits_total") {
+		t.Errorf("%s has to show the metrics that no other dashboard shows, and only these:\n%s", custom, text)
+	}
+	if text := s.read("observability/kustomization.yaml"); !strings.Contains(text, "shop-custom-dashboard") {
+		t.Errorf("the cluster does not get %s:\n%s", custom, text)
+	}
 	s.edit("api/openapi.json", "\"paths\": {\n", "\"paths\": {\n    \"/v1/hello\": {\"get\": {\"responses\": {\"200\": {\"description\": \"Hello\"}}}},\n")
 	s.check(cli.ExitDone)
 	s.edit("internal/api/routes.go", "\trouter.Delete(\"/v1/shops/{id}\", httpserver.Handle(h.delete))\n", "")
 	s.check(cli.ExitDrift, "DELETE /v1/shops/{id} is not a route of the service; add the route or remove the operation")
+
+	s.edit("cmd/shop/main.go", "shelf_items", "shelf_books")
+	if status, out, errs := s.scaffold("generate", s.dir); status != cli.ExitDone || !strings.Contains(out, custom) || strings.Contains(s.read(custom), "shelf_items") {
+		t.Errorf("generate after a metric was renamed: status %d\n%s%s", status, out, errs)
+	}
+	s.edit("cmd/shop/main.go", `svc.Metrics().Gauge("shelf_books", "Items on a shelf.", "shelf")`, "error(nil), error(nil)")
+	if status, out, errs := s.scaffold("generate", s.dir); status != cli.ExitDone || !strings.Contains(out, custom) {
+		t.Errorf("generate after the last custom metric was removed: status %d\n%s%s", status, out, errs)
+	}
+	if _, err := os.Stat(filepath.Join(s.dir, custom)); !os.IsNotExist(err) {
+		t.Errorf("%s is left (%v)", custom, err)
+	}
 }
 
 func TestCheckReportsEachErrorAtItsPlace(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/observability-first/scaffold/internal/project/monorepo"
@@ -49,9 +50,10 @@ func ownFiles(dir string) (own templates.Own, problems OwnProblems, err error) {
 	}
 	names := map[string]string{}
 	err = eachOwn(dir, "observability/dashboards/own", []string{".json"}, func(file string, src []byte) {
-		found, err := ownDashboard(inDirectory(dir, file), file, src, names)
+		found, metrics, err := ownDashboard(inDirectory(dir, file), file, src, names)
 		problems.add(err)
 		own.Dashboards = append(own.Dashboards, found...)
+		own.Metrics = append(own.Metrics, metrics...)
 	})
 	return own, problems, err
 }
@@ -75,26 +77,44 @@ const (
 	maxConfigMap = 1 << 20
 )
 
-// ownDashboard returns the dashboard of a file, none for other JSON. The names of ConfigMaps are
-// unique; seen has those of other files.
-func ownDashboard(at, file string, src []byte, seen map[string]string) ([]templates.OwnDashboard, error) {
-	_, err := dashboardfile.Parse(at, src)
+// ownDashboard returns the dashboard of a file and the series that it queries, none for other JSON. The names of
+// ConfigMaps are unique; seen has those of other files.
+func ownDashboard(at, file string, src []byte, seen map[string]string) (own []templates.OwnDashboard, series []string, err error) {
+	parsed, err := dashboardfile.Parse(at, src)
 	if _, other := errors.AsType[*dashboardfile.OtherJSONError](err); other {
-		return nil, nil
+		return nil, nil, nil
 	}
 	name := objectName(strings.TrimPrefix(strings.TrimSuffix(file, ".json"), "observability/dashboards/own/"))
 	switch first := seen[name]; {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case name == "" || strings.Contains(file, "="):
-		return nil, diagnostic.Problem{File: at, Message: "invalid file name for a ConfigMap; use a-z, 0-9 and -"}
+		return nil, nil, diagnostic.Problem{File: at, Message: "invalid file name for a ConfigMap; use a-z, 0-9 and -"}
 	case len(name) > maxOwnName || len(src) > maxConfigMap:
-		return nil, diagnostic.Problem{File: at, Message: fmt.Sprintf("too large for a ConfigMap; use a name of at most %d characters and at most %d bytes", maxOwnName, maxConfigMap)}
+		return nil, nil, diagnostic.Problem{File: at, Message: fmt.Sprintf("too large for a ConfigMap; use a name of at most %d characters and at most %d bytes", maxOwnName, maxConfigMap)}
 	case first != "":
-		return nil, diagnostic.Problem{File: at, Message: "its ConfigMap would have the same name as that of " + first + "; rename one of the files"}
+		return nil, nil, diagnostic.Problem{File: at, Message: "its ConfigMap would have the same name as that of " + first + "; rename one of the files"}
 	}
 	seen[name] = at
-	return []templates.OwnDashboard{{Name: name, Path: strings.TrimPrefix(file, "observability/")}}, nil
+	return []templates.OwnDashboard{{Name: name, Path: strings.TrimPrefix(file, "observability/")}}, seriesOf(parsed), nil
+}
+
+// seriesOf returns the names of the series that a dashboard queries.
+func seriesOf(b dashboardfile.Dashboard) []string {
+	var out []string
+	for _, target := range b.All() {
+		tree, err := dashboardfile.ParsePromQL(target.Expr)
+		if err != nil {
+			continue // LogQL, or an error that scaffold check reports
+		}
+		parser.Inspect(tree, func(n parser.Node, _ []parser.Node) error {
+			if v, ok := n.(*parser.VectorSelector); ok {
+				out = append(out, v.Name)
+			}
+			return nil
+		})
+	}
+	return out
 }
 
 // eachOwn calls read for each file below the directory with one of the endings, in order.

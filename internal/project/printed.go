@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/workspace"
@@ -19,39 +18,34 @@ const TelemetryPath = "observability/telemetry.json"
 // TelemetryVerb is the command that prints it.
 const TelemetryVerb = "telemetry"
 
-// keepPrinted replaces the rendered signals, which have only the routes and metrics of a new
-// service, by the last output of the service.
-func keepPrinted(tree templates.Tree, dir string) (templates.Tree, error) {
+// printedBefore returns the last output of the service, or nothing if it is missing or damaged: it is then
+// written again.
+func printedBefore(dir string) []byte {
 	last, err := userfile.Read(filepath.Join(dir, filepath.FromSlash(TelemetryPath)), userfile.LargeLimit)
+	if err == nil {
+		_, err = templates.ParseSignals(TelemetryPath, last)
+	}
 	if err != nil {
-		return tree, nil //nolint:nilerr // an unreadable file is written again
+		return nil
 	}
-	return replaceSignals(tree, last)
+	return last
 }
 
-func replaceSignals(tree templates.Tree, data []byte) (templates.Tree, error) {
-	files := slices.Clone(tree)
-	for i := range files {
-		if files[i].Path == TelemetryPath {
-			files[i].Data = data
-		}
-	}
-	return templates.NewTree(files...)
-}
-
-// print runs the telemetry command of the service and returns the plan that writes its output.
+// print runs the telemetry command of the service and returns the plan that writes its output and what follows
+// from it.
 func (g Generator) print(ctx context.Context, w *workspace.Workspace, t Target) (workspace.Plan, error) {
 	printed, err := g.Ask(ctx, t.Dir, t.Service.Binary(), []string{TelemetryVerb}) // the other files are up to date
 	now := printed[TelemetryVerb]
-	switch err = errors.Join(err, now.Err); {
+	err = errors.Join(err, now.Err)
+	var tree templates.Tree
+	if err == nil {
+		tree, err = t.render(now.Out)
+	}
+	switch {
 	case err != nil && ctx.Err() != nil: // interrupted; the service is not the cause
 		return workspace.Plan{}, fmt.Errorf("stopped before %s: %w; the other files are complete; run scaffold generate again", TelemetryPath, context.Cause(ctx))
 	case err != nil:
 		return workspace.Plan{}, fmt.Errorf("%s was not updated: %w\nfix the service and run scaffold generate again", TelemetryPath, err)
-	}
-	tree, err := replaceSignals(t.Tree, now.Out)
-	if err != nil {
-		return workspace.Plan{}, err
 	}
 	return w.Plan(tree)
 }

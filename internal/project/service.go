@@ -33,6 +33,8 @@ type Target struct {
 	// Ask returns the output of a command of the service, such as telemetry. The first call
 	// builds the service. Nil leaves out everything that needs a service that builds.
 	Ask func(ctx context.Context, verb string) ([]byte, error)
+	// render returns the files for the output of the service's telemetry command.
+	render func(signals []byte) (templates.Tree, error)
 }
 
 // Options are the flags of commands that work on an existing service.
@@ -193,19 +195,21 @@ func (g Generator) Plan(w *workspace.Workspace, t Target, defaults spec.Defaults
 	if err != nil {
 		return Target{}, err
 	}
-	if t.Service.Deploy.RunsOn(spec.PlatformKubernetes) {
-		if options.Own, t.Own, err = ownFiles(t.Dir); err != nil {
-			return Target{}, err
+	if options.Own, t.Own, err = ownFiles(t.Dir); err != nil {
+		return Target{}, err
+	}
+	if !t.Service.Deploy.RunsOn(spec.PlatformKubernetes) {
+		t.Own = OwnProblems{} // nothing deploys them
+	}
+	t.render = func(signals []byte) (templates.Tree, error) {
+		options.Signals = signals
+		rendered, err := g.Render(t.Service, options)
+		if err != nil {
+			return nil, err
 		}
+		return withState(rendered, defaults, src)
 	}
-	rendered, err := g.Render(t.Service, options)
-	if err != nil {
-		return Target{}, err
-	}
-	if t.Tree, err = withState(rendered, defaults, src); err != nil {
-		return Target{}, err
-	}
-	if t.Tree, err = keepPrinted(t.Tree, t.Dir); err != nil {
+	if t.Tree, err = t.render(printedBefore(t.Dir)); err != nil {
 		return Target{}, err
 	}
 	if t.Plan, err = w.Plan(t.Tree); err != nil {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Page is what the HTML report shows besides the report.
@@ -203,8 +205,8 @@ func (v htmlView) Timetable() []htmlTimes {
 		for _, alert := range t.alerts {
 			row := htmlTimesRow{Alert: alert}
 			for _, ratio := range t.ratios {
-				text := t.cell(half.what, alert, ratio, true)
-				row.Cells = append(row.Cells, htmlTime{text, strings.Contains(text, "not ")})
+				text, failed := t.cell(half.what, alert, ratio, true)
+				row.Cells = append(row.Cells, htmlTime{text, failed})
 			}
 			times.Rows = append(times.Rows, row)
 		}
@@ -245,7 +247,8 @@ func sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	return strings.ToUpper(text[:1]) + text[1:]
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 // anchor is the id of a heading.

@@ -20,7 +20,7 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 	p.markdownChecks(r, "Skipped", r.skippedAlone)
 	p.markdownTimetable(r)
 	p.cost(r.Cost)
-	p.printf("\nWritten by `scaffold verify` in %.1f s.\n", r.Seconds)
+	p.printf("\n`scaffold verify` ran for %.1f s.\n", r.Seconds)
 	return p.err
 }
 
@@ -69,7 +69,8 @@ func (p *printer) markdownTimetable(r Report) {
 		for _, alert := range t.alerts {
 			p.printf("| %s |", prose(alert))
 			for _, ratio := range t.ratios {
-				p.printf(" %s |", t.cell(half.what, alert, ratio, true))
+				text, _ := t.cell(half.what, alert, ratio, true)
+				p.printf(" %s |", text)
 			}
 			p.printf("\n")
 		}

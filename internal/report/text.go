@@ -87,7 +87,8 @@ func (p *printer) textTimetable(r Report) {
 		for _, alert := range t.alerts {
 			row := []string{oneLine(alert)}
 			for _, ratio := range t.ratios {
-				row = append(row, t.cell(half.what, alert, ratio, false))
+				text, _ := t.cell(half.what, alert, ratio, false)
+				row = append(row, text)
 			}
 			rows = append(rows, row)
 		}

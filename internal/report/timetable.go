@@ -52,22 +52,21 @@ const (
 
 // cell is one time of an alert, followed by the predicted one if that is wanted or
 // differs too much. It is a dash for an alert that does not fire, as predicted.
-func (t timetable) cell(half, alert string, ratio float64, predicted bool) string {
+func (t timetable) cell(half, alert string, ratio float64, predicted bool) (text string, failed bool) {
 	row, ok := t.rows[alert][ratio]
 	if !ok {
-		return ""
+		return "", false
 	}
 	got, want := row.Measured.at(half), row.Predicted.at(half)
-	if !row.Measured.Fires && !row.Predicted.Fires {
-		return "-"
+	switch {
+	case !row.Measured.Fires && !row.Predicted.Fires:
+		return "-", false
+	case !row.inTime(half):
+		return got + ", not " + want, true
+	case predicted:
+		return got + " (" + want + ")", false
 	}
-	if !row.inTime(half) {
-		return got + ", not " + want
-	}
-	if predicted {
-		return got + " (" + want + ")"
-	}
-	return got
+	return got, false
 }
 
 func (t Timing) at(half string) string {

@@ -107,6 +107,6 @@ func misleading() []mutant {
 		inPanel("by revision", objectives, "Budget spent by version", `group_left \(version\)`, `group_left (revision)`),
 		inPanel("thresholds below the axis", objectives, "Burn rate by window", `"min": 0\.1`, `"min": 20`),
 		inPanel("no thresholds are drawn", objectives, "Burn rate by window", `"mode": "dashed"`, `"mode": "off"`),
-		inPanel("no instance", saturation, "Highest utilization", `max by \(instance\)`, `max`),
+		inPanel("no instance", saturation, "Highest utilization (5m)", `max by \(instance\)`, `max`),
 	}
 }

@@ -26,6 +26,7 @@ func (l *linter) answers(p dashboardfile.Panel, at lint.Finding) {
 	case "bargauge":
 		l.barNames(p, at)
 	case "table":
+		l.window(p, at)
 		if len(p.Targets) > 0 && !p.Style.Renamed {
 			l.reportf("dashboard-table-headers", at, "the headers are names of labels and Value; name the columns with the transformation organize")
 		}
@@ -40,20 +41,25 @@ func (l *linter) answers(p dashboardfile.Panel, at lint.Finding) {
 
 func isRatio(unit string) bool { return unit == "percentunit" || unit == "percent" }
 
-// headline finds numbers that depend on the time range, and ratios that have no color of their own.
-func (l *linter) headline(p dashboardfile.Panel, at lint.Finding) {
+// window finds numbers that depend on the time range, other than totals of the whole range.
+func (l *linter) window(p dashboardfile.Panel, at lint.Finding) {
 	for _, t := range p.Targets {
-		if !t.Instant && t.Datasource.Prometheus() && strings.Contains(t.Expr, "interval") && rates.MatchString(dashboardfile.WithoutTexts(t.Expr)) {
-			l.reportf("dashboard-headline-window", at, "the number is another one for each time range; use an instant query over a fixed window such as [5m]")
+		if t.Datasource.Prometheus() && strings.Contains(t.Expr, "interval") && !strings.Contains(t.Expr, "$__range") && rates.MatchString(dashboardfile.WithoutTexts(t.Expr)) {
+			l.reportf("dashboard-headline-window", at, "the number depends on the time range; use an instant query over a fixed window such as [5m]")
 			break
 		}
 	}
+}
+
+// headline finds numbers that depend on the time range, and ratios that have no color of their own.
+func (l *linter) headline(p dashboardfile.Panel, at lint.Finding) {
+	l.window(p, at)
 	if !isRatio(p.Unit) {
 		return
 	}
 	switch {
 	case strings.HasPrefix(p.Style.ColorMode, "palette"):
-		l.reportf("dashboard-headline-color", at, "the color depends on the order of the series, so a bad ratio may be green; set the color mode thresholds, and thresholds")
+		l.reportf("dashboard-headline-color", at, "the color depends on the order of the series, so a bad ratio may be green; set the color mode to thresholds, and add thresholds")
 	case !p.Style.HasThresholds && (p.Style.ColorMode == "" || p.Style.ColorMode == "thresholds"):
 		l.reportf("dashboard-headline-color", at, "the ratio has no thresholds, so a bad one is green; set thresholds")
 	}
@@ -63,7 +69,7 @@ func (l *linter) headline(p dashboardfile.Panel, at lint.Finding) {
 func (l *linter) graph(p dashboardfile.Panel, at lint.Finding) {
 	s := p.Style
 	if isRatio(p.Unit) && s.Max == nil && s.SoftMax == nil && !s.Logarithmic && len(p.Targets) > 0 {
-		l.reportf("dashboard-ratio-axis", at, "Grafana draws a ratio of zero on an axis to 10,000 %%; set axisSoftMax, or max if the ratio ends at 1")
+		l.reportf("dashboard-ratio-axis", at, "Grafana draws a ratio that is always zero on an axis to 10,000 %%; set axisSoftMax, or max for a ratio of at most 1")
 	}
 	if s.Lines && len(s.Thresholds) > 0 && !s.Logarithmic {
 		highest := slices.Max(s.Thresholds)
@@ -183,7 +189,7 @@ func answersCatalog() []lint.Rule {
 		{Name: "dashboard-color-meaning", Warning: true, Means: "Series by outcome, status or severity have the colors of a palette: an error may be green.", Do: "Color them with overrides."},
 		{Name: "dashboard-environment-all", Warning: true, Means: "A variable selects several environments at once, whose average hides an incident in one.", Do: "Select one environment."},
 		{Name: "dashboard-headline-color", Warning: true, Means: "A single ratio has no thresholds, or is colored by the order of series: a bad one may be green.", Do: "Set thresholds and color by them."},
-		{Name: "dashboard-headline-window", Warning: true, Means: "A single number is the last point of a graph whose windows follow the time range, so each reader sees another number.", Do: "Use an instant query over a fixed window."},
+		{Name: "dashboard-headline-window", Warning: true, Means: "A number of a stat or table has a window that follows the time range, so each reader sees another number.", Do: "Use an instant query over a fixed window."},
 		{Name: "dashboard-log-novalue", Warning: true, Means: "A graph with a logarithmic axis has noValue, which Grafana writes along the axis.", Do: "Remove noValue."},
 		{Name: "dashboard-profile-sum", Warning: true, Means: "A flame graph of goroutines or of memory in use adds up all profiles of the time range.", Do: "Set timeFrom to the interval of uploads."},
 		{Name: "dashboard-ratio-axis", Warning: true, Means: "The axis of a ratio has no maximum: Grafana draws zero errors on an axis to 10,000 %.", Do: "Set axisSoftMax or max."},

@@ -107,7 +107,7 @@ func (l *linter) conventions() {
 	}
 	choosesPrometheus := func(v dashboardfile.Variable) bool { return v.Type == "datasource" && v.Query == "prometheus" }
 	if !slices.ContainsFunc(l.dashboard.Variables, choosesPrometheus) {
-		l.reportf("template-datasource", lint.Finding{}, "no variable selects the Prometheus; add the variable datasource of type datasource")
+		l.reportf("template-datasource", lint.Finding{}, "no variable selects the Prometheus data source; add a variable datasource of type datasource")
 	}
 	if !l.readsScraped() {
 		return // recorded series have no job and instance

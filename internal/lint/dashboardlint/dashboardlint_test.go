@@ -156,7 +156,16 @@ func TestRules(t *testing.T) {
 		return all(query(`sum(rate(jobs_total{M}[$__rate_interval])) / sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit"), func(b object) { merge(panel(b), "{"+settings+"}") })
 	}
 	single := func(settings string) func(object) {
-		return all(ratio(settings), func(b object) { panel(b)["type"], target(b)["instant"] = "stat", true })
+		return all(query(`sum(rate(jobs_total{M}[5m])) / sum(rate(jobs_total{M}[5m]))`, "percentunit"), func(b object) {
+			merge(panel(b), "{"+settings+"}")
+			panel(b)["type"], target(b)["instant"] = "stat", true
+		})
+	}
+	table := func(settings string) func(object) {
+		return all(query(`sum(rate(jobs_total{M}[5m]))`, "ops"), func(b object) {
+			merge(panel(b), "{"+settings+"}")
+			panel(b)["type"], target(b)["instant"] = "table", true
+		})
 	}
 	const lined = `{"defaults":{"unit":"ops","max":9,"thresholds":{"steps":[{"value":null},{"value":8}]},"custom":{"thresholdsStyle":{"mode":"line"}}},`
 	const p95 = "histogram_quantile(0.95, sum by (le) (rate(wait_seconds_bucket{M}[$__rate_interval])))"
@@ -276,12 +285,13 @@ func TestRules(t *testing.T) {
 		})},
 		{"dashboard-headline-color", "no thresholds", list(single(`"fieldConfig":{"defaults":{"unit":"percentunit"}}`)), "the ratio has no thresholds", list(single(`"fieldConfig":{"defaults":{"unit":"percentunit","color":{"mode":"fixed","fixedColor":"blue"}}}`))},
 		{"dashboard-headline-color", "a palette", list(single(`"fieldConfig":{"defaults":{"unit":"percentunit","color":{"mode":"palette-classic"},"thresholds":{"steps":[{"color":"green","value":null},{"color":"red","value":1}]}}}`)), "depends on the order of the series", list(single(`"fieldConfig":{"defaults":{"unit":"percentunit","thresholds":{"steps":[{"color":"green","value":null},{"color":"red","value":1}]}}}`))},
-		{"dashboard-headline-window", "the last point of a graph", list(kind("stat", "ops", "")), "another one for each time range", list(all(kind("stat", "ops", ""), func(b object) { target(b)["instant"] = true }))},
+		{"dashboard-headline-window", "the last point of a graph", list(kind("stat", "ops", "")), "depends on the time range", list(all(query(`sum(rate(jobs_total{M}[5m]))`, "ops"), func(b object) { panel(b)["type"], target(b)["instant"] = "stat", true }))},
+		{"dashboard-headline-window", "a table", list(all(kind("table", "ops", `"transformations":[{"id":"organize","options":{"renameByName":{"Value":"Jobs"}}}]`), func(b object) { target(b)["instant"] = true })), "depends on the time range", list(table(`"transformations":[{"id":"organize","options":{"renameByName":{"Value":"Jobs"}}}]`))},
 		{"dashboard-log-novalue", "both", list(fields(`{"defaults":{"unit":"ops","noValue":"none","custom":{"scaleDistribution":{"type":"log","log":10}}}}`)), "writes noValue along", list(fields(`{"defaults":{"unit":"ops","noValue":"none"}}`))},
 		{"dashboard-profile-sum", "goroutines", list(profile("goroutines:goroutine:count:goroutine:count", "")), "adds up all profiles of the time range, although each has the whole goroutine", list(profile("goroutines:goroutine:count:goroutine:count", "15s"))},
 		{"dashboard-profile-sum", "memory", list(profile("memory:inuse_space:bytes:space:bytes", "")), "inuse_space", list(profile("memory:alloc_space:bytes:space:bytes", ""))},
 		{"dashboard-ratio-axis", "no maximum", list(ratio(`"fieldConfig":{"defaults":{"unit":"percentunit"}}`)), "on an axis to 10,000 %", list(ratio(`"fieldConfig":{"defaults":{"unit":"percentunit","max":1}}`))},
-		{"dashboard-table-headers", "raw", list(kind("table", "short", "")), "the headers are names of labels", list(kind("table", "short", `"transformations":[{"id":"organize","options":{"renameByName":{"Value":"Jobs"}}}]`))},
+		{"dashboard-table-headers", "raw", list(table("")), "the headers are names of labels", list(table(`"transformations":[{"id":"organize","options":{"renameByName":{"Value":"Jobs"}}}]`))},
 		{"dashboard-threshold-axis", "both axes", list(fields(lined + `"overrides":[{"matcher":{"id":"byFrameRefID","options":"B"},"properties":[{"id":"custom.axisPlacement","value":"right"}]}]}`)), "are drawn on the right one, too", list(fields(
 			lined + `"overrides":[{"matcher":{"id":"byFrameRefID","options":"B"},"properties":[{"id":"custom.axisPlacement","value":"right"},{"id":"custom.thresholdsStyle","value":{"mode":"off"}}]}]}`))},
 		{"dashboard-threshold-scale", "above a hard maximum", list(fields(`{"defaults":{"unit":"ops","max":5,"thresholds":{"steps":[{"value":null},{"value":8}]},"custom":{"thresholdsStyle":{"mode":"dashed"}}}}`)), "the threshold 8 is above max 5", list(fields(

@@ -1,0 +1,150 @@
+package dashboards
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/runtime/declared"
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// custom shows the metrics that the service declares and no other dashboard has.
+func custom(s Scope) Dashboard {
+	var counters, gauges, histograms []Panel
+	for _, m := range s.in.Custom {
+		switch m.Type {
+		case declared.Counter:
+			counters = append(counters, s.customCounter(m))
+		case declared.Histogram:
+			histograms = append(histograms, s.customHistogram(m)...)
+		case declared.Summary:
+			gauges = append(gauges, s.customMean(m))
+		default:
+			gauges = append(gauges, s.customGauge(m))
+		}
+	}
+	const perLine = 3
+	var rows []Row
+	for _, row := range []Row{{Title: "Counters", Panels: counters}, {Title: "Gauges", Panels: gauges}, {Title: "Histograms", Panels: histograms}} {
+		if len(row.Panels) > 0 {
+			row.PerLine = perLine
+			rows = append(rows, row)
+		}
+	}
+	return New(s, dashboardCustom, "Custom metrics", "Metrics that the code of the service declares. A metric that a dashboard in observability/dashboards/own queries is not shown here.", rows...)
+}
+
+// mostCustom is the number of series that a graph shows.
+const mostCustom = 10
+
+// customGraph is a graph of an expression, whose labels are those that it is summed by.
+func (s Scope) customGraph(m declared.Metric, what string, unit Unit, e Expr, by ...string) Panel {
+	p := Panel{Title: s.customTitle(m) + what, Kind: TimeSeries, Unit: unit, Compared: true, Targets: []Target{{Expr: e, Legend: m.Name}}}
+	if unit == Share {
+		p.SoftMax = allUsed
+	}
+	if len(by) > 0 {
+		p.Title += " by " + strings.Join(by, ", ") + fmt.Sprintf(" (top %d)", mostCustom)
+		p.Targets[0].Expr, p.Targets[0].Legend = e.TopInRange(mostCustom, by...), Legend(by...)
+	}
+	return p.says(m.Help, "Compare with the time before the incident, and ask the owner of the metric.")
+}
+
+func (s Scope) customCounter(m declared.Metric) Panel {
+	unit := map[string]Unit{"seconds": Seconds, "bytes": BytesPerSecond}[m.Unit]
+	if unit == "" {
+		unit = PerSecond
+	}
+	p := s.customGraph(m, " rate", unit, s.Metric(m.Name).Rate().Sum(m.Labels...), m.Labels...)
+	if len(m.Labels) > 0 {
+		p.EmptyUntil = untilCounted
+	}
+	return p
+}
+
+// customGauge draws a gauge of each instance, since gauges may have neither a sum nor an average that means anything.
+func (s Scope) customGauge(m declared.Metric) Panel {
+	series := s.Metric(m.Name)
+	if strings.HasSuffix(m.Name, "_info") {
+		p := s.customGraph(m, "", Factor, series.Expr().Count(m.Labels...), m.Labels...)
+		p.Stack = true
+		return p
+	}
+	by := append(slices.Clone(m.Labels), semconv.LabelInstance)
+	if strings.HasSuffix(m.Name, "_timestamp_seconds") {
+		p := s.customGraph(m, " age", Seconds, "time() - "+series.Expr().Max(by...), by...)
+		p.EmptyUntil = untilCounted
+		return p
+	}
+	p := s.customGraph(m, "", customUnit(m.Unit), series.Expr().Max(by...), by...)
+	if len(m.Labels) > 0 {
+		p.EmptyUntil = untilCounted
+	}
+	return p
+}
+
+// customMean draws the average of a summary, whose quantiles cannot be combined.
+func (s Scope) customMean(m declared.Metric) Panel {
+	series := s.Metric(m.Name)
+	mean := series.suffixed("_sum").Rate().Sum(m.Labels...).Over(series.suffixed("_count").Rate().Sum(m.Labels...))
+	p := s.customGraph(m, " average", customUnit(m.Unit), mean, m.Labels...)
+	p.EmptyUntil = untilCounted
+	return p
+}
+
+// customHistogram draws quantiles, the 95th percentile by labels or else the rate, and a heatmap: one line of panels.
+func (s Scope) customHistogram(m declared.Metric) []Panel {
+	d := Distribution{Selector: s.Metric(m.Name), native: len(m.Bounds) == 0}
+	unit := customUnit(m.Unit)
+	quantiles := s.Latency(s.customTitle(m)+" percentiles", d, .5, .95, .99)
+	quantiles.Unit, quantiles.Compared = unit, true
+	middle := s.customGraph(m, " p95", unit, d.Quantile(.95, m.Labels...), m.Labels...)
+	if len(m.Labels) == 0 {
+		middle = s.customGraph(m, " observation rate", PerSecond, d.Rate().Sum())
+	}
+	heat := Panel{
+		Title: s.customTitle(m) + " distribution", Kind: Heatmap, Unit: unit,
+		Targets: []Target{{Expr: d.Buckets(), Legend: Legend(semconv.LabelLessOrEqual)}},
+	}
+	panels := []Panel{quantiles.says(middle.Shows, middle.Next), middle, heat.says(middle.Shows, middle.Next)}
+	for i := range panels {
+		panels[i].EmptyUntil = untilCounted
+	}
+	return panels
+}
+
+func customUnit(unit string) Unit {
+	switch unit {
+	case "seconds":
+		return Seconds
+	case "bytes":
+		return Bytes
+	case "ratio":
+		return Share
+	}
+	return Count
+}
+
+// customTitle returns the name of a metric as words: Orders shipped for orders_shipped_total. If those of two
+// metrics are the same, it returns the name.
+func (s Scope) customTitle(m declared.Metric) string {
+	text := words(m.Name)
+	for _, other := range s.in.Custom {
+		if other.Name != m.Name && words(other.Name) == text {
+			return m.Name
+		}
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// words returns the name of a metric without its unit.
+func words(metric string) string {
+	words := strings.Split(metric, "_")
+	for _, suffix := range []string{"total", "seconds", "bytes", "ratio", "info", "timestamp"} {
+		if len(words) > 1 && words[len(words)-1] == suffix {
+			words = words[:len(words)-1]
+		}
+	}
+	return strings.Join(words, " ")
+}
