@@ -215,6 +215,10 @@ func (s Scope) burnRow() Row {
 		}
 		burn.Targets[i].Expr = e.onLogAxis()
 	}
+	// A logarithmic axis has no soft maximum: without this line, the thresholds of a healthy service are not on it.
+	burn.limit = []string{refID(len(burn.Targets))}
+	page := s.constant(slo.RecordBudget, chosen()).Max() + " * 0 + " + Expr(number(burn.Thresholds[len(burn.Thresholds)-1].From))
+	burn.Targets = append(burn.Targets, Target{Expr: page, Legend: "page"})
 	burn = burn.says("Burn rate over each long window of the alerts; at 1 the budget lasts exactly one period. Values below 0.1 are drawn at 0.1.",
 		"An alert fires while its long and its short window are above its threshold: see the table.")
 	burn.Compared, burn.aside = true, true

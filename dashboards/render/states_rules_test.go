@@ -62,6 +62,10 @@ func bounded(title string) bool {
 func scales(title string, s render.Shown) []string {
 	var out []string
 	for _, a := range s.Axes {
+		const page = 14.4
+		if title == "Burn rate by window" && a.High < page {
+			out = append(out, fmt.Sprintf("%s: the axis ends at %g, below the threshold of a page", title, a.High))
+		}
 		const ofZeros, aboveAll = 100, 1.11 // Grafana's axes of a graph of zeros, and of one whose largest value is 1
 		if a.High <= a.Low || a.Low == 0 && a.High == ofZeros || bounded(title) && (a.Low < 0 || a.High > aboveAll) {
 			out = append(out, fmt.Sprintf("%s: axis from %g to %g", title, a.Low, a.High))
