@@ -80,7 +80,7 @@ func misleading() []mutant {
 		inPanel("little is twice the budget", overview, budget, `"value": 0\.25`, `"value": 2`),
 		inPanel("the palette colors it", overview, budget, `"noValue"`, `"color": {"mode": "palette-classic"}, "noValue"`),
 		inPanel("the best route first", overview, table, `"desc": true`, `"desc": false`),
-		inPanel("latency under the heading of errors", overview, table, `"Value #B": "Errors"`, `"Value #B": "Failures"`),
+		inPanel("latency under the heading of errors", overview, table, `"Value #B": "Error ratio"`, `"Value #B": "Failures"`),
 		threshold(overview, table, "red", "green"),
 		inPanel("no thresholds are drawn", overview, outcomes, `"mode": "dashed"`, `"mode": "off"`),
 		inPanel("an axis for zeros", overview, outcomes, `"axisSoftMax": 0\.0144,`, ``),
