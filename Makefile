@@ -102,7 +102,7 @@ e2e: deps modules ## end-to-end tests: create, run and verify services, build wi
 		for d in $(filter runtime/% test/%,$(E2E)); do (cd $$d && go test -count=1 -timeout 20m -run '^TestEndToEnd' .); done)
 
 simulations: ## run weeks of alerts, minutes of overload, and limits of memory and allocations, without the race detector (minutes)
-	$(call timed,simulations,go test -count=1 $(SIMULATIONS); go test -count=1 -run '^TestIncidentFixture$$' ./dashboards/render; (cd runtime && go test -count=1 ./overload); \
+	$(call timed,simulations,go test -count=1 $(SIMULATIONS); go test -count=1 -run '^TestIncidentFixture$$|States$$' ./dashboards/render; (cd runtime && go test -count=1 ./overload); \
 		for d in $(GATES); do (cd $$d && go test -count=1 -run '^TestAllocations|MemoryLimit$$' .); done)
 
 conformance: ## compare our store, rules and routing with Prometheus, promtool and Alertmanager (minutes)
@@ -168,8 +168,8 @@ examples: ## regenerate examples/
 golden: ## record what services print, and rewrite golden files
 	$(call timed,golden,go run ./internal/record && go test -count=1 $(GOLDEN) -update)
 
-pictures: ## draw the dashboards of docs/pictures again
-	$(call timed,pictures,go test -count=1 ./dashboards ./dashboards/render -run 'Questions|FleetOf' -update)
+pictures: ## draw the dashboards and the report of docs/pictures again
+	$(call timed,pictures,go test -count=1 ./dashboards ./dashboards/render ./internal/report -run 'Questions|FleetOf|PictureOf' -update)
 
 transcripts: deps ## rewrite docs/transcripts, which make e2e compares
 	$(call timed,transcripts,go test -count=1 $(TRANSCRIPTS) -run 'Transcripts|MakeRunEnds|WithADatabase' -update)

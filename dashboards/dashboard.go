@@ -123,8 +123,8 @@ type Panel struct {
 	Values []Word
 	// Columns are those of a table: labels, then the values of the targets, in their order.
 	Columns []Column
-	// SortBy is the title of the column that sorts a table, the largest value first.
-	SortBy string
+	// SortBy is the title of the column that sorts a table, the largest value first. ThenBy sorts rows with equal values.
+	SortBy, ThenBy string
 	// Compared shows the last and the largest value of each series in the legend.
 	Compared bool
 	// NameOnly shows the legend of a stat and not its value, which only colors it.
@@ -146,8 +146,8 @@ type Panel struct {
 	Body, Filter string
 	// limit are the refs of targets drawn as limits, past those of an earlier time.
 	limit, past []string
-	// signed allows values below zero.
-	signed bool
+	// signed allows values below zero; aside draws the legend on the right, where all its rows have room.
+	signed, aside bool
 }
 
 // Threshold colors the values from a number up.
@@ -174,8 +174,8 @@ type Column struct {
 	Base       string
 	Thresholds []Threshold
 	Values     []Word
-	// Bar draws the numbers as bars.
-	Bar bool
+	// Bar draws the numbers as bars, Wrap long texts on several lines.
+	Bar, Wrap bool
 	// Width is in pixels, 0 to share what is left.
 	Width int
 	Link  Link

@@ -75,6 +75,7 @@ func (s Scope) red(what, histogram, empty string, unit Unit, by ...string) []Pan
 		}
 	}
 	rate := graph(what+" rate", unit, total)
+	rate.SoftMax = fewRequests
 	errors := graph(what+" error ratio", Share, failed.Rate().Sum(by...).OrZero(total).Over(total))
 	errors.Thresholds, errors.Line, errors.SoftMax = []Threshold{{0.001, Warning}, {0.01, Failing}}, true, 0.01
 	latency := graph(what+" latency, p95", Seconds, d.Quantile(0.95, by...))

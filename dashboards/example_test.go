@@ -36,7 +36,7 @@ slos:
 	}
 	// Output:
 	// checkout-overview: checkout / Overview, 5 queries
-	// checkout-slo: checkout / SLO, 29 queries
+	// checkout-slo: checkout / SLO, 30 queries
 }
 
 // Selectors of a scope contain the variables of the dashboard.

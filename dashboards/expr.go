@@ -141,14 +141,14 @@ func (d Distribution) Rate() Expr {
 	return d.rate(d.suffixed("_count"))
 }
 
-// Quantile returns the q-quantile of the observations, with q from 0 to 1.
+// Quantile returns the q-quantile of the observations, with q from 0 to 1; none without observations, where it is not a number.
 func (d Distribution) Quantile(q float64, by ...string) Expr {
 	rate := d.rate(d.Selector)
 	if !d.native {
 		rate = d.rate(d.suffixed("_bucket"))
 		by = append(slices.Clone(by), semconv.LabelLessOrEqual)
 	}
-	return Expr("histogram_quantile(" + number(q) + ", " + string(rate.Sum(by...)) + ")")
+	return Expr("histogram_quantile(" + number(q) + ", " + string(rate.Sum(by...)) + ") >= 0")
 }
 
 // RateAbove returns the observations per second above a bound, which must be one of the buckets of a classic histogram.

@@ -26,8 +26,9 @@ func TestExpressions(t *testing.T) {
 		`m{a="quote \" and \\"}`:     m.With(dashboards.Is("a", `quote " and \`)).Expr(),
 		"rate(m[$__rate_interval])":  m.Rate(),
 		"topk(3, max by (x, y) (m))": m.Expr().Max("x", "y").Top(3),
-		"count(m)":                   m.Expr().Count(),
-		"min by (x) (m)":             m.Expr().Min("x"),
+		"(m) and on (x) topk(3, max_over_time((m)[$__range:$__interval] @ end()))": m.Expr().TopInRange(3, "x"),
+		"count(m)":       m.Expr().Count(),
+		"min by (x) (m)": m.Expr().Min("x"),
 		"(a or 0 * sum by (route) (rate(m[$__rate_interval]))) / (sum by (route) (rate(m[$__rate_interval])) > 0)": dashboards.Expr("a").OrZero(total).Over(total),
 	} {
 		if string(got) != want {
@@ -40,8 +41,8 @@ func TestHistogramForms(t *testing.T) {
 	t.Parallel()
 	classic, native := scope(dashboards.Both).Histogram("h"), scope(dashboards.Native).Histogram("h")
 	for name, tc := range map[string]struct{ got, want dashboards.Expr }{
-		"classic quantile": {classic.Quantile(0.95, "route"), "histogram_quantile(0.95, sum by (route, le) (rate(h_bucket" + within + "[$__rate_interval])))"},
-		"native quantile":  {native.Quantile(0.95, "route"), "histogram_quantile(0.95, sum by (route) (rate(h" + within + "[$__rate_interval])))"},
+		"classic quantile": {classic.Quantile(0.95, "route"), "histogram_quantile(0.95, sum by (route, le) (rate(h_bucket" + within + "[$__rate_interval]))) >= 0"},
+		"native quantile":  {native.Quantile(0.95, "route"), "histogram_quantile(0.95, sum by (route) (rate(h" + within + "[$__rate_interval]))) >= 0"},
 		"classic rate":     {classic.Rate(), "rate(h_count" + within + "[$__rate_interval])"},
 		"native rate":      {native.Rate(), "histogram_count(rate(h" + within + "[$__rate_interval]))"},
 		"classic buckets":  {classic.Buckets(), "sum by (le) (rate(h_bucket" + within + "[$__rate_interval]))"},

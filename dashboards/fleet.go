@@ -56,7 +56,9 @@ func (s Scope) worstBurn(modifier Expr) Expr {
 	return (s.every(slo.RatioRecord("1h")) + modifier + " / on (" + onObjective + ") group_left () " + budgets(modifier)).Max(slo.LabelService)
 }
 
-func (s Scope) fleetAlerts() Expr { return s.alerts(Not(slo.LabelService, "")).Expr() }
+func (s Scope) fleetAlerts() Expr {
+	return s.alertsOf(anyEnvironment(), Not(slo.LabelService, "")).Expr()
+}
 
 // remaining is the remaining budget of each SLO.
 func (s Scope) remaining() Expr {
@@ -136,7 +138,7 @@ func (s Scope) fleetCourseRow() Row {
 		Targets: []Target{{Expr: s.worstBurn("").onLogAxis() + " and on (" + slo.LabelService + ") " + s.worstBurn(" @ end()").Top(most), Legend: Legend(slo.LabelService), Interval: "1m"}},
 	}.says("Highest burn rate over an hour of the ten services that burn most at the end of the time range; dashed lines: 1, and the page of a period of 30 days.",
 		"Services that rise together have one cause: find what they share.")
-	alerts := Panel{Title: "Alerts", Kind: AlertList, Filter: "{" + slo.LabelService + "=~\".+\", " + slo.LabelEnvironment + "=" + quoted("$"+varEnvironment) + "}"}.
-		says("Firing and pending alerts of all services in the environment.", "Open the alert of the highest severity and follow its runbook.")
+	alerts := Panel{Title: "Alerts", Kind: AlertList, Filter: s.alertFilter(Matches(slo.LabelService, ".+"), Matches(slo.LabelEnvironment, "$"+varEnvironment+"|"))}.
+		says("Firing and pending alerts of all services in the environment, and those of no environment.", "Open the alert of the highest severity and follow its runbook.")
 	return Row{Height: 8, Panels: []Panel{burn.wide(3), alerts.wide(2)}}
 }

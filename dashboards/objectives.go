@@ -209,11 +209,19 @@ func (s Scope) burnRow() Row {
 	burn := s.Burn("Burn rate by window", []Matcher{chosen()}, "1h", "6h", "1d", "3d")
 	burn.LogBase, burn.Thresholds = 2, s.factors()
 	for i := range burn.Targets {
-		burn.Targets[i].Expr = burn.Targets[i].Expr.onLogAxis()
+		e := burn.Targets[i].Expr
+		if len(s.spec.GroupBy) > 0 {
+			e = e.Max()
+		}
+		burn.Targets[i].Expr = e.onLogAxis()
 	}
+	// A logarithmic axis has no soft maximum: without this line, the thresholds of a healthy service are not on it.
+	burn.limit = []string{refID(len(burn.Targets))}
+	page := s.constant(slo.RecordBudget, chosen()).Max() + " * 0 + " + Expr(number(burn.Thresholds[len(burn.Thresholds)-1].From))
+	burn.Targets = append(burn.Targets, Target{Expr: page, Legend: "page"})
 	burn = burn.says("Burn rate over each long window of the alerts; at 1 the budget lasts exactly one period. Values below 0.1 are drawn at 0.1.",
 		"An alert fires while its long and its short window are above its threshold: see the table.")
-	burn.Compared = true
+	burn.Compared, burn.aside = true, true
 	return Row{Height: 8, Panels: []Panel{burn.wide(15), s.windows().wide(9)}}
 }
 
@@ -221,7 +229,7 @@ func (s Scope) burnRow() Row {
 func (s Scope) spentRow() Row {
 	total, bad := s.ofTotal(slo.TotalRecord("5m")), s.recorded(slo.BadRecord("5m"), chosen()).Expr()
 	events := Panel{
-		Title: "Good and bad events", Kind: TimeSeries, Unit: Count, EmptyUntil: untilRules, Stack: true, Colors: map[string]string{"good": Good, "bad": Failing},
+		Title: "Good and bad events", Kind: TimeSeries, Unit: Count, EmptyUntil: untilRules, Stack: true, SoftMax: 1, Colors: map[string]string{"good": Good, "bad": Failing},
 		Targets: []Target{{Expr: total.Sum() + " - " + bad.Sum(), Legend: "good"}, {Expr: bad.Sum(), Legend: "bad"}},
 	}.says("Good and bad events in the five minutes before each point.",
 		"Where bad events begin, open the overview at that time.")
@@ -231,7 +239,7 @@ func (s Scope) spentRow() Row {
 	events = events.links(s.dashboard(dashboardOverview, "Overview"))
 	panels := []Panel{events}
 	if len(s.spentBy(routeOfBad)) > 0 {
-		route := s.spent("Budget spent by route", Column{Title: "Route", Label: semconv.LabelRoute}, s.spentBy(routeOfBad)).
+		route := s.spent("Budget spent by route", Column{Title: "Route", Label: semconv.LabelRoute, Wrap: true}, s.spentBy(routeOfBad)).
 			says("Part of the period's error budget that each route spent within the time range of the dashboard.",
 				"One route: fix it, or give it an SLO of its own.")
 		version := s.spent("Budget spent by version", Column{Title: "Version", Label: semconv.LabelVersion}, s.spentBy(versionOfBad)).

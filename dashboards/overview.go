@@ -34,14 +34,15 @@ func overview(s Scope) Dashboard {
 }
 
 func (s Scope) headlineRow() Row {
+	by := s.spec.GroupBy // a mean of two clusters would hide an incident in one
 	ratio := Panel{
 		Title: "Error ratio (5m)", Kind: Stat, Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), EmptyUntil: untilRequests,
-		Targets: []Target{{Expr: s.badRatioOver(headlineWindow), Legend: "bad requests", Instant: true}},
+		Targets: []Target{worstOf(s.badRatioOver(headlineWindow, by...), "bad requests", by)},
 	}.says("Ratio of failed and rejected requests in the last five minutes"+s.marked(": orange above the error budget, red above the threshold of a page")+".",
 		"If there is no data, no requests arrive: check the load balancer.").links(s.dashboard(dashboardObjectives, "SLO"))
 	latency := Panel{
 		Title: "p99 latency (5m)", Kind: Stat, Unit: Seconds, Thresholds: s.latencyThresholds(), EmptyUntil: untilRequests,
-		Targets: []Target{{Expr: s.succeeded().Over(headlineWindow).Quantile(0.99), Legend: "p99", Instant: true}},
+		Targets: []Target{worstOf(s.succeeded().Over(headlineWindow).Quantile(0.99, by...), "p99", by)},
 	}.says("Latency that 99 % of the successful requests of the last five minutes did not exceed"+s.marked("; red is above the objective")+".",
 		"Find the slow route below, and open one of its traces.")
 	rate := Panel{
@@ -61,6 +62,15 @@ func (s Scope) headlineRow() Row {
 		panels = append(panels, s.currentBurn().wide(4))
 	}
 	return Row{Height: 4, Panels: append(panels, s.readyInstances().wide(3), s.firingAlerts().wide(4))}
+}
+
+// worstOf is one number; with groups of instances that of the worst three.
+func worstOf(e Expr, legend string, groups []string) Target {
+	const most = 3
+	if len(groups) == 0 {
+		return Target{Expr: e, Legend: legend, Instant: true}
+	}
+	return Target{Expr: e.Top(most), Legend: Legend(groups...), Instant: true}
 }
 
 // remainingBudget is one number for each SLO.
@@ -89,17 +99,17 @@ func (s Scope) readyInstances() Panel {
 	}
 	const half = 0.5
 	return Panel{
-		Title: "Ready instances", Kind: Stat, Unit: Share, NameOnly: true, Base: Failing, Thresholds: []Threshold{{half, Warning}, {1, Good}},
+		Title: "Ready instances", Kind: Stat, Unit: Share, NameOnly: true, None: "none", NoneColor: Failing, Base: Failing, Thresholds: []Threshold{{half, Warning}, {1, Good}},
 		Targets: []Target{{Expr: "(" + ready + " / " + all + ")" + label("ready", ready) + label("all", all), Legend: "{{ready}} of {{all}}", Instant: true}},
-	}.says("Ready instances of all instances: green if all are ready, red if fewer than half are.",
+	}.says("Ready instances of all instances: green if all are ready, red if fewer than half are, or if none exists.",
 		"If some are missing, check restarts, nodes and rollouts.")
 }
 
 func (s Scope) firingAlerts() Panel {
 	return Panel{
 		Title: "Firing alerts", Kind: Stat, Unit: Factor, Thresholds: []Threshold{{1, Failing}},
-		Targets: []Target{{Expr: s.alerts(Is(slo.LabelService, s.spec.Service)).Expr().Count() + " or vector(0)", Legend: "alerts", Instant: true}},
-	}.says("Number of firing alerts of the service in the environment.", "The list below names them; follow the runbook of the first.")
+		Targets: []Target{{Expr: s.alertsOf(anyEnvironment(), Is(slo.LabelService, s.spec.Service)).Expr().Count() + " or vector(0)", Legend: "alerts", Instant: true}},
+	}.says("Number of firing alerts of the service in the environment, and of those of no environment.", "The list below names them; follow the runbook of the first.")
 }
 
 // courseRow shows since when.
@@ -125,7 +135,7 @@ func (s Scope) courseRow() Row {
 	rate := s.Rate("Request rate by outcome", s.requests(), RequestsPerSecond, semconv.LabelOutcome).
 		says("Requests per second by outcome; the dashed line is the total of one week ago.",
 			"A rise that did not happen a week ago: suspect retries or a crawler. client_error: check what a client changed.")
-	rate.Stack, rate.Colors, rate.past = true, outcomeColors(), []string{refID(1)}
+	rate.Stack, rate.Colors, rate.past, rate.SoftMax = true, outcomeColors(), []string{refID(1)}, fewRequests
 	rate.Targets = append(rate.Targets, Target{Expr: "sum(rate(" + s.requests().Expr() + "[" + rateInterval + "] offset 1w))", Legend: "one week ago"})
 	return Row{Height: 8, Panels: []Panel{errors, latency, rate}}
 }
@@ -143,7 +153,7 @@ func (s Scope) whereRow() Row {
 		Targets: []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
 	}.says("Health checks of dependencies; red while one fails on any instance.",
 		"The cause is probably there: call the owner before you change this service.").links(s.whereDependencies()...)
-	return Row{Height: 8, Panels: []Panel{s.routes().wide(11), versions.wide(4), health.wide(4), s.alertList().wide(5)}}
+	return Row{Height: 8, Panels: []Panel{s.routes().wide(12), versions.wide(4), health.wide(3), s.alertList().wide(5)}}
 }
 
 func (s Scope) whereDependencies() []Link {
@@ -154,9 +164,14 @@ func (s Scope) whereDependencies() []Link {
 }
 
 func (s Scope) alertList() Panel {
-	filter := "{" + slo.LabelService + "=" + quoted(s.spec.Service) + ", " + slo.LabelEnvironment + "=" + quoted("$"+varEnvironment) + "}"
+	filter := s.alertFilter(Is(slo.LabelService, s.spec.Service), Matches(slo.LabelEnvironment, "$"+varEnvironment+"|"))
 	return Panel{Title: "Alerts", Kind: AlertList, Filter: filter}.
-		says("Firing and pending alerts of the service in the environment.", "Open the alert and follow its runbook.")
+		says("Firing and pending alerts of the service in the environment, and those of no environment.", "Open the alert and follow its runbook.")
+}
+
+// alertFilter selects the alerts of the chosen groups of instances.
+func (s Scope) alertFilter(matchers ...Matcher) string {
+	return string(Selector{}.With(matchers...).With(s.chosenInstances()[1:]...).Expr())
 }
 
 // routes is a table of the routes with the most bad requests, then the most requests.
@@ -169,12 +184,12 @@ func (s Scope) routes() Panel {
 	of := func(e Expr) Target { return Target{Expr: "(" + e + ")" + on + first, Instant: true} }
 	latency := s.succeeded().Over(headlineWindow)
 	return Panel{
-		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Share of errors",
+		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Share of errors", ThenBy: "Request rate",
 		Columns: []Column{
-			{Title: "Method", Label: semconv.LabelMethod, Width: 75}, {Title: "Route", Label: semconv.LabelRoute},
+			{Title: "Method", Label: semconv.LabelMethod, Width: 75}, {Title: "Route", Label: semconv.LabelRoute, Wrap: true},
 			{Title: "Request rate", Unit: RequestsPerSecond, Width: 110},
 			{Title: "Error ratio", Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), Width: 95},
-			{Title: "p99 latency", Unit: Seconds, Thresholds: s.latencyThresholds(), Width: 105},
+			{Title: "p99 latency", Unit: Seconds, Thresholds: s.latencyThresholds(), Width: 100},
 			{Title: "Share of errors", Unit: Share, Bar: true, Width: 130},
 		},
 		Targets: []Target{
@@ -193,7 +208,7 @@ func (s Scope) routesRow() Row {
 		p.Targets = []Target{{Expr: e.TopInRange(10, by...), Legend: Legend(by...)}}
 		return p
 	}
-	rate := top(Panel{Title: "Request rate by route (top 10)", Unit: RequestsPerSecond}, total).
+	rate := top(Panel{Title: "Request rate by route (top 10)", Unit: RequestsPerSecond, SoftMax: fewRequests}, total).
 		says("Requests per second of the ten routes with the most requests.", "A sudden fall of one route: check its clients.")
 	errors := top(Panel{Title: "Error ratio by route (top 10)", Unit: Share, Color: Failing, Thresholds: s.budgetThresholds(), Line: true, SoftMax: s.pageThreshold()},
 		s.requests(bad()).Rate().Sum(by...).OrZero(total).Over(total)).
@@ -218,7 +233,7 @@ func (s Scope) instanceErrorsRow() Row {
 		says("CPU in use divided by GOMAXPROCS, of the ten busiest instances.", "Near 100 %, requests wait: add instances, or find the cause in the flame graph.").
 		links(s.flameGraphs())
 	starts := Panel{
-		Title: "Restarts by instance", Kind: TimeSeries, Unit: Factor, Color: Warning,
+		Title: "Restarts by instance", Kind: TimeSeries, Unit: Factor, Color: Warning, SoftMax: 1,
 		Targets: []Target{{Expr: "changes(" + s.Metric(processStart).Expr() + "[" + rateInterval + "])", Legend: Legend(semconv.LabelInstance)}},
 	}.says("Restarts of each instance in the interval before each point; new instances are not counted.", "Restarts without a deployment are crashes: read the last log lines of the instance.")
 	return Row{Title: "Instances", Collapsed: true, Panels: []Panel{errors, busy, starts}}

@@ -78,11 +78,14 @@ func (s Scope) Burn(title string, more []Matcher, windows ...string) Panel {
 	return p
 }
 
+// fewRequests is the least maximum of an axis of rates, so that it does not end at 100 without requests.
+const fewRequests = 0.1
+
 // Values of [Panel.EmptyUntil].
 const (
 	untilRequests = "requests arrive"
-	untilRules    = "the rules have run for five minutes with requests"
-	untilPeriod   = "the rules have run for an hour"
+	untilRules    = "requests are recorded"
+	untilPeriod   = "an hour of requests is recorded"
 	untilAlert    = "an alert fires"
 	untilLogs     = "the service logs a warning or an error and logs reach Loki"
 	untilProfiles = "profiles reach Pyroscope"

@@ -77,7 +77,15 @@ func (s Scope) recorded(name string, more ...Matcher) Selector {
 
 // alerts selects the firing alerts of the selected environment.
 func (s Scope) alerts(more ...Matcher) Selector {
-	sel := Selector{Metric: metricAlerts}.With(Is(labelAlertState, "firing"), Is(slo.LabelEnvironment, "$"+varEnvironment))
+	return s.alertsOf(Is(slo.LabelEnvironment, "$"+varEnvironment), more...)
+}
+
+// anyEnvironment also matches the alerts of no environment: that of a service which was never scraped. In ALERTS, its label has
+// the text of the template, since Prometheus does not write an empty result of it.
+func anyEnvironment() Matcher { return Matches(slo.LabelEnvironment, "$"+varEnvironment+"|[{].*") }
+
+func (s Scope) alertsOf(environment Matcher, more ...Matcher) Selector {
+	sel := Selector{Metric: metricAlerts}.With(Is(labelAlertState, "firing"), environment)
 	return sel.With(s.chosenInstances()[1:]...).With(more...)
 }
 

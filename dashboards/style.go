@@ -117,14 +117,18 @@ func (p Panel) lineColor() map[string]any {
 	switch {
 	case !p.labeled():
 		return fixed(p.color())
-	case len(p.Thresholds) > 0:
+	case len(p.Thresholds) > 0 && !p.Area: // an area has no color where values are good
 		return map[string]any{"mode": "thresholds", "seriesBy": "max"}
 	case p.Color == Failing || p.Color == Warning:
 		return map[string]any{"mode": "continuous-YlRd", "seriesBy": "max"}
 	case p.Distinct:
 		return map[string]any{"mode": "palette-classic"}
 	}
-	return map[string]any{"mode": "continuous-BlPu", "seriesBy": "max"}
+	by := "max"
+	if p.signed { // of a budget the least value matters
+		by = "min"
+	}
+	return map[string]any{"mode": "continuous-BlPu", "seriesBy": by}
 }
 
 // neutral are the colors of lines of one graph that are neither good nor bad.
@@ -270,6 +274,8 @@ func (p Panel) columnOverrides() []override {
 			add("mappings", m)
 		}
 		switch {
+		case c.Wrap:
+			add("custom.cellOptions", map[string]any{"type": "auto", "wrapText": true})
 		case c.Bar:
 			add("custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic"})
 			add("color", fixed(Calm))
@@ -315,7 +321,11 @@ func (p Panel) graphOptions() map[string]any {
 	out := map[string]any{"tooltip": map[string]any{"mode": "multi", "sort": "desc"}}
 	switch {
 	case p.Compared:
-		out["legend"] = map[string]any{"displayMode": "table", "placement": "bottom", "showLegend": true, "calcs": []string{"lastNotNull", "max"}}
+		place := "bottom"
+		if p.aside {
+			place = "right"
+		}
+		out["legend"] = map[string]any{"displayMode": "table", "placement": place, "showLegend": true, "calcs": []string{"lastNotNull", "max"}}
 	case len(p.Targets) == 1 && p.Targets[0].Legend == "":
 		out["legend"] = map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []string{}}
 	}
@@ -327,7 +337,11 @@ func (p Panel) listOptions() map[string]any {
 	switch p.Kind {
 	case Table:
 		if p.SortBy != "" {
-			return map[string]any{"cellHeight": "sm", "sortBy": []map[string]any{{"displayName": p.SortBy, "desc": true}}}
+			by := []map[string]any{{"displayName": p.SortBy, "desc": true}}
+			if p.ThenBy != "" {
+				by = append(by, map[string]any{"displayName": p.ThenBy, "desc": true})
+			}
+			return map[string]any{"cellHeight": "sm", "sortBy": by}
 		}
 		return map[string]any{"cellHeight": "sm"}
 	case Heatmap:

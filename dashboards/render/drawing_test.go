@@ -360,6 +360,23 @@ func TestPanelsCountWhatHasNoRoom(t *testing.T) {
 	}
 }
 
+// A long text has the lines that it needs, and the rows below it less room.
+func TestTextsOfATableAreWrapped(t *testing.T) {
+	t.Parallel()
+	const table = `{"type":"table","title":"T","gridPos":{"w":8,"h":8},"targets":[{"refId":"A","expr":"a","format":"table","instant":true}],"fieldConfig":{"overrides":[
+		{"matcher":{"id":"byName","options":"route"},"properties":[{"id":"custom.cellOptions","value":{"type":"auto","wrapText":%t}}]}]},
+		"transformations":[{"id":"organize","options":{"excludeByName":{"Time":true,"Value":true}}}]}`
+	for wrap, rows := range map[bool]int{false: 6, true: 4} {
+		_, d := drawOne(t, fmt.Sprintf(table, wrap), many(8))
+		lines := strings.Join(d.texts("cell"), "")
+		if whole := strings.Count(lines, "/members/"); len(d.facts.Rows) != rows || wrap != (whole == rows) {
+			t.Errorf("wrap %t: %d rows, of which %d are whole, want %d: %q", wrap, len(d.facts.Rows), whole, rows, d.texts("cell"))
+		}
+		noOverlap(t, d)
+		inside(t, d)
+	}
+}
+
 // A picture alone says what it shows. A page has a header of its own.
 func TestSVGHasAHeader(t *testing.T) {
 	t.Parallel()

@@ -242,7 +242,8 @@ func (r *renderer) legendTable(d *drawing, b box, o legendOptions, lines []*line
 		area = right(b, o, names+sum(columns))
 		left = b.inset(0, 0, area.w+legendGap, 0)
 	}
-	for len(columns) > 0 && area.w-sum(columns) < min(names, legendIcon+6+leastName) {
+	const rounding = .01
+	for len(columns) > 0 && area.w-sum(columns)+rounding < min(names, legendIcon+6+leastName) {
 		columns = columns[:len(columns)-1]
 		d.facts.Cut++
 	}

@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -201,10 +200,7 @@ type alertRule struct {
 }
 
 func (a alertRule) instances() string {
-	if a.count == 1 {
-		return labelText(a.Labels)
-	}
-	return strconv.Itoa(a.count) + " instances"
+	return count(a.count, "instance")
 }
 
 // rulesOf joins the instances of each alert.

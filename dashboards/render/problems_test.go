@@ -106,7 +106,7 @@ func TestSettingsThatChangeThePictureAreReported(t *testing.T) {
 		panel("alertlist", `,"options":{"folder":{"uid":"x"}}`):                         `panel P: options.folder is not supported`,
 		panel("alertlist", `,"options":{"folder":null,"groupBy":[]}`):                   "",
 		panel("alertlist", `,"options":{"groupBy":["job"]}`):                            `panel P: options.groupBy is not supported`,
-		defaults("table", `"custom":{"cellOptions":{"wrapText":true}}`):                 `panel P: custom.cellOptions.wrapText true is not supported`,
+		defaults("table", `"custom":{"cellOptions":{"wrapText":true}}`):                 "",
 		defaults("stat", `"mappings":[{"type":"special","options":{"match":"empty"}}]`): `panel P: value mapping "special empty" is not supported`,
 		defaults("stat", `"mappings":[{"type":"special","options":{"match":"null"}}]`):  "",
 		defaults("timeseries", `"custom":{"thresholdsStyle":{"mode":"area"}}`):          "",

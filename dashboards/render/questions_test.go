@@ -2,6 +2,8 @@ package render_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,7 +57,10 @@ func situations() []situation {
 	}
 }
 
-// runs draws all situations.
+// linked is the name of the picture of another dashboard, at the time and in the environment of a situation.
+func (s situation) linked(dashboard string) string { return s.name + " > " + dashboard }
+
+// runs draws all situations, and the dashboards that answer what they do not.
 func runs(t *testing.T) map[string]*render.Picture {
 	t.Helper()
 	w := worldOf(t, renamed())
@@ -89,13 +94,14 @@ func runs(t *testing.T) map[string]*render.Picture {
 		}
 		evaluated = until
 		w.expose(until)
-		file := filepath.Join(generated, "dashboards", "orders-"+s.dashboard+".json")
-		src, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+		files := map[string][]byte{s.name: dashboardOf(t, s.dashboard), ofSet + s.name: set[s.dashboard]}
+		for _, a := range answers()[s.name] {
+			if a.on != "" {
+				files[s.linked(a.on)] = dashboardOf(t, a.on)
+			}
 		}
-		for name, src := range map[string][]byte{s.name: src, ofSet + s.name: set[s.dashboard]} {
-			out[name], err = render.Dashboard(t.Context(), file, src, source, render.Options{
+		for name, src := range files {
+			out[name], err = render.Dashboard(t.Context(), name, src, source, render.Options{
 				Location: time.UTC, Width: 1600, From: until.Add(-s.span), To: until, Now: until, Light: s.light,
 				Variables: map[string][]string{"environment": {s.environment}},
 			})
@@ -110,85 +116,39 @@ func runs(t *testing.T) map[string]*render.Picture {
 	return out
 }
 
-// answer is a text that a reader finds in a panel. A text of a table is the cells of a row.
-type answer struct{ question, panel, class, text, color string }
-
-// The questions of an engineer who was called, in their order.
-const (
-	isItReal   = "Is it real?"
-	sinceWhen  = "Since when?"
-	whatChange = "What changed?"
-	where      = "Where?"
-	whoElse    = "Who is affected?"
-	whatIsLeft = "What is left?"
-	whatToDo   = "What to do?"
-)
-
-// answers are those that each situation has to show.
-func answers() map[string][]answer {
-	incident := []answer{
-		{isItReal, "Error ratio (5m)", "value", "11.12%", "red"},
-		{isItReal, "Firing alerts", "value", "5", "red"},
-		{sinceWhen, "Error ratio by outcome", "legend", "server_error", ""},
-		{sinceWhen, "Alerts", "alert", "Firing for 4m30s  2 instances", ""},
-		{whatChange, "", "annotation", "12:08:00 Version 1.5.0", ""},
-		{whatChange, "Instances by version", "legend", "1.5.0", ""},
-		{where, "Routes (5m, top 10)", "row", "POST /v1/orders 16.0 req/s 41.26% 721 ms 100%", "red"},
-		{where, "Dependency health", "axis", "postgres", ""},
-		{whoElse, "Routes (5m, top 10)", "row", "DELETE /v1/orders/{id} 1.85 req/s 0.00% 25.8 ms 0%", "green"},
-		{whoElse, "Ready instances", "value", "3 of 3", "green"},
-		{whatIsLeft, "Error budget remaining (30d)", "value", "-3134.5%", "red"},
-		{whatIsLeft, "Error budget remaining (30d)", "value", "-83.0%", "red"},
-		{whatToDo, "Alerts", "alert", "OrdersAvailabilityErrorBudgetBurn", ""},
+// dashboardOf reads a generated dashboard.
+func dashboardOf(t *testing.T, name string) []byte {
+	t.Helper()
+	src, err := os.ReadFile(filepath.Join(generated, "dashboards", "orders-"+name+".json"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	// The headline is the same over any time range.
-	headline := []answer{incident[0], incident[1], incident[6], incident[10]}
-	return map[string][]answer{
-		"overview-incident": incident,
-		"overview-light":    incident,
-		"headline-1h":       headline,
-		"headline-7d":       headline,
-		"overview-healthy-staging": {
-			{isItReal, "Error ratio (5m)", "value", "0.00%", "green"},
-			{isItReal, "p99 latency (5m)", "value", "17.0 ms", "green"},
-			{where, "Routes (5m, top 10)", "row", "POST /v1/orders 1.21 req/s 0.00% 22.5 ms", "green"},
-			{whoElse, "Ready instances", "value", "1 of 1", "green"},
-			{whatIsLeft, "Error budget remaining (30d)", "value", "100.0%", "green"},
-			{whatToDo, "Alerts", "alert", "OrdersTelemetryDropped", ""},
-		},
-		"overview-after": {
-			{isItReal, "Error ratio (5m)", "value", "0.45%", "orange"},
-			{isItReal, "p99 latency (5m)", "value", "60.5 ms", "green"},
-			{whatIsLeft, "Error budget remaining (30d)", "value", "-3084.7%", "red"},
-		},
-		"slo-prod": {
-			{isItReal, "Burn rate (1h)", "value", "37.13", "red"},
-			{isItReal, "All SLOs", "row", "availability 99.900% 96.766% -3134.5% 95.60", "red"},
-			{sinceWhen, "Alert windows", "row", "critical 1h 5m 14.4 37.13 95.60 firing", "red"},
-			{sinceWhen, "Alert history", "axis", "critical 1h", ""},
-			{whatChange, "Budget spent by version", "row", "1.5.0 2745.4%", ""},
-			{where, "Budget spent by route", "row", "/v1/orders 4474.6%", ""},
-			{whoElse, "Budget spent by route", "row", "/v1/orders/{id} 0.0%", ""},
-			{whatIsLeft, "Error budget remaining", "value", "-3134.5%", "red"},
-			{whatIsLeft, "Time to exhaustion", "value", "0 s", "red"},
-			{whatToDo, "Alert windows", "row", "warning 3d 6h 1 32.35 37.13 ok", "green"},
-		},
-		"saturation": {
-			{isItReal, "Highest utilization (5m)", "row", "memory 127.0.0.1:39462 10.1%", "green"},
-			{where, "Highest utilization (5m)", "row", "CPU 127.0.0.1:39461 0.6%", "green"},
-			{whatChange, "", "annotation", "12:08:00 Version 1.5.0", ""},
-		},
-		"dependencies-locks": {
-			{isItReal, "Waits for a connection", "row", "waits 14.7 ops/s 7.51 ops/s", ""},
-			{isItReal, "Waits for a connection", "row", "timeouts 10.4 ops/s 5.31 ops/s", ""},
-			{where, "Query errors by type", "row", "timeout 0.951 ops/s 0.484 ops/s", ""},
-			{whoElse, "Query error ratio (top 10)", "legend", "INSERT", ""},
-		},
-		"runtime-locks": {
-			{isItReal, "Goroutines by state", "legend", "waiting", ""},
-			{whatIsLeft, "CPU cores", "legend", "GOMAXPROCS", ""},
-		},
+	return src
+}
+
+// linksTo reports whether a dashboard has a link to all with a tag of another one, which keeps the time range and the variables.
+func linksTo(t *testing.T, from, to string) bool {
+	t.Helper()
+	type link struct {
+		Type        string   `json:"type"`
+		Tags        []string `json:"tags"`
+		KeepTime    bool     `json:"keepTime"`
+		IncludeVars bool     `json:"includeVars"`
 	}
+	var a, b struct {
+		Tags  []string `json:"tags"`
+		Links []link   `json:"links"`
+	}
+	if err := errors.Join(json.Unmarshal(dashboardOf(t, from), &a), json.Unmarshal(dashboardOf(t, to), &b)); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range a.Links {
+		listed := !slices.ContainsFunc(l.Tags, func(tag string) bool { return !slices.Contains(b.Tags, tag) })
+		if l.Type == "dashboards" && len(l.Tags) > 0 && listed && l.KeepTime && l.IncludeVars {
+			return true
+		}
+	}
+	return false
 }
 
 // TestDashboardsAnswerQuestions draws today's dashboards with the data of the run in which a Grafana showed the
@@ -196,18 +156,29 @@ func answers() map[string][]answer {
 func TestDashboardsAnswerQuestions(t *testing.T) {
 	t.Parallel()
 	pictures := runs(t)
-	for name, list := range answers() {
+	for _, s := range situations() {
+		list := answers()[s.name]
+		for _, q := range questions() {
+			if !slices.ContainsFunc(list, func(a answer) bool { return a.question == q }) {
+				t.Errorf("%s does not answer %q", s.name, q)
+			}
+		}
 		for _, a := range list {
+			name := s.name
+			if a.on != "" {
+				name = s.linked(a.on)
+				if !linksTo(t, s.dashboard, a.on) {
+					t.Errorf("%s: %s has no link to %s", s.name, s.dashboard, a.on)
+				}
+			}
 			if !a.shownIn(pictures[name]) {
 				t.Errorf("%s: %s %s does not show %s %q in %q\n%v", name, a.question, a.panel, a.class, a.text, a.color, pictures[name].Shown(a.panel))
 			}
 		}
-	}
-	for _, s := range situations() {
 		compareShared(t, s, pictures[s.name], pictures[ofSet+s.name])
 	}
-	if len(pictures) != 2*len(answers()) {
-		t.Errorf("%d situations, %d with answers", len(pictures), len(answers()))
+	if len(situations()) != len(answers()) {
+		t.Errorf("%d situations, %d with answers", len(situations()), len(answers()))
 	}
 	publish(t, pictures)
 	for _, s := range situations() {
@@ -215,6 +186,11 @@ func TestDashboardsAnswerQuestions(t *testing.T) {
 			t.Errorf("%s: staging has no deployment, but the marks %v", s.name, marks)
 		}
 	}
+}
+
+// titles are those of linked dashboards.
+func titles() map[string]string {
+	return map[string]string{"overview": "Overview", "dependencies": "Dependencies"}
 }
 
 // picturesDir has what `make pictures` writes, for docs/dashboards.md and the README.
@@ -238,7 +214,11 @@ func publish(t *testing.T, pictures map[string]*render.Picture) {
 		}
 		golden.Compare(t, filepath.Join(picturesDir, s.name+".svg"), svg.Bytes())
 		fmt.Fprintf(&text, "\n## %s\n\n![%s](%s.svg)\n\n| question | panel | what it shows |\n|---|---|---|\n", s.name, s.name, s.name)
-		for _, a := range answers()[s.name] {
+		list := slices.Clone(answers()[s.name])
+		slices.SortStableFunc(list, func(a, b answer) int {
+			return slices.Index(questions(), a.question) - slices.Index(questions(), b.question)
+		})
+		for _, a := range list {
 			shown := a.text
 			if a.color != "" {
 				shown += " (" + a.color + ")"
@@ -246,6 +226,9 @@ func publish(t *testing.T, pictures map[string]*render.Picture) {
 			panel := a.panel
 			if a.class == "annotation" {
 				panel = "mark in all graphs"
+			}
+			if a.on != "" {
+				panel += ", on the linked dashboard " + titles()[a.on]
 			}
 			fmt.Fprintf(&text, "| %s | %s | %s |\n", a.question, panel, shown)
 		}

@@ -53,13 +53,45 @@ func (r *renderer) table(d *drawing, b box, data panelData) {
 		}
 		d.facts.Series = append(d.facts.Series, f.Display)
 	}
-	shown := min(len(order), max(int((b.bottom()-y+1)/height), 0))
-	for _, row := range order[:shown] {
-		r.tableRow(d, b, y, height, fields, widths, row)
-		y += height
+	shown := 0
+	for _, row := range order {
+		tall := heightOf(fields, widths, row, height)
+		if y+tall > b.bottom()+1 {
+			break
+		}
+		r.tableRow(d, b, y, tall, fields, widths, row)
+		y += tall
+		shown++
 	}
 	r.hidden(d, count(columns, "column"), count(len(order)-shown, "row"))
 	d.facts.Cut += columns + len(order) - shown
+}
+
+// Sizes of a cell whose text is wrapped.
+const (
+	cellLine    = 19.0
+	cellPadding = 8.0
+)
+
+// heightOf returns the height of a row: that of the cell with the most lines, at least the height of one line.
+func heightOf(fields []*grafana.Field, widths []float64, row int, height float64) float64 {
+	for i, f := range fields {
+		if f.Type == grafana.String && f.Config.Custom.CellOptions.WrapText {
+			lines := wrap(f.Strings[row], widths[i]-12, style{size: 14})
+			height = max(height, float64(len(lines))*cellLine+2*cellPadding)
+		}
+	}
+	return height
+}
+
+// wrapped writes a text on as many lines as it needs.
+func (r *renderer) wrapped(c *canvas, place box, text string, s style) {
+	lines := wrap(text, place.w-12, s)
+	y := place.y + place.h/2 + 5 - cellLine*float64(len(lines)-1)/2
+	for _, line := range lines {
+		c.text(place.x+6, y, place.w-12, line, s)
+		y += cellLine
+	}
 }
 
 func (r *renderer) tableRow(d *drawing, b box, y, height float64, fields []*grafana.Field, widths []float64, row int) {
@@ -79,7 +111,11 @@ func (r *renderer) tableRow(d *drawing, b box, y, height float64, fields []*graf
 			share := min(max(f.Percent(f.Values[row]), 0), 1)
 			d.canvas.rect(box{x + 6, y + height - 8, (widths[i] - 12) * share, 4}, color)
 		}
-		r.cell(d.canvas, place, b, f, text, s)
+		if f.Type == grafana.String && f.Config.Custom.CellOptions.WrapText {
+			r.wrapped(d.canvas, place, text, s)
+		} else {
+			r.cell(d.canvas, place, b, f, text, s)
+		}
 		cells = append(cells, Text{s.class, text, r.theme.Name(s.color)})
 		x += widths[i]
 	}
@@ -145,23 +181,22 @@ func rowOrder(frame *grafana.Frame, fields []*grafana.Field, o tableOptions) []i
 	for i := range order {
 		order[i] = i
 	}
-	if len(o.SortBy) == 0 {
-		return order
-	}
-	i := slices.IndexFunc(fields, func(f *grafana.Field) bool { return f.Display == o.SortBy[0].DisplayName })
-	if i < 0 {
-		return order
-	}
-	f := fields[i]
-	slices.SortStableFunc(order, func(a, b int) int {
-		if o.SortBy[0].Desc {
-			a, b = b, a
+	for _, by := range slices.Backward(o.SortBy) { // the first column decides
+		i := slices.IndexFunc(fields, func(f *grafana.Field) bool { return f.Display == by.DisplayName })
+		if i < 0 {
+			continue
 		}
-		if f.Type == grafana.String {
-			return strings.Compare(f.Strings[a], f.Strings[b])
-		}
-		return compareNumbers(f.Values[a], f.Values[b])
-	})
+		f := fields[i]
+		slices.SortStableFunc(order, func(a, b int) int {
+			if by.Desc {
+				a, b = b, a
+			}
+			if f.Type == grafana.String {
+				return strings.Compare(f.Strings[a], f.Strings[b])
+			}
+			return compareNumbers(f.Values[a], f.Values[b])
+		})
+	}
 	return order
 }
 

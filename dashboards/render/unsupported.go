@@ -290,7 +290,7 @@ func drawnFieldValues() map[string][]any {
 		"custom.showValues":             {false},
 		"custom.wrapText":               {false},
 		"custom.cellOptions.type":       {"auto", "color-text", "color-background", "gauge"},
-		"custom.cellOptions.wrapText":   {false},
+		"custom.cellOptions.wrapText":   {false, true},
 	}
 }
 

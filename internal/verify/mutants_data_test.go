@@ -99,7 +99,7 @@ func renamedMetrics() []mutant {
 		},
 		goruntime: {
 			"go_sched_latencies_seconds_bucket", "go_sched_goroutines_waiting_goroutines", "go_gc_heap_live_bytes", "go_memory_classes_total_bytes",
-			"process_resident_memory_bytes", "go_cpu_classes_gc_total_cpu_seconds_total", "process_open_fds", "go_sync_mutex_wait_total_seconds_total",
+			"process_resident_memory_bytes", "go_cpu_classes_gc_total_cpu_seconds_total", "process_network_receive_bytes_total", "go_sync_mutex_wait_total_seconds_total",
 		},
 		dependencies: {"db_client_connection_count", "db_client_connection_max", "db_client_operation_duration_seconds_count", "db_client_connection_timeouts_total"},
 		objectives:   {"slo:objective:ratio", "slo:sli_coverage:ratio30d", "slo:error_budget:ratio", "slo:sli_error:ratio_rate3d", "ALERTS"},

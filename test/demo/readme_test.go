@@ -59,6 +59,25 @@ func TestReadmeCommandsAreRun(t *testing.T) {
 	}
 }
 
+// The README has few pictures, and loads quickly.
+func TestReadmePictures(t *testing.T) {
+	t.Parallel()
+	const most, mostBytes = 3, 100_000
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pictures := regexp.MustCompile(`!\[[^\]]+\]\(([^)]+)\)`).FindAllStringSubmatch(string(readme), -1)
+	if len(pictures) == 0 || len(pictures) > most {
+		t.Errorf("%d pictures, want 1 to %d", len(pictures), most)
+	}
+	for _, p := range pictures {
+		if info, err := os.Stat(filepath.Join("../..", p[1])); err != nil || info.Size() > mostBytes {
+			t.Errorf("%s is missing, or has more than %d bytes: %v", p[1], mostBytes, err)
+		}
+	}
+}
+
 // Programs of inline commands in the README have a test stage in .ci/run.
 func TestReadmeNamesNoOtherProgram(t *testing.T) {
 	t.Parallel()

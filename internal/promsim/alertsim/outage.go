@@ -90,21 +90,9 @@ func (d Simulation) outages(ctx context.Context, r *record) error {
 func (d Simulation) pushed() bool { return d.Rules.Spec.Metrics == slo.MetricsPush }
 
 func (d Simulation) outage(ctx context.Context, way outage) (problem error, after time.Duration, err error) {
-	const from = 2*time.Hour + intoTheMinute
-	w := d.newWorld(from + time.Hour)
-	w.repeat(steady, from)
-	for n := range d.Fleet.replicas() {
-		p := process{
-			environment: production, name: fmt.Sprint("p", n),
-			traffic: d.all(events{synthetic.Steady(30).Then(from, 0), synthetic.Steady(0)}),
-		}
-		way.lose(&p, from, n)
-		if err := w.add(p); err != nil {
-			return nil, 0, err
-		}
-	}
-	// Staging keeps running, so absence must be detected per environment.
-	if err := w.replicas(staging, 1, d.all(healthy(1, 0))); err != nil {
+	const from = outageFrom
+	w, err := d.lost(way)
+	if err != nil {
 		return nil, 0, err
 	}
 	ev, err := w.evaluator(notPeriod)
@@ -132,6 +120,28 @@ func (d Simulation) outage(ctx context.Context, way outage) (problem error, afte
 		problem = d.gapInPages(ev, from+after, w.end)
 	}
 	return problem, after, nil
+}
+
+// outageFrom is when an outage begins.
+const outageFrom = 2*time.Hour + intoTheMinute
+
+// lost returns the world of an outage of all processes of production.
+func (d Simulation) lost(way outage) (*world, error) {
+	const from = outageFrom
+	w := d.newWorld(from + time.Hour)
+	w.repeat(steady, from)
+	for n := range d.Fleet.replicas() {
+		p := process{
+			environment: production, name: fmt.Sprint("p", n),
+			traffic: d.all(events{synthetic.Steady(30).Then(from, 0), synthetic.Steady(0)}),
+		}
+		way.lose(&p, from, n)
+		if err := w.add(p); err != nil {
+			return nil, err
+		}
+	}
+	// Staging keeps running, so absence must be detected per environment.
+	return w, w.replicas(staging, 1, d.all(healthy(1, 0)))
 }
 
 // notPeriod excludes the rules that sum up whole periods: no page reads them, and one hour does not fill a

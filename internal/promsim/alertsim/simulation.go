@@ -30,6 +30,9 @@ type Simulation struct {
 	MaxCost float64
 	// Progress is called at the start of each scenario; may be nil.
 	Progress func(what string)
+
+	// unrouted adds the metrics of all requests, which dashboards read, to those of requests on known routes.
+	unrouted bool
 }
 
 // Fleet is the size of the service.

@@ -68,29 +68,33 @@ func troubles() []trouble {
 // problem, and resolve.
 func (d Simulation) tickets(ctx context.Context, r *record) error {
 	for _, t := range troubles() {
-		i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Kind == t.kind })
-		if i < 0 || t.runtime && !d.Rules.Spec.Runtime || t.kind == slo.KindScrapeIntervalMismatch && d.pushed() {
+		t, alert, ok := d.alertFor(t)
+		if !ok {
 			continue
 		}
-		if t.kind == slo.KindSLONoData && d.Rules.Spec.SLOs[d.Rules.Alerts[i].SLO].Indicator.Custom() {
-			t.lasts, t.within = 26*time.Hour, 25*time.Hour // nights are idle
-		}
-		if err := d.ticket(ctx, r, t, d.Rules.Alerts[i]); err != nil {
+		if err := d.ticket(ctx, r, t, alert); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d Simulation) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert) error {
-	from := 90*time.Minute + intoTheMinute
-	if t.lasts > 2*time.Hour { // it compares with the day before
-		from = 26*time.Hour + intoTheMinute
+// alertFor returns the alert of a trouble, if the service has one, and the trouble with the times of that alert.
+func (d Simulation) alertFor(t trouble) (trouble, slo.Alert, bool) {
+	i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Kind == t.kind })
+	if i < 0 || t.runtime && !d.Rules.Spec.Runtime || t.kind == slo.KindScrapeIntervalMismatch && d.pushed() {
+		return t, slo.Alert{}, false
 	}
-	to := from + t.lasts
-	w := d.newWorld(to + t.after + time.Hour)
-	w.repeat(steady, from-handover)
-	if err := w.troubled(d, t, from, to); err != nil {
+	alert := d.Rules.Alerts[i]
+	if t.kind == slo.KindSLONoData && d.Rules.Spec.SLOs[alert.SLO].Indicator.Custom() {
+		t.lasts, t.within = 26*time.Hour, 25*time.Hour // nights are idle
+	}
+	return t, alert, true
+}
+
+func (d Simulation) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert) error {
+	w, from, to, err := d.troubled(t)
+	if err != nil {
 		return err
 	}
 	inputs := rulesim.Inputs(d.Groups, alert.Name)
@@ -114,6 +118,18 @@ func (d Simulation) ticket(ctx context.Context, r *record, t trouble, alert slo.
 	}
 	r.judge(alert.Name+" when "+t.name, evidence, problem)
 	return nil
+}
+
+// troubled returns the world of a trouble, and when it begins and ends.
+func (d Simulation) troubled(t trouble) (w *world, from, to time.Duration, err error) {
+	from = 90*time.Minute + intoTheMinute
+	if t.lasts > 2*time.Hour { // it compares with the day before
+		from = 26*time.Hour + intoTheMinute
+	}
+	to = from + t.lasts
+	w = d.newWorld(to + t.after + time.Hour)
+	w.repeat(steady, from-handover)
+	return w, from, to, w.troubled(d, t, from, to)
 }
 
 // handover is how long a process and its successor run in parallel.

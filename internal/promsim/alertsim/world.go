@@ -63,7 +63,8 @@ type world struct {
 	end        time.Duration
 	routes     []string // routes of the traffic
 	count      int
-	series     int             // number of event counters
+	series     int // number of event counters
+	instances  []Instance
 	made       map[string]bool // series of counters
 	// repeats are the phases in which all processes repeat their samples, see rulesim.Options.
 	repeats [][]rulesim.Repetition
@@ -99,6 +100,10 @@ func (w *world) add(p process) error {
 	if p.to == 0 {
 		p.to = w.end
 	}
+	w.instances = append(w.instances, Instance{p.environment, p.name, func(t time.Time) bool {
+		since := t.Sub(at(0))
+		return since >= p.from && p.alive(since)
+	}})
 	scrape := w.scrape()
 	first := p.from.Truncate(scrape) + time.Duration(w.count)*4100*time.Millisecond%scrape
 	if first < p.from {
@@ -185,9 +190,28 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 				return err
 			}
 			w.series++
+			if err := w.addUnrouted(p, first, f.Series, exists, grown); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// addUnrouted adds the series of all requests that belongs to a series of requests on known routes.
+func (w *world) addUnrouted(p process, first time.Duration, routed map[string]string, exists func(time.Duration) bool, read func(time.Duration) float64) error {
+	all := maps.Clone(routed)
+	all[model.MetricNameLabel] = strings.Replace(routed[model.MetricNameLabel], "_routed_", "_", 1)
+	name, isCount := strings.CutSuffix(all[model.MetricNameLabel], "_count")
+	if !w.simulation.unrouted || w.made[labels.FromMap(all).String()] {
+		return nil
+	}
+	w.made[labels.FromMap(all).String()] = true
+	if err := w.generate(p, first, all, exists, read); err != nil || !isCount {
+		return err
+	}
+	all[model.MetricNameLabel], all[semconv.LabelLessOrEqual] = name+"_bucket", "+Inf" // quantiles need it
+	return w.generate(p, first, all, exists, read)
 }
 
 func (p process) alive(t time.Duration) bool { return t < p.to && (p.up == nil || p.up(t)) }
