@@ -56,7 +56,7 @@ func (s *session) answers(ctx context.Context) {
 // judge draws a dashboard at a time and checks the answers that it has to give.
 func (s *session) judge(ctx context.Context, b dashboardfile.Dashboard, when string, at time.Time, list []answer) {
 	problem := func(name, detail string, line int) {
-		s.checks.Add(report.Check{Section: sectionDashboards, Name: name, File: b.File, Line: line, Status: report.Failed, Detail: detail})
+		s.checks.Add(report.Check{Section: sectionDashboards, Kind: report.Answer, Name: name, File: b.File, Line: line, Status: report.Failed, Detail: detail})
 	}
 	if !slices.ContainsFunc(list, func(a answer) bool { return a.of(b) }) {
 		return
@@ -82,7 +82,7 @@ func (s *session) judge(ctx context.Context, b dashboardfile.Dashboard, when str
 			problem(name, err.Error(), line)
 			continue
 		}
-		s.checks.Add(report.Check{Section: sectionDashboards, Name: name, File: b.File, Line: line, Status: report.Passed, Detail: summary(shown[0])})
+		s.checks.Add(report.Check{Section: sectionDashboards, Kind: report.Answer, Name: name, File: b.File, Line: line, Status: report.Passed, Detail: summary(shown[0])})
 	}
 	if marks := one.picture.Annotations(); len(marks) > 0 { // one version runs
 		problem(when+": deployments are marked", fmt.Sprintf("%q is marked at %s, but nothing was deployed", marks[0].Text, marks[0].From.Format(time.TimeOnly)), 0)
