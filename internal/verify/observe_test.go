@@ -59,7 +59,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report
 	seen := o.session
 	s := &session{
 		subject: subject, options: seen.options, signals: seen.signals, document: seen.document, receiver: seen.receiver,
-		child: seen.child, watch: seen.watch, seen: seen.watch.store, uploads: seen.profiles(), parsed: math.MaxInt,
+		child: seen.child, driver: seen.driver, watch: seen.watch, seen: seen.watch.store, uploads: seen.profiles(), parsed: math.MaxInt,
 	}
 	s.subject.Service = seen.subject.Service
 	if !reflect.DeepEqual(subject.Rules, seen.subject.Rules) {

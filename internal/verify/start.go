@@ -88,6 +88,7 @@ func (s *session) prepare(c *child) error {
 		return err
 	}
 	s.driver = newDriver(c.api, s.document, s.signals.Routes, s.subject.Requests, s.subject.Slow)
+	s.driver.seen.now = s.watch.time
 	s.prober = &prober{watch: s.watch, from: s.watch.time(), known: s.declared(), labels: s.declaredLabels()}
 	return nil
 }

@@ -49,7 +49,7 @@ func (s *session) trail(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.driver.drive(driving, mix{[]manner{busily}, trailThink})
+		s.driver.drive(driving, mix{[]manner{busily}, trailThink, false})
 	}()
 	var found trail
 	var why error

@@ -31,7 +31,9 @@ type Subject struct {
 	Selector         map[string]string // target labels
 	EnvironmentLabel string
 	ScrapeInterval   time.Duration // declared
-	Slow             time.Duration // longer than every latency threshold; duration of slow requests
+	// Counted are the objectives of availability, whose events are the responses that clients see, by name.
+	Counted map[string]Counted
+	Slow    time.Duration // longer than every latency threshold; duration of slow requests
 
 	Rules      []rulesim.Group
 	Dashboards []dashboardfile.Dashboard
@@ -44,6 +46,12 @@ type Subject struct {
 	RequestsFile string
 	// Simulation of the alerts; nil skips it.
 	Simulation *alertsim.Simulation
+}
+
+// Counted is an objective of availability.
+type Counted struct {
+	Budget        float64 // ratio of requests that may fail, above 0
+	Route, Method string  // empty means any
 }
 
 // Runbook is one runbook file.
