@@ -47,8 +47,10 @@ func (s *session) answers(ctx context.Context) {
 			name string
 			at   time.Time
 			list []answer
-		}{{"healthy", s.healthy, healthyAnswers()}, {"broken", s.broken, brokenAnswers()}, {"recovered", s.recovered, recoveredAnswers()}} {
-			s.judge(ctx, b, when.name, when.at, when.list)
+		}{{"healthy", s.healthy, healthyAnswers()}, {"broken", s.broken, brokenAnswers()}, {"recovered", s.recovered, recoveredAnswers()}, {"deployed", s.deployed.end, deployedAnswers()}} {
+			if !when.at.IsZero() {
+				s.judge(ctx, b, when.name, when.at, when.list)
+			}
 		}
 	}
 }
@@ -84,9 +86,38 @@ func (s *session) judge(ctx context.Context, b dashboardfile.Dashboard, when str
 		}
 		s.checks.Add(report.Check{Section: sectionDashboards, Kind: report.Answer, Name: name, File: b.File, Line: line, Status: report.Passed, Detail: summary(shown[0])})
 	}
-	if marks := one.picture.Annotations(); len(marks) > 0 { // one version runs
-		problem(when+": deployments are marked", fmt.Sprintf("%q is marked at %s, but nothing was deployed", marks[0].Text, marks[0].From.Format(time.TimeOnly)), 0)
+	marks := report.Check{Section: sectionDashboards, Kind: report.Answer, Name: when + ": deployments are marked", File: b.File, Status: report.Passed}
+	if marks.Detail, err = one.marks(); err != nil {
+		marks.Status, marks.Detail = report.Failed, err.Error()
 	}
+	s.checks.Add(marks)
+}
+
+// markedWithin is the time from the first scrape after a deployment to the end of its mark: two steps of the
+// annotation.
+const markedWithin = 2 * time.Minute
+
+// marks checks that the deployment is marked at its time, and that nothing else is.
+func (s scene) marks() (evidence string, err error) {
+	deployed := s.session.deployed.at
+	var marked []string
+	for _, m := range s.picture.Annotations() {
+		at := m.From.Format(time.TimeOnly)
+		if deployed.IsZero() || s.at.Before(deployed) || !strings.Contains(m.Text, deployedVersion) {
+			return "", fmt.Errorf("%q is marked at %s, but that was not deployed", m.Text, at)
+		}
+		if m.From.Before(deployed) || m.To.After(deployed.Add(s.session.subject.ScrapeInterval+markedWithin)) {
+			return "", fmt.Errorf("%q is marked from %s to %s, but was deployed at %s", m.Text, at, m.To.Format(time.TimeOnly), deployed.Format(time.TimeOnly))
+		}
+		marked = append(marked, m.Text+" at "+at)
+	}
+	switch {
+	case deployed.IsZero() || s.at.Before(deployed):
+		return "no deployment, and no mark", nil
+	case len(marked) != 1:
+		return "", fmt.Errorf("%s was deployed at %s, but there are %d marks", deployedVersion, deployed.Format(time.TimeOnly), len(marked))
+	}
+	return marked[0], nil
 }
 
 // summary is what a panel shows first.
@@ -168,6 +199,16 @@ func recoveredAnswers() []answer {
 		{dashboard: "overview", panel: alertsNow, claim: "the true number", check: value(greenBelow(truth(alertsFiring), 1), truth(alertsFiring), 1, 0)},
 		{dashboard: "overview", panel: remaining, claim: "what is left of each SLO", check: remainingBudgets, needs: slo.RecordRemaining},
 		{dashboard: "slo", panel: "Alert windows", claim: "the alerts that fire", check: firingWindows, needs: burnAlerts},
+		{dashboard: "slo", panel: allSLOs, claim: "each SLO with its budget", check: listsObjectives},
+	}
+}
+
+// deployedAnswers are of a time soon after another version replaced the one before.
+func deployedAnswers() []answer {
+	return []answer{
+		{dashboard: "overview", panel: "Instances by version", claim: "both versions", check: bothVersions},
+		{dashboard: "overview", panel: "Ready instances", claim: "1 of 1, in green", check: reads("1 of 1", always("green"))},
+		{dashboard: "overview", panel: remaining, claim: "what is left of each SLO", check: remainingBudgets, needs: slo.RecordRemaining},
 		{dashboard: "slo", panel: allSLOs, claim: "each SLO with its budget", check: listsObjectives},
 	}
 }

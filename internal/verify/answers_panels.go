@@ -188,7 +188,7 @@ func allHealthy(_ scene, shown render.Shown) error {
 }
 
 func namesInstance(s scene, shown render.Shown) error {
-	instance := strings.TrimPrefix(s.session.child.admin, "http://")
+	instance := strings.TrimPrefix(s.session.childAt(s.at).admin, "http://")
 	for _, row := range shown.Rows {
 		if len(row) < 2 || row[1].Text != instance {
 			return fmt.Errorf("%v does not name the instance %s", row, instance)
@@ -263,6 +263,20 @@ func spentByVersion(s scene, shown render.Shown) error {
 		return errors.Join(errors.New("there is no "+semconv.BuildInfo), err)
 	}
 	return spent(shown, found[0].Metric.Get("version"))
+}
+
+// bothVersions checks that the version before a deployment and the one after it have a line.
+func bothVersions(s scene, shown render.Shown) error {
+	before, err := s.session.watch.ev.Query(s.ctx, semconv.BuildInfo, s.session.deployed.at)
+	if err != nil || len(before) == 0 {
+		return errors.Join(errors.New("there is no "+semconv.BuildInfo), err)
+	}
+	for _, version := range []string{before[0].Metric.Get("version"), deployedVersion} {
+		if !slices.Contains(shown.Series, version) {
+			return fmt.Errorf("it has no series %s but %v", version, shown.Series)
+		}
+	}
+	return nil
 }
 
 // spent checks that the first row names something and has spent budget.

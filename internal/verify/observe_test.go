@@ -69,8 +69,8 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report
 			return s.checks.Report(s.subject.Service, 0), nil //nolint:nilerr // it is a failed check
 		}
 	}
-	s.prober = &prober{watch: s.watch, from: seen.prober.from, known: s.declared(), labels: s.declaredLabels()}
-	s.healthy, s.broken, s.recovered = seen.healthy, seen.broken, seen.recovered
+	s.prober = &prober{watch: s.watch, from: seen.prober.from, to: seen.prober.to, asked: seen.prober.asked, known: s.declared(), labels: s.declaredLabels()}
+	s.healthy, s.broken, s.recovered, s.deployed = seen.healthy, seen.broken, seen.recovered, seen.deployed
 	if err := s.queries(ctx); err != nil {
 		return report.Report{}, err
 	}

@@ -140,7 +140,7 @@ func (s *session) logLines(query string) ([]line, error) {
 	if !matchesAll(ms, stream) {
 		return nil, fmt.Errorf("log lines have the labels %v, which %s does not match", stream, query[:end+1])
 	}
-	lines := s.child.log()
+	lines := s.log()
 	for _, stage := range stages(query[end+1:]) {
 		if lines, err = filter(lines, stage); err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -72,7 +73,8 @@ func (s *session) source() render.Source {
 // clock converts times of the service, whose clock is not the simulated one. Its events are spread over the
 // simulated time as they were over the run.
 func (s *session) clock() func(time.Time) time.Time {
-	began, elapsed := s.child.began, time.Since(s.child.began)
+	began := s.childAt(s.prober.from).began
+	elapsed := cmp.Or(s.prober.asked, time.Now()).Sub(began)
 	span := s.prober.to.Sub(s.prober.from)
 	return func(at time.Time) time.Time {
 		share := min(max(float64(at.Sub(began))/float64(elapsed), 0), 1)

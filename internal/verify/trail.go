@@ -148,7 +148,7 @@ func (s *session) exemplars() []exemplar.QueryResult {
 func traceOf(e exemplar.Exemplar) string { return e.Labels.Get(semconv.ExemplarTraceID) }
 
 func (s *session) lineOf(span servicetest.Span) (line, bool) {
-	for _, l := range s.child.log() {
+	for _, l := range s.log() {
 		if l.text("trace_id") == span.TraceID && l.text("span_id") == span.SpanID && l[semconv.LabelRoute] != nil {
 			return l, true
 		}
