@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/observability-first/scaffold/dashboards/render"
 	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
-	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -43,6 +41,9 @@ func (s *session) answers(ctx context.Context) {
 		if !slices.Contains(b.Tags, "scaffold") {
 			continue // a team's own, about which nothing is known
 		}
+		if !s.broken.IsZero() {
+			s.isolated(ctx, b)
+		}
 		for _, when := range []struct {
 			name string
 			at   time.Time
@@ -65,7 +66,7 @@ func (s *session) judge(ctx context.Context, b dashboardfile.Dashboard, when str
 	}
 	one := scene{session: s, ctx: ctx, at: at}
 	var err error
-	if one.picture, err = s.drawn(ctx, b, at); err != nil {
+	if one.picture, err = s.drawnFrom(ctx, b, at, s.besideStaging(at), unchanged); err != nil {
 		problem("answers when "+when, err.Error(), 0)
 		return
 	}
@@ -158,13 +159,7 @@ const pictured = 2 * time.Hour
 
 // drawn draws a dashboard at a time.
 func (s *session) drawn(ctx context.Context, b dashboardfile.Dashboard, at time.Time) (*render.Picture, error) {
-	src, err := userfile.Read(filepath.Join(s.subject.Dir, filepath.FromSlash(b.File)), userfile.LargeLimit)
-	if err != nil {
-		return nil, err
-	}
-	return render.Dashboard(ctx, b.File, src, s.stateSource(at), render.Options{
-		From: at.Add(-pictured), To: at, Now: at, Width: screenWidth, ScrapeInterval: s.subject.ScrapeInterval, Location: time.UTC,
-	})
+	return s.drawnFrom(ctx, b, at, s.stateSource(at), unchanged)
 }
 
 // Titles of panels that several answers name.

@@ -40,6 +40,11 @@ func threshold(path, title, color, to string) mutant {
 	return inPanel("what is "+color+" is "+to, path, title, `"color": "`+color+`"`, `"color": "`+to+`"`)
 }
 
+// ofAll makes a panel show all environments.
+func ofAll(path, title string) mutant {
+	return inPanel("of all environments", path, title, `deployment_environment_name=\\"\$environment\\"`, `deployment_environment_name=~\".+\"`)
+}
+
 // misleading are dashboards that have data in every panel, and tell a reader what is not so.
 func misleading() []mutant {
 	const (
@@ -108,6 +113,17 @@ func misleading() []mutant {
 		edit("the mark does not name the version", overview, `"titleFormat": "Version \{\{version\}\}"`, `"titleFormat": "Version"`, 1),
 		inPanel("of the revision", overview, "Instances by version", `by \(version\)`, `by (revision)`),
 		inPanel("those of the version before are counted", overview, "Ready instances", `count\(up(\{[^}]*\})\)`, `count(last_over_time(up${1}[1h]))`),
+		ofAll(overview, "Warning and error logs"),
+		ofAll(overview, headline),
+		ofAll(overview, table),
+		ofAll(overview, "Ready instances"),
+		ofAll(overview, "Instances by version"),
+		ofAll(saturation, "Running instances"),
+		ofAll(objectives, "Good and bad events"),
+		inPanel("of no environment", overview, "Warning and error logs", `deployment_environment_name=\\"\$environment\\",`, ``),
+		inPanel("of no environment", overview, rates, `deployment_environment_name=\\"\$environment\\",`, ``),
+		inPanel("of all environments", overview, "Traces with errors", ` && resource\.deployment\.environment\.name = \\"\$environment\\"`, ``),
+		edit("deployments of all environments", overview, `(build_info\{)deployment_environment_name=\\"\$environment\\",`, `${1}deployment_environment_name=~\".+\",`, 0),
 		inPanel("firing is ok", objectives, windows, `"text": "firing"`, `"text": "ok"`),
 		inPanel("of the other severity", objectives, windows, `severity=\\"critical\\"`, `severity=\"warning\"`),
 		inPanel("the objective as budget", objectives, all, `slo:period_error_budget_remaining:ratio`, `slo:period_burn_rate:ratio`),
