@@ -99,14 +99,17 @@ func (s *session) ask(ctx context.Context, b dashboardfile.Dashboard, q question
 			break
 		}
 	}
-	if q.emptyUntil != "" || p.Detail == earlier {
-		p.Kind = "" // it may be empty
+	if p.Status == report.Passed && (strings.HasPrefix(p.Detail, noData) || p.Detail == earlier) {
+		p.Kind = "" // it has no data, and may have none
 	}
 	s.checks.Add(p)
 }
 
-// earlier is the evidence of queries of the time before the run.
-const earlier = "it reads data from before the run"
+// Evidence of queries that may be empty: noData is its start, and earlier is all of it.
+const (
+	noData  = "empty until "
+	earlier = "it reads data from before the run"
+)
 
 func (s *session) askMetrics(ctx context.Context, expr string, q question) (report.Status, string) {
 	series, err := s.prober.look(ctx, expr, q.target.Instant)
@@ -123,7 +126,7 @@ func (s *session) askMetrics(ctx context.Context, expr string, q question) (repo
 	if unknown := s.prober.unknown(ctx, expr); unknown != "" {
 		return report.Failed, "no data, and there never will be: " + unknown
 	}
-	return report.Passed, "empty until " + q.emptyUntil
+	return report.Passed, noData + q.emptyUntil
 }
 
 // choice is one variable of a dashboard with its values.

@@ -41,7 +41,7 @@ func (s *session) judgeOther(evidence string, found bool, err error) func(questi
 		case found:
 			return report.Passed, evidence
 		case q.emptyUntil != "":
-			return report.Passed, "empty until " + q.emptyUntil
+			return report.Passed, noData + q.emptyUntil
 		}
 		return report.Failed, "no data: " + evidence
 	}

@@ -76,7 +76,7 @@ func (r *responses) failures(from, to time.Time) map[string]int {
 	return out
 }
 
-// ratio returns the bounds of the ratio of bad responses of routes since the start, at all times from from to at,
+// ratio returns the bounds of the ratio of bad responses of routes since the start, at each time between from and at,
 // as a scrape at that time may have counted them: the service counts a response before its client does, but not
 // before the request began. Without a response, low is above high.
 func (r *responses) ratio(of func(route string) bool, from, at time.Time) (low, high float64) {

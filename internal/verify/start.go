@@ -78,7 +78,7 @@ func (s *session) start(ctx context.Context) error {
 		"PYROSCOPE_UPLOAD_INTERVAL=3s", "OTEL_BSP_SCHEDULE_DELAY=500",
 	)
 	s.options.Progress("starting the service")
-	s.env = append(env, s.options.Env...)
+	s.env = slices.Concat(env, s.options.Env)
 	c, err := launch(ctx, s.binary, s.subject.Dir, s.env, cmp.Or(s.options.StartWithin, startWithin))
 	if ctx.Err() != nil {
 		return ctx.Err()

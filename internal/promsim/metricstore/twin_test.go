@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,17 +67,17 @@ func TestTwin(t *testing.T) {
 }
 
 func samplesOf(it chunkenc.Iterator) string {
-	out := ""
+	var out strings.Builder
 	for kind := it.Next(); kind != chunkenc.ValNone; kind = it.Next() {
 		if kind == chunkenc.ValFloat {
 			at, v := it.At()
-			out += fmt.Sprintf(" %d:%g", at, v)
+			fmt.Fprintf(&out, " %d:%g", at, v)
 			continue
 		}
 		at, h := it.AtFloatHistogram(nil)
-		out += fmt.Sprintf(" %d:%g", at, h.Count)
+		fmt.Fprintf(&out, " %d:%g", at, h.Count)
 	}
-	return out
+	return out.String()
 }
 
 // Seek finds the first sample of a copy at or after a time.
