@@ -20,6 +20,8 @@ type Shown struct {
 	Fills []string
 	// Cut is the number of rows, columns, legends or lines that have no room.
 	Cut int
+	// Drawing has the elements of the SVG, to find out whether two panels differ.
+	Drawing string
 }
 
 // Text is a text in a panel.
@@ -50,7 +52,7 @@ func (p *Picture) Shown(title string) []Shown {
 		if d.panel.Title != title || d.facts == nil {
 			continue
 		}
-		one := Shown{Title: title, Series: slices.Clone(d.facts.Series), Rows: slices.Clone(d.facts.Rows), Cut: d.facts.Cut}
+		one := Shown{Title: title, Series: slices.Clone(d.facts.Series), Rows: slices.Clone(d.facts.Rows), Cut: d.facts.Cut, Drawing: d.canvas.buf.String()}
 		for _, t := range d.canvas.texts {
 			one.Texts = append(one.Texts, Text{t.class, t.text, p.renderer.theme.Name(t.color)})
 		}

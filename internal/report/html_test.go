@@ -93,7 +93,7 @@ func TestHTMLHasTheResultOfEachSection(t *testing.T) {
 	t.Parallel()
 	got := htmlOf(t, sample(), samplePage())
 	for what, want := range map[string]string{
-		"the summary":                   `<span class="failed">3 of 5 checks failed</span>`,
+		"the summary":                   `<span class="failed">3 of 7 checks failed</span>`,
 		"a failed check is open":        `<details open><summary><span class="status failed">failed</span> observability/dashboards/orders.json:120: panel Requests, target A</summary>`,
 		"a check that did not run":      `<span class="status failed">not run</span> a b.yaml: runbook of the alert OrdersDown`,
 		"passed checks are folded":      `<details><summary><span class="status passed">passed</span> 1</summary>`,

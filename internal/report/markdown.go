@@ -16,6 +16,9 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 		t := r.tally(section)
 		p.printf("| %s | %s | %d | %d | %d |\n", prose(section), t.status(), t.passed, t.ran(), t.skipped)
 	}
+	if r.Dashboards != nil {
+		p.printf("\n%s.\n", sentence(r.Dashboards.Summary))
+	}
 	p.markdownChecks(r, "Failed", Check.Failed)
 	p.markdownChecks(r, "Skipped", r.skippedAlone)
 	p.markdownTimetable(r)

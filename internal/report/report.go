@@ -30,6 +30,7 @@ type Check struct {
 	Section string `json:"section"`
 	// Name says what was checked, as in "panel Requests, target A".
 	Name   string `json:"name"`
+	Kind   Kind   `json:"kind,omitempty"`
 	Status Status `json:"status"`
 	// Detail is the evidence, or what is wrong and what to do about it.
 	Detail string `json:"detail"`
@@ -80,6 +81,7 @@ func (c Cost) PerObjective() float64 { return c.SamplesPerSecond / float64(max(c
 type Report struct {
 	Service         string           `json:"service"`
 	Checks          []Check          `json:"checks"`
+	Dashboards      *Dashboards      `json:"dashboards,omitempty"`
 	SimulatedAlerts []SimulatedAlert `json:"simulatedAlerts,omitempty"`
 	Cost            *Cost            `json:"cost,omitempty"`
 	// Quick is true for a run with --quick; a skipped check lists what it left out.
@@ -183,6 +185,7 @@ func (r *Recorder) Report(service string, took time.Duration) Report {
 	defer r.mu.Unlock()
 	out := r.report
 	out.Checks = append([]Check{}, out.Checks...) // never nil: a list in JSON
+	out.Dashboards = dashboards(out.Checks)
 	out.Service, out.Seconds = service, took.Round(10*time.Millisecond).Seconds()
 	return out
 }

@@ -25,11 +25,13 @@ func sample() report.Report {
 	b.Passf("service", "it starts", "started with a trace ratio of %d", 1)
 	b.Add(
 		report.Check{
-			Section: "dashboards", Name: "panel Requests, target A", Status: report.Failed, File: "observability/dashboards/orders.json", Line: 120,
+			Section: "dashboards", Name: "panel Requests, target A", Kind: report.Query, Status: report.Failed, File: "observability/dashboards/orders.json", Line: 120,
 			Detail: "no data: metric http_server_request_total does not exist; did you mean http_server_requests_total?",
 		},
-		report.Check{Section: "dashboards", Name: "panel Shop | sales, target B", Status: report.Skipped, File: "observability/dashboards/own/shop.json", Detail: "verify does not run queries of mysql"},
-		report.Check{Section: "dashboards", Name: "panel Errors, target A", Status: report.Passed, Detail: "3 series"},
+		report.Check{Section: "dashboards", Name: "panel Shop | sales, target B", Kind: report.Query, Status: report.Skipped, File: "observability/dashboards/own/shop.json", Detail: "verify does not run queries of mysql"},
+		report.Check{Section: "dashboards", Name: "panel Errors, target A", Kind: report.Query, Status: report.Passed, Detail: "3 series"},
+		report.Check{Section: "dashboards", Name: "panel Refunds, target A", Status: report.Passed, Detail: "empty until the first refund"},
+		report.Check{Section: "dashboards", Name: "healthy: panel Errors: the true ratio", Kind: report.Answer, Status: report.Passed, Detail: "0 %"},
 		report.Check{Section: "links", Name: "runbook of the alert OrdersDown", Status: report.NotRun, File: "a b.yaml", Detail: "the service ended before"},
 		report.Check{Section: "service", Name: "it says: " + nasty, Status: report.Failed, Detail: "it ended with exit status 2\n" + nasty},
 	)
@@ -72,7 +74,7 @@ func unpainted(_ report.Status, text string) string { return text }
 func TestReports(t *testing.T) {
 	t.Parallel()
 	passing := sample()
-	passing.Checks, passing.SimulatedAlerts = passing.Checks[:1], passing.SimulatedAlerts[:3]
+	passing.Checks, passing.SimulatedAlerts, passing.Dashboards = passing.Checks[:1], passing.SimulatedAlerts[:3], nil
 	for name, r := range map[string]report.Report{"failed": sample(), "passed": passing, "selected": selected(), "interrupted": interrupted()} {
 		for ending, write := range map[string]func(io.Writer) error{
 			".txt": func(w io.Writer) error { return r.WriteText(w, unpainted) },
@@ -133,6 +135,46 @@ func TestFailuresNameTheirFileAndLine(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
+	}
+}
+
+// The counts are those of the checks: skipped queries, and queries that may be empty, are not among them.
+func TestDashboardsAreCounted(t *testing.T) {
+	t.Parallel()
+	check := func(kind report.Kind, status report.Status) report.Check {
+		return report.Check{Section: "dashboards", Kind: kind, Status: status}
+	}
+	for _, tc := range []struct {
+		name   string
+		checks []report.Check
+		want   string
+	}{
+		{"all passed", []report.Check{check(report.Query, report.Passed), check(report.Query, report.Passed), check(report.Answer, report.Passed)}, "dashboards: 2 queries have data, 1 answer is right"},
+		{"some failed", []report.Check{check(report.Query, report.Failed), check(report.Query, report.Passed), check(report.Answer, report.Failed)}, "dashboards: 1 of 2 queries have data, 0 of 1 answers are right"},
+		{"skipped and empty queries are not counted", []report.Check{check(report.Query, report.Skipped), check("", report.Passed), check(report.Query, report.Passed)}, "dashboards: 1 query has data, 0 answers are right"},
+		{"no dashboard", []report.Check{check("", report.Passed)}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var b report.Recorder
+			b.Add(tc.checks...)
+			r := b.Report("orders", 0)
+			var text, markdown, page bytes.Buffer
+			if err := errors.Join(r.WriteText(&text, unpainted), r.WriteMarkdown(&markdown), r.WriteHTML(&page, report.Page{})); err != nil {
+				t.Fatal(err)
+			}
+			if tc.want == "" {
+				if r.Dashboards != nil {
+					t.Errorf("dashboards are counted: %v", r.Dashboards)
+				}
+				return
+			}
+			upper := "D" + tc.want[1:]
+			if r.Dashboards.Summary != tc.want || !strings.Contains(text.String(), "\n"+tc.want+"\n") ||
+				!strings.Contains(markdown.String(), "\n"+upper+".\n") || !strings.Contains(page.String(), "<p>"+upper+".</p>") {
+				t.Errorf("%q, want %q in\n%s\n%s", r.Dashboards.Summary, tc.want, text.String(), markdown.String())
+			}
+		})
 	}
 }
 

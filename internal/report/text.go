@@ -33,7 +33,11 @@ func (r Report) WriteText(w io.Writer, paint func(Status, string) string) error 
 	if r.Failures() > 0 {
 		status = Failed
 	}
-	p.printf("\n%s: %s in %.1f s\n", oneLine(r.Service), paint(status, r.summary()), r.Seconds)
+	p.printf("\n")
+	if r.Dashboards != nil {
+		p.printf("%s\n", r.Dashboards.Summary)
+	}
+	p.printf("%s: %s in %.1f s\n", oneLine(r.Service), paint(status, r.summary()), r.Seconds)
 	return p.err
 }
 

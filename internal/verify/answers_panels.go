@@ -1,15 +1,12 @@
 package verify
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/observability-first/scaffold/dashboards/render"
 	"github.com/observability-first/scaffold/runtime/semconv"
@@ -191,7 +188,7 @@ func allHealthy(_ scene, shown render.Shown) error {
 }
 
 func namesInstance(s scene, shown render.Shown) error {
-	instance := strings.TrimPrefix(s.session.child.admin, "http://")
+	instance := strings.TrimPrefix(s.session.childAt(s.at).admin, "http://")
 	for _, row := range shown.Rows {
 		if len(row) < 2 || row[1].Text != instance {
 			return fmt.Errorf("%v does not name the instance %s", row, instance)
@@ -210,99 +207,6 @@ func namesAlerts(s scene, shown render.Shown) error {
 		if !slices.Contains(shown.Series, name) {
 			return fmt.Errorf("%s fires, but the list has %v", name, shown.Series)
 		}
-	}
-	return nil
-}
-
-// objectives returns the remaining budget of each SLO.
-func (s *session) objectives(ctx context.Context, at time.Time) map[string]float64 {
-	out := map[string]float64{}
-	found, _ := s.watch.ev.Query(ctx, "min by (slo) ("+slo.RecordRemaining+")", at) // the error of a rule is reported elsewhere
-	for _, v := range found {
-		out[v.Metric.Get("slo")] = v.F
-	}
-	return out
-}
-
-func remainingBudgets(s scene, shown render.Shown) error {
-	want := s.session.objectives(s.ctx, s.at)
-	values := shown.Of("value")
-	names := shown.Of("name")
-	if len(values) != len(want) {
-		return fmt.Errorf("it shows %d budgets, but there are %d SLOs", len(values), len(want))
-	}
-	for i, t := range values {
-		exact := slices.Collect(maps.Values(want))[0] // a single value has no name
-		if len(names) == len(values) {
-			exact = want[names[i].Text]
-		}
-		if err := budget(t, exact); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// budget checks a remaining budget and its color.
-func budget(t render.Text, exact float64) error {
-	got, err := number(t.Text)
-	if err != nil {
-		return err
-	}
-	color := "green"
-	switch {
-	case exact < 0:
-		color = "red"
-	case exact < .25:
-		color = "orange"
-	}
-	if math.Abs(got-100*exact) > .1 || t.Color != color {
-		return fmt.Errorf("it shows %s in %s, but %.1f %% is true, which should be %s", t.Text, t.Color, 100*exact, color)
-	}
-	return nil
-}
-
-func listsObjectives(s scene, shown render.Shown) error {
-	want := s.session.objectives(s.ctx, s.at)
-	for _, row := range shown.Rows {
-		exact, known := want[row[0].Text]
-		if !known { // it has no data yet
-			continue
-		}
-		if err := budget(row[3], exact); err != nil {
-			return fmt.Errorf("%s: %w", row[0].Text, err)
-		}
-		delete(want, row[0].Text)
-	}
-	if len(want) > 0 {
-		return fmt.Errorf("it does not list %v", want)
-	}
-	return nil
-}
-
-// worstRoute checks the first row of the routes.
-func worstRoute(s scene, shown render.Shown) error {
-	const bad = `sum by (http_request_method, http_route) (increase(` + semconv.HTTPServerRequests + `{outcome=~"server_error|shed",http_route!="unmatched"}[5m]))`
-	found, err := s.session.watch.ev.Query(s.ctx, "topk(1, "+bad+") / scalar(sum("+bad+"))", s.at)
-	list := shown.Rows
-	if err != nil || len(found) == 0 || len(list) == 0 || len(list[0]) < 6 {
-		return errors.Join(errors.New("it shows no routes"), err)
-	}
-	part, err := number(list[0][5].Text)
-	if err != nil {
-		return err
-	}
-	for _, row := range list[1:] {
-		if other, err := number(row[5].Text); err == nil && other > part {
-			return fmt.Errorf("%s %s has %s of all bad requests and is below %s %s with %s", row[0].Text, row[1].Text, row[5].Text, list[0][0].Text, list[0][1].Text, list[0][5].Text)
-		}
-	}
-	// Several routes may have as many failures, so compare the part and not the name.
-	if exact := 100 * found[0].F; math.Abs(part-exact) > 1 {
-		return fmt.Errorf("the first route has %s of all bad requests, but the worst one, %s, has %.1f %%", list[0][5].Text, found[0].Metric, exact)
-	}
-	if ratio, err := number(list[0][3].Text); err != nil || ratio <= 0 || list[0][3].Color != "red" && list[0][3].Color != "orange" {
-		return fmt.Errorf("the error ratio of the worst route is %s in %s", list[0][3].Text, list[0][3].Color)
 	}
 	return nil
 }
@@ -359,6 +263,20 @@ func spentByVersion(s scene, shown render.Shown) error {
 		return errors.Join(errors.New("there is no "+semconv.BuildInfo), err)
 	}
 	return spent(shown, found[0].Metric.Get("version"))
+}
+
+// bothVersions checks that the version before a deployment and the one after it have a line.
+func bothVersions(s scene, shown render.Shown) error {
+	before, err := s.session.watch.ev.Query(s.ctx, semconv.BuildInfo, s.session.deployed.at)
+	if err != nil || len(before) == 0 {
+		return errors.Join(errors.New("there is no "+semconv.BuildInfo), err)
+	}
+	for _, version := range []string{before[0].Metric.Get("version"), deployedVersion} {
+		if !slices.Contains(shown.Series, version) {
+			return fmt.Errorf("it has no series %s but %v", version, shown.Series)
+		}
+	}
+	return nil
 }
 
 // spent checks that the first row names something and has spent budget.

@@ -75,7 +75,7 @@ type question struct {
 
 // ask checks one query with each combination of variable values that it depends on.
 func (s *session) ask(ctx context.Context, b dashboardfile.Dashboard, q question, choices []choice) {
-	p := report.Check{Section: sectionDashboards, Name: q.claim, File: b.File, Line: q.target.Line}
+	p := report.Check{Section: sectionDashboards, Name: q.claim, Kind: report.Query, File: b.File, Line: q.target.Line}
 	if q.target.Hidden {
 		return // Grafana does not run it either
 	}
@@ -99,8 +99,17 @@ func (s *session) ask(ctx context.Context, b dashboardfile.Dashboard, q question
 			break
 		}
 	}
+	if p.Status == report.Passed && (strings.HasPrefix(p.Detail, noData) || p.Detail == earlier) {
+		p.Kind = "" // it has no data, and may have none
+	}
 	s.checks.Add(p)
 }
+
+// Evidence of queries that may be empty: noData is its start, and earlier is all of it.
+const (
+	noData  = "empty until "
+	earlier = "it reads data from before the run"
+)
 
 func (s *session) askMetrics(ctx context.Context, expr string, q question) (report.Status, string) {
 	series, err := s.prober.look(ctx, expr, q.target.Instant)
@@ -110,14 +119,14 @@ func (s *session) askMetrics(ctx context.Context, expr string, q question) (repo
 	case series > 0:
 		return report.Passed, fmt.Sprintf("%d series", series)
 	case s.prober.readsBefore(expr):
-		return report.Passed, "it reads data from before the run"
+		return report.Passed, earlier
 	case q.emptyUntil == "":
 		return report.Failed, "no data: " + s.prober.why(ctx, expr)
 	}
 	if unknown := s.prober.unknown(ctx, expr); unknown != "" {
 		return report.Failed, "no data, and there never will be: " + unknown
 	}
-	return report.Passed, "empty until " + q.emptyUntil
+	return report.Passed, noData + q.emptyUntil
 }
 
 // choice is one variable of a dashboard with its values.

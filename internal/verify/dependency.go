@@ -96,7 +96,7 @@ func (s *session) firstSince(from time.Time, accept func(rulesim.Firing) bool) (
 
 // panelOnChecks returns a panel that shows a failing health check in red, and what it shows.
 func (s *session) panelOnChecks(ctx context.Context) (panel, value string, err error) {
-	s.prober.to = s.watch.time()
+	s.prober.reach()
 	failing, err := s.watch.query(ctx, semconv.RuntimeHealthCheckUp+" == 0")
 	if err != nil || len(failing) == 0 {
 		return "", "", errors.Join(errors.New("no health check fails"), err)

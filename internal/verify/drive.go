@@ -58,6 +58,7 @@ type driver struct {
 	slow   time.Duration
 	client *http.Client
 	waited atomic.Int64 // nanoseconds from a request to the end of its response, summed over all requests
+	seen   responses
 
 	mu       sync.Mutex
 	sent     int
@@ -67,7 +68,7 @@ type driver struct {
 
 func newDriver(base string, doc openapi.Document, routes []string, file httpfile.File, slow time.Duration) *driver {
 	return &driver{
-		base: base, doc: doc, routes: routes, file: file, slow: slow, problems: map[string]string{}, wrong: map[string]bool{},
+		base: base, doc: doc, routes: routes, file: file, slow: slow, seen: responses{routes: routes}, problems: map[string]string{}, wrong: map[string]bool{},
 		client: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: maxIdle},
 			Timeout:       answerWithin,
@@ -80,6 +81,8 @@ func newDriver(base string, doc openapi.Document, routes []string, file httpfile
 type mix struct {
 	manners []manner
 	think   time.Duration
+	// breaks adds a caller whose requests to one route fail, so that this route fails more than the others.
+	breaks bool
 }
 
 // drive sends requests to every operation until the context ends.
@@ -96,6 +99,9 @@ func (d *driver) drive(ctx context.Context, m mix) {
 				}
 			}
 		})
+	}
+	if m.breaks {
+		wg.Go(func() { d.breakOne(ctx) })
 	}
 	wg.Wait()
 }
@@ -191,8 +197,11 @@ func (c *caller) call(ctx context.Context, op openapi.Operation, how manner) {
 }
 
 func (d *driver) send(req *http.Request) (status int, header http.Header, body []byte, err error) {
-	began := time.Now()
-	defer func() { d.waited.Add(int64(time.Since(began))) }()
+	began, simulated := time.Now(), d.seen.time()
+	defer func() {
+		d.waited.Add(int64(time.Since(began)))
+		d.seen.add(req, simulated, status, err)
+	}()
 	res, err := d.client.Do(req)
 	if err != nil {
 		return 0, nil, nil, err

@@ -268,9 +268,35 @@ func TestDrivingEndsAfterTheRequestInFlight(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 	})
 	c := ordersCaller(t, server.URL)
-	c.drive(ctx, mix{[]manner{well, failing}, time.Hour})
+	c.drive(ctx, mix{[]manner{well, failing}, time.Hour, false})
 	if got := server.requests(); len(got) == 0 || len(got) > 3 || len(c.problems) > 0 {
 		t.Errorf("got %q, %v", got, c.problems)
+	}
+}
+
+// While the service is broken, one declared route fails in addition: one that changes nothing, if there is one.
+func TestOneRouteFailsMoreThanTheOthers(t *testing.T) {
+	t.Parallel()
+	for want, routes := range map[string][]string{
+		"GET /numbers/{n}": {"POST /orders", "GET /orders", "GET /numbers/{n}", "DELETE /orders/{order_id}"},
+		"POST /orders":     {"POST /orders"},
+		"":                 {"GET /orders/{undescribed}"},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		server := newRecorder(t, func(w http.ResponseWriter, req *http.Request) {
+			if req.Header.Get(faultHeader) == string(failing) {
+				cancel()
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		})
+		c := ordersCaller(t, server.URL, routes...)
+		c.seen.now = time.Now
+		c.drive(ctx, mix{nil, 0, true})
+		cancel()
+		failures := c.seen.failures(time.Time{}, time.Now())
+		if len(failures) > 1 || want != "" && failures[want] == 0 {
+			t.Errorf("got %v, want only %q", failures, want)
+		}
 	}
 }
 

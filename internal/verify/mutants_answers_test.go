@@ -40,6 +40,11 @@ func threshold(path, title, color, to string) mutant {
 	return inPanel("what is "+color+" is "+to, path, title, `"color": "`+color+`"`, `"color": "`+to+`"`)
 }
 
+// ofAll makes a panel show all environments.
+func ofAll(path, title string) mutant {
+	return inPanel("of all environments", path, title, `deployment_environment_name=\\"\$environment\\"`, `deployment_environment_name=~\".+\"`)
+}
+
 // misleading are dashboards that have data in every panel, and tell a reader what is not so.
 func misleading() []mutant {
 	const (
@@ -76,10 +81,14 @@ func misleading() []mutant {
 		inPanel("not the firing ones", overview, "Alerts", `"firing": true`, `"firing": false`),
 		threshold(overview, budget, "red", "green"),
 		inPanel("the burn rate of the period", overview, budget, `slo:period_error_budget_remaining:ratio`, `slo:period_burn_rate:ratio`),
+		edit("three quarters of the budget are spent", ticket, `1 - slo:period_burn_rate:ratio`, `1 - 0.75 * slo:period_burn_rate:ratio`, 1),
+		edit("the budget of the last hour", ticket, `1 - slo:period_burn_rate:ratio`, `1 - slo:current_burn_rate:ratio`, 1),
 		inPanel("as a number", overview, budget, `"unit": "percentunit"`, `"unit": "none"`),
 		inPanel("little is twice the budget", overview, budget, `"value": 0\.25`, `"value": 2`),
 		inPanel("the palette colors it", overview, budget, `"noValue"`, `"color": {"mode": "palette-classic"}, "noValue"`),
 		inPanel("the best route first", overview, table, `"desc": true`, `"desc": false`),
+		inPanel("the busiest route first", overview, table, `"displayName": "Share of errors"`, `"displayName": "Request rate"`),
+		inPanel("errors of clients", overview, table, `server_error\|shed`, `client_error`),
 		inPanel("latency under the heading of errors", overview, table, `"Value #B": "Error ratio"`, `"Value #B": "Failures"`),
 		threshold(overview, table, "red", "green"),
 		inPanel("no thresholds are drawn", overview, outcomes, `"mode": "dashed"`, `"mode": "off"`),
@@ -97,6 +106,24 @@ func misleading() []mutant {
 		inPanel("the objective is off the axis", overview, "Latency percentiles", `"min": 0,`, `"min": 0, "max": 0.01,`),
 		inPanel("is another panel", overview, firing, `"title": "Firing alerts"`, `"title": "Alerts that fire"`),
 		edit("the first version is a deployment", overview, ` and on \(\) count\([^)]*\)\)?`, ``, 1),
+		edit("an old version is a deployment", overview, `unless count by \(version\)`, `and count by (version)`, 1),
+		edit("no deployment is marked", overview, `(?s)("name": "Deploys",.{0,200}"enable": )true`, `${1}false`, 1),
+		edit("deployments last an hour", overview, `offset \$__interval`, `offset 1h`, 1),
+		edit("deployments are marked ten minutes early", overview, `"expr": "\(count by \(version\) \((build_info\{[^}]*\})`, `"expr": "(count by (version) (${1} offset -10m`, 1),
+		edit("the mark does not name the version", overview, `"titleFormat": "Version \{\{version\}\}"`, `"titleFormat": "Version"`, 1),
+		inPanel("of the revision", overview, "Instances by version", `by \(version\)`, `by (revision)`),
+		inPanel("those of the version before are counted", overview, "Ready instances", `count\(up(\{[^}]*\})\)`, `count(last_over_time(up${1}[1h]))`),
+		ofAll(overview, "Warning and error logs"),
+		ofAll(overview, headline),
+		ofAll(overview, table),
+		ofAll(overview, "Ready instances"),
+		ofAll(overview, "Instances by version"),
+		ofAll(saturation, "Running instances"),
+		ofAll(objectives, "Good and bad events"),
+		inPanel("of no environment", overview, "Warning and error logs", `deployment_environment_name=\\"\$environment\\",`, ``),
+		inPanel("of no environment", overview, rates, `deployment_environment_name=\\"\$environment\\",`, ``),
+		inPanel("of all environments", overview, "Traces with errors", ` && resource\.deployment\.environment\.name = \\"\$environment\\"`, ``),
+		edit("deployments of all environments", overview, `(build_info\{)deployment_environment_name=\\"\$environment\\",`, `${1}deployment_environment_name=~\".+\",`, 0),
 		inPanel("firing is ok", objectives, windows, `"text": "firing"`, `"text": "ok"`),
 		inPanel("of the other severity", objectives, windows, `severity=\\"critical\\"`, `severity=\"warning\"`),
 		inPanel("the objective as budget", objectives, all, `slo:period_error_budget_remaining:ratio`, `slo:period_burn_rate:ratio`),

@@ -59,7 +59,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report
 	seen := o.session
 	s := &session{
 		subject: subject, options: seen.options, signals: seen.signals, document: seen.document, receiver: seen.receiver,
-		child: seen.child, watch: seen.watch, seen: seen.watch.store, uploads: seen.profiles(), parsed: math.MaxInt,
+		child: seen.child, driver: seen.driver, watch: seen.watch, seen: seen.watch.store, uploads: seen.profiles(), parsed: math.MaxInt,
 	}
 	s.subject.Service = seen.subject.Service
 	if !reflect.DeepEqual(subject.Rules, seen.subject.Rules) {
@@ -69,8 +69,8 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report
 			return s.checks.Report(s.subject.Service, 0), nil //nolint:nilerr // it is a failed check
 		}
 	}
-	s.prober = &prober{watch: s.watch, from: seen.prober.from, known: s.declared(), labels: s.declaredLabels()}
-	s.healthy, s.broken, s.recovered = seen.healthy, seen.broken, seen.recovered
+	s.prober = &prober{watch: s.watch, from: seen.prober.from, to: seen.prober.to, asked: seen.prober.asked, known: s.declared(), labels: s.declaredLabels()}
+	s.healthy, s.broken, s.recovered, s.deployed = seen.healthy, seen.broken, seen.recovered, seen.deployed
 	if err := s.queries(ctx); err != nil {
 		return report.Report{}, err
 	}

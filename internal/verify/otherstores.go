@@ -41,7 +41,7 @@ func (s *session) judgeOther(evidence string, found bool, err error) func(questi
 		case found:
 			return report.Passed, evidence
 		case q.emptyUntil != "":
-			return report.Passed, "empty until " + q.emptyUntil
+			return report.Passed, noData + q.emptyUntil
 		}
 		return report.Failed, "no data: " + evidence
 	}
@@ -116,16 +116,16 @@ func readUpload(p servicetest.Profile) (upload, bool) {
 
 // askLogs runs a query on the service's log lines.
 func (s *session) askLogs(query string) (evidence string, found bool, err error) {
-	lines, err := s.logLines(query)
+	lines, err := s.logLines(query, Environment)
 	if err != nil {
 		return "", false, err
 	}
 	return fmt.Sprintf("%d log lines", len(lines)), len(lines) > 0, nil
 }
 
-// logLines runs the pipeline of a query on the service's log lines. It supports the stages that log
+// logLines runs the pipeline of a query on the service's log lines in an environment. It supports the stages that log
 // dashboards use; any other stage is an error.
-func (s *session) logLines(query string) ([]line, error) {
+func (s *session) logLines(query, environment string) ([]line, error) {
 	end := strings.IndexByte(query, '}')
 	if end < 0 {
 		return nil, fmt.Errorf("%s: a query of logs starts with {label=\"value\"}", query)
@@ -134,13 +134,11 @@ func (s *session) logLines(query string) ([]line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("selector of logs: %w", err)
 	}
-	stream := map[string]string{
-		semconv.LabelServiceName: s.subject.Service, semconv.LabelEnvironment: Environment, s.subject.EnvironmentLabel: Environment, "service": s.subject.Service,
-	}
+	stream := s.logLabels(environment)
 	if !matchesAll(ms, stream) {
 		return nil, fmt.Errorf("log lines have the labels %v, which %s does not match", stream, query[:end+1])
 	}
-	lines := s.child.log()
+	lines := s.log()
 	for _, stage := range stages(query[end+1:]) {
 		if lines, err = filter(lines, stage); err != nil {
 			return nil, err

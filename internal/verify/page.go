@@ -39,7 +39,7 @@ func (s *session) page(ctx context.Context) {
 		return
 	}
 	s.options.Progress("drawing the dashboards")
-	s.prober.to = s.watch.time()
+	s.prober.reach()
 	var out report.Page
 	if s.followed != nil {
 		out.Request = s.request(ctx, *s.followed)
@@ -130,7 +130,7 @@ func (s *session) request(ctx context.Context, t trail) *report.Request {
 	spans := slices.DeleteFunc(s.receiver.Spans(), func(span servicetest.Span) bool { return span.TraceID != t.traceID })
 	slices.SortStableFunc(spans, func(a, b servicetest.Span) int { return a.Start.Compare(b.Start) })
 	out.Spans = waterfall(spans, t.span, 0, t.span.Start)
-	for _, l := range s.child.log() {
+	for _, l := range s.log() {
 		if raw, err := json.Marshal(l); err == nil && l.text("trace_id") == t.traceID {
 			out.Lines = append(out.Lines, string(raw))
 		}

@@ -198,7 +198,7 @@ func (s *session) linesHave(query string) error {
 	}
 	for _, stage := range stages(pipeline) {
 		if fields, ok := strings.CutPrefix(stage, "json "); ok {
-			if _, err := extract(s.child.log(), fields); err != nil {
+			if _, err := extract(s.log(), fields); err != nil {
 				return err
 			}
 		}

@@ -28,8 +28,16 @@ const steps = 120
 type prober struct {
 	watch    *watch
 	from, to time.Time           // time range of dashboards
+	asked    time.Time           // real time of to
 	known    []string            // metrics that may appear later: declared or recorded
 	labels   map[string][]string // declared labels, by metric
+}
+
+// reach extends the time range of dashboards until now.
+func (p *prober) reach() {
+	if now := p.watch.time(); !now.Equal(p.to) {
+		p.to, p.asked = now, time.Now()
+	}
 }
 
 // look returns how many series with data a query has. NaN, such as the quantile of no observations, is not

@@ -36,6 +36,9 @@ func (s *session) needsService() bool {
 	return s.anyOf(slices.DeleteFunc(Sections(), func(section string) bool { return section == alertsim.Section })...)
 }
 
+// deploys reports whether another version is deployed, which dashboards mark.
+func (s *session) deploys() bool { return s.selected(sectionDashboards) }
+
 // skipped returns checks for the sections that are not selected, and for what a quick run leaves out.
 func (s *session) skipped(made report.Report) []report.Check {
 	var out []report.Check

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -59,11 +60,11 @@ func (s *session) source() render.Source {
 	return func(ctx context.Context, q render.Query) (render.Result, error) {
 		switch q.Store {
 		case render.Loki:
-			return s.logsResult(q)
+			return s.logsResult(q, Environment)
 		case render.Pyroscope:
-			return s.profileResult(q)
+			return s.profileResult(q, Environment)
 		case render.Tempo:
-			return s.tracesResult(q), nil
+			return s.tracesResult(q, Environment), nil
 		}
 		return store.Query(ctx, q)
 	}
@@ -72,7 +73,8 @@ func (s *session) source() render.Source {
 // clock converts times of the service, whose clock is not the simulated one. Its events are spread over the
 // simulated time as they were over the run.
 func (s *session) clock() func(time.Time) time.Time {
-	began, elapsed := s.child.began, time.Since(s.child.began)
+	began := s.childAt(s.prober.from).began
+	elapsed := cmp.Or(s.prober.asked, time.Now()).Sub(began)
 	span := s.prober.to.Sub(s.prober.from)
 	return func(at time.Time) time.Time {
 		share := min(max(float64(at.Sub(began))/float64(elapsed), 0), 1)
@@ -83,9 +85,9 @@ func (s *session) clock() func(time.Time) time.Time {
 // within reports whether a time is in the time range of a query.
 func within(q render.Query, at time.Time) bool { return !at.Before(q.From) && !at.After(q.To) }
 
-// logsResult returns lines of the service.
-func (s *session) logsResult(q render.Query) (render.Result, error) {
-	lines, err := s.logLines(q.Expr)
+// logsResult returns lines of the service in an environment.
+func (s *session) logsResult(q render.Query, environment string) (render.Result, error) {
+	lines, err := s.logLines(q.Expr, environment)
 	if err != nil || len(lines) == 0 {
 		return render.Result{}, err
 	}
@@ -104,14 +106,17 @@ func (s *session) logsResult(q render.Query) (render.Result, error) {
 			}
 			text = string(raw)
 		}
+		if environment != Environment {
+			text = staged(text)
+		}
 		out.Lines = append(out.Lines, render.Line{Time: simulated(at), Text: text, Labels: labelsOfLine(l)})
 	}
 	out.Lines = out.Lines[max(0, len(out.Lines)-q.Limit):]
 	return out, nil
 }
 
-// profileResult merges the uploads of a profile type.
-func (s *session) profileResult(q render.Query) (render.Result, error) {
+// profileResult merges the uploads of a profile type in an environment.
+func (s *session) profileResult(q render.Query, environment string) (render.Result, error) {
 	ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector(q.Expr)
 	if err != nil {
 		return render.Result{}, fmt.Errorf("selector of profiles: %w", err)
@@ -122,7 +127,7 @@ func (s *session) profileResult(q render.Query) (render.Result, error) {
 	}
 	root := render.Flame{Name: "total", Unit: map[string]string{"nanoseconds": "ns", "bytes": "bytes"}[parts[2]]}
 	simulated := s.clock()
-	for _, u := range s.profiles() {
+	for _, u := range s.profilesOf(environment) {
 		if !within(q, simulated(time.Unix(0, u.data.TimeNanos))) {
 			continue
 		}

@@ -28,14 +28,23 @@ const faultTag = "scaffold_faults"
 // buildStopsWithin is how long an interrupted build may take to clean up.
 const buildStopsWithin = 5 * time.Second
 
-// build builds the real binary.
+// build builds the real binary, and links it again with another version for the check of deployments.
 func (s *session) build(ctx context.Context) error {
 	s.options.Progress("building " + s.subject.Package)
-	s.binary = filepath.Join(s.temp, "service")
+	s.binary, s.second = filepath.Join(s.temp, "service"), filepath.Join(s.temp, "service-second")
 	if goruntime.GOOS == "windows" {
-		s.binary += ".exe"
+		s.binary, s.second = s.binary+".exe", s.second+".exe"
 	}
-	args := slices.Concat([]string{"build", "-ldflags=-w", "-tags", faultTag, "-o", s.binary}, s.options.BuildFlags, []string{s.subject.Package})
+	err := s.compile(ctx, s.binary, "-w")
+	if err == nil && s.deploys() {
+		err = s.compile(ctx, s.second, "-w "+versionFlag)
+	}
+	return err
+}
+
+// compile runs go build.
+func (s *session) compile(ctx context.Context, binary, linkerFlags string) error {
+	args := slices.Concat([]string{"build", "-ldflags=" + linkerFlags, "-tags", faultTag, "-o", binary}, s.options.BuildFlags, []string{s.subject.Package})
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = s.subject.Dir
 	// The go tool removes its files when it is interrupted. If it does not get to that, they are removed with
@@ -69,7 +78,8 @@ func (s *session) start(ctx context.Context) error {
 		"PYROSCOPE_UPLOAD_INTERVAL=3s", "OTEL_BSP_SCHEDULE_DELAY=500",
 	)
 	s.options.Progress("starting the service")
-	c, err := launch(ctx, s.binary, s.subject.Dir, append(env, s.options.Env...), cmp.Or(s.options.StartWithin, startWithin))
+	s.env = slices.Concat(env, s.options.Env)
+	c, err := launch(ctx, s.binary, s.subject.Dir, s.env, cmp.Or(s.options.StartWithin, startWithin))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -88,6 +98,7 @@ func (s *session) prepare(c *child) error {
 		return err
 	}
 	s.driver = newDriver(c.api, s.document, s.signals.Routes, s.subject.Requests, s.subject.Slow)
+	s.driver.seen.now = s.watch.time
 	s.prober = &prober{watch: s.watch, from: s.watch.time(), known: s.declared(), labels: s.declaredLabels()}
 	return nil
 }
@@ -134,7 +145,11 @@ func (s *session) describe(ctx context.Context) error {
 
 // command runs one command of the binary.
 func (s *session) command(ctx context.Context, verb string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, s.binary, verb)
+	return s.commandOf(ctx, s.binary, verb)
+}
+
+func (s *session) commandOf(ctx context.Context, binary, verb string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, binary, verb)
 	var stderr bytes.Buffer
 	cmd.Dir, cmd.Stderr = s.subject.Dir, &stderr
 	tie(cmd)

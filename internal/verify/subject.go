@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -86,7 +87,11 @@ func (s *Subject) describe(rules slo.Rules) {
 	for _, label := range spec.GroupBy {
 		s.Selector[label] = Environment // set by the scrape
 	}
+	s.Counted = map[string]Counted{}
 	for _, o := range spec.SLOs {
+		if target, err := strconv.ParseFloat(o.Target.String(), 64); err == nil && o.Indicator.Availability != nil && len(o.GroupBy) == 0 {
+			s.Counted[o.Name] = Counted{1 - target/100, o.Route, o.Method}
+		}
 		if o.Indicator.Latency != nil {
 			s.Slow = max(s.Slow, time.Duration(slower*float64(o.Indicator.Latency.Threshold)))
 		}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -98,13 +99,13 @@ func resources(all []servicetest.Span) []string {
 	return out
 }
 
-// tracesResult returns the traces of matching spans, newest first, with their times of the run.
-func (s *session) tracesResult(q render.Query) render.Result {
+// tracesResult returns the traces of matching spans in an environment, newest first, with their times of the run.
+func (s *session) tracesResult(q render.Query, environment string) render.Result {
 	conditions, ok := spanConditions(q.Expr)
 	if !ok {
 		return render.Result{}
 	}
-	all := s.receiver.Spans()
+	all := s.spansOfEnvironment(environment)
 	traces := map[string]render.Trace{}
 	simulated := s.clock()
 	for _, match := range spansOf(all, conditions) {
@@ -125,7 +126,7 @@ func (s *session) tracesResult(q render.Query) render.Result {
 	for _, t := range traces {
 		out.Traces = append(out.Traces, t)
 	}
-	slices.SortFunc(out.Traces, func(a, b render.Trace) int { return b.Start.Compare(a.Start) })
+	slices.SortFunc(out.Traces, func(a, b render.Trace) int { return cmp.Or(b.Start.Compare(a.Start), strings.Compare(a.ID, b.ID)) })
 	out.Traces = out.Traces[:min(len(out.Traces), q.Limit)]
 	return out
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/observability-first/scaffold/internal/source/openapi"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -27,13 +29,47 @@ const (
 
 // The mixes cover every route and quantile, but are not a load test. While the service is broken, at least a
 // fifth of the requests are slow and at least a fifth fail, so that every objective burns budget.
-func healthyMix(think time.Duration) mix { return mix{[]manner{well, well, well, wrongly}, think} }
-
-func brokenMix() mix {
-	return mix{[]manner{well, wrongly, failing, failing, shedded, slowly, slowly, slowly, slowly}, 60 * time.Millisecond}
+func healthyMix(think time.Duration) mix {
+	return mix{[]manner{well, well, well, wrongly}, think, false}
 }
 
-func calmMix(think time.Duration) mix { return mix{[]manner{well, well, well, well}, think} }
+func brokenMix() mix {
+	return mix{[]manner{well, wrongly, failing, failing, shedded, slowly, slowly, slowly, slowly}, 60 * time.Millisecond, true}
+}
+
+func calmMix(think time.Duration) mix { return mix{[]manner{well, well, well, well}, think, false} }
+
+// breakOne sends requests to one route that fail. Twice as many succeed on another route, so that the route with
+// most failures is not the one with most requests.
+func (d *driver) breakOne(ctx context.Context) {
+	c := caller{driver: d, members: map[string]member{}}
+	broken, busy := d.breakable()
+	for broken != nil && ctx.Err() == nil {
+		c.call(ctx, *broken, failing)
+		for range 2 * len(busy) {
+			c.call(ctx, busy[0], well)
+		}
+		pause(ctx, minThink)
+	}
+}
+
+// breakable returns the operation that fails more than the others: the last one that changes nothing, or else
+// the last one. busy has another one that changes nothing, if there is one.
+func (d *driver) breakable() (broken *openapi.Operation, busy []openapi.Operation) {
+	for _, op := range d.order() {
+		if !slices.Contains(d.routes, op.Key()) {
+			continue
+		}
+		if broken != nil && broken.Method == http.MethodGet && op.Method != http.MethodGet {
+			continue
+		}
+		if broken != nil && broken.Method == http.MethodGet {
+			busy = []openapi.Operation{*broken}
+		}
+		broken = &op
+	}
+	return broken, busy
+}
 
 // think returns the pause of a caller between two requests. A caller reaches every route within a second, or
 // as soon as possible.
@@ -53,21 +89,19 @@ func (s *session) traffic(ctx context.Context) error {
 	s.contract(ctx)
 	// Healthy for an hour of simulated time, then everything else.
 	began := s.watch.time()
-	if err := s.driveFor(ctx, healthyFor, healthyMix(s.think())); err != nil {
+	var err error
+	if s.healthy, err = s.driveFor(ctx, healthyFor, healthyMix(s.think())); err != nil {
 		return err
 	}
-	s.healthy = s.watch.time()
 	s.judgeQuiet()
 	broken := s.entered("healthy", began)
-	if err := s.driveFor(ctx, brokenFor, brokenMix()); err != nil {
+	if s.broken, err = s.driveFor(ctx, brokenFor, brokenMix()); err != nil {
 		return err
 	}
-	s.broken = s.watch.time()
 	s.entered("injected failures", broken.Add(-timeBefore))
-	if err := s.driveFor(ctx, calmFor, calmMix(s.think())); err != nil {
+	if s.recovered, err = s.driveFor(ctx, calmFor, calmMix(s.think())); err != nil {
 		return err
 	}
-	s.recovered = s.watch.time()
 	for _, route := range s.signals.Routes {
 		if !slices.Contains(unrequested, route) {
 			s.judgeRoute(ctx, route)
@@ -104,8 +138,9 @@ func (s *session) judgeQuiet() {
 	s.checks.Record(sectionRules, "no alert fires while the service is healthy", healthyFor.String()+" of valid and invalid requests, and no alert fires", errors.Join(problems...))
 }
 
-// driveFor sends requests until an amount of simulated time has passed.
-func (s *session) driveFor(ctx context.Context, d time.Duration, m mix) error {
+// driveFor sends requests until an amount of simulated time has passed, and returns the time of the last one.
+// Responses may arrive later.
+func (s *session) driveFor(ctx context.Context, d time.Duration, m mix) (time.Time, error) {
 	driving, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -113,9 +148,10 @@ func (s *session) driveFor(ctx context.Context, d time.Duration, m mix) error {
 		s.driver.drive(driving, m)
 	}()
 	err := s.watch.pass(ctx, d)
+	end := s.watch.time()
 	stop()
 	<-done
-	return err
+	return end, err
 }
 
 // judgeDurations compares the durations in the metric with the time that clients waited. They are shorter,

@@ -49,7 +49,7 @@ func (s *session) trail(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.driver.drive(driving, mix{[]manner{busily}, trailThink})
+		s.driver.drive(driving, mix{[]manner{busily}, trailThink, false})
 	}()
 	var found trail
 	var why error
@@ -148,7 +148,7 @@ func (s *session) exemplars() []exemplar.QueryResult {
 func traceOf(e exemplar.Exemplar) string { return e.Labels.Get(semconv.ExemplarTraceID) }
 
 func (s *session) lineOf(span servicetest.Span) (line, bool) {
-	for _, l := range s.child.log() {
+	for _, l := range s.log() {
 		if l.text("trace_id") == span.TraceID && l.text("span_id") == span.SpanID && l[semconv.LabelRoute] != nil {
 			return l, true
 		}

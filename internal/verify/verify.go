@@ -31,7 +31,9 @@ type Subject struct {
 	Selector         map[string]string // target labels
 	EnvironmentLabel string
 	ScrapeInterval   time.Duration // declared
-	Slow             time.Duration // longer than every latency threshold; duration of slow requests
+	// Counted are the objectives of availability, whose events are the responses that clients see, by name.
+	Counted map[string]Counted
+	Slow    time.Duration // longer than every latency threshold; duration of slow requests
 
 	Rules      []rulesim.Group
 	Dashboards []dashboardfile.Dashboard
@@ -44,6 +46,12 @@ type Subject struct {
 	RequestsFile string
 	// Simulation of the alerts; nil skips it.
 	Simulation *alertsim.Simulation
+}
+
+// Counted is an objective of availability.
+type Counted struct {
+	Budget        float64 // ratio of requests that may fail, above 0
+	Route, Method string  // empty means any
 }
 
 // Runbook is one runbook file.
@@ -160,6 +168,8 @@ type session struct {
 	options   Options
 	temp      string // directory that is removed at the end of the run
 	binary    string
+	second    string   // the binary with another version
+	env       []string // of the service
 	checks    report.Recorder
 	simulated []report.Check // of the simulation, which runs in parallel
 
@@ -176,6 +186,7 @@ type session struct {
 	prober       *prober
 	// healthy, broken and recovered are the ends of the parts of the traffic.
 	healthy, broken, recovered time.Time
+	deployed                   deployment
 
 	mu       sync.Mutex
 	finished []string // sections whose checks have all run
@@ -216,6 +227,7 @@ func (s *session) live(ctx context.Context) error {
 		{"sending requests to every route", s.traffic, s.anyOf(sectionTraffic, sectionDependency, sectionRules, sectionDashboards, sectionLinks), []string{sectionTraffic}},
 		{"following one request through all signals", s.trail, s.anyOf(sectionTrail, sectionRules, sectionDashboards, sectionLinks), []string{sectionTrail}},
 		{"stopping PostgreSQL", s.dependency, s.anyOf(sectionDependency, sectionRules, sectionDashboards, sectionLinks), []string{sectionDependency}},
+		{"deploying another version", s.deploy, s.deploys(), nil},
 		{"running all queries", s.queries, s.anyOf(sectionRules, sectionDashboards, sectionLinks), []string{sectionRules, sectionDashboards}},
 		{"resolving links", s.links, s.selected(sectionLinks), []string{sectionLinks}},
 	} {
@@ -228,7 +240,7 @@ func (s *session) live(ctx context.Context) error {
 			s.fail(trouble)
 			break
 		}
-		if errors.Is(err, errNotOurs) {
+		if errors.Is(err, errNotOurs) || errors.Is(err, errNotDeployed) {
 			break
 		}
 		if err != nil {
@@ -282,7 +294,11 @@ func (s *session) fail(trouble error) {
 
 // stop stops the service as its platform would.
 func (s *session) stop() {
-	s.checks.Record(sectionService, "it stops on SIGTERM", "exit status 0", s.child.stop(cmp.Or(s.options.StopWithin, stopWithin)))
+	err := s.deployed.stopped
+	if s.child != s.deployed.replaced {
+		err = errors.Join(err, s.child.stop(cmp.Or(s.options.StopWithin, stopWithin)))
+	}
+	s.checks.Record(sectionService, "it stops on SIGTERM", "exit status 0", err)
 }
 
 // close stops everything that still runs.
@@ -302,7 +318,7 @@ func (s *session) close() error {
 
 // queries runs all queries on what has been seen so far.
 func (s *session) queries(ctx context.Context) error {
-	s.prober.to = s.watch.time()
+	s.prober.reach()
 	s.kept()
 	if s.selected(sectionRules) {
 		s.rules(ctx)

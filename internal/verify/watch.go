@@ -32,6 +32,7 @@ const (
 
 // watch is a Prometheus with one target and a simulated clock. One goroutine runs it; others may query it.
 type watch struct {
+	stepping sync.Mutex // of child and scraper
 	child    *child
 	interval time.Duration // declared; simulated time between two scrapes
 	store    *metricstore.Store
@@ -48,14 +49,13 @@ type watch struct {
 // newWatch returns a watch of a child, whose clock starts when the child started.
 func newWatch(c *child, interval time.Duration, target metricstore.Target, groups []rulesim.Group, within time.Duration) (*watch, error) {
 	store := metricstore.NewWithLimit(storeBytes)
-	target.URL, target.MaxBytes, target.Timeout = c.admin+"/metrics", maxPage, scrapeTimeout
 	ev, err := rulesim.New(store, groups, rulesim.Options{QueryTimeout: cmp.Or(within, queryWithin)})
 	if err != nil {
 		return nil, err
 	}
 	return &watch{
 		child: c, interval: interval, store: store, ev: ev, now: time.Now().Truncate(interval),
-		scraper: metricstore.NewScraper(store, target),
+		scraper: newScraper(store, c, target),
 	}, nil
 }
 
@@ -84,6 +84,8 @@ func (w *watch) run(ctx context.Context) error {
 
 // step runs one scrape and every evaluation that is due by its time.
 func (w *watch) step(ctx context.Context) error {
+	w.stepping.Lock()
+	defer w.stepping.Unlock()
 	from := w.time()
 	to := from.Add(w.interval)
 	if _, err := w.scraper.Scrape(ctx, to); err != nil {
@@ -102,6 +104,27 @@ func (w *watch) step(ctx context.Context) error {
 	w.now, w.fired = to, fired
 	w.scrapes++
 	return nil
+}
+
+// replace scrapes another child from the next scrape on. The series of the one before end after its last scrape, as
+// those of a target that service discovery removes. The clock waits for start.
+func (w *watch) replace(start func() (*child, metricstore.Target, error)) error {
+	w.stepping.Lock()
+	defer w.stepping.Unlock()
+	c, target, err := start()
+	if err != nil {
+		return err
+	}
+	if err := w.scraper.End(w.time().Add(time.Millisecond)); err != nil {
+		return err
+	}
+	w.child, w.scraper = c, newScraper(w.store, c, target)
+	return nil
+}
+
+func newScraper(store *metricstore.Store, c *child, target metricstore.Target) *metricstore.Scraper {
+	target.URL, target.MaxBytes, target.Timeout = c.admin+"/metrics", maxPage, scrapeTimeout
+	return metricstore.NewScraper(store, target)
 }
 
 func (w *watch) time() time.Time {

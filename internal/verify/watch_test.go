@@ -174,3 +174,32 @@ func TestEverySeriesHasTheTargetLabels(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// Another version is scraped from the next scrape on, under its own address. The one before ends, so that it does not
+// count as an instance.
+func TestReplacedChildEnds(t *testing.T) {
+	t.Parallel()
+	old, next := newService(t, "jobs 7\n"), newService(t, "jobs 1\n")
+	w := old.watch(t, time.Minute, "")
+	if err := w.step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	refused := errors.New("does not start")
+	if err := w.replace(func() (*child, metricstore.Target, error) { return nil, metricstore.Target{}, refused }); !errors.Is(err, refused) || w.child != old.child {
+		t.Fatalf("got %v", err)
+	}
+	err := w.replace(func() (*child, metricstore.Target, error) {
+		return next.child, metricstore.Target{Labels: labels.FromStrings("job", "shop", "instance", "next")}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for expr, want := range map[string]float64{"sum(jobs)": 1, "count(up)": 1, "sum(jobs offset 1m)": 7} {
+		if v, err := w.query(t.Context(), expr); err != nil || len(v) != 1 || v[0].F != want {
+			t.Errorf("%s: got %v, %v, want %g", expr, v, err, want)
+		}
+	}
+}

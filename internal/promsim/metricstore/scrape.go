@@ -104,6 +104,19 @@ func (sc *Scraper) Scrape(ctx context.Context, at time.Time) (Scrape, error) {
 	return out, errors.Join(err, sc.write(at.UnixMilli(), page, &out, err == nil))
 }
 
+// End marks all series of the target stale, as Prometheus does when service discovery removes a target.
+func (sc *Scraper) End(at time.Time) error {
+	var problems []error
+	for _, r := range sc.reports(Scrape{}, false) {
+		problems = append(problems, sc.store.MarkStale(r.labels, at.UnixMilli()))
+	}
+	for _, l := range sc.live {
+		problems = append(problems, sc.store.MarkStale(l, at.UnixMilli()))
+	}
+	sc.live = nil
+	return joined(problems, sc.target.redacted())
+}
+
 // label gives samples the labels that they are stored with.
 func (sc *Scraper) label(samples []scraped) {
 	before := sc.labeled

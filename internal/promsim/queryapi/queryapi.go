@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
@@ -17,14 +18,19 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/observability-first/scaffold/dashboards/render"
-	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	promqlsource "github.com/observability-first/scaffold/internal/source/promql"
 )
 
+// Store has series and exemplars, as a [metricstore.Store] does.
+type Store interface {
+	storage.Queryable
+	Exemplars(from, to int64, matchers ...[]*labels.Matcher) []exemplar.QueryResult
+}
+
 // Prometheus is a store with the rules that are evaluated over it.
 type Prometheus struct {
-	Store *metricstore.Store
+	Store Store
 	Rules *rulesim.Evaluator
 
 	mutex sync.Mutex // of Rules, which serves one query at a time

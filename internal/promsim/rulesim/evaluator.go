@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/storage"
 
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
@@ -72,6 +73,7 @@ func (o Options) withDefaults() Options {
 // Evaluator evaluates groups of rules over a store and records to it. It is not safe for concurrent use.
 type Evaluator struct {
 	store   *metricstore.Store
+	queried storage.Queryable // by Query and QueryRange
 	engine  *promql.Engine
 	options Options
 	url     *url.URL
@@ -88,7 +90,7 @@ func New(store *metricstore.Store, groups []Group, options Options) (*Evaluator,
 		return nil, fmt.Errorf("external URL: %w", err)
 	}
 	options = options.withDefaults()
-	l := &Evaluator{store: store, options: options, url: external, engine: newEngine(options)}
+	l := &Evaluator{store: store, queried: store, options: options, url: external, engine: newEngine(options)}
 	for _, g := range groups {
 		if options.Interval > 0 {
 			g.Interval = options.Interval

@@ -11,6 +11,11 @@ import (
 	"github.com/prometheus/prometheus/storage"
 )
 
+// Over returns an evaluator without rules for queries of another source.
+func (l *Evaluator) Over(source storage.Queryable) *Evaluator {
+	return &Evaluator{store: l.store, queried: source, engine: l.engine, options: l.options, url: l.url}
+}
+
 // Query evaluates an expression at one time. A scalar becomes a vector of one sample without labels.
 func (l *Evaluator) Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
 	v, used, err := l.query(ctx, expr, at)
@@ -27,7 +32,7 @@ func (l *Evaluator) QueryRange(ctx context.Context, expr string, from, to time.T
 	case to.Before(from):
 		return nil, fmt.Errorf("%s: the range ends at %s, before it begins at %s", expr, to.UTC().Format(time.RFC3339), from.UTC().Format(time.RFC3339))
 	}
-	return l.queryRange(ctx, l.store, expr, from, to, step)
+	return l.queryRange(ctx, l.queried, expr, from, to, step)
 }
 
 func (l *Evaluator) queryRange(ctx context.Context, of storage.Queryable, expr string, from, to time.Time, step time.Duration) (promql.Matrix, error) {
@@ -64,7 +69,7 @@ type reading struct {
 }
 
 func (l *Evaluator) query(ctx context.Context, expr string, at time.Time) (promql.Vector, reading, error) {
-	q, err := l.engine.NewInstantQuery(ctx, l.store, nil, expr, at)
+	q, err := l.engine.NewInstantQuery(ctx, l.queried, nil, expr, at)
 	if err != nil {
 		return nil, reading{}, fmt.Errorf("%s: %w", expr, err)
 	}
