@@ -104,3 +104,39 @@ func TestUnsampledRequestHasNoExemplar(t *testing.T) {
 		}
 	})
 }
+
+// A request above all bounds adds a bucket to the histogram of its route. The sum over all routes has its exemplar, too.
+func TestRequestAboveAllBoundsIsCollected(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		router := httpserver.NewRouter()
+		router.Get("/fast", func(http.ResponseWriter, *http.Request) {})
+		router.Get("/slow", func(http.ResponseWriter, *http.Request) { time.Sleep(15 * time.Second) })
+		p := newPass(t, telemetry.Sampling{Ratio: 1}, router)
+		defer p.flush()
+		p.get("/fast")
+		p.get("/slow")
+		for range 20 { // in any order of the routes
+			families, err := p.telemetry.Metrics().Gather()
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := 0
+			for _, f := range families {
+				if f.GetName() != semconv.HTTPServerRoutedRequestDuration {
+					continue
+				}
+				for _, m := range f.GetMetric() {
+					for _, bucket := range m.GetHistogram().GetBucket() {
+						if bucket.GetExemplar() != nil {
+							found++
+						}
+					}
+				}
+			}
+			if found != 2 {
+				t.Fatalf("%d exemplars of all routes, want 2", found)
+			}
+		}
+	})
+}

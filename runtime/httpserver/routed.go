@@ -1,6 +1,8 @@
 package httpserver
 
 import (
+	"math"
+
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
@@ -39,7 +41,7 @@ func (c *routed) Describe(ch chan<- *prometheus.Desc) {
 func (c *routed) Collect(ch chan<- prometheus.Metric) {
 	outcomes := semconv.Outcomes()
 	counts := make([]float64, len(outcomes))
-	histograms := map[string]*dto.Histogram{semconv.OutcomeSuccess: {}}
+	sums := map[string]*histogramSum{semconv.OutcomeSuccess: c.zero()}
 	added := map[prometheus.Observer]bool{} // routes may share a histogram
 	for key, s := range *c.table.routes.Load() {
 		if key.route == semconv.RouteUnmatched {
@@ -53,7 +55,10 @@ func (c *routed) Collect(ch chan<- prometheus.Metric) {
 				continue
 			}
 			added[d.observer] = true
-			histograms[d.outcome] = sum(histograms[d.outcome], read(d.observer.(prometheus.Metric)).GetHistogram())
+			if sums[d.outcome] == nil {
+				sums[d.outcome] = c.zero()
+			}
+			sums[d.outcome].add(read(d.observer.(prometheus.Metric)).GetHistogram())
 		}
 	}
 	for i, outcome := range outcomes {
@@ -62,38 +67,60 @@ func (c *routed) Collect(ch chan<- prometheus.Metric) {
 	if c.durations == nil {
 		return
 	}
-	for outcome, h := range histograms {
-		ch <- prometheus.MustNewConstHistogram(c.durations, h.GetSampleCount(), h.GetSampleSum(), c.buckets(h), outcome)
+	for outcome, sum := range sums {
+		ch <- sum.metric(c.durations, outcome)
 	}
 }
 
-// buckets returns the count of every bound, including 0.
-func (c *routed) buckets(h *dto.Histogram) map[float64]uint64 {
-	out := make(map[float64]uint64, len(c.bounds))
+// histogramSum is the sum of histograms with the same bounds.
+type histogramSum struct {
+	count     uint64
+	sum       float64
+	buckets   map[float64]uint64        // cumulative, by upper bound without +Inf
+	exemplars map[float64]*dto.Exemplar // the newest of each bucket
+}
+
+// zero returns the sum of no histograms.
+func (c *routed) zero() *histogramSum {
+	s := &histogramSum{buckets: make(map[float64]uint64, len(c.bounds)), exemplars: map[float64]*dto.Exemplar{}}
 	for _, bound := range c.bounds {
-		out[bound] = 0
+		s.buckets[bound] = 0
 	}
+	return s
+}
+
+func (s *histogramSum) add(h *dto.Histogram) {
+	s.count += h.GetSampleCount()
+	s.sum += h.GetSampleSum()
 	for _, b := range h.GetBucket() {
-		out[b.GetUpperBound()] = b.GetCumulativeCount()
+		bound := b.GetUpperBound()
+		if !math.IsInf(bound, 1) { // which is there only if it has an exemplar
+			s.buckets[bound] += b.GetCumulativeCount()
+		}
+		if e := b.GetExemplar(); e != nil && e.GetTimestamp().AsTime().After(s.exemplars[bound].GetTimestamp().AsTime()) {
+			s.exemplars[bound] = e
+		}
 	}
-	return out
+}
+
+func (s *histogramSum) metric(desc *prometheus.Desc, outcome string) prometheus.Metric {
+	m := prometheus.MustNewConstHistogram(desc, s.count, s.sum, s.buckets, outcome)
+	var exemplars []prometheus.Exemplar
+	for _, e := range s.exemplars {
+		labels := prometheus.Labels{}
+		for _, pair := range e.GetLabel() {
+			labels[pair.GetName()] = pair.GetValue()
+		}
+		exemplars = append(exemplars, prometheus.Exemplar{Value: e.GetValue(), Labels: labels, Timestamp: e.GetTimestamp().AsTime()})
+	}
+	if len(exemplars) == 0 {
+		return m
+	}
+	return prometheus.MustNewMetricWithExemplars(m, exemplars...)
 }
 
 func read(m prometheus.Metric) *dto.Metric {
 	var out dto.Metric
 	_ = m.Write(&out) // metrics of this package do not fail
 	return &out
-}
-
-// sum adds h to the histogram to. Both have the same bounds; to may be nil or empty.
-func sum(to, h *dto.Histogram) *dto.Histogram {
-	if len(to.GetBucket()) == 0 {
-		return h
-	}
-	*to.SampleCount += h.GetSampleCount()
-	*to.SampleSum += h.GetSampleSum()
-	for i, b := range h.GetBucket() {
-		*to.Bucket[i].CumulativeCount += b.GetCumulativeCount()
-	}
-	return to
 }
