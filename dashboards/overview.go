@@ -42,12 +42,12 @@ func (s Scope) headlineRow() Row {
 		"If there is no data, no requests arrive: check the load balancer.").links(s.dashboard(dashboardObjectives, "SLO"))
 	latency := Panel{
 		Title: "p99 latency (5m)", Kind: Stat, Unit: Seconds, Thresholds: s.latencyThresholds(), EmptyUntil: untilRequests,
-		Targets: []Target{worstOf(s.succeeded().Over(headlineWindow).Quantile(0.99, by...), "p99", by)},
+		Targets: []Target{worstOf(s.latencies().Over(headlineWindow).Quantile(0.99, by...), "p99", by)},
 	}.says("Latency that 99 % of the successful requests of the last five minutes did not exceed"+s.marked("; red is above the objective")+".",
 		"Find the slow route below, and open one of its traces.")
 	rate := Panel{
-		Title: "Request rate (5m)", Kind: Stat, Unit: RequestsPerSecond,
-		Targets: []Target{{Expr: s.requests().RateOver(headlineWindow).Sum(), Legend: "requests", Instant: true}},
+		Title: "Request rate (5m)", Kind: Stat, Unit: RequestsPerSecond, EmptyUntil: untilRequests,
+		Targets: []Target{{Expr: s.routed().RateOver(headlineWindow).Sum(), Legend: "requests", Instant: true}},
 	}.says("Requests per second, averaged over five minutes.",
 		"A sudden fall: check the load balancer and readiness. A sudden rise: suspect retries or a crawler.")
 	width := 4
@@ -114,29 +114,29 @@ func (s Scope) firingAlerts() Panel {
 
 // courseRow shows since when.
 func (s Scope) courseRow() Row {
-	bad := s.requests(bad()).Rate().Sum(semconv.LabelOutcome)
+	bad := s.routed(bad()).Rate().Sum(semconv.LabelOutcome)
 	errors := Panel{
 		Title: "Error ratio by outcome", Kind: TimeSeries, Unit: Share, Stack: true, Colors: outcomeColors(), Thresholds: s.budgetThresholds(), Line: true,
 		SoftMax: s.pageThreshold(), EmptyUntil: untilRequests, Compared: true,
-		Targets: []Target{{Expr: "(" + bad + ") / on () group_left () (" + s.requests().Rate().Sum() + " > 0)", Legend: Legend(semconv.LabelOutcome)}},
+		Targets: []Target{{Expr: "(" + bad + ") / on () group_left () (" + s.routed().Rate().Sum() + " > 0)", Legend: Legend(semconv.LabelOutcome)}},
 	}.says("Ratio of failed (server_error) and rejected (shed) requests; dashed lines: error budget"+s.marked(", and threshold of a page")+". Blue lines are deployments.",
 		"If errors began with a deployment, roll back. shed: check the resources dashboard.").links(s.dashboard(dashboardSaturation, "Resources"))
 	if s.shared {
 		errors.limit = []string{refID(len(errors.Targets))}
 		errors.Targets = append(errors.Targets, Target{Expr: s.requestBudget(), Legend: "budget"})
 	}
-	latency := s.Latency("Latency percentiles", s.succeeded(), 0.5, 0.95, 0.99).
+	latency := s.Latency("Latency percentiles", s.latencies(), 0.5, 0.95, 0.99).
 		says("Latency of successful requests; each dot is a request with a trace."+s.marked(" The dashed line is the objective."),
 			"Click a dot near p99, and find the slow span in its trace.").links(s.dashboard(dashboardRuntime, "Flame graphs"))
 	latency.Compared = true
 	if bound, ok := s.latencyBound(); ok {
 		latency.Thresholds, latency.Line, latency.SoftMax = []Threshold{{bound, Failing}}, true, bound
 	}
-	rate := s.Rate("Request rate by outcome", s.requests(), RequestsPerSecond, semconv.LabelOutcome).
+	rate := s.Rate("Request rate by outcome", s.routed(), RequestsPerSecond, semconv.LabelOutcome).
 		says("Requests per second by outcome; the dashed line is the total of one week ago.",
 			"A rise that did not happen a week ago: suspect retries or a crawler. client_error: check what a client changed.")
 	rate.Stack, rate.Colors, rate.past, rate.SoftMax = true, outcomeColors(), []string{refID(1)}, fewRequests
-	rate.Targets = append(rate.Targets, Target{Expr: "sum(rate(" + s.requests().Expr() + "[" + rateInterval + "] offset 1w))", Legend: "one week ago"})
+	rate.Targets = append(rate.Targets, Target{Expr: "sum(rate(" + s.routed().Expr() + "[" + rateInterval + "] offset 1w))", Legend: "one week ago"})
 	return Row{Height: 8, Panels: []Panel{errors, latency, rate}}
 }
 
@@ -242,7 +242,7 @@ func (s Scope) instanceErrorsRow() Row {
 func (s Scope) distributionRow() Row {
 	heat := Panel{
 		Title: "Latency distribution", Kind: Heatmap, Unit: Seconds, EmptyUntil: untilRequests,
-		Targets: []Target{{Expr: s.succeeded().Buckets(), Legend: Legend(semconv.LabelLessOrEqual)}},
+		Targets: []Target{{Expr: s.latencies().Buckets(), Legend: Legend(semconv.LabelLessOrEqual)}},
 	}.says("Number of successful requests by latency.",
 		"A second band is a second kind of request, such as one with a cache miss: find the slow route.")
 	return Row{Title: "Latency distribution", Collapsed: true, Panels: []Panel{heat}}

@@ -118,7 +118,7 @@ func (s Scope) autoscalerRow() Row {
 		"If it stays above the target, the autoscaler is at its maximum or does not work: check it, and the CPU flame graph.").links(s.flameGraphs())
 	traffic := Panel{
 		Title: "Request rate per instance", Kind: TimeSeries, Unit: RequestsPerSecond, SoftMax: fewRequests,
-		Targets: []Target{{Expr: s.requests().Rate().Sum().Over(count), Legend: "mean"}},
+		Targets: []Target{{Expr: s.routed().Rate().Sum().Over(count), Legend: "mean"}},
 	}.says("Average requests per second per instance.",
 		"A lower rate at the same CPU means that requests cost more: compare flame graphs before and after the last deployment.").
 		links(s.dashboard(dashboardOverview, "Overview"))

@@ -97,7 +97,12 @@ func (s Scope) presence() string {
 	return semconv.Up
 }
 
-// requests selects the requests on known routes. No objective counts unmatched ones.
+// routed selects the sum of the requests on all known routes, whose cost does not grow with the routes.
+func (s Scope) routed(more ...Matcher) Selector {
+	return s.Metric(semconv.HTTPServerRoutedRequests, more...)
+}
+
+// requests selects the requests by route on known routes. No objective counts unmatched ones.
 func (s Scope) requests(more ...Matcher) Selector {
 	return s.Metric(semconv.HTTPServerRequests, Not(semconv.LabelRoute, semconv.RouteUnmatched)).With(more...)
 }
@@ -105,15 +110,23 @@ func (s Scope) requests(more ...Matcher) Selector {
 // bad matches the outcomes that spend the error budget of availability.
 func bad() Matcher { return OneOf(semconv.LabelOutcome, semconv.BadOutcomes()...) }
 
-// badRatio is the ratio of requests that spend the error budget, by labels.
+// badRatio is the ratio of requests that spend the error budget, by labels other than those of routes.
 func (s Scope) badRatio(by ...string) Expr { return s.badRatioOver(rateInterval, by...) }
 
 func (s Scope) badRatioOver(window string, by ...string) Expr {
-	total := s.requests().RateOver(window).Sum(by...)
-	return s.requests(bad()).RateOver(window).Sum(by...).OrZero(total).Over(total)
+	total := s.routed().RateOver(window).Sum(by...)
+	return s.routed(bad()).RateOver(window).Sum(by...).OrZero(total).Over(total)
 }
 
-// succeeded is the duration of successful requests.
+// latencies is the duration of the successful requests on all known routes. Native histograms have no sum of the routes.
+func (s Scope) latencies() Distribution {
+	if s.in.Histograms == Native {
+		return s.succeeded()
+	}
+	return s.Histogram(semconv.HTTPServerRoutedRequestDuration, Is(semconv.LabelOutcome, semconv.OutcomeSuccess))
+}
+
+// succeeded is the duration of successful requests by route.
 func (s Scope) succeeded() Distribution {
 	return s.Histogram(semconv.HTTPServerRequestDuration, Is(semconv.LabelOutcome, semconv.OutcomeSuccess))
 }

@@ -73,7 +73,7 @@ func (p Panel) fieldConfig() *fieldConfig {
 	d := fieldDefaults{
 		Unit: string(p.Unit), Thresholds: steps(p.Base, p.Thresholds), Custom: p.custom(), Mappings: mappings(p.Values), NoValue: p.noValue(),
 	}
-	if d.NoValue != "" && d.Thresholds != nil { // Grafana would give it the color below all thresholds
+	if d.NoValue != "" { // Grafana would give it the color of a value below all thresholds
 		result := map[string]any{"text": d.NoValue, "color": cmp.Or(p.NoneColor, Quiet)}
 		d.Mappings = append(d.Mappings, mapping{"special", map[string]any{"match": "null", "result": result}})
 	}

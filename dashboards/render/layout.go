@@ -37,6 +37,30 @@ func (r *renderer) layout() []*drawing {
 	return out
 }
 
+// openRows opens collapsed rows and moves down what is below them.
+func openRows(panels []panel) []panel {
+	var out []panel
+	shift := 0
+	for _, p := range panels {
+		inner, top := p.Panels, p.GridPos.Y
+		if p.Collapsed {
+			p.Collapsed, p.Panels = false, nil
+		} else {
+			inner = nil
+		}
+		p.GridPos.Y += shift
+		out = append(out, p)
+		bottom := top + 1
+		for _, q := range inner {
+			bottom = max(bottom, q.GridPos.Y+q.GridPos.H)
+			q.GridPos.Y += shift
+			out = append(out, q)
+		}
+		shift += bottom - top - 1
+	}
+	return out
+}
+
 // Bounds of a place in the grid; a file may have any number.
 const (
 	maxPanelHeight = 200

@@ -27,7 +27,7 @@ func answers() map[string][]answer {
 	deployed := answer{whatChange, "", "", "annotation", "12:08:00 Version 1.5.0", ""}
 	runbook := answer{whatToDo, "", "Alerts", "alert", burns, ""}
 	incident := []answer{
-		{isItReal, "", "Error ratio (5m)", "value", "11.12%", "red"},
+		{isItReal, "", "Error ratio (5m)", "value", "11.04%", "red"},
 		{isItReal, "", "Firing alerts", "value", "5", "red"},
 		{sinceWhen, "", "Error ratio by outcome", "legend", "server_error", ""},
 		{sinceWhen, "", "Alerts", "alert", "Firing for 4m30s  2 instances", ""},

@@ -37,6 +37,8 @@ type Options struct {
 	Light bool
 	// Width is that of the dashboard in pixels; 0 is [DefaultWidth].
 	Width int
+	// OpenRows draws collapsed rows as open ones.
+	OpenRows bool
 	// ID is the prefix of ids, which tells the dashboards of a page apart.
 	ID string
 	// Timeout is the maximum time for the queries and the drawing; 0 is [DefaultTimeout].
@@ -120,6 +122,9 @@ func Dashboard(ctx context.Context, name string, src []byte, source Source, o Op
 	r := &renderer{dashboard: b, options: o.withDefaults(), source: source, theme: grafana.Dark(), everything: chosen{}, record: &record{}}
 	if o.Light {
 		r.theme = grafana.Light()
+	}
+	if o.OpenRows {
+		r.dashboard.Panels = openRows(r.dashboard.Panels)
 	}
 	r.location()
 	if err := r.timeRange(); err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"os"
@@ -20,6 +19,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 	"github.com/observability-first/scaffold/internal/promsim/queryapi"
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -134,53 +134,10 @@ slos:
 			if err != nil {
 				t.Fatal(err)
 			}
-			out[prefix+strings.TrimPrefix(d.Name(), "orders-")] = opened(t, src)
+			out[prefix+strings.TrimPrefix(d.Name(), "orders-")] = src
 		}
 	}
 	return rules, out
-}
-
-// opened returns a dashboard whose rows are all open.
-func opened(t *testing.T, src []byte) []byte {
-	t.Helper()
-	var all map[string]any
-	if err := json.Unmarshal(src, &all); err != nil {
-		t.Fatal(err)
-	}
-	var out []any
-	shift := 0.0
-	move := func(p any, by float64) map[string]any {
-		m := p.(map[string]any)
-		place := m["gridPos"].(map[string]any)
-		y, _ := place["y"].(float64)
-		place["y"] = y + by
-		return m
-	}
-	for _, p := range all["panels"].([]any) {
-		row := move(p, shift)
-		out = append(out, row)
-		inner, _ := row["panels"].([]any)
-		if row["collapsed"] != true || len(inner) == 0 {
-			continue
-		}
-		top, _ := row["gridPos"].(map[string]any)["y"].(float64)
-		bottom := top + 1
-		for _, p := range inner {
-			m := move(p, shift)
-			place := m["gridPos"].(map[string]any)
-			h, _ := place["h"].(float64)
-			bottom = max(bottom, place["y"].(float64)+h)
-			out = append(out, m)
-		}
-		row["collapsed"], row["panels"] = false, []any{}
-		shift += bottom - top - 1
-	}
-	all["panels"] = out
-	src, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return src
 }
 
 // evaluate adds the series of a state, and runs the rules.
@@ -239,7 +196,7 @@ func drawState(t *testing.T, prometheus *queryapi.Prometheus, files map[string][
 	if span == 0 {
 		span = 3 * time.Hour
 	}
-	o := render.Options{Location: time.UTC, Width: 1600, Now: now, To: now, From: now.Add(-span), Variables: map[string][]string{}}
+	o := render.Options{Location: time.UTC, Width: 1600, OpenRows: true, Now: now, To: now, From: now.Add(-span), Variables: map[string][]string{}}
 	for name, value := range variables {
 		o.Variables[name] = []string{value}
 	}
@@ -367,4 +324,28 @@ func redPanels(p *render.Picture) []string {
 		}
 	}
 	return out
+}
+
+// The first screen of the overview, on the fleet with which the cost of rules is counted: 3 instances, 20 routes.
+func TestCostOfTheOverview(t *testing.T) {
+	t.Parallel()
+	if raceDetector {
+		t.Skip("counts the same as without; `make test` runs both")
+	}
+	fleet := serviceState{replicas: some(3, "prod", 7*time.Hour, someRoutes(20))}
+	for i := range fleet.replicas {
+		fleet.replicas[i].allBuckets = true
+	}
+	rules, files := compiledState(t, "", "")
+	prometheus := fleet.evaluate(t, rules)
+	before := prometheus.Rules.Read()
+	picture, err := render.Dashboard(t.Context(), "overview", files["overview"], prometheus.Query, render.Options{
+		Location: time.UTC, Width: 1600, Now: stateEnd(), To: stateEnd(), From: stateEnd().Add(-3 * time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const said = `the overview of 3 instances with 20 routes \|[^|]*\| `
+	golden.Figure(t, "../../docs/benchmarks.md", said+`(\d+) queries`, float64(picture.Queries), 0)
+	golden.Figure(t, "../../docs/benchmarks.md", said+`\d+ queries, ([\d,]+) samples`, float64(prometheus.Rules.Read()-before), 0)
 }

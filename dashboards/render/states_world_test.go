@@ -27,6 +27,8 @@ type replica struct {
 	routes  []stateRoute
 	alive   func(time.Time) bool // since from, if nil
 	runtime bool                 // it has series of requests and readiness
+	// allBuckets are those of the runtime, instead of a few.
+	allBuckets bool
 }
 
 // stateRoute is a route with its requests per second. A share of them fails from a time on.
@@ -99,8 +101,38 @@ func buckets() map[string]float64 {
 	return map[string]float64{"0.005": .6, "0.1": .985, "0.2": .997, "1.0": 1, "+Inf": 1}
 }
 
+// bucketsOf returns the same distribution over all buckets of the runtime.
+func (r replica) bucketsOf() map[string]float64 {
+	if !r.allBuckets {
+		return buckets()
+	}
+	out := map[string]float64{"+Inf": 1}
+	for _, bound := range semconv.DurationBuckets() {
+		share := 0.0
+		for text, part := range buckets() {
+			if known, err := strconv.ParseFloat(text, 64); err == nil && known <= bound {
+				share = max(share, part)
+			}
+		}
+		out[strconv.FormatFloat(bound, 'g', -1, 64)] = share
+	}
+	return out
+}
+
+// total is the sum of counts.
+func total(counts []func(float64) float64) func(float64) float64 {
+	return func(s float64) float64 {
+		sum := 0.0
+		for _, count := range counts {
+			sum += count(s)
+		}
+		return sum
+	}
+}
+
 func (w plant) requests(r replica) {
 	w.tb.Helper()
+	routed := map[string][]func(float64) float64{} // by outcome
 	for _, route := range r.routes {
 		bad := synthetic.Steady(0)
 		if route.bad > 0 {
@@ -117,14 +149,16 @@ func (w plant) requests(r replica) {
 		for outcome, read := range map[string]func(float64) float64{
 			semconv.OutcomeSuccess: good, semconv.OutcomeServerError: failed, semconv.OutcomeClientError: counting(route.rate * .02),
 		} {
-			labeled := append(slices.Clone(pairs), outcome)
-			w.add(r, semconv.HTTPServerRequests, read, labeled...)
-			w.add(r, semconv.HTTPServerRoutedRequests, read, labeled...)
+			w.add(r, semconv.HTTPServerRequests, read, append(slices.Clone(pairs), outcome)...)
+			routed[outcome] = append(routed[outcome], read)
 		}
-		pairs = append(pairs, semconv.OutcomeSuccess, semconv.LabelStatus, "200")
-		for _, name := range []string{semconv.HTTPServerRequestDuration, semconv.HTTPServerRoutedRequestDuration} {
-			w.histogram(r, name, buckets(), good, pairs...)
-		}
+		w.histogram(r, semconv.HTTPServerRequestDuration, r.bucketsOf(), good, append(pairs, semconv.OutcomeSuccess, semconv.LabelStatus, "200")...)
+	}
+	for outcome, counts := range routed {
+		w.add(r, semconv.HTTPServerRoutedRequests, total(counts), semconv.LabelOutcome, outcome)
+	}
+	if good := routed[semconv.OutcomeSuccess]; good != nil {
+		w.histogram(r, semconv.HTTPServerRoutedRequestDuration, r.bucketsOf(), total(good), semconv.LabelOutcome, semconv.OutcomeSuccess)
 	}
 	w.add(r, semconv.RuntimeReady, steadily(1))
 	w.add(r, semconv.ProcessStartTime, steadily(float64(r.from.Unix())))

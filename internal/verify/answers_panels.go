@@ -32,19 +32,19 @@ const (
 )
 
 // exists reports whether an expression has a result.
-func (s scene) exists(expr string) bool {
+func (s scene) exists(expr string) (bool, error) {
 	expr = strings.ReplaceAll(expr, "$slo", strings.Join(s.picture.Variables()["slo"], "|"))
 	found, err := s.session.watch.ev.Query(s.ctx, expr, s.at)
-	return err == nil && len(found) > 0
+	return len(found) > 0, err
 }
 
 // redWhile requires red while an expression has a result.
 func redWhile(expr string) colors {
 	return func(s scene) (string, error) {
-		if s.exists(expr) {
-			return "red", nil
+		if red, err := s.exists(expr); err != nil || !red {
+			return "", err
 		}
-		return "", nil
+		return "red", nil
 	}
 }
 
@@ -108,7 +108,7 @@ func value(color colors, want func(scene) (float64, error), scale, tolerance flo
 			return err
 		}
 		if math.Abs(got-scale*exact) > tolerance {
-			return fmt.Errorf("it shows %s, but %.4g is true", texts[0].Text, scale*exact)
+			return fmt.Errorf("it shows %s, want %.4g", texts[0].Text, scale*exact)
 		}
 		return colored(color)(s, shown)
 	}
@@ -189,6 +189,9 @@ func allHealthy(_ scene, shown render.Shown) error {
 
 func namesInstance(s scene, shown render.Shown) error {
 	instance := strings.TrimPrefix(s.session.childAt(s.at).admin, "http://")
+	if len(shown.Rows) == 0 {
+		return errors.New("it has no rows")
+	}
 	for _, row := range shown.Rows {
 		if len(row) < 2 || row[1].Text != instance {
 			return fmt.Errorf("%v does not name the instance %s", row, instance)

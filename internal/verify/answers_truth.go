@@ -16,17 +16,20 @@ import (
 )
 
 // objectives returns the remaining budget of each SLO.
-func (s *session) objectives(ctx context.Context, at time.Time) map[string]float64 {
+func (s *session) objectives(ctx context.Context, at time.Time) (map[string]float64, error) {
 	out := map[string]float64{}
-	found, _ := s.watch.ev.Query(ctx, "min by (slo) ("+slo.RecordRemaining+")", at) // the error of a rule is reported elsewhere
+	found, err := s.watch.ev.Query(ctx, "min by (slo) ("+slo.RecordRemaining+")", at)
 	for _, v := range found {
 		out[v.Metric.Get("slo")] = v.F
 	}
-	return out
+	return out, err
 }
 
 func remainingBudgets(s scene, shown render.Shown) error {
-	want := s.session.objectives(s.ctx, s.at)
+	want, err := s.session.objectives(s.ctx, s.at)
+	if err != nil {
+		return err
+	}
 	values := shown.Of("value")
 	names := shown.Of("name")
 	if len(values) != len(want) {
@@ -74,10 +77,10 @@ func (s scene) budget(t render.Text, name string, recorded float64) error {
 	low, high := s.trueBudget(name, recorded)
 	const rounded = .1
 	if got < 100*low-rounded || got > 100*high+rounded {
-		return fmt.Errorf("it shows %s, but %.1f to %.1f %% is true", t.Text, 100*low, 100*high)
+		return fmt.Errorf("it shows %s, want %.1f to %.1f %%", t.Text, 100*low, 100*high)
 	}
 	if t.Color != colorOfBudget(low) && t.Color != colorOfBudget(high) {
-		return fmt.Errorf("it shows %s in %s, which should be %s", t.Text, t.Color, colorOfBudget(low))
+		return fmt.Errorf("it shows %s in %s, want %s", t.Text, t.Color, colorOfBudget(low))
 	}
 	return nil
 }
@@ -93,8 +96,15 @@ func colorOfBudget(remaining float64) string {
 }
 
 func listsObjectives(s scene, shown render.Shown) error {
-	want := s.session.objectives(s.ctx, s.at)
+	want, err := s.session.objectives(s.ctx, s.at)
+	if err != nil {
+		return err
+	}
 	for _, row := range shown.Rows {
+		const columns = 4 // up to the remaining budget
+		if len(row) < columns {
+			return fmt.Errorf("a row has %d columns, want at least %d", len(row), columns)
+		}
 		exact, known := want[row[0].Text]
 		if !known { // it has no data yet
 			continue

@@ -20,6 +20,9 @@ import (
 // timeBefore is the simulated time before an incident that its dashboards show.
 const timeBefore = 15 * time.Minute
 
+// injected is the name of the state in which the page shows also the panels of collapsed rows.
+const injected = "injected failures"
+
 // state is a time range of the run, for the HTML report.
 type state struct {
 	name     string
@@ -59,7 +62,7 @@ func (s *session) page(ctx context.Context) {
 			if err != nil {
 				continue // the run has read it before
 			}
-			if d, ok := s.drawing(ctx, b.File, src, source, render.Options{From: one.from, To: one.to, ID: fmt.Sprintf("s%dd%d", i, j)}); ok {
+			if d, ok := s.drawing(ctx, b.File, src, source, render.Options{From: one.from, To: one.to, OpenRows: one.name == injected, ID: fmt.Sprintf("s%dd%d", i, j)}); ok {
 				shown.Dashboards = append(shown.Dashboards, d)
 			}
 		}
@@ -129,7 +132,7 @@ func (s *session) request(ctx context.Context, t trail) *report.Request {
 	out := &report.Request{TraceID: t.traceID, Exemplar: fmt.Sprintf("%s %g s, trace_id=%s", t.series, t.seconds, t.traceID)}
 	spans := slices.DeleteFunc(s.receiver.Spans(), func(span servicetest.Span) bool { return span.TraceID != t.traceID })
 	slices.SortStableFunc(spans, func(a, b servicetest.Span) int { return a.Start.Compare(b.Start) })
-	out.Spans = waterfall(spans, t.span, 0, t.span.Start)
+	out.Spans = waterfall(spans, t.span, 0, t.span.Start, map[string]bool{})
 	for _, l := range s.log() {
 		if raw, err := json.Marshal(l); err == nil && l.text("trace_id") == t.traceID {
 			out.Lines = append(out.Lines, string(raw))
@@ -143,11 +146,10 @@ func (s *session) request(ctx context.Context, t trail) *report.Request {
 	return out
 }
 
-// deepestSpan ends the spans of a trace in which ids are not unique.
-const deepestSpan = 30
-
-// waterfall returns a span and those below it.
-func waterfall(all []servicetest.Span, span servicetest.Span, depth int, began time.Time) []report.Span {
+// waterfall returns a span and those below it. drawn are the ids of spans that it has already: some ids occur twice,
+// as in a batch that was sent again.
+func waterfall(all []servicetest.Span, span servicetest.Span, depth int, began time.Time, drawn map[string]bool) []report.Span {
+	drawn[span.SpanID] = true
 	one := report.Span{
 		Name: span.Name, Depth: depth, Failed: span.Failed,
 		Start: span.Start.Sub(began), Duration: span.End.Sub(span.Start).Round(time.Microsecond),
@@ -156,12 +158,9 @@ func waterfall(all []servicetest.Span, span servicetest.Span, depth int, began t
 		one.Attributes = append(one.Attributes, fmt.Sprintf("%s: %v", key, span.Attributes[key]))
 	}
 	out := []report.Span{one}
-	if depth == deepestSpan {
-		return out
-	}
 	for _, child := range all {
-		if child.ParentID == span.SpanID && child.SpanID != span.SpanID {
-			out = append(out, waterfall(all, child, depth+1, began)...)
+		if child.ParentID == span.SpanID && !drawn[child.SpanID] {
+			out = append(out, waterfall(all, child, depth+1, began, drawn)...)
 		}
 	}
 	return out

@@ -114,7 +114,7 @@ func TestRequestWithTheMostSpansIsFollowed(t *testing.T) {
 func TestWaterfallEnds(t *testing.T) {
 	t.Parallel()
 	spans := []servicetest.Span{{SpanID: "a"}, {SpanID: "b", ParentID: "a"}, {SpanID: "a", ParentID: "b"}}
-	if got := waterfall(spans, spans[0], 0, time.Time{}); len(got) != deepestSpan+1 {
-		t.Errorf("%d spans", len(got))
+	if got := waterfall(spans, spans[0], 0, time.Time{}, map[string]bool{}); len(got) != 2 {
+		t.Errorf("%d spans, want each id once", len(got))
 	}
 }

@@ -98,7 +98,7 @@ func (s *session) traffic(ctx context.Context) error {
 	if s.broken, err = s.driveFor(ctx, brokenFor, brokenMix()); err != nil {
 		return err
 	}
-	s.entered("injected failures", broken.Add(-timeBefore))
+	s.entered(injected, broken.Add(-timeBefore))
 	if s.recovered, err = s.driveFor(ctx, calmFor, calmMix(s.think())); err != nil {
 		return err
 	}
