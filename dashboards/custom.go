@@ -40,15 +40,15 @@ const mostCustom = 10
 
 // customGraph is a graph of an expression, whose labels are those that it is summed by.
 func (s Scope) customGraph(m declared.Metric, what string, unit Unit, e Expr, by ...string) Panel {
-	p := Panel{Title: s.customTitle(m) + what, Kind: TimeSeries, Unit: unit, Compared: true, Targets: []Target{{Expr: e, Legend: m.Name}}}
-	if unit == Share {
+	p := Panel{Title: s.customTitle(m) + what, Kind: TimeSeries, Unit: unit, LegendTable: true, Targets: []Target{{Expr: e, Legend: m.Name}}}
+	if unit == Ratio {
 		p.SoftMax = allUsed
 	}
 	if len(by) > 0 {
 		p.Title += " by " + strings.Join(by, ", ") + fmt.Sprintf(" (top %d)", mostCustom)
 		p.Targets[0].Expr, p.Targets[0].Legend = e.TopInRange(mostCustom, by...), Legend(by...)
 	}
-	return p.says(m.Help, "Compare with the time before the incident, and ask the owner of the metric.")
+	return p.describe(m.Help, "Compare with the time before the incident, and ask the owner of the metric.")
 }
 
 func (s Scope) customCounter(m declared.Metric) Panel {
@@ -98,7 +98,7 @@ func (s Scope) customHistogram(m declared.Metric) []Panel {
 	d := Distribution{Selector: s.Metric(m.Name), native: len(m.Bounds) == 0}
 	unit := customUnit(m.Unit)
 	quantiles := s.Latency(s.customTitle(m)+" percentiles", d, .5, .95, .99)
-	quantiles.Unit, quantiles.Compared = unit, true
+	quantiles.Unit, quantiles.LegendTable = unit, true
 	middle := s.customGraph(m, " p95", unit, d.Quantile(.95, m.Labels...), m.Labels...)
 	if len(m.Labels) == 0 {
 		middle = s.customGraph(m, " observation rate", PerSecond, d.Rate().Sum())
@@ -107,7 +107,7 @@ func (s Scope) customHistogram(m declared.Metric) []Panel {
 		Title: s.customTitle(m) + " distribution", Kind: Heatmap, Unit: unit,
 		Targets: []Target{{Expr: d.Buckets(), Legend: Legend(semconv.LabelLessOrEqual)}},
 	}
-	panels := []Panel{quantiles.says(middle.Shows, middle.Next), middle, heat.says(middle.Shows, middle.Next)}
+	panels := []Panel{quantiles.describe(middle.Shows, middle.Action), middle, heat.describe(middle.Shows, middle.Action)}
 	for i := range panels {
 		panels[i].EmptyUntil = untilCounted
 	}
@@ -121,7 +121,7 @@ func customUnit(unit string) Unit {
 	case "bytes":
 		return Bytes
 	case "ratio":
-		return Share
+		return Ratio
 	}
 	return Count
 }

@@ -80,7 +80,7 @@ const (
 	Seconds           Unit = "s"
 	Bytes             Unit = "bytes"
 	BytesPerSecond    Unit = "Bps"
-	Share             Unit = "percentunit" // 0 to 1, drawn as a percentage
+	Ratio             Unit = "percentunit" // 0 to 1, drawn as a percentage
 	PerSecond         Unit = "ops"
 	RequestsPerSecond Unit = "reqps"
 	Count             Unit = "short"
@@ -93,10 +93,10 @@ type Panel struct {
 	Title string
 	Kind  Kind
 	Unit  Unit
-	// Shows says what the panel draws, Next what to do about a bad value. Together
+	// Shows says what the panel draws, Action what to do about a bad value. Together
 	// they are the description.
-	Shows, Next string
-	Targets     []Target
+	Shows, Action string
+	Targets       []Target
 	// Weight is the width of the panel relative to others of its line, 0 means 1.
 	Weight int
 	// Base is the color of values below all thresholds, green if it is empty.
@@ -115,18 +115,18 @@ type Panel struct {
 	// Color is the color of the series, blue if it is empty. Series named by labels are from blue to purple by
 	// their values, or from yellow to red if Color is [Warning] or [Failing].
 	Color string
-	// Distinct gives series named by labels colors that differ, where their values are alike.
-	Distinct bool
+	// DistinctColors gives series named by labels colors that differ, where their values are alike.
+	DistinctColors bool
 	// Colors are fixed colors of series, by name.
 	Colors map[string]string
-	// Values replaces values by words.
-	Values []Word
+	// Mappings replace values by texts.
+	Mappings []ValueMapping
 	// Columns are those of a table: labels, then the values of the targets, in their order.
 	Columns []Column
 	// SortBy is the title of the column that sorts a table, the largest value first. ThenBy sorts rows with equal values.
 	SortBy, ThenBy string
-	// Compared shows the last and the largest value of each series in the legend.
-	Compared bool
+	// LegendTable shows the last and the largest value of each series in the legend.
+	LegendTable bool
 	// NameOnly shows the legend of a stat and not its value, which only colors it.
 	NameOnly bool
 	// Range is the time range of the panel, up to now, such as 30d; empty for that of the
@@ -138,10 +138,10 @@ type Panel struct {
 	// EmptyUntil says until when the panel may have no data, such as "an alert
 	// fires". If it is empty, the panel has data as soon as the service runs.
 	EmptyUntil string
-	// None is the text instead of a missing value, "no data until ..." if it is empty.
-	None string
-	// NoneColor is its color, that of text if it is empty.
-	NoneColor string
+	// NoValue is the text instead of a missing value, "no data until ..." if it is empty.
+	NoValue string
+	// NoValueColor is its color, that of text if it is empty.
+	NoValueColor string
 	// Body is the Markdown of a text panel; Filter the labels of an alert list.
 	Body, Filter string
 	// limit are the refs of targets drawn as limits, past those of an earlier time.
@@ -156,8 +156,8 @@ type Threshold struct {
 	Color string
 }
 
-// Word is a text for a value.
-type Word struct {
+// ValueMapping is a text for a value.
+type ValueMapping struct {
 	Value float64
 	Text  string
 	Color string
@@ -173,7 +173,7 @@ type Column struct {
 	Decimals   int
 	Base       string
 	Thresholds []Threshold
-	Values     []Word
+	Mappings   []ValueMapping
 	// Bar draws the numbers as bars, Wrap long texts on several lines.
 	Bar, Wrap bool
 	// Width is in pixels, 0 to share what is left.
@@ -226,7 +226,7 @@ func refID(i int) string { return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i : i+1] }
 // description returns the description of the panel. Its last sentence says until when
 // the panel may be empty; package dashboardfile parses it.
 func (p Panel) description() string {
-	text := strings.TrimSpace(strings.Join([]string{p.Shows, p.Next}, "\n\n"))
+	text := strings.TrimSpace(strings.Join([]string{p.Shows, p.Action}, "\n\n"))
 	if p.EmptyUntil != "" {
 		text += " Empty until " + p.EmptyUntil + "."
 	}
@@ -281,8 +281,8 @@ func (d Dashboard) check() error {
 				problem("duplicate panel title %q", p.Title)
 			}
 			seen[p.Title] = true
-			if p.Title == "" || p.Shows == "" || p.Next == "" {
-				problem("panel %q: Title, Shows and Next are required", p.Title)
+			if p.Title == "" || p.Shows == "" || p.Action == "" {
+				problem("panel %q: Title, Shows and Action are required", p.Title)
 			}
 			if len(p.Targets) > maxTargets {
 				problem("panel %q has %d queries; use at most %d", p.Title, len(p.Targets), maxTargets)

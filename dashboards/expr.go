@@ -95,7 +95,7 @@ func (e Expr) TopInRange(n int, by ...string) Expr {
 }
 
 // onLogAxis raises values to the minimum of a logarithmic axis, on which smaller ones are not visible.
-func (e Expr) onLogAxis() Expr { return Expr(fmt.Sprintf("clamp_min(%s, %g)", e, leastOnLog)) }
+func (e Expr) onLogAxis() Expr { return Expr(fmt.Sprintf("clamp_min(%s, %g)", e, logAxisMin)) }
 
 // Over divides by an expression with the same labels. If total is 0, there is no
 // result: idle time is neither good nor bad.

@@ -65,7 +65,7 @@ func Compile(in Input) ([]Dashboard, error) {
 	s := NewScope(in)
 	dashboards := []Dashboard{overview(s)}
 	if in.Rules.Spec.Runtime {
-		dashboards = append(dashboards, saturation(s), goRuntime(s))
+		dashboards = append(dashboards, resources(s), goRuntime(s))
 	}
 	if len(in.Rules.Spec.SLOs) > 0 {
 		dashboards = append(dashboards, objectives(s))

@@ -61,16 +61,16 @@ func (s Scope) allRow() Row {
 		Title: "All SLOs", Kind: Table, EmptyUntil: untilRules, SortBy: "Burn (1h)",
 		Columns: []Column{
 			{Title: "SLO", Label: by, Link: Link{"Select ${__value.raw}", s.selects("${__value.raw}")}},
-			{Title: "Objective", Unit: Share, Decimals: 3, Width: 120},
-			{Title: "SLI (" + s.periodName() + ")", Unit: Share, Decimals: 3, Width: 120},
-			{Title: "Budget remaining", Unit: Share, Decimals: 1, Base: Failing, Thresholds: budgetColors(), Width: 150},
+			{Title: "Objective", Unit: Ratio, Decimals: 3, Width: 120},
+			{Title: "SLI (" + s.periodName() + ")", Unit: Ratio, Decimals: 3, Width: 120},
+			{Title: "Budget remaining", Unit: Ratio, Decimals: 1, Base: Failing, Thresholds: budgetColors(), Width: 150},
 		},
 		Targets: []Target{
 			{Expr: s.constant(slo.RecordObjective).Max(by), Instant: true},
 			{Expr: "min by (" + Expr(by) + ") (" + s.sli() + ")", Instant: true},
 			{Expr: s.recorded(slo.RecordRemaining).Expr().Min(by), Instant: true},
 		},
-	}.says("All SLOs of the service in the environment, with their burn rates over the windows of alerts. Click a name to see one of them below.",
+	}.describe("All SLOs of the service in the environment, with their burn rates over the windows of alerts. Click a name to see one of them below.",
 		"Begin with a red burn rate. High only in short windows: the incident has just begun. High only in long ones: it is over.")
 	for _, w := range slo.RatioWindows() {
 		all.Columns = append(all.Columns, Column{Title: "Burn (" + w + ")", Unit: Factor, Decimals: 2, Thresholds: s.windowThresholds(w), Width: 100})
@@ -106,29 +106,29 @@ func (s Scope) summaryRow() Row {
 	one := func(title string, unit Unit, e Expr) Panel {
 		return Panel{Title: title, Kind: Stat, Unit: unit, EmptyUntil: untilPeriod, Targets: []Target{{Expr: e, Legend: title, Instant: true}}}
 	}
-	objective := one("Objective", Share, s.constant(slo.RecordObjective, chosen())).
-		says("Ratio of good events that the SLO requires.", "To change it, edit the specification and generate again.")
-	objective.Decimals, objective.EmptyUntil, objective.Color = 3, untilRules, Quiet
+	objective := one("Objective", Ratio, s.constant(slo.RecordObjective, chosen())).
+		describe("Ratio of good events that the SLO requires.", "To change it, edit the specification and generate again.")
+	objective.Decimals, objective.EmptyUntil, objective.Color = 3, untilRules, Muted
 	redBelow := ""
 	if len(s.objectiveThresholds()) > 0 {
 		redBelow = "; red below the objective"
 	}
-	sli := one("SLI ("+s.periodName()+")", Share, "min("+s.sli(chosen())+")").
-		says("Ratio of good events over the period of the SLO"+redBelow+".", "Below the objective, find out below when the bad events came.")
+	sli := one("SLI ("+s.periodName()+")", Ratio, "min("+s.sli(chosen())+")").
+		describe("Ratio of good events over the period of the SLO"+redBelow+".", "Below the objective, find out below when the bad events came.")
 	sli.Decimals, sli.Base, sli.Thresholds = 3, Failing, s.objectiveThresholds()
-	remaining := one("Error budget remaining", Share, s.recorded(slo.RecordRemaining, chosen()).Expr().Min()).
-		says("Remaining error budget: orange below 25 %, red below zero, where the objective is missed.", "If little is left, slow down releases.")
+	remaining := one("Error budget remaining", Ratio, s.recorded(slo.RecordRemaining, chosen()).Expr().Min()).
+		describe("Remaining error budget: orange below 25 %, red below zero, where the objective is missed.", "If little is left, slow down releases.")
 	remaining.Decimals, remaining.Base, remaining.Thresholds, remaining.signed = 1, Failing, budgetColors(), true
 	burn := one("Burn rate (1h)", Factor, s.burnOver("1h")).
-		says("Error ratio of the last hour divided by the allowed one; at 1 the budget lasts exactly one period, red is the threshold of a page.",
+		describe("Error ratio of the last hour divided by the allowed one; at 1 the budget lasts exactly one period, red is the threshold of a page.",
 			"Above 1, the budget is being spent too fast: open the overview.")
 	burn.Decimals, burn.Thresholds, burn.EmptyUntil = 2, s.burnThresholds(), untilRules
 	exhausted := one("Time to exhaustion", Seconds, s.exhaustion()).
-		says("Time until the budget is spent at the burn rate of the last hour; red below a day.", "Below a day, stop what spends it: roll back, or shed load.")
+		describe("Time until the budget is spent at the burn rate of the last hour; red below a day.", "Below a day, stop what spends it: roll back, or shed load.")
 	const day = 24 * 60 * 60
-	exhausted.Base, exhausted.Thresholds, exhausted.None, exhausted.NoneColor, exhausted.EmptyUntil = Failing, []Threshold{{day, Good}}, "not burning", Good, "an event is bad"
-	coverage := one("Data coverage ("+s.periodName()+")", Share, s.coverage().Min()).
-		says("Part of the period that has data; orange below 95 %, where the other numbers are unreliable.",
+	exhausted.Base, exhausted.Thresholds, exhausted.NoValue, exhausted.NoValueColor, exhausted.EmptyUntil = Failing, []Threshold{{day, Good}}, "not burning", Good, "an event is bad"
+	coverage := one("Data coverage ("+s.periodName()+")", Ratio, s.coverage().Min()).
+		describe("Part of the period that has data; orange below 95 %, where the other numbers are unreliable.",
 			"Below 95 %, check the rule evaluations of Prometheus and the scrapes of the service. A new service needs a period to get there.")
 	coverage.Decimals, coverage.Base, coverage.Thresholds = 1, Warning, []Threshold{{minCoverage, Good}}
 	return Row{Height: 4, Panels: []Panel{objective.wide(3), sli.wide(5), remaining.wide(4), burn.wide(4), exhausted.wide(4), coverage.wide(4)}}
@@ -191,10 +191,10 @@ const minCoverage = 0.95
 
 func (s Scope) remainingRow() Row {
 	remaining := Panel{
-		Title: "Error budget remaining over 30 days", Kind: TimeSeries, Unit: Share, signed: true, SoftMax: 1, EmptyUntil: untilPeriod, Range: "30d",
+		Title: "Error budget remaining over 30 days", Kind: TimeSeries, Unit: Ratio, signed: true, SoftMax: 1, EmptyUntil: untilPeriod, Range: "30d",
 		Base: Failing, Thresholds: []Threshold{{0, "transparent"}}, Area: true,
 		Targets: []Target{{Expr: s.recorded(slo.RecordRemaining, chosen()).Expr().Min(s.spec.Identity()...), Legend: "remaining"}},
-	}.says("Remaining error budget of the chosen SLO over the last 30 days; in the red area below zero the objective is missed.",
+	}.describe("Remaining error budget of the chosen SLO over the last 30 days; in the red area below zero the objective is missed.",
 		"A cliff is an incident, a slope a slow leak: look at the events below at that time.")
 	if len(s.spec.GroupBy) > 0 {
 		remaining.Targets[0].Legend = Legend(s.spec.GroupBy...)
@@ -219,9 +219,9 @@ func (s Scope) burnRow() Row {
 	burn.limit = []string{refID(len(burn.Targets))}
 	page := s.constant(slo.RecordBudget, chosen()).Max() + " * 0 + " + Expr(number(burn.Thresholds[len(burn.Thresholds)-1].From))
 	burn.Targets = append(burn.Targets, Target{Expr: page, Legend: "page"})
-	burn = burn.says("Burn rate over each long window of the alerts; at 1 the budget lasts exactly one period. Values below 0.1 are drawn at 0.1.",
+	burn = burn.describe("Burn rate over each long window of the alerts; at 1 the budget lasts exactly one period. Values below 0.1 are drawn at 0.1.",
 		"An alert fires while its long and its short window are above its threshold: see the table.")
-	burn.Compared, burn.aside = true, true
+	burn.LegendTable, burn.aside = true, true
 	return Row{Height: 8, Panels: []Panel{burn.wide(15), s.windows().wide(9)}}
 }
 
@@ -231,7 +231,7 @@ func (s Scope) spentRow() Row {
 	events := Panel{
 		Title: "Good and bad events", Kind: TimeSeries, Unit: Count, EmptyUntil: untilRules, Stack: true, SoftMax: 1, Colors: map[string]string{"good": Good, "bad": Failing},
 		Targets: []Target{{Expr: total.Sum() + " - " + bad.Sum(), Legend: "good"}, {Expr: bad.Sum(), Legend: "bad"}},
-	}.says("Good and bad events in the five minutes before each point.",
+	}.describe("Good and bad events in the five minutes before each point.",
 		"Where bad events begin, open the overview at that time.")
 	if !s.spec.Runtime {
 		return Row{Height: 8, Panels: []Panel{events}}
@@ -240,10 +240,10 @@ func (s Scope) spentRow() Row {
 	panels := []Panel{events}
 	if len(s.spentBy(routeOfBad)) > 0 {
 		route := s.spent("Budget spent by route", Column{Title: "Route", Label: semconv.LabelRoute, Wrap: true}, s.spentBy(routeOfBad)).
-			says("Part of the period's error budget that each route spent within the time range of the dashboard.",
+			describe("Part of the period's error budget that each route spent within the time range of the dashboard.",
 				"One route: fix it, or give it an SLO of its own.")
 		version := s.spent("Budget spent by version", Column{Title: "Version", Label: semconv.LabelVersion}, s.spentBy(versionOfBad)).
-			says("Part of the period's error budget that each version spent within the time range of the dashboard.",
+			describe("Part of the period's error budget that each version spent within the time range of the dashboard.",
 				"A version that spent more than others in the same time is worse: roll back.")
 		panels = append(panels, route, version)
 	}
@@ -254,7 +254,7 @@ func (s Scope) spentRow() Row {
 func (s Scope) spent(title string, by Column, e Expr) Panel {
 	return Panel{
 		Title: title, Kind: Table, EmptyUntil: "an event is bad", SortBy: "Budget spent",
-		Columns: []Column{by, {Title: "Budget spent", Unit: Share, Decimals: 1, Bar: true, Width: 160}},
+		Columns: []Column{by, {Title: "Budget spent", Unit: Ratio, Decimals: 1, Bar: true, Width: 160}},
 		Targets: []Target{{Expr: e.Top(10), Instant: true}},
 	}
 }
@@ -309,11 +309,11 @@ func (s Scope) alertsRow() Row {
 	by := []string{slo.LabelAlertName, slo.LabelSeverity, slo.LabelLong}
 	history := Panel{
 		Title: "Alert history", Kind: Timeline, EmptyUntil: untilAlert,
-		Values: []Word{{1, "firing", Failing}},
+		Mappings: []ValueMapping{{1, "firing", Failing}},
 		Targets: []Target{{
 			Expr: s.alerts(Is(slo.LabelService, s.spec.Service), chosen()).Expr().Max(by...), Legend: "{{" + slo.LabelSeverity + "}} {{" + slo.LabelLong + "}}",
 		}},
-	}.says("Times at which each alert of the SLO fired, by severity and long window.",
+	}.describe("Times at which each alert of the SLO fired, by severity and long window.",
 		"If short alerts recur, relax the objective or raise minBadEvents.")
 	return Row{Height: 7, Panels: []Panel{history}}
 }

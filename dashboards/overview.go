@@ -14,7 +14,7 @@ const (
 	dashboardRuntime      = "runtime"
 	dashboardObjectives   = "slo"
 	dashboardDependencies = "dependencies"
-	dashboardSaturation   = "saturation"
+	dashboardResources    = "resources"
 )
 
 // headlineWindow is the window of headline numbers. It does not depend on the time range of the dashboard,
@@ -29,26 +29,26 @@ func overview(s Scope) Dashboard {
 		return New(s, dashboardOverview, "Overview", about, s.budgetsRow(), s.instancesRow())
 	}
 	return New(s, dashboardOverview, "Overview", about,
-		s.headlineRow(), s.courseRow(), s.whereRow(),
+		s.headlineRow(), s.trendRow(), s.locationRow(),
 		s.routesRow(), s.instanceErrorsRow(), s.distributionRow(), s.logsRow(), s.telemetryRow())
 }
 
 func (s Scope) headlineRow() Row {
 	by := s.spec.GroupBy // a mean of two clusters would hide an incident in one
 	ratio := Panel{
-		Title: "Error ratio (5m)", Kind: Stat, Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), EmptyUntil: untilRequests,
+		Title: "Error ratio (5m)", Kind: Stat, Unit: Ratio, Decimals: 2, Thresholds: s.budgetThresholds(), EmptyUntil: untilRequests,
 		Targets: []Target{worstOf(s.badRatioOver(headlineWindow, by...), "bad requests", by)},
-	}.says("Ratio of failed and rejected requests in the last five minutes"+s.marked(": orange above the error budget, red above the threshold of a page")+".",
+	}.describe("Ratio of failed and rejected requests in the last five minutes"+s.unlessShared(": orange above the error budget, red above the threshold of a page")+".",
 		"If there is no data, no requests arrive: check the load balancer.").links(s.dashboard(dashboardObjectives, "SLO"))
 	latency := Panel{
 		Title: "p99 latency (5m)", Kind: Stat, Unit: Seconds, Thresholds: s.latencyThresholds(), EmptyUntil: untilRequests,
 		Targets: []Target{worstOf(s.latencies().Over(headlineWindow).Quantile(0.99, by...), "p99", by)},
-	}.says("Latency that 99 % of the successful requests of the last five minutes did not exceed"+s.marked("; red is above the objective")+".",
+	}.describe("Latency that 99 % of the successful requests of the last five minutes did not exceed"+s.unlessShared("; red is above the objective")+".",
 		"Find the slow route below, and open one of its traces.")
 	rate := Panel{
 		Title: "Request rate (5m)", Kind: Stat, Unit: RequestsPerSecond, EmptyUntil: untilRequests,
 		Targets: []Target{{Expr: s.routed().RateOver(headlineWindow).Sum(), Legend: "requests", Instant: true}},
-	}.says("Requests per second, averaged over five minutes.",
+	}.describe("Requests per second, averaged over five minutes.",
 		"A sudden fall: check the load balancer and readiness. A sudden rise: suspect retries or a crawler.")
 	width := 4
 	if s.shared {
@@ -76,10 +76,10 @@ func worstOf(e Expr, legend string, groups []string) Target {
 // remainingBudget is one number for each SLO.
 func (s Scope) remainingBudget() Panel {
 	return Panel{
-		Title: "Error budget remaining (" + s.periodName() + ")", Kind: Stat, Unit: Share, Decimals: 1, EmptyUntil: untilPeriod,
+		Title: "Error budget remaining (" + s.periodName() + ")", Kind: Stat, Unit: Ratio, Decimals: 1, EmptyUntil: untilPeriod,
 		Base: Failing, Thresholds: budgetColors(), signed: true,
 		Targets: []Target{{Expr: s.recorded(slo.RecordRemaining).Expr().Min(slo.LabelObjective), Legend: Legend(slo.LabelObjective), Instant: true}},
-	}.says("Remaining error budget of each SLO: orange below 25 %, red below zero, where the objective is missed.",
+	}.describe("Remaining error budget of each SLO: orange below 25 %, red below zero, where the objective is missed.",
 		"If little is left, slow down releases, and find on the SLO dashboard what spent it.").links(s.dashboard(dashboardObjectives, "SLO"))
 }
 
@@ -99,9 +99,9 @@ func (s Scope) readyInstances() Panel {
 	}
 	const half = 0.5
 	return Panel{
-		Title: "Ready instances", Kind: Stat, Unit: Share, NameOnly: true, None: "none", NoneColor: Failing, Base: Failing, Thresholds: []Threshold{{half, Warning}, {1, Good}},
+		Title: "Ready instances", Kind: Stat, Unit: Ratio, NameOnly: true, NoValue: "none", NoValueColor: Failing, Base: Failing, Thresholds: []Threshold{{half, Warning}, {1, Good}},
 		Targets: []Target{{Expr: "(" + ready + " / " + all + ")" + label("ready", ready) + label("all", all), Legend: "{{ready}} of {{all}}", Instant: true}},
-	}.says("Ready instances of all instances: green if all are ready, red if fewer than half are, or if none exists.",
+	}.describe("Ready instances of all instances: green if all are ready, red if fewer than half are, or if none exists.",
 		"If some are missing, check restarts, nodes and rollouts.")
 }
 
@@ -109,54 +109,54 @@ func (s Scope) firingAlerts() Panel {
 	return Panel{
 		Title: "Firing alerts", Kind: Stat, Unit: Factor, Thresholds: []Threshold{{1, Failing}},
 		Targets: []Target{{Expr: s.alertsOf(anyEnvironment(), Is(slo.LabelService, s.spec.Service)).Expr().Count() + " or vector(0)", Legend: "alerts", Instant: true}},
-	}.says("Number of firing alerts of the service in the environment, and of those of no environment.", "The list below names them; follow the runbook of the first.")
+	}.describe("Number of firing alerts of the service in the environment, and of those of no environment.", "The list below names them; follow the runbook of the first.")
 }
 
-// courseRow shows since when.
-func (s Scope) courseRow() Row {
+// trendRow shows since when.
+func (s Scope) trendRow() Row {
 	bad := s.routed(bad()).Rate().Sum(semconv.LabelOutcome)
 	errors := Panel{
-		Title: "Error ratio by outcome", Kind: TimeSeries, Unit: Share, Stack: true, Colors: outcomeColors(), Thresholds: s.budgetThresholds(), Line: true,
-		SoftMax: s.pageThreshold(), EmptyUntil: untilRequests, Compared: true,
+		Title: "Error ratio by outcome", Kind: TimeSeries, Unit: Ratio, Stack: true, Colors: outcomeColors(), Thresholds: s.budgetThresholds(), Line: true,
+		SoftMax: s.pageThreshold(), EmptyUntil: untilRequests, LegendTable: true,
 		Targets: []Target{{Expr: "(" + bad + ") / on () group_left () (" + s.routed().Rate().Sum() + " > 0)", Legend: Legend(semconv.LabelOutcome)}},
-	}.says("Ratio of failed (server_error) and rejected (shed) requests; dashed lines: error budget"+s.marked(", and threshold of a page")+". Blue lines are deployments.",
-		"If errors began with a deployment, roll back. shed: check the resources dashboard.").links(s.dashboard(dashboardSaturation, "Resources"))
+	}.describe("Ratio of failed (server_error) and rejected (shed) requests; dashed lines: error budget"+s.unlessShared(", and threshold of a page")+". Blue lines are deployments.",
+		"If errors began with a deployment, roll back. shed: check the resources dashboard.").links(s.dashboard(dashboardResources, "Resources"))
 	if s.shared {
 		errors.limit = []string{refID(len(errors.Targets))}
 		errors.Targets = append(errors.Targets, Target{Expr: s.requestBudget(), Legend: "budget"})
 	}
 	latency := s.Latency("Latency percentiles", s.latencies(), 0.5, 0.95, 0.99).
-		says("Latency of successful requests; each dot is a request with a trace."+s.marked(" The dashed line is the objective."),
+		describe("Latency of successful requests; each dot is a request with a trace."+s.unlessShared(" The dashed line is the objective."),
 			"Click a dot near p99, and find the slow span in its trace.").links(s.dashboard(dashboardRuntime, "Flame graphs"))
-	latency.Compared = true
+	latency.LegendTable = true
 	if bound, ok := s.latencyBound(); ok {
 		latency.Thresholds, latency.Line, latency.SoftMax = []Threshold{{bound, Failing}}, true, bound
 	}
 	rate := s.Rate("Request rate by outcome", s.routed(), RequestsPerSecond, semconv.LabelOutcome).
-		says("Requests per second by outcome; the dashed line is the total of one week ago.",
+		describe("Requests per second by outcome; the dashed line is the total of one week ago.",
 			"A rise that did not happen a week ago: suspect retries or a crawler. client_error: check what a client changed.")
 	rate.Stack, rate.Colors, rate.past, rate.SoftMax = true, outcomeColors(), []string{refID(1)}, fewRequests
 	rate.Targets = append(rate.Targets, Target{Expr: "sum(rate(" + s.routed().Expr() + "[" + rateInterval + "] offset 1w))", Legend: "one week ago"})
 	return Row{Height: 8, Panels: []Panel{errors, latency, rate}}
 }
 
-// whereRow shows where the incident is, and what changed.
-func (s Scope) whereRow() Row {
+// locationRow shows where the incident is, and what changed.
+func (s Scope) locationRow() Row {
 	versions := Panel{
-		Title: "Instances by version", Kind: TimeSeries, Unit: Factor, Stack: true, Distinct: true,
+		Title: "Instances by version", Kind: TimeSeries, Unit: Factor, Stack: true, DistinctColors: true,
 		Targets: []Target{{Expr: s.Metric(semconv.BuildInfo).Expr().Count(semconv.LabelVersion), Legend: Legend(semconv.LabelVersion)}},
-	}.says("Number of instances by version.",
+	}.describe("Number of instances by version.",
 		"Two versions outside of a deployment are a stuck rollout: finish it or roll back.")
 	health := Panel{
 		Title: "Dependency health", Kind: Timeline, EmptyUntil: "the service has a check",
-		Values:  []Word{{0, "unhealthy", Failing}, {1, "healthy", Good}},
-		Targets: []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
-	}.says("Health checks of dependencies; red while one fails on any instance.",
-		"The cause is probably there: call the owner before you change this service.").links(s.whereDependencies()...)
+		Mappings: []ValueMapping{{0, "unhealthy", Failing}, {1, "healthy", Good}},
+		Targets:  []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
+	}.describe("Health checks of dependencies; red while one fails on any instance.",
+		"The cause is probably there: call the owner before you change this service.").links(s.dependenciesLink()...)
 	return Row{Height: 8, Panels: []Panel{s.routes().wide(12), versions.wide(4), health.wide(3), s.alertList().wide(5)}}
 }
 
-func (s Scope) whereDependencies() []Link {
+func (s Scope) dependenciesLink() []Link {
 	if s.in.HasPostgres || s.in.HasHTTPClient {
 		return []Link{s.dashboard(dashboardDependencies, "Dependencies")}
 	}
@@ -166,7 +166,7 @@ func (s Scope) whereDependencies() []Link {
 func (s Scope) alertList() Panel {
 	filter := s.alertFilter(Is(slo.LabelService, s.spec.Service), Matches(slo.LabelEnvironment, "$"+varEnvironment+"|"))
 	return Panel{Title: "Alerts", Kind: AlertList, Filter: filter}.
-		says("Firing and pending alerts of the service in the environment, and those of no environment.", "Open the alert and follow its runbook.")
+		describe("Firing and pending alerts of the service in the environment, and those of no environment.", "Open the alert and follow its runbook.")
 }
 
 // alertFilter selects the alerts of the chosen groups of instances.
@@ -184,19 +184,19 @@ func (s Scope) routes() Panel {
 	of := func(e Expr) Target { return Target{Expr: "(" + e + ")" + on + first, Instant: true} }
 	latency := s.succeeded().Over(headlineWindow)
 	return Panel{
-		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Share of errors", ThenBy: "Request rate",
+		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Ratio of errors", ThenBy: "Request rate",
 		Columns: []Column{
 			{Title: "Method", Label: semconv.LabelMethod, Width: 75}, {Title: "Route", Label: semconv.LabelRoute, Wrap: true},
 			{Title: "Request rate", Unit: RequestsPerSecond, Width: 110},
-			{Title: "Error ratio", Unit: Share, Decimals: 2, Thresholds: s.budgetThresholds(), Width: 95},
+			{Title: "Error ratio", Unit: Ratio, Decimals: 2, Thresholds: s.budgetThresholds(), Width: 95},
 			{Title: "p99 latency", Unit: Seconds, Thresholds: s.latencyThresholds(), Width: 100},
-			{Title: "Share of errors", Unit: Share, Bar: true, Width: 130},
+			{Title: "Ratio of errors", Unit: Ratio, Bar: true, Width: 130},
 		},
 		Targets: []Target{
 			of(total), of(bad.OrZero(total).Over(total)), of(latency.Quantile(0.99, by...)),
 			of("(" + bad.OrZero(total) + ") / on () group_left () (" + bad.Sum() + " > 0)"),
 		},
-	}.says("Request rate, error ratio, p99 latency and share of all bad requests, of the ten routes with the most bad requests.",
+	}.describe("Request rate, error ratio, p99 latency and share of all bad requests, of the ten routes with the most bad requests.",
 		"One route: suspect its code or data. All routes: suspect the database, a deployment or a node.")
 }
 
@@ -204,18 +204,18 @@ func (s Scope) routesRow() Row {
 	by := []string{semconv.LabelMethod, semconv.LabelRoute}
 	total := s.requests().Rate().Sum(by...)
 	top := func(p Panel, e Expr) Panel {
-		p.Kind, p.EmptyUntil, p.Compared = TimeSeries, untilRequests, true
+		p.Kind, p.EmptyUntil, p.LegendTable = TimeSeries, untilRequests, true
 		p.Targets = []Target{{Expr: e.TopInRange(10, by...), Legend: Legend(by...)}}
 		return p
 	}
 	rate := top(Panel{Title: "Request rate by route (top 10)", Unit: RequestsPerSecond, SoftMax: fewRequests}, total).
-		says("Requests per second of the ten routes with the most requests.", "A sudden fall of one route: check its clients.")
-	errors := top(Panel{Title: "Error ratio by route (top 10)", Unit: Share, Color: Failing, Thresholds: s.budgetThresholds(), Line: true, SoftMax: s.pageThreshold()},
+		describe("Requests per second of the ten routes with the most requests.", "A sudden fall of one route: check its clients.")
+	errors := top(Panel{Title: "Error ratio by route (top 10)", Unit: Ratio, Color: Failing, Thresholds: s.budgetThresholds(), Line: true, SoftMax: s.pageThreshold()},
 		s.requests(bad()).Rate().Sum(by...).OrZero(total).Over(total)).
-		says("Ratio of bad requests of the ten worst routes"+s.marked("; dashed lines: error budget, and threshold of a page")+".",
+		describe("Ratio of bad requests of the ten worst routes"+s.unlessShared("; dashed lines: error budget, and threshold of a page")+".",
 			"For the worst route, read its traces and its error logs.")
 	latency := top(Panel{Title: "p99 latency by route (top 10)", Unit: Seconds}, s.succeeded().Quantile(0.99, by...)).
-		says("p99 latency of successful requests of the ten slowest routes"+s.marked("; the dashed line is the objective")+".",
+		describe("p99 latency of successful requests of the ten slowest routes"+s.unlessShared("; the dashed line is the objective")+".",
 			"One route: suspect its code or queries. All routes: suspect the database, CPU or the network.")
 	if bound, ok := s.latencyBound(); ok {
 		latency.Thresholds, latency.Line, latency.SoftMax = []Threshold{{bound, Failing}}, true, bound
@@ -225,17 +225,17 @@ func (s Scope) routesRow() Row {
 
 func (s Scope) instanceErrorsRow() Row {
 	errors := s.Errors("Error ratio by instance (top 10)", semconv.LabelInstance).
-		says("Ratio of bad requests of the ten worst instances"+s.marked("; dashed lines: error budget, and threshold of a page")+".",
+		describe("Ratio of bad requests of the ten worst instances"+s.unlessShared("; dashed lines: error budget, and threshold of a page")+".",
 			"If one instance alone has errors, replace it.")
 	errors.Targets[0].Expr = errors.Targets[0].Expr.TopInRange(10, semconv.LabelInstance)
 	cpu := utilization{"CPU", "", s.Metric(processCPU).Rate(), s.Metric(goMaxProcs).Expr()}
 	busy := s.utilizationGraph("CPU utilization by instance (top 10)", cpu.byInstance().TopInRange(10, semconv.LabelInstance)).
-		says("CPU in use divided by GOMAXPROCS, of the ten busiest instances.", "Near 100 %, requests wait: add instances, or find the cause in the flame graph.").
+		describe("CPU in use divided by GOMAXPROCS, of the ten busiest instances.", "Near 100 %, requests wait: add instances, or find the cause in the flame graph.").
 		links(s.flameGraphs())
 	starts := Panel{
 		Title: "Restarts by instance", Kind: TimeSeries, Unit: Factor, Color: Warning, SoftMax: 1,
 		Targets: []Target{{Expr: "changes(" + s.Metric(processStart).Expr() + "[" + rateInterval + "])", Legend: Legend(semconv.LabelInstance)}},
-	}.says("Restarts of each instance in the interval before each point; new instances are not counted.", "Restarts without a deployment are crashes: read the last log lines of the instance.")
+	}.describe("Restarts of each instance in the interval before each point; new instances are not counted.", "Restarts without a deployment are crashes: read the last log lines of the instance.")
 	return Row{Title: "Instances", Collapsed: true, Panels: []Panel{errors, busy, starts}}
 }
 
@@ -243,7 +243,7 @@ func (s Scope) distributionRow() Row {
 	heat := Panel{
 		Title: "Latency distribution", Kind: Heatmap, Unit: Seconds, EmptyUntil: untilRequests,
 		Targets: []Target{{Expr: s.latencies().Buckets(), Legend: Legend(semconv.LabelLessOrEqual)}},
-	}.says("Number of successful requests by latency.",
+	}.describe("Number of successful requests by latency.",
 		"A second band is a second kind of request, such as one with a cache miss: find the slow route.")
 	return Row{Title: "Latency distribution", Collapsed: true, Panels: []Panel{heat}}
 }
@@ -252,12 +252,12 @@ func (s Scope) logsRow() Row {
 	logs := Panel{
 		Title: "Warning and error logs", Kind: Logs, EmptyUntil: untilLogs,
 		Targets: []Target{{Source: Loki, Expr: s.logQuery()}},
-	}.says("Log lines of the service at level warning and above, with route, status and error; exported_trace links to the trace.",
+	}.describe("Log lines of the service at level warning and above, with route, status and error; exported_trace links to the trace.",
 		"Look for messages that first appeared when the incident began.")
 	traces := Panel{
 		Title: "Traces with errors", Kind: Traces, EmptyUntil: "a trace has an error",
 		Targets: []Target{{Source: Tempo, Expr: s.traceQuery()}},
-	}.says("Requests of the service that ended with an error, newest first.",
+	}.describe("Requests of the service that ended with an error, newest first.",
 		"Open one: the first span in red is where the error began.")
 	return Row{Title: "Logs and traces", Collapsed: true, Panels: []Panel{logs.wide(2), traces}}
 }
@@ -289,12 +289,12 @@ func (s Scope) traceQuery() Expr {
 
 // budgetsRow shows the error budgets and how fast they burn.
 func (s Scope) budgetsRow() Row {
-	now := s.Burn("Burn rate (5m)", nil).says("Current burn rate of each SLO; at 1 the budget lasts exactly one period.",
+	now := s.Burn("Burn rate (5m)", nil).describe("Current burn rate of each SLO; at 1 the budget lasts exactly one period.",
 		"Above the upper dashed line a page fires: follow its runbook.").links(s.dashboard(dashboardObjectives, "SLO"))
 	hours := s.Burn("Burn rate (6h)", nil, "6h")
 	hours.Thresholds = s.windowThresholds("6h")
 	hours.SoftMax = hours.Thresholds[len(hours.Thresholds)-1].From
-	hours = hours.says("Burn rate of each SLO over the last six hours.",
+	hours = hours.describe("Burn rate of each SLO over the last six hours.",
 		"Above 1, find the slow leak on the SLO dashboard.").
 		links(s.dashboard(dashboardObjectives, "SLO"))
 	return Row{Title: "SLOs and alerts", Height: 8, Panels: []Panel{s.remainingBudget(), now, hours, s.firingAlerts(), s.alertList()}}
@@ -305,6 +305,6 @@ func (s Scope) instancesRow() Row {
 	up := Panel{
 		Title: "Running instances", Kind: TimeSeries, Unit: Factor,
 		Targets: []Target{{Expr: s.Metric(s.presence()).Expr().Sum(), Legend: "running"}},
-	}.says("Number of instances that respond to scrapes.", "If some are missing, check restarts, nodes and rollouts.")
+	}.describe("Number of instances that respond to scrapes.", "If some are missing, check restarts, nodes and rollouts.")
 	return Row{Title: "Instances", Panels: []Panel{up}}
 }

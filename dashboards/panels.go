@@ -21,7 +21,7 @@ func Legend(labels ...string) string {
 
 func outcomeColors() map[string]string {
 	return map[string]string{
-		semconv.OutcomeSuccess: Good, semconv.OutcomeClientError: Calm, semconv.OutcomeServerError: Failing, semconv.OutcomeShed: Warning,
+		semconv.OutcomeSuccess: Good, semconv.OutcomeClientError: Neutral, semconv.OutcomeServerError: Failing, semconv.OutcomeShed: Warning,
 	}
 }
 
@@ -37,8 +37,8 @@ func (s Scope) Rate(title string, counter Selector, unit Unit, by ...string) Pan
 // labels: zero without such requests, no data without traffic.
 func (s Scope) Errors(title string, by ...string) Panel {
 	return Panel{
-		Title: title, Kind: TimeSeries, Unit: Share, EmptyUntil: untilRequests,
-		Thresholds: s.budgetThresholds(), Line: true, Color: Failing, SoftMax: s.pageThreshold(), Compared: len(by) > 0,
+		Title: title, Kind: TimeSeries, Unit: Ratio, EmptyUntil: untilRequests,
+		Thresholds: s.budgetThresholds(), Line: true, Color: Failing, SoftMax: s.pageThreshold(), LegendTable: len(by) > 0,
 		Targets: []Target{{Expr: s.badRatio(by...), Legend: Legend(by...)}},
 	}
 }
@@ -49,7 +49,7 @@ func (s Scope) Latency(title string, d Distribution, quantiles ...float64) Panel
 	for i, q := range quantiles {
 		percentile := strconv.FormatFloat(100*q, 'f', -1, 64)
 		p.Targets = append(p.Targets, Target{Expr: d.Quantile(q), Legend: "p" + percentile, Exemplars: i == len(quantiles)-1})
-		p.Colors["p"+percentile] = []string{"light-blue", Calm, "purple"}[min(i, 2)]
+		p.Colors["p"+percentile] = []string{"light-blue", Neutral, "purple"}[min(i, 2)]
 	}
 	return p
 }
@@ -176,9 +176,9 @@ func (s Scope) latencyBound() (float64, bool) {
 	return bound, found
 }
 
-// says sets the description of a panel.
-func (p Panel) says(shows, next string) Panel {
-	p.Shows, p.Next = shows, next
+// describe sets the description of a panel.
+func (p Panel) describe(shows, action string) Panel {
+	p.Shows, p.Action = shows, action
 	return p
 }
 

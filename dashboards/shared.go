@@ -36,7 +36,7 @@ func Shared(services ...Input) ([]Dashboard, error) {
 	s.shared = true
 	out := []Dashboard{fleet(s), overview(s), objectives(s)}
 	if s.spec.Runtime {
-		out = append(out, saturation(s), goRuntime(s))
+		out = append(out, resources(s), goRuntime(s))
 	}
 	if in.HasPostgres || in.HasHTTPClient {
 		out = append(out, dependencies(s))
@@ -102,8 +102,8 @@ func (s Scope) uid(dashboard string) string {
 	return slo.DashboardUID(s.spec.Service, dashboard)
 }
 
-// marked returns a sentence about thresholds, which shared dashboards do not have.
-func (s Scope) marked(text string) string {
+// unlessShared returns a sentence about thresholds, which shared dashboards do not have.
+func (s Scope) unlessShared(text string) string {
 	if s.shared {
 		return ""
 	}
@@ -178,7 +178,7 @@ func (s Scope) currentBurn() Panel {
 	return Panel{
 		Title: "Burn rate (5m)", Kind: Stat, Unit: Factor, Decimals: 2, Thresholds: s.burnThresholds(), EmptyUntil: untilRules,
 		Targets: []Target{{Expr: s.recorded(slo.RecordBurn).Expr().Max(slo.LabelObjective), Legend: Legend(slo.LabelObjective), Instant: true}},
-	}.says("Burn rate of each SLO in the last five minutes: orange above 1, where the budget does not last for its period; red from the page of a period of 30 days.",
+	}.describe("Burn rate of each SLO in the last five minutes: orange above 1, where the budget does not last for its period; red from the page of a period of 30 days.",
 		"If it is red, users notice: find the cause below.").links(s.dashboard(dashboardObjectives, "SLO"))
 }
 

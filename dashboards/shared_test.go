@@ -45,7 +45,7 @@ func TestSharedDashboards(t *testing.T) {
 		}
 	}
 	if len(uids) != 6 {
-		t.Errorf("%d dashboards, want fleet, overview, slo, saturation, runtime and dependencies", len(uids))
+		t.Errorf("%d dashboards, want fleet, overview, slo, resources, runtime and dependencies", len(uids))
 	}
 	golden.Compare(t, filepath.Join("testdata", "shared", "fleet.json"), shared(t, all["orders"])["fleet"])
 }

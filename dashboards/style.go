@@ -11,8 +11,8 @@ const (
 	Good    = "green"
 	Warning = "orange"
 	Failing = "red"
-	Calm    = "blue"
-	Quiet   = "text"
+	Neutral = "blue"
+	Muted   = "text"
 )
 
 // Settings that equal Grafana's defaults are left out.
@@ -71,15 +71,15 @@ func (p Panel) fieldConfig() *fieldConfig {
 		return nil
 	}
 	d := fieldDefaults{
-		Unit: string(p.Unit), Thresholds: steps(p.Base, p.Thresholds), Custom: p.custom(), Mappings: mappings(p.Values), NoValue: p.noValue(),
+		Unit: string(p.Unit), Thresholds: steps(p.Base, p.Thresholds), Custom: p.custom(), Mappings: mappings(p.Mappings), NoValue: p.noValue(),
 	}
 	if d.NoValue != "" { // Grafana would give it the color of a value below all thresholds
-		result := map[string]any{"text": d.NoValue, "color": cmp.Or(p.NoneColor, Quiet)}
+		result := map[string]any{"text": d.NoValue, "color": cmp.Or(p.NoValueColor, Muted)}
 		d.Mappings = append(d.Mappings, mapping{"special", map[string]any{"match": "null", "result": result}})
 	}
 	switch {
 	case p.LogBase > 0:
-		d.Min = new(leastOnLog)
+		d.Min = new(logAxisMin)
 	case !p.signed && p.Kind != Table && p.Kind != Timeline:
 		d.Min = new(0.0)
 	}
@@ -98,12 +98,12 @@ func (p Panel) fieldConfig() *fieldConfig {
 	return &fieldConfig{Defaults: d, Overrides: p.overrides()}
 }
 
-// leastOnLog is the least value on a logarithmic axis, which has no zero. Grafana ignores soft limits there.
-const leastOnLog = 0.1
+// logAxisMin is the least value on a logarithmic axis, which has no zero. Grafana ignores soft limits there.
+const logAxisMin = 0.1
 
 func (p Panel) color() string {
 	if p.Color == "" {
-		return Calm
+		return Neutral
 	}
 	return p.Color
 }
@@ -121,7 +121,7 @@ func (p Panel) lineColor() map[string]any {
 		return map[string]any{"mode": "thresholds", "seriesBy": "max"}
 	case p.Color == Failing || p.Color == Warning:
 		return map[string]any{"mode": "continuous-YlRd", "seriesBy": "max"}
-	case p.Distinct:
+	case p.DistinctColors:
 		return map[string]any{"mode": "palette-classic"}
 	}
 	by := "max"
@@ -131,8 +131,10 @@ func (p Panel) lineColor() map[string]any {
 	return map[string]any{"mode": "continuous-BlPu", "seriesBy": by}
 }
 
-// neutral are the colors of lines of one graph that are neither good nor bad.
-func neutral() []string { return []string{Calm, "purple", "dark-blue", "dark-purple", "light-blue"} }
+// neutralColors are the colors of lines of one graph that are neither good nor bad.
+func neutralColors() []string {
+	return []string{Neutral, "purple", "dark-blue", "dark-purple", "light-blue"}
+}
 
 // noValue is the text of a number that is missing. In a graph, Grafana would write it on the axis, and in each
 // empty cell of a table.
@@ -140,8 +142,8 @@ func (p Panel) noValue() string {
 	switch {
 	case p.Kind != Stat && p.Kind != BarGauge:
 		return ""
-	case p.None != "":
-		return p.None
+	case p.NoValue != "":
+		return p.NoValue
 	case p.EmptyUntil != "":
 		return "no data until " + p.EmptyUntil
 	}
@@ -162,7 +164,7 @@ func steps(base string, list []Threshold) *thresholds {
 	return &out
 }
 
-func mappings(words []Word) []mapping {
+func mappings(words []ValueMapping) []mapping {
 	if len(words) == 0 {
 		return nil
 	}
@@ -210,7 +212,7 @@ func (p Panel) overrides() []override {
 		out = append(out, override{byRef(ref), append(line(), property{"color", fixed(Failing)})})
 	}
 	for _, ref := range p.past {
-		out = append(out, override{byRef(ref), append(line(), property{"color", fixed(Quiet)})})
+		out = append(out, override{byRef(ref), append(line(), property{"color", fixed(Muted)})})
 	}
 	if p.Kind == TimeSeries && p.labeled() {
 		// Series of zeros only would fill the legend.
@@ -227,7 +229,7 @@ func (p Panel) targetColors() []override {
 		return nil
 	}
 	var out []override
-	colors := neutral()
+	colors := neutralColors()
 	for i, t := range p.Targets[1:] {
 		ref := refID(i + 1)
 		if p.Colors[t.Legend] == "" && !slices.Contains(p.limit, ref) && !slices.Contains(p.past, ref) {
@@ -270,7 +272,7 @@ func (p Panel) columnOverrides() []override {
 		if t := steps(c.Base, c.Thresholds); t != nil {
 			add("thresholds", t)
 		}
-		if m := mappings(c.Values); m != nil {
+		if m := mappings(c.Mappings); m != nil {
 			add("mappings", m)
 		}
 		switch {
@@ -278,10 +280,10 @@ func (p Panel) columnOverrides() []override {
 			add("custom.cellOptions", map[string]any{"type": "auto", "wrapText": true})
 		case c.Bar:
 			add("custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic"})
-			add("color", fixed(Calm))
+			add("color", fixed(Neutral))
 			add("min", 0)
 			add("max", 1)
-		case len(c.Thresholds)+len(c.Values) > 0:
+		case len(c.Thresholds)+len(c.Mappings) > 0:
 			add("custom.cellOptions", map[string]any{"type": "color-text"})
 		}
 		if c.Link.URL != "" {
@@ -320,7 +322,7 @@ func (p Panel) statOptions() map[string]any {
 func (p Panel) graphOptions() map[string]any {
 	out := map[string]any{"tooltip": map[string]any{"mode": "multi", "sort": "desc"}}
 	switch {
-	case p.Compared:
+	case p.LegendTable:
 		place := "bottom"
 		if p.aside {
 			place = "right"

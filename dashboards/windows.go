@@ -65,10 +65,10 @@ func (s Scope) windows() Panel {
 		Columns: []Column{
 			{Title: "Severity", Label: slo.LabelSeverity, Width: 80}, {Title: "Long", Label: slo.LabelLong, Width: 55}, {Title: "Short", Label: slo.LabelShort, Width: 60},
 			{Title: "Above", Unit: Factor, Width: 70}, burned("Burn, long"), burned("Burn, short"),
-			{Title: "State", Width: 75, Values: []Word{{0, "ok", Good}, {1, "firing", Failing}}},
+			{Title: "State", Width: 75, Mappings: []ValueMapping{{0, "ok", Good}, {1, "firing", Failing}}},
 		},
 		Targets: []Target{target(threshold), target(long), target(short), target(firing)},
-	}.says("Windows and threshold of each burn rate alert of the chosen SLO, and the burn rates now.",
+	}.describe("Windows and threshold of each burn rate alert of the chosen SLO, and the burn rates now.",
 		"High only in the short window: the incident has just begun. High only in the long one: it is over.")
 }
 

@@ -118,7 +118,7 @@ func (c *compiler) dashboardURL(kind Kind, objective string) string {
 	case objective != "":
 		dashboard, variable = "slo", "&var-slo="+objective
 	case kind.saturation():
-		dashboard = "saturation"
+		dashboard = "resources"
 	}
 	var variables strings.Builder
 	for _, label := range c.spec.GroupBy {

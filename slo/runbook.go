@@ -249,7 +249,7 @@ func (r Rules) links(s subject) []link {
 		}
 		add("Overview dashboard", dashboard("overview", ""))
 		if s.name == familyResources {
-			add("Resources dashboard", dashboard("saturation", ""))
+			add("Resources dashboard", dashboard("resources", ""))
 			add("Go runtime dashboard", dashboard("runtime", ""))
 		}
 		if s.name == familyResources && r.Spec.ConnectionPool {

@@ -81,7 +81,7 @@ func answers() map[string][]answer {
 			{whatIsLeft, "", "Time to exhaustion", "value", "0 s", "red"},
 			{whatToDo, "overview", "Alerts", "alert", burns, ""},
 		},
-		"saturation": {
+		"resources": {
 			{isItReal, "", "Highest utilization (5m)", "row", "memory 127.0.0.1:39462 10.1%", "green"},
 			{sinceWhen, "overview", "Alerts", "alert", "Firing for 4m30s  2 instances", ""},
 			deployed,

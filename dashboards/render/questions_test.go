@@ -48,7 +48,7 @@ func situations() []situation {
 		{"overview-light", "overview", "prod", incident, half, true},
 		{"overview-healthy-staging", "overview", "staging", incident, half, false},
 		{"slo-prod", "slo", "prod", incident, half, false},
-		{"saturation", "saturation", "prod", incident, half, false},
+		{"resources", "resources", "prod", incident, half, false},
 		{"headline-1h", "overview", "prod", incident, time.Hour, false},
 		{"headline-7d", "overview", "prod", incident, 7 * 24 * time.Hour, false},
 		{"dependencies-locks", "dependencies", "prod", "12:23:00", half, false},

@@ -195,7 +195,7 @@ func healthyAnswers() []answer {
 		{dashboard: "overview", panel: "Dependency health", claim: "in green", check: allHealthy},
 		{dashboard: "slo", panel: "Burn rate (1h)", claim: "in green if it is below 1", check: colored(greenBelow(truth("max("+slo.RatioRecord("1h")+" / on (service, slo) group_left () "+slo.RecordBudget+")"), 1))},
 		{dashboard: "slo", panel: "Alert windows", claim: "the alerts that fire", check: firingWindows, needs: burnAlerts},
-		{dashboard: "saturation", panel: "Highest utilization (5m)", claim: "with an instance", check: namesInstance},
+		{dashboard: "resources", panel: "Highest utilization (5m)", claim: "with an instance", check: namesInstance},
 	}
 }
 

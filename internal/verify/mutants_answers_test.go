@@ -118,7 +118,7 @@ func misleading() []mutant {
 		ofAll(overview, table),
 		ofAll(overview, "Ready instances"),
 		ofAll(overview, "Instances by version"),
-		ofAll(saturation, "Running instances"),
+		ofAll(resources, "Running instances"),
 		ofAll(objectives, "Good and bad events"),
 		inPanel("of no environment", overview, "Warning and error logs", `deployment_environment_name=\\"\$environment\\",`, ``),
 		inPanel("of no environment", overview, rates, `deployment_environment_name=\\"\$environment\\",`, ``),
@@ -134,6 +134,6 @@ func misleading() []mutant {
 		inPanel("by revision", objectives, "Budget spent by version", `group_left \(version\)`, `group_left (revision)`),
 		inPanel("thresholds below the axis", objectives, "Burn rate by window", `"min": 0\.1`, `"min": 20`),
 		inPanel("no thresholds are drawn", objectives, "Burn rate by window", `"mode": "dashed"`, `"mode": "off"`),
-		inPanel("no instance", saturation, "Highest utilization (5m)", `max by \(instance\)`, `max`),
+		inPanel("no instance", resources, "Highest utilization (5m)", `max by \(instance\)`, `max`),
 	}
 }

@@ -30,7 +30,7 @@ const (
 	goruntime    = "observability/dashboards/orders-runtime.json"
 	objectives   = "observability/dashboards/orders-slo.json"
 	dependencies = "observability/dashboards/orders-dependencies.json"
-	saturation   = "observability/dashboards/orders-saturation.json"
+	resources    = "observability/dashboards/orders-resources.json"
 
 	routes      = "observability/alertmanager.yaml"
 	prometheus  = "observability/stack/prometheus.yaml"
@@ -255,8 +255,8 @@ func pictures() []mutant {
 	return []mutant{
 		edit("a link leads to a dashboard that does not exist", overview, `/d/orders-slo\?`, `/d/orders-objectives?`, 1),
 		edit("a link leads to a dashboard that does not exist", dependencies, `/d/orders-overview\?`, `/d/overview?`, 1),
-		edit("the capacity of another pool is shown", saturation, `runtime_overload_limit\{`, `runtime_overload_limits{`, 1),
-		edit("requests are not divided by processes", saturation, `on \(instance\)`, `on (pod)`, 1),
+		edit("the capacity of another pool is shown", resources, `runtime_overload_limit\{`, `runtime_overload_limits{`, 1),
+		edit("the ten busiest instances are matched by another label", resources, `on \(instance\)`, `on (pod)`, 1),
 		edit("a link leads to a dashboard that does not exist", goruntime, `/d/orders-runtime\?`, `/d/runtime?`, 1),
 		edit("a link sets an unknown variable", overview, `(/d/orders-runtime\?)`, `${1}var-pod=x&`, 1),
 		edit("a link uses an unknown variable", objectives, `\$\{__url_time_range\}`, `$${range}`, 1),

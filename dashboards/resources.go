@@ -13,13 +13,13 @@ type Scaling struct {
 	InFlight float64 // requests in flight per instance, on average
 }
 
-// saturation shows whether there is room for more traffic, and what runs out first.
-func saturation(s Scope) Dashboard {
+// resources shows whether there is room for more traffic, and what runs out first.
+func resources(s Scope) Dashboard {
 	rows := []Row{s.utilizationRow(), s.autoscalerRow(), s.instanceUtilizationRow()}
 	if s.presence() == semconv.Up { // the labels of a target have its pod
 		rows = append(rows, s.clusterRow())
 	}
-	return New(s, dashboardSaturation, "Resources", "Utilization of the instances, and what room the autoscaler has left.", rows...)
+	return New(s, dashboardResources, "Resources", "Utilization of the instances, and what room the autoscaler has left.", rows...)
 }
 
 // utilization is a limited resource of each instance.
@@ -33,8 +33,8 @@ func (u utilization) byInstance() Expr {
 	return ("(" + u.used + ") / (" + u.limit + ")").Max(semconv.LabelInstance)
 }
 
-// held is the memory that GOMEMLIMIT bounds.
-func (s Scope) held() Expr {
+// goMemory is the memory that GOMEMLIMIT bounds.
+func (s Scope) goMemory() Expr {
 	return "(" + s.Metric(goMemTotal).Expr() + " - " + s.Metric(goMemReleased).Expr() + ")"
 }
 
@@ -45,7 +45,7 @@ func (s Scope) memoryLimit() Expr { return "(" + s.Metric(goMemLimit).Expr() + "
 func (s Scope) utilizations(window string) []utilization {
 	out := []utilization{
 		{"CPU", "", s.Metric(processCPU).RateOver(window), s.Metric(goMaxProcs).Expr()},
-		{"memory", untilLimit, s.held(), s.memoryLimit()},
+		{"memory", untilLimit, s.goMemory(), s.memoryLimit()},
 		{"concurrency", "", s.Metric(semconv.RuntimeOverloadInFlight).Expr(), s.Metric(semconv.RuntimeOverloadLimit).Expr()},
 		// The maximum is 0 for an instance that does not listen.
 		{"HTTP connections", "", s.Metric(semconv.HTTPServerOpenConnections).Expr(), "(" + s.Metric(semconv.HTTPServerOpenConnectionsMax).Expr() + " > 0)"},
@@ -69,7 +69,7 @@ const (
 // utilizationGraph draws shares of a limit, with the limit on the axis.
 func (s Scope) utilizationGraph(title string, e Expr) Panel {
 	return Panel{
-		Title: title, Kind: TimeSeries, Unit: Share, Max: allUsed, Line: true, Compared: true, Thresholds: []Threshold{{short, Warning}, {scarce, Failing}},
+		Title: title, Kind: TimeSeries, Unit: Ratio, Max: allUsed, Line: true, LegendTable: true, Thresholds: []Threshold{{short, Warning}, {scarce, Failing}},
 		Targets: []Target{{Expr: e, Legend: Legend(semconv.LabelInstance)}},
 	}
 }
@@ -84,16 +84,16 @@ func (s Scope) utilizationRow() Row {
 		Title: "Highest utilization (5m)", Kind: Table, SortBy: "Utilization",
 		Columns: []Column{
 			{Title: "Resource", Label: "resource"}, {Title: "Worst instance", Label: semconv.LabelInstance},
-			{Title: "Utilization", Unit: Share, Decimals: 1, Thresholds: []Threshold{{short, Warning}, {scarce, Failing}}, Width: 110},
+			{Title: "Utilization", Unit: Ratio, Decimals: 1, Thresholds: []Threshold{{short, Warning}, {scarce, Failing}}, Width: 110},
 		},
 		Targets: []Target{{Expr: Expr(strings.Join(highest, " or ")), Instant: true}},
-	}.says("Highest utilization of each resource, CPU averaged over five minutes, and the instance that has it; memory only if GOMEMLIMIT is set.",
+	}.describe("Highest utilization of each resource, CPU averaged over five minutes, and the instance that has it; memory only if GOMEMLIMIT is set.",
 		"Near 100 %, add instances; for database connections only if the database has room.")
 	rejected := s.Rate("Rejected requests by reason", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelReason).
-		says("Requests rejected per second to protect the others, by reason.",
+		describe("Requests rejected per second to protect the others, by reason.",
 			"If the service runs the maximum number of instances, raise deploy.replicas.max; otherwise lower the target of the autoscaler.").
 		links(s.dashboard(dashboardOverview, "Overview"))
-	rejected.Color, rejected.SoftMax, rejected.Compared = Warning, 1, true
+	rejected.Color, rejected.SoftMax, rejected.LegendTable = Warning, 1, true
 	return Row{Height: 8, Panels: []Panel{table.wide(10), rejected.wide(14)}}
 }
 
@@ -104,22 +104,22 @@ func (s Scope) autoscalerRow() Row {
 	if most := s.spec.Replicas.Max; most > 0 {
 		instances.Thresholds, instances.SoftMax = []Threshold{{float64(most), Failing}}, float64(most)
 	}
-	instances = instances.says("Number of running instances"+s.marked("; the dashed line is deploy.replicas.max")+".",
+	instances = instances.describe("Number of running instances"+s.unlessShared("; the dashed line is deploy.replicas.max")+".",
 		"At the maximum, raise deploy.replicas.max if traffic is the cause.")
 	inFlight := Panel{
 		Title: "Requests in flight per instance", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.InFlight), SoftMax: max(s.in.Scaling.InFlight, 1),
 		Targets: []Target{{Expr: s.Metric(semconv.HTTPServerActiveRequests).Expr().Sum().Over(count), Legend: "mean"}},
-	}.says("Average number of requests in flight per instance"+s.marked("; the dashed line is the autoscaler's target")+".",
+	}.describe("Average number of requests in flight per instance"+s.unlessShared("; the dashed line is the autoscaler's target")+".",
 		"If it rises without more traffic, something became slow: check latency and dependencies.").links(s.dashboard(dashboardOverview, "Overview"))
 	cpu := Panel{
 		Title: "CPU cores per instance", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.CPU), SoftMax: max(s.in.Scaling.CPU, 0.1),
 		Targets: []Target{{Expr: s.Metric(processCPU).Rate().Sum().Over(count), Legend: "mean"}},
-	}.says("Average CPU cores used per instance"+s.marked("; the dashed line is the autoscaler's target")+".",
+	}.describe("Average CPU cores used per instance"+s.unlessShared("; the dashed line is the autoscaler's target")+".",
 		"If it stays above the target, the autoscaler is at its maximum or does not work: check it, and the CPU flame graph.").links(s.flameGraphs())
 	traffic := Panel{
 		Title: "Request rate per instance", Kind: TimeSeries, Unit: RequestsPerSecond, SoftMax: fewRequests,
 		Targets: []Target{{Expr: s.routed().Rate().Sum().Over(count), Legend: "mean"}},
-	}.says("Average requests per second per instance.",
+	}.describe("Average requests per second per instance.",
 		"A lower rate at the same CPU means that requests cost more: compare flame graphs before and after the last deployment.").
 		links(s.dashboard(dashboardOverview, "Overview"))
 	return Row{Title: "Autoscaling", Panels: []Panel{instances, inFlight, cpu, traffic}}
@@ -145,7 +145,7 @@ func (s Scope) instanceUtilizationRow() Row {
 	row := Row{Title: "Utilization by instance (top 10)", PerLine: 3}
 	for _, one := range s.utilizations(rateInterval) {
 		title := strings.ToUpper(one.name[:1]) + strings.TrimSuffix(one.name[1:], "s") + " utilization"
-		p := s.utilizationGraph(title, one.byInstance().TopInRange(10, semconv.LabelInstance)).says(capital(one.name)+" in use divided by its limit, of the ten busiest instances.", next[one.name])
+		p := s.utilizationGraph(title, one.byInstance().TopInRange(10, semconv.LabelInstance)).describe(capital(one.name)+" in use divided by its limit, of the ten busiest instances.", next[one.name])
 		p.EmptyUntil = one.empty
 		row.Panels = append(row.Panels, p)
 	}
@@ -161,17 +161,17 @@ func (s Scope) clusterRow() Row {
 		return ("(" + Selector{Metric: metric}.With(container).Rate() + own + ")").Sum("pod")
 	}
 	throttled := Panel{
-		Title: "CPU throttling by pod (top 10)", Kind: TimeSeries, Unit: Share, Max: allUsed, Line: true, Compared: true, EmptyUntil: untilCluster,
+		Title: "CPU throttling by pod (top 10)", Kind: TimeSeries, Unit: Ratio, Max: allUsed, Line: true, LegendTable: true, EmptyUntil: untilCluster,
 		Thresholds: []Threshold{{0.1, Warning}, {0.25, Failing}},
 		Targets:    []Target{{Expr: rate(containerThrottled).Over(rate(containerPeriods)).TopInRange(10, "pod"), Legend: "{{pod}}"}},
-	}.says("Ratio of scheduling periods in which the kernel stopped the container, because its CPU limit was used up.",
+	}.describe("Ratio of scheduling periods in which the kernel stopped the container, because its CPU limit was used up.",
 		"Above 25 %, raise the CPU limit, or add instances.")
 	restarts := Panel{
-		Title: "Restarts by pod", Kind: TimeSeries, Unit: Factor, Color: Failing, Compared: true, SoftMax: 1, EmptyUntil: untilCluster,
+		Title: "Restarts by pod", Kind: TimeSeries, Unit: Factor, Color: Failing, LegendTable: true, SoftMax: 1, EmptyUntil: untilCluster,
 		Targets: []Target{{
 			Expr: ("(increase(" + Selector{Metric: kubeRestarts}.With(container).Expr() + "[" + rateInterval + "])" + own + ")").Sum("pod"), Legend: "{{pod}}",
 		}},
-	}.says("Restarts of the container in the interval before each point.",
+	}.describe("Restarts of the container in the interval before each point.",
 		"Run kubectl describe pod: OOMKilled needs more memory; another exit code is a crash, which the last log lines explain.")
 	return Row{Title: "Kubernetes", Collapsed: true, Panels: []Panel{throttled, restarts}}
 }
