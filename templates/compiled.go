@@ -48,7 +48,7 @@ func DashboardInput(service spec.Service, rules slo.Rules) (dashboards.Input, er
 	return dashboards.Input{
 		Rules:       rules,
 		Histograms:  dashboards.Histograms(service.Telemetry.Histograms),
-		HasPostgres: service.HasPostgres(),
+		HasPostgres: slices.ContainsFunc(service.Parts(), func(p spec.Part) bool { return p.ConnectionPool }),
 		AdminPort:   number,
 		Scaling:     scaling(service.Deploy),
 	}, nil
@@ -105,11 +105,7 @@ func (v view) dashboardFiles(rules slo.Rules) ([]File, error) {
 }
 
 func (v view) signalFiles() ([]File, error) {
-	signals, err := v.signals()
-	if err != nil {
-		return nil, err
-	}
-	telemetry, err := signals.JSON()
+	telemetry, err := v.signals().JSON()
 	if len(v.Signals) > 0 {
 		telemetry = v.Signals
 	}

@@ -28,6 +28,7 @@ import (
 	"golang.org/x/mod/modfile"
 
 	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/components"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -116,7 +117,7 @@ func rendered(t *testing.T, s spec.Service) templates.Tree {
 
 func TestTextsOfTheSpecAreEscaped(t *testing.T) {
 	t.Parallel()
-	for _, components := range [][]string{nil, spec.ComponentNames()} {
+	for _, components := range [][]string{nil, components.Names()} {
 		plain := rendered(t, victim(t, "plain", components...))
 		for name, text := range hostile() {
 			t.Run(name+" with "+strings.Join(components, ","), func(t *testing.T) {

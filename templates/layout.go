@@ -22,11 +22,10 @@ type entry struct {
 // explain the owners.
 func entries(v view) []entry {
 	var (
-		cmd      = "cmd/" + v.Binary() + "/"
-		domain   = "internal/" + v.One().Package() + "/" + v.One().Package()
-		postgres = func(v view) bool { return v.HasPostgres() }
-		memory   = func(v view) bool { return !v.HasPostgres() }
-		module   = func(v view) bool { return v.ModuleDirectory == "" }
+		cmd    = "cmd/" + v.Binary() + "/"
+		domain = "internal/" + v.One().Package() + "/" + v.One().Package()
+		memory = func(v view) bool { return !slices.ContainsFunc(v.Parts(), func(p spec.Part) bool { return p.Stores }) }
+		module = func(v view) bool { return v.ModuleDirectory == "" }
 	)
 	files := []entry{
 		{path: cmd + "main.go", template: "cmd/main.go.tmpl", owner: Merged},
@@ -42,10 +41,7 @@ func entries(v view) []entry {
 		{path: "api/openapi.json", template: "api/openapi.json.tmpl", owner: Merged},
 		{path: "api/openapi.go", template: "api/openapi.go.tmpl", owner: UserOwned},
 		{path: "internal/store/memory.go", template: "internal/store/memory.go.tmpl", owner: UserOwned, when: memory},
-		{path: "internal/store/" + v.One().Snake() + ".go", template: "internal/store/postgres.go.tmpl", owner: UserOwned, when: postgres},
 		{path: "internal/store/store_test.go", template: "internal/store/store_test.go.tmpl", owner: UserOwned},
-		{path: "migrations/migrations.go", template: "migrations/migrations.go.tmpl", owner: UserOwned, when: postgres},
-		{path: "migrations/0001_" + v.Many().Snake() + ".sql", template: "migrations/0001.sql.tmpl", owner: UserOwned, when: postgres},
 
 		{path: "verify.http", template: "verify.http.tmpl", owner: UserOwned},
 		{path: "README.md", template: "README.md.tmpl", owner: Merged},

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/components"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -94,7 +95,7 @@ func TestReadmeShowsOnlyADescriptionOfTheSpec(t *testing.T) {
 func TestGitattributesMarkGeneratedFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	tree := rendered(t, victim(t, "plain", spec.ComponentNames()...))
+	tree := rendered(t, victim(t, "plain", components.Names()...))
 	write(t, dir, tree)
 	args := []string{"check-attr", "linguist-generated", "--"}
 	owners := map[string]templates.Owner{"observability/rules/own/stock.rules.yaml": templates.UserOwned}

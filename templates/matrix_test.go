@@ -18,6 +18,7 @@ import (
 	"github.com/observability-first/scaffold/internal/testkit/pairwise"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/components"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -370,8 +371,8 @@ func TestFactorsCoverTheSpec(t *testing.T) {
 		}
 	}
 	for i, f := range factors() {
-		if f.name == "components" && len(f.values) != 1+len(spec.ComponentNames()) {
-			t.Errorf("factor %d knows %d components, the spec %d: add a value for each", i, len(f.values)-1, len(spec.ComponentNames()))
+		if f.name == "components" && len(f.values) != 1+len(components.Names()) {
+			t.Errorf("factor %d knows %d components, the spec %d: add a value for each", i, len(f.values)-1, len(components.Names()))
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/observability-first/scaffold/templates/components"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestNoResourceBreaksGeneratedCode(t *testing.T) {
 	t.Parallel()
 	c := newChecker(t)
-	for _, components := range [][]string{nil, spec.ComponentNames()} {
+	for _, components := range [][]string{nil, components.Names()} {
 		const neutral = "zzz"
 		names := identifiers(c.named(neutral, components))
 		if len(names) < 50 {

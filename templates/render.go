@@ -9,10 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"go/format"
+	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"text/template"
 
+	"github.com/observability-first/scaffold/templates/component"
+	"github.com/observability-first/scaffold/templates/components"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -25,18 +29,26 @@ var files embed.FS
 // between two versions.
 func Digest() (string, error) {
 	sum := sha256.New()
-	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
+	err := addFiles(sum, "", files)
+	for _, c := range components.All() {
+		err = errors.Join(err, addFiles(sum, c.Name+"/", c.Parts(component.Service{}).Templates))
+	}
+	return fmt.Sprintf("sha256:%x", sum.Sum(nil)), err
+}
+
+// addFiles writes all files of a directory.
+func addFiles(to io.Writer, prefix string, dir fs.FS) error {
+	return fs.WalkDir(dir, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		data, err := fs.ReadFile(files, path)
+		data, err := fs.ReadFile(dir, path)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(sum, "%s %d\n%s", path, len(data), data)
+		_, err = fmt.Fprintf(to, "%s%s %d\n%s", prefix, path, len(data), data)
 		return err
 	})
-	return fmt.Sprintf("sha256:%x", sum.Sum(nil)), err
 }
 
 // Render returns the files of the service, without its state. An error is a defect of a
@@ -47,11 +59,12 @@ func Render(service spec.Service, opts RenderOptions) (Tree, error) {
 		return nil, err
 	}
 	out, err := v.files(entries(v))
+	parts, partsErr := v.partFiles()
 	more, compileErr := v.compiled()
-	if err := errors.Join(err, compileErr); err != nil {
+	if err := errors.Join(err, partsErr, compileErr); err != nil {
 		return nil, err
 	}
-	return NewTree(append(out, more...)...)
+	return NewTree(slices.Concat(out, parts, more)...)
 }
 
 // RenderRepository returns the files of the service at the root of its repository, with paths
@@ -80,7 +93,7 @@ func (v view) files(entries []entry) ([]File, error) {
 			continue
 		}
 		v.Environment = e.environment
-		data, err := render("service/"+e.template, v)
+		data, err := render(files, "files/service/"+e.template, v)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", e.path, err))
 			continue
@@ -90,13 +103,18 @@ func (v view) files(entries []entry) ([]File, error) {
 	return out, errors.Join(errs...)
 }
 
+// newTemplate returns a template without text.
+func newTemplate(v view) *template.Template {
+	return template.New("").Option("missingkey=error").Funcs(template.FuncMap{"json": jsonText, "literal": literal, "hcl": hclText, "indent": indent, "structOf": structOf, "slot": v.slot})
+}
+
 // render executes a template and formats Go files. Go files that do not parse are an error.
-func render(name string, v view) ([]byte, error) {
-	text, err := fs.ReadFile(files, "files/"+name)
+func render(from fs.FS, name string, v view) ([]byte, error) {
+	text, err := fs.ReadFile(from, name)
 	if err != nil {
 		return nil, err
 	}
-	t, err := template.New(name).Option("missingkey=error").Funcs(template.FuncMap{"json": jsonText, "literal": literal, "hcl": hclText, "indent": indent}).Parse(string(text))
+	t, err := newTemplate(v).New(name).Parse(string(text))
 	if err != nil {
 		return nil, err
 	}

@@ -27,12 +27,9 @@ func ParseSignals(name string, src []byte) (declared.Signals, error) {
 
 // signals returns the signals of a new service: the recorded ones with the name, routes and
 // latency bounds of this service.
-func (v view) signals() (declared.Signals, error) {
-	s, err := ParseSignals("recorded signals", v.recorded.signals)
-	if err != nil {
-		return declared.Signals{}, err
-	}
-	s.Service = v.Name
+func (v view) signals() declared.Signals {
+	s := v.recorded.signals
+	s.Service, s.Metrics = v.Name, slices.Clone(s.Metrics)
 	all := "/v1/" + string(v.Many())
 	s.Routes = []string{
 		"DELETE " + all + "/{id}", "GET /openapi.json", "GET " + all, "GET " + all + "/{id}", "POST " + all, "PUT " + all + "/{id}",
@@ -50,7 +47,7 @@ func (v view) signals() (declared.Signals, error) {
 			s.Metrics[i].Bounds = nil
 		}
 	}
-	return s, nil
+	return s
 }
 
 // customMetrics returns the metrics that a new service does not have, without those in the user's own dashboards.
@@ -62,11 +59,11 @@ func (v view) customMetrics() ([]declared.Metric, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, err := v.signals()
+	before := v.signals()
 	return slices.DeleteFunc(now.Metrics, func(m declared.Metric) bool {
 		_, standard := before.Find(m.Name)
 		return standard || slices.ContainsFunc([]string{"", "_bucket", "_sum", "_count"}, func(suffix string) bool {
 			return slices.Contains(v.Own.Metrics, m.Name+suffix)
 		})
-	}), err
+	}), nil
 }

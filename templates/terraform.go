@@ -3,7 +3,6 @@ package templates
 import (
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/observability-first/scaffold/slo"
@@ -57,6 +56,3 @@ func (v view) CPUMillis() int { return int(math.Round(v.Deploy.Resources.Cores()
 
 // MemoryMiB is the memory limit in MiB.
 func (v view) MemoryMiB() int { return v.Deploy.Resources.MiB() }
-
-// Database is the name of the database of the service.
-func (v view) Database() string { return strings.ReplaceAll(v.Name, "-", "_") }

@@ -2,10 +2,8 @@ package templates
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"slices"
 	"strconv"
@@ -42,29 +40,24 @@ type view struct {
 	spec.Service
 	RenderOptions
 	recorded recorded
+	slots    []slots
 	// Environment is the environment whose overlay is rendered.
 	Environment string
+	// Component is the data of the component whose template is rendered.
+	Component any
 }
-
-// recorded is the output of package record for one kind of service: requirements and sums of
-// its module, and its declared signals.
-type recorded struct{ requires, sums, signals, runtimeMod []byte }
 
 func newView(service spec.Service, opts RenderOptions) (view, error) {
 	v := view{Service: service, RenderOptions: opts}
 	if v.RuntimeImport == "" {
 		v.RuntimeImport = canonicalRuntime
 	}
-	kind := "files/recorded/memory"
-	if service.HasPostgres() {
-		kind = "files/recorded/postgres"
+	var err error
+	if v.recorded, err = recordedFor(v.Parts()); err != nil {
+		return view{}, err
 	}
-	var errs [4]error
-	v.recorded.requires, errs[0] = fs.ReadFile(files, kind+".mod")
-	v.recorded.sums, errs[1] = fs.ReadFile(files, kind+".sum")
-	v.recorded.signals, errs[2] = fs.ReadFile(files, kind+".signals.json")
-	v.recorded.runtimeMod, errs[3] = fs.ReadFile(files, "files/recorded/runtime.mod")
-	return v, errors.Join(errs[:]...)
+	v.slots, err = slotsOf(v.Parts())
+	return v, err
 }
 
 // Requires returns the require part of go.mod.

@@ -13,6 +13,7 @@ import (
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/workspace"
+	"github.com/observability-first/scaffold/templates/components"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -52,7 +53,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.StringVar(&o.dir, "dir", "", "service directory (default: ./NAME)")
 	f.StringVar(&o.choices.Module, "module", "", "Go module path (default: from the git remote)")
 	f.StringVar(&o.choices.Pattern, "pattern", "", "kind of service: "+strings.Join(spec.Patterns(), ", "))
-	f.StringSliceVar(&o.choices.Components, "with", nil, "components, separated by commas: "+strings.Join(spec.ComponentNames(), ", "))
+	f.StringSliceVar(&o.choices.Components, "with", nil, "components, separated by commas: "+strings.Join(components.Names(), ", "))
 	f.StringSliceVar(&o.choices.Pipelines, "pipeline", nil, "pipelines, separated by commas: "+strings.Join(spec.Pipelines(), ", ")+"; none with '' (default github)")
 	f.StringVar(&o.choices.Owner, "owner", "", "team that is paged (default: team-NAME)")
 	f.StringVar(&o.directory, "deploy-directory", "", "service directory relative to the root of the repository; . for the root (default: from git)")
@@ -64,7 +65,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.BoolVar(&o.dryRun, "dry-run", false, "print changes without writing them")
 	f.BoolVar(&o.yes, "yes", false, "do not prompt")
 	_ = f.MarkHidden("pattern") // it has only one value; the only error is a missing flag
-	offer(cmd, "with", spec.ComponentNames())
+	offer(cmd, "with", components.Names())
 	offer(cmd, "pipeline", spec.Pipelines())
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/workspace"
+	"github.com/observability-first/scaffold/templates/components"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -93,7 +94,7 @@ func (o *newOptions) askMore(ctx context.Context, g *globals, defaults spec.Defa
 	help := "of " + resource + ", for paths such as /v1/" + cmp.Or(plural, "orders")
 	err := o.put(ctx, g,
 		Question{Flag: "plural", Title: "Plural", Help: help, Value: &plural, Check: check},
-		Question{Flag: "with", Title: "Components", Help: "what the service depends on", Choices: spec.ComponentNames(), Values: &c.Components},
+		Question{Flag: "with", Title: "Components", Help: "what the service depends on", Choices: components.Names(), Values: &c.Components},
 		Question{Flag: "pipeline", Title: "Pipelines", Help: "the systems that build and deploy it", Choices: spec.Pipelines(), Values: &pipelines},
 	)
 	if err != nil {

@@ -7,15 +7,15 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/internal/workspace"
+	"github.com/observability-first/scaffold/templates/component"
+	"github.com/observability-first/scaffold/templates/components"
 	"github.com/observability-first/scaffold/templates/spec"
 )
-
-// migrationsFile exists only in a service with PostgreSQL.
-const migrationsFile = "migrations/migrations.go"
 
 // codeChanges finds changes of the spec that also need changes in the user-owned code.
 // Generating the other files would then leave a service that does not build or whose tests
@@ -54,11 +54,16 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 		}
 		doc.Problemf(at, "there is no %s, and scaffold generate does not rename your code; write %s, or first rename it in the code", domain, write)
 	}
-	switch {
-	case s.HasPostgres() && !w.Recorded(migrationsFile) && !has(migrationsFile):
-		doc.Problemf("components.postgres", "the service has no %s, and scaffold generate does not change your code; remove the component, or first %s", migrationsFile, storeSteps(dir, s))
-	case !s.HasPostgres() && w.Recorded(migrationsFile) && has(migrationsFile):
-		doc.Problemf("components", "the service has %s, and scaffold generate does not change your code; write components: {postgres: {}} again, or first %s", migrationsFile, storeSteps(dir, s))
+	used := s.Components.Names()
+	for _, c := range components.All() {
+		code := c.Parts(component.Service{}).Code
+		switch exists, uses := has(code.Marker), slices.Contains(used, c.Name); {
+		case code.Marker == "":
+		case uses && !w.Recorded(code.Marker) && !exists:
+			doc.Problemf("components."+c.Name, "the service has no %s, and scaffold generate does not change your code; remove the component, or first %s", code.Marker, codeSteps(dir, s, code.Add, code.Calls))
+		case !uses && w.Recorded(code.Marker) && exists:
+			doc.Problemf("components", "the service has %s, and scaffold generate does not change your code; write components: {%s: {}} again, or first %s", code.Marker, c.Name, codeSteps(dir, s, code.Remove, code.Without))
+		}
 	}
 	var list diagnostic.List
 	if err := doc.Err(); err != nil && !errors.As(err, &list) {
@@ -67,17 +72,19 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 	return list, nil
 }
 
-// storeSteps returns the steps to change the store of a service, on one line like every
-// problem.
-func storeSteps(dir string, s spec.Service) string {
+// codeSteps returns the steps to change the code of a service, on one line like every problem.
+func codeSteps(dir string, s spec.Service, steps []string, calls string) string {
 	command, other := regenerateCommand(dir, s)
-	migrations, change := "remove migrations", "store.NewMemory() instead of postgres.New, store.New(db) and its CleanUp"
-	if s.HasPostgres() {
-		migrations, change = "copy "+other+"/migrations", "the configuration, postgres.New, and store.New(db) with its CleanUp instead of store.NewMemory()"
+	all := append([]string{"generate the service in another directory: " + command}, steps...)
+	all = append(all, "copy OTHER/cmd/"+s.Binary()+"/main_test.go",
+		"copy OTHER/cmd/"+s.Binary()+"/main.go, or if you edited yours, change its imports and write "+calls, "run scaffold generate again")
+	for i, step := range all[1:] {
+		all[i+1] = strings.ReplaceAll(step, "OTHER", other)
 	}
-	return fmt.Sprintf("(1) generate the service in another directory: %[1]s; (2) %[2]s; (3) remove internal/store and copy %[3]s/internal/store; "+
-		"(4) copy %[3]s/cmd/%[4]s/main_test.go; (5) copy %[3]s/cmd/%[4]s/main.go, or if you edited yours, change its imports and write %[5]s; (6) run scaffold generate again",
-		command, migrations, other, s.Binary(), change)
+	for i := range all {
+		all[i] = fmt.Sprintf("(%d) %s", i+1, all[i])
+	}
+	return strings.Join(all, "; ")
 }
 
 // regenerateCommand returns the command that generates the service in another directory, and

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/modfile"
 
 	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/components"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -37,9 +38,12 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	for kind, components := range map[string][]string{"memory": nil, "postgres": {"postgres"}} {
-		if err := record(ctx, kind, components); err != nil {
-			return fmt.Errorf("%s: %w", kind, err)
+	if err := record(ctx, "service", nil); err != nil {
+		return err
+	}
+	for _, name := range components.Names() {
+		if err := record(ctx, name, []string{name}); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	// A released scaffold writes the sum of this file into go.sum.
@@ -50,7 +54,7 @@ func run(ctx context.Context) error {
 	return os.WriteFile(filepath.Join(recorded, "runtime.mod"), mod, 0o644) //nolint:gosec // a constant path; only the content is read
 }
 
-// record renders one kind of service, tidies it and keeps what it prints.
+// record renders a service with components, tidies it and keeps what it prints.
 func record(ctx context.Context, kind string, components []string) error {
 	dir, err := os.MkdirTemp("", "scaffold-record-")
 	if err != nil {
@@ -79,10 +83,21 @@ func record(ctx context.Context, kind string, components []string) error {
 	if err != nil {
 		return err
 	}
-	for name, data := range map[string][]byte{
-		recorded + kind + ".mod": requires, recorded + kind + ".sum": sums, recorded + kind + ".signals.json": signals,
-		"docs/variables." + kind + ".txt": variables,
-	} {
+	written := map[string][]byte{"docs/variables." + kind + ".txt": variables}
+	if len(components) == 0 {
+		written[recorded+kind+".mod"], written[recorded+kind+".sum"], written[recorded+kind+".signals.json"] = requires, sums, signals
+	} else {
+		dir := "templates/components/" + kind + "/recorded/"
+		written[dir+"signals.json"] = signals
+		base, err := os.ReadFile(recorded + "service.mod")
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(base, requires) {
+			written[dir+"go.mod.txt"], written[dir+"go.sum.txt"] = requires, sums
+		}
+	}
+	for name, data := range written {
 		if err := os.WriteFile(filepath.FromSlash(name), data, 0o644); err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/components"
 )
 
 const (
@@ -125,7 +126,7 @@ func CheckModule(path string) error {
 func CheckPattern(pattern string) error { return checkOneOf("pattern", pattern, Patterns()) }
 
 // CheckComponent returns why the text is not a component, or nil.
-func CheckComponent(name string) error { return checkOneOf("component", name, ComponentNames()) }
+func CheckComponent(name string) error { return checkOneOf("component", name, components.Names()) }
 
 // CheckOwner returns why the text is not a valid owner, or nil.
 func CheckOwner(owner string) error {

@@ -165,8 +165,8 @@ func (d Defaults) Parse(name string, src []byte) (Service, error) {
 		return Service{}, err
 	}
 	doc.Decode(&s)
-	if p := s.Components.Postgres; p != nil && !doc.Has(connectionsKey) {
-		p.Connections = DefaultConnections
+	for _, c := range s.Components.List() {
+		c.Defaults(func(option string) bool { return doc.Has(componentPath(c, option)) })
 	}
 	derive(&s)
 	v := validator{doc: doc, s: s}
@@ -237,7 +237,7 @@ func (d Defaults) New(c Choices) (Service, error) {
 			unknown.check(path, err)
 			continue
 		}
-		s.Components = s.Components.with(name)
+		s.Components = s.Components.With(name)
 	}
 	written := s.given(chosen)
 	if c.Pipelines != nil {

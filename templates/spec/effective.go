@@ -52,19 +52,23 @@ func (s Service) EffectiveYAML() []byte {
 	}))
 }
 
-// YAML returns the spec file without values from the defaults, except for the connections of
-// its database, which every team should review. It is for a new file: commands that edit an
-// existing file change single nodes, so that comments stay.
+// YAML returns the spec file without values from the defaults, except for those of components
+// that every team should review. It is for a new file: commands that edit an existing file
+// change single nodes, so that comments stay.
 func (s Service) YAML() []byte {
+	review := map[string]string{}
+	for _, c := range s.Components.List() {
+		for option, comment := range c.Parts(s.facts(nil)).Review {
+			review[componentPath(c, option)] = comment
+		}
+	}
 	return encode(nodeOf(reflect.ValueOf(s), "", nodeOptions{
-		keep: func(path string) bool { return s.origin(path) == FromSpec || path == connectionsKey },
-		comment: func(path string) string {
-			if path == connectionsKey && s.Components.Postgres.Connections == DefaultConnections {
-				return "max_connections of PostgreSQL (100) less 3 reserved for superusers"
-			}
-			return ""
+		keep: func(path string) bool {
+			_, reviewed := review[path]
+			return reviewed || s.origin(path) == FromSpec
 		},
-		flow: true,
+		comment: func(path string) string { return review[path] },
+		flow:    true,
 	}))
 }
 

@@ -31,7 +31,7 @@ func (s Service) SLO() slo.Spec {
 		ScrapeInterval:   s.Telemetry.ScrapeInterval,
 		Metrics:          s.Telemetry.Metrics,
 		Runtime:          true,
-		ConnectionPool:   s.HasPostgres(),
+		ConnectionPool:   slices.ContainsFunc(s.Parts(), func(p Part) bool { return p.ConnectionPool }),
 		Links:            s.Links,
 		Directory:        s.Deploy.Directory,
 		Alerting:         s.Alerting,
@@ -49,9 +49,6 @@ func (s Service) One() Noun { return Noun(s.Resource) }
 
 // Many is the plural of the resource.
 func (s Service) Many() Noun { return Noun(s.Plural) }
-
-// HasPostgres reports whether the service stores its data in PostgreSQL.
-func (s Service) HasPostgres() bool { return s.Components.Postgres != nil }
 
 // Noun is one or more lower-case words joined by hyphens, such as purchase-order, with methods
 // for other forms. URLs use the hyphenated form.
@@ -90,15 +87,6 @@ func (n Noun) Article() string {
 		return "an"
 	}
 	return "a"
-}
-
-// SQL returns the name of a table or column, such as purchase_order, quoted if PostgreSQL
-// reserves the word.
-func (n Noun) SQL() string {
-	if name := n.Snake(); !slices.Contains(sqlReserved(), name) {
-		return name
-	}
-	return `"` + n.Snake() + `"`
 }
 
 func (n Noun) words() []string {

@@ -10,14 +10,14 @@ import (
 
 func TestNounForms(t *testing.T) {
 	t.Parallel()
-	type forms struct{ pkg, exported, local, snake, sql, text, article string }
+	type forms struct{ pkg, exported, local, snake, text, article string }
 	for noun, want := range map[spec.Noun]forms{
-		"order":          {"order", "Order", "order", "order", `"order"`, "order", "an"},
-		"purchase-order": {"purchaseorder", "PurchaseOrder", "purchaseOrder", "purchase_order", "purchase_order", "purchase order", "a"},
-		"v2-item":        {"v2item", "V2Item", "v2Item", "v2_item", "v2_item", "v2 item", "a"},
-		"user":           {"user", "User", "user", "user", `"user"`, "user", "an"},
+		"order":          {"order", "Order", "order", "order", "order", "an"},
+		"purchase-order": {"purchaseorder", "PurchaseOrder", "purchaseOrder", "purchase_order", "purchase order", "a"},
+		"v2-item":        {"v2item", "V2Item", "v2Item", "v2_item", "v2 item", "a"},
+		"user":           {"user", "User", "user", "user", "user", "an"},
 	} {
-		got := forms{noun.Package(), noun.Exported(), noun.Local(), noun.Snake(), noun.SQL(), noun.Text(), noun.Article()}
+		got := forms{noun.Package(), noun.Exported(), noun.Local(), noun.Snake(), noun.Text(), noun.Article()}
 		if got != want {
 			t.Errorf("%s: got %+v, want %+v", noun, got, want)
 		}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/components"
+	"github.com/observability-first/scaffold/templates/components/postgres"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -118,7 +120,7 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 	want := spec.Service{
 		APIVersion: "scaffold/v1", Name: "orders", Description: "Takes orders.", Owner: "team-checkout",
 		Module: "github.com/acme/orders", ModuleDirectory: "orders", Pattern: "service", Resource: "purchase-order", Plural: "purchase-orders",
-		Components: spec.Components{Postgres: &spec.Postgres{Connections: 400}},
+		Components: components.Used{Postgres: &postgres.Options{Connections: 400}},
 		HTTP:       spec.HTTP{Port: 8081, TrustedParent: true},
 		Admin:      spec.Admin{Addr: ":9465"},
 		Telemetry: spec.Telemetry{
@@ -158,7 +160,7 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(spec.Service{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if !got.HasPostgres() || !cmp.Equal(got.Components.Names(), []string{"postgres"}) {
+	if !cmp.Equal(got.Components.Names(), []string{"postgres"}) {
 		t.Errorf("the component is not used: %v", got.Components.Names())
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+
+	"github.com/observability-first/scaffold/templates/component"
+	"github.com/observability-first/scaffold/templates/components"
 )
 
 // reservedFor returns why generated code cannot use the word as the name of a package or
@@ -16,7 +19,9 @@ func reservedFor(word string) string {
 		return "predeclared in Go"
 	case slices.Contains(generatedNames(), word):
 		return "already used in the generated code"
-	case slices.Contains(importedNames(), word):
+	case slices.Contains(importedNames(), word) || slices.ContainsFunc(components.All(), func(c components.Named) bool {
+		return slices.Contains(c.Parts(component.Service{}).Packages, word)
+	}):
 		return "a package that the generated code imports"
 	case isSpecialDirectory(word):
 		return "a directory name with a special meaning"
@@ -53,7 +58,7 @@ func importedNames() []string {
 		// modules
 		"chi", "pgx", "pgxpool", "pgconn", "uuid", "goose", "prometheus", "otel", "trace", "attribute",
 		// the runtime
-		"apierror", "config", "health", "httpclient", "httpserver", "overload", "postgres", "postgrestest", "semconv",
+		"apierror", "config", "health", "httpclient", "httpserver", "overload", "semconv",
 		"servicetest", "telemetry",
 	}
 }
@@ -67,22 +72,4 @@ func isSpecialDirectory(name string) bool {
 		"com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9",
 		"lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
 	}, name)
-}
-
-// sqlReserved are the words that PostgreSQL does not accept unquoted as the name of a table
-// (PostgreSQL 17, appendix C: "reserved", with and without "can be function or type").
-func sqlReserved() []string {
-	return []string{
-		"all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",
-		"both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create",
-		"cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time",
-		"current_timestamp", "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end",
-		"except", "false", "fetch", "for", "foreign", "freeze", "from", "full", "grant", "group", "having", "ilike",
-		"in", "initially", "inner", "intersect", "into", "is", "isnull", "join", "lateral", "leading", "left",
-		"like", "limit", "localtime", "localtimestamp", "natural", "not", "notnull", "null", "offset", "on", "only",
-		"or", "order", "outer", "overlaps", "placing", "primary", "references", "returning", "right", "select",
-		"session_user", "similar", "some", "symmetric", "system_user", "table", "tablesample", "then", "to",
-		"trailing", "true", "union", "unique", "user", "using", "variadic", "verbose", "when", "where", "window",
-		"with",
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/components"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -140,12 +141,12 @@ func TestSchemaHasKeysDefaultsAndChoicesOfThePackage(t *testing.T) {
 	if diff := cmp.Diff(windows, texts(window["enum"])); diff != "" {
 		t.Errorf("windows (-package +schema):\n%s", diff)
 	}
-	components, _ := at("components")["properties"].(map[string]any)
-	for _, name := range spec.ComponentNames() {
-		delete(components, name)
+	described, _ := at("components")["properties"].(map[string]any)
+	for _, name := range components.Names() {
+		delete(described, name)
 	}
-	if len(components) != 0 {
-		t.Errorf("the schema has components that the package lacks: %v", components)
+	if len(described) != 0 {
+		t.Errorf("the schema has components that the package lacks: %v", described)
 	}
 	if got := at("service")["maxLength"]; got != float64(spec.MaxNameLength) {
 		t.Errorf("service is at most %v long, want %d", got, spec.MaxNameLength)

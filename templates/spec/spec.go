@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/components"
 )
 
 // APIVersion is the version of the spec that this package reads and writes.
@@ -34,14 +35,14 @@ type Service struct {
 	Module      string `yaml:"module"`      // Go module path; the import path if the service is part of a module
 	// ModuleDirectory is the directory of the service relative to the module that contains it,
 	// with forward slashes; empty if the service is a module.
-	ModuleDirectory string     `yaml:"moduleDirectory"`
-	Pattern         string     `yaml:"pattern"`  // one of [Patterns]
-	Resource        string     `yaml:"resource"` // singular noun, words joined by hyphens
-	Plural          string     `yaml:"plural"`   // plural of Resource
-	Components      Components `yaml:"components"`
-	HTTP            HTTP       `yaml:"http"`
-	Admin           Admin      `yaml:"admin"`
-	Telemetry       Telemetry  `yaml:"telemetry"`
+	ModuleDirectory string          `yaml:"moduleDirectory"`
+	Pattern         string          `yaml:"pattern"`  // one of [Patterns]
+	Resource        string          `yaml:"resource"` // singular noun, words joined by hyphens
+	Plural          string          `yaml:"plural"`   // plural of Resource
+	Components      components.Used `yaml:"components"`
+	HTTP            HTTP            `yaml:"http"`
+	Admin           Admin           `yaml:"admin"`
+	Telemetry       Telemetry       `yaml:"telemetry"`
 	// Links are the addresses in alerts and dashboards. An empty one omits its links.
 	Links    slo.Links    `yaml:"links"`
 	Alerting slo.Alerting `yaml:"alerting"`
@@ -54,18 +55,6 @@ type Service struct {
 
 	// origins has the origin of each leaf, by path.
 	origins map[string]Origin
-}
-
-// Components are the dependencies of the service. A nil component is not used.
-type Components struct {
-	Postgres *Postgres `yaml:"postgres"`
-}
-
-// Postgres is a PostgreSQL database.
-type Postgres struct {
-	// Connections is the budget of the database for all instances of the service together, in
-	// each environment. The pool size of each instance follows from it.
-	Connections int `yaml:"connections"` // default: [DefaultConnections]
 }
 
 // HTTP is the listener for requests.
@@ -100,9 +89,6 @@ type Telemetry struct {
 // Patterns lists the kinds of service that can be generated.
 func Patterns() []string { return []string{"service"} }
 
-// ComponentNames lists the components that a service can have.
-func ComponentNames() []string { return []string{"postgres"} }
-
 // Optional files.
 const (
 	FileBackstage    = "backstage"    // catalog-info.yaml
@@ -124,20 +110,3 @@ func (s Service) WantsFile(name string) bool { return slices.Contains(s.Files, n
 func Histograms() []string { return []string{"classic", "both", histogramsNative} }
 
 const histogramsNative = "native"
-
-// Names returns the used components, sorted.
-func (c Components) Names() []string {
-	var names []string
-	if c.Postgres != nil {
-		names = append(names, "postgres")
-	}
-	return names
-}
-
-// with returns the components and the named one, which must be a valid component.
-func (c Components) with(name string) Components {
-	if name == "postgres" {
-		c.Postgres = &Postgres{Connections: DefaultConnections}
-	}
-	return c
-}

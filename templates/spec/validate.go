@@ -58,7 +58,7 @@ func (v *validator) own() {
 	v.check("owner", CheckOwner(v.s.Owner))
 	v.check("module", CheckModule(v.s.Module))
 	v.moduleDirectory()
-	v.connections()
+	v.components()
 	v.check("pattern", CheckPattern(v.s.Pattern))
 	if err := CheckResource(v.s.Resource); err != nil {
 		v.check("resource", err)

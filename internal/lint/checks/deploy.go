@@ -79,7 +79,7 @@ type overlay struct {
 }
 
 func (o overlay) findings() []lint.Finding {
-	return slices.Concat(o.replicas(), o.grace(), o.intervals(), o.connections(), o.configMap(), o.targets())
+	return slices.Concat(o.replicas(), o.grace(), o.intervals(), o.budgets(), o.configMap(), o.targets())
 }
 
 const configMapSuffix = "-config"

@@ -82,6 +82,8 @@ func layers() [][]string {
 		{root + "/internal/report", root + "/internal/push", root + "/internal/image"},
 		{root + "/slo"},
 		{root + "/dashboards"},
+		{root + "/templates/component"},
+		{root + "/templates/components"},
 		{root + "/templates/spec"},
 		{root + "/templates"},
 		{root + "/internal/promsim", root + "/internal/workspace", root + "/internal/record"},

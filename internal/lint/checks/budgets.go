@@ -9,30 +9,36 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/project/kustomization"
+	"github.com/observability-first/scaffold/templates/component"
 	"github.com/observability-first/scaffold/templates/spec"
 )
-
-const poolVariable = "POSTGRES_MAX_CONNS"
 
 var (
 	maxSurge     = regexp.MustCompile(`^/spec/strategy/rollingUpdate/maxSurge$`)
 	variableName = regexp.MustCompile(`^(.*/env/[^/]+)/name$`)
 )
 
-// connections finds overlays whose instances together may open more connections than the
-// database allows. The spec is checked when it is parsed.
-func (o overlay) connections() []lint.Finding {
-	if !o.service.HasPostgres() {
-		return nil
+// budgets finds overlays whose instances together may exceed a limit that they share, such as the connections
+// of a database. The spec is checked when it is parsed.
+func (o overlay) budgets() []lint.Finding {
+	var out []lint.Finding
+	for _, part := range o.service.Parts() {
+		if part.Budget != nil {
+			out = append(out, o.budget(*part.Budget)...)
+		}
 	}
-	pool, poolSet := o.poolChange()
+	return out
+}
+
+func (o overlay) budget(b component.Budget) []lint.Finding {
+	pool, poolSet := o.variableChange(b.Variable)
 	most, mostSet := o.last(o.autoscaler())
 	count, countSet := o.last("Deployment", deploymentReplicas)
 	surge, surgeSet := o.last("Deployment", maxSurge)
 	if !poolSet && !mostSet && !countSet && !surgeSet {
 		return nil
 	}
-	size, bad := integer(pool, poolSet, o.service.PoolSize())
+	size, bad := integer(pool, poolSet, o.service.Share(b))
 	if bad != nil {
 		return []lint.Finding{*bad}
 	}
@@ -48,26 +54,26 @@ func (o overlay) connections() []lint.Finding {
 		return []lint.Finding{*bad}
 	}
 	at := first([]kustomization.Change{pool, most, count, surge}, []bool{poolSet, mostSet, countSet, surgeSet})
-	message := overBudget(o.service.Components.Postgres.Connections, replicas, more, size)
+	message := overBudget(b, replicas, more, size)
 	if message == "" {
 		return nil
 	}
 	return []lint.Finding{{File: at.File, Line: at.Line, Column: at.Column, Message: message}}
 }
 
-// overBudget returns a message if the pools of all instances exceed the budget.
-func overBudget(budget, replicas, surge, size int) string {
+// overBudget returns a message if what all instances may use together exceeds the budget.
+func overBudget(b component.Budget, replicas, surge, size int) string {
 	instances := replicas + surge
-	sum := instances*size + spec.MigrationConnections
-	if instances < 1 || sum <= budget {
+	sum := instances*size + b.Reserved
+	if instances < 1 || sum <= b.Total {
 		return ""
 	}
-	advice := fmt.Sprintf("set %s to %d", poolVariable, spec.PoolSize(budget, instances))
-	if spec.PoolSize(budget, instances) < 1 {
-		advice = fmt.Sprintf("allow fewer replicas, or raise the budget to %d or more if the database allows it", instances+spec.MigrationConnections)
+	advice := fmt.Sprintf("set %s to %d", b.Variable, b.Share(instances))
+	if b.Share(instances) < 1 {
+		advice = fmt.Sprintf("allow fewer replicas, or raise the budget to %d or more if the database allows it", instances+b.Reserved)
 	}
-	return fmt.Sprintf("%d instances (%d + %d surge) x %d connections + %d for a migration = %d, above the budget of %d (components.postgres.connections); %s",
-		instances, replicas, surge, size, spec.MigrationConnections, sum, budget, advice)
+	return fmt.Sprintf("%d instances (%d + %d surge) x %d %s + %d for %s = %d, above the budget of %d (%s); %s",
+		instances, replicas, surge, size, b.Unit, b.Reserved, b.ReservedFor, sum, b.Total, b.Key, advice)
 }
 
 // autoscaler returns the kind of the autoscaler and the pointer of its maximum.
@@ -78,12 +84,11 @@ func (o overlay) autoscaler() (kind string, most *regexp.Regexp) {
 	return "HorizontalPodAutoscaler", regexp.MustCompile(`^/spec/maxReplicas$`)
 }
 
-// poolChange returns the change of the pool size. A patch of the container overrides the
-// ConfigMap.
-func (o overlay) poolChange() (kustomization.Change, bool) {
+// variableChange returns the change of an environment variable. A patch of the container overrides the ConfigMap.
+func (o overlay) variableChange(variable string) (kustomization.Change, bool) {
 	for i, c := range slices.Backward(o.changes) {
 		match := variableName.FindStringSubmatch(c.Pointer)
-		if match == nil || c.Value != poolVariable {
+		if match == nil || c.Value != variable {
 			continue
 		}
 		for _, j := range []int{i + 1, i - 1} { // name and value are adjacent, in any order
@@ -93,7 +98,7 @@ func (o overlay) poolChange() (kustomization.Change, bool) {
 		}
 	}
 	for _, v := range o.variables {
-		if v.Name == poolVariable {
+		if v.Name == variable {
 			return kustomization.Change{Value: strings.TrimSpace(v.Value), File: v.File, Line: v.Line, Column: v.Column}, true
 		}
 	}

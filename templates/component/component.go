@@ -1,0 +1,83 @@
+// Package component defines what an optional part of a service has to provide, such as a database. Each is a package
+// in templates/components with all that scaffold knows about it; docs/components.md describes how to write one.
+package component
+
+import "io/fs"
+
+// Component is the options of a component in scaffold.yaml: a pointer to a struct with yaml tags.
+type Component interface {
+	// Defaults sets the options that scaffold.yaml leaves out. given reports whether it has an option.
+	Defaults(given func(option string) bool)
+	// Check reports invalid options. A path is that of a key in scaffold.yaml.
+	Check(s Service, report func(path, format string, args ...any))
+	// Parts returns what the component adds to a service. It is called with valid options.
+	Parts(s Service) Parts
+}
+
+// Service is what a component may know about its service.
+type Service struct {
+	Name string
+	// Plural is that of the resource: words joined by hyphens.
+	Plural string
+	// Instances is the maximum of instances, and Surge the number that a rollout adds to it.
+	Instances, Surge int
+	// Given reports whether scaffold.yaml has a key, such as deploy.replicas.max.
+	Given func(path string) bool
+}
+
+// Parts are what a component adds to a service. All but Templates are optional.
+type Parts struct {
+	// Templates has a file for each of Files, and slots/*.tmpl with a {{define}} for each slot of the service's own
+	// templates that the component fills. The directory recorded is written by package record: the requirements of a
+	// service with the component, unless they are those of any service, and its declared signals.
+	Templates fs.FS
+	// Data is .Component in these templates.
+	Data any
+	// Files are files of the service that only this component has. They are user-owned.
+	Files []File
+	// Review has options that a new scaffold.yaml contains even with their defaults, since every team should review
+	// them, and a comment for each.
+	Review map[string]string
+	// Stores means that the component stores the resource, instead of the store in memory.
+	Stores bool
+	// Packages are names of packages that the generated code imports, which are no names for a resource.
+	Packages []string
+	// ConnectionPool means that the service has a pool of database connections, and its alert.
+	ConnectionPool bool
+	// Code is what the user has to change in the code if the component is added to or removed from a service that exists.
+	Code CodeChange
+	// Budget is a limit that all instances share.
+	Budget *Budget
+}
+
+// File is a file of a service.
+type File struct {
+	Path     string // relative to the service; a template, such as internal/store/{{.One.Snake}}.go
+	Template string // in [Parts.Templates]
+}
+
+// CodeChange describes by hand what scaffold generate does not do, since the files are user-owned.
+type CodeChange struct {
+	// Marker is a file that a service has only with the component.
+	Marker string
+	// Add and Remove are steps, in which OTHER is the directory of the service generated again.
+	Add, Remove []string
+	// Calls are those in main.go with the component, and Without those without it.
+	Calls, Without string
+}
+
+// Budget is a limit that all instances of a service share, such as the connections that a database allows.
+type Budget struct {
+	Key      string // of the limit in scaffold.yaml
+	Variable string // environment variable of what one instance may use
+	Unit     string // what is counted, such as connections
+	Total    int
+	// Reserved is the part of Total that no instance may use, and ReservedFor its purpose, such as a migration.
+	Reserved    int
+	ReservedFor string
+	// Most is the maximum of what one instance may use.
+	Most int
+}
+
+// Share returns what one instance may use if there are so many; 0 if there are too many.
+func (b Budget) Share(instances int) int { return min((b.Total-b.Reserved)/max(1, instances), b.Most) }

@@ -1,0 +1,76 @@
+package templates
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"text/template"
+
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// slots are the templates with which a component fills slots.
+type slots struct {
+	component string
+	data      any
+	templates *template.Template
+}
+
+func slotsOf(parts []spec.Part) ([]slots, error) {
+	var out []slots
+	for _, part := range parts {
+		t, err := newTemplate(view{}).ParseFS(part.Templates, "slots/*.tmpl")
+		if err != nil {
+			return nil, fmt.Errorf("component %s: %w", part.Name, err)
+		}
+		out = append(out, slots{part.Name, part.Data, t})
+	}
+	return out, nil
+}
+
+// slot returns what the components of the service put in a slot of a template, in the order of the components.
+func (v view) slot(name string) (string, error) {
+	var out bytes.Buffer
+	for _, s := range v.slots {
+		if s.templates.Lookup(name) == nil {
+			continue
+		}
+		v.Component = s.data
+		if err := s.templates.ExecuteTemplate(&out, name, v); err != nil {
+			return "", fmt.Errorf("component %s: %w", s.component, err)
+		}
+	}
+	return out.String(), nil
+}
+
+// partFiles renders the files that only components have.
+func (v view) partFiles() ([]File, error) {
+	var out []File
+	var errs []error
+	for _, part := range v.Parts() {
+		v.Component = part.Data
+		for _, f := range part.Files {
+			var path bytes.Buffer
+			t, err := newTemplate(v).Parse(f.Path)
+			if err == nil {
+				err = t.Execute(&path, v)
+			}
+			data, errData := render(part.Templates, f.Template, v)
+			if err := errors.Join(err, errData); err != nil {
+				errs = append(errs, fmt.Errorf("component %s: %s: %w", part.Name, f.Path, err))
+				continue
+			}
+			out = append(out, File{Path: path.String(), Mode: 0o644, Data: data, Owner: UserOwned})
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
+// structOf returns a struct type with the fields, each on a line, on one line if there is one.
+func structOf(fields string) string {
+	if strings.Count(fields, "\n") == 1 {
+		return "struct{ " + strings.TrimSpace(fields) + " }"
+	}
+	return "struct {" + fields + "\n\t}"
+}
