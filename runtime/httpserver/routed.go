@@ -42,13 +42,17 @@ func (c *routed) Collect(ch chan<- prometheus.Metric) {
 	outcomes := semconv.Outcomes()
 	counts := make([]float64, len(outcomes))
 	sums := map[string]*histogramSum{semconv.OutcomeSuccess: c.zero()}
-	added := map[prometheus.Observer]bool{} // routes may share a histogram
+	// Routes above the limit of labels share their series.
+	counted, added := map[prometheus.Counter]bool{}, map[prometheus.Observer]bool{}
 	for key, s := range *c.table.routes.Load() {
 		if key.route == semconv.RouteUnmatched {
 			continue
 		}
 		for i, counter := range s.counters {
-			counts[i] += read(counter).GetCounter().GetValue()
+			if !counted[counter] {
+				counted[counter] = true
+				counts[i] += read(counter).GetCounter().GetValue()
+			}
 		}
 		for _, d := range *s.durations.Load() {
 			if added[d.observer] {

@@ -147,3 +147,22 @@ func seriesOf(t *testing.T, routes int, histograms string) (series, size int) {
 	}
 	return series, len(page)
 }
+
+// Routes above the limit of labels share a series, which counts once.
+func TestRoutedCountsSharedSeriesOnce(t *testing.T) {
+	t.Parallel()
+	const limit, routes = 1000, 1050
+	r := chi.NewRouter()
+	for i := range routes {
+		r.Get(fmt.Sprintf("/r%d", i), func(http.ResponseWriter, *http.Request) {})
+	}
+	svc := serve(t, r, nil)
+	for i := range routes {
+		do(t, http.MethodGet, svc.URL+fmt.Sprintf("/r%d", i), "")
+	}
+	of := map[string]string{semconv.LabelOutcome: semconv.OutcomeSuccess}
+	svc.WaitMetric(semconv.HTTPServerRequests, of, routes)
+	if n, _ := svc.Metric(semconv.HTTPServerRoutedRequests, of); n != routes {
+		t.Errorf("%v requests on all routes, want %d, of which %d are above the limit", n, routes, routes-limit)
+	}
+}
