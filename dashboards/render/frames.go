@@ -185,6 +185,9 @@ func nativeCells(s *model.SampleStream, step time.Duration) cells {
 	c := cells{step: step, low: math.Inf(1)}
 	seen := map[float64]bool{}
 	for _, h := range s.Histograms {
+		if h.Histogram == nil {
+			return cells{step: step}
+		}
 		for _, b := range h.Histogram.Buckets {
 			seen[float64(b.Upper)] = true
 			c.low = min(c.low, float64(b.Lower))

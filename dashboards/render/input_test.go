@@ -233,7 +233,7 @@ func TestSnapshotsHaveWhatWasRecorded(t *testing.T) {
 		`[]`:                            "x.json: not a snapshot: it is a list, not an object; write one with scaffold verify --snapshot",
 		`{`:                             "x.json: not a snapshot: it is not JSON; write one with scaffold verify --snapshot",
 		`{"results":[{"result":true}]}`: "x.json: not a snapshot: results.result is a boolean, not an object; write one with scaffold verify --snapshot",
-		`{}`:                            "x.json: snapshot version 0, this scaffold reads 1; write it again with scaffold verify --snapshot",
+		`{}`:                            "x.json: not a snapshot of version 1; write one with scaffold verify --snapshot FILE",
 	} {
 		if _, err := ReadSnapshot("x.json", []byte(text)); err == nil || err.Error() != want {
 			t.Errorf("%s: %v", text, err)

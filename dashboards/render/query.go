@@ -156,7 +156,10 @@ func ReadSnapshot(name string, src []byte) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("%s: not a snapshot: %s; write one with scaffold verify --snapshot", name, why)
 	}
 	if s.Version != snapshotVersion {
-		return Snapshot{}, fmt.Errorf("%s: snapshot version %d, this scaffold reads %d; write it again with scaffold verify --snapshot", name, s.Version, snapshotVersion)
+		return Snapshot{}, fmt.Errorf("%s: not a snapshot of version %d; write one with scaffold verify --snapshot FILE", name, snapshotVersion)
+	}
+	if s.Width != 0 && (s.Width < MinWidth || s.Width > MaxWidth) {
+		return Snapshot{}, fmt.Errorf("%s: the width is %d pixels; it has to be %d to %d", name, s.Width, MinWidth, MaxWidth)
 	}
 	for i := range s.Results {
 		s.Results[i].Result.Series = withoutNulls(s.Results[i].Result.Series)
@@ -168,6 +171,7 @@ func ReadSnapshot(name string, src []byte) (Snapshot, error) {
 func withoutNulls(series model.Matrix) model.Matrix {
 	series = slices.DeleteFunc(series, func(s *model.SampleStream) bool { return s == nil })
 	for _, s := range series {
+		s.Histograms = slices.DeleteFunc(s.Histograms, func(h model.SampleHistogramPair) bool { return h.Histogram == nil })
 		for _, h := range s.Histograms {
 			h.Histogram.Buckets = slices.DeleteFunc(h.Histogram.Buckets, func(b *model.HistogramBucket) bool { return b == nil })
 		}

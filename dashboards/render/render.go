@@ -48,6 +48,8 @@ type Options struct {
 // Defaults of [Options].
 const (
 	DefaultWidth   = 1280
+	MinWidth       = 320  // of a small phone
+	MaxWidth       = 8000 // of an 8K screen
 	DefaultTimeout = 30 * time.Second
 )
 

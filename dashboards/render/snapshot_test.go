@@ -2,7 +2,9 @@ package render
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,5 +91,29 @@ func TestWithoutNullsKeepsTheRest(t *testing.T) {
 	got := withoutNulls(model.Matrix{nil, one, nil})
 	if len(got) != 1 || got[0] != one {
 		t.Errorf("got %v", got)
+	}
+}
+
+// A response may list anything as null. Secrets are removed from an error before it is cut.
+func TestNullsAndSecretsInResponses(t *testing.T) {
+	t.Parallel()
+	page := `{"status":"success","data":{"resultType":"matrix","result":[null,{"metric":{},"values":[],"histograms":[[1700000000,null]]}]}}`
+	stores := Stores{Prometheus: Store{URL: "http://x", Secret: "SECRETSECRET", Get: func(context.Context, string) ([]byte, error) { return []byte(page), nil }}}
+	query := Query{Store: Prometheus, Kind: Range, Expr: "up", From: time.Unix(0, 0), To: time.Unix(60, 0), Step: time.Minute}
+	if result, err := stores.Query(t.Context(), query); err == nil && len(result.Series) > 0 && len(result.Series[0].Histograms) > 0 {
+		t.Errorf("got %v", result.Series)
+	}
+	page = `{"status":"error","error":"` + strings.Repeat("x", maxReason-5) + `SECRETSECRET"}`
+	if _, err := stores.Query(t.Context(), query); err == nil || strings.Contains(err.Error(), "SECRE") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSnapshotHasAWidthThatIsDrawn(t *testing.T) {
+	t.Parallel()
+	for _, width := range []string{"-5", "1", "2000000000"} {
+		if _, err := ReadSnapshot("x.json", []byte(`{"version":1,"width":`+width+`}`)); err == nil || !strings.Contains(err.Error(), "it has to be 320 to 8000") {
+			t.Errorf("%s: got %v", width, err)
+		}
 	}
 }

@@ -137,7 +137,8 @@ func (s Store) api(ctx context.Context, path string, parameters url.Values, into
 		return err
 	}
 	if response.Status != "success" {
-		return fmt.Errorf("%s: %s", s.URL+path, cmp.Or(cut(response.Error, maxReason), fmt.Sprintf("response has status %q; check that the URL is the base URL of the API", response.Status)))
+		reason := s.redacted(errors.New(response.Error)).Error() // before it is cut, which may leave a part of a secret
+		return fmt.Errorf("%s: %s", s.URL+path, cmp.Or(cut(reason, maxReason), fmt.Sprintf("response has status %q; check that the URL is the base URL of the API", response.Status)))
 	}
 	return nil
 }
@@ -158,8 +159,10 @@ func (s Store) prometheus(ctx context.Context, q Query) (Result, error) {
 		p.Set("step", strconv.FormatFloat(q.Step.Seconds(), 'f', -1, 64))
 		p.Set("query", q.Expr)
 		var data struct{ Result model.Matrix }
-		err := s.api(ctx, base+"query_range", p, &data)
-		return Result{Series: withoutNulls(data.Result)}, err
+		if err := s.api(ctx, base+"query_range", p, &data); err != nil {
+			return Result{}, err
+		}
+		return Result{Series: withoutNulls(data.Result)}, nil
 	case Instant:
 		return s.instant(ctx, base+"query", url.Values{"query": {q.Expr}, "time": {seconds(q.To)}})
 	case Exemplars:

@@ -39,12 +39,6 @@ type renderOptions struct {
 	paths    []string
 }
 
-// Bounds of --width: a phone, and four times a screen.
-const (
-	minRenderWidth = 320
-	maxRenderWidth = 8000
-)
-
 func newDashboardsRenderCommand(g *globals) *cobra.Command {
 	var o renderOptions
 	cmd := &cobra.Command{
@@ -112,8 +106,8 @@ func (o renderOptions) validate(cmd *cobra.Command) error {
 		return usage(cmd, "--format %q: write svg or html%s", o.format, diagnostic.DidYouMean(o.format, []string{"svg", "html"}))
 	case o.theme != "dark" && o.theme != "light":
 		return usage(cmd, "--theme %q: write dark or light%s", o.theme, diagnostic.DidYouMean(o.theme, []string{"dark", "light"}))
-	case o.width < minRenderWidth || o.width > maxRenderWidth:
-		return usage(cmd, "--width %d: write a number of pixels from %d to %d", o.width, minRenderWidth, maxRenderWidth)
+	case o.width < render.MinWidth || o.width > render.MaxWidth:
+		return usage(cmd, "--width %d: write a number of pixels from %d to %d", o.width, render.MinWidth, render.MaxWidth)
 	case o.interval < time.Millisecond:
 		return usage(cmd, "--scrape-interval %s: write a time such as 15s", o.interval)
 	case o.timeout <= 0:
@@ -249,6 +243,10 @@ func (o renderOptions) draw(ctx context.Context, files []string, source render.S
 		}
 		if err != nil {
 			d.bad = append(d.bad, err)
+			continue
+		}
+		if o.snapshot != "" && picture.Failed > picture.Queries/2 {
+			d.bad = append(d.bad, fmt.Errorf("%s: %d of its %d queries are not in %s; write a snapshot of these dashboards with scaffold verify --snapshot, or use --source URL", file, picture.Failed, picture.Queries, o.snapshot))
 			continue
 		}
 		succeeded += picture.Queries - picture.Failed

@@ -162,11 +162,7 @@ func get(ctx context.Context, page pageRequest) ([]byte, error) {
 		return nil, statusError{fmt.Sprintf("%s redirects to another server, %s, and the bearer token was not sent there; pass the address of that server", name, nameOf(to)), response.StatusCode}
 	}
 	if response.StatusCode != http.StatusOK {
-		reason := reasonIn(response)
-		if page.token != "" { // which the server may quote
-			reason = strings.ReplaceAll(reason, page.token, "xxxxx")
-		}
-		return nil, statusError{name + ": " + response.Status + reason, response.StatusCode}
+		return nil, statusError{name + ": " + response.Status + reasonIn(response, page.token), response.StatusCode}
 	}
 	return userfile.ReadFrom(response.Body, name, userfile.PageLimit)
 }
@@ -184,7 +180,7 @@ const (
 
 // reasonIn returns the reason that the body of a response gives for its status: the error in the JSON of
 // Prometheus, the message in that of Pyroscope, else the first line of a text.
-func reasonIn(response *http.Response) string {
+func reasonIn(response *http.Response, token string) string {
 	if response.StatusCode == http.StatusNotFound { // the path is wrong, which the status says
 		return ""
 	}
@@ -201,6 +197,9 @@ func reasonIn(response *http.Response) string {
 	}
 	if reason == "" || strings.HasPrefix(reason, "<") { // HTML
 		return ""
+	}
+	if token != "" { // which the server may quote; before the text is cut, which may leave a part of it
+		reason = strings.ReplaceAll(reason, token, "xxxxx")
 	}
 	return ": " + shorten(reason, reasonLength)
 }
