@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -59,16 +58,14 @@ func launch(ctx context.Context, binary, dir string, env []string, within time.D
 	c.cmd = exec.Command(binary) //nolint:noctx // signals stop it
 	c.cmd.Dir, c.cmd.Env = dir, env
 	tie(c.cmd)
-	c.cmd.Stderr = lastOf{c}
-	stdout, err := c.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
+	stdout := &lineWriter{c: c}
+	c.cmd.Stdout, c.cmd.Stderr = stdout, lastOf{c}
+	c.cmd.WaitDelay = outputWithin
 	c.began = time.Now()
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", binary, err)
 	}
-	go c.read(stdout)
+	go c.wait(stdout)
 	if err := c.waitStarted(ctx, within); err != nil {
 		return nil, errors.Join(err, c.kill())
 	}
@@ -146,15 +143,48 @@ func (c *child) state() string {
 	return c.cmd.ProcessState.String()
 }
 
-func (c *child) read(stdout io.Reader) {
-	scanner := bufio.NewScanner(stdout)
-	scanner.Buffer(nil, maxLogLine)
-	for scanner.Scan() {
-		c.take(scanner.Bytes())
+// outputWithin is how long the output stays open after the exit: a process that the service started may hold it.
+const outputWithin = time.Second
+
+// wait waits for the exit of the process.
+func (c *child) wait(stdout *lineWriter) {
+	if c.err = c.cmd.Wait(); errors.Is(c.err, exec.ErrWaitDelay) {
+		c.err = nil
 	}
-	_, _ = io.Copy(io.Discard, stdout) // after a line that is too long
-	c.err = c.cmd.Wait()
+	_ = killAll(c.cmd) // what the service started and left; usually nothing
+	stdout.end()
 	close(c.exited)
+}
+
+// lineWriter takes the lines of standard output. A line that is too long is left out.
+type lineWriter struct {
+	c       *child
+	line    []byte
+	tooLong bool
+}
+
+// Write implements [io.Writer].
+func (w *lineWriter) Write(b []byte) (int, error) {
+	n := len(b)
+	for {
+		before, after, found := bytes.Cut(b, []byte("\n"))
+		if w.tooLong = w.tooLong || len(w.line)+len(before) > maxLogLine; !w.tooLong {
+			w.line = append(w.line, before...)
+		}
+		if !found {
+			return n, nil
+		}
+		w.end()
+		b = after
+	}
+}
+
+// end takes the line so far, if there is one.
+func (w *lineWriter) end() {
+	if len(w.line) > 0 && !w.tooLong {
+		w.c.take(w.line)
+	}
+	w.line, w.tooLong = w.line[:0], false
 }
 
 func (c *child) take(raw []byte) {
@@ -258,7 +288,7 @@ func (c *child) stop(within time.Duration) error {
 // kill stops the process immediately. It is not an error if the process has exited.
 func (c *child) kill() error {
 	if c.running() {
-		if err := c.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		if err := killAll(c.cmd); err != nil && c.running() {
 			return err
 		}
 	}

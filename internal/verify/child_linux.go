@@ -13,3 +13,6 @@ func tie(cmd *exec.Cmd) {
 
 // interrupt asks a child that is tied, and those that it started, to stop.
 func interrupt(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+
+// killAll kills a child that is tied, and those that it started.
+func killAll(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -8,11 +8,13 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/observability-first/scaffold/dashboards/render"
 	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
@@ -57,7 +59,7 @@ func (s *session) page(ctx context.Context) {
 	for i, one := range states {
 		shown := report.State{Name: one.name, From: one.from, To: one.to}
 		source := remembered(s.stateSource(one.to))
-		for j, b := range s.subject.Dashboards {
+		for j, b := range overviewFirst(s.subject.Dashboards) {
 			src, err := userfile.Read(filepath.Join(s.subject.Dir, filepath.FromSlash(b.File)), userfile.LargeLimit)
 			if err != nil {
 				continue // the run has read it before
@@ -69,6 +71,17 @@ func (s *session) page(ctx context.Context) {
 		out.States = append(out.States, shown)
 	}
 	s.options.Page(out)
+}
+
+// overviewFirst returns the dashboards in the order in which they are read.
+func overviewFirst(all []dashboardfile.Dashboard) []dashboardfile.Dashboard {
+	later := func(b dashboardfile.Dashboard) int {
+		if strings.HasSuffix(b.UID, "-overview") {
+			return 0
+		}
+		return 1
+	}
+	return slices.SortedStableFunc(slices.Values(all), func(a, b dashboardfile.Dashboard) int { return later(a) - later(b) })
 }
 
 // screenWidth is that of the screen for which dashboards are laid out. A page shows them smaller.

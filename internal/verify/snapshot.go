@@ -32,7 +32,7 @@ func (s *session) snapshot(ctx context.Context) {
 			s.checks.Add(report.Check{Section: sectionDashboards, Name: "snapshot", Status: report.Skipped, Detail: "the renderer has a bug: " + reason})
 		}
 	}()
-	recorder := render.Record(s.source())
+	recorder := render.Record(s.stateSource(s.prober.to))
 	variables := map[string][]string{}
 	for _, b := range s.subject.Dashboards {
 		src, err := userfile.Read(filepath.Join(s.subject.Dir, filepath.FromSlash(b.File)), userfile.LargeLimit)
@@ -127,16 +127,28 @@ func (s *session) profileResult(q render.Query, environment string) (render.Resu
 	}
 	root := render.Flame{Name: "total", Unit: map[string]string{"nanoseconds": "ns", "bytes": "bytes"}[parts[2]]}
 	simulated := s.clock()
+	index := func(u upload) int {
+		if !matchesAll(ms, u.labels) {
+			return -1
+		}
+		return slices.IndexFunc(u.data.SampleType, func(t *profile.ValueType) bool { return t.Type == parts[1] && t.Unit == parts[2] })
+	}
+	var all, newest []upload
 	for _, u := range s.profilesOf(environment) {
-		if !within(q, simulated(time.Unix(0, u.data.TimeNanos))) {
-			continue
+		switch taken := simulated(time.Unix(0, u.data.TimeNanos)); {
+		case index(u) < 0 || taken.After(q.To):
+		case taken.Before(q.From):
+			newest = []upload{u}
+		default:
+			all = append(all, u)
 		}
-		i := slices.IndexFunc(u.data.SampleType, func(t *profile.ValueType) bool { return t.Type == parts[1] && t.Unit == parts[2] })
-		if i < 0 || !matchesAll(ms, u.labels) {
-			continue
-		}
+	}
+	if len(all) == 0 { // simulated time passes faster than uploads arrive, so that a short range may have none
+		all = newest
+	}
+	for _, u := range all {
 		for _, sample := range u.data.Sample {
-			addSample(&root, sample, float64(sample.Value[i]))
+			addSample(&root, sample, float64(sample.Value[index(u)]))
 		}
 	}
 	if root.Total == 0 {

@@ -39,15 +39,15 @@ func brokenMix() mix {
 
 func calmMix(think time.Duration) mix { return mix{[]manner{well, well, well, well}, think, false} }
 
-// breakOne sends requests to one route that fail. Twice as many succeed on another route, so that the route with
-// most failures is not the one with most requests.
+// breakOne sends requests to one route that fail. Twice as many are errors of the client on another route, so that the
+// route with most failures is not the one with most requests. Successes would make latency objectives look better.
 func (d *driver) breakOne(ctx context.Context) {
 	c := caller{driver: d, members: map[string]member{}}
 	broken, busy := d.breakable()
 	for broken != nil && ctx.Err() == nil {
 		c.call(ctx, *broken, failing)
 		for range 2 * len(busy) {
-			c.call(ctx, busy[0], well)
+			c.call(ctx, busy[0], wrongly)
 		}
 		pause(ctx, minThink)
 	}
