@@ -12,16 +12,26 @@ import (
 // custom shows the metrics that the service declares and no other dashboard has.
 func custom(s Scope) Dashboard {
 	var counters, gauges, histograms []Panel
+	titles := map[string]bool{}
 	for _, m := range s.in.Custom {
+		list := &gauges
+		var panels []Panel
 		switch m.Type {
 		case declared.Counter:
-			counters = append(counters, s.customCounter(m))
+			list, panels = &counters, []Panel{s.customCounter(m)}
 		case declared.Histogram:
-			histograms = append(histograms, s.customHistogram(m)...)
+			list, panels = &histograms, s.customHistogram(m)
 		case declared.Summary:
-			gauges = append(gauges, s.customMean(m))
+			panels = []Panel{s.customMean(m)}
 		default:
-			gauges = append(gauges, s.customGauge(m))
+			panels = []Panel{s.customGauge(m)}
+		}
+		for _, p := range panels {
+			if titles[p.Title] { // the name of another metric has the same words
+				p.Title += " (" + m.Name + ")"
+			}
+			titles[p.Title] = true
+			*list = append(*list, p)
 		}
 	}
 	const perLine = 3
@@ -40,9 +50,9 @@ const mostCustom = 10
 
 // customGraph is a graph of an expression, whose labels are those that it is summed by.
 func (s Scope) customGraph(m declared.Metric, what string, unit Unit, e Expr, by ...string) Panel {
-	p := Panel{Title: s.customTitle(m) + what, Kind: TimeSeries, Unit: unit, LegendTable: true, Targets: []Target{{Expr: e, Legend: m.Name}}}
-	if unit == Ratio {
-		p.SoftMax = allUsed
+	p := Panel{Title: customTitle(m.Name) + what, Kind: TimeSeries, Unit: unit, LegendTable: true, Targets: []Target{{Expr: e, Legend: m.Name}}}
+	if unit == Ratio || unit == PerSecond {
+		p.SoftMax = 1
 	}
 	if len(by) > 0 {
 		p.Title += " by " + strings.Join(by, ", ") + fmt.Sprintf(" (top %d)", mostCustom)
@@ -64,23 +74,20 @@ func (s Scope) customCounter(m declared.Metric) Panel {
 }
 
 // customGauge draws a gauge of each instance, since gauges may have neither a sum nor an average that means anything.
+// It may be empty also without labels: NaN is a usual value of a gauge that is not known.
 func (s Scope) customGauge(m declared.Metric) Panel {
-	series := s.Metric(m.Name)
-	if strings.HasSuffix(m.Name, "_info") {
-		p := s.customGraph(m, "", Factor, series.Expr().Count(m.Labels...), m.Labels...)
+	series, by := s.Metric(m.Name), append(slices.Clone(m.Labels), semconv.LabelInstance)
+	var p Panel
+	switch {
+	case strings.HasSuffix(m.Name, "_info"):
+		p = s.customGraph(m, "", Factor, series.Expr().Count(m.Labels...), m.Labels...)
 		p.Stack = true
-		return p
+	case strings.HasSuffix(m.Name, "_timestamp_seconds"):
+		p = s.customGraph(m, " age", Seconds, "time() - "+series.Expr().Max(by...), by...)
+	default:
+		p = s.customGraph(m, "", customUnit(m.Unit), series.Expr().Max(by...), by...)
 	}
-	by := append(slices.Clone(m.Labels), semconv.LabelInstance)
-	if strings.HasSuffix(m.Name, "_timestamp_seconds") {
-		p := s.customGraph(m, " age", Seconds, "time() - "+series.Expr().Max(by...), by...)
-		p.EmptyUntil = untilCounted
-		return p
-	}
-	p := s.customGraph(m, "", customUnit(m.Unit), series.Expr().Max(by...), by...)
-	if len(m.Labels) > 0 {
-		p.EmptyUntil = untilCounted
-	}
+	p.EmptyUntil = untilCounted
 	return p
 }
 
@@ -97,14 +104,14 @@ func (s Scope) customMean(m declared.Metric) Panel {
 func (s Scope) customHistogram(m declared.Metric) []Panel {
 	d := Distribution{Selector: s.Metric(m.Name), native: len(m.Bounds) == 0}
 	unit := customUnit(m.Unit)
-	quantiles := s.Latency(s.customTitle(m)+" percentiles", d, .5, .95, .99)
+	quantiles := s.Latency(customTitle(m.Name)+" percentiles", d, .5, .95, .99)
 	quantiles.Unit, quantiles.LegendTable = unit, true
 	middle := s.customGraph(m, " p95", unit, d.Quantile(.95, m.Labels...), m.Labels...)
 	if len(m.Labels) == 0 {
 		middle = s.customGraph(m, " observation rate", PerSecond, d.Rate().Sum())
 	}
 	heat := Panel{
-		Title: s.customTitle(m) + " distribution", Kind: Heatmap, Unit: unit,
+		Title: customTitle(m.Name) + " distribution", Kind: Heatmap, Unit: unit,
 		Targets: []Target{{Expr: d.Buckets(), Legend: Legend(semconv.LabelLessOrEqual)}},
 	}
 	panels := []Panel{quantiles.describe(middle.Shows, middle.Action), middle, heat.describe(middle.Shows, middle.Action)}
@@ -122,29 +129,23 @@ func customUnit(unit string) Unit {
 		return Bytes
 	case "ratio":
 		return Ratio
+	case "grams":
+		return "massg"
 	}
 	return Count
 }
 
-// customTitle returns the name of a metric as words: Orders shipped for orders_shipped_total. If those of two
-// metrics are the same, it returns the name.
-func (s Scope) customTitle(m declared.Metric) string {
-	text := words(m.Name)
-	for _, other := range s.in.Custom {
-		if other.Name != m.Name && words(other.Name) == text {
-			return m.Name
-		}
-	}
-	return strings.ToUpper(text[:1]) + text[1:]
-}
-
-// words returns the name of a metric without its unit.
-func words(metric string) string {
+// customTitle returns the name of a metric as words, without its unit: Orders shipped for orders_shipped_total.
+func customTitle(metric string) string {
 	words := strings.Split(metric, "_")
-	for _, suffix := range []string{"total", "seconds", "bytes", "ratio", "info", "timestamp"} {
+	for _, suffix := range []string{"total", "seconds", "bytes", "grams", "ratio", "info", "timestamp"} {
 		if len(words) > 1 && words[len(words)-1] == suffix {
 			words = words[:len(words)-1]
 		}
 	}
-	return strings.Join(words, " ")
+	text := strings.Join(words, " ")
+	if text == "" {
+		return metric
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }

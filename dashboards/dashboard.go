@@ -174,8 +174,8 @@ type Column struct {
 	Base       string
 	Thresholds []Threshold
 	Mappings   []ValueMapping
-	// Bar draws the numbers as bars, Wrap long texts on several lines.
-	Bar, Wrap bool
+	// Bar draws the numbers as bars up to 1, or up to the largest if Unbounded. Wrap draws long texts on several lines.
+	Bar, Unbounded, Wrap bool
 	// Width is in pixels, 0 to share what is left.
 	Width int
 	Link  Link

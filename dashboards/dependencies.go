@@ -95,7 +95,7 @@ func (s Scope) databaseRow() Row {
 	kinds := Panel{
 		Title: "Query errors by type", Kind: TimeSeries, Unit: PerSecond, Color: Failing, SoftMax: 1, LegendTable: true, EmptyUntil: "a query fails",
 		Targets: []Target{{Expr: failed.Rate().Sum(semconv.LabelErrorType), Legend: Legend(semconv.LabelErrorType)}},
-	}.describe("Failed queries per second by error type.",
+	}.describe("Failed queries per second by error type. A query that gets no connection does not start: see Dependency health.",
 		"Connection errors: check the database and the network. A type that began with a deployment: roll back.").links(overview)
 	return Row{Title: "Database queries", Height: 9, Panels: append(panels, kinds)}
 }

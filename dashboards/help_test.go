@@ -79,6 +79,8 @@ func customMetrics() []declared.Metric {
 		{Name: "orders_shipped_total", Type: declared.Counter, Help: "Shipped orders, by result.", Labels: []string{"result"}},
 		{Name: "queue_age", Type: declared.Untyped, Help: "Age of the queue."},
 		{Name: "queue_age_seconds", Type: declared.Summary, Unit: "seconds", Help: "Age of a message."},
+		{Name: "queue_age_info", Type: declared.Gauge, Help: "The same words.", Labels: []string{"shard"}},
+		{Name: "queue_age_ratio", Type: declared.Gauge, Unit: "ratio", Help: "The same words.", Labels: []string{"shard"}},
 		{Name: "received_bytes_total", Type: declared.Counter, Unit: "bytes", Help: "Bytes received."},
 	}
 }

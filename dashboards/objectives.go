@@ -117,7 +117,7 @@ func (s Scope) summaryRow() Row {
 		describe("Ratio of good events over the period of the SLO"+redBelow+".", "Below the objective, find out below when the bad events came.")
 	sli.Decimals, sli.Base, sli.Thresholds = 3, Failing, s.objectiveThresholds()
 	remaining := one("Error budget remaining", Ratio, s.recorded(slo.RecordRemaining, chosen()).Expr().Min()).
-		describe("Remaining error budget: orange below 25 %, red below zero, where the objective is missed.", "If little is left, slow down releases.")
+		describe("Remaining error budget: orange below 25 %, red below zero, where the objective is missed. Of a service younger than its period, it is that of the data so far.", "If little is left, slow down releases.")
 	remaining.Decimals, remaining.Base, remaining.Thresholds, remaining.signed = 1, Failing, budgetColors(), true
 	burn := one("Burn rate (1h)", Factor, s.burnOver("1h")).
 		describe("Error ratio of the last hour divided by the allowed one; at 1 the budget lasts exactly one period, red is the threshold of a page.",
@@ -240,10 +240,10 @@ func (s Scope) spentRow() Row {
 	panels := []Panel{events}
 	if len(s.spentBy(routeOfBad)) > 0 {
 		route := s.spent("Budget spent by route", Column{Title: "Route", Label: semconv.LabelRoute, Wrap: true}, s.spentBy(routeOfBad)).
-			describe("Part of the period's error budget that each route spent within the time range of the dashboard.",
+			describe("Part of the period's error budget that each route spent within the time range, counted now; the remaining budget is recorded up to five minutes earlier.",
 				"One route: fix it, or give it an SLO of its own.")
 		version := s.spent("Budget spent by version", Column{Title: "Version", Label: semconv.LabelVersion}, s.spentBy(versionOfBad)).
-			describe("Part of the period's error budget that each version spent within the time range of the dashboard.",
+			describe("Part of the period's error budget that each version spent within the time range, counted at each step.",
 				"A version that spent more than others in the same time is worse: roll back.")
 		panels = append(panels, route, version)
 	}
@@ -254,7 +254,7 @@ func (s Scope) spentRow() Row {
 func (s Scope) spent(title string, by Column, e Expr) Panel {
 	return Panel{
 		Title: title, Kind: Table, EmptyUntil: "an event is bad", SortBy: "Budget spent",
-		Columns: []Column{by, {Title: "Budget spent", Unit: Ratio, Decimals: 1, Bar: true, Width: 160}},
+		Columns: []Column{by, {Title: "Budget spent", Unit: Ratio, Decimals: 1, Bar: true, Unbounded: true, Width: 160}},
 		Targets: []Target{{Expr: e.Top(10), Instant: true}},
 	}
 }

@@ -109,7 +109,7 @@ func (s Scope) firingAlerts() Panel {
 	return Panel{
 		Title: "Firing alerts", Kind: Stat, Unit: Factor, Thresholds: []Threshold{{1, Failing}},
 		Targets: []Target{{Expr: s.alertsOf(anyEnvironment(), Is(slo.LabelService, s.spec.Service)).Expr().Count() + " or vector(0)", Legend: "alerts", Instant: true}},
-	}.describe("Number of firing alerts of the service in the environment, and of those of no environment.", "The list below names them; follow the runbook of the first.")
+	}.describe("Number of firing alerts of the service in the environment, and of those of no environment; the same alert with other labels counts again.", "The list below names them; follow the runbook of the first.")
 }
 
 // trendRow shows since when.
@@ -184,13 +184,13 @@ func (s Scope) routes() Panel {
 	of := func(e Expr) Target { return Target{Expr: "(" + e + ")" + on + first, Instant: true} }
 	latency := s.succeeded().Over(headlineWindow)
 	return Panel{
-		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Ratio of errors", ThenBy: "Request rate",
+		Title: "Routes (5m, top 10)", Kind: Table, EmptyUntil: untilRequests, SortBy: "Share of errors", ThenBy: "Request rate",
 		Columns: []Column{
 			{Title: "Method", Label: semconv.LabelMethod, Width: 75}, {Title: "Route", Label: semconv.LabelRoute, Wrap: true},
 			{Title: "Request rate", Unit: RequestsPerSecond, Width: 110},
 			{Title: "Error ratio", Unit: Ratio, Decimals: 2, Thresholds: s.budgetThresholds(), Width: 95},
 			{Title: "p99 latency", Unit: Seconds, Thresholds: s.latencyThresholds(), Width: 100},
-			{Title: "Ratio of errors", Unit: Ratio, Bar: true, Width: 130},
+			{Title: "Share of errors", Unit: Ratio, Bar: true, Width: 130},
 		},
 		Targets: []Target{
 			of(total), of(bad.OrZero(total).Over(total)), of(latency.Quantile(0.99, by...)),

@@ -282,7 +282,9 @@ func (p Panel) columnOverrides() []override {
 			add("custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic"})
 			add("color", fixed(Neutral))
 			add("min", 0)
-			add("max", 1)
+			if !c.Unbounded {
+				add("max", 1)
+			}
 		case len(c.Thresholds)+len(c.Mappings) > 0:
 			add("custom.cellOptions", map[string]any{"type": "color-text"})
 		}
@@ -327,7 +329,7 @@ func (p Panel) graphOptions() map[string]any {
 		if p.aside {
 			place = "right"
 		}
-		out["legend"] = map[string]any{"displayMode": "table", "placement": place, "showLegend": true, "calcs": []string{"lastNotNull", "max"}}
+		out["legend"] = map[string]any{"displayMode": "table", "placement": place, "showLegend": true, "calcs": []string{"lastNotNull", "max"}, "sortBy": "Max", "sortDesc": true}
 	case len(p.Targets) == 1 && p.Targets[0].Legend == "":
 		out["legend"] = map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []string{}}
 	}

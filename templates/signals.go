@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
@@ -21,6 +23,13 @@ func ParseSignals(name string, src []byte) (declared.Signals, error) {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&s); err != nil {
 		return declared.Signals{}, fmt.Errorf("%s: %w; print it again with the service's telemetry command", name, err)
+	}
+	seen := map[string]bool{}
+	for _, m := range s.Metrics {
+		if !model.LegacyValidation.IsValidMetricName(m.Name) || seen[m.Name] {
+			return declared.Signals{}, fmt.Errorf("%s: metric %q is not valid or occurs twice; print it again with the service's telemetry command", name, m.Name)
+		}
+		seen[m.Name] = true
 	}
 	return s, nil
 }
