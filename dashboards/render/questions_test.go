@@ -203,7 +203,7 @@ func publish(t *testing.T, pictures map[string]*render.Picture) {
 	var text strings.Builder
 	text.WriteString("# What an engineer on call sees\n\n" +
 		"The run: three instances of `orders` in production, a deployment of 1.5.0 at 12:07, errors of one route from 12:08:15 to 12:13:45, and a table that is\n" +
-		"locked four times from 12:20:51. Staging is healthy. `make pictures` draws it from simulated series, and a test asserts each answer.\n")
+		"locked four times from 12:20:51. Staging is healthy. No collector ran, so that `OrdersTelemetryDropped` fires: a ticket, in both. `make pictures` draws it from simulated series, and a test asserts each answer.\n")
 	for _, s := range situations() {
 		var svg bytes.Buffer
 		if err := pictures[s.name].SVG(&svg); err != nil {
