@@ -148,13 +148,22 @@ func (s *session) command(ctx context.Context, verb string) ([]byte, error) {
 	return s.commandOf(ctx, s.binary, verb)
 }
 
+// commandWithin is the maximum time for a command that only prints.
+const commandWithin = 30 * time.Second
+
 func (s *session) commandOf(ctx context.Context, binary, verb string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, commandWithin, fmt.Errorf("it did not end within %s", commandWithin))
+	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, verb)
+	cmd.WaitDelay = outputWithin
 	var stderr bytes.Buffer
 	cmd.Dir, cmd.Stderr = s.subject.Dir, &stderr
 	tie(cmd)
 	out, err := cmd.Output()
 	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, fmt.Errorf("%s %s: %w\n%s", filepath.Base(s.subject.Package), verb, err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	return out, nil
