@@ -41,8 +41,10 @@ func dashboards(checks []Check) *Dashboards {
 	if d.Queries+d.Answers == 0 {
 		return nil
 	}
-	d.Summary = "dashboards: " + part(d.QueriesWithData, d.Queries, "query has", "queries have") + " data, " +
-		part(d.AnswersRight, d.Answers, "answer is", "answers are") + " right"
+	d.Summary = "dashboards: " + part(d.QueriesWithData, d.Queries, "query has", "queries have") + " data"
+	if d.Answers > 0 { // dashboards of other origin have none
+		d.Summary += ", " + part(d.AnswersRight, d.Answers, "answer is", "answers are") + " right"
+	}
 	return &d
 }
 

@@ -33,5 +33,5 @@ func (w *Workspace) unlock() error {
 	}
 	dir := w.locked
 	w.locked = nil
-	return dir.Close()
+	return errors.Join(unlockDirectory(dir), dir.Close())
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // The second run must not take the temporary files of the first for those of a killed run.
@@ -113,4 +115,29 @@ func TestReadingRemovesNoTemporaryFiles(t *testing.T) {
 	was := snapshot(t, dir)
 	plan(t, dir, after(t))
 	equal(t, was, snapshot(t, dir))
+}
+
+// A process that is being started has a copy of the directory for a moment, which keeps a lock that is not released.
+func TestClosedWorkspaceIsUnlockedWhileACopyIsOpen(t *testing.T) {
+	t.Parallel()
+	dir := setUp(t)
+	first, err := Open(dir, locked("v0.1.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	duplicate, err := unix.Dup(int(first.locked.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(duplicate) }()
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := Open(dir, locked("v0.1.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
 }

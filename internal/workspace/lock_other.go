@@ -8,3 +8,5 @@ import (
 )
 
 func lockDirectory(*os.File) error { return errors.ErrUnsupported }
+
+func unlockDirectory(*os.File) error { return nil }

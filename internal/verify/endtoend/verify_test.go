@@ -228,7 +228,7 @@ func TestEndToEndVerifyOfAServiceThatWasNotGenerated(t *testing.T) {
 	if err != nil {
 		t.Errorf("%v\n%s\n%s", err, out, stderr)
 	}
-	for _, want := range []string{"verify does not run queries of mysql", `panel of the plugin "acme-sankey-panel"`, "dashboards       passed", "alert simulation passed", "checks passed, 4 skipped"} {
+	for _, want := range []string{"verify does not run queries of mysql", `panel of the plugin "acme-sankey-panel"`, "dashboards       passed", "alert simulation passed", "checks passed, 5 skipped"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
