@@ -329,9 +329,6 @@ func redPanels(p *render.Picture) []string {
 // The first screen of the overview, on the fleet with which the cost of rules is counted: 3 instances, 20 routes.
 func TestCostOfTheOverview(t *testing.T) {
 	t.Parallel()
-	if raceDetector {
-		t.Skip("counts the same as without; `make test` runs both")
-	}
 	fleet := serviceState{replicas: some(3, "prod", 7*time.Hour, someRoutes(20))}
 	for i := range fleet.replicas {
 		fleet.replicas[i].allBuckets = true
