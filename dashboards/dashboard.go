@@ -241,7 +241,7 @@ type Query struct {
 	Expr       string // with Grafana's variables
 	Instant    bool
 	EmptyUntil string // see [Panel]
-	Collapsed  bool   // it runs only if somebody opens the row
+	Collapsed  bool   // it runs only if the row is opened
 }
 
 // Queries lists the queries of all panels in reading order, then those of annotations,

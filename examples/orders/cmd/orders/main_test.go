@@ -192,7 +192,7 @@ func TestDatabaseOutage(t *testing.T) {
 		t.Errorf("without a database: %+v, want a problem with status 503", got)
 	}
 	svc.WaitMetric("http_server_requests_total", map[string]string{"http_route": "/v1/orders", "http_request_method": "GET", "outcome": "server_error"}, 1)
-	svc.WaitReady() // requests that reach no instance are not counted, and page nobody
+	svc.WaitReady() // requests that reach no instance are not counted, so no alert fires
 	if err := database.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
