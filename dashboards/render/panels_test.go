@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -259,7 +260,10 @@ func TestAlertListWithAVariableAsDataSourceIsEmpty(t *testing.T) {
 func TestInterpolation(t *testing.T) {
 	t.Parallel()
 	var asked []string
+	var mutex sync.Mutex
 	source := func(_ context.Context, q Query) (Result, error) {
+		mutex.Lock()
+		defer mutex.Unlock()
 		asked = append(asked, q.Expr)
 		return Result{}, nil
 	}
