@@ -98,7 +98,7 @@ func faults() map[string]fault {
 		"overloaded":  {open: responding(faulty{code: http.StatusServiceUnavailable}), reasons: undone, lost: everything},
 		"rejecting":   {open: responding(faulty{code: http.StatusBadRequest}), reasons: undone, lost: everything},
 		"slow":        {open: responding(faulty{delay: slowResponse}), takesProfiles: true, budget: goodBudget},
-		"partial":     {open: responding(faulty{rejects: 1}), reasons: []string{semconv.DropRejected}, lost: collected, takesProfiles: true, otlpOnly: true},
+		"partial":     {open: responding(faulty{rejects: 1}), reasons: []string{semconv.DropRejected}, lost: collected, takesProfiles: true, otlpOnly: true, budget: goodBudget},
 		"invalid":     {open: openLying, reasons: undone, lost: collected, takesProfiles: true},
 		"endless":     {open: openEndless, reasons: undone, lost: collected, takesProfiles: true},
 		"half-way":    {open: responding(faulty{dies: true}), reasons: undone, lost: []string{semconv.SignalTraces, semconv.SignalProfiles}, first: true},
