@@ -12,7 +12,6 @@ const inClusters = `apiVersion: scaffold.slo/v1
 service: orders
 owner: a
 runtime: true
-connectionPool: true
 groupBy: [cluster]
 replicas: {min: 2, max: 10}
 links: {grafana: https://grafana.acme.test}
@@ -62,11 +61,11 @@ func TestGroupedObjectivesHaveNoPageRules(t *testing.T) {
 func TestInvalidGroupBy(t *testing.T) {
 	t.Parallel()
 	for label, want := range map[string]string{
-		"a-b":                         `a.yaml:6:11: groupBy[0]: "a-b" is not a valid label name`,
-		"deployment_environment_name": `a.yaml:6:11: groupBy[0]: is the environment label, which is always included; remove it`,
-		"cluster, cluster":            `a.yaml:6:20: groupBy[1]: duplicate label "cluster"`,
-		"job":                         `a.yaml:6:11: groupBy[0]: the selector already matches one value of "job"; remove it`,
-		"instance":                    `a.yaml:6:11: groupBy[0]: "instance" is reserved for the rules; write a label of a group of instances, such as cluster`,
+		"a-b":                         `a.yaml:5:11: groupBy[0]: "a-b" is not a valid label name`,
+		"deployment_environment_name": `a.yaml:5:11: groupBy[0]: is the environment label, which is always included; remove it`,
+		"cluster, cluster":            `a.yaml:5:20: groupBy[1]: duplicate label "cluster"`,
+		"job":                         `a.yaml:5:11: groupBy[0]: the selector already matches one value of "job"; remove it`,
+		"instance":                    `a.yaml:5:11: groupBy[0]: "instance" is reserved for the rules; write a label of a group of instances, such as cluster`,
 	} {
 		_, err := slo.Parse("a.yaml", []byte(strings.Replace(inClusters, "[cluster]", "["+label+"]", 1)))
 		if err == nil || err.Error() != want {

@@ -96,7 +96,6 @@ func (s Spec) notInOpenSLO() []string {
 		{"alerting", len(s.Alerting.Labels)+len(s.Alerting.Annotations) > 0 || s.Alerting.Receivers != Receivers{}},
 		{"replicas", s.Replicas.Min > 0},
 		{"runtime", s.Runtime},
-		{"connectionPool", s.ConnectionPool},
 	} {
 		if key.set {
 			out = append(out, key.name+": not supported by OpenSLO")

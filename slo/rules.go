@@ -89,7 +89,7 @@ const (
 	KindLogsDropped                   Kind = "logs dropped"                     // the standard output is not read
 	KindMetricCardinalityLimitReached Kind = "metric cardinality limit reached" // a label has more values than its limit
 	KindConcurrencyLimitAtMinimum     Kind = "concurrency limit at minimum"     // shedding no longer helps
-	KindDBConnectionPoolSaturated     Kind = "DB connection pool saturated"     // callers wait for connections
+	KindComponent                     Kind = "component"                        // a component has a problem
 	KindHpaMaxedOut                   Kind = "HPA maxed out"                    // the autoscaler may add no more instances
 	KindCPUHigh                       Kind = "CPU high"                         // Go uses nearly all of its CPU
 	KindMemoryNearLimit               Kind = "memory near limit"                // memory is near GOMEMLIMIT
@@ -105,6 +105,8 @@ type Alert struct {
 	SLO int
 	// Burn is set for [KindErrorBudgetBurn].
 	Burn *Burn
+	// Component is set for [KindComponent].
+	Component *ComponentAlert
 	// Condition is the alert condition as an English sentence. It is empty if Burn is set.
 	Condition string
 	// Check is the query of the alert condition, and Expect its result without an incident.

@@ -45,7 +45,7 @@ const (
 func families() []family {
 	return []family{
 		{familyInstances, []Kind{KindDown, KindCrashLooping, KindNotReady, KindHealthCheckFailing}},
-		{familyResources, []Kind{KindCPUHigh, KindMemoryNearLimit, KindHpaMaxedOut, KindConcurrencyLimitAtMinimum, KindDBConnectionPoolSaturated}},
+		{familyResources, []Kind{KindCPUHigh, KindMemoryNearLimit, KindHpaMaxedOut, KindConcurrencyLimitAtMinimum, KindComponent}},
 		{familyTelemetry, []Kind{
 			KindTelemetryDropped, KindLogsDropped, KindMetricCardinalityLimitReached,
 			KindSLONoData, KindSLODataIncomplete, KindScrapeIntervalMismatch,
@@ -77,7 +77,11 @@ func runbookLink(kind Kind, objective, alert string) string {
 // Runbooks returns one runbook for each objective with alerts, then one for each family.
 // Each alert has a section, whose heading is its name.
 func (r Rules) Runbooks(o RunbookOptions) ([]Runbook, error) {
-	texts, err := template.New("runbook").Option("missingkey=error").Funcs(template.FuncMap{"code": markdown.Code}).Parse(runbookTemplates)
+	if o.Slot == nil {
+		o.Slot = func(string) (string, error) { return "", nil }
+	}
+	functions := template.FuncMap{"code": markdown.Code, "slot": o.Slot}
+	texts, err := template.New("runbook").Option("missingkey=error").Funcs(functions).Parse(runbookTemplates)
 	if err != nil {
 		return nil, fmt.Errorf("parse runbook templates: %w", err)
 	}
@@ -104,12 +108,13 @@ type subject struct {
 
 // subjects returns the objectives in the order of the rules, then the families.
 func (r Rules) subjects() []subject {
-	objectives, byKind := []subject{}, map[Kind]Alert{}
+	objectives, byKind := []subject{}, map[Kind][]Alert{}
 	for _, a := range r.Alerts {
 		switch last := len(objectives) - 1; {
 		case a.Kind != KindErrorBudgetBurn:
-			if _, seen := byKind[a.Kind]; !seen { // SLONoData is one alert per objective
-				byKind[a.Kind] = a
+			seen := func(b Alert) bool { return b.Name == a.Name }
+			if !slices.ContainsFunc(byKind[a.Kind], seen) { // SLONoData is one alert per objective
+				byKind[a.Kind] = append(byKind[a.Kind], a)
 			}
 		case last < 0 || objectives[last].alerts[0].Name != a.Name:
 			objectives = append(objectives, subject{runbookName(a.Kind, r.objective(a)), []Alert{a}})
@@ -119,9 +124,7 @@ func (r Rules) subjects() []subject {
 	for _, f := range families() {
 		shared := subject{name: f.name}
 		for _, kind := range f.kinds {
-			if a, ok := byKind[kind]; ok {
-				shared.alerts = append(shared.alerts, a)
-			}
+			shared.alerts = append(shared.alerts, byKind[kind]...)
 		}
 		if len(shared.alerts) > 0 {
 			out = append(out, shared)
@@ -252,7 +255,7 @@ func (r Rules) links(s subject) []link {
 			add("Resources dashboard", dashboard("resources", ""))
 			add("Go runtime dashboard", dashboard("runtime", ""))
 		}
-		if s.name == familyResources && r.Spec.ConnectionPool {
+		if s.name == familyResources && len(r.Spec.Components) > 0 {
 			add("Dependencies dashboard", dashboard("dependencies", ""))
 		}
 		if s.alerts[0].Kind == KindErrorBudgetBurn {

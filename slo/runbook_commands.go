@@ -17,12 +17,17 @@ type RunbookOptions struct {
 	Rollback   string // command in the repository that rolls back to revision N and waits; optional
 	Autoscaler string // kind with the bounds of the replicas: scaledobject, or hpa when empty
 	AdminPort  string // of probes and metrics; 9464 when empty
+	// Kubectl are more commands on pods, whose lines follow kubectl and its namespace.
+	Kubectl []Command
 
 	// Commands replace those of kubectl, unless nil: to roll back and to change the number of
 	// instances. Without any, steps name no commands.
 	Commands []Command
 	// Context is the command that prints the cluster or project of Commands; optional.
 	Context string
+
+	// Slot returns what components add to a text, by the name of the slot in runbook.md.tmpl; nil adds nothing.
+	Slot func(name string) (string, error)
 
 	kubernetes bool // Commands are those of kubectl
 }
@@ -39,8 +44,8 @@ func (r Rules) kubectl(o RunbookOptions) []Command {
 		{"see why a pod does not start or was killed", kubectl + "describe pod POD"},
 		{"read the log before the last crash", kubectl + "logs POD --previous --tail=200"},
 	}
-	if r.Spec.ConnectionPool && o.Generated {
-		out = append(out, Command{"read the log of migrations that failed", kubectl + "logs POD -c migrate"})
+	for _, c := range o.Kubectl {
+		out = append(out, Command{c.Purpose, kubectl + c.Line})
 	}
 	if r.Spec.Runtime {
 		port := cmp.Or(o.AdminPort, "9464")

@@ -16,13 +16,13 @@ import (
 
 // section is the data of the section of one alert.
 type section struct {
-	Alert, Kind                           string
-	ConnectionPool, Autoscaled, Generated bool
-	Impact, Condition                     string
-	Bad                                   string // which events are bad, empty if the specification says it
-	Burns                                 []burnRow
-	Checks                                []check
-	Mitigation, Silence                   string
+	Alert, Kind                         string
+	Dependencies, Autoscaled, Generated bool // Dependencies: there is a dashboard of them
+	Impact, Condition                   string
+	Bad                                 string // which events are bad, empty if the specification says it
+	Burns                               []burnRow
+	Checks                              []check
+	Mitigation, Silence                 string
 }
 
 // burnRow is one burn alert in the tables of a runbook.
@@ -45,8 +45,12 @@ func queries(checks []check) []string {
 
 func (r Rules) section(a Alert, texts *template.Template, o RunbookOptions) (section, error) {
 	s := section{
-		Alert: a.Name, Kind: string(a.Kind), ConnectionPool: r.Spec.ConnectionPool, Autoscaled: r.autoscaled(), Generated: o.Generated,
+		Alert: a.Name, Kind: string(a.Kind), Dependencies: len(r.Spec.Components) > 0, Autoscaled: r.autoscaled(), Generated: o.Generated,
 		Impact: r.impact(a), Condition: r.condition(a), Bad: r.badEvents(a), Burns: r.burnRows(a), Checks: r.checks(a), Silence: r.silence(a, o.Environment),
+	}
+	if a.Component != nil {
+		s.Mitigation = a.Component.Mitigation
+		return s, nil
 	}
 	var mitigation bytes.Buffer
 	err := texts.ExecuteTemplate(&mitigation, "mitigate", s)
@@ -89,8 +93,8 @@ func (r Rules) impact(a Alert) string {
 		return "None for users. New values of one label are counted together."
 	case KindConcurrencyLimitAtMinimum:
 		return "Some requests are rejected with 503 and Retry-After, the least important ones first; the others are slow."
-	case KindDBConnectionPoolSaturated:
-		return "Requests that need the database are slower. If they are too slow, a budget alert fires too."
+	case KindComponent:
+		return a.Component.Impact
 	case KindHpaMaxedOut:
 		return "None yet. If traffic rises further, requests wait, and then some are rejected."
 	case KindCPUHigh:
@@ -158,7 +162,7 @@ func (r Rules) checks(a Alert) []check {
 		}}
 	}
 	if a.Where != "" {
-		question, expect := narrowing(a.Kind)
+		question, expect := narrowing(a)
 		if a.Burn != nil && !c.resolve(a.SLO).events.routed() {
 			question, expect = "Which series have the most bad events per second?", "no result"
 		}
@@ -201,9 +205,9 @@ func (r Rules) expectedInstances() string {
 }
 
 // narrowing returns the question and the expected result of the Where query.
-func narrowing(kind Kind) (question, expect string) {
+func narrowing(a Alert) (question, expect string) {
 	const none = "no result"
-	switch kind {
+	switch a.Kind {
 	case KindErrorBudgetBurn:
 		return "Which routes have the most bad events?", "no result; if one route dominates, start there"
 	case KindNotReady:
@@ -216,8 +220,8 @@ func narrowing(kind Kind) (question, expect string) {
 		return "Which instances drop log lines?", none
 	case KindConcurrencyLimitAtMinimum:
 		return "For which reasons are requests rejected?", none
-	case KindDBConnectionPoolSaturated:
-		return "On which instances do requests wait for a connection?", none
+	case KindComponent:
+		return a.Component.Question, none
 	case KindHpaMaxedOut:
 		return "How many requests are in flight per instance?", "about as many as before"
 	case KindCPUHigh:

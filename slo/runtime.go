@@ -1,7 +1,6 @@
 package slo
 
 import (
-	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -15,9 +14,7 @@ func (c *compiler) runtimeAlerts() {
 	c.logsDropped()
 	c.metricCardinalityLimitReached()
 	c.concurrencyLimitAtMinimum()
-	if c.spec.ConnectionPool {
-		c.dbConnectionPoolSaturated()
-	}
+	c.componentAlerts()
 	c.saturationAlerts()
 }
 
@@ -99,31 +96,5 @@ func (c *compiler) concurrencyLimitAtMinimum() {
 	}, texts{
 		summary:     c.subject() + ": the concurrency limit of an instance is at its minimum",
 		description: "Requests are slow, and some are rejected. The cause is not load alone: something that all requests need became slow. Rejected requests spend the error budget, unless the client timeout is shorter than the latency objective. " + c.sinceText(brokenFor),
-	})
-}
-
-// The alert fires if at least one request waits at any time, summed over all instances, for
-// longer than the pool needs to grow in a burst.
-const (
-	waitingRequests = 1
-	poolFor         = 10 * time.Minute
-)
-
-func (c *compiler) dbConnectionPoolSaturated() {
-	waited := c.scope.metric(semconv.DBClientConnectionWaitTime)
-	by := append(c.spec.Identity(), semconv.LabelPoolName)
-	line := func(by ...string) string {
-		return "sum by (" + strings.Join(by, ", ") + ") (rate(" + waited.String() + "[5m]))"
-	}
-	c.alert(Alert{
-		Kind: KindDBConnectionPoolSaturated, Tier: TierTicket, SLO: -1,
-		Check: line(by...), Expect: "below " + number(waitingRequests) + ", the average number of requests that wait for a connection", Where: "topk(5, " + line(append(by, semconv.LabelInstance)...) + " > 0)",
-		Condition: "On average, more than " + number(waitingRequests) + " request waits for a connection of a pool, counted over all instances, for " + inWords(poolFor) + ".",
-	}, Rule{
-		Alert: camel(c.spec.Service) + "DBConnectionPoolSaturated", Expr: line(by...) + " > " + number(waitingRequests), For: poolFor,
-		Labels: c.alertLabels(TierTicket),
-	}, texts{
-		summary:     c.subject() + ": {{ $value | humanize }} requests wait for a connection of pool {{ printf \"%.24s\" $labels." + semconv.LabelPoolName + " }} on average",
-		description: "Requests that need the database are slower. Either queries became slow, or the pool is too small for the traffic. " + c.sinceText(poolFor),
 	})
 }

@@ -47,10 +47,9 @@ type Spec struct {
 	// Runtime reports whether the service has the scaffold runtime, which adds alerts on its
 	// metrics.
 	Runtime bool `yaml:"runtime"`
-	// ConnectionPool reports whether the service has a connection pool of the runtime, which
-	// adds an alert.
-	ConnectionPool bool  `yaml:"connectionPool"`
-	Links          Links `yaml:"links"`
+	// Components are the alerts on the components of a generated service. Only services on the runtime have them.
+	Components []ComponentAlert `yaml:"-"`
+	Links      Links            `yaml:"links"`
 	// Directory is the directory of a generated service in its repository, for links to
 	// runbooks; empty is the root.
 	Directory string   `yaml:"-"`

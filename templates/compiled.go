@@ -48,7 +48,7 @@ func DashboardInput(service spec.Service, rules slo.Rules) (dashboards.Input, er
 	return dashboards.Input{
 		Rules:       rules,
 		Histograms:  dashboards.Histograms(service.Telemetry.Histograms),
-		HasPostgres: slices.ContainsFunc(service.Parts(), func(p spec.Part) bool { return p.ConnectionPool }),
+		HasPostgres: slices.ContainsFunc(service.Parts(), func(p spec.Part) bool { return len(p.Alerts) > 0 }),
 		AdminPort:   number,
 		Scaling:     scaling(service.Deploy),
 	}, nil
@@ -156,7 +156,10 @@ func (v view) runbookOptions() (slo.RunbookOptions, error) {
 	environment := v.LastEnvironment()
 	namespace := v.Name + "-" + environment // as in the overlays
 	o := slo.RunbookOptions{
-		Environment: environment, Generated: true, Namespace: namespace, Rollback: v.CI() + " rollback " + environment + " N",
+		Environment: environment, Generated: true, Namespace: namespace, Rollback: v.CI() + " rollback " + environment + " N", Slot: v.slot,
+	}
+	for _, p := range v.Parts() {
+		o.Kubectl = append(o.Kubectl, p.Kubectl...)
 	}
 	if v.ScalesByKEDA() {
 		o.Autoscaler = "scaledobject"
@@ -168,7 +171,7 @@ func (v view) runbookOptions() (slo.RunbookOptions, error) {
 
 // withoutKubernetes has the commands of Cloud Run, or none.
 func (v view) withoutKubernetes() slo.RunbookOptions {
-	o := slo.RunbookOptions{Generated: true, Commands: []slo.Command{}}
+	o := slo.RunbookOptions{Generated: true, Commands: []slo.Command{}, Slot: v.slot}
 	if v.Deploy.RunsOn(spec.PlatformCloudRun) {
 		const services = "gcloud run services "
 		of := " " + v.Name + " --region=REGION"

@@ -1,7 +1,9 @@
 package templates
 
 import (
+	"errors"
 	"io/fs"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,16 +17,20 @@ func TestFilledSlotsExist(t *testing.T) {
 	t.Parallel()
 	slot := regexp.MustCompile(`\bslot "([^"]+)"`)
 	exists := map[string]bool{}
-	err := fs.WalkDir(files, "files/service", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		text, err := fs.ReadFile(files, path)
+	read := func(in fs.FS, path string) error {
+		text, err := fs.ReadFile(in, path)
 		for _, match := range slot.FindAllStringSubmatch(string(text), -1) {
 			exists[match[1]] = true
 		}
 		return err
+	}
+	err := fs.WalkDir(files, "files/service", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		return read(files, path)
 	})
+	err = errors.Join(err, read(os.DirFS("../slo"), "runbook.md.tmpl"))
 	if err != nil || len(exists) < 30 {
 		t.Fatalf("%d slots, %v", len(exists), err)
 	}

@@ -21,6 +21,8 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/component"
+	"github.com/observability-first/scaffold/templates/components"
 )
 
 // serviceState is a state of a service in which its dashboards are drawn.
@@ -106,7 +108,6 @@ func compiledState(t *testing.T, scrape, groupBy string) (slo.Rules, map[string]
 service: orders
 owner: team-checkout
 runtime: true
-connectionPool: true
 groupBy: [`+groupBy+`]
 scrapeInterval: `+scrape+`
 replicas: {min: 1, max: 60}
@@ -116,6 +117,9 @@ slos:
 `))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, c := range components.All() {
+		spec.Components = append(spec.Components, c.Parts(component.Service{}).Alerts...)
 	}
 	rules, err := slo.Compile(spec)
 	if err != nil {

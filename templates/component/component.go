@@ -2,7 +2,11 @@
 // in templates/components with all that scaffold knows about it; docs/components.md describes how to write one.
 package component
 
-import "io/fs"
+import (
+	"io/fs"
+
+	"github.com/observability-first/scaffold/slo"
+)
 
 // Component is the options of a component in scaffold.yaml: a pointer to a struct with yaml tags.
 type Component interface {
@@ -42,8 +46,10 @@ type Parts struct {
 	Stores bool
 	// Packages are names of packages that the generated code imports, which are no names for a resource.
 	Packages []string
-	// ConnectionPool means that the service has a pool of database connections, and its alert.
-	ConnectionPool bool
+	// Alerts are tickets about the component.
+	Alerts []slo.ComponentAlert
+	// Kubectl are commands on pods for the runbooks, without kubectl and its namespace.
+	Kubectl []slo.Command
 	// Code is what the user has to change in the code if the component is added to or removed from a service that exists.
 	Code CodeChange
 	// Budget is a limit that all instances share.

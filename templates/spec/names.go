@@ -31,7 +31,7 @@ func (s Service) SLO() slo.Spec {
 		ScrapeInterval:   s.Telemetry.ScrapeInterval,
 		Metrics:          s.Telemetry.Metrics,
 		Runtime:          true,
-		ConnectionPool:   slices.ContainsFunc(s.Parts(), func(p Part) bool { return p.ConnectionPool }),
+		Components:       s.alerts(),
 		Links:            s.Links,
 		Directory:        s.Deploy.Directory,
 		Alerting:         s.Alerting,
@@ -39,6 +39,15 @@ func (s Service) SLO() slo.Spec {
 		Replicas:         slo.Replicas(s.Deploy.Replicas),
 		SLOs:             s.SLOs,
 	}
+}
+
+// alerts returns the alerts of the components.
+func (s Service) alerts() []slo.ComponentAlert {
+	var out []slo.ComponentAlert
+	for _, p := range s.Parts() {
+		out = append(out, p.Alerts...)
+	}
+	return out
 }
 
 // IsDescribed reports whether the description is more than the default, which repeats the name.

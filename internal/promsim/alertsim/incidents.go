@@ -88,7 +88,7 @@ func (d Simulation) Incidents() ([]Incident, error) {
 			return nil, err
 		}
 	}
-	for _, t := range troubles() {
+	for _, t := range d.troubles() {
 		t, _, ok := d.alertFor(t)
 		if !ok {
 			continue

@@ -33,7 +33,7 @@ func growing(from, to time.Duration) func(time.Duration) float64 {
 	return synthetic.Steady(0).Then(from, 2).Then(to, 0).Count
 }
 
-func troubles() []trouble {
+func commonTroubles() []trouble {
 	return []trouble{
 		{slo.KindHealthCheckFailing, "a dependency fails", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.failing = between(from, to) }},
@@ -45,8 +45,6 @@ func troubles() []trouble {
 			func(_ *world, p *process, from, to time.Duration) { p.overflowed = growing(from, to) }},
 		{slo.KindConcurrencyLimitAtMinimum, "the concurrency limit is at its minimum", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.atFloor = between(from, to) }},
-		{slo.KindDBConnectionPoolSaturated, "requests wait for connections", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
-			func(_ *world, p *process, from, to time.Duration) { p.waited = growing(from, to) }},
 		{slo.KindScrapeIntervalMismatch, "the scrape interval is twice the declared one", false, time.Hour, 45 * time.Minute, 30 * time.Minute,
 			func(w *world, p *process, from, to time.Duration) {
 				p.lost = func(t time.Duration) bool { return between(from, to)(t) && t/w.scrape()%2 == 1 }
@@ -67,7 +65,7 @@ func troubles() []trouble {
 // tickets simulates every problem that can wait for working hours. Its alert must fire, last as long as the
 // problem, and resolve.
 func (d Simulation) tickets(ctx context.Context, r *record) error {
-	for _, t := range troubles() {
+	for _, t := range d.troubles() {
 		t, alert, ok := d.alertFor(t)
 		if !ok {
 			continue
@@ -81,7 +79,10 @@ func (d Simulation) tickets(ctx context.Context, r *record) error {
 
 // alertFor returns the alert of a trouble, if the service has one, and the trouble with the times of that alert.
 func (d Simulation) alertFor(t trouble) (trouble, slo.Alert, bool) {
-	i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Kind == t.kind })
+	i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool {
+		ofComponent := a.Component == nil || slices.ContainsFunc(a.Component.Faults, func(f slo.Fault) bool { return f.Name == t.name })
+		return a.Kind == t.kind && ofComponent
+	})
 	if i < 0 || t.runtime && !d.Rules.Spec.Runtime || t.kind == slo.KindScrapeIntervalMismatch && d.pushed() {
 		return t, slo.Alert{}, false
 	}

@@ -40,9 +40,10 @@ type process struct {
 	started func(t time.Duration) time.Duration
 	// failing reports whether a health check fails; nil means that none fails.
 	failing func(t time.Duration) bool
-	// dropped counts lost telemetry, blocked counts dropped log lines, overflowed counts label values above
-	// the limit, and waited counts seconds of waiting for connections; nil means none.
-	dropped, blocked, overflowed, waited func(t time.Duration) float64
+	// dropped counts lost telemetry, blocked counts dropped log lines, and overflowed counts label values above
+	// the limit; nil means none.
+	dropped, blocked, overflowed func(t time.Duration) float64
+	fault                        *fault // of a component; nil means none
 	// worked counts CPU seconds used; nil means 10 %.
 	worked func(t time.Duration) float64
 	// full reports whether memory use is near GOMEMLIMIT; nil means that it is 10 %.
@@ -243,11 +244,7 @@ func (w *world) addState(p process, first time.Duration) error {
 		}
 		return p.from.Seconds()
 	}
-	states := []struct {
-		name string
-		more map[string]string
-		read func(time.Duration) float64
-	}{
+	states := append(w.componentStates(p), []state{
 		{semconv.ProcessStartTime, nil, start},
 		{semconv.RuntimeReady, nil, func(t time.Duration) float64 { return synthetic.Number(p.ready == nil || p.ready(t)) }},
 		{semconv.RuntimeHealthCheckUp, map[string]string{semconv.LabelCheck: "store"}, func(t time.Duration) float64 { return synthetic.Number(p.failing == nil || !p.failing(t)) }},
@@ -263,8 +260,7 @@ func (w *world) addState(p process, first time.Duration) error {
 		}},
 		{semconv.GoMemoryReleased, nil, func(time.Duration) float64 { return 0 }},
 		{semconv.HTTPServerActiveRequests, nil, func(time.Duration) float64 { return 1 }},
-		{semconv.DBClientConnectionWaitTime, map[string]string{semconv.LabelPoolName: "main"}, orNone(p.waited)},
-	}
+	}...)
 	for _, s := range states {
 		l := w.labelsOf(p)
 		maps.Copy(l, s.more)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/component"
 )
 
@@ -103,9 +104,10 @@ func (o *Options) Parts(s component.Service) component.Parts {
 			{Path: "migrations/migrations.go", Template: "files/migrations.go.tmpl"},
 			{Path: "migrations/0001_{{.Many.Snake}}.sql", Template: "files/0001.sql.tmpl"},
 		},
-		Packages:       []string{"postgres", "postgrestest"},
-		Stores:         true,
-		ConnectionPool: true,
+		Packages: []string{"postgres", "postgrestest"},
+		Stores:   true,
+		Alerts:   []slo.ComponentAlert{poolSaturated()},
+		Kubectl:  []slo.Command{{Purpose: "read the log of migrations that failed", Line: "logs POD -c migrate"}},
 		Code: component.CodeChange{
 			Marker: "migrations/migrations.go",
 			Add:    []string{"copy OTHER/migrations", "remove internal/store and copy OTHER/internal/store"},
