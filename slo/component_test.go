@@ -21,7 +21,7 @@ func queueGrows() slo.ComponentAlert {
 		Where:    func(q slo.Queries) string { return q.Metric("queue_messages") + " > 0" },
 		Question: "Which queue grows?", Condition: "A queue grows for 10 minutes.", Summary: "queue {{ $labels.topic }} grows",
 		Description: "Messages wait.", Impact: "Customers wait.", Mitigation: "1. Read the queue.",
-		Faults: []slo.Fault{{Name: "nobody reads", Series: []slo.Growth{{Metric: "queue_messages_total", Labels: map[string]string{"topic": "a"}, Faulty: 5}}}},
+		Faults: []slo.Fault{{Name: "no consumer runs", Series: []slo.Growth{{Metric: "queue_messages_total", Labels: map[string]string{"topic": "a"}, Faulty: 5}}}},
 	}
 }
 

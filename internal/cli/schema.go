@@ -17,7 +17,11 @@ func newSchemaCommand(g *globals) *cobra.Command {
 		Args:    atMost(0),
 		RunE: func(*cobra.Command, []string) error {
 			// The schema is always JSON, for any --output.
-			_, err := g.Streams.Out.Write(spec.Schema())
+			schema, err := spec.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = g.Streams.Out.Write(schema)
 			return err
 		},
 	}

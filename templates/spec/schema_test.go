@@ -3,6 +3,7 @@ package spec_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -18,7 +19,11 @@ import (
 
 func compileSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(spec.Schema()))
+	src, err := spec.Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(src))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +102,8 @@ func TestSchemaRejectsWhatParseRejects(t *testing.T) {
 func TestSchemaHasKeysDefaultsAndChoicesOfThePackage(t *testing.T) {
 	t.Parallel()
 	var root map[string]any
-	if err := json.Unmarshal(spec.Schema(), &root); err != nil {
+	src, err := spec.Schema()
+	if err := errors.Join(err, json.Unmarshal(src, &root)); err != nil {
 		t.Fatal(err)
 	}
 	at := func(path ...string) map[string]any {

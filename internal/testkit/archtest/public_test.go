@@ -3,6 +3,7 @@ package archtest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -129,7 +130,8 @@ func variables(t *testing.T) []string {
 func specKeys(t *testing.T) []string {
 	t.Helper()
 	var schema any
-	if err := json.Unmarshal(spec.Schema(), &schema); err != nil {
+	src, err := spec.Schema()
+	if err := errors.Join(err, json.Unmarshal(src, &schema)); err != nil {
 		t.Fatal(err)
 	}
 	var keys []string

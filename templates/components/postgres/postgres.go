@@ -34,7 +34,7 @@ const (
 
 // templates has the files and slots, and what package record recorded.
 //
-//go:embed all:files all:slots all:recorded
+//go:embed schema.json all:files all:slots all:recorded
 var templates embed.FS
 
 // Defaults implements [component.Component].
