@@ -47,7 +47,7 @@ func newVerifyCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [DIR]",
 		Short: "Run a service and check its dashboards, alerts and links",
-		Long: "Build the service, run it on free local ports, with PostgreSQL if it needs one, send\n" +
+		Long: "Build the service, run it on free local ports, with local servers that it needs, send\n" +
 			"requests to every route, and check that: every query of a dashboard or rule returns\n" +
 			"data; one request is found in all signals; links resolve; alerts fire and resolve when\n" +
 			"predicted; an outage of the database pages. The requests come from the OpenAPI\n" +

@@ -22,11 +22,18 @@ const (
 	recoverIn = 15 * time.Second // real time in which the service must recover
 )
 
-// dependency stops the database under load and checks which alerts fire.
-func (s *session) dependency(ctx context.Context) error {
-	if s.store == nil {
-		return nil // there is no database to stop, and no alert or panel about it
+// dependencies stops each double under load, one after the other, and checks which alerts fire.
+func (s *session) dependencies(ctx context.Context) error {
+	for _, d := range s.doubles {
+		if err := s.dependency(ctx, d); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (s *session) dependency(ctx context.Context, d double) error {
+	s.options.Progress("stopping " + d.Name)
 	driving, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan struct{})
@@ -41,48 +48,54 @@ func (s *session) dependency(ctx context.Context) error {
 		return err
 	}
 	from := s.watch.time()
-	if err := s.store.server.Stop(); err != nil {
+	if err := d.server.Stop(); err != nil {
 		return err
 	}
 	if err := s.watch.pass(ctx, awayFor); err != nil {
 		return err
 	}
-	s.entered("stopped database", from.Add(-timeBefore))
-	s.judgeReadiness(ctx)
-	s.judgeTold(ctx, from)
-	if err := s.store.server.Restart(ctx); err != nil {
+	s.entered("stopped "+d.Name, from.Add(-timeBefore))
+	s.judgeReadiness(ctx, d)
+	s.judgeTold(ctx, d, from)
+	if err := d.server.Restart(ctx); err != nil {
 		return err
 	}
-	return s.judgeRecovery(ctx, before)
+	return s.judgeRecovery(ctx, d, before)
 }
 
-func (s *session) judgeReadiness(ctx context.Context) {
+func (s *session) judgeReadiness(ctx context.Context, d double) {
 	var problem error
 	if status := statusOf(ctx, s.child.admin+"/readyz"); status != http.StatusOK {
-		problem = fmt.Errorf("/readyz responds with %d: an outage of the database would remove all instances from the load balancer", status)
+		problem = fmt.Errorf("/readyz responds with %d: an outage of %s would remove all instances from the load balancer", status, d.Name)
 	}
-	s.checks.Record(sectionDependency, "the service stays ready while the database is stopped", "/readyz responds with 200", problem)
+	s.checks.Record(sectionDependency, "the service stays ready while "+d.Name+" is stopped", "/readyz responds with 200", problem)
 }
 
-// judgeTold checks that an alert pages in time, and that a ticket and a panel name the database.
-func (s *session) judgeTold(ctx context.Context, from time.Time) {
-	page, ok := s.firstSince(from, func(f rulesim.Firing) bool {
-		return strings.HasSuffix(f.Alert, "ErrorBudgetBurn") && f.Labels.Get(slo.LabelLong) == "1h"
-	})
+// judgeTold checks that an alert pages in time if requests fail, and that a ticket and a panel name what is away.
+func (s *session) judgeTold(ctx context.Context, d double, from time.Time) {
+	if d.Required {
+		s.judgeFires(from, "an outage of "+d.Name+" pages", fmt.Sprintf("no burn-rate alert pages within %s of simulated time", awayFor), func(f rulesim.Firing) bool {
+			return strings.HasSuffix(f.Alert, "ErrorBudgetBurn") && f.Labels.Get(slo.LabelLong) == "1h"
+		})
+	}
+	if d.Alert != "" {
+		s.judgeFires(from, "an outage of "+d.Name+" opens a ticket", fmt.Sprintf("no alert %s fires within %s of simulated time", d.Alert, awayFor), func(f rulesim.Firing) bool {
+			return strings.HasSuffix(f.Alert, d.Alert)
+		})
+	}
+	s.judgeFires(from, "a ticket names "+d.Name, "no alert names the failing check "+d.Check, func(f rulesim.Firing) bool { return f.Labels.Get(semconv.LabelCheck) == d.Check })
+	panel, value, err := s.panelOnChecks(ctx, d.Check)
+	s.checks.Record(sectionDependency, "a panel names "+d.Name, fmt.Sprintf("panel %s shows %s", panel, value), err)
+}
+
+// judgeFires checks that an alert fires since a time.
+func (s *session) judgeFires(from time.Time, name, otherwise string, accept func(rulesim.Firing) bool) {
+	f, ok := s.firstSince(from, accept)
 	var problem error
 	if !ok {
-		problem = fmt.Errorf("no burn-rate alert pages within %s of simulated time", awayFor)
+		problem = errors.New(otherwise)
 	}
-	s.checks.Record(sectionDependency, "an outage of the database pages", fmt.Sprintf("%s fires %s after it was stopped", page.Alert, page.FiredAt.Sub(from)), problem)
-
-	ticket, ok := s.firstSince(from, func(f rulesim.Firing) bool { return f.Labels.Get(semconv.LabelCheck) != "" })
-	if problem = nil; !ok {
-		problem = errors.New("no alert names the failing check")
-	}
-	s.checks.Record(sectionDependency, "a ticket names the database", fmt.Sprintf("%s names %s", ticket.Alert, ticket.Labels.Get(semconv.LabelCheck)), problem)
-
-	panel, value, err := s.panelOnChecks(ctx)
-	s.checks.Record(sectionDependency, "a panel names the database", fmt.Sprintf("panel %s shows %s", panel, value), err)
+	s.checks.Record(sectionDependency, name, fmt.Sprintf("%s fires %s after it was stopped", f.Alert, f.FiredAt.Sub(from)), problem)
 }
 
 func (s *session) firstSince(from time.Time, accept func(rulesim.Firing) bool) (rulesim.Firing, bool) {
@@ -95,13 +108,12 @@ func (s *session) firstSince(from time.Time, accept func(rulesim.Firing) bool) (
 }
 
 // panelOnChecks returns a panel that shows a failing health check in red, and what it shows.
-func (s *session) panelOnChecks(ctx context.Context) (panel, value string, err error) {
+func (s *session) panelOnChecks(ctx context.Context, check string) (panel, value string, err error) {
 	s.prober.reach()
-	failing, err := s.watch.query(ctx, semconv.RuntimeHealthCheckUp+" == 0")
+	failing, err := s.watch.query(ctx, fmt.Sprintf("%s{%s=%q} == 0", semconv.RuntimeHealthCheckUp, semconv.LabelCheck, check))
 	if err != nil || len(failing) == 0 {
-		return "", "", errors.Join(errors.New("no health check fails"), err)
+		return "", "", errors.Join(fmt.Errorf("the health check %s does not fail", check), err)
 	}
-	check := failing[0].Metric.Get(semconv.LabelCheck)
 	for _, b := range s.subject.Dashboards {
 		for p, t := range b.All() {
 			if !strings.Contains(t.Expr, semconv.RuntimeHealthCheckUp) {
@@ -135,7 +147,7 @@ func (s *session) startTime(ctx context.Context) (float64, error) {
 }
 
 // judgeRecovery checks that the service recovers without a restart.
-func (s *session) judgeRecovery(ctx context.Context, before float64) error {
+func (s *session) judgeRecovery(ctx context.Context, d double, before float64) error {
 	waiting, cancel := context.WithTimeout(ctx, recoverIn)
 	defer cancel()
 	good, bad := 0.0, 0.0
@@ -156,7 +168,7 @@ func (s *session) judgeRecovery(ctx context.Context, before float64) error {
 	if err == nil && after != before {
 		err = errors.New("the service restarted")
 	}
-	s.checks.Record(sectionDependency, "the service recovers without a restart", "requests succeed again in the same process", errors.Join(problem, err))
+	s.checks.Record(sectionDependency, "the service recovers from an outage of "+d.Name+" without a restart", "requests succeed again in the same process", errors.Join(problem, err))
 	return nil
 }
 

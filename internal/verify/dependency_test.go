@@ -15,12 +15,17 @@ import (
 
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/component"
 )
+
+func database() double {
+	return double{Double: component.Double{Name: "the database", Check: "database", Required: true}}
+}
 
 func TestServiceWithoutADatabaseHasNoChecks(t *testing.T) {
 	t.Parallel()
 	s := &session{}
-	if err := s.dependency(t.Context()); err != nil {
+	if err := s.dependencies(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	wantChecks(t, s)
@@ -36,11 +41,11 @@ func TestServiceStaysReadyWithoutTheDatabase(t *testing.T) {
 		service := newService(t, "")
 		service.ready.Store(int64(status))
 		s := &session{child: service.child}
-		s.judgeReadiness(t.Context())
+		s.judgeReadiness(t.Context(), database())
 		wantChecks(t, s, claim+want)
 	}
 	s := &session{child: &child{admin: "http://[::1"}}
-	s.judgeReadiness(t.Context())
+	s.judgeReadiness(t.Context(), database())
 	if got := checksOf(s); len(got) != 1 || !strings.HasPrefix(got[0], claim+"failed: /readyz responds with 0") {
 		t.Errorf("got %q", got)
 	}
@@ -68,24 +73,30 @@ func TestDatabaseOutageFiresAlerts(t *testing.T) {
 	t.Parallel()
 	const page, ticket, panel = "an outage of the database pages: ", "a ticket names the database: ", "a panel names the database: "
 	const expr = `runtime_health_check_up{job="$job"} == bool 0`
-	const paged, named, shown = page + "passed: ThingsErrorBudgetBurn fires 5m0s after it was stopped", ticket + "passed: CheckFails names database", panel + "passed: panel Failing checks shows the check database in red"
-	const unpaged, unnamed, unshown = page + "failed: no burn-rate alert pages within 30m0s of simulated time", ticket + "failed: no alert names the failing check", panel + "failed: no health check fails"
+	const paged, named, shown = page + "passed: ThingsErrorBudgetBurn fires 5m0s after it was stopped", ticket + "passed: CheckFails fires 1m0s after it was stopped", panel + "passed: panel Failing checks shows the check database in red"
+	const unpaged, unnamed, unshown = page + "failed: no burn-rate alert pages within 30m0s of simulated time", ticket + "failed: no alert names the failing check database", panel + "failed: the health check database does not fail"
 	const unseen = panel + "failed: no panel shows the failing check database in red"
 	burns := firing("ThingsErrorBudgetBurn", 5*time.Minute, slo.LabelLong, "1h")
 	fails := firing("CheckFails", time.Minute, "check", "database")
+	const opens = "an outage of the database opens a ticket: "
+	optional := double{Double: component.Double{Name: "the database", Check: "database", Alert: "CallsFail"}}
 	for name, tc := range map[string]struct {
-		fired []rulesim.Firing
-		up    float64
-		expr  string
-		want  []string
+		double double
+		fired  []rulesim.Firing
+		up     float64
+		expr   string
+		want   []string
 	}{
-		"all of them":              {[]rulesim.Firing{burns, fails}, 0, expr, []string{paged, named, shown}},
-		"a failing check in green": {[]rulesim.Firing{burns, fails}, 0, `runtime_health_check_up{job="$job"}`, []string{paged, named, unseen}},
-		"none of them":             {nil, 1, expr, []string{unpaged, unnamed, unshown}},
-		"another window":           {[]rulesim.Firing{firing("ThingsErrorBudgetBurn", time.Minute, slo.LabelLong, "3d"), fails}, 0, expr, []string{unpaged, named, shown}},
-		"another alert":            {[]rulesim.Firing{firing("ThingsSlow", time.Minute, slo.LabelLong, "1h"), fails}, 0, expr, []string{unpaged, named, shown}},
-		"earlier alerts":           {[]rulesim.Firing{firing("ThingsErrorBudgetBurn", -time.Minute, slo.LabelLong, "1h"), firing("CheckFails", 0, "check", "database")}, 0, expr, []string{unpaged, unnamed, shown}},
-		"a panel without check":    {[]rulesim.Firing{burns, fails}, 0, `count(runtime_health_check_up == 0)`, []string{paged, named, unseen}},
+		"an alert of its own":      {optional, []rulesim.Firing{fails, firing("OrdersCallsFail", 2*time.Minute)}, 0, expr, []string{opens + "passed: OrdersCallsFail fires 2m0s after it was stopped", named, shown}},
+		"no alert of its own":      {optional, []rulesim.Firing{fails, burns}, 0, expr, []string{opens + "failed: no alert CallsFail fires within 30m0s of simulated time", named, shown}},
+		"another check fails":      {database(), []rulesim.Firing{burns, firing("CheckFails", time.Minute, "check", "queue")}, 0, expr, []string{paged, unnamed, shown}},
+		"all of them":              {database(), []rulesim.Firing{burns, fails}, 0, expr, []string{paged, named, shown}},
+		"a failing check in green": {database(), []rulesim.Firing{burns, fails}, 0, `runtime_health_check_up{job="$job"}`, []string{paged, named, unseen}},
+		"none of them":             {database(), nil, 1, expr, []string{unpaged, unnamed, unshown}},
+		"another window":           {database(), []rulesim.Firing{firing("ThingsErrorBudgetBurn", time.Minute, slo.LabelLong, "3d"), fails}, 0, expr, []string{unpaged, named, shown}},
+		"another alert":            {database(), []rulesim.Firing{firing("ThingsSlow", time.Minute, slo.LabelLong, "1h"), fails}, 0, expr, []string{unpaged, named, shown}},
+		"earlier alerts":           {database(), []rulesim.Firing{firing("ThingsErrorBudgetBurn", -time.Minute, slo.LabelLong, "1h"), firing("CheckFails", 0, "check", "database")}, 0, expr, []string{unpaged, unnamed, shown}},
+		"a panel without check":    {database(), []rulesim.Firing{burns, fails}, 0, `count(runtime_health_check_up == 0)`, []string{paged, named, unseen}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -94,7 +105,7 @@ func TestDatabaseOutageFiresAlerts(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.watch.fired = tc.fired
-			s.judgeTold(t.Context(), scrapedAt())
+			s.judgeTold(t.Context(), tc.double, scrapedAt())
 			wantChecks(t, s, tc.want...)
 		})
 	}
@@ -126,7 +137,7 @@ func TestRequestsAreCountedByOutcome(t *testing.T) {
 
 func TestTheServiceRecoversWithoutARestart(t *testing.T) {
 	t.Parallel()
-	const claim = "the service recovers without a restart: "
+	const claim = "the service recovers from an outage of the database without a restart: "
 	for before, want := range map[float64]string{
 		17: claim + "passed: requests succeed again in the same process",
 		16: claim + "failed: the service restarted",
@@ -139,7 +150,7 @@ func TestTheServiceRecoversWithoutARestart(t *testing.T) {
 				return http.StatusOK, fmt.Sprintf("process_start_time_seconds 17\nhttp_server_requests_total{outcome=\"success\"} %d\nhttp_server_requests_total{outcome=\"server_error\"} 0\n", good.Add(1))
 			})
 			s := &session{child: service.child, watch: service.running(t, backFor)}
-			if err := s.judgeRecovery(t.Context(), before); err != nil {
+			if err := s.judgeRecovery(t.Context(), database(), before); err != nil {
 				t.Fatal(err)
 			}
 			wantChecks(t, s, want)
@@ -152,7 +163,7 @@ func TestAnInterruptedRecoveryIsNotReported(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	s := &session{watch: watchOf(t, nil)}
-	if err := s.judgeRecovery(ctx, 17); err == nil {
+	if err := s.judgeRecovery(ctx, database(), 17); err == nil {
 		t.Error("got no error")
 	}
 	wantChecks(t, s)

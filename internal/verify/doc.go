@@ -1,7 +1,7 @@
 // Package verify runs a service and checks what was generated for it: every panel has data, every alert fires
 // and resolves when it should, and every link has an existing target.
 //
-// [Run] builds the real binary, starts it on free ports of this machine, with PostgreSQL if it needs one,
+// [Run] builds the real binary, starts it on free ports of this machine, with the servers that it connects to,
 // sends requests to every route, and scrapes it like Prometheus. The requests are generated from the service's OpenAPI document
 // and from verify.http. The result is a [report.Report].
 //

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/observability-first/scaffold/internal/source/openapi"
 	"github.com/observability-first/scaffold/runtime/declared"
-	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 	"github.com/observability-first/scaffold/runtime/servicetest"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -59,18 +57,15 @@ func (s *session) compile(ctx context.Context, binary, linkerFlags string) error
 	return nil
 }
 
-// start starts the stores and the service. If the service does not start, that is a failed check, not an
+// start starts what the service connects to, and the service. If the service does not start, that is a failed check, not an
 // error, and child is nil.
 func (s *session) start(ctx context.Context) error {
 	env := s.environment()
-	if slices.Contains(s.settings, "POSTGRES_URL") {
-		s.options.Progress("starting PostgreSQL")
-		var err error
-		if s.store, err = openDatabase(ctx); err != nil {
-			return err
-		}
-		env = append(env, "POSTGRES_URL="+s.store.url, "POSTGRES_MIGRATE=true", "POSTGRES_CONNECT_TIMEOUT=500ms")
+	more, err := s.startDoubles(ctx)
+	if err != nil {
+		return err
 	}
+	env = append(env, more...)
 	receiver, stop := servicetest.ListenReceiver()
 	s.receiver, s.stopReceiver = receiver, stop
 	env = append(env,
@@ -196,22 +191,3 @@ func (s *session) declaredLabels() map[string][]string {
 	}
 	return out
 }
-
-// database is the store of the service, which a check stops.
-type database struct {
-	url    string
-	server *postgrestest.Server
-}
-
-func openDatabase(ctx context.Context) (*database, error) {
-	server, err := postgrestest.New(ctx)
-	if errors.Is(err, postgrestest.ErrNotFound) {
-		return nil, fmt.Errorf("%w\nscaffold verify starts its own server and never connects to one with data", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &database{server.URL, server}, nil
-}
-
-func (d *database) close() error { return d.server.Close() }

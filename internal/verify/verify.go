@@ -20,6 +20,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/openapi"
 	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/servicetest"
+	"github.com/observability-first/scaffold/templates/component"
 )
 
 // Subject is the service to check, with everything that was generated for it.
@@ -46,6 +47,9 @@ type Subject struct {
 	RequestsFile string
 	// Simulation of the alerts; nil skips it.
 	Simulation *alertsim.Simulation
+	// Doubles are what the service connects to; nil means those of all components with their default options. A
+	// double starts if the service reads its variable.
+	Doubles []component.Double
 }
 
 // Counted is an objective of availability.
@@ -175,8 +179,8 @@ type session struct {
 
 	signals  declared.Signals
 	document openapi.Document
-	settings []string  // names of the environment variables that the service reads
-	store    *database // nil without one
+	settings []string // names of the environment variables that the service reads
+	doubles  []double
 	receiver *servicetest.Receiver
 	// stopReceiver stops the receiver after the service, to receive the last signals.
 	stopReceiver func()
@@ -217,7 +221,7 @@ func (s *session) live(ctx context.Context) error {
 		_ = s.watch.run(ctx) // the error is read from s.watch.trouble
 	}()
 	for _, step := range []struct {
-		name string
+		name string // empty if it reports its own progress
 		run  func(context.Context) error
 		// needed reports whether a selected section includes the step or has queries that need its data.
 		needed   bool
@@ -226,7 +230,7 @@ func (s *session) live(ctx context.Context) error {
 		{"checking that the metrics come from this process", s.identity, true, nil},
 		{"sending requests to every route", s.traffic, s.anyOf(sectionTraffic, sectionDependency, sectionRules, sectionDashboards, sectionLinks), []string{sectionTraffic}},
 		{"following one request through all signals", s.trail, s.anyOf(sectionTrail, sectionRules, sectionDashboards, sectionLinks), []string{sectionTrail}},
-		{"stopping PostgreSQL", s.dependency, s.anyOf(sectionDependency, sectionRules, sectionDashboards, sectionLinks), []string{sectionDependency}},
+		{"", s.dependencies, s.anyOf(sectionDependency, sectionRules, sectionDashboards, sectionLinks), []string{sectionDependency}},
 		{"deploying another version", s.deploy, s.deploys(), nil},
 		{"running all queries", s.queries, s.anyOf(sectionRules, sectionDashboards, sectionLinks), []string{sectionRules, sectionDashboards}},
 		{"resolving links", s.links, s.selected(sectionLinks), []string{sectionLinks}},
@@ -234,7 +238,9 @@ func (s *session) live(ctx context.Context) error {
 		if !step.needed {
 			continue
 		}
-		s.options.Progress(step.name)
+		if step.name != "" {
+			s.options.Progress(step.name)
+		}
 		err := step.run(ctx)
 		if trouble := s.watch.trouble(); trouble != nil && ctx.Err() == nil {
 			s.fail(trouble)
@@ -310,10 +316,7 @@ func (s *session) close() error {
 	if s.stopReceiver != nil {
 		s.stopReceiver()
 	}
-	if s.store != nil {
-		errs = append(errs, s.store.close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.closeDoubles())...)
 }
 
 // queries runs all queries on what has been seen so far.

@@ -3,6 +3,7 @@
 package component
 
 import (
+	"context"
 	"io/fs"
 
 	"github.com/observability-first/scaffold/slo"
@@ -54,6 +55,8 @@ type Parts struct {
 	Code CodeChange
 	// Budget is a limit that all instances share.
 	Budget *Budget
+	// Doubles are what scaffold verify starts, instead of what the component connects to.
+	Doubles []Double
 }
 
 // File is a file of a service.
@@ -87,3 +90,27 @@ type Budget struct {
 
 // Share returns what one instance may use if there are so many; 0 if there are too many.
 func (b Budget) Share(instances int) int { return min((b.Total-b.Reserved)/max(1, instances), b.Most) }
+
+// Double is a server that takes the place of what the component connects to while scaffold verify runs the service.
+// Each is stopped once under load and started again.
+type Double struct {
+	Name string // in reports, such as PostgreSQL
+	// Variable is the environment variable with its address. A service that does not read it needs no double.
+	Variable string
+	// Check is the name of the health check that must fail while the server is stopped.
+	Check string
+	// Alert is the name of the [slo.ComponentAlert] that must fire meanwhile, if any.
+	Alert string
+	// Required means that requests fail meanwhile, so that an alert must page.
+	Required bool
+	// Start starts it on the loopback interface, and returns the environment variables of the service.
+	Start func(context.Context) (server Server, env []string, err error)
+}
+
+// Server is a local server that can be stopped and restarted with the same address and data.
+type Server interface {
+	Stop() error
+	Restart(context.Context) error
+	// Close stops it and removes its data.
+	Close() error
+}

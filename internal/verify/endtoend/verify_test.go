@@ -136,7 +136,7 @@ func wantPage(t *testing.T, file, dashboards string) {
 		if err := json.Unmarshal(src, &d); err != nil {
 			t.Fatal(err)
 		}
-		for _, state := range []string{"healthy", "injected failures", "stopped database"} {
+		for _, state := range []string{"healthy", "injected failures", "stopped PostgreSQL"} {
 			if !strings.Contains(page, ">"+d.Title+", "+state+"</h4>") {
 				t.Errorf("%s is not in the report: %s", d.Title, state)
 			}

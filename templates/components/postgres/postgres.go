@@ -2,10 +2,13 @@
 package postgres
 
 import (
+	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/component"
 )
@@ -114,6 +117,20 @@ func (o *Options) Parts(s component.Service) component.Parts {
 			Remove: []string{"remove migrations", "remove internal/store and copy OTHER/internal/store"},
 			Calls:  "the configuration, postgres.New, and store.New(db) with its CleanUp instead of store.NewMemory()", Without: "store.NewMemory() instead of postgres.New, store.New(db) and its CleanUp",
 		},
-		Budget: &budget,
+		Budget:  &budget,
+		Doubles: []component.Double{{Name: "PostgreSQL", Variable: urlVariable, Check: "postgres", Required: true, Start: startServer}},
 	}
+}
+
+const urlVariable = "POSTGRES_URL"
+
+func startServer(ctx context.Context) (component.Server, []string, error) {
+	server, err := postgrestest.New(ctx)
+	if errors.Is(err, postgrestest.ErrNotFound) {
+		return nil, nil, fmt.Errorf("%w\nscaffold verify starts its own server and never connects to one with data", err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return server, []string{urlVariable + "=" + server.URL, "POSTGRES_MIGRATE=true", "POSTGRES_CONNECT_TIMEOUT=500ms"}, nil
 }
