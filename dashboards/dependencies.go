@@ -22,27 +22,36 @@ func (s Scope) checksRow() Row {
 		Title: "Dependency health", Kind: Timeline, EmptyUntil: "the service has a check",
 		Mappings: []ValueMapping{{0, "unhealthy", Failing}, {1, "healthy", Good}},
 		Targets:  []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
-	}.describe("Health checks of dependencies; red while one fails on any instance.",
-		"Call the owner of the dependency; the panels below show its latency and errors.").links(s.dashboard(dashboardOverview, "Overview"))
+	}.Describe("Health checks of dependencies; red while one fails on any instance.",
+		"Call the owner of the dependency; the panels below show its latency and errors.").LinkTo(s.OverviewLink())
 	return Row{Height: 4, Panels: []Panel{checks}}
+}
+
+// poolUtilization is that of each pool of each instance.
+func (s Scope) poolUtilization() Utilization {
+	by := []string{semconv.LabelInstance, semconv.LabelPoolName}
+	return Utilization{
+		Resource: "database connections",
+		Used:     s.Metric(semconv.DBClientConnectionCount, Is(semconv.LabelPoolState, semconv.ConnectionStateInUse)).Expr().Sum(by...),
+		Limit:    s.Metric(semconv.DBClientConnectionMax).Expr().Sum(by...),
+		Action:   "At 100 %, requests wait for a connection: check the connection pool on the dependencies dashboard.",
+	}
 }
 
 func (s Scope) poolRow() Row {
 	state := []string{semconv.LabelPoolName, semconv.LabelPoolState}
 	connections := Panel{
-		Title: "Connections by state", Kind: TimeSeries, Unit: Factor, Stack: true, limit: []string{refID(1)},
+		Title: "Connections by state", Kind: TimeSeries, Unit: Factor, Stack: true,
 		Targets: []Target{
 			{Expr: s.Metric(semconv.DBClientConnectionCount).Expr().Sum(state...), Legend: Legend(state...)},
-			{Expr: s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelPoolName), Legend: Legend(semconv.LabelPoolName) + " maximum"},
+			{Expr: s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelPoolName), Legend: Legend(semconv.LabelPoolName) + " maximum", Limit: true},
 		},
-	}.describe("Connections of all instances by state, and the maximum (dashed).",
+	}.Describe("Connections of all instances by state, and the maximum (dashed).",
 		"If all are in use, queries are slow or the pool is too small: compare with the query latency below.")
-	used := s.Metric(semconv.DBClientConnectionCount, Is(semconv.LabelPoolState, semconv.ConnectionStateInUse)).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)
-	utilization := s.utilizationGraph("Connection pool utilization (top 10)",
-		used.Over(s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)).TopInRange(10, semconv.LabelInstance, semconv.LabelPoolName)).
-		describe("Connections in use divided by the maximum, of the ten busiest instances, at each scrape.",
+	used := s.poolUtilization()
+	utilization := s.UtilizationGraph("Connection pool utilization (top 10)", used.Used.Over(used.Limit), semconv.LabelInstance, semconv.LabelPoolName).
+		Describe("Connections in use divided by the maximum, of the ten busiest instances, at each scrape.",
 			"At 100 %, requests wait: check for slow queries, then enlarge the pool or add instances. Peaks between two scrapes are not visible; see Waits for a connection.")
-	utilization.Targets[0].Legend = Legend(semconv.LabelInstance, semconv.LabelPoolName)
 	// Gauges of waiting requests miss what happens between scrapes; counters do not.
 	waits, waited := s.Metric(semconv.DBClientConnectionWaits).Rate().Sum(), s.Metric(semconv.DBClientConnectionWaitTime).Rate().Sum()
 	pending := Panel{
@@ -51,60 +60,61 @@ func (s Scope) poolRow() Row {
 			{Expr: waits, Legend: "waits"},
 			{Expr: s.Metric(semconv.DBClientConnectionTimeouts).Rate().Sum(), Legend: "timeouts"},
 		},
-	}.describe("Requests per second that had to wait for a connection, and that gave up.",
-		"Each timeout is a failed request: check the query latency below.").links(s.dashboard(dashboardOverview, "Overview"))
+	}.Describe("Requests per second that had to wait for a connection, and that gave up.",
+		"Each timeout is a failed request: check the query latency below.").LinkTo(s.OverviewLink())
 	mean := Panel{
 		Title: "Connection wait time", Kind: TimeSeries, Unit: Seconds, LegendTable: true, EmptyUntil: "a request has to wait",
 		Targets: []Target{
 			{Expr: waited.Over(waits), Legend: "mean of those that waited"},
 		},
-	}.describe("Average wait of the requests that had to wait for a connection.",
+	}.Describe("Average wait of the requests that had to wait for a connection.",
 		"It is part of their latency: if it rises, check the connection pool utilization.")
 	return Row{Title: "Connection pool", Panels: []Panel{connections, utilization, pending, mean}}
 }
 
-// requestPanels draws rate, error ratio and p95 latency of outgoing requests by labels.
-func (s Scope) requestPanels(what, histogram, empty string, unit Unit, by ...string) []Panel {
+// RED returns graphs of the rate, errors and duration of outgoing requests, from a histogram with the label error_type: the
+// ten largest by labels. Titles begin with what, such as Query. emptyUntil is as in [Panel].
+func (s Scope) RED(what, histogram string, unit Unit, emptyUntil string, by ...string) (rate, errors, duration Panel) {
 	d := s.Histogram(histogram)
 	total := d.Rate().Sum(by...)
 	failed := Distribution{Selector: d.With(Not(semconv.LabelErrorType, "")), native: d.native}
 	graph := func(title string, unit Unit, e Expr) Panel {
 		return Panel{
-			Title: title + " (top 10)", Kind: TimeSeries, Unit: unit, EmptyUntil: empty, LegendTable: true,
+			Title: title + " (top 10)", Kind: TimeSeries, Unit: unit, EmptyUntil: emptyUntil, LegendTable: true,
 			Targets: []Target{{Expr: e.TopInRange(10, by...), Legend: Legend(by...)}},
 		}
 	}
-	rate := graph(what+" rate", unit, total)
+	rate = graph(what+" rate", unit, total)
 	rate.SoftMax = fewRequests
-	errors := graph(what+" error ratio", Ratio, failed.Rate().Sum(by...).OrZero(total).Over(total))
+	errors = graph(what+" error ratio", Ratio, failed.Rate().Sum(by...).OrZero(total).Over(total))
 	errors.Thresholds, errors.Line, errors.SoftMax = []Threshold{{0.001, Warning}, {0.01, Failing}}, true, 0.01
-	latency := graph(what+" latency, p95", Seconds, d.Quantile(0.95, by...))
-	latency.Targets[0].Exemplars = true
-	return []Panel{rate, errors, latency}
+	duration = graph(what+" latency, p95", Seconds, d.Quantile(0.95, by...))
+	duration.Targets[0].Exemplars = true
+	return rate, errors, duration
 }
 
 func (s Scope) databaseRow() Row {
-	panels := s.requestPanels("Query", semconv.DBClientOperationDuration, untilQueries, PerSecond, semconv.LabelDBOperation)
-	overview := s.dashboard(dashboardOverview, "Overview")
-	panels[0] = panels[0].describe("Queries per second by operation.",
-		"If it rises without more requests, look in a trace for a query in a loop.").links(overview)
-	panels[1] = panels[1].describe("Ratio of failed queries by operation; dashed lines: 0.1 % and 1 %.", "Above zero, check the errors by type and the logs.")
-	panels[2] = panels[2].describe("p95 latency of queries by operation, including the time to read the rows.",
-		"All operations: suspect the database or the network. One: suspect an index or locks; a trace has the statement.").links(overview)
+	rate, errors, latency := s.RED("Query", semconv.DBClientOperationDuration, PerSecond, untilQueries, semconv.LabelDBOperation)
+	overview := s.OverviewLink()
+	rate = rate.Describe("Queries per second by operation.",
+		"If it rises without more requests, look in a trace for a query in a loop.").LinkTo(overview)
+	errors = errors.Describe("Ratio of failed queries by operation; dashed lines: 0.1 % and 1 %.", "Above zero, check the errors by type and the logs.")
+	latency = latency.Describe("p95 latency of queries by operation, including the time to read the rows.",
+		"All operations: suspect the database or the network. One: suspect an index or locks; a trace has the statement.").LinkTo(overview)
 	failed := s.Histogram(semconv.DBClientOperationDuration, Not(semconv.LabelErrorType, ""))
 	kinds := Panel{
 		Title: "Query errors by type", Kind: TimeSeries, Unit: PerSecond, Color: Failing, SoftMax: 1, LegendTable: true, EmptyUntil: "a query fails",
 		Targets: []Target{{Expr: failed.Rate().Sum(semconv.LabelErrorType), Legend: Legend(semconv.LabelErrorType)}},
-	}.describe("Failed queries per second by error type. A query that gets no connection does not start: see Dependency health.",
-		"Connection errors: check the database and the network. A type that began with a deployment: roll back.").links(overview)
-	return Row{Title: "Database queries", Height: 9, Panels: append(panels, kinds)}
+	}.Describe("Failed queries per second by error type. A query that gets no connection does not start: see Dependency health.",
+		"Connection errors: check the database and the network. A type that began with a deployment: roll back.").LinkTo(overview)
+	return Row{Title: "Database queries", Height: 9, Panels: []Panel{rate, errors, latency, kinds}}
 }
 
 func (s Scope) callsRow() Row {
-	panels := s.requestPanels("Call", semconv.HTTPClientRequestDuration, untilCalls, RequestsPerSecond, semconv.LabelMethod, semconv.LabelServerAddress)
-	panels[0] = panels[0].describe("Outgoing requests per second by method and server, retries included.", "If it rises without more incoming requests, check the retries.")
-	panels[1] = panels[1].describe("Ratio of failed attempts by method and server; dashed lines: 0.1 % and 1 %.", "Above zero, open the dashboard of that service or call its owner.")
-	panels[2] = panels[2].describe("p95 latency of one attempt until its response is read, by method and server.",
+	rate, errors, latency := s.RED("Call", semconv.HTTPClientRequestDuration, RequestsPerSecond, untilCalls, semconv.LabelMethod, semconv.LabelServerAddress)
+	rate = rate.Describe("Outgoing requests per second by method and server, retries included.", "If it rises without more incoming requests, check the retries.")
+	errors = errors.Describe("Ratio of failed attempts by method and server; dashed lines: 0.1 % and 1 %.", "Above zero, open the dashboard of that service or call its owner.")
+	latency = latency.Describe("p95 latency of one attempt until its response is read, by method and server.",
 		"One server: click a dot for a trace through both services. All servers: suspect the network or this service.")
 	retries := Panel{
 		Title: "Retries", Kind: TimeSeries, Unit: PerSecond, Color: Warning, SoftMax: 1, LegendTable: true,
@@ -112,7 +122,7 @@ func (s Scope) callsRow() Row {
 			{Expr: s.Metric(semconv.HTTPClientRetries).Rate().Sum(), Legend: "retries"},
 			{Expr: s.Metric(semconv.HTTPClientRetriesSuppressed).Rate().Sum(), Legend: "suppressed: retry budget spent"},
 		},
-	}.describe("Retries per second, and retries that the retry budget suppressed.",
+	}.Describe("Retries per second, and retries that the retry budget suppressed.",
 		"If retries are suppressed, a server fails too often: check the call error ratio.")
-	return Row{Title: "Calls to other services", Height: 9, Panels: append(panels, retries)}
+	return Row{Title: "Calls to other services", Height: 9, Panels: []Panel{rate, errors, latency, retries}}
 }

@@ -178,8 +178,8 @@ func (s Scope) currentBurn() Panel {
 	return Panel{
 		Title: "Burn rate (5m)", Kind: Stat, Unit: Factor, Decimals: 2, Thresholds: s.burnThresholds(), EmptyUntil: untilRules,
 		Targets: []Target{{Expr: s.recorded(slo.RecordBurn).Expr().Max(slo.LabelObjective), Legend: Legend(slo.LabelObjective), Instant: true}},
-	}.describe("Burn rate of each SLO in the last five minutes: orange above 1, where the budget does not last for its period; red from the page of a period of 30 days.",
-		"If it is red, users notice: find the cause below.").links(s.dashboard(dashboardObjectives, "SLO"))
+	}.Describe("Burn rate of each SLO in the last five minutes: orange above 1, where the budget does not last for its period; red from the page of a period of 30 days.",
+		"If it is red, users notice: find the cause below.").LinkTo(s.dashboard(dashboardObjectives, "SLO"))
 }
 
 // requestBudget is the lowest error budget of the SLOs on the requests of all routes.
