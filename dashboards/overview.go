@@ -156,7 +156,7 @@ func (s Scope) locationRow() Row {
 }
 
 func (s Scope) dependenciesLink() []Link {
-	if s.in.HasPostgres || s.in.HasHTTPClient {
+	if len(s.in.Dependencies) > 0 {
 		return []Link{s.dashboard(dashboardDependencies, "Dependencies")}
 	}
 	return nil

@@ -91,8 +91,6 @@ const (
 	untilLogs     = "the service logs a warning or an error and logs reach Loki"
 	untilProfiles = "profiles reach Pyroscope"
 	untilCounted  = "the service records a value"
-	untilQueries  = "the service queries its database"
-	untilCalls    = "the service calls another"
 	untilLimit    = "GOMEMLIMIT is set"
 	untilCluster  = "a cluster exports metrics of its pods"
 )

@@ -27,7 +27,12 @@ type Utilization struct {
 	Resource    string // in the plural if it has one, such as database connections
 	Used, Limit Expr   // by instance; of several values of an instance, the highest ratio counts
 	Action      string // what to do near 100 %
-	EmptyUntil  string // as in [Panel]
+	EmptyUntil  string // as in [Panel], optional
+}
+
+// complete reports whether all required fields are set.
+func (u Utilization) complete() bool {
+	return u.Resource != "" && u.Used != "" && u.Limit != "" && u.Action != ""
 }
 
 // byInstance is the highest utilization of each instance.
@@ -68,8 +73,10 @@ func (s Scope) utilizations(window string) []Utilization {
 			Action: "At 100 %, new connections fail; a steady rise is a leak, such as a response body that is not closed.",
 		},
 	}
-	if s.in.HasPostgres {
-		out = append(out, s.poolUtilization())
+	for _, d := range s.in.Dependencies {
+		if d.Utilization != nil {
+			out = append(out, d.Utilization(s))
+		}
 	}
 	return out
 }

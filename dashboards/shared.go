@@ -38,7 +38,7 @@ func Shared(services ...Input) ([]Dashboard, error) {
 	if s.spec.Runtime {
 		out = append(out, resources(s), goRuntime(s))
 	}
-	if in.HasPostgres || in.HasHTTPClient {
+	if len(in.Dependencies) > 0 {
 		out = append(out, dependencies(s))
 	}
 	for _, d := range out {
@@ -67,8 +67,11 @@ func merged(services []Input) (Input, error) {
 		if err := agree(services[0], in); err != nil {
 			return Input{}, err
 		}
-		out.HasPostgres = out.HasPostgres || in.HasPostgres
-		out.HasHTTPClient = out.HasHTTPClient || in.HasHTTPClient
+		for _, d := range in.Dependencies {
+			if !slices.ContainsFunc(out.Dependencies, func(known Dependency) bool { return known.Name == d.Name }) {
+				out.Dependencies = append(out.Dependencies, d)
+			}
+		}
 		out.Rules.Spec.Runtime = out.Rules.Spec.Runtime || in.Rules.Spec.Runtime
 	}
 	return out, nil

@@ -2,7 +2,11 @@
 // in templates/components with all that scaffold knows about it; docs/components.md describes how to write one.
 package component
 
-import "io/fs"
+import (
+	"io/fs"
+
+	"github.com/observability-first/scaffold/dashboards"
+)
 
 // Component is the options of a component in scaffold.yaml: a pointer to a struct with yaml tags.
 type Component interface {
@@ -44,6 +48,8 @@ type Parts struct {
 	Packages []string
 	// ConnectionPool means that the service has a pool of database connections, and its alert.
 	ConnectionPool bool
+	// Dependency is what the service calls with the component: its rows and its utilization on the dashboards.
+	Dependency *dashboards.Dependency
 	// Code is what the user has to change in the code if the component is added to or removed from a service that exists.
 	Code CodeChange
 	// Budget is a limit that all instances share.

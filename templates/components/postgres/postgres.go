@@ -106,6 +106,7 @@ func (o *Options) Parts(s component.Service) component.Parts {
 		Packages:       []string{"postgres", "postgrestest"},
 		Stores:         true,
 		ConnectionPool: true,
+		Dependency:     new(Dependency()),
 		Code: component.CodeChange{
 			Marker: "migrations/migrations.go",
 			Add:    []string{"copy OTHER/migrations", "remove internal/store and copy OTHER/internal/store"},
