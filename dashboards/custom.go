@@ -58,7 +58,7 @@ func (s Scope) customGraph(m declared.Metric, what string, unit Unit, e Expr, by
 		p.Title += " by " + strings.Join(by, ", ") + fmt.Sprintf(" (top %d)", mostCustom)
 		p.Targets[0].Expr, p.Targets[0].Legend = e.TopInRange(mostCustom, by...), Legend(by...)
 	}
-	return p.describe(m.Help, "Compare with the time before the incident, and ask the owner of the metric.")
+	return p.Describe(m.Help, "Compare with the time before the incident, and ask the owner of the metric.")
 }
 
 func (s Scope) customCounter(m declared.Metric) Panel {
@@ -114,7 +114,7 @@ func (s Scope) customHistogram(m declared.Metric) []Panel {
 		Title: customTitle(m.Name) + " distribution", Kind: Heatmap, Unit: unit,
 		Targets: []Target{{Expr: d.Buckets(), Legend: Legend(semconv.LabelLessOrEqual)}},
 	}
-	panels := []Panel{quantiles.describe(middle.Shows, middle.Action), middle, heat.describe(middle.Shows, middle.Action)}
+	panels := []Panel{quantiles.Describe(middle.Shows, middle.Action), middle, heat.Describe(middle.Shows, middle.Action)}
 	for i := range panels {
 		panels[i].EmptyUntil = untilCounted
 	}

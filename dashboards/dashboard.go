@@ -144,8 +144,6 @@ type Panel struct {
 	NoValueColor string
 	// Body is the Markdown of a text panel; Filter the labels of an alert list.
 	Body, Filter string
-	// limit are the refs of targets drawn as limits, past those of an earlier time.
-	limit, past []string
 	// signed allows values below zero; aside draws the legend on the right, where all its rows have room.
 	signed, aside bool
 }
@@ -208,6 +206,10 @@ type Target struct {
 	Exemplars bool
 	// ProfileType is for Pyroscope; Expr is then a label selector.
 	ProfileType string
+	// Limit draws a dashed line above stacked series: the maximum of the others.
+	Limit bool
+	// past draws the same line for an earlier time.
+	past bool
 }
 
 func (t Target) source() Source {

@@ -1,17 +1,49 @@
 package dashboards
 
 import (
+	"fmt"
+
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// dependencies shows whether the database or another service makes this one slow.
+// Dependency is what a service calls, such as a database.
+type Dependency struct {
+	// Name is unique in a service, such as cache. A shared set has the rows of each name once.
+	Name string
+	// Rows returns its rows on the dependencies dashboard.
+	Rows func(Scope) []Row
+	// Utilization returns what the resources dashboard shows of it, such as the connections of a pool. Optional.
+	Utilization func(Scope) Utilization
+}
+
+// checkDependencies reports dependencies that the dashboards cannot show.
+func (in Input) checkDependencies() error {
+	var problem string
+	names := map[string]bool{}
+	for i, d := range in.Dependencies {
+		switch {
+		case d.Name == "":
+			problem = fmt.Sprintf("Dependencies[%d] has no name; set Name", i)
+		case names[d.Name]:
+			problem = fmt.Sprintf("two dependencies have the name %q; remove or rename one", d.Name)
+		case d.Rows == nil:
+			problem = fmt.Sprintf("dependency %q has no rows; set Rows", d.Name)
+		case d.Utilization != nil && !d.Utilization(NewScope(in)).complete():
+			problem = fmt.Sprintf("the utilization of dependency %q is incomplete; set all fields but EmptyUntil", d.Name)
+		}
+		if problem != "" {
+			return fmt.Errorf("dashboards of %q: %s", in.Rules.Spec.Service, problem)
+		}
+		names[d.Name] = true
+	}
+	return nil
+}
+
+// dependencies shows whether something that the service calls makes it slow.
 func dependencies(s Scope) Dashboard {
 	rows := []Row{s.checksRow()}
-	if s.in.HasPostgres {
-		rows = append(rows, s.poolRow(), s.databaseRow())
-	}
-	if s.in.HasHTTPClient {
-		rows = append(rows, s.callsRow())
+	for _, d := range s.in.Dependencies {
+		rows = append(rows, d.Rows(s)...)
 	}
 	return New(s, dashboardDependencies, "Dependencies",
 		"Health, latency and errors of the database and of the services that this one calls.", rows...)
@@ -22,97 +54,28 @@ func (s Scope) checksRow() Row {
 		Title: "Dependency health", Kind: Timeline, EmptyUntil: "the service has a check",
 		Mappings: []ValueMapping{{0, "unhealthy", Failing}, {1, "healthy", Good}},
 		Targets:  []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
-	}.describe("Health checks of dependencies; red while one fails on any instance.",
-		"Call the owner of the dependency; the panels below show its latency and errors.").links(s.dashboard(dashboardOverview, "Overview"))
+	}.Describe("Health checks of dependencies; red while one fails on any instance.",
+		"Call the owner of the dependency; the panels below show its latency and errors.").LinkTo(s.OverviewLink())
 	return Row{Height: 4, Panels: []Panel{checks}}
 }
 
-func (s Scope) poolRow() Row {
-	state := []string{semconv.LabelPoolName, semconv.LabelPoolState}
-	connections := Panel{
-		Title: "Connections by state", Kind: TimeSeries, Unit: Factor, Stack: true, limit: []string{refID(1)},
-		Targets: []Target{
-			{Expr: s.Metric(semconv.DBClientConnectionCount).Expr().Sum(state...), Legend: Legend(state...)},
-			{Expr: s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelPoolName), Legend: Legend(semconv.LabelPoolName) + " maximum"},
-		},
-	}.describe("Connections of all instances by state, and the maximum (dashed).",
-		"If all are in use, queries are slow or the pool is too small: compare with the query latency below.")
-	used := s.Metric(semconv.DBClientConnectionCount, Is(semconv.LabelPoolState, semconv.ConnectionStateInUse)).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)
-	utilization := s.utilizationGraph("Connection pool utilization (top 10)",
-		used.Over(s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)).TopInRange(10, semconv.LabelInstance, semconv.LabelPoolName)).
-		describe("Connections in use divided by the maximum, of the ten busiest instances, at each scrape.",
-			"At 100 %, requests wait: check for slow queries, then enlarge the pool or add instances. Peaks between two scrapes are not visible; see Waits for a connection.")
-	utilization.Targets[0].Legend = Legend(semconv.LabelInstance, semconv.LabelPoolName)
-	// Gauges of waiting requests miss what happens between scrapes; counters do not.
-	waits, waited := s.Metric(semconv.DBClientConnectionWaits).Rate().Sum(), s.Metric(semconv.DBClientConnectionWaitTime).Rate().Sum()
-	pending := Panel{
-		Title: "Waits for a connection", Kind: TimeSeries, Unit: PerSecond, Color: Warning, Colors: map[string]string{"timeouts": Failing}, SoftMax: 1, LegendTable: true,
-		Targets: []Target{
-			{Expr: waits, Legend: "waits"},
-			{Expr: s.Metric(semconv.DBClientConnectionTimeouts).Rate().Sum(), Legend: "timeouts"},
-		},
-	}.describe("Requests per second that had to wait for a connection, and that gave up.",
-		"Each timeout is a failed request: check the query latency below.").links(s.dashboard(dashboardOverview, "Overview"))
-	mean := Panel{
-		Title: "Connection wait time", Kind: TimeSeries, Unit: Seconds, LegendTable: true, EmptyUntil: "a request has to wait",
-		Targets: []Target{
-			{Expr: waited.Over(waits), Legend: "mean of those that waited"},
-		},
-	}.describe("Average wait of the requests that had to wait for a connection.",
-		"It is part of their latency: if it rises, check the connection pool utilization.")
-	return Row{Title: "Connection pool", Panels: []Panel{connections, utilization, pending, mean}}
-}
-
-// requestPanels draws rate, error ratio and p95 latency of outgoing requests by labels.
-func (s Scope) requestPanels(what, histogram, empty string, unit Unit, by ...string) []Panel {
+// RED returns graphs of the rate, errors and duration of outgoing requests, from a histogram with the label error_type: the
+// ten largest by labels. Titles begin with what, such as Query. emptyUntil is as in [Panel].
+func (s Scope) RED(what, histogram string, unit Unit, emptyUntil string, by ...string) (rate, errors, duration Panel) {
 	d := s.Histogram(histogram)
 	total := d.Rate().Sum(by...)
 	failed := Distribution{Selector: d.With(Not(semconv.LabelErrorType, "")), native: d.native}
 	graph := func(title string, unit Unit, e Expr) Panel {
 		return Panel{
-			Title: title + " (top 10)", Kind: TimeSeries, Unit: unit, EmptyUntil: empty, LegendTable: true,
+			Title: title + " (top 10)", Kind: TimeSeries, Unit: unit, EmptyUntil: emptyUntil, LegendTable: true,
 			Targets: []Target{{Expr: e.TopInRange(10, by...), Legend: Legend(by...)}},
 		}
 	}
-	rate := graph(what+" rate", unit, total)
+	rate = graph(what+" rate", unit, total)
 	rate.SoftMax = fewRequests
-	errors := graph(what+" error ratio", Ratio, failed.Rate().Sum(by...).OrZero(total).Over(total))
+	errors = graph(what+" error ratio", Ratio, failed.Rate().Sum(by...).OrZero(total).Over(total))
 	errors.Thresholds, errors.Line, errors.SoftMax = []Threshold{{0.001, Warning}, {0.01, Failing}}, true, 0.01
-	latency := graph(what+" latency, p95", Seconds, d.Quantile(0.95, by...))
-	latency.Targets[0].Exemplars = true
-	return []Panel{rate, errors, latency}
-}
-
-func (s Scope) databaseRow() Row {
-	panels := s.requestPanels("Query", semconv.DBClientOperationDuration, untilQueries, PerSecond, semconv.LabelDBOperation)
-	overview := s.dashboard(dashboardOverview, "Overview")
-	panels[0] = panels[0].describe("Queries per second by operation.",
-		"If it rises without more requests, look in a trace for a query in a loop.").links(overview)
-	panels[1] = panels[1].describe("Ratio of failed queries by operation; dashed lines: 0.1 % and 1 %.", "Above zero, check the errors by type and the logs.")
-	panels[2] = panels[2].describe("p95 latency of queries by operation, including the time to read the rows.",
-		"All operations: suspect the database or the network. One: suspect an index or locks; a trace has the statement.").links(overview)
-	failed := s.Histogram(semconv.DBClientOperationDuration, Not(semconv.LabelErrorType, ""))
-	kinds := Panel{
-		Title: "Query errors by type", Kind: TimeSeries, Unit: PerSecond, Color: Failing, SoftMax: 1, LegendTable: true, EmptyUntil: "a query fails",
-		Targets: []Target{{Expr: failed.Rate().Sum(semconv.LabelErrorType), Legend: Legend(semconv.LabelErrorType)}},
-	}.describe("Failed queries per second by error type. A query that gets no connection does not start: see Dependency health.",
-		"Connection errors: check the database and the network. A type that began with a deployment: roll back.").links(overview)
-	return Row{Title: "Database queries", Height: 9, Panels: append(panels, kinds)}
-}
-
-func (s Scope) callsRow() Row {
-	panels := s.requestPanels("Call", semconv.HTTPClientRequestDuration, untilCalls, RequestsPerSecond, semconv.LabelMethod, semconv.LabelServerAddress)
-	panels[0] = panels[0].describe("Outgoing requests per second by method and server, retries included.", "If it rises without more incoming requests, check the retries.")
-	panels[1] = panels[1].describe("Ratio of failed attempts by method and server; dashed lines: 0.1 % and 1 %.", "Above zero, open the dashboard of that service or call its owner.")
-	panels[2] = panels[2].describe("p95 latency of one attempt until its response is read, by method and server.",
-		"One server: click a dot for a trace through both services. All servers: suspect the network or this service.")
-	retries := Panel{
-		Title: "Retries", Kind: TimeSeries, Unit: PerSecond, Color: Warning, SoftMax: 1, LegendTable: true,
-		Targets: []Target{
-			{Expr: s.Metric(semconv.HTTPClientRetries).Rate().Sum(), Legend: "retries"},
-			{Expr: s.Metric(semconv.HTTPClientRetriesSuppressed).Rate().Sum(), Legend: "suppressed: retry budget spent"},
-		},
-	}.describe("Retries per second, and retries that the retry budget suppressed.",
-		"If retries are suppressed, a server fails too often: check the call error ratio.")
-	return Row{Title: "Calls to other services", Height: 9, Panels: append(panels, retries)}
+	duration = graph(what+" latency, p95", Seconds, d.Quantile(0.95, by...))
+	duration.Targets[0].Exemplars = true
+	return rate, errors, duration
 }

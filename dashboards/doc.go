@@ -6,6 +6,9 @@
 // [Scope.Burn] or as [Panel] values, and pass them to [New]. The package sets positions,
 // colors, legends and ids.
 //
+// A [Dependency] adds rows for what a service calls; [Scope.RED] and [Scope.UtilizationGraph]
+// make their common panels. The packages in templates/components are examples.
+//
 // [Dashboard.Queries] lists the queries, for checks. [Dashboard.JSON] is the classic
 // dashboard JSON, which Grafana 11 and later load from files and over the API.
 //

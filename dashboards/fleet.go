@@ -75,18 +75,18 @@ func (s Scope) totalsRow() Row {
 	}
 	return Row{Height: 3, Panels: []Panel{
 		one("Services", "", s.seen()).
-			describe("Number of services in the environment, also those that lost all instances in the last six hours.",
+			Describe("Number of services in the environment, also those that lost all instances in the last six hours.",
 				"If a service is missing, load its rules; if it is no longer deployed, remove them."),
 		one("Services without instances", Failing, s.running()+" == 0").
-			describe("Number of services that had instances in the last six hours and have none now.",
+			Describe("Number of services that had instances in the last six hours and have none now.",
 				"If it is not on purpose, follow the runbook of the alert that the service is down; it has no burn rate without requests."),
 		one("Services with burn rate > 1", Warning, s.worstBurn("")+" > 1").
-			describe("Number of services with an SLO whose budget does not last for its period at the burn rate of the last hour.",
+			Describe("Number of services with an SLO whose budget does not last for its period at the burn rate of the last hour.",
 				"Several at the same time: suspect what they share, such as a database, a node or the network."),
 		one("Services without error budget", Failing, s.remaining().Min(slo.LabelService)+" < 0").
-			describe("Number of services that miss an objective: its error budget of the period is spent.", "Agree with the owners on what to fix before new features."),
+			Describe("Number of services that miss an objective: its error budget of the period is spent.", "Agree with the owners on what to fix before new features."),
 		one("Firing alerts", Failing, s.fleetAlerts()).
-			describe("Number of firing alerts of all services in the environment.", "The list below names them; follow the runbook of the first page."),
+			Describe("Number of firing alerts of all services in the environment.", "The list below names them; follow the runbook of the first page."),
 	}}
 }
 
@@ -124,7 +124,7 @@ func (s Scope) fleetRow() Row {
 			instant(s.ofSeen(versions.Count(by) + " * on (" + Expr(by) + ") group_left (" + semconv.LabelVersion + ") " + most)),
 			instant(s.ofSeen(Expr(slo.RecordObjective).Count(by, slo.LabelTeam))),
 		},
-	}.describe("Services of the environment, the highest burn rate of the last hour first, with the SLO that has the least budget left, and the version that most instances run.",
+	}.Describe("Services of the environment, the highest burn rate of the last hour first, with the SLO that has the least budget left, and the version that most instances run.",
 		"Click the service that burns for its overview, or its SLO. Two versions outside of a deployment are a stuck rollout.")
 	return Row{Height: 11, Panels: []Panel{table}}
 }
@@ -136,9 +136,9 @@ func (s Scope) fleetTrendRow() Row {
 		Title: "Burn rate (1h, top " + strconv.Itoa(most) + ")", Kind: TimeSeries, Unit: Factor, EmptyUntil: untilRules, LogBase: 2, Color: Failing,
 		Thresholds: s.burnThresholds(), Line: true,
 		Targets: []Target{{Expr: s.worstBurn("").onLogAxis() + " and on (" + slo.LabelService + ") " + s.worstBurn(" @ end()").Top(most), Legend: Legend(slo.LabelService), Interval: "1m"}},
-	}.describe("Highest burn rate over an hour of the ten services that burn most at the end of the time range; dashed lines: 1, and the page of a period of 30 days.",
+	}.Describe("Highest burn rate over an hour of the ten services that burn most at the end of the time range; dashed lines: 1, and the page of a period of 30 days.",
 		"Services that rise together have one cause: find what they share.")
 	alerts := Panel{Title: "Alerts", Kind: AlertList, Filter: s.alertFilter(Matches(slo.LabelService, ".+"), Matches(slo.LabelEnvironment, "$"+varEnvironment+"|"))}.
-		describe("Firing and pending alerts of all services in the environment, and those of no environment.", "Open the alert of the highest severity and follow its runbook.")
+		Describe("Firing and pending alerts of all services in the environment, and those of no environment.", "Open the alert of the highest severity and follow its runbook.")
 	return Row{Height: 8, Panels: []Panel{burn.wide(3), alerts.wide(2)}}
 }

@@ -23,27 +23,27 @@ func (s Scope) flameGraphs() Link { return s.dashboard(dashboardRuntime, "Flame 
 
 func (s Scope) schedulerRow() Row {
 	latency := s.quantiles("Scheduler latency", goSchedLatencies, "goroutines wait for CPU").
-		describe("Time that runnable goroutines wait for CPU; the dashed line is at 1 ms.",
+		Describe("Time that runnable goroutines wait for CPU; the dashed line is at 1 ms.",
 			"If p99 is above 1 ms, add CPU or instances.")
 	goroutines := s.gauges("Goroutines by state", Count,
 		[2]string{goGoroutinesRunning, "running"}, [2]string{goGoroutinesRunnable, "runnable"},
 		[2]string{goGoroutinesWaiting, "waiting"}, [2]string{goGoroutinesOutside, "in system calls"}).
-		describe("Number of goroutines by state.",
+		Describe("Number of goroutines by state.",
 			"If the waiting ones only rise, there is a leak: find it in the flame graph of goroutines.")
 	goroutines.Stack = true
 	cpu := Panel{
 		Title: "CPU cores", Kind: TimeSeries, Unit: Count, LegendTable: true,
 		Targets: []Target{
 			{Expr: s.Metric(processCPU).Rate().Max(), Legend: "busiest instance"},
-			{Expr: s.Metric(goMaxProcs).Expr().Max(), Legend: "GOMAXPROCS"},
-		}, limit: []string{refID(1)},
-	}.describe("CPU cores that the busiest instance uses, and GOMAXPROCS, the maximum that Go uses.",
-		"Near the limit, requests are slow: find the cause in the flame graph of CPU time, or add CPU.").links(s.flameGraphs())
+			{Expr: s.Metric(goMaxProcs).Expr().Max(), Legend: "GOMAXPROCS", Limit: true},
+		},
+	}.Describe("CPU cores that the busiest instance uses, and GOMAXPROCS, the maximum that Go uses.",
+		"Near the limit, requests are slow: find the cause in the flame graph of CPU time, or add CPU.").LinkTo(s.flameGraphs())
 	mutex := Panel{
 		Title: "Mutex wait time", Kind: TimeSeries, Unit: Seconds,
 		Targets: []Target{{Expr: s.Metric(goMutexWait).Rate().Sum(), Legend: "wait time per second"}},
-	}.describe("Time that goroutines wait for mutexes, per second; 1 s is one goroutine that always waits.",
-		"If it rises, find the mutex in the flame graph of mutex contention.").links(s.flameGraphs())
+	}.Describe("Time that goroutines wait for mutexes, per second; 1 s is one goroutine that always waits.",
+		"If it rises, find the mutex in the flame graph of mutex contention.").LinkTo(s.flameGraphs())
 	return Row{Title: "CPU and scheduler", Panels: []Panel{latency, goroutines, cpu, mutex}}
 }
 
@@ -57,19 +57,19 @@ func (s Scope) quantiles(title, metric, until string) Panel {
 
 func (s Scope) memoryRow() Row {
 	heap := s.gauges("Heap", Bytes, [2]string{goHeapLive, "live after GC"}, [2]string{goHeapGoal, "goal"}).
-		describe("Heap that survived the last garbage collection, and the size that starts the next one.",
-			"If the live heap only rises, there is a leak or an unbounded cache: find it in the flame graph of memory in use.").links(s.flameGraphs())
+		Describe("Heap that survived the last garbage collection, and the size that starts the next one.",
+			"If the live heap only rises, there is a leak or an unbounded cache: find it in the flame graph of memory in use.").LinkTo(s.flameGraphs())
 	resident := Panel{
 		Title: "Resident memory", Kind: TimeSeries, Unit: Bytes,
 		Targets: []Target{
 			{Expr: s.Metric(processRSS).Expr().Sum(), Legend: "resident"},
 			{Expr: s.Metric(goMemTotal).Expr().Sum() + " - " + s.Metric(goMemReleased).Expr().Sum(), Legend: "Go"},
 		},
-	}.describe("Resident memory of all processes, and the memory of the Go runtime.",
+	}.Describe("Resident memory of all processes, and the memory of the Go runtime.",
 		"If resident memory nears the limit of the container, the kernel kills the process: compare with the memory utilization on the resources dashboard.")
 	allocated := s.Rate("Allocation rate", s.Metric(goHeapAllocs), BytesPerSecond).
-		describe("Bytes allocated per second.",
-			"If it rises without more requests, find the change in the flame graph of allocations.").links(s.flameGraphs())
+		Describe("Bytes allocated per second.",
+			"If it rises without more requests, find the change in the flame graph of allocations.").LinkTo(s.flameGraphs())
 	allocated.Targets[0].Legend = "allocated"
 	return Row{Title: "Memory", Collapsed: true, Panels: []Panel{heap, resident, allocated}}
 }
@@ -79,36 +79,36 @@ func (s Scope) garbageRow() Row {
 	cpu := Panel{
 		Title: "GC CPU utilization", Kind: TimeSeries, Unit: Ratio, SoftMax: 0.5, Line: true, Thresholds: []Threshold{{0.25, Warning}, {0.5, Failing}},
 		Targets: []Target{{Expr: s.Metric(goCPUGC).Rate().Sum().Over(total), Legend: "garbage collection"}},
-	}.describe("Ratio of the available CPU time that garbage collection uses.",
-		"If it stays above 25 %, lower the allocation rate or raise GOMEMLIMIT.").links(s.flameGraphs())
+	}.Describe("Ratio of the available CPU time that garbage collection uses.",
+		"If it stays above 25 %, lower the allocation rate or raise GOMEMLIMIT.").LinkTo(s.flameGraphs())
 	pauses := s.quantiles("GC pauses", goPausesGC, "the first garbage collection").
-		describe("Time that garbage collection stops all goroutines; the dashed line is at 1 ms.",
+		Describe("Time that garbage collection stops all goroutines; the dashed line is at 1 ms.",
 			"If p99 is above 1 ms, check the scheduler latency and the number of goroutines.")
 	cycles := s.Rate("GC cycles", s.Metric(goGCCycles), PerSecond).
-		describe("Garbage collections per second.", "If an instance has many per second, its heap goal is small: raise GOGC or GOMEMLIMIT.")
+		Describe("Garbage collections per second.", "If an instance has many per second, its heap goal is small: raise GOGC or GOMEMLIMIT.")
 	cycles.Targets[0].Legend = "cycles"
 	objects := s.Rate("Object allocation rate", s.Metric(goHeapAllocObjects), PerSecond).
-		describe("Objects allocated per second.",
-			"Many small objects cost more than a few large ones: find them in the flame graph of allocations.").links(s.flameGraphs())
+		Describe("Objects allocated per second.",
+			"Many small objects cost more than a few large ones: find them in the flame graph of allocations.").LinkTo(s.flameGraphs())
 	objects.Targets[0].Legend = "objects"
 	return Row{Title: "Garbage collection", Collapsed: true, Panels: []Panel{cpu, pauses, cycles, objects}}
 }
 
 func (s Scope) limitsRow() Row {
 	threads := s.gauges("Threads", Count, [2]string{goThreads, "threads"}).
-		describe("Operating system threads.",
+		Describe("Operating system threads.",
 			"Far more threads than CPU cores: goroutines block in system calls or C. Suspect file access and DNS.")
 	network := Panel{
 		Title: "Network traffic", Kind: TimeSeries, Unit: BytesPerSecond,
 		Targets: []Target{
 			{Expr: s.Metric(processReceived).Rate().Sum(), Legend: "received"}, {Expr: s.Metric(processSent).Rate().Sum(), Legend: "sent"},
 		},
-	}.describe("Bytes per second received and sent in the network namespace of the instances.",
-		"If sent bytes rise without more requests, responses became larger.").links(s.dashboard(dashboardOverview, "Overview"))
+	}.Describe("Bytes per second received and sent in the network namespace of the instances.",
+		"If sent bytes rise without more requests, responses became larger.").LinkTo(s.OverviewLink())
 	uptime := Panel{
 		Title: "Time since last start", Kind: Stat, Unit: Seconds,
 		Targets: []Target{{Expr: "time() - " + s.Metric(processStart).Expr().Max(), Legend: "uptime"}},
-	}.describe("Time since an instance last started.",
+	}.Describe("Time since an instance last started.",
 		"If it is low without a deployment, instances crash or are killed: check the last state of the pods.")
 	return Row{Title: "Process", Collapsed: true, Panels: []Panel{threads, network, uptime}}
 }
@@ -123,7 +123,7 @@ func (s Scope) flameRow() Row {
 		p := Panel{
 			Title: title, Kind: FlameGraph, Unit: unit, EmptyUntil: untilProfiles,
 			Targets: []Target{{Source: Pyroscope, Expr: selector.Expr(), ProfileType: kind}},
-		}.describe(shows, action)
+		}.Describe(shows, action)
 		if kind == profileInuse || kind == profileGoroutines {
 			p.Range = profileRange
 		}

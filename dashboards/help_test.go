@@ -9,6 +9,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/components/httpclient"
+	"github.com/observability-first/scaffold/templates/components/postgres"
 )
 
 const ordersSpec = `apiVersion: scaffold.slo/v1
@@ -51,7 +53,7 @@ func inputs(tb testing.TB) map[string]dashboards.Input {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	orders := dashboards.Input{Rules: compiled(tb, ordersSpec), HasPostgres: true, HasHTTPClient: true}
+	orders := dashboards.Input{Rules: compiled(tb, ordersSpec), Dependencies: []dashboards.Dependency{postgres.Dependency(), httpclient.Dependency()}}
 	native := orders
 	native.Histograms = dashboards.Native
 	pushed := orders

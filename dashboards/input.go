@@ -30,10 +30,8 @@ type Input struct {
 	Rules slo.Rules
 	// Histograms defaults to [Classic].
 	Histograms Histograms
-	// HasPostgres and HasHTTPClient add panels with the metrics of the database and of
-	// the HTTP client.
-	HasPostgres   bool
-	HasHTTPClient bool
+	// Dependencies are what the service calls, in the order of their rows.
+	Dependencies []Dependency
 	// Custom are the metrics that only the service itself declares, for a dashboard of their own.
 	Custom []declared.Metric
 	// Scaling is the target of the autoscaler.
@@ -52,12 +50,12 @@ func (in Input) check() error {
 	if !slices.Contains(known, in.Histograms) {
 		return fmt.Errorf("dashboards of %q: unknown histograms %q; use classic, both or native", in.Rules.Spec.Service, in.Histograms)
 	}
-	return nil
+	return in.checkDependencies()
 }
 
 // Compile returns the dashboards of a service: overview and SLO; for a service on the
-// scaffold runtime also resources and Go runtime; dependencies, if it has a database or an
-// HTTP client; and custom metrics, if it has any.
+// scaffold runtime also resources and Go runtime; dependencies and custom metrics, if it
+// has any.
 func Compile(in Input) ([]Dashboard, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -70,7 +68,7 @@ func Compile(in Input) ([]Dashboard, error) {
 	if len(in.Rules.Spec.SLOs) > 0 {
 		dashboards = append(dashboards, objectives(s))
 	}
-	if in.HasPostgres || in.HasHTTPClient {
+	if len(in.Dependencies) > 0 {
 		dashboards = append(dashboards, dependencies(s))
 	}
 	if len(in.Custom) > 0 {

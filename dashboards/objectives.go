@@ -70,7 +70,7 @@ func (s Scope) allRow() Row {
 			{Expr: "min by (" + Expr(by) + ") (" + s.sli() + ")", Instant: true},
 			{Expr: s.recorded(slo.RecordRemaining).Expr().Min(by), Instant: true},
 		},
-	}.describe("All SLOs of the service in the environment, with their burn rates over the windows of alerts. Click a name to see one of them below.",
+	}.Describe("All SLOs of the service in the environment, with their burn rates over the windows of alerts. Click a name to see one of them below.",
 		"Begin with a red burn rate. High only in short windows: the incident has just begun. High only in long ones: it is over.")
 	for _, w := range slo.RatioWindows() {
 		all.Columns = append(all.Columns, Column{Title: "Burn (" + w + ")", Unit: Factor, Decimals: 2, Thresholds: s.windowThresholds(w), Width: 100})
@@ -107,28 +107,28 @@ func (s Scope) summaryRow() Row {
 		return Panel{Title: title, Kind: Stat, Unit: unit, EmptyUntil: untilPeriod, Targets: []Target{{Expr: e, Legend: title, Instant: true}}}
 	}
 	objective := one("Objective", Ratio, s.constant(slo.RecordObjective, chosen())).
-		describe("Ratio of good events that the SLO requires.", "To change it, edit the specification and generate again.")
+		Describe("Ratio of good events that the SLO requires.", "To change it, edit the specification and generate again.")
 	objective.Decimals, objective.EmptyUntil, objective.Color = 3, untilRules, Muted
 	redBelow := ""
 	if len(s.objectiveThresholds()) > 0 {
 		redBelow = "; red below the objective"
 	}
 	sli := one("SLI ("+s.periodName()+")", Ratio, "min("+s.sli(chosen())+")").
-		describe("Ratio of good events over the period of the SLO"+redBelow+".", "Below the objective, find out below when the bad events came.")
+		Describe("Ratio of good events over the period of the SLO"+redBelow+".", "Below the objective, find out below when the bad events came.")
 	sli.Decimals, sli.Base, sli.Thresholds = 3, Failing, s.objectiveThresholds()
 	remaining := one("Error budget remaining", Ratio, s.recorded(slo.RecordRemaining, chosen()).Expr().Min()).
-		describe("Remaining error budget: orange below 25 %, red below zero, where the objective is missed. Of a service younger than its period, it is that of the data so far.", "If little is left, slow down releases.")
+		Describe("Remaining error budget: orange below 25 %, red below zero, where the objective is missed. Of a service younger than its period, it is that of the data so far.", "If little is left, slow down releases.")
 	remaining.Decimals, remaining.Base, remaining.Thresholds, remaining.signed = 1, Failing, budgetColors(), true
 	burn := one("Burn rate (1h)", Factor, s.burnOver("1h")).
-		describe("Error ratio of the last hour divided by the allowed one; at 1 the budget lasts exactly one period, red is the threshold of a page.",
+		Describe("Error ratio of the last hour divided by the allowed one; at 1 the budget lasts exactly one period, red is the threshold of a page.",
 			"Above 1, the budget is being spent too fast: open the overview.")
 	burn.Decimals, burn.Thresholds, burn.EmptyUntil = 2, s.burnThresholds(), untilRules
 	exhausted := one("Time to exhaustion", Seconds, s.exhaustion()).
-		describe("Time until the budget is spent at the burn rate of the last hour; red below a day.", "Below a day, stop what spends it: roll back, or shed load.")
+		Describe("Time until the budget is spent at the burn rate of the last hour; red below a day.", "Below a day, stop what spends it: roll back, or shed load.")
 	const day = 24 * 60 * 60
 	exhausted.Base, exhausted.Thresholds, exhausted.NoValue, exhausted.NoValueColor, exhausted.EmptyUntil = Failing, []Threshold{{day, Good}}, "not burning", Good, "an event is bad"
 	coverage := one("Data coverage ("+s.periodName()+")", Ratio, s.coverage().Min()).
-		describe("Part of the period that has data; orange below 95 %, where the other numbers are unreliable.",
+		Describe("Part of the period that has data; orange below 95 %, where the other numbers are unreliable.",
 			"Below 95 %, check the rule evaluations of Prometheus and the scrapes of the service. A new service needs a period to get there.")
 	coverage.Decimals, coverage.Base, coverage.Thresholds = 1, Warning, []Threshold{{minCoverage, Good}}
 	return Row{Height: 4, Panels: []Panel{objective.wide(3), sli.wide(5), remaining.wide(4), burn.wide(4), exhausted.wide(4), coverage.wide(4)}}
@@ -194,13 +194,13 @@ func (s Scope) remainingRow() Row {
 		Title: "Error budget remaining over 30 days", Kind: TimeSeries, Unit: Ratio, signed: true, SoftMax: 1, EmptyUntil: untilPeriod, Range: "30d",
 		Base: Failing, Thresholds: []Threshold{{0, "transparent"}}, Area: true,
 		Targets: []Target{{Expr: s.recorded(slo.RecordRemaining, chosen()).Expr().Min(s.spec.Identity()...), Legend: "remaining"}},
-	}.describe("Remaining error budget of the chosen SLO over the last 30 days; in the red area below zero the objective is missed.",
+	}.Describe("Remaining error budget of the chosen SLO over the last 30 days; in the red area below zero the objective is missed.",
 		"A cliff is an incident, a slope a slow leak: look at the events below at that time.")
 	if len(s.spec.GroupBy) > 0 {
 		remaining.Targets[0].Legend = Legend(s.spec.GroupBy...)
 	}
 	if s.spec.Runtime {
-		remaining = remaining.links(s.dashboard(dashboardOverview, "Overview"))
+		remaining = remaining.LinkTo(s.OverviewLink())
 	}
 	return Row{Height: 9, Panels: []Panel{remaining}}
 }
@@ -216,10 +216,9 @@ func (s Scope) burnRow() Row {
 		burn.Targets[i].Expr = e.onLogAxis()
 	}
 	// A logarithmic axis has no soft maximum: without this line, the thresholds of a healthy service are not on it.
-	burn.limit = []string{refID(len(burn.Targets))}
 	page := s.constant(slo.RecordBudget, chosen()).Max() + " * 0 + " + Expr(number(burn.Thresholds[len(burn.Thresholds)-1].From))
-	burn.Targets = append(burn.Targets, Target{Expr: page, Legend: "page"})
-	burn = burn.describe("Burn rate over each long window of the alerts; at 1 the budget lasts exactly one period. Values below 0.1 are drawn at 0.1.",
+	burn.Targets = append(burn.Targets, Target{Expr: page, Legend: "page", Limit: true})
+	burn = burn.Describe("Burn rate over each long window of the alerts; at 1 the budget lasts exactly one period. Values below 0.1 are drawn at 0.1.",
 		"An alert fires while its long and its short window are above its threshold: see the table.")
 	burn.LegendTable, burn.aside = true, true
 	return Row{Height: 8, Panels: []Panel{burn.wide(15), s.windows().wide(9)}}
@@ -231,19 +230,19 @@ func (s Scope) spentRow() Row {
 	events := Panel{
 		Title: "Good and bad events", Kind: TimeSeries, Unit: Count, EmptyUntil: untilRules, Stack: true, SoftMax: 1, Colors: map[string]string{"good": Good, "bad": Failing},
 		Targets: []Target{{Expr: total.Sum() + " - " + bad.Sum(), Legend: "good"}, {Expr: bad.Sum(), Legend: "bad"}},
-	}.describe("Good and bad events in the five minutes before each point.",
+	}.Describe("Good and bad events in the five minutes before each point.",
 		"Where bad events begin, open the overview at that time.")
 	if !s.spec.Runtime {
 		return Row{Height: 8, Panels: []Panel{events}}
 	}
-	events = events.links(s.dashboard(dashboardOverview, "Overview"))
+	events = events.LinkTo(s.OverviewLink())
 	panels := []Panel{events}
 	if len(s.spentBy(routeOfBad)) > 0 {
 		route := s.spent("Budget spent by route", Column{Title: "Route", Label: semconv.LabelRoute, Wrap: true}, s.spentBy(routeOfBad)).
-			describe("Part of the period's error budget that each route spent within the time range, counted now; the remaining budget is recorded up to five minutes earlier.",
+			Describe("Part of the period's error budget that each route spent within the time range, counted now; the remaining budget is recorded up to five minutes earlier.",
 				"One route: fix it, or give it an SLO of its own.")
 		version := s.spent("Budget spent by version", Column{Title: "Version", Label: semconv.LabelVersion}, s.spentBy(versionOfBad)).
-			describe("Part of the period's error budget that each version spent within the time range, counted at each step.",
+			Describe("Part of the period's error budget that each version spent within the time range, counted at each step.",
 				"A version that spent more than others in the same time is worse: roll back.")
 		panels = append(panels, route, version)
 	}
@@ -313,7 +312,7 @@ func (s Scope) alertsRow() Row {
 		Targets: []Target{{
 			Expr: s.alerts(Is(slo.LabelService, s.spec.Service), chosen()).Expr().Max(by...), Legend: "{{" + slo.LabelSeverity + "}} {{" + slo.LabelLong + "}}",
 		}},
-	}.describe("Times at which each alert of the SLO fired, by severity and long window.",
+	}.Describe("Times at which each alert of the SLO fired, by severity and long window.",
 		"If short alerts recur, relax the objective or raise minBadEvents.")
 	return Row{Height: 7, Panels: []Panel{history}}
 }

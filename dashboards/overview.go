@@ -38,17 +38,17 @@ func (s Scope) headlineRow() Row {
 	ratio := Panel{
 		Title: "Error ratio (5m)", Kind: Stat, Unit: Ratio, Decimals: 2, Thresholds: s.budgetThresholds(), EmptyUntil: untilRequests,
 		Targets: []Target{worstOf(s.badRatioOver(headlineWindow, by...), "bad requests", by)},
-	}.describe("Ratio of failed and rejected requests in the last five minutes"+s.unlessShared(": orange above the error budget, red above the threshold of a page")+".",
-		"If there is no data, no requests arrive: check the load balancer.").links(s.dashboard(dashboardObjectives, "SLO"))
+	}.Describe("Ratio of failed and rejected requests in the last five minutes"+s.unlessShared(": orange above the error budget, red above the threshold of a page")+".",
+		"If there is no data, no requests arrive: check the load balancer.").LinkTo(s.dashboard(dashboardObjectives, "SLO"))
 	latency := Panel{
 		Title: "p99 latency (5m)", Kind: Stat, Unit: Seconds, Thresholds: s.latencyThresholds(), EmptyUntil: untilRequests,
 		Targets: []Target{worstOf(s.latencies().Over(headlineWindow).Quantile(0.99, by...), "p99", by)},
-	}.describe("Latency that 99 % of the successful requests of the last five minutes did not exceed"+s.unlessShared("; red is above the objective")+".",
+	}.Describe("Latency that 99 % of the successful requests of the last five minutes did not exceed"+s.unlessShared("; red is above the objective")+".",
 		"Find the slow route below, and open one of its traces.")
 	rate := Panel{
 		Title: "Request rate (5m)", Kind: Stat, Unit: RequestsPerSecond, EmptyUntil: untilRequests,
 		Targets: []Target{{Expr: s.routed().RateOver(headlineWindow).Sum(), Legend: "requests", Instant: true}},
-	}.describe("Requests per second, averaged over five minutes.",
+	}.Describe("Requests per second, averaged over five minutes.",
 		"A sudden fall: check the load balancer and readiness. A sudden rise: suspect retries or a crawler.")
 	width := 4
 	if s.shared {
@@ -79,8 +79,8 @@ func (s Scope) remainingBudget() Panel {
 		Title: "Error budget remaining (" + s.periodName() + ")", Kind: Stat, Unit: Ratio, Decimals: 1, EmptyUntil: untilPeriod,
 		Base: Failing, Thresholds: budgetColors(), signed: true,
 		Targets: []Target{{Expr: s.recorded(slo.RecordRemaining).Expr().Min(slo.LabelObjective), Legend: Legend(slo.LabelObjective), Instant: true}},
-	}.describe("Remaining error budget of each SLO: orange below 25 %, red below zero, where the objective is missed.",
-		"If little is left, slow down releases, and find on the SLO dashboard what spent it.").links(s.dashboard(dashboardObjectives, "SLO"))
+	}.Describe("Remaining error budget of each SLO: orange below 25 %, red below zero, where the objective is missed.",
+		"If little is left, slow down releases, and find on the SLO dashboard what spent it.").LinkTo(s.dashboard(dashboardObjectives, "SLO"))
 }
 
 // budgetColors are for a remaining budget, whose color is [Failing] below zero.
@@ -101,7 +101,7 @@ func (s Scope) readyInstances() Panel {
 	return Panel{
 		Title: "Ready instances", Kind: Stat, Unit: Ratio, NameOnly: true, NoValue: "none", NoValueColor: Failing, Base: Failing, Thresholds: []Threshold{{half, Warning}, {1, Good}},
 		Targets: []Target{{Expr: "(" + ready + " / " + all + ")" + label("ready", ready) + label("all", all), Legend: "{{ready}} of {{all}}", Instant: true}},
-	}.describe("Ready instances of all instances: green if all are ready, red if fewer than half are, or if none exists.",
+	}.Describe("Ready instances of all instances: green if all are ready, red if fewer than half are, or if none exists.",
 		"If some are missing, check restarts, nodes and rollouts.")
 }
 
@@ -109,7 +109,7 @@ func (s Scope) firingAlerts() Panel {
 	return Panel{
 		Title: "Firing alerts", Kind: Stat, Unit: Factor, Thresholds: []Threshold{{1, Failing}},
 		Targets: []Target{{Expr: s.alertsOf(anyEnvironment(), Is(slo.LabelService, s.spec.Service)).Expr().Count() + " or vector(0)", Legend: "alerts", Instant: true}},
-	}.describe("Number of firing alerts of the service in the environment, and of those of no environment; the same alert with other labels counts again.", "The list below names them; follow the runbook of the first.")
+	}.Describe("Number of firing alerts of the service in the environment, and of those of no environment; the same alert with other labels counts again.", "The list below names them; follow the runbook of the first.")
 }
 
 // trendRow shows since when.
@@ -119,24 +119,23 @@ func (s Scope) trendRow() Row {
 		Title: "Error ratio by outcome", Kind: TimeSeries, Unit: Ratio, Stack: true, Colors: outcomeColors(), Thresholds: s.budgetThresholds(), Line: true,
 		SoftMax: s.pageThreshold(), EmptyUntil: untilRequests, LegendTable: true,
 		Targets: []Target{{Expr: "(" + bad + ") / on () group_left () (" + s.routed().Rate().Sum() + " > 0)", Legend: Legend(semconv.LabelOutcome)}},
-	}.describe("Ratio of failed (server_error) and rejected (shed) requests; dashed lines: error budget"+s.unlessShared(", and threshold of a page")+". Blue lines are deployments.",
-		"If errors began with a deployment, roll back. shed: check the resources dashboard.").links(s.dashboard(dashboardResources, "Resources"))
+	}.Describe("Ratio of failed (server_error) and rejected (shed) requests; dashed lines: error budget"+s.unlessShared(", and threshold of a page")+". Blue lines are deployments.",
+		"If errors began with a deployment, roll back. shed: check the resources dashboard.").LinkTo(s.dashboard(dashboardResources, "Resources"))
 	if s.shared {
-		errors.limit = []string{refID(len(errors.Targets))}
-		errors.Targets = append(errors.Targets, Target{Expr: s.requestBudget(), Legend: "budget"})
+		errors.Targets = append(errors.Targets, Target{Expr: s.requestBudget(), Legend: "budget", Limit: true})
 	}
 	latency := s.Latency("Latency percentiles", s.latencies(), 0.5, 0.95, 0.99).
-		describe("Latency of successful requests; each dot is a request with a trace."+s.unlessShared(" The dashed line is the objective."),
-			"Click a dot near p99, and find the slow span in its trace.").links(s.dashboard(dashboardRuntime, "Flame graphs"))
+		Describe("Latency of successful requests; each dot is a request with a trace."+s.unlessShared(" The dashed line is the objective."),
+			"Click a dot near p99, and find the slow span in its trace.").LinkTo(s.dashboard(dashboardRuntime, "Flame graphs"))
 	latency.LegendTable = true
 	if bound, ok := s.latencyBound(); ok {
 		latency.Thresholds, latency.Line, latency.SoftMax = []Threshold{{bound, Failing}}, true, bound
 	}
 	rate := s.Rate("Request rate by outcome", s.routed(), RequestsPerSecond, semconv.LabelOutcome).
-		describe("Requests per second by outcome; the dashed line is the total of one week ago.",
+		Describe("Requests per second by outcome; the dashed line is the total of one week ago.",
 			"A rise that did not happen a week ago: suspect retries or a crawler. client_error: check what a client changed.")
-	rate.Stack, rate.Colors, rate.past, rate.SoftMax = true, outcomeColors(), []string{refID(1)}, fewRequests
-	rate.Targets = append(rate.Targets, Target{Expr: "sum(rate(" + s.routed().Expr() + "[" + rateInterval + "] offset 1w))", Legend: "one week ago"})
+	rate.Stack, rate.Colors, rate.SoftMax = true, outcomeColors(), fewRequests
+	rate.Targets = append(rate.Targets, Target{Expr: "sum(rate(" + s.routed().Expr() + "[" + rateInterval + "] offset 1w))", Legend: "one week ago", past: true})
 	return Row{Height: 8, Panels: []Panel{errors, latency, rate}}
 }
 
@@ -145,19 +144,19 @@ func (s Scope) locationRow() Row {
 	versions := Panel{
 		Title: "Instances by version", Kind: TimeSeries, Unit: Factor, Stack: true, DistinctColors: true,
 		Targets: []Target{{Expr: s.Metric(semconv.BuildInfo).Expr().Count(semconv.LabelVersion), Legend: Legend(semconv.LabelVersion)}},
-	}.describe("Number of instances by version.",
+	}.Describe("Number of instances by version.",
 		"Two versions outside of a deployment are a stuck rollout: finish it or roll back.")
 	health := Panel{
 		Title: "Dependency health", Kind: Timeline, EmptyUntil: "the service has a check",
 		Mappings: []ValueMapping{{0, "unhealthy", Failing}, {1, "healthy", Good}},
 		Targets:  []Target{{Expr: s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
-	}.describe("Health checks of dependencies; red while one fails on any instance.",
-		"The cause is probably there: call the owner before you change this service.").links(s.dependenciesLink()...)
+	}.Describe("Health checks of dependencies; red while one fails on any instance.",
+		"The cause is probably there: call the owner before you change this service.").LinkTo(s.dependenciesLink()...)
 	return Row{Height: 8, Panels: []Panel{s.routes().wide(12), versions.wide(4), health.wide(3), s.alertList().wide(5)}}
 }
 
 func (s Scope) dependenciesLink() []Link {
-	if s.in.HasPostgres || s.in.HasHTTPClient {
+	if len(s.in.Dependencies) > 0 {
 		return []Link{s.dashboard(dashboardDependencies, "Dependencies")}
 	}
 	return nil
@@ -166,7 +165,7 @@ func (s Scope) dependenciesLink() []Link {
 func (s Scope) alertList() Panel {
 	filter := s.alertFilter(Is(slo.LabelService, s.spec.Service), Matches(slo.LabelEnvironment, "$"+varEnvironment+"|"))
 	return Panel{Title: "Alerts", Kind: AlertList, Filter: filter}.
-		describe("Firing and pending alerts of the service in the environment, and those of no environment.", "Open the alert and follow its runbook.")
+		Describe("Firing and pending alerts of the service in the environment, and those of no environment.", "Open the alert and follow its runbook.")
 }
 
 // alertFilter selects the alerts of the chosen groups of instances.
@@ -196,7 +195,7 @@ func (s Scope) routes() Panel {
 			of(total), of(bad.OrZero(total).Over(total)), of(latency.Quantile(0.99, by...)),
 			of("(" + bad.OrZero(total) + ") / on () group_left () (" + bad.Sum() + " > 0)"),
 		},
-	}.describe("Request rate, error ratio, p99 latency and share of all bad requests, of the ten routes with the most bad requests.",
+	}.Describe("Request rate, error ratio, p99 latency and share of all bad requests, of the ten routes with the most bad requests.",
 		"One route: suspect its code or data. All routes: suspect the database, a deployment or a node.")
 }
 
@@ -209,13 +208,13 @@ func (s Scope) routesRow() Row {
 		return p
 	}
 	rate := top(Panel{Title: "Request rate by route (top 10)", Unit: RequestsPerSecond, SoftMax: fewRequests}, total).
-		describe("Requests per second of the ten routes with the most requests.", "A sudden fall of one route: check its clients.")
+		Describe("Requests per second of the ten routes with the most requests.", "A sudden fall of one route: check its clients.")
 	errors := top(Panel{Title: "Error ratio by route (top 10)", Unit: Ratio, Color: Failing, Thresholds: s.budgetThresholds(), Line: true, SoftMax: s.pageThreshold()},
 		s.requests(bad()).Rate().Sum(by...).OrZero(total).Over(total)).
-		describe("Ratio of bad requests of the ten worst routes"+s.unlessShared("; dashed lines: error budget, and threshold of a page")+".",
+		Describe("Ratio of bad requests of the ten worst routes"+s.unlessShared("; dashed lines: error budget, and threshold of a page")+".",
 			"For the worst route, read its traces and its error logs.")
 	latency := top(Panel{Title: "p99 latency by route (top 10)", Unit: Seconds}, s.succeeded().Quantile(0.99, by...)).
-		describe("p99 latency of successful requests of the ten slowest routes"+s.unlessShared("; the dashed line is the objective")+".",
+		Describe("p99 latency of successful requests of the ten slowest routes"+s.unlessShared("; the dashed line is the objective")+".",
 			"One route: suspect its code or queries. All routes: suspect the database, CPU or the network.")
 	if bound, ok := s.latencyBound(); ok {
 		latency.Thresholds, latency.Line, latency.SoftMax = []Threshold{{bound, Failing}}, true, bound
@@ -225,17 +224,17 @@ func (s Scope) routesRow() Row {
 
 func (s Scope) instanceErrorsRow() Row {
 	errors := s.Errors("Error ratio by instance (top 10)", semconv.LabelInstance).
-		describe("Ratio of bad requests of the ten worst instances"+s.unlessShared("; dashed lines: error budget, and threshold of a page")+".",
+		Describe("Ratio of bad requests of the ten worst instances"+s.unlessShared("; dashed lines: error budget, and threshold of a page")+".",
 			"If one instance alone has errors, replace it.")
 	errors.Targets[0].Expr = errors.Targets[0].Expr.TopInRange(10, semconv.LabelInstance)
-	cpu := utilization{"CPU", "", s.Metric(processCPU).Rate(), s.Metric(goMaxProcs).Expr()}
-	busy := s.utilizationGraph("CPU utilization by instance (top 10)", cpu.byInstance().TopInRange(10, semconv.LabelInstance)).
-		describe("CPU in use divided by GOMAXPROCS, of the ten busiest instances.", "Near 100 %, requests wait: add instances, or find the cause in the flame graph.").
-		links(s.flameGraphs())
+	cpu := Utilization{Used: s.Metric(processCPU).Rate(), Limit: s.Metric(goMaxProcs).Expr()}
+	busy := s.UtilizationGraph("CPU utilization by instance (top 10)", cpu.byInstance(), semconv.LabelInstance).
+		Describe("CPU in use divided by GOMAXPROCS, of the ten busiest instances.", "Near 100 %, requests wait: add instances, or find the cause in the flame graph.").
+		LinkTo(s.flameGraphs())
 	starts := Panel{
 		Title: "Restarts by instance", Kind: TimeSeries, Unit: Factor, Color: Warning, SoftMax: 1,
 		Targets: []Target{{Expr: "changes(" + s.Metric(processStart).Expr() + "[" + rateInterval + "])", Legend: Legend(semconv.LabelInstance)}},
-	}.describe("Restarts of each instance in the interval before each point; new instances are not counted.", "Restarts without a deployment are crashes: read the last log lines of the instance.")
+	}.Describe("Restarts of each instance in the interval before each point; new instances are not counted.", "Restarts without a deployment are crashes: read the last log lines of the instance.")
 	return Row{Title: "Instances", Collapsed: true, Panels: []Panel{errors, busy, starts}}
 }
 
@@ -243,7 +242,7 @@ func (s Scope) distributionRow() Row {
 	heat := Panel{
 		Title: "Latency distribution", Kind: Heatmap, Unit: Seconds, EmptyUntil: untilRequests,
 		Targets: []Target{{Expr: s.latencies().Buckets(), Legend: Legend(semconv.LabelLessOrEqual)}},
-	}.describe("Number of successful requests by latency.",
+	}.Describe("Number of successful requests by latency.",
 		"A second band is a second kind of request, such as one with a cache miss: find the slow route.")
 	return Row{Title: "Latency distribution", Collapsed: true, Panels: []Panel{heat}}
 }
@@ -252,12 +251,12 @@ func (s Scope) logsRow() Row {
 	logs := Panel{
 		Title: "Warning and error logs", Kind: Logs, EmptyUntil: untilLogs,
 		Targets: []Target{{Source: Loki, Expr: s.logQuery()}},
-	}.describe("Log lines of the service at level warning and above, with route, status and error; exported_trace links to the trace.",
+	}.Describe("Log lines of the service at level warning and above, with route, status and error; exported_trace links to the trace.",
 		"Look for messages that first appeared when the incident began.")
 	traces := Panel{
 		Title: "Traces with errors", Kind: Traces, EmptyUntil: "a trace has an error",
 		Targets: []Target{{Source: Tempo, Expr: s.traceQuery()}},
-	}.describe("Requests of the service that ended with an error, newest first.",
+	}.Describe("Requests of the service that ended with an error, newest first.",
 		"Open one: the first span in red is where the error began.")
 	return Row{Title: "Logs and traces", Collapsed: true, Panels: []Panel{logs.wide(2), traces}}
 }
@@ -289,14 +288,14 @@ func (s Scope) traceQuery() Expr {
 
 // budgetsRow shows the error budgets and how fast they burn.
 func (s Scope) budgetsRow() Row {
-	now := s.Burn("Burn rate (5m)", nil).describe("Current burn rate of each SLO; at 1 the budget lasts exactly one period.",
-		"Above the upper dashed line a page fires: follow its runbook.").links(s.dashboard(dashboardObjectives, "SLO"))
+	now := s.Burn("Burn rate (5m)", nil).Describe("Current burn rate of each SLO; at 1 the budget lasts exactly one period.",
+		"Above the upper dashed line a page fires: follow its runbook.").LinkTo(s.dashboard(dashboardObjectives, "SLO"))
 	hours := s.Burn("Burn rate (6h)", nil, "6h")
 	hours.Thresholds = s.windowThresholds("6h")
 	hours.SoftMax = hours.Thresholds[len(hours.Thresholds)-1].From
-	hours = hours.describe("Burn rate of each SLO over the last six hours.",
+	hours = hours.Describe("Burn rate of each SLO over the last six hours.",
 		"Above 1, find the slow leak on the SLO dashboard.").
-		links(s.dashboard(dashboardObjectives, "SLO"))
+		LinkTo(s.dashboard(dashboardObjectives, "SLO"))
 	return Row{Title: "SLOs and alerts", Height: 8, Panels: []Panel{s.remainingBudget(), now, hours, s.firingAlerts(), s.alertList()}}
 }
 
@@ -305,6 +304,6 @@ func (s Scope) instancesRow() Row {
 	up := Panel{
 		Title: "Running instances", Kind: TimeSeries, Unit: Factor,
 		Targets: []Target{{Expr: s.Metric(s.presence()).Expr().Sum(), Legend: "running"}},
-	}.describe("Number of instances that respond to scrapes.", "If some are missing, check restarts, nodes and rollouts.")
+	}.Describe("Number of instances that respond to scrapes.", "If some are missing, check restarts, nodes and rollouts.")
 	return Row{Title: "Instances", Panels: []Panel{up}}
 }

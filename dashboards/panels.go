@@ -3,6 +3,7 @@ package dashboards
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,8 +91,6 @@ const (
 	untilLogs     = "the service logs a warning or an error and logs reach Loki"
 	untilProfiles = "profiles reach Pyroscope"
 	untilCounted  = "the service records a value"
-	untilQueries  = "the service queries its database"
-	untilCalls    = "the service calls another"
 	untilLimit    = "GOMEMLIMIT is set"
 	untilCluster  = "a cluster exports metrics of its pods"
 )
@@ -176,8 +175,8 @@ func (s Scope) latencyBound() (float64, bool) {
 	return bound, found
 }
 
-// describe sets the description of a panel.
-func (p Panel) describe(shows, action string) Panel {
+// Describe returns a copy with [Panel.Shows] and [Panel.Action].
+func (p Panel) Describe(shows, action string) Panel {
 	p.Shows, p.Action = shows, action
 	return p
 }
@@ -188,7 +187,8 @@ func (p Panel) wide(weight int) Panel {
 	return p
 }
 
-func (p Panel) links(links ...Link) Panel {
-	p.Links = append(p.Links, links...)
+// LinkTo returns a copy with more links.
+func (p Panel) LinkTo(links ...Link) Panel {
+	p.Links = append(slices.Clip(p.Links), links...)
 	return p
 }

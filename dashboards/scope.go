@@ -136,6 +136,9 @@ func (s Scope) dashboard(name, title string) Link {
 	return Link{Title: title, URL: "/d/" + s.uid(name) + "?${__url_time_range}&${__all_variables}"}
 }
 
+// OverviewLink returns a link to the overview, with the same time range and variables.
+func (s Scope) OverviewLink() Link { return s.dashboard(dashboardOverview, "Overview") }
+
 // selectorOf selects a metric of the service without dashboard variables, for the
 // queries of the variables.
 func (s Scope) selectorOf(metric string, more ...Matcher) Selector {

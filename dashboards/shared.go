@@ -38,7 +38,7 @@ func Shared(services ...Input) ([]Dashboard, error) {
 	if s.spec.Runtime {
 		out = append(out, resources(s), goRuntime(s))
 	}
-	if in.HasPostgres || in.HasHTTPClient {
+	if len(in.Dependencies) > 0 {
 		out = append(out, dependencies(s))
 	}
 	for _, d := range out {
@@ -67,8 +67,11 @@ func merged(services []Input) (Input, error) {
 		if err := agree(services[0], in); err != nil {
 			return Input{}, err
 		}
-		out.HasPostgres = out.HasPostgres || in.HasPostgres
-		out.HasHTTPClient = out.HasHTTPClient || in.HasHTTPClient
+		for _, d := range in.Dependencies {
+			if !slices.ContainsFunc(out.Dependencies, func(known Dependency) bool { return known.Name == d.Name }) {
+				out.Dependencies = append(out.Dependencies, d)
+			}
+		}
 		out.Rules.Spec.Runtime = out.Rules.Spec.Runtime || in.Rules.Spec.Runtime
 	}
 	return out, nil
@@ -178,8 +181,8 @@ func (s Scope) currentBurn() Panel {
 	return Panel{
 		Title: "Burn rate (5m)", Kind: Stat, Unit: Factor, Decimals: 2, Thresholds: s.burnThresholds(), EmptyUntil: untilRules,
 		Targets: []Target{{Expr: s.recorded(slo.RecordBurn).Expr().Max(slo.LabelObjective), Legend: Legend(slo.LabelObjective), Instant: true}},
-	}.describe("Burn rate of each SLO in the last five minutes: orange above 1, where the budget does not last for its period; red from the page of a period of 30 days.",
-		"If it is red, users notice: find the cause below.").links(s.dashboard(dashboardObjectives, "SLO"))
+	}.Describe("Burn rate of each SLO in the last five minutes: orange above 1, where the budget does not last for its period; red from the page of a period of 30 days.",
+		"If it is red, users notice: find the cause below.").LinkTo(s.dashboard(dashboardObjectives, "SLO"))
 }
 
 // requestBudget is the lowest error budget of the SLOs on the requests of all routes.

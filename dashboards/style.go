@@ -208,11 +208,13 @@ func (p Panel) overrides() []override {
 		out = append(out, override{matcher{"byName", name}, []property{{"color", fixed(p.Colors[name])}}})
 	}
 	out = append(out, p.targetColors()...)
-	for _, ref := range p.limit {
-		out = append(out, override{byRef(ref), append(line(), property{"color", fixed(Failing)})})
-	}
-	for _, ref := range p.past {
-		out = append(out, override{byRef(ref), append(line(), property{"color", fixed(Muted)})})
+	for i, t := range p.Targets {
+		switch {
+		case t.Limit:
+			out = append(out, override{byRef(refID(i)), append(line(), property{"color", fixed(Failing)})})
+		case t.past:
+			out = append(out, override{byRef(refID(i)), append(line(), property{"color", fixed(Muted)})})
+		}
 	}
 	if p.Kind == TimeSeries && p.labeled() {
 		// Series of zeros only would fill the legend.
@@ -231,9 +233,8 @@ func (p Panel) targetColors() []override {
 	var out []override
 	colors := neutralColors()
 	for i, t := range p.Targets[1:] {
-		ref := refID(i + 1)
-		if p.Colors[t.Legend] == "" && !slices.Contains(p.limit, ref) && !slices.Contains(p.past, ref) {
-			out = append(out, override{byRef(ref), []property{{"color", fixed(colors[(i+1)%len(colors)])}}})
+		if p.Colors[t.Legend] == "" && !t.Limit && !t.past {
+			out = append(out, override{byRef(refID(i + 1)), []property{{"color", fixed(colors[(i+1)%len(colors)])}}})
 		}
 	}
 	return out

@@ -68,7 +68,7 @@ func (s Scope) windows() Panel {
 			{Title: "State", Width: 75, Mappings: []ValueMapping{{0, "ok", Good}, {1, "firing", Failing}}},
 		},
 		Targets: []Target{target(threshold), target(long), target(short), target(firing)},
-	}.describe("Windows and threshold of each burn rate alert of the chosen SLO, and the burn rates now. One is ok although both are above: there are too few bad events, or, for a ticket, data for less than half of the long window.",
+	}.Describe("Windows and threshold of each burn rate alert of the chosen SLO, and the burn rates now. One is ok although both are above: there are too few bad events, or, for a ticket, data for less than half of the long window.",
 		"High only in the short window: the incident has just begun. High only in the long one: it is over.")
 }
 

@@ -45,13 +45,18 @@ func DashboardInput(service spec.Service, rules slo.Rules) (dashboards.Input, er
 	if err != nil {
 		return dashboards.Input{}, fmt.Errorf("admin.addr: port %q is no number", port)
 	}
-	return dashboards.Input{
-		Rules:       rules,
-		Histograms:  dashboards.Histograms(service.Telemetry.Histograms),
-		HasPostgres: slices.ContainsFunc(service.Parts(), func(p spec.Part) bool { return len(p.Alerts) > 0 }),
-		AdminPort:   number,
-		Scaling:     scaling(service.Deploy),
-	}, nil
+	in := dashboards.Input{
+		Rules:      rules,
+		Histograms: dashboards.Histograms(service.Telemetry.Histograms),
+		AdminPort:  number,
+		Scaling:    scaling(service.Deploy),
+	}
+	for _, part := range service.Parts() {
+		if part.Dependency != nil {
+			in.Dependencies = append(in.Dependencies, *part.Dependency)
+		}
+	}
+	return in, nil
 }
 
 // dashboardInput adds the metrics that no other dashboard shows.

@@ -11,6 +11,7 @@ import (
 	"github.com/observability-first/scaffold/dashboards/render"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/components/postgres"
 )
 
 // ofSet begins the names of pictures of the shared set.
@@ -25,7 +26,7 @@ func sharedSet(t *testing.T) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := dashboards.Shared(dashboards.Input{Rules: rules, HasPostgres: true})
+	set, err := dashboards.Shared(dashboards.Input{Rules: rules, Dependencies: []dashboards.Dependency{postgres.Dependency()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,8 @@ import (
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/component"
 	"github.com/observability-first/scaffold/templates/components"
+	"github.com/observability-first/scaffold/templates/components/httpclient"
+	"github.com/observability-first/scaffold/templates/components/postgres"
 )
 
 // serviceState is a state of a service in which its dashboards are drawn.
@@ -125,7 +127,7 @@ slos:
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := dashboards.Input{Rules: rules, HasPostgres: true, HasHTTPClient: true, Scaling: dashboards.Scaling{CPU: .7, InFlight: 10}}
+	in := dashboards.Input{Rules: rules, Scaling: dashboards.Scaling{CPU: .7, InFlight: 10}, Dependencies: []dashboards.Dependency{postgres.Dependency(), httpclient.Dependency()}}
 	own, err := dashboards.Compile(in)
 	shared, sharedErr := dashboards.Shared(in)
 	if err := errors.Join(err, sharedErr); err != nil {

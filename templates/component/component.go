@@ -6,6 +6,7 @@ import (
 	"context"
 	"io/fs"
 
+	"github.com/observability-first/scaffold/dashboards"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -51,6 +52,8 @@ type Parts struct {
 	Alerts []slo.ComponentAlert
 	// Kubectl are commands on pods for the runbooks, without kubectl and its namespace.
 	Kubectl []slo.Command
+	// Dependency is what the service calls with the component: its rows and its utilization on the dashboards.
+	Dependency *dashboards.Dependency
 	// Code is what the user has to change in the code if the component is added to or removed from a service that exists.
 	Code CodeChange
 	// Budget is a limit that all instances share.
