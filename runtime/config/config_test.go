@@ -308,6 +308,7 @@ func TestValuesArePrintedAsWritten(t *testing.T) {
 		Size  config.ByteSize
 		Sizes []config.ByteSize
 		Where url.URL
+		Link  string `format:"url"`
 		At    textOnly
 	}
 	for _, tt := range []struct{ name, value, want string }{
@@ -315,6 +316,7 @@ func TestValuesArePrintedAsWritten(t *testing.T) {
 		{"LEVEL", "warn", "WARN"}, {"LEVEL", "info+1", "INFO+1"},
 		{"SIZE", "1048576", "1MiB"}, {"SIZES", "1000, 1024 ,1025", "1KB,1KiB,1025B"},
 		{"WHERE", "http://u:secret@h/x", "http://u:xxxxx@h/x"},
+		{"LINK", "http://u:secret@h/x?y=z", "http://xxxxx@h/x?y=z"}, {"LINK", "https://token@h", "https://xxxxx@h"}, {"LINK", "http://h/@x", "http://h/@x"},
 		{"AT", "noon", "{noon}"},
 	} {
 		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
