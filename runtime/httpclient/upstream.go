@@ -92,7 +92,7 @@ func (u *Upstream) errNoURL() error {
 // even if it is not a URL.
 func (u *Upstream) parse(text string) (*url.URL, error) {
 	base, err := url.Parse(text)
-	problem := ""
+	var problem string
 	switch {
 	case err != nil:
 		problem = "is not a URL; write one such as http://payments:8080"
