@@ -308,6 +308,7 @@ func TestValuesArePrintedAsWritten(t *testing.T) {
 		Size  config.ByteSize
 		Sizes []config.ByteSize
 		Where url.URL
+		Link  string `format:"url"`
 		At    textOnly
 	}
 	for _, tt := range []struct{ name, value, want string }{
@@ -315,6 +316,7 @@ func TestValuesArePrintedAsWritten(t *testing.T) {
 		{"LEVEL", "warn", "WARN"}, {"LEVEL", "info+1", "INFO+1"},
 		{"SIZE", "1048576", "1MiB"}, {"SIZES", "1000, 1024 ,1025", "1KB,1KiB,1025B"},
 		{"WHERE", "http://u:secret@h/x", "http://u:xxxxx@h/x"},
+		{"LINK", "http://u:secret@h/x?y=z", "http://xxxxx@h/x?y=z"}, {"LINK", "https://token@h", "https://xxxxx@h"}, {"LINK", "http://h/@x", "http://h/@x"},
 		{"AT", "noon", "{noon}"},
 	} {
 		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
@@ -490,7 +492,7 @@ func TestDescribe(t *testing.T) {
 		got[v.Name] = v
 	}
 	for _, want := range []config.EnvVar{
-		{Name: "POSTGRES_URL", Group: "Postgres", Type: "secret", Default: "[hidden]", Value: "[hidden]", Help: "connection string", Origin: config.FromDefault, Secret: true, Required: true},
+		{Name: "POSTGRES_URL", Group: "Postgres", Type: "secret", Default: "[hidden]", Value: "[hidden]", Help: "connection string", Origin: config.FromDefault, Secret: true},
 		{Name: "POSTGRES_MAX_CONNS", Group: "Postgres", Type: "whole number", Default: "10", Value: "10", Origin: config.FromDefault, Allowed: "1 to 100"},
 		{Name: "HTTP_TIMEOUT", Group: "HTTP", Type: "duration", Default: "5m", Value: "5m", Origin: config.FromDefault, Allowed: "10ms or more"},
 		{Name: "MODE", Type: "text", Default: "fast", Value: "fast", Origin: config.FromDefault, Allowed: "fast or safe"},
@@ -499,6 +501,15 @@ func TestDescribe(t *testing.T) {
 	} {
 		if got[want.Name] != want {
 			t.Errorf("got  %+v\nwant %+v", got[want.Name], want)
+		}
+	}
+	dst.Postgres.URL = ""
+	if list, err = config.Describe(&dst); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range list {
+		if v.Name == "POSTGRES_URL" && !v.Required {
+			t.Errorf("without a value in the struct: %+v, want it to be required", v)
 		}
 	}
 	if len(list) != 14 || list[0].Name != "OWNER" {

@@ -208,13 +208,13 @@ func (f field) wanted() string {
 }
 
 func (f field) describe() EnvVar {
-	v := EnvVar{
-		Name: f.name, Group: f.group, Type: f.format.name, Help: f.help,
-		Secret: f.secret, Required: f.required, Allowed: f.allowed(), Origin: Unset,
-	}
 	current := f.value
 	if f.preset.IsValid() {
 		current = f.preset
+	}
+	v := EnvVar{
+		Name: f.name, Group: f.group, Type: f.format.name, Help: f.help,
+		Secret: f.secret, Required: f.required && current.IsZero(), Allowed: f.allowed(), Origin: Unset,
 	}
 	if f.preset.IsValid() || !current.IsZero() {
 		v.Origin, v.Default = FromDefault, f.print(current)

@@ -171,6 +171,7 @@ func urlFormat() format {
 func stringFormat(tag string) (f format, known bool) {
 	kind, words, _ := strings.Cut(tag, ",")
 	var valid func(text string) bool
+	show := func(text string) string { return text }
 	switch kind {
 	case "address":
 		f = format{name: "address", not: "not an address with a port", example: "an address such as :8080 or 127.0.0.1:8080", corrected: correctedAddress}
@@ -178,11 +179,11 @@ func stringFormat(tag string) (f format, known bool) {
 	case "url":
 		f = urlFormat()
 		f.corrected = correctedURL
-		valid = isURL
+		valid, show = isURL, withoutUser
 	default:
 		return format{}, false
 	}
-	f.print = func(v reflect.Value) string { return v.String() }
+	f.print = func(v reflect.Value) string { return show(v.String()) }
 	f.parse = func(v reflect.Value, text string) error {
 		word := words != "" && slices.Contains(strings.Split(words, ","), text)
 		if !word && !valid(text) {
@@ -193,6 +194,22 @@ func stringFormat(tag string) (f format, known bool) {
 	}
 	f.element = f.print
 	return f, true
+}
+
+// withoutUser replaces the user and password of a URL: tokens are often in the place of the user.
+// A value in a struct may be an invalid URL.
+func withoutUser(text string) string {
+	if !strings.Contains(text, "@") {
+		return text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return hidden
+	}
+	if u.User != nil {
+		u.User = url.User("xxxxx") // as url.URL.Redacted
+	}
+	return u.String()
 }
 
 func isAddress(text string) bool {

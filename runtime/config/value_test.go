@@ -68,3 +68,18 @@ func TestByteSize(t *testing.T) {
 		}
 	}
 }
+
+// A default in a struct is not validated, and must not show a password either.
+func TestAnInvalidURLInAStructIsHidden(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"http://u:secret@h:port": "[hidden]", "u:secret@h": "[hidden]", "http://u:secret@h": "http://xxxxx@h", "h": "h", "": "",
+	} {
+		list, err := config.Describe(&struct {
+			Link string `format:"url"`
+		}{text})
+		if err != nil || len(list) != 1 || list[0].Value != want || list[0].Default != want {
+			t.Errorf("%q: got %+v, %v; want %q", text, list, err, want)
+		}
+	}
+}

@@ -1,7 +1,11 @@
 // Package httpclient provides an HTTP client with tracing, metrics, timeouts, safe retries and a
 // circuit breaker.
 //
-// [New] returns an *http.Client. Every attempt is a client span that propagates the trace, and an
+// [NewUpstream] declares a service that this one calls: its base URL, environment variables and
+// health check. Each upstream has its own timeouts, retry budget and circuit breaker, and requests
+// only go to its server.
+//
+// [New] returns an *http.Client for other servers. Every attempt is a client span that propagates the trace, and an
 // observation of http_client_request_duration_seconds. Both end with the response body: read it
 // to the end and close it.
 //
