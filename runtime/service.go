@@ -208,6 +208,12 @@ func (s *Service) Check(name string, check func(context.Context) error) {
 	s.health.Add(name, check)
 }
 
+// CheckOptional runs a check of another service in the background. The service becomes ready without it, so that
+// services that call each other can start in any order.
+func (s *Service) CheckOptional(name string, check func(context.Context) error) {
+	s.health.Add(name, check, health.Optional)
+}
+
 // Waiting shows err on /readyz as the reason why the check with that name has not succeeded yet.
 // Start hooks that wait for a dependency call it, since checks run only after the hooks.
 func (s *Service) Waiting(check string, err error) { s.health.Waiting(check, err) }

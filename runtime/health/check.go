@@ -33,6 +33,7 @@ const (
 type check struct {
 	name     string
 	critical bool
+	optional bool
 	run      func(context.Context) error
 	gauge    prometheus.Gauge
 
@@ -96,7 +97,7 @@ func guarded(ctx context.Context, run func(context.Context) error) (err error) {
 func (m *Monitor) wait(c *check) time.Duration {
 	m.mu.Lock()
 	base := m.cfg.Interval
-	if c.state() == pending {
+	if c.state() == pending && !m.passed {
 		base = min(base, startInterval)
 	}
 	m.mu.Unlock()

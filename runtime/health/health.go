@@ -62,6 +62,10 @@ type Option func(*check)
 // balancer.
 func Critical(c *check) { c.critical = true }
 
+// Optional means that the service becomes ready even if the check has never succeeded. Use it for another service: two
+// services that wait for each other would never start.
+func Optional(c *check) { c.optional = true }
+
 // Monitor runs checks and stores their results. It is safe for concurrent use.
 type Monitor struct {
 	cfg    Config
@@ -75,7 +79,7 @@ type Monitor struct {
 	checks   []*check
 	mistakes []error // of Add, returned by Start
 	started  bool
-	passed   bool // started, and all checks have succeeded once
+	passed   bool // started, and all checks but the optional ones have succeeded once
 	draining bool
 	cancel   context.CancelFunc
 	startedC chan struct{}
@@ -84,7 +88,7 @@ type Monitor struct {
 }
 
 // New returns a Monitor without checks and registers its metrics. It is ready after
-// [Monitor.Start] when all checks have succeeded once.
+// [Monitor.Start] when all checks but the optional ones have succeeded once.
 func New(opts Options) (*Monitor, error) {
 	if opts.Registry == nil {
 		return nil, errors.New("health: Options.Registry is nil; pass the service's Metrics()")

@@ -253,6 +253,28 @@ func TestCriticalCheckMakesTheReplicaUnready(t *testing.T) {
 	})
 }
 
+func TestAnOptionalCheckDoesNotDelayTheStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{})
+		var payments dependency
+		payments.away.Store(true)
+		var runs atomic.Int64
+		f.Add("payments", func(ctx context.Context) error { runs.Add(1); return payments.check(ctx) }, health.Optional)
+		f.start(t)
+		f.expect(t, 200, 200, "degraded")
+		f.expectMetric(t, "runtime_health_check_up{check=payments}", "0")
+		after(10 * interval)
+		if n := runs.Load(); n > 13 {
+			t.Errorf("%d runs within ten intervals", n)
+		}
+		payments.away.Store(false)
+		after(3 * interval)
+		f.expect(t, 200, 200, "ready")
+		f.expectMetric(t, "runtime_health_check_up{check=payments}", "1")
+	})
+}
+
 func TestDrainingIsLiveAndNotReady(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -70,7 +70,7 @@ func (m *Monitor) publish() {
 
 func (m *Monitor) allPassed() bool {
 	for _, c := range m.checks {
-		if c.state() == pending {
+		if c.state() == pending && !c.optional {
 			return false
 		}
 	}
