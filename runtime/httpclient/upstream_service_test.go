@@ -77,6 +77,17 @@ func TestAServiceWithoutAURLDescribesItself(t *testing.T) {
 	}
 }
 
+func TestCredentialsInAURLAreNotPrinted(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"config"}, {"telemetry"}} {
+		env := map[string]string{"PAYMENTS_URL": "http://user:hunter2@payments"}
+		status, stdout, stderr := execute(t, httpclient.UpstreamConfig{}, env, args...)
+		if status != 1 || !strings.HasPrefix(stderr, "orders: upstream payments: PAYMENTS_URL contains credentials") || strings.Contains(stdout+stderr, "hunter2") {
+			t.Errorf("%v: exit code %d\n%s%s", args, status, stdout, stderr)
+		}
+	}
+}
+
 // rows returns the lines of a table with single blanks.
 func rows(table string) []string {
 	var list []string
