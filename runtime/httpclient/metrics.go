@@ -18,6 +18,7 @@ const undeclaredHosts = 16
 
 type metrics struct {
 	duration   *prometheus.HistogramVec
+	calls      *prometheus.CounterVec
 	retries    *prometheus.CounterVec
 	suppressed *prometheus.CounterVec
 	overflow   prometheus.Counter
@@ -36,6 +37,9 @@ func newMetrics(reg *telemetry.Registry, cfg Config, hosts []string) (*metrics, 
 	var err error
 	if m.duration, err = reg.Histogram(semconv.HTTPClientRequestDuration, "Duration of an attempt of an outgoing request, until the end of the response body.",
 		semconv.DurationBuckets(), semconv.LabelMethod, semconv.LabelServerAddress, semconv.LabelStatus, semconv.LabelErrorType); err != nil {
+		return nil, err
+	}
+	if m.calls, err = reg.Counter(semconv.HTTPClientCalls, "Outgoing calls by the outcome after all attempts.", semconv.LabelServerAddress, semconv.LabelOutcome); err != nil {
 		return nil, err
 	}
 	if m.retries, err = reg.Counter(semconv.HTTPClientRetries, "Attempts of outgoing requests after the first.", semconv.LabelServerAddress); err != nil {
@@ -73,6 +77,9 @@ func newMetrics(reg *telemetry.Registry, cfg Config, hosts []string) (*metrics, 
 // it from rate.
 func (m *metrics) add(host string) {
 	p := peer{label: host, budget: newBudget()}
+	for _, outcome := range semconv.Outcomes() {
+		m.calls.WithLabelValues(host, outcome)
+	}
 	m.retries.WithLabelValues(host)
 	m.suppressed.WithLabelValues(host)
 	m.hedges.WithLabelValues(host)
