@@ -61,7 +61,11 @@ func (v view) partFiles() ([]File, error) {
 				errs = append(errs, fmt.Errorf("component %s: %s: %w", part.Name, f.Path, err))
 				continue
 			}
-			out = append(out, File{Path: path.String(), Mode: 0o644, Data: data, Owner: UserOwned})
+			owner := UserOwned
+			if f.Generated {
+				owner = Generated
+			}
+			out = append(out, File{Path: path.String(), Mode: 0o644, Data: data, Owner: owner})
 		}
 	}
 	return out, errors.Join(errs...)

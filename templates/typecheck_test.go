@@ -28,27 +28,32 @@ type checker struct {
 	imported types.Importer
 }
 
-// newChecker lists the dependencies of examples/orders, which uses every component.
+// newChecker lists the packages of the runtime and the dependencies of examples/orders: services import no others.
 func newChecker(t *testing.T) checker {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-test", "-f", "{{.ImportPath}}\t{{.Export}}", "./...")
-	cmd.Dir = "../examples/orders"
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list: %v\n%s", err, &stderr)
-	}
 	exports := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		if name, file, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok && !strings.Contains(name, " ") {
-			exports[name] = file
+	for _, dir := range []string{"../runtime", "../examples/orders"} {
+		cmd := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", "./...")
+		if dir != "../runtime" {
+			cmd.Args = slices.Insert(cmd.Args, 2, "-test")
+		}
+		cmd.Dir = dir
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("go list: %v\n%s", err, &stderr)
+		}
+		for line := range strings.Lines(string(out)) {
+			if name, file, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok && !strings.Contains(name, " ") {
+				exports[name] = file
+			}
 		}
 	}
 	fset := token.NewFileSet()
 	return checker{t, fset, importer.ForCompiler(fset, "gc", func(name string) (io.ReadCloser, error) {
 		if exports[name] == "" {
-			return nil, fmt.Errorf("examples/orders does not depend on %s", name)
+			return nil, fmt.Errorf("neither the runtime nor examples/orders depends on %s", name)
 		}
 		return os.Open(exports[name])
 	})}

@@ -39,15 +39,15 @@ type Parts struct {
 	Templates fs.FS
 	// Data is .Component in these templates.
 	Data any
-	// Files are files of the service that only this component has. They are user-owned.
+	// Files are files of the service that only this component has.
 	Files []File
 	// Review has options that a new scaffold.yaml contains even with their defaults, since every team should review
 	// them, and a comment for each.
 	Review map[string]string
 	// Stores means that the component stores the resource, instead of the store in memory.
 	Stores bool
-	// Packages are names of packages that the generated code imports, which are no names for a resource.
-	Packages []string
+	// Reserved are packages and variables of the generated code, which are no names for a resource.
+	Reserved []string
 	// Alerts are tickets about the component.
 	Alerts []slo.ComponentAlert
 	// Kubectl are commands on pods for the runbooks, without kubectl and its namespace.
@@ -66,6 +66,8 @@ type Parts struct {
 type File struct {
 	Path     string // relative to the service; a template, such as internal/store/{{.One.Snake}}.go
 	Template string // in [Parts.Templates]
+	// Generated files follow scaffold.yaml and are rewritten by each scaffold generate. The others are user-owned.
+	Generated bool
 }
 
 // CodeChange describes by hand what scaffold generate does not do, since the files are user-owned.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/observability-first/scaffold/templates/components"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -79,7 +80,7 @@ func TestNewReportsEachInvalidChoice(t *testing.T) {
 		`module: "nodots" is not a module path: missing dot in first path element; write one such as github.com/acme/orders`,
 		`pattern: unknown pattern "function"; known: service`,
 		`resource: "func" is a Go keyword; choose another noun`,
-		`components[1]: unknown component "redis"; known: postgres`,
+		`components[1]: unknown component "redis"; known: ` + strings.Join(components.Names(), ", "),
 		`components[2]: unknown component "postgre"; did you mean "postgres"?`,
 	}
 	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {

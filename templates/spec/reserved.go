@@ -20,7 +20,7 @@ func reservedFor(word string) string {
 	case slices.Contains(generatedNames(), word):
 		return "already used in the generated code"
 	case slices.Contains(importedNames(), word) || slices.ContainsFunc(components.All(), func(c components.Named) bool {
-		return slices.Contains(c.Parts(component.Service{}).Packages, word)
+		return slices.Contains(c.Parts(component.Service{}).Reserved, word)
 	}):
 		return "a package that the generated code imports"
 	case isSpecialDirectory(word):
