@@ -5,12 +5,14 @@ import (
 	"reflect"
 
 	"github.com/observability-first/scaffold/templates/component"
+	"github.com/observability-first/scaffold/templates/components/httpclient"
 	"github.com/observability-first/scaffold/templates/components/postgres"
 )
 
 // Used are the components of a service. One that is nil is not used.
 type Used struct {
-	Postgres *postgres.Options `yaml:"postgres"`
+	HTTPClient *httpclient.Options `yaml:"httpclient"`
+	Postgres   *postgres.Options   `yaml:"postgres"`
 }
 
 // Named is a component with its name, the key in scaffold.yaml.

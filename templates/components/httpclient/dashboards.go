@@ -1,4 +1,3 @@
-// Package httpclient is the component of calls to other services over HTTP.
 package httpclient
 
 import (
