@@ -32,7 +32,9 @@ CHROMIUM := test/chromium
 
 OTHERS := $(CHROMIUM) $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(BACKENDS) $(COLLECTOR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES) $(ROUTERS)
 
+# Examples that are committed whole, and those that are committed without generated files.
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
+RENDERED := $(patsubst examples/%/digests.txt,examples/rendered/%/,$(sort $(wildcard examples/*/digests.txt)))
 
 # Imports all of Prometheus and Alertmanager, which takes minutes to compile.
 CONFORMANCE := test/conformance
@@ -75,7 +77,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose backends lint bench bench-peers generate checkgenerate examples golden pictures transcripts tidy e2e dashboards-schema grafana-parity chromium pipelines images kubernetes kubernetes-apiserver collector routers
+.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose backends lint bench bench-peers generate checkgenerate examples rendered golden pictures transcripts tidy e2e dashboards-schema grafana-parity chromium pipelines images kubernetes kubernetes-apiserver collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,11 +91,11 @@ install: ## build scaffold and link it into a directory of PATH
 # Linters vet, in a target of their own.
 # Tests that build a service build it with the race detector, too: its dependencies compile once.
 test: export GOFLAGS := -race $(shell go env GOFLAGS)
-test: deps modules ## run all tests but end-to-end tests, simulations and limits of memory and allocations, with the race detector
-	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -vet=off -timeout 20m -skip '^TestEndToEnd' ./...); done)
+test: deps modules rendered ## run all tests but end-to-end tests, simulations and limits of memory and allocations, with the race detector
+	$(call timed,test,for m in $(MODULES) $(EXAMPLES) $(RENDERED); do echo "== $$m"; (cd $$m && go test -vet=off -timeout 20m -skip '^TestEndToEnd' ./...); done)
 
-test-quick: modules ## run tests that need only Go, and list the others
-	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
+test-quick: modules rendered ## run tests that need only Go, and list the others
+	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES) $(RENDERED); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
 
 e2e: deps modules ## end-to-end tests: create, run and verify services, build without network, install a release (minutes)
 	$(call timed,e2e,go test -count=1 -timeout 30m -run '^TestEndToEnd' $(addprefix ./,$(filter-out runtime/% test/% internal/verify/,$(E2E))); \
@@ -147,8 +149,8 @@ deps: ## check for what tests need besides Go: the PostgreSQL server binaries
 modules: ## download the modules of the runtime, since tests build services offline
 	$(call timed,modules,cd runtime && go mod download)
 
-lint: ## run linters on every module, and vet for other systems
-	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(OTHERS) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run --build-tags '$(DISCOVERY),parity' ./...); done; \
+lint: rendered ## run linters on every module, and vet for other systems
+	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(OTHERS) $(BENCH) $(EXAMPLES) $(RENDERED); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run --build-tags '$(DISCOVERY),parity' ./...); done; \
 		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
 
 bench: ## run every benchmark once (BENCHTIME=1s for numbers)
@@ -161,6 +163,11 @@ generate: golden examples ## update all generated files
 
 checkgenerate: ## fail if generated files are out of date
 	$(call timed,checkgenerate,.ci/checkgenerate)
+
+rendered: modules ## write the files of examples/rendered, if they are missing or stale
+	@for d in $(RENDERED); do name=$$(basename $$d); \
+		(cd examples/$$name && sha256sum --check --status --ignore-missing digests.txt && cd ../../$$d && sha256sum --check --status ../../$$name/digests.txt) 2>/dev/null || \
+		go test ./internal/cli -run "^TestExamples$$/^$$name$$" -rendered; done
 
 examples: ## regenerate examples/
 	$(call timed,examples,go test -count=1 ./internal/cli -run '^TestExamples$$' -update)

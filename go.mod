@@ -2,8 +2,11 @@ module github.com/observability-first/scaffold
 
 go 1.26.7
 
-// Some packages of npm have Go files.
-ignore ./test/grafana/node_modules
+// Hand-written files of examples build only with the generated ones, and some packages of npm have Go files.
+ignore (
+	./examples
+	./test/grafana/node_modules
+)
 
 require (
 	charm.land/huh/v2 v2.0.3

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,10 +17,11 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// examples has the arguments that generate each service in examples/. The services are
-// committed so that a template change is reviewed as a change of real code, and so that they
-// are built and tested like any other module.
-func examples() map[string][]string {
+const examplesDir = "../../examples"
+
+// wholeExamples has the arguments that generate the services that are committed whole, so that a
+// template change is reviewed as a change of real code.
+func wholeExamples() map[string][]string {
 	module := "github.com/observability-first/scaffold/examples/"
 	return map[string][]string{
 		"minimal": {"new", "minimal", "--module", module + "minimal", "--resource", "order", "--owner", "team-checkout"},
@@ -29,11 +31,10 @@ func examples() map[string][]string {
 
 func TestExamples(t *testing.T) {
 	t.Parallel()
-	for name, args := range examples() {
+	for name, args := range wholeExamples() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const root = "../../examples"
-			have := filepath.Join(root, name)
+			have := filepath.Join(examplesDir, name)
 			if golden.Updating() {
 				if err := os.RemoveAll(have); err != nil {
 					t.Fatal(err)
@@ -41,13 +42,7 @@ func TestExamples(t *testing.T) {
 				generate(t, have, args)
 				return
 			}
-			// Next to the example, so that relative paths are the same, and hidden: go list ./... of
-			// another test would fail when the directory disappears.
-			fresh, err := os.MkdirTemp(root, ".check-")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = os.RemoveAll(fresh) })
+			fresh := hiddenDir(t) // at the depth of the example, so that relative paths are the same
 			if err := os.Remove(fresh); err != nil {
 				t.Fatal(err)
 			}
@@ -56,6 +51,17 @@ func TestExamples(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("examples/%s is not what scaffold gives (run make examples; -generated +checked in):\n%s", name, diff)
 			}
+		})
+	}
+	lists, err := filepath.Glob(examplesDir + "/*/" + digestsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range lists {
+		name := filepath.Base(filepath.Dir(list))
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testDigests(t, name)
 		})
 	}
 }
@@ -78,14 +84,32 @@ func TestGeneratedServiceSizeLimit(t *testing.T) {
 
 func generate(t *testing.T, dir string, args []string) {
 	t.Helper()
+	scaffold(t, append(slices.Clone(args), "--dir", dir, "--deploy-directory", ".", "--runtime", "../../runtime"))
+}
+
+// scaffold runs the command, which must succeed.
+func scaffold(t *testing.T, args []string) {
+	t.Helper()
 	var out, errs bytes.Buffer
 	f := cli.System(templates.Render)
 	f.Streams = cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}
 	f.Getenv = func(string) string { return "" }
-	args = append(slices.Clone(args), "--dir", dir, "--deploy-directory", ".", "--runtime", "../../runtime")
 	if code := cli.Main(t.Context(), args, f); code != cli.ExitDone {
-		t.Fatalf("scaffold %s: status %d\n%s", strings.Join(args, " "), code, errs.String())
+		findings := regexp.MustCompile(`(?m)^(create|keep) .*\n`).ReplaceAllString(out.String(), "")
+		t.Fatalf("scaffold %s: status %d\n%s%s", strings.Join(args, " "), code, findings, errs.String())
 	}
+}
+
+// hiddenDir returns a new directory in examples/. go list ./... of another test would fail if a
+// visible one disappears.
+func hiddenDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(examplesDir, ".check-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // tree reads all files below the directory except build output.

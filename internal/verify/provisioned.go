@@ -62,9 +62,9 @@ func (s *session) target(c *child) metricstore.Target {
 }
 
 // scrapeInterval checks that the service's own Prometheus uses the declared scrape interval: every increase
-// and window of the rules depends on it.
+// and window of the rules depends on it. A service that pushes its metrics sets the interval itself.
 func (s *session) scrapeInterval() {
-	if s.subject.Provisioned.Prometheus == nil {
+	if s.subject.Provisioned.Prometheus == nil || s.subject.Pushes {
 		return
 	}
 	config, err := s.scrapeConfig()

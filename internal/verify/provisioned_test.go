@@ -22,6 +22,7 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/runtime/servicetest"
+	"github.com/observability-first/scaffold/slo"
 )
 
 func post(t *testing.T, address, contentType string, body io.Reader) {
@@ -117,6 +118,19 @@ func TestScrapeIntervalMustBeTheDeclaredOne(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestPushedMetricsNeedNoScrapeJob(t *testing.T) {
+	t.Parallel()
+	for metrics, want := range map[string]int{slo.MetricsPush: 0, slo.MetricsScrape: 1} {
+		s := &session{}
+		s.subject.describe(slo.Rules{Spec: slo.Spec{Service: "shop", Metrics: metrics}.WithDefaults()})
+		s.subject.Provisioned.Prometheus = []byte("global: {scrape_interval: 15s}\n")
+		s.scrapeInterval()
+		if got := checksOf(s); len(got) != want {
+			t.Errorf("metrics: %s: got %q, want %d checks", metrics, got, want)
+		}
 	}
 }
 

@@ -83,6 +83,7 @@ func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 func (s *Subject) describe(rules slo.Rules) {
 	spec := rules.Spec
 	s.Service, s.Selector, s.EnvironmentLabel, s.ScrapeInterval = spec.Service, spec.Selector, spec.EnvironmentLabel, spec.ScrapeInterval
+	s.Pushes = spec.Metrics == slo.MetricsPush
 	s.Selector = maps.Clone(spec.Selector)
 	for _, label := range spec.GroupBy {
 		s.Selector[label] = Environment // set by the scrape

@@ -32,6 +32,7 @@ type Subject struct {
 	Selector         map[string]string // target labels
 	EnvironmentLabel string
 	ScrapeInterval   time.Duration // declared
+	Pushes           bool          // metrics are pushed, so that Prometheus has no scrape job
 	// Counted are the objectives of availability, whose events are the responses that clients see, by name.
 	Counted map[string]Counted
 	Slow    time.Duration // longer than every latency threshold; duration of slow requests

@@ -252,7 +252,7 @@ func TestMakefileListsAllModules(t *testing.T) {
 		}
 		found++
 		dir := path.Dir(file)
-		if example, _ := path.Match("examples/*", dir); !example && !slices.Contains(makefile, dir) {
+		if !strings.HasPrefix(dir, "examples/") && !slices.Contains(makefile, dir) {
 			t.Errorf("the Makefile does not list the module in %s; add it to a list of modules", dir)
 		}
 		return nil
