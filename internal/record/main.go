@@ -4,7 +4,8 @@
 // go into docs/.
 //
 // Run it from the repository's root after a change of the runtime or of a
-// dependency: `make golden`.
+// dependency: `make golden`. With names of components as arguments, it records
+// only these.
 package main
 
 import (
@@ -31,20 +32,21 @@ const recorded = "templates/files/recorded/"
 const service = "zzservice"
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	if err := run(context.Background(), os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "record:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, names []string) error {
+	if len(names) > 0 {
+		return recordComponents(ctx, names)
+	}
 	if err := record(ctx, "service", nil); err != nil {
 		return err
 	}
-	for _, name := range components.Names() {
-		if err := record(ctx, name, []string{name}); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+	if err := recordComponents(ctx, components.Names()); err != nil {
+		return err
 	}
 	// A released scaffold writes the sum of this file into go.sum.
 	mod, err := os.ReadFile("runtime/go.mod")
@@ -52,6 +54,15 @@ func run(ctx context.Context) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(recorded, "runtime.mod"), mod, 0o644) //nolint:gosec // a constant path; only the content is read
+}
+
+func recordComponents(ctx context.Context, names []string) error {
+	for _, name := range names {
+		if err := record(ctx, name, []string{name}); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // record renders a service with components, tidies it and keeps what it prints.
