@@ -86,7 +86,9 @@ func (p Plan) Then(second Plan) Plan {
 		switch {
 		case i < 0:
 			changes = append(changes, c)
-		case c.Action.writes() && !changes[i].Action.writes():
+		case changes[i].Action == Create && c.Action == Remove:
+			changes = slices.Delete(changes, i, i+1)
+		case c.Action == Remove || c.Action.writes() && !changes[i].Action.writes():
 			changes[i] = c
 		}
 	}

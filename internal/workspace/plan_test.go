@@ -3,6 +3,7 @@ package workspace
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -271,5 +272,28 @@ func TestTreeWithFilesInTheStateIsRejected(t *testing.T) {
 			err.Error() != path+": the path is reserved for scaffold's state" {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+// The files of a component that a service no longer has: the second run of the service shows that one is not needed.
+func TestThenReportsTheFinalState(t *testing.T) {
+	t.Parallel()
+	change := func(path string, action Action) Change {
+		return Change{Path: path, Action: action}
+	}
+	first := Plan{Changes: []Change{
+		change("created", Create), change("withdrawn", Create), change("updated", Update),
+		change("removed", Update), change("kept", Keep),
+	}}
+	got := first.Then(Plan{Changes: []Change{
+		change("created", Rewrite), change("withdrawn", Remove), change("updated", Keep),
+		change("removed", Remove), change("kept", Update), change("new", Create),
+	}})
+	want := []Change{
+		change("created", Create), change("updated", Update), change("removed", Remove),
+		change("kept", Update), change("new", Create),
+	}
+	if !slices.Equal(got.Changes, want) {
+		t.Errorf("got  %v\nwant %v", got.Changes, want)
 	}
 }
