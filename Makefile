@@ -97,7 +97,7 @@ test: deps modules rendered ## run all tests but end-to-end tests, simulations a
 test-quick: modules rendered ## run tests that need only Go, and list the others
 	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES) $(RENDERED); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
 
-e2e: deps modules ## end-to-end tests: create, run and verify services, build without network, install a release (minutes)
+e2e: deps modules rendered ## end-to-end tests: create, run and verify services, build without network, install a release (minutes)
 	$(call timed,e2e,go test -count=1 -timeout 30m -run '^TestEndToEnd' $(addprefix ./,$(filter-out runtime/% test/% internal/verify/,$(E2E))); \
 		go test -race -count=1 -timeout 20m -run '^TestEndToEnd' ./internal/verify; \
 		(cd runtime && go test -count=1 -tags scaffold_faults -run '^TestFaults' ./httpserver); \

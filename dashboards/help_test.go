@@ -2,12 +2,13 @@ package dashboards_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/observability-first/scaffold/dashboards"
 	"github.com/observability-first/scaffold/runtime/declared"
-	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/components/httpclient"
 	"github.com/observability-first/scaffold/templates/components/postgres"
@@ -106,19 +107,24 @@ type metric struct {
 	native bool // whatever the service has
 }
 
-// declaredMetrics returns the metrics that the generated service declares, and those of the HTTP
-// client, which it does not use.
+// declaredMetrics returns the metrics that a generated service declares with any component.
 func declaredMetrics(tb testing.TB) []metric {
 	tb.Helper()
-	src, err := os.ReadFile("../examples/orders/observability/telemetry.json")
-	if err != nil {
-		tb.Fatal(err)
-	}
 	var signals struct {
 		Metrics []metric `json:"metrics"`
 	}
-	if err := json.Unmarshal(src, &signals); err != nil {
-		tb.Fatal(err)
+	files, err := filepath.Glob("../templates/components/*/recorded/signals.json")
+	if err != nil || len(files) < 2 {
+		tb.Fatalf("%q, %v", files, err)
+	}
+	for _, file := range files {
+		all := signals.Metrics
+		signals.Metrics = nil // Unmarshal would write into the array of all
+		src, err := os.ReadFile(file)
+		if err := errors.Join(err, json.Unmarshal(src, &signals)); err != nil {
+			tb.Fatal(err)
+		}
+		signals.Metrics = append(all, signals.Metrics...)
 	}
 	if len(signals.Metrics) < 50 {
 		tb.Fatalf("only %d metrics are declared", len(signals.Metrics))
@@ -126,11 +132,5 @@ func declaredMetrics(tb testing.TB) []metric {
 	for _, m := range customMetrics() {
 		signals.Metrics = append(signals.Metrics, metric{m.Name, string(m.Type), m.Labels, m.Type == declared.Histogram && len(m.Bounds) == 0})
 	}
-	return append(signals.Metrics,
-		metric{semconv.HTTPClientRequestDuration, "histogram", []string{
-			semconv.LabelMethod, semconv.LabelServerAddress, semconv.LabelStatus, semconv.LabelErrorType,
-		}, false},
-		metric{semconv.HTTPClientRetries, "counter", []string{semconv.LabelServerAddress}, false},
-		metric{semconv.HTTPClientRetriesSuppressed, "counter", []string{semconv.LabelServerAddress}, false},
-	)
+	return signals.Metrics
 }

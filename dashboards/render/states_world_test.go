@@ -239,8 +239,12 @@ func (w plant) database(r replica, rate float64) {
 		w.histogram(r, semconv.DBClientOperationDuration, buckets(), counting(rate), semconv.LabelDBOperation, operation, semconv.LabelDBSystem, "postgresql")
 	}
 	w.histogram(r, semconv.HTTPClientRequestDuration, buckets(), counting(rate/5), semconv.LabelMethod, "GET", semconv.LabelServerAddress, "payments.example.com")
-	w.add(r, semconv.HTTPClientRetries, steadily(0))
-	w.add(r, semconv.HTTPClientRetriesSuppressed, steadily(0))
+	server := []string{semconv.LabelServerAddress, "payments.example.com"}
+	w.add(r, semconv.HTTPClientCalls, counting(rate/5), append(slices.Clone(server), semconv.LabelOutcome, semconv.OutcomeSuccess)...)
+	w.add(r, semconv.HTTPClientCalls, steadily(0), append(slices.Clone(server), semconv.LabelOutcome, semconv.OutcomeServerError)...)
+	for _, name := range []string{semconv.HTTPClientRetries, semconv.HTTPClientRetriesSuppressed, semconv.HTTPClientBreakerRejected} {
+		w.add(r, name, steadily(0), server...)
+	}
 }
 
 // someRoutes are n routes with long names, the last of which have little traffic.

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"github.com/observability-first/scaffold/templates/components"
 )
 
 // user is a person at a terminal on which one command runs.
@@ -137,7 +139,8 @@ func TestAnswersOnATerminalCreateTheService(t *testing.T) {
 	u.types(ctrlU + "team-a\r")
 	u.sees("> order") // a prompt is drawn again when it is shown again
 	u.types(ctrlU + "basket\r")
-	for _, shown := range []string{"of basket, for paths such as /v1/baskets (--plural)", "Components", "(--with)", "postgres", "Pipelines", "(--pipeline)", "github", "enter next"} {
+	first := components.Names()[0]
+	for _, shown := range []string{"of basket, for paths such as /v1/baskets (--plural)", "Components", "(--with)", first, "Pipelines", "(--pipeline)", "github", "enter next"} {
 		u.sees(shown)
 	}
 	u.types("\r")
@@ -147,11 +150,11 @@ func TestAnswersOnATerminalCreateTheService(t *testing.T) {
 	u.types("\r")
 	u.sees("submit")
 	u.types("\r")
-	for _, shown := range []string{"Resource    basket, at /v1/baskets", "Components  postgres", "Pipelines   github", "Create it?", "(--yes)"} {
+	for _, shown := range []string{"Resource    basket, at /v1/baskets", "Components  " + first, "Pipelines   github", "Create it?", "(--yes)"} {
 		u.sees(shown)
 	}
 	u.types("\r")
-	leavesWith(t, u, dir, "scaffold new orders --module github.com/acme/orders --with postgres --owner team-a --resource basket --yes")
+	leavesWith(t, u, dir, "scaffold new orders --module github.com/acme/orders --with "+first+" --owner team-a --resource basket --yes")
 }
 
 // leavesWith expects a session to end with a command that creates the same service.
@@ -233,7 +236,8 @@ func TestAccessiblePromptsAreLines(t *testing.T) {
 	u.types("\n")
 	u.sees("Plural [orders]")
 	u.types("\n")
-	u.sees("1.   postgres")
+	first := components.Names()[0]
+	u.sees("1.   " + first)
 	u.types("1\n")
 	u.sees("✓")
 	u.types("0\n")
@@ -242,7 +246,7 @@ func TestAccessiblePromptsAreLines(t *testing.T) {
 	u.sees("Create it?")
 	u.types("y\n")
 	code, said := u.leaves()
-	if code != 0 || !strings.HasSuffix(said, "scaffold new orders --module github.com/acme/orders --with postgres --owner team-orders --yes\n") {
+	if code != 0 || !strings.HasSuffix(said, "scaffold new orders --module github.com/acme/orders --with "+first+" --owner team-orders --yes\n") {
 		t.Errorf("exit code %d, and said\n%s", code, said)
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/observability-first/scaffold/internal/verify"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/component"
 )
 
 type verifyOptions struct {
@@ -238,6 +239,10 @@ func (o verifyOptions) subject() (verify.Subject, error) {
 	}
 	subject, err := verify.Load(dir, &rules, declaredRoutes(dir))
 	subject.Package = "./cmd/" + service.Binary()
+	subject.Doubles = []component.Double{} // none but those of its components
+	for _, part := range service.Parts() {
+		subject.Doubles = append(subject.Doubles, part.Doubles...)
+	}
 	return subject, err
 }
 

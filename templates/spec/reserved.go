@@ -1,8 +1,8 @@
 package spec
 
 import (
+	"go/doc"
 	"go/token"
-	"go/types"
 	"slices"
 
 	"github.com/observability-first/scaffold/templates/component"
@@ -15,7 +15,7 @@ func reservedFor(word string) string {
 	switch {
 	case token.IsKeyword(word):
 		return "a Go keyword"
-	case types.Universe.Lookup(word) != nil:
+	case doc.IsPredeclared(word):
 		return "predeclared in Go"
 	case slices.Contains(generatedNames(), word):
 		return "already used in the generated code"

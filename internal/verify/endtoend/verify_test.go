@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
+	"github.com/observability-first/scaffold/templates/spec"
 )
 
 // scaffold builds the program as users do.
@@ -107,6 +110,43 @@ func TestEndToEndVerifyOfAServiceWithADatabase(t *testing.T) {
 	wantReports(t, r, filepath.Join(dir, "verify.xml"), filepath.Join(dir, "verify.md"))
 	wantSnapshot(t, filepath.Join(dir, "verify.snapshot.json"), "../../../examples/orders/observability/dashboards")
 	wantPage(t, filepath.Join(dir, "verify.html"), "../../../examples/orders/observability/dashboards")
+}
+
+// All checks pass for services with components, own code, and metrics that are pushed. What each component connects to is
+// taken away.
+func TestEndToEndVerifyOfServicesWithComponents(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs services")
+	}
+	postgrestest.Start(t)
+	services, err := filepath.Glob("../../../examples/rendered/[^.]*/scaffold.yaml")
+	if err != nil || len(services) == 0 {
+		t.Fatalf("no services, %v; run make rendered", err)
+	}
+	for _, file := range services {
+		stdout, stderr, err := run(t, quick, directory(t, filepath.Dir(file)), "--output", "json")
+		var r report.Report
+		if jsonErr := json.Unmarshal([]byte(stdout), &r); jsonErr != nil {
+			t.Fatalf("%v, %v\n%s\n%s", err, jsonErr, stdout, stderr)
+		}
+		for _, p := range r.Checks {
+			if p.Failed() {
+				t.Errorf("%s: %s: %s: %s: %s", file, p.Section, p.Name, p.Status, p.Detail)
+			}
+		}
+		src, readErr := os.ReadFile(file)
+		service, specErr := spec.Parse(file, src)
+		if err := errors.Join(err, readErr, specErr); err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range service.Parts() {
+			for _, double := range part.Doubles {
+				if !slices.ContainsFunc(r.Of("dependency"), func(c report.Check) bool { return c.Name == "a panel names "+double.Name }) {
+					t.Errorf("%s: %s was not stopped", file, double.Name)
+				}
+			}
+		}
+	}
 }
 
 // wantPage checks that the HTML report has every dashboard in each state, the alerts and a trace.

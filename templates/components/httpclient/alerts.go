@@ -39,21 +39,22 @@ func upstreamFailing() slo.ComponentAlert {
 			"If the server rejects calls (`shed`), it is overloaded: reject the least important requests that need it at the gateway.\n" +
 			"4. While most calls fail, the circuit breaker rejects them, and a few calls test the server. The service needs no restart when the server recovers.",
 		Faults: []slo.Fault{
-			fault("an upstream is away", semconv.OutcomeServerError),
-			fault("an upstream is slower than its timeout", semconv.OutcomeServerError),
-			fault("an upstream responds with 5xx", semconv.OutcomeServerError),
-			fault("an upstream rejects calls", semconv.OutcomeShed),
+			fault("an upstream is away", semconv.OutcomeServerError, 1),
+			fault("an upstream is often slower than its timeout", semconv.OutcomeServerError, 0.5),
+			fault("an upstream responds to some calls with 5xx", semconv.OutcomeServerError, 0.1),
+			fault("an upstream rejects calls", semconv.OutcomeShed, 0.3),
 		},
 	}
 }
 
-// fault makes half of the calls fail with an outcome.
-func fault(name, outcome string) slo.Fault {
+// fault makes a ratio of the calls fail with an outcome.
+func fault(name, outcome string, ratio float64) slo.Fault {
+	const perSecond = 10.0
 	calls := func(outcome string, healthy, faulty float64) slo.Growth {
 		return slo.Growth{
 			Metric: semconv.HTTPClientCalls, Healthy: healthy, Faulty: faulty,
 			Labels: map[string]string{semconv.LabelServerAddress: "payments.internal", semconv.LabelOutcome: outcome},
 		}
 	}
-	return slo.Fault{Name: name, Series: []slo.Growth{calls(semconv.OutcomeSuccess, 10, 5), calls(outcome, 0, 5)}}
+	return slo.Fault{Name: name, Series: []slo.Growth{calls(semconv.OutcomeSuccess, perSecond, perSecond*(1-ratio)), calls(outcome, 0, perSecond*ratio)}}
 }
