@@ -27,6 +27,8 @@ type Service struct {
 	Plural string
 	// Instances is the maximum of instances, and Surge the number that a rollout adds to it.
 	Instances, Surge int
+	// Prefixes are the [Parts.Prefixes] of all components, for options that become environment variables.
+	Prefixes []string
 	// Given reports whether scaffold.yaml has a key, such as deploy.replicas.max.
 	Given func(path string) bool
 }
@@ -48,6 +50,8 @@ type Parts struct {
 	Stores bool
 	// Reserved are packages and variables of the generated code, which are no names for a resource.
 	Reserved []string
+	// Prefixes are the first words of the component's environment variables, such as CACHE of CACHE_URL.
+	Prefixes []string
 	// Alerts are tickets about the component.
 	Alerts []slo.ComponentAlert
 	// Kubectl are commands on pods for the runbooks, without kubectl and its namespace.
@@ -99,7 +103,7 @@ func (b Budget) Share(instances int) int { return min((b.Total-b.Reserved)/max(1
 // Double is a server that takes the place of what the component connects to while scaffold verify runs the service.
 // Each is stopped once under load and started again.
 type Double struct {
-	Name string // in reports, such as PostgreSQL
+	Name string // in reports, such as Redis
 	// Variable is the environment variable with its address. A service that does not read it needs no double.
 	Variable string
 	// Check is the name of the health check that must fail while the server is stopped.

@@ -47,7 +47,13 @@ func (s Service) Share(b component.Budget) int {
 
 // facts returns what components may know about the service.
 func (s Service) facts(given func(path string) bool) component.Service {
-	return component.Service{Name: s.Name, Plural: s.Plural, Instances: s.Deploy.Replicas.Max, Surge: s.Deploy.surge(), Given: given}
+	var prefixes []string
+	for _, c := range components.All() {
+		prefixes = append(prefixes, c.Parts(component.Service{}).Prefixes...)
+	}
+	return component.Service{
+		Name: s.Name, Plural: s.Plural, Instances: s.Deploy.Replicas.Max, Surge: s.Deploy.surge(), Prefixes: prefixes, Given: given,
+	}
 }
 
 func (v *validator) components() {

@@ -34,9 +34,9 @@ func reservedFor(word string) string {
 // as a resource, and reports which one to add here.
 func generatedNames() []string {
 	return []string{
-		"api", "main", "migrations", "store", "cmd", "deploy", "observability",
+		"api", "main", "store", "cmd", "deploy", "observability",
 		"service", "services", "handler", "handlers", "memory", "page", "pages", "problem", "problems",
-		"routes", "run", "defaults", "version", "init", "storetest",
+		"routes", "run", "defaults", "version", "init",
 		// Found by the test of package templates.
 		"after", "body", "c", "cfg", "change", "code", "columns", "create", "created", "ctx", "current", "db", "digest", "encoder",
 		"document", "err", "etag", "first", "found", "fresh", "h", "hash", "header", "i", "id", "in", "inserted", "item",
@@ -56,9 +56,9 @@ func importedNames() []string {
 		"net", "os", "rand", "reflect", "regexp", "runtime", "sha256", "slices", "slog", "sort", "sql", "strconv", "strings",
 		"sync", "testing", "time", "url",
 		// modules
-		"chi", "pgx", "pgxpool", "pgconn", "uuid", "goose", "prometheus", "otel", "trace", "attribute",
+		"chi", "uuid", "prometheus", "otel", "trace", "attribute",
 		// the runtime
-		"apierror", "config", "health", "httpclient", "httpserver", "overload", "semconv",
+		"apierror", "config", "health", "httpserver", "overload", "semconv",
 		"servicetest", "telemetry",
 	}
 }

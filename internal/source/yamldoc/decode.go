@@ -67,7 +67,7 @@ func (d *Document) decode(n *yaml.Node, path string, v reflect.Value) {
 }
 
 // decodePointer allocates the value. A key without a value is absent, but for a struct, such as
-// `postgres:`, it means all defaults.
+// `cache:`, it means all defaults.
 func (d *Document) decodePointer(n *yaml.Node, path string, v reflect.Value) {
 	if n.Tag == tagNull && v.Type().Elem().Kind() != reflect.Struct {
 		return

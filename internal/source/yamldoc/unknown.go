@@ -102,7 +102,7 @@ func synonym(of reflect.Type, word string) string {
 	return ""
 }
 
-// mappingOf returns advice for keys without values, as in components: [postgres], or "".
+// mappingOf returns advice for keys without values, as in components: [cache], or "".
 func mappingOf(n *yaml.Node, path string, fields map[string]reflect.Value) string {
 	keys := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {

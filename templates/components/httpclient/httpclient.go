@@ -64,14 +64,14 @@ func (o *Options) Defaults(given func(option string) bool) {
 }
 
 // Check implements [component.Component].
-func (o *Options) Check(_ component.Service, report func(path, format string, args ...any)) {
+func (o *Options) Check(s component.Service, report func(path, format string, args ...any)) {
 	if len(o.Upstreams) == 0 {
 		report(upstreamsKey, "the list is empty; write at least one, such as - {name: payments, url: http://payments:8080}, or remove the component")
 	}
 	for i, u := range o.Upstreams {
 		at := fmt.Sprintf("%s[%d].", upstreamsKey, i)
 		for _, p := range []struct{ option, problem string }{
-			{"name", u.nameProblem()}, {"url", u.urlProblem()}, {"timeout", u.timeoutProblem()}, {"healthPath", u.healthPathProblem()},
+			{"name", u.nameProblem(s.Prefixes)}, {"url", u.urlProblem()}, {"timeout", u.timeoutProblem()}, {"healthPath", u.healthPathProblem()},
 		} {
 			if p.problem != "" {
 				report(at+p.option, "%s", p.problem)
@@ -86,7 +86,8 @@ func (o *Options) Check(_ component.Service, report func(path, format string, ar
 // validName is the form of names, as that of services.
 func validName() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`) }
 
-func (u Upstream) nameProblem() string {
+// nameProblem returns what is wrong with the name. Others are prefixes of components.
+func (u Upstream) nameProblem(others []string) string {
 	switch {
 	case !validName().MatchString(u.Name) || len(u.Name) > maxName:
 		return fmt.Sprintf("%q is not a name; write at most %d lower-case letters and digits, words joined by hyphens, such as card-payments", u.Name, maxName)
@@ -94,16 +95,16 @@ func (u Upstream) nameProblem() string {
 		return fmt.Sprintf("%q is already used in the generated code; write another name", u.Name)
 	}
 	first, _, _ := strings.Cut(u.Name, "-")
-	if slices.Contains(reservedPrefixes(), strings.ToUpper(first)) {
-		return fmt.Sprintf("%q begins with %q, as environment variables of the runtime do; write a name with another first word", u.Name, first)
+	if slices.Contains(append(runtimePrefixes(), others...), strings.ToUpper(first)) {
+		return fmt.Sprintf("%q begins with %q, as other environment variables do; write a name with another first word", u.Name, first)
 	}
 	return ""
 }
 
-// reservedPrefixes begin the environment variables that services have without this component. A test compares them
+// runtimePrefixes begin the environment variables of every service. A test compares them
 // with docs/variables.*.txt.
-func reservedPrefixes() []string {
-	return []string{"ACCESS", "ADMIN", "DRAIN", "HEALTH", "HTTP", "LOG", "METRICS", "NO", "OTEL", "OVERLOAD", "POSTGRES", "PYROSCOPE", "STOP", "TRACE"}
+func runtimePrefixes() []string {
+	return []string{"ACCESS", "ADMIN", "DRAIN", "HEALTH", "HTTP", "LOG", "METRICS", "NO", "OTEL", "OVERLOAD", "PYROSCOPE", "STOP", "TRACE"}
 }
 
 func (u Upstream) urlProblem() string {

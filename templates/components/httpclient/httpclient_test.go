@@ -33,7 +33,7 @@ func TestInvalidUpstreams(t *testing.T) {
 		"one name":     {"[{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]", at + `74: ` + key + `[1].name: there are two upstreams "a"; rename one`},
 		"no name":      {"[{url: 'http://a'}]", at + `39: ` + key + `[0].name: "" is not a name; write at most 40 lower-case letters and digits, words joined by hyphens, such as card-payments`},
 		"upper case":   {"[{name: Pay, url: 'http://a'}]", at + `46: ` + key + `[0].name: "Pay" is not a name; write at most 40 lower-case letters and digits, words joined by hyphens, such as card-payments`},
-		"reserved":     {"[{name: http-store, url: 'http://a'}]", at + `46: ` + key + `[0].name: "http-store" begins with "http", as environment variables of the runtime do; write a name with another first word`},
+		"reserved":     {"[{name: http-store, url: 'http://a'}]", at + `46: ` + key + `[0].name: "http-store" begins with "http", as other environment variables do; write a name with another first word`},
 		"method":       {"[{name: add-checks, url: 'http://a'}]", at + `46: ` + key + `[0].name: "add-checks" is already used in the generated code; write another name`},
 		"no URL":       {"[{name: a}]", at + `39: ` + key + `[0].url: missing; write one such as http://payments:8080`},
 		"credentials":  {"[{name: a, url: 'http://user:secret@a'}]", at + `54: ` + key + `[0].url: contains credentials; remove them: scaffold.yaml is in the repository. Send them in a header, from an environment variable of type config.Secret that the deployment sets from a Secret`},
@@ -76,8 +76,8 @@ func TestUpstreamDefaults(t *testing.T) {
 	}
 }
 
-// A name that begins as environment variables of the runtime do could set them.
-func TestPrefixesOfTheRuntimeAreReserved(t *testing.T) {
+// A name that begins as environment variables of the runtime or of another component do could set them.
+func TestPrefixesOfOthersAreReserved(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../../docs/variables.*.txt")
 	if err != nil || len(files) < 2 {

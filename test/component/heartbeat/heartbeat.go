@@ -74,6 +74,7 @@ func (o *Options) Parts(component.Service) component.Parts {
 		Review:     map[string]string{"url": "monitor that notifies when heartbeats stop"},
 		Files:      []component.File{{Path: "internal/heartbeat/heartbeat.gen.go", Template: "files/heartbeat.go.tmpl", Generated: true}},
 		Reserved:   []string{"heartbeat"},
+		Prefixes:   []string{"HEARTBEAT"},
 		Alerts:     []slo.ComponentAlert{failing()},
 		Dependency: new(dependency()),
 		Doubles: []component.Double{{
