@@ -89,18 +89,25 @@ func (s service) build() {
 	mustRun(s.t, s.dir, s.scaffold, "check")
 }
 
+// check is a check of scaffold verify.
+type check struct {
+	Name   string `json:"name"`
+	Status string `json:"status"`
+}
+
 // verify checks that all checks of scaffold verify pass, and that those of the component are among them.
 func (s service) verify(flags []string, more ...string) {
 	s.t.Helper()
 	var report struct {
-		Checks []struct{ Name, Status string }
+		Checks []check `json:"checks"`
 	}
-	must(s.t, json.Unmarshal([]byte(mustRun(s.t, s.dir, s.scaffold, append([]string{"verify", "--output", "json"}, flags...)...)), &report))
+	out := mustRun(s.t, s.dir, s.scaffold, append([]string{"verify", "--output", "json"}, flags...)...)
+	must(s.t, json.Unmarshal([]byte(out), &report))
 	for _, want := range append(more,
 		"alert ShopHeartbeatFailing", "panel Heartbeats by result, target A",
 		"an outage of heartbeat monitor opens a ticket", "a ticket names heartbeat monitor",
 		"the service recovers from an outage of heartbeat monitor without a restart") {
-		if !slices.ContainsFunc(report.Checks, func(c struct{ Name, Status string }) bool { return c.Name == want && c.Status == "passed" }) {
+		if !slices.ContainsFunc(report.Checks, func(c check) bool { return c == (check{want, "passed"}) }) {
 			s.t.Errorf("verify has no passed check %q among %d", want, len(report.Checks))
 		}
 	}
