@@ -98,7 +98,7 @@ func (s *Service) Rename(ctx context.Context, id uuid.UUID, version int64, name 
 	return s.store.Update(ctx, Order{ID: id, Name: name, UpdatedAt: now()}, version)
 }
 
-// now returns the current time in UTC, truncated to microseconds, the precision of PostgreSQL.
+// now returns the current time in UTC, truncated to microseconds, the precision of many databases.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // Delete removes an order at the version, or at [AnyVersion].
@@ -127,7 +127,7 @@ func normalizeName(name string) (string, error) {
 	switch {
 	case long:
 		return "", invalidName(fmt.Sprintf("must be at most %d characters long", MaxNameLength))
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl): // PostgreSQL stores no NUL
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl): // many databases store no NUL
 		return "", invalidName("must be valid UTF-8 without control characters")
 	case name == "":
 		return "", invalidName("must not be blank")
