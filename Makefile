@@ -64,7 +64,7 @@ E2E := $(sort $(dir $(shell grep -rl --include='*_test.go' '^func TestEndToEnd' 
 TRANSCRIPTS := ./cmd/scaffold/ ./internal/verify/endtoend/
 # The golden file of PARITY comes from Grafana's code, and grafana-parity compares it.
 PARITY := ./dashboards/render/internal/grafana/
-GOLDEN := $(filter-out $(TRANSCRIPTS) $(PARITY),$(sort $(dir $(shell grep -rl --include='*_test.go' 'internal/testkit/golden"' cmd internal slo templates dashboards 2>/dev/null | sed 's|^|./|'))))
+GOLDEN := $(filter-out $(TRANSCRIPTS) $(PARITY),$(sort $(dir $(shell grep -rl --include='*_test.go' 'internal/testkit/golden"' cmd internal slo templates dashboards test/component 2>/dev/null | sed 's|^|./|'))))
 
 # DEPS=install lets "make test" install what the machine lacks (Debian, Ubuntu).
 DEPS ?=
