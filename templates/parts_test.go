@@ -9,39 +9,42 @@ import (
 	"testing"
 
 	"github.com/observability-first/scaffold/templates/component"
-	"github.com/observability-first/scaffold/templates/components"
+	"github.com/observability-first/scaffold/templates/patterns"
+	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// Every slot that a component fills is in a template of the service: a misspelled one would be lost.
+// Every slot that a pattern or component fills is in a template: a misspelled one would be lost.
 func TestFilledSlotsExist(t *testing.T) {
 	t.Parallel()
 	slot := regexp.MustCompile(`\bslot "([^"]+)"`)
 	exists := map[string]bool{}
-	read := func(in fs.FS, path string) error {
-		text, err := fs.ReadFile(in, path)
-		for _, match := range slot.FindAllStringSubmatch(string(text), -1) {
-			exists[match[1]] = true
-		}
-		return err
-	}
-	err := fs.WalkDir(files, "files/service", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+	read := func(in fs.FS) error {
+		return fs.WalkDir(in, ".", func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".tmpl") {
+				return err
+			}
+			text, err := fs.ReadFile(in, path)
+			for _, match := range slot.FindAllStringSubmatch(string(text), -1) {
+				exists[match[1]] = true
+			}
 			return err
-		}
-		return read(files, path)
-	})
-	err = errors.Join(err, read(os.DirFS("../slo"), "runbook.md.tmpl"))
+		})
+	}
+	err := errors.Join(read(files), read(os.DirFS("../slo")))
+	for _, p := range patterns.All() {
+		err = errors.Join(err, read(p.Parts(component.Service{}).Templates))
+	}
 	if err != nil || len(exists) < 30 {
 		t.Fatalf("%d slots, %v", len(exists), err)
 	}
-	for _, c := range components.All() {
-		own, err := newTemplate(view{}).ParseFS(c.Parts(component.Service{}).Templates, "slots/*.tmpl")
+	for _, p := range spec.AllParts() {
+		own, err := newTemplate(view{}).ParseFS(p.Templates, "slots/*.tmpl")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, filled := range own.Templates() {
 			if name := filled.Name(); name != "" && !strings.HasSuffix(name, ".tmpl") && !exists[name] {
-				t.Errorf("component %s fills the slot %q, which no template has", c.Name, name)
+				t.Errorf("%s fills the slot %q, which no template has", p.Name, name)
 			}
 		}
 	}
