@@ -2,11 +2,14 @@ package templates
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/observability-first/scaffold/templates/component"
 	"github.com/observability-first/scaffold/templates/patterns"
@@ -62,6 +65,29 @@ func TestRequirementsAreUnited(t *testing.T) {
 	}
 	if got := withSums([]byte("a\nc\n"), []byte("b\nc\n")); string(got) != "a\nb\nc\n" {
 		t.Errorf("sums: got %q", got)
+	}
+}
+
+// Components are recorded with the default pattern, whose requirements they include.
+func TestRequirementsOfTheFirstComponentReplaceThoseOfTheDefaultPattern(t *testing.T) {
+	t.Parallel()
+	part := func(name, module string) spec.Part {
+		return spec.Part{Name: name, Parts: component.Parts{Templates: fstest.MapFS{
+			"recorded/signals.json": {Data: fmt.Appendf(nil, `{"routes": ["GET /%s"], "metrics": []}`, name)},
+			"recorded/go.mod.txt":   {Data: fmt.Appendf(nil, "require (\n\t%s v1.0.0\n)\n", module)},
+			"recorded/go.sum.txt":   {Data: []byte(module + "\n")},
+		}}}
+	}
+	for pattern, want := range map[string]string{spec.Patterns()[0]: "b.test\nc.test\n", "other": "a.test\nb.test\nc.test\n"} {
+		got, err := recordedFor([]spec.Part{part(pattern, "a.test"), part("first", "b.test"), part("second", "c.test")})
+		if err != nil || string(got.sums) != want || !slices.Equal(got.signals.Routes, []string{"GET /" + pattern}) {
+			t.Errorf("%s: got sums %q and routes %q, %v; want %q", pattern, got.sums, got.signals.Routes, err, want)
+		}
+		for module := range strings.Lines(want) {
+			if !strings.Contains(string(got.requires), strings.TrimSpace(module)+" v1.0.0") {
+				t.Errorf("%s: %s is missing in\n%s", pattern, module, got.requires)
+			}
+		}
 	}
 }
 
