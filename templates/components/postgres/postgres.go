@@ -107,7 +107,7 @@ func (o *Options) Parts(s component.Service) component.Parts {
 			{Path: "migrations/migrations.go", Template: "files/migrations.go.tmpl"},
 			{Path: "migrations/0001_{{.Many.Snake}}.sql", Template: "files/0001.sql.tmpl"},
 		},
-		Reserved:   []string{"postgres", "postgrestest"},
+		Reserved:   []string{"postgres", "postgrestest", "storetest", "migrations", "columns", "db", "inserted", "row", "rows", "scan"},
 		Stores:     true,
 		Alerts:     []slo.ComponentAlert{poolSaturated()},
 		Kubectl:    []slo.Command{{Purpose: "read the log of migrations that failed", Line: "logs POD -c migrate"}},
