@@ -18,32 +18,12 @@ type entry struct {
 	mode        fs.FileMode // 0: not executable
 }
 
-// entries is the file layout of a service. The design document and the README of a service
-// explain the owners.
+// entries are the files of services of any pattern. Patterns and components add their own. The
+// design document and the README of a service explain the owners.
 func entries(v view) []entry {
-	var (
-		cmd    = "cmd/" + v.Binary() + "/"
-		domain = "internal/" + v.One().Package() + "/" + v.One().Package()
-		memory = func(v view) bool { return !slices.ContainsFunc(v.Parts(), func(p spec.Part) bool { return p.Stores }) }
-		module = func(v view) bool { return v.ModuleDirectory == "" }
-	)
+	module := func(v view) bool { return v.ModuleDirectory == "" }
 	files := []entry{
-		{path: cmd + "main.go", template: "cmd/main.go.tmpl", owner: Merged},
-		{path: cmd + "main_test.go", template: "cmd/main_test.go.tmpl", owner: UserOwned},
-		{path: cmd + "defaults.gen.go", template: "cmd/defaults.gen.go.tmpl", owner: Generated},
-
-		{path: domain + ".go", template: "internal/resource/resource.go.tmpl", owner: UserOwned},
-		{path: domain + "_test.go", template: "internal/resource/resource_test.go.tmpl", owner: UserOwned},
-		{path: "internal/api/routes.go", template: "internal/api/routes.go.tmpl", owner: Merged},
-		{path: "internal/api/" + v.One().Snake() + ".go", template: "internal/api/handlers.go.tmpl", owner: UserOwned},
-		{path: "internal/api/params.go", template: "internal/api/params.go.tmpl", owner: UserOwned},
-		{path: "internal/api/routes_test.go", template: "internal/api/routes_test.go.tmpl", owner: UserOwned},
-		{path: "api/openapi.json", template: "api/openapi.json.tmpl", owner: Merged},
-		{path: "api/openapi.go", template: "api/openapi.go.tmpl", owner: UserOwned},
-		{path: "internal/store/memory.go", template: "internal/store/memory.go.tmpl", owner: UserOwned, when: memory},
-		{path: "internal/store/store_test.go", template: "internal/store/store_test.go.tmpl", owner: UserOwned},
-
-		{path: "verify.http", template: "verify.http.tmpl", owner: UserOwned},
+		{path: "cmd/" + v.Binary() + "/defaults.gen.go", template: "cmd/defaults.gen.go.tmpl", owner: Generated},
 		{path: "README.md", template: "README.md.tmpl", owner: Merged},
 		{path: "Makefile", template: "Makefile.tmpl", owner: Merged},
 		{path: "Dockerfile", template: "Dockerfile.tmpl", owner: Merged},

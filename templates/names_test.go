@@ -18,35 +18,42 @@ import (
 func TestNoResourceBreaksGeneratedCode(t *testing.T) {
 	t.Parallel()
 	c := newChecker(t)
-	for _, components := range [][]string{nil, components.Names()} {
-		const neutral = "zzz"
-		names := identifiers(c.named(neutral, components))
-		if len(names) < 50 {
-			t.Errorf("only %d names were found", len(names))
+	for _, pattern := range spec.Patterns() {
+		c.names(pattern, nil)
+		c.names(pattern, components.Names())
+	}
+}
+
+// names uses each name of the generated code as a resource.
+func (c checker) names(pattern string, components []string) {
+	c.t.Helper()
+	const neutral = "zzz"
+	names := identifiers(c.named(neutral, pattern, components))
+	if len(names) < 50 {
+		c.t.Errorf("only %d names were found", len(names))
+	}
+	if errs := c.errors(c.named(neutral, pattern, components)); len(errs) > 0 {
+		c.t.Fatalf("%s with %q: %v", pattern, components, errs)
+	}
+	var broken []string
+	for i, name := range names {
+		if i%nameStride != 0 || strings.Contains(name, neutral) || spec.CheckResource(name) != nil || spec.CheckPlural(name, name+"-list") != nil {
+			continue
 		}
-		if errs := c.errors(c.named(neutral, components)); len(errs) > 0 {
-			t.Fatalf("with %q: %v", components, errs)
+		if len(c.errors(c.named(name, pattern, components))) > 0 {
+			broken = append(broken, name)
 		}
-		var broken []string
-		for i, name := range names {
-			if i%nameStride != 0 || strings.Contains(name, neutral) || spec.CheckResource(name) != nil || spec.CheckPlural(name, name+"-list") != nil {
-				continue
-			}
-			if len(c.errors(c.named(name, components))) > 0 {
-				broken = append(broken, name)
-			}
-		}
-		if len(broken) > 0 {
-			t.Errorf("with %q add to the reserved names of templates/spec: %q", components, broken)
-		}
+	}
+	if len(broken) > 0 {
+		c.t.Errorf("%s with %q: add to Reserved of the pattern or the component: %q", pattern, components, broken)
 	}
 }
 
 // named returns the Go files of a service with that resource.
-func (c checker) named(resource string, components []string) map[string][]*ast.File {
+func (c checker) named(resource, pattern string, components []string) map[string][]*ast.File {
 	c.t.Helper()
 	const module = "example.com/tried"
-	s, err := spec.New(spec.Choices{Name: "tried", Module: module, Resource: resource, Plural: resource + "-list", Components: components})
+	s, err := spec.New(spec.Choices{Name: "tried", Module: module, Pattern: pattern, Resource: resource, Plural: resource + "-list", Components: components})
 	if err != nil {
 		c.t.Fatal(err)
 	}

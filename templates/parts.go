@@ -2,6 +2,7 @@ package templates
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,9 +11,9 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// slots are the templates with which a component fills slots.
+// slots are the templates with which the pattern or a component fills slots.
 type slots struct {
-	component string
+	part      string
 	data      any
 	templates *template.Template
 }
@@ -22,14 +23,15 @@ func slotsOf(parts []spec.Part) ([]slots, error) {
 	for _, part := range parts {
 		t, err := newTemplate(view{}).ParseFS(part.Templates, "slots/*.tmpl")
 		if err != nil {
-			return nil, fmt.Errorf("component %s: %w", part.Name, err)
+			return nil, fmt.Errorf("%s: %w", part.Name, err)
 		}
 		out = append(out, slots{part.Name, part.Data, t})
 	}
 	return out, nil
 }
 
-// slot returns what the components of the service put in a slot of a template, in the order of the components.
+// slot returns what the pattern and the components of the service put in a slot of a template, in their order. Their
+// text may have slots, too.
 func (v view) slot(name string) (string, error) {
 	var out bytes.Buffer
 	for _, s := range v.slots {
@@ -37,14 +39,15 @@ func (v view) slot(name string) (string, error) {
 			continue
 		}
 		v.Component = s.data
+		s.templates.Funcs(template.FuncMap{"slot": v.slot})
 		if err := s.templates.ExecuteTemplate(&out, name, v); err != nil {
-			return "", fmt.Errorf("component %s: %w", s.component, err)
+			return "", fmt.Errorf("%s: %w", s.part, err)
 		}
 	}
 	return out.String(), nil
 }
 
-// partFiles renders the files that only components have.
+// partFiles renders the files of the pattern and the components.
 func (v view) partFiles() ([]File, error) {
 	var out []File
 	var errs []error
@@ -58,14 +61,10 @@ func (v view) partFiles() ([]File, error) {
 			}
 			data, errData := render(part.Templates, f.Template, v)
 			if err := errors.Join(err, errData); err != nil {
-				errs = append(errs, fmt.Errorf("component %s: %s: %w", part.Name, f.Path, err))
+				errs = append(errs, fmt.Errorf("%s: %s: %w", part.Name, f.Path, err))
 				continue
 			}
-			owner := UserOwned
-			if f.Generated {
-				owner = Generated
-			}
-			out = append(out, File{Path: path.String(), Mode: 0o644, Data: data, Owner: owner})
+			out = append(out, File{Path: path.String(), Mode: 0o644, Data: data, Owner: cmp.Or(f.Owner, UserOwned)})
 		}
 	}
 	return out, errors.Join(errs...)

@@ -23,61 +23,59 @@ type recorded struct {
 	signals                    declared.Signals
 }
 
-// recordedFor returns the output for a service with components.
+// RecordedPlural is the plural of the resource of the services that package record runs.
+const RecordedPlural = "zzmany"
+
+// recordedFor returns the output for a service with a pattern and components. Components are recorded with the default
+// pattern, so that the requirements of the first one include those of the pattern.
 func recordedFor(parts []spec.Part) (r recorded, err error) {
-	const dir = "files/recorded/"
-	base := recordedFiles{files, dir + "service.mod", dir + "service.sum", dir + "service.signals.json"}
-	if r.runtimeMod, err = fs.ReadFile(files, dir+"runtime.mod"); err != nil {
+	if r.runtimeMod, err = fs.ReadFile(files, "files/recorded/runtime.mod"); err != nil {
 		return recorded{}, err
 	}
-	if r.requires, r.sums, r.signals, err = base.read(); err != nil {
-		return recorded{}, err
-	}
-	own := false
-	for _, part := range parts {
-		more := recordedFiles{part.Templates, "recorded/go.mod.txt", "recorded/go.sum.txt", "recorded/signals.json"}
-		requires, sums, signals, err := more.read()
+	included := true
+	for i, part := range parts {
+		more, err := readRecorded(part.Templates)
 		if err != nil {
-			return recorded{}, fmt.Errorf("component %s: %w", part.Name, err)
+			return recorded{}, fmt.Errorf("%s: %w", part.Name, err)
 		}
-		r.signals = withSignals(r.signals, signals)
+		if i == 0 {
+			r.signals.Routes = more.signals.Routes
+		}
+		r.signals = withSignals(r.signals, more.signals)
 		switch {
-		case requires == nil:
-		case !own:
-			r.requires, r.sums, own = requires, sums, true // they include those of every service
+		case more.requires == nil:
+			continue
+		case included:
+			r.requires, r.sums = more.requires, more.sums
 		default:
-			if r.requires, err = withRequirements(r.requires, requires); err != nil {
-				return recorded{}, fmt.Errorf("component %s: %w", part.Name, err)
+			if r.requires, err = withRequirements(r.requires, more.requires); err != nil {
+				return recorded{}, fmt.Errorf("%s: %w", part.Name, err)
 			}
-			r.sums = withSums(r.sums, sums)
+			r.sums = withSums(r.sums, more.sums)
 		}
+		included = i == 0 && part.Name == spec.Patterns()[0]
 	}
 	return r, nil
 }
 
-// recordedFiles are the names of recorded files.
-type recordedFiles struct {
-	from                    fs.FS
-	requires, sums, signals string
-}
-
-// read returns the files. Requirements and sums may be missing.
-func (f recordedFiles) read() (requires, sums []byte, signals declared.Signals, err error) {
-	text, err := fs.ReadFile(f.from, f.signals)
+// readRecorded returns what is recorded for a pattern or component. Requirements and sums may be missing.
+func readRecorded(from fs.FS) (r recorded, err error) {
+	const signals = "recorded/signals.json"
+	text, err := fs.ReadFile(from, signals)
 	if err != nil {
-		return nil, nil, declared.Signals{}, err
+		return recorded{}, err
 	}
-	if signals, err = ParseSignals(f.signals, text); err != nil {
-		return nil, nil, declared.Signals{}, err
+	if r.signals, err = ParseSignals(signals, text); err != nil {
+		return recorded{}, err
 	}
-	requires, err = fs.ReadFile(f.from, f.requires)
+	r.requires, err = fs.ReadFile(from, "recorded/go.mod.txt")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, signals, nil
+		return r, nil
 	}
 	if err == nil {
-		sums, err = fs.ReadFile(f.from, f.sums)
+		r.sums, err = fs.ReadFile(from, "recorded/go.sum.txt")
 	}
-	return requires, sums, signals, err
+	return r, err
 }
 
 // withSignals returns the metrics of both, sorted by name.

@@ -15,12 +15,10 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/observability-first/scaffold/templates/component"
-	"github.com/observability-first/scaffold/templates/components"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// files contains every template. The prefix "all:" includes dotfiles.
+// files contains the templates of any service. The prefix "all:" includes dotfiles.
 //
 //go:embed all:files
 var files embed.FS
@@ -30,8 +28,8 @@ var files embed.FS
 func Digest() (string, error) {
 	sum := sha256.New()
 	err := addFiles(sum, "", files)
-	for _, c := range components.All() {
-		err = errors.Join(err, addFiles(sum, c.Name+"/", c.Parts(component.Service{}).Templates))
+	for _, p := range spec.AllParts() {
+		err = errors.Join(err, addFiles(sum, p.Name+"/", p.Templates))
 	}
 	return fmt.Sprintf("sha256:%x", sum.Sum(nil)), err
 }

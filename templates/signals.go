@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/prometheus/common/model"
 
@@ -39,9 +40,9 @@ func ParseSignals(name string, src []byte) (declared.Signals, error) {
 func (v view) signals() declared.Signals {
 	s := v.recorded.signals
 	s.Service, s.Metrics = v.Name, slices.Clone(s.Metrics)
-	all := "/v1/" + string(v.Many())
-	s.Routes = []string{
-		"DELETE " + all + "/{id}", "GET /openapi.json", "GET " + all, "GET " + all + "/{id}", "POST " + all, "PUT " + all + "/{id}",
+	s.Routes = slices.Clone(s.Routes)
+	for i, route := range s.Routes {
+		s.Routes[i] = strings.ReplaceAll(route, RecordedPlural, v.Plural)
 	}
 	slices.Sort(s.Routes)
 	native := v.Telemetry.Histograms == "native"

@@ -12,23 +12,19 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/observability-first/scaffold/templates/component"
 )
 
-// Owner is who changes a file after it was created. The values are part of
-// `.scaffold/manifest.json`.
-type Owner string
+// Owner is who changes a file after it was created.
+type Owner = component.Owner
 
+// The owners of package component. The markers of [Block] files are [BlockBegin] and [BlockEnd].
 const (
-	// Generated files are rewritten on each run.
-	Generated Owner = "generated"
-	// Merged files may be edited. A newer template updates only unedited ones; the previous
-	// generated content is in .scaffold/base.txtar, to merge by hand.
-	Merged Owner = "merged"
-	// UserOwned files are written once and never changed again.
-	UserOwned Owner = "user-owned"
-	// Block files are user-owned, except for the part between the markers [BlockBegin] and
-	// [BlockEnd], which is rewritten on each run.
-	Block Owner = "block"
+	Generated = component.Generated
+	Merged    = component.Merged
+	UserOwned = component.UserOwned
+	Block     = component.Block
 )
 
 // Owners returns all owners, in the order of the documentation.

@@ -43,7 +43,7 @@ type view struct {
 	slots    []slots
 	// Environment is the environment whose overlay is rendered.
 	Environment string
-	// Component is the data of the component whose template is rendered.
+	// Component is the data of the component or pattern whose template is rendered.
 	Component any
 }
 

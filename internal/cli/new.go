@@ -13,7 +13,9 @@ import (
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/workspace"
+	"github.com/observability-first/scaffold/templates/component"
 	"github.com/observability-first/scaffold/templates/components"
+	"github.com/observability-first/scaffold/templates/patterns"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -52,7 +54,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.dir, "dir", "", "service directory (default: ./NAME)")
 	f.StringVar(&o.choices.Module, "module", "", "Go module path (default: from the git remote)")
-	f.StringVar(&o.choices.Pattern, "pattern", "", "kind of service: "+strings.Join(spec.Patterns(), ", "))
+	f.StringVar(&o.choices.Pattern, "pattern", "", "kind of service: "+describedPatterns())
 	f.StringSliceVar(&o.choices.Components, "with", nil, "components, separated by commas: "+strings.Join(components.Names(), ", "))
 	f.StringSliceVar(&o.choices.Pipelines, "pipeline", nil, "pipelines, separated by commas: "+strings.Join(spec.Pipelines(), ", ")+"; none with '' (default github)")
 	f.StringVar(&o.choices.Owner, "owner", "", "team that is paged (default: team-NAME)")
@@ -64,10 +66,20 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.StringVar(&o.runtime, "runtime", "", runtimeUsage)
 	f.BoolVar(&o.dryRun, "dry-run", false, "print changes without writing them")
 	f.BoolVar(&o.yes, "yes", false, "do not prompt")
-	_ = f.MarkHidden("pattern") // it has only one value; the only error is a missing flag
+	f.Lookup("pattern").Hidden = len(spec.Patterns()) == 1
+	offer(cmd, "pattern", spec.Patterns())
 	offer(cmd, "with", components.Names())
 	offer(cmd, "pipeline", spec.Pipelines())
 	return cmd
+}
+
+// describedPatterns lists the patterns with their summaries.
+func describedPatterns() string {
+	var out []string
+	for _, p := range patterns.All() {
+		out = append(out, p.Name+" ("+p.Parts(component.Service{}).Summary+")")
+	}
+	return strings.Join(out, ", ")
 }
 
 // created is the JSON document of scaffold new. Its keys are public.
@@ -249,9 +261,17 @@ func (g *globals) printCreated(t project.Target, shared project.SharedEdits, o *
 		g.printf("Using owner %s (set --owner to change it).\n", t.Service.Owner)
 	}
 	if slices.Contains(assumed, "resource") {
-		g.printf("Using resource %s at /v1/%s (set --resource to change it).\n", t.Service.Resource, t.Service.Plural)
+		g.printf("Using resource %s (set --resource to change it).\n", resourceAt(t.Service, " at "))
 	}
 	g.printf("To reproduce: %s\n", o.replay())
+}
+
+// resourceAt returns the resource, and after the separator the path that serves it, if any.
+func resourceAt(s spec.Service, separator string) string {
+	if path := s.ResourcePath(); path != "" {
+		return s.Resource + separator + path
+	}
+	return s.Resource
 }
 
 func directory(dir string) string {

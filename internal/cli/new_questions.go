@@ -79,19 +79,23 @@ func (o *newOptions) ask(ctx context.Context, g *globals, defaults spec.Defaults
 	if resource != proposed.Resource {
 		c.Resource = resource
 	}
-	return o.askMore(ctx, g, defaults, resource, proposed.Deploy.Pipelines)
+	return o.askMore(ctx, g, defaults, resource, proposed)
 }
 
 // askMore asks for values that depend on the resource, and for choices from lists.
-func (o *newOptions) askMore(ctx context.Context, g *globals, defaults spec.Defaults, resource string, proposedPipelines []string) error {
+func (o *newOptions) askMore(ctx context.Context, g *globals, defaults spec.Defaults, resource string, first spec.Service) error {
 	c := &o.choices
 	proposal := "" // empty if the regular plural is not a valid name
 	if proposed, err := defaults.New(*c); err == nil {
 		proposal = proposed.Plural
 	}
-	plural, pipelines := proposal, slices.Clone(proposedPipelines)
+	plural, pipelines := proposal, slices.Clone(first.Deploy.Pipelines)
 	check := func(plural string) error { return spec.CheckPlural(resource, plural) }
-	help := "of " + resource + ", for paths such as /v1/" + cmp.Or(plural, "orders")
+	help := "of " + resource
+	first.Plural = cmp.Or(plural, "orders")
+	if path := first.ResourcePath(); path != "" {
+		help += ", for paths such as " + path
+	}
 	err := o.put(ctx, g,
 		Question{Flag: "plural", Title: "Plural", Help: help, Value: &plural, Check: check},
 		Question{Flag: "with", Title: "Components", Help: "what the service depends on", Choices: components.Names(), Values: &c.Components},
@@ -103,7 +107,7 @@ func (o *newOptions) askMore(ctx context.Context, g *globals, defaults spec.Defa
 	if plural != proposal {
 		c.Plural = plural
 	}
-	if !slices.Equal(pipelines, proposedPipelines) {
+	if !slices.Equal(pipelines, first.Deploy.Pipelines) {
 		c.Pipelines = append([]string{}, pipelines...)
 	}
 	return nil
@@ -128,7 +132,7 @@ func (g *globals) confirm(ctx context.Context, t project.Target) error {
 		{"Directory", t.Dir},
 		{"Module", s.Module},
 		{"Owner", s.Owner},
-		{"Resource", s.Resource + ", at /v1/" + s.Plural},
+		{"Resource", resourceAt(s, ", at ")},
 		{"Components", none(s.Components.Names())},
 		{"Pipelines", none(s.Deploy.Pipelines)},
 		{"Files", strconv.Itoa(t.Plan.Count(workspace.Create)) + andAtRoot(t, func(at *project.AtRoot) int { return at.Plan.Count(workspace.Create) })},

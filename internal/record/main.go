@@ -24,9 +24,6 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// recorded is where the templates embed from.
-const recorded = "templates/files/recorded/"
-
 // service names what is recorded. Its signals are those of any service but for the
 // name and the routes.
 const service = "zzservice"
@@ -42,8 +39,10 @@ func run(ctx context.Context, names []string) error {
 	if len(names) > 0 {
 		return recordComponents(ctx, names)
 	}
-	if err := record(ctx, "service", nil); err != nil {
-		return err
+	for _, name := range spec.Patterns() {
+		if err := record(ctx, name, "templates/patterns/", spec.Choices{Pattern: name}); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	if err := recordComponents(ctx, components.Names()); err != nil {
 		return err
@@ -53,26 +52,26 @@ func run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(recorded, "runtime.mod"), mod, 0o644) //nolint:gosec // a constant path; only the content is read
+	return os.WriteFile("templates/files/recorded/runtime.mod", mod, 0o644) //nolint:gosec // a constant path; only the content is read
 }
 
 func recordComponents(ctx context.Context, names []string) error {
 	for _, name := range names {
-		if err := record(ctx, name, []string{name}); err != nil {
+		if err := record(ctx, name, "templates/components/", spec.Choices{Components: []string{name}}); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// record renders a service with components, tidies it and keeps what it prints.
-func record(ctx context.Context, kind string, components []string) error {
+// record renders a service with a pattern or component, tidies it and keeps what it prints.
+func record(ctx context.Context, name, parent string, choices spec.Choices) error {
 	dir, err := os.MkdirTemp("", "scaffold-record-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := render(dir, components); err != nil {
+	if err := render(dir, choices); err != nil {
 		return err
 	}
 	if _, err := command(ctx, dir, "mod", "tidy"); err != nil {
@@ -94,19 +93,14 @@ func record(ctx context.Context, kind string, components []string) error {
 	if err != nil {
 		return err
 	}
-	written := map[string][]byte{"docs/variables." + kind + ".txt": variables}
-	if len(components) == 0 {
-		written[recorded+kind+".mod"], written[recorded+kind+".sum"], written[recorded+kind+".signals.json"] = requires, sums, signals
-	} else {
-		dir := "templates/components/" + kind + "/recorded/"
-		written[dir+"signals.json"] = signals
-		base, err := os.ReadFile(recorded + "service.mod")
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(base, requires) {
-			written[dir+"go.mod.txt"], written[dir+"go.sum.txt"] = requires, sums
-		}
+	recorded := parent + name + "/recorded/"
+	written := map[string][]byte{"docs/variables." + name + ".txt": variables, recorded + "signals.json": signals}
+	base, err := os.ReadFile("templates/patterns/" + spec.Patterns()[0] + "/recorded/go.mod.txt")
+	if err != nil {
+		return err
+	}
+	if choices.Pattern != "" || !bytes.Equal(base, requires) {
+		written[recorded+"go.mod.txt"], written[recorded+"go.sum.txt"] = requires, sums
 	}
 	for name, data := range written {
 		if err := os.WriteFile(filepath.FromSlash(name), data, 0o644); err != nil {
@@ -116,10 +110,9 @@ func record(ctx context.Context, kind string, components []string) error {
 	return nil
 }
 
-func render(dir string, components []string) error {
-	s, err := spec.New(spec.Choices{
-		Name: service, Description: "zzdescription", Resource: "zzone", Plural: "zzmany", Components: components,
-	})
+func render(dir string, choices spec.Choices) error {
+	choices.Name, choices.Description, choices.Resource, choices.Plural = service, "zzdescription", "zzone", templates.RecordedPlural
+	s, err := spec.New(choices)
 	if err != nil {
 		return err
 	}

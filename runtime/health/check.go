@@ -129,7 +129,11 @@ func (m *Monitor) record(c *check, err error, took time.Duration) {
 	case after != before:
 		m.logChange(c.name, before, after, time.Since(since), err)
 	case waiting:
-		m.logger.LogAttrs(context.Background(), slog.LevelWarn, "not ready, a health check has not succeeded yet",
+		message := "not ready, a health check has not succeeded yet"
+		if c.optional {
+			message = "a health check has not succeeded yet"
+		}
+		m.logger.LogAttrs(context.Background(), slog.LevelWarn, message,
 			slog.String("check", c.name), slog.Float64("pending_seconds", time.Since(since).Seconds()), slog.Any("error", err))
 	}
 }

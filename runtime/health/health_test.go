@@ -268,6 +268,9 @@ func TestAnOptionalCheckDoesNotDelayTheStart(t *testing.T) {
 		if n := runs.Load(); n > 13 {
 			t.Errorf("%d runs within ten intervals", n)
 		}
+		if log := f.log.String(); !strings.Contains(log, `msg="a health check has not succeeded yet" check=payments`) {
+			t.Errorf("got log\n%s", log)
+		}
 		payments.away.Store(false)
 		after(3 * interval)
 		f.expect(t, 200, 200, "ready")

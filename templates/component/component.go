@@ -1,5 +1,6 @@
-// Package component defines what an optional part of a service has to provide, such as a database. Each is a package
-// in templates/components with all that scaffold knows about it; docs/components.md describes how to write one.
+// Package component defines what a part of a service has to provide: an optional component, such as a database, or the
+// pattern. Each is a package in templates/components or templates/patterns with all that scaffold knows about it;
+// docs/components.md describes how to write one.
 package component
 
 import (
@@ -20,7 +21,7 @@ type Component interface {
 	Parts(s Service) Parts
 }
 
-// Service is what a component may know about its service.
+// Service is what a component or pattern may know about its service.
 type Service struct {
 	Name string
 	// Plural is that of the resource: words joined by hyphens.
@@ -29,29 +30,36 @@ type Service struct {
 	Instances, Surge int
 	// Prefixes are the [Parts.Prefixes] of all components, for options that become environment variables.
 	Prefixes []string
+	// Stored reports whether a component stores the resource. Only patterns know it.
+	Stored bool
 	// Given reports whether scaffold.yaml has a key, such as deploy.replicas.max.
 	Given func(path string) bool
 }
 
-// Parts are what a component adds to a service. All but Templates are optional.
+// Parts are what a component or pattern adds to a service. All but Templates are optional.
 type Parts struct {
 	// Templates has a file for each of Files, and slots/*.tmpl with a {{define}} for each slot of the service's own
-	// templates that the component fills. The directory recorded is written by package record: the requirements of a
-	// service with the component, unless they are those of any service, and its declared signals.
+	// templates that the component or pattern fills. A component may also fill slots in the files of patterns. The
+	// directory recorded is written by package record: the requirements of a service with the component, unless they
+	// are those of any service, and its declared signals.
 	Templates fs.FS
 	// Data is .Component in these templates.
 	Data any
-	// Files are files of the service that only this component has.
+	// Files are files of the service that only services with this component or pattern have.
 	Files []File
 	// Review has options that a new scaffold.yaml contains even with their defaults, since every team should review
 	// them, and a comment for each.
 	Review map[string]string
 	// Stores means that the component stores the resource, instead of the store in memory.
 	Stores bool
-	// Reserved are packages and variables of the generated code, which are no names for a resource.
+	// Reserved are packages and other identifiers of the generated code, which are no names for a resource.
 	Reserved []string
 	// Prefixes are the first words of the component's environment variables, such as CACHE of CACHE_URL.
 	Prefixes []string
+	// Summary describes a pattern in a few words, for the help of scaffold new.
+	Summary string
+	// ResourcePath is where a pattern serves the resource over HTTP, such as /v1/orders.
+	ResourcePath string
 	// Alerts are tickets about the component.
 	Alerts []slo.ComponentAlert
 	// Kubectl are commands on pods for the runbooks, without kubectl and its namespace.
@@ -70,9 +78,25 @@ type Parts struct {
 type File struct {
 	Path     string // relative to the service; a template, such as internal/store/{{.One.Snake}}.go
 	Template string // in [Parts.Templates]
-	// Generated files follow scaffold.yaml and are rewritten by each scaffold generate. The others are user-owned.
-	Generated bool
+	Owner    Owner  // default: UserOwned
 }
+
+// Owner is who changes a file after it was created. The values are part of
+// `.scaffold/manifest.json`.
+type Owner string
+
+const (
+	// Generated files are rewritten on each run.
+	Generated Owner = "generated"
+	// Merged files may be edited. A newer template updates only unedited ones; the previous
+	// generated content is in .scaffold/base.txtar, to merge by hand.
+	Merged Owner = "merged"
+	// UserOwned files are written once and never changed again.
+	UserOwned Owner = "user-owned"
+	// Block files are user-owned, except for the part between two markers, which is rewritten
+	// on each run.
+	Block Owner = "block"
+)
 
 // CodeChange describes by hand what scaffold generate does not do, since the files are user-owned.
 type CodeChange struct {

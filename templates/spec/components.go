@@ -1,8 +1,11 @@
 package spec
 
 import (
+	"slices"
+
 	"github.com/observability-first/scaffold/templates/component"
 	"github.com/observability-first/scaffold/templates/components"
+	"github.com/observability-first/scaffold/templates/patterns"
 )
 
 // SurgePercent is the percentage of replicas that a rollout of the generated Deployment adds
@@ -24,20 +27,49 @@ func (d Deploy) surge() int {
 	return Surge(d.Replicas.Max, SurgePercent)
 }
 
-// Part is what a used component adds to the service.
+// Part is what the pattern or a used component adds to the service.
 type Part struct {
 	component.Parts
 
 	Name string
 }
 
-// Parts returns what the used components add to the service.
+// Parts returns what the pattern and the used components add to the service, in this order.
 func (s Service) Parts() []Part {
-	var out []Part
+	facts := s.facts(nil)
+	var pattern, out []Part
 	for _, c := range s.Components.List() {
-		out = append(out, Part{c.Parts(s.facts(nil)), c.Name})
+		out = append(out, Part{c.Parts(facts), c.Name})
+	}
+	facts.Stored = slices.ContainsFunc(out, func(p Part) bool { return p.Stores })
+	for _, p := range patterns.All() {
+		if p.Name == s.Pattern {
+			pattern = append(pattern, Part{p.Parts(facts), p.Name})
+		}
+	}
+	return append(pattern, out...)
+}
+
+// AllParts returns every pattern, and every component with its default options.
+func AllParts() []Part {
+	var out []Part
+	for _, p := range patterns.All() {
+		out = append(out, Part{p.Parts(component.Service{}), p.Name})
+	}
+	for _, c := range components.All() {
+		out = append(out, Part{c.Parts(component.Service{}), c.Name})
 	}
 	return out
+}
+
+// ResourcePath is where the service serves the resource over HTTP, such as /v1/orders; empty if it does not.
+func (s Service) ResourcePath() string {
+	for _, p := range s.Parts() {
+		if p.ResourcePath != "" {
+			return p.ResourcePath
+		}
+	}
+	return ""
 }
 
 // Share returns what one instance may use of a budget, at least 1.
@@ -45,7 +77,7 @@ func (s Service) Share(b component.Budget) int {
 	return max(1, b.Share(s.Deploy.Replicas.Max+s.Deploy.surge()))
 }
 
-// facts returns what components may know about the service.
+// facts returns what patterns and components may know about the service.
 func (s Service) facts(given func(path string) bool) component.Service {
 	var prefixes []string
 	for _, c := range components.All() {

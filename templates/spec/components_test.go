@@ -28,7 +28,7 @@ func TestPoolSize(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := parse(t, minimal+tt.src)
-			if got := fmt.Sprintf("%+v", s.Parts()[0].Data); !strings.HasPrefix(got, fmt.Sprintf("{PoolSize:%d PoolArithmetic:%s ", tt.want, tt.arithmetic)) {
+			if got := fmt.Sprintf("%+v", s.Parts()[1].Data); !strings.HasPrefix(got, fmt.Sprintf("{PoolSize:%d PoolArithmetic:%s ", tt.want, tt.arithmetic)) {
 				t.Errorf("got %s, want %d from %s", got, tt.want, tt.arithmetic)
 			}
 		})

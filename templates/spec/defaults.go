@@ -15,7 +15,7 @@ import (
 // builtIn returns the defaults that depend on no other value. [derive] sets the others.
 func builtIn() Service {
 	return Service{
-		Pattern: "service",
+		Pattern: Patterns()[0],
 		HTTP:    HTTP{Port: 8080},
 		Admin:   Admin{Addr: "127.0.0.1:9464"}, // OpenTelemetry's port for Prometheus exporters
 		Telemetry: Telemetry{

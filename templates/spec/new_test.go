@@ -69,7 +69,7 @@ deploy:
 func TestNewReportsEachInvalidChoice(t *testing.T) {
 	t.Parallel()
 	_, err := spec.New(spec.Choices{
-		Name: "../x", Owner: "\x00", Module: "nodots", Pattern: "function", Resource: "func", Components: []string{"postgres", "redis", "postgre"},
+		Name: "../x", Owner: "\x00", Module: "nodots", Pattern: "zebra", Resource: "func", Components: []string{"postgres", "redis", "postgre"},
 	})
 	if err == nil {
 		t.Fatal("the choices were accepted")
@@ -78,7 +78,7 @@ func TestNewReportsEachInvalidChoice(t *testing.T) {
 		`service: "../x" is a path; write a name such as orders`,
 		"owner: the text contains the control character U+0000; remove it",
 		`module: "nodots" is not a module path: missing dot in first path element; write one such as github.com/acme/orders`,
-		`pattern: unknown pattern "function"; known: service`,
+		`pattern: unknown pattern "zebra"; known: ` + strings.Join(spec.Patterns(), ", "),
 		`resource: "func" is a Go keyword; choose another noun`,
 		`components[1]: unknown component "redis"; known: ` + strings.Join(components.Names(), ", "),
 		`components[2]: unknown component "postgre"; did you mean "postgres"?`,

@@ -4,9 +4,6 @@ import (
 	"go/doc"
 	"go/token"
 	"slices"
-
-	"github.com/observability-first/scaffold/templates/component"
-	"github.com/observability-first/scaffold/templates/components"
 )
 
 // reservedFor returns why generated code cannot use the word as the name of a package or
@@ -17,11 +14,9 @@ func reservedFor(word string) string {
 		return "a Go keyword"
 	case doc.IsPredeclared(word):
 		return "predeclared in Go"
-	case slices.Contains(generatedNames(), word):
+	case slices.Contains(generatedNames(), word) || slices.ContainsFunc(AllParts(), func(p Part) bool { return slices.Contains(p.Reserved, word) }):
 		return "already used in the generated code"
-	case slices.Contains(importedNames(), word) || slices.ContainsFunc(components.All(), func(c components.Named) bool {
-		return slices.Contains(c.Parts(component.Service{}).Reserved, word)
-	}):
+	case slices.Contains(importedNames(), word):
 		return "a package that the generated code imports"
 	case isSpecialDirectory(word):
 		return "a directory name with a special meaning"
@@ -29,22 +24,10 @@ func reservedFor(word string) string {
 	return ""
 }
 
-// generatedNames are the packages of a generated service, except the one of its resource, and
-// their identifiers. The test of package templates uses every identifier of the generated code
-// as a resource, and reports which one to add here.
+// generatedNames are directories and identifiers of services of any pattern. Patterns and components have their own. The
+// test of package templates uses every identifier of the generated code as a resource, and reports which one to reserve.
 func generatedNames() []string {
-	return []string{
-		"api", "main", "store", "cmd", "deploy", "observability",
-		"service", "services", "handler", "handlers", "memory", "page", "pages", "problem", "problems",
-		"routes", "run", "defaults", "version", "init",
-		// Found by the test of package templates.
-		"after", "body", "c", "cfg", "change", "code", "columns", "create", "created", "ctx", "current", "db", "digest", "encoder",
-		"document", "err", "etag", "first", "found", "fresh", "h", "hash", "header", "i", "id", "in", "inserted", "item",
-		"key", "lifetime", "limit", "list", "m", "missing", "name", "now", "ok", "open", "openapi", "params", "r", "renamed", "response", "row", "rows", "running",
-		"s", "scan", "send", "single", "start", "svc", "t", "text", "updated", "updates", "used", "valid", "value", "values", "w", "want",
-		// Of two or more words, as packages are named: the resource not-found.
-		"anyversion", "idempotencykey", "keyconflict", "keylifetime", "maxnamelength", "newservice", "notfound", "testnormalizename", "versionconflict",
-	}
+	return []string{"cmd", "deploy", "observability", "main", "run", "defaults", "version", "init"}
 }
 
 // importedNames are packages that generated code imports or that users often import in

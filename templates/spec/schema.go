@@ -12,7 +12,8 @@ import (
 )
 
 // schema is written by hand, for readable hints in editors. A test compares its keys, defaults,
-// bounds and choices with those of this package. Those of a component are in its own schema.json.
+// bounds and choices with those of this package. Those of a component are in its own schema.json, and the patterns in
+// package patterns.
 //
 //go:embed schema.json
 var schema []byte
@@ -29,5 +30,6 @@ func Schema() ([]byte, error) {
 		const indent = "\n        "
 		keys = append(keys, fmt.Sprintf("%s%q: %s", indent, c.Name, strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", indent)))
 	}
-	return bytes.Replace(schema, []byte(`"properties": {}`), []byte(`"properties": {`+strings.Join(keys, ",")+"\n      }"), 1), nil
+	all := bytes.Replace(schema, []byte(`"enum": []`), []byte(`"enum": ["`+strings.Join(Patterns(), `", "`)+`"]`), 1)
+	return bytes.Replace(all, []byte(`"properties": {}`), []byte(`"properties": {`+strings.Join(keys, ",")+"\n      }"), 1), nil
 }

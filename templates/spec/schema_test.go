@@ -75,7 +75,7 @@ func TestSchemaRejectsWhatParseRejects(t *testing.T) {
 	t.Parallel()
 	schema := compileSchema(t)
 	for _, extra := range []string{
-		"zebra: 1", "pattern: worker", "components: {redis: {}}", "components: {postgres: {size: 1}}", "resource: Order", "http: {port: 0}",
+		"zebra: 1", "pattern: zebra", "components: {redis: {}}", "components: {postgres: {size: 1}}", "resource: Order", "http: {port: 0}",
 		"http: {port: '8080'}", "telemetry: {traceRatio: 2}", "telemetry: {histograms: x}", "telemetry: {metrics: x}", "telemetry: {selector: {a-b: c}}",
 		"telemetry: {selector: {a: ''}}", "telemetry: {environmentLabel: a-b}", "telemetry: {scrapeInterval: soon}", "links: {grafana: 'ftp://x'}",
 		"alerting: {severities: {page: ''}}", "alerting: {receivers: {page: pager}}", "alerting: {labels: {a: [b]}}", "deploy: {replicas: {min: 0}}",

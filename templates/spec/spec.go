@@ -14,6 +14,7 @@ import (
 
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/components"
+	"github.com/observability-first/scaffold/templates/patterns"
 )
 
 // APIVersion is the version of the spec that this package reads and writes.
@@ -86,8 +87,14 @@ type Telemetry struct {
 	Metrics        string        `yaml:"metrics"`        // scraped, or pushed over OTLP: one of [slo.MetricsScrape] and [slo.MetricsPush]
 }
 
-// Patterns lists the kinds of service that can be generated.
-func Patterns() []string { return []string{"service"} }
+// Patterns lists the kinds of service that can be generated. The first is the default.
+func Patterns() []string {
+	var names []string
+	for _, p := range patterns.All() {
+		names = append(names, p.Name)
+	}
+	return names
+}
 
 // Optional files.
 const (

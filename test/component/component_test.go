@@ -52,11 +52,11 @@ func (c added) testRecorded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	own := filepath.Join("templates", "components", name, "recorded")
-	for _, d := range []string{own, "docs", "templates/files/recorded"} {
+	const base = "templates/patterns/service/recorded/go.mod.txt" // recorded requirements are those that differ
+	for _, d := range []string{own, "docs", path.Dir(base)} {
 		must(t, os.MkdirAll(filepath.Join(dir, d), 0o755))
 	}
 	must(t, os.Symlink(filepath.Join(c.top, "runtime"), filepath.Join(dir, "runtime")))
-	const base = "templates/files/recorded/service.mod"
 	must(t, os.WriteFile(filepath.Join(dir, base), []byte(read(t, filepath.Join(c.top, base))), 0o600))
 	mustRun(t, dir, c.build(t, "internal/record"), name)
 	written, err := os.ReadDir(filepath.Join(dir, own))

@@ -83,7 +83,7 @@ func layers() [][]string {
 		{root + "/slo"},
 		{root + "/dashboards"},
 		{root + "/templates/component"},
-		{root + "/templates/components"},
+		{root + "/templates/components", root + "/templates/patterns"},
 		{root + "/templates/spec"},
 		{root + "/templates"},
 		{root + "/internal/promsim", root + "/internal/workspace", root + "/internal/record"},

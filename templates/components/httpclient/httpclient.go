@@ -189,8 +189,8 @@ func (o *Options) Parts(component.Service) component.Parts {
 		Data:      o.data(),
 		Review:    review,
 		Files: []component.File{
-			{Path: "internal/upstream/upstream.gen.go", Template: "files/upstream.gen.go.tmpl", Generated: true},
-			{Path: "internal/upstream/upstream_test.go", Template: "files/upstream_test.go.tmpl", Generated: true},
+			{Path: "internal/upstream/upstream.gen.go", Template: "files/upstream.gen.go.tmpl", Owner: component.Generated},
+			{Path: "internal/upstream/upstream_test.go", Template: "files/upstream_test.go.tmpl", Owner: component.Generated},
 		},
 		Reserved:   []string{"httpclient", "upstream", "upstreams"},
 		Alerts:     []slo.ComponentAlert{upstreamFailing()},

@@ -107,7 +107,7 @@ func (o *Options) Parts(s component.Service) component.Parts {
 			{Path: "migrations/migrations.go", Template: "files/migrations.go.tmpl"},
 			{Path: "migrations/0001_{{.Many.Snake}}.sql", Template: "files/0001.sql.tmpl"},
 		},
-		Reserved:   []string{"postgres", "postgrestest", "storetest", "migrations", "pgx", "pgxpool", "pgconn", "goose"},
+		Reserved:   []string{"postgres", "postgrestest", "storetest", "migrations", "pgx", "pgxpool", "pgconn", "goose", "columns", "db", "inserted", "row", "rows", "scan"},
 		Prefixes:   []string{"POSTGRES"},
 		Stores:     true,
 		Alerts:     []slo.ComponentAlert{poolSaturated()},

@@ -72,7 +72,7 @@ func (o *Options) Parts(component.Service) component.Parts {
 		Templates:  templates,
 		Data:       d,
 		Review:     map[string]string{"url": "monitor that notifies when heartbeats stop"},
-		Files:      []component.File{{Path: "internal/heartbeat/heartbeat.gen.go", Template: "files/heartbeat.go.tmpl", Generated: true}},
+		Files:      []component.File{{Path: "internal/heartbeat/heartbeat.gen.go", Template: "files/heartbeat.go.tmpl", Owner: component.Generated}},
 		Reserved:   []string{"heartbeat"},
 		Prefixes:   []string{"HEARTBEAT"},
 		Alerts:     []slo.ComponentAlert{failing()},
