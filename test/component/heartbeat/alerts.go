@@ -26,8 +26,10 @@ func failing() slo.ComponentAlert {
 		Name:  "HeartbeatFailing",
 		Value: func(q slo.Queries) string { return rate(q, nil, bad) + " / (" + rate(q, nil) + " > 0)" },
 		Above: 0.5, For: 5 * time.Minute,
-		Expect:      "below 0.5",
-		Where:       func(q slo.Queries) string { return "topk(5, " + rate(q, []string{semconv.LabelInstance}, bad) + " > 0)" },
+		Expect: "below 0.5",
+		Where: func(q slo.Queries) string {
+			return "topk(5, " + rate(q, []string{semconv.LabelInstance}, bad) + " > 0)"
+		},
 		Question:    "Which instances cannot send heartbeats?",
 		Condition:   "More than half of the heartbeats fail, for 5 minutes.",
 		Summary:     "{{ $value | humanizePercentage }} of the heartbeats fail",
