@@ -137,10 +137,10 @@ routers: ## test gin, echo and gorilla/mux on the runtime, as in runtime/README.
 terraform: ## format, validate and test Terraform modules with Terraform or OpenTofu (compiles it: minutes)
 	$(call timed,terraform,cd $(TERRAFORM) && go test -count=1 -timeout 20m ./...)
 
-kubernetes: ## check manifests without a cluster: types, schemas, arithmetic, kube-score (compiles their code)
+kubernetes: rendered ## check manifests without a cluster: types, schemas, arithmetic, kube-score (compiles their code)
 	$(call timed,kubernetes,cd $(KUBERNETES) && go test -count=1 $$(go list ./... | grep -v /apiserver$$))
 
-kubernetes-apiserver: ## apply manifests to a real API server with real controllers, and write docs/kubernetes.md (builds both once: ten minutes)
+kubernetes-apiserver: rendered ## apply manifests to a real API server with real controllers, and write docs/kubernetes.md (builds both once: ten minutes)
 	$(call timed,kubernetes-apiserver,cd $(KUBERNETES) && go test -count=1 -timeout 60m ./apiserver -document $(CURDIR)/docs/kubernetes.md)
 
 deps: ## check for what tests need besides Go: the PostgreSQL server binaries

@@ -184,10 +184,12 @@ func checkObservability(t *testing.T, types *manifests.Types, s generated.Servic
 // writes the keys of all ConfigMaps into one directory, so keys are unique among services.
 func addOwn(t *testing.T, dir, service string, dashboards map[string]string, groups map[string]any) {
 	t.Helper()
+	if _, err := os.Stat(filepath.Join(dir, "dashboards", "own")); err == nil {
+		dashboards[service+"-own-shipping-list.json"] = files(t, filepath.Join(dir, "dashboards", "own"), ".json")["Shipping list.json"]
+	}
 	if _, err := os.Stat(filepath.Join(dir, "rules", "own")); err != nil {
 		return
 	}
-	dashboards[service+"-own-shipping-list.json"] = files(t, filepath.Join(dir, "dashboards", "own"), ".json")["Shipping list.json"]
 	for file, data := range files(t, filepath.Join(dir, "rules", "own"), ".yaml") {
 		maps.Copy(groups, ruleGroups(t, file, data))
 	}

@@ -32,7 +32,10 @@ type factor struct {
 
 func factors() []factor {
 	return []factor{
-		{"postgres", []string{"components: {}", "components: {postgres: {connections: 300}}"}}, // enough for 200 replicas and the surge of a rollout
+		{"components", []string{
+			"components: {}", // below, there are enough connections for 200 replicas and the surge of a rollout
+			"components: {postgres: {connections: 300}, httpclient: {upstreams: [{name: stock, url: 'http://stock:8080/v1'}, {name: payments, url: 'https://payments.acme.test'}]}}",
+		}},
 		{"source", []string{"autoscale: {source: cpu, cpu: 60}", "autoscale: {source: adapter, inFlight: 8}", `autoscale: {source: keda, prometheus: "http://prometheus.observed:9090/a?b=c"}`}},
 		{"gateway", []string{"gateway: {}", "gateway: {host: orders.acme.test, name: public, namespace: edge}"}},
 		{"metrics", []string{"metrics: scrape", "metrics: push"}},
@@ -98,7 +101,7 @@ deploy:
   %s
 slos:
   - {name: availability, objective: 99.9, window: 30d, indicator: {availability: {}}}%s
-`, level["name"], level["postgres"], ports, level["metrics"], level["histograms"], level["interval"], level["selector"],
+`, level["name"], level["components"], ports, level["metrics"], level["histograms"], level["interval"], level["selector"],
 		strings.Join([]string{level["source"], level["gateway"], level["replicas"], level["resources"], level["grace"], level["monitoring"], level["image"]}, "\n  "), latency)
 }
 
@@ -201,9 +204,16 @@ func examples(tb testing.TB, root string) []Service {
 	if err != nil || len(specs) == 0 {
 		tb.Fatalf("no examples: %v", err)
 	}
-	var services []Service
+	var whole, rendered []Service // mutants break the first service, which must have no unusual options
 	for _, path := range specs {
-		services = append(services, Service{Name: "example " + filepath.Base(filepath.Dir(path)), Dir: filepath.Dir(path)})
+		dir := filepath.Dir(path)
+		s := Service{Name: "example " + filepath.Base(dir), Dir: dir}
+		if _, err := os.Stat(filepath.Join(dir, "digests.txt")); err != nil {
+			whole = append(whole, s)
+			continue
+		}
+		s.Dir = filepath.Join(root, "examples", "rendered", filepath.Base(dir))
+		rendered = append(rendered, s)
 	}
-	return services
+	return append(whole, rendered...)
 }

@@ -17,7 +17,12 @@ import (
 type Spec struct {
 	Service    string `json:"service"`
 	Components struct {
-		Postgres *struct{} `json:"postgres"`
+		Postgres   *struct{} `json:"postgres"`
+		HTTPClient struct {
+			Upstreams []struct {
+				URL string `json:"url"`
+			} `json:"upstreams"`
+		} `json:"httpclient"`
 	} `json:"components"`
 	HTTP struct {
 		Port int32 `json:"port"`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -47,6 +48,14 @@ func (ch *checker) policies() {
 	}
 	if ch.spec.Components.Postgres != nil {
 		wantOut["anywhere to TCP 5432"] = true
+	}
+	for _, u := range ch.spec.Components.HTTPClient.Upstreams {
+		scheme, address, _ := strings.Cut(u.URL, "://")
+		_, port, explicit := strings.Cut(strings.Split(address, "/")[0], ":")
+		if !explicit {
+			port = map[string]string{"http": "80", "https": "443"}[scheme]
+		}
+		wantOut["anywhere to TCP "+port] = true
 	}
 	ch.same("ingress", ingress, wantIn)
 	ch.same("egress", egress, wantOut)
