@@ -363,6 +363,19 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// A log line before Run must not be in the document.
+func TestLogLinesAreNotInDocuments(t *testing.T) {
+	t.Parallel()
+	logging := func(ctx context.Context, svc *runtime.Service) error {
+		svc.Logger().Info("wiring")
+		return simple(ctx, svc)
+	}
+	status, stdout, stderr := execute(t, []string{"telemetry"}, nil, logging)
+	if status != 0 || !strings.HasPrefix(stdout, "{") || strings.Contains(stdout, "wiring") || !strings.Contains(stderr, `"msg":"wiring"`) {
+		t.Errorf("status %d, stdout %.80s, stderr %s", status, stdout, stderr)
+	}
+}
+
 // Environment variables are grouped; only PORT has no group.
 func TestEnvVarsWithoutAGroupComeLast(t *testing.T) {
 	t.Parallel()

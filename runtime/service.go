@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -101,7 +102,7 @@ func (s *Service) build() error {
 		Config:   s.settings.Telemetry,
 		Sampling: telemetry.Sampling{Ratio: s.settings.Telemetry.TraceRatio, TrustRemote: s.settings.HTTP.TrustedParent},
 		Mode:     s.defaults.Histograms,
-		Stdout:   s.process.Stdout,
+		Stdout:   s.logs(),
 	})
 	if err != nil {
 		return usageError{err}
@@ -129,6 +130,14 @@ func (s *Service) build() error {
 		Config: s.settings.Health, Registry: s.telemetry.Metrics(), Logger: s.telemetry.Logger(),
 	})
 	return err
+}
+
+// logs is where log lines go. The standard output of a command that describes the service is a document.
+func (s *Service) logs() io.Writer {
+	if s.mode.describes() && s.process.Stderr != nil {
+		return s.process.Stderr
+	}
+	return s.process.Stdout
 }
 
 // Load loads cfg, a pointer to a struct with the tags of package config. The error has all
