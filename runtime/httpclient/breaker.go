@@ -1,6 +1,7 @@
 package httpclient
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -47,8 +48,9 @@ func newBreaker(cfg Config, open prometheus.Gauge, rejected prometheus.Counter) 
 // trying reports whether the breaker is open or half-open.
 func (b *breaker) trying() bool { return b != nil && !b.circuit.IsClosed() }
 
-// call makes an attempt unless the breaker is open.
-func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+// call makes an attempt unless the breaker is open. impatient reports whether the caller waits for less time than the
+// client would.
+func (b *breaker) call(r *http.Request, next http.RoundTripper, impatient bool) (*http.Response, error) {
 	if b == nil {
 		return next.RoundTrip(r)
 	}
@@ -57,31 +59,40 @@ func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response,
 		closeBody(r)
 		return nil, ErrBreakerOpen
 	}
-	return b.attempt(r, next)
+	return b.attempt(r, next, impatient)
 }
 
 // attempt also judges an attempt that panics: otherwise its trial would never end.
-func (b *breaker) attempt(r *http.Request, next http.RoundTripper) (resp *http.Response, err error) {
+func (b *breaker) attempt(r *http.Request, next http.RoundTripper, impatient bool) (resp *http.Response, err error) {
 	trial := b.trying()
 	err = errPanicked
-	defer func() { b.judge(trial, resp, err) }()
+	defer func() { b.judge(trial, resp, err, impatient) }()
 	return next.RoundTrip(r)
 }
 
 // judge counts the result of an attempt. trial reports whether the breaker was not closed when
 // the attempt began.
-func (b *breaker) judge(trial bool, resp *http.Response, err error) {
+func (b *breaker) judge(trial bool, resp *http.Response, err error, impatient bool) {
 	switch {
 	case !trial && b.trying():
 		// It was sent before the breaker opened. Only trials say something about the current
 		// state of the host.
-	case !trial && err != nil && errorType(err) == errorCanceled:
-		// A canceled call says nothing about the host, but a trial has to end.
+	case trial && gaveUp(err, impatient):
+		// The caller says nothing about the host. Other calls may try it.
+		b.circuit.Open()
+		b.circuit.HalfOpen()
+	case gaveUp(err, impatient):
 	case broken(resp, err):
 		b.circuit.RecordFailure()
 	default:
 		b.circuit.RecordSuccess()
 	}
+}
+
+// gaveUp reports whether a call ended because its caller canceled it, or waits for less time than the client. Clients of
+// the service choose the deadlines of their requests: they must not open the breaker for others.
+func gaveUp(err error, impatient bool) bool {
+	return errors.Is(err, context.Canceled) || impatient && errors.Is(err, context.DeadlineExceeded)
 }
 
 // closeBody closes the body of a request that is not sent, as a RoundTripper must.

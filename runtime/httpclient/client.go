@@ -80,7 +80,10 @@ type Options struct {
 }
 
 // New returns a client and registers its metrics. Clients of a service share their series.
-func New(opts Options) (*http.Client, error) {
+func New(opts Options) (*http.Client, error) { return newNamed("", opts) }
+
+// newNamed returns the client of an upstream, or one without a name.
+func newNamed(name string, opts Options) (*http.Client, error) {
 	if opts.Telemetry == nil {
 		return nil, errors.New("httpclient: Options.Telemetry is nil; pass the service's Telemetry()")
 	}
@@ -88,7 +91,7 @@ func New(opts Options) (*http.Client, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	m, err := newMetrics(opts.Telemetry.Metrics(), cfg, opts.Hosts)
+	m, err := newMetrics(opts.Telemetry.Metrics(), cfg, name, opts.Hosts)
 	if err != nil {
 		return nil, err
 	}

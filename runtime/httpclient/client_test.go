@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,7 +44,7 @@ func newRig(t *testing.T, cfg Config, base http.RoundTripper, hosts ...string) *
 	cfg = cfg.withDefaults()
 	g := &rig{spans: tracetest.NewSpanRecorder(), metrics: telemetry.NewRegistry(telemetry.Classic)}
 	g.tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(g.spans)).Tracer("test")
-	m, err := newMetrics(g.metrics, cfg, hosts)
+	m, err := newMetrics(g.metrics, cfg, "", hosts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -422,61 +421,6 @@ func TestOneHostDoesNotSpendAnothersBudget(t *testing.T) {
 		_, _, _ = g.call(t, http.MethodGet, "http://shaky.internal/", nil)
 		if tries := len(s.at) - before; tries != 3 {
 			t.Errorf("got %d tries, want 3", tries)
-		}
-	})
-}
-
-func TestCallsAreCountedByOutcome(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		retryAfter := http.Header{"Retry-After": {"60"}}
-		results := []struct {
-			status int
-			header http.Header
-			err    error
-			want   string
-		}{
-			{200, nil, nil, semconv.OutcomeSuccess},
-			{301, nil, nil, semconv.OutcomeSuccess},
-			{404, nil, nil, semconv.OutcomeClientError},
-			{429, nil, nil, semconv.OutcomeShed},
-			{503, retryAfter, nil, semconv.OutcomeShed},
-			{503, nil, nil, semconv.OutcomeServerError},
-			{500, nil, nil, semconv.OutcomeServerError},
-			{0, nil, syscall.ECONNREFUSED, semconv.OutcomeServerError},
-			{0, nil, context.DeadlineExceeded, semconv.OutcomeServerError},
-			{0, nil, context.Canceled, semconv.OutcomeClientError},
-		}
-		now, want := 0, map[string]int{}
-		g := newRig(t, Config{Attempts: 3}, host(func(*http.Request) (int, http.Header, error) {
-			return results[now].status, results[now].header, results[now].err
-		}), "payments")
-		for i, r := range results {
-			now = i
-			want[r.want]++
-			_, _, _ = g.call(t, http.MethodGet, "http://payments/", nil)
-		}
-		var lines []string
-		for _, outcome := range semconv.Outcomes() {
-			lines = append(lines, outcome+" _OVERFLOW 0", outcome+" payments "+strconv.Itoa(want[outcome]))
-		}
-		slices.Sort(lines)
-		if got := g.series(t, semconv.HTTPClientCalls); !slices.Equal(got, lines) {
-			t.Errorf("got %q, want %q", got, lines)
-		}
-	})
-}
-
-// An open breaker makes no attempt, but each call fails.
-func TestRejectedCallsAreCounted(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, BreakerOpen: time.Minute}, host(func(*http.Request) (int, http.Header, error) { return 500, nil, nil }), "payments")
-		for range 100 {
-			_, _, _ = g.call(t, http.MethodGet, "http://payments/", nil)
-		}
-		if got := g.series(t, semconv.HTTPClientCalls); !slices.Contains(got, "server_error payments 100") {
-			t.Errorf("got %q, want 100 server errors", got)
 		}
 	})
 }

@@ -30,7 +30,7 @@ func (t *retrier) hedged(r *http.Request, p peer) (*http.Response, error) {
 	start := func(r *http.Request) {
 		ctx, cancel := context.WithCancel(r.Context())
 		go func() {
-			resp, err := p.breaker.call(r.WithContext(ctx), t.next) //nolint:bodyclose // settle or drop closes it
+			resp, err := p.breaker.call(r.WithContext(ctx), t.next, p.impatient) //nolint:bodyclose // settle or drop closes it
 			results <- tried{resp, err, cancel}
 		}()
 	}

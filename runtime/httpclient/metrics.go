@@ -17,8 +17,7 @@ import (
 const undeclaredHosts = 16
 
 type metrics struct {
-	duration   *prometheus.HistogramVec
-	calls      *prometheus.CounterVec
+	duration   prometheus.ObserverVec
 	retries    *prometheus.CounterVec
 	suppressed *prometheus.CounterVec
 	overflow   prometheus.Counter
@@ -32,29 +31,42 @@ type metrics struct {
 	room   int             // number of hosts that may be added
 }
 
-func newMetrics(reg *telemetry.Registry, cfg Config, hosts []string) (*metrics, error) {
+// newMetrics registers the metrics. All series have the name of the upstream, which is empty for a client of any server.
+func newMetrics(reg *telemetry.Registry, cfg Config, name string, hosts []string) (*metrics, error) {
 	m := &metrics{hosts: map[string]peer{}, config: cfg}
-	var err error
-	if m.duration, err = reg.Histogram(semconv.HTTPClientRequestDuration, "Duration of an attempt of an outgoing request, until the end of the response body.",
-		semconv.DurationBuckets(), semconv.LabelMethod, semconv.LabelServerAddress, semconv.LabelStatus, semconv.LabelErrorType); err != nil {
+	of := prometheus.Labels{semconv.LabelPeerName: name}
+	counter := func(metric, help string) (*prometheus.CounterVec, error) {
+		vec, err := reg.Counter(metric, help, semconv.LabelPeerName, semconv.LabelServerAddress)
+		if err != nil {
+			return nil, err
+		}
+		return vec.CurryWith(of)
+	}
+	duration, err := reg.Histogram(semconv.HTTPClientRequestDuration, "Duration of an attempt of an outgoing request, until the end of the response body.",
+		semconv.DurationBuckets(), semconv.LabelPeerName, semconv.LabelMethod, semconv.LabelServerAddress, semconv.LabelStatus, semconv.LabelErrorType)
+	if err != nil {
 		return nil, err
 	}
-	if m.calls, err = reg.Counter(semconv.HTTPClientCalls, "Outgoing calls by the outcome after all attempts.", semconv.LabelServerAddress, semconv.LabelOutcome); err != nil {
+	if m.duration, err = duration.CurryWith(of); err != nil {
 		return nil, err
 	}
-	if m.retries, err = reg.Counter(semconv.HTTPClientRetries, "Attempts of outgoing requests after the first.", semconv.LabelServerAddress); err != nil {
+	open, err := reg.Gauge(semconv.HTTPClientBreakerOpen, "1 while the circuit breaker rejects calls to a host.", semconv.LabelPeerName, semconv.LabelServerAddress)
+	if err != nil {
 		return nil, err
 	}
-	if m.suppressed, err = reg.Counter(semconv.HTTPClientRetriesSuppressed, "Retries of outgoing requests that the budget did not allow.", semconv.LabelServerAddress); err != nil {
+	if m.open, err = open.CurryWith(of); err != nil {
 		return nil, err
 	}
-	if m.open, err = reg.Gauge(semconv.HTTPClientBreakerOpen, "1 while the circuit breaker rejects calls to a host.", semconv.LabelServerAddress); err != nil {
+	if m.retries, err = counter(semconv.HTTPClientRetries, "Attempts of outgoing requests after the first."); err != nil {
 		return nil, err
 	}
-	if m.rejected, err = reg.Counter(semconv.HTTPClientBreakerRejected, "Calls that an open circuit breaker rejected.", semconv.LabelServerAddress); err != nil {
+	if m.suppressed, err = counter(semconv.HTTPClientRetriesSuppressed, "Retries of outgoing requests that the budget did not allow."); err != nil {
 		return nil, err
 	}
-	if m.hedges, err = reg.Counter(semconv.HTTPClientHedges, "Attempts sent because the previous one had no response yet.", semconv.LabelServerAddress); err != nil {
+	if m.rejected, err = counter(semconv.HTTPClientBreakerRejected, "Calls that an open circuit breaker rejected."); err != nil {
+		return nil, err
+	}
+	if m.hedges, err = counter(semconv.HTTPClientHedges, "Attempts sent because the previous one had no response yet."); err != nil {
 		return nil, err
 	}
 	overflow, err := reg.Counter(semconv.RuntimeCardinalityOverflow, "Observations in an overflow series, because a label exceeded its limit of values.",
@@ -77,9 +89,6 @@ func newMetrics(reg *telemetry.Registry, cfg Config, hosts []string) (*metrics, 
 // it from rate.
 func (m *metrics) add(host string) {
 	p := peer{label: host, budget: newBudget()}
-	for _, outcome := range semconv.Outcomes() {
-		m.calls.WithLabelValues(host, outcome)
-	}
 	m.retries.WithLabelValues(host)
 	m.suppressed.WithLabelValues(host)
 	m.hedges.WithLabelValues(host)
@@ -95,6 +104,8 @@ type peer struct {
 	label   string
 	budget  *budget
 	breaker *breaker // nil rejects nothing
+	// impatient reports whether the caller of this request waits for less time than the client would.
+	impatient bool
 }
 
 // peer returns the peer of a host, or the one that all other hosts share.

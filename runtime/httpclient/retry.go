@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-
-	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // The maximum wait before a retry doubles from firstWait to longestWait, and the wait is random
@@ -77,32 +75,16 @@ func (t *retrier) CloseIdleConnections() {
 	}
 }
 
-// RoundTrip sends the request until a response is final or a retry is not allowed, and counts the call.
+// impatient reports whether the deadline of a request is earlier than that which the client sets.
+func impatient(ctx context.Context, timeout time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < timeout-timeout/10 // the client's is set a moment before
+}
+
+// RoundTrip sends the request until a response is final or a retry is not allowed.
 func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	p := t.metrics.peer(r.URL.Hostname())
-	resp, err := t.call(r, p)
-	t.metrics.calls.WithLabelValues(p.label, outcome(resp, err)).Inc()
-	return resp, err
-}
-
-// outcome returns the outcome of a call. A call that this service canceled says nothing about the host.
-func outcome(resp *http.Response, err error) string {
-	switch {
-	case err != nil && errorType(err) == errorCanceled:
-		return semconv.OutcomeClientError
-	case err != nil:
-		return semconv.OutcomeServerError
-	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "":
-		return semconv.OutcomeShed
-	case resp.StatusCode >= 500:
-		return semconv.OutcomeServerError
-	case resp.StatusCode >= 400:
-		return semconv.OutcomeClientError
-	}
-	return semconv.OutcomeSuccess
-}
-
-func (t *retrier) call(r *http.Request, p peer) (*http.Response, error) {
+	p.impatient = impatient(r.Context(), t.metrics.config.Timeout)
 	p.budget.earn()
 	for resend := 0; ; resend++ {
 		try, err := again(r, resend)
@@ -134,7 +116,7 @@ func (t *retrier) attempt(r *http.Request, p peer) (*http.Response, error) {
 	if t.hedges(r, p) {
 		return t.hedged(r, p)
 	}
-	return p.breaker.call(r, t.next)
+	return p.breaker.call(r, t.next, p.impatient)
 }
 
 // hedges reports whether a slow attempt may be hedged. Trials of an open breaker are not, because

@@ -46,13 +46,15 @@ type Upstream struct {
 	health string
 	base   *url.URL // nil without a URL
 	client *http.Client
+	calls  *calls
 }
 
 // NewUpstream declares an upstream and its metrics. Nothing connects before the first request.
 //
 // Errors contain the name of the upstream, and name its environment variables after it: those of
 // card-payments begin with CARD_PAYMENTS_. Without a URL, the host does not start, but can print
-// its description. Upstreams on the same host, with different ports or paths, share their series.
+// its description. The name is in the label
+// service_peer_name of all series.
 func NewUpstream(host Host, name string, cfg UpstreamConfig) (*Upstream, error) {
 	if name == "" {
 		return nil, errors.New("httpclient: the upstream has no name; write one such as payments")
@@ -72,7 +74,10 @@ func NewUpstream(host Host, name string, cfg UpstreamConfig) (*Upstream, error) 
 		return nil, fmt.Errorf("upstream %s: %s: %w", name, u.envVar("HEALTH_PATH"), err)
 	}
 	var err error
-	if u.client, err = New(Options{Config: cfg.Config, Telemetry: host.Telemetry(), Hosts: hosts}); err != nil {
+	if u.calls, err = newCalls(host.Telemetry().Metrics(), name, hosts); err != nil {
+		return nil, fmt.Errorf("upstream %s: %w", name, err)
+	}
+	if u.client, err = newNamed(name, Options{Config: cfg.Config, Telemetry: host.Telemetry(), Hosts: hosts}); err != nil {
 		return nil, fmt.Errorf("upstream %s: %w", name, err)
 	}
 	u.client.Transport = &sameOrigin{upstream: u, next: u.client.Transport}
@@ -102,6 +107,8 @@ func (u *Upstream) parse(text string) (*url.URL, error) {
 		problem = "has no host; write a URL such as http://payments:8080"
 	case base.User != nil:
 		problem = "contains credentials, which logs and traces show; remove them, and send them in a header from an environment variable of type config.Secret"
+	case !validPort(base.Port()):
+		problem = "has no valid port; write 1 to 65535"
 	case base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
 		problem = "has a query or a fragment; write only scheme, host and path, and pass the query to NewRequest"
 	default:
@@ -138,7 +145,7 @@ func splitPath(path string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("invalid path: %w; escape its elements with url.PathEscape", withoutURL(err))
 	}
-	if parsed.RawPath != "" && parsed.RawPath != parsed.EscapedPath() {
+	if parsed.RawPath != "" && parsed.RawPath != parsed.EscapedPath() || strings.ContainsFunc(parsed.RawQuery, notInURL) {
 		// net/url would escape the path again, and make a slash of %2F.
 		return nil, errors.New("the path has a character that is not allowed in a URL; escape its elements with url.PathEscape")
 	}
@@ -148,27 +155,44 @@ func splitPath(path string) (*url.URL, error) {
 	return parsed, nil
 }
 
-// Do sends a request, as [http.Client.Do] does. The metrics count attempts, not calls. Requests and
-// redirects to another scheme, host or port are errors, since they would send headers with
-// credentials to another server.
-func (u *Upstream) Do(r *http.Request) (*http.Response, error) { return u.client.Do(r) }
+// Do sends a request, as [http.Client.Do] does. Requests and redirects to another scheme, host or
+// port are errors, since they would send headers with credentials to another server. The call is
+// counted when its body has been read or is closed, so close it.
+func (u *Upstream) Do(r *http.Request) (*http.Response, error) { return u.do(r, purposeRequest) }
 
-// Check is a health check for the service's Check method: it succeeds if the upstream responds to
-// GET HealthPath with a 2xx status. It is a call like any other, with retries and the circuit
-// breaker, and the metrics include it. Its errors contain the path, but no query.
+func (u *Upstream) do(r *http.Request, purpose string) (*http.Response, error) {
+	hurried := impatient(r.Context(), u.client.Timeout)
+	resp, err := u.client.Do(r)
+	if err != nil {
+		u.calls.count(purpose, outcome(nil, err, hurried))
+		return nil, err
+	}
+	resp.Body = &counted{ReadCloser: resp.Body, count: func(err error) { u.calls.count(purpose, outcome(resp, err, hurried)) }}
+	return resp, nil
+}
+
+// Check is a health check for CheckOptional of the service: it succeeds if the upstream responds to
+// GET HealthPath with a 2xx status and a complete body. It is a call like any other, with retries
+// and the circuit breaker, and counts with the purpose check. Its errors contain the path, but no
+// query.
 func (u *Upstream) Check(ctx context.Context) error {
 	r, err := u.NewRequest(ctx, http.MethodGet, u.health, http.NoBody)
 	if err != nil {
 		return err
 	}
 	path := r.URL.EscapedPath()
-	resp, err := u.Do(r)
+	resp, err := u.do(r, purposeCheck)
 	if err != nil {
 		return fmt.Errorf("upstream %s: GET %s: %w", u.name, path, withoutURL(err))
 	}
-	discard(resp)
+	// Not every body ends with the context: that of an upgraded connection does not.
+	stop := context.AfterFunc(ctx, func() { _ = resp.Body.Close() })
+	defer func() { stop(); _ = resp.Body.Close() }()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return fmt.Errorf("upstream %s: GET %s: status %d", u.name, path, resp.StatusCode)
+	}
+	if _, err := io.CopyN(io.Discard, resp.Body, drainLimit); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("upstream %s: GET %s: status %d, but the body ended with: %w", u.name, path, resp.StatusCode, err)
 	}
 	return nil
 }

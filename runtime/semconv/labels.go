@@ -9,6 +9,8 @@ const (
 	LabelErrorType       = "error_type"
 	LabelServerAddress   = "server_address"
 	LabelServerPort      = "server_port"
+	LabelPeerName        = "service_peer_name" // name of an upstream
+	LabelPurpose         = "purpose"           // of a call: a request or a health check
 	LabelDBSystem        = "db_system_name"
 	LabelDBOperation     = "db_operation_name"
 	LabelDBCollection    = "db_collection_name"

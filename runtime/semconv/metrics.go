@@ -38,8 +38,8 @@ const (
 	// HTTPClientRequestDuration is the histogram of one attempt, from the first byte written to
 	// the end of the response body, in seconds.
 	HTTPClientRequestDuration = "http_client_request_duration_seconds"
-	// HTTPClientCalls counts calls by their outcome after all attempts. A call that an open circuit breaker rejects
-	// is a server error.
+	// HTTPClientCalls counts calls to upstreams by their outcome after all attempts, redirects and the response body. A
+	// call that an open circuit breaker rejects is a server error.
 	HTTPClientCalls = "http_client_calls_total"
 	// HTTPClientRetries counts attempts after the first.
 	HTTPClientRetries = "http_client_retries_total"
