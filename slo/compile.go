@@ -22,6 +22,9 @@ func Compile(spec Spec) (Rules, error) {
 	if err := found.list.Err(); err != nil {
 		return Rules{}, fmt.Errorf("compile objectives of %q: %w", spec.Service, err)
 	}
+	if name, repeated := repeatedFault(spec.ComponentAlerts); repeated {
+		return Rules{}, fmt.Errorf("compile objectives of %q: two faults of component alerts have the name %q; rename one", spec.Service, name)
+	}
 	c := &compiler{spec: spec, scope: newScope(spec), written: map[string]string{}, budgetTexts: map[string]string{}, limits: map[string]limit{}}
 	return c.compile(), nil
 }

@@ -8,7 +8,6 @@ import (
 
 // ComponentAlert is a ticket on metrics of a component that only some services have, such as a database. It is in the
 // rules of services on the runtime and in the runbook of resources, and the alert simulation checks it with [ComponentAlert.Faults].
-// Its component has a row on the dependencies dashboard, to which the runbook links.
 type ComponentAlert struct {
 	// Name follows the service in the name of the alert, such as DBConnectionPoolSaturated.
 	Name string
@@ -56,13 +55,32 @@ func (q Queries) Metric(name string, matchers ...*labels.Matcher) string {
 }
 
 // Sum sums an expression by labels, within each environment.
-func (q Queries) Sum(expr string, by ...string) string {
-	return "sum by (" + q.compiler.kept(by...) + ") (" + expr + ")"
+func (q Queries) Sum(expr string, by ...string) string { return q.aggregate("sum", expr, by) }
+
+// Max returns the maximum of an expression by labels, within each environment.
+func (q Queries) Max(expr string, by ...string) string { return q.aggregate("max", expr, by) }
+
+func (q Queries) aggregate(op, expr string, by []string) string {
+	return op + " by (" + q.compiler.kept(by...) + ") (" + expr + ")"
+}
+
+// repeatedFault returns a name that two faults have: the alert simulation identifies them by it.
+func repeatedFault(alerts []ComponentAlert) (string, bool) {
+	seen := map[string]bool{}
+	for _, a := range alerts {
+		for _, f := range a.Faults {
+			if seen[f.Name] {
+				return f.Name, true
+			}
+			seen[f.Name] = true
+		}
+	}
+	return "", false
 }
 
 func (c *compiler) componentAlerts() {
-	for i := range c.spec.Components {
-		component, q := &c.spec.Components[i], Queries{c}
+	for i := range c.spec.ComponentAlerts {
+		component, q := &c.spec.ComponentAlerts[i], Queries{c}
 		value := component.Value(q)
 		c.alert(Alert{
 			Kind: KindComponent, Tier: TierTicket, SLO: -1, Component: component,

@@ -31,7 +31,7 @@ func TestComponentAlert(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec.Components = []slo.ComponentAlert{queueGrows()}
+	spec.ComponentAlerts = []slo.ComponentAlert{queueGrows()}
 	rules, err := slo.Compile(spec)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestComponentAlert(t *testing.T) {
 	}
 	books, err := rules.Runbooks(slo.RunbookOptions{
 		Slot:    func(name string) (string, error) { return " [" + name + "]", nil },
-		Kubectl: []slo.Command{{Purpose: "count messages", Line: "exec POD -- count"}}, Namespace: "shop", Generated: true,
+		Kubectl: []slo.Command{{Purpose: "count messages", Line: "exec POD -- count"}}, Namespace: "shop", Generated: true, Dependencies: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -67,5 +67,19 @@ func TestComponentAlert(t *testing.T) {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("no runbook contains %q", want)
 		}
+	}
+}
+
+func TestFaultsHaveDifferentNames(t *testing.T) {
+	t.Parallel()
+	spec, err := slo.Parse("test.slo.yaml", []byte(inClusters))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.ComponentAlerts = []slo.ComponentAlert{queueGrows(), queueGrows()}
+	_, err = slo.Compile(spec)
+	const want = `compile objectives of "orders": two faults of component alerts have the name "no consumer runs"; rename one`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }

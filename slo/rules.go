@@ -89,7 +89,7 @@ const (
 	KindLogsDropped                   Kind = "logs dropped"                     // the standard output is not read
 	KindMetricCardinalityLimitReached Kind = "metric cardinality limit reached" // a label has more values than its limit
 	KindConcurrencyLimitAtMinimum     Kind = "concurrency limit at minimum"     // shedding no longer helps
-	KindComponent                     Kind = "component"                        // a component has a problem
+	KindComponent                     Kind = "component"                        // that of a component, see [ComponentAlert]
 	KindHpaMaxedOut                   Kind = "HPA maxed out"                    // the autoscaler may add no more instances
 	KindCPUHigh                       Kind = "CPU high"                         // Go uses nearly all of its CPU
 	KindMemoryNearLimit               Kind = "memory near limit"                // memory is near GOMEMLIMIT

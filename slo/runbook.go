@@ -171,7 +171,7 @@ func (r Rules) runbook(s subject, texts *template.Template, o RunbookOptions) (R
 	c := contents{
 		Service: r.Spec.Service, Name: s.name, Environment: o.Environment,
 		Description: markdown.Escape(r.description(s.alerts[0])), Owner: markdown.Escape(r.Spec.Owner),
-		Common: r.commonChecks(s.name), Commands: o.Commands, Context: o.Context, Kubernetes: o.kubernetes, Links: r.links(s),
+		Common: r.commonChecks(s.name), Commands: o.Commands, Context: o.Context, Kubernetes: o.kubernetes, Links: r.links(s, o),
 		Expire: r.amtool("silence expire", "ID"), Alertmanager: r.Spec.Links.Alertmanager != "",
 		NoData: camel(r.Spec.Service) + "SLONoData", BeginMarker: FactsBegin, EndMarker: FactsEnd,
 	}
@@ -241,7 +241,7 @@ func (r Rules) description(a Alert) string {
 }
 
 // links returns the dashboards and sites for the alerts of a runbook.
-func (r Rules) links(s subject) []link {
+func (r Rules) links(s subject, o RunbookOptions) []link {
 	var out []link
 	add := func(text, address string) {
 		out = append(out, link{text, strings.NewReplacer("(", "%28", ")", "%29", " ", "%20", "<", "%3C", ">", "%3E", `\`, "%5C").Replace(address)})
@@ -255,7 +255,7 @@ func (r Rules) links(s subject) []link {
 			add("Resources dashboard", dashboard("resources", ""))
 			add("Go runtime dashboard", dashboard("runtime", ""))
 		}
-		if s.name == familyResources && len(r.Spec.Components) > 0 {
+		if s.name == familyResources && o.Dependencies {
 			add("Dependencies dashboard", dashboard("dependencies", ""))
 		}
 		if s.alerts[0].Kind == KindErrorBudgetBurn {

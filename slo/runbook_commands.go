@@ -11,6 +11,8 @@ type Command struct{ Purpose, Line string }
 type RunbookOptions struct {
 	Environment string // of the commands; "production" when empty
 	Generated   bool   // scaffold.yaml has the resources and bounds of the service
+	// Dependencies reports whether the service has a dashboard of its dependencies.
+	Dependencies bool
 
 	// Of Kubernetes:
 	Namespace  string // of the environment; empty means that of the current context

@@ -45,7 +45,7 @@ func queries(checks []check) []string {
 
 func (r Rules) section(a Alert, texts *template.Template, o RunbookOptions) (section, error) {
 	s := section{
-		Alert: a.Name, Kind: string(a.Kind), Dependencies: len(r.Spec.Components) > 0, Autoscaled: r.autoscaled(), Generated: o.Generated,
+		Alert: a.Name, Kind: string(a.Kind), Dependencies: o.Dependencies, Autoscaled: r.autoscaled(), Generated: o.Generated,
 		Impact: r.impact(a), Condition: r.condition(a), Bad: r.badEvents(a), Burns: r.burnRows(a), Checks: r.checks(a), Silence: r.silence(a, o.Environment),
 	}
 	if a.Component != nil {

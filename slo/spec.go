@@ -47,9 +47,9 @@ type Spec struct {
 	// Runtime reports whether the service has the scaffold runtime, which adds alerts on its
 	// metrics.
 	Runtime bool `yaml:"runtime"`
-	// Components are the alerts on the components of a generated service. Only services on the runtime have them.
-	Components []ComponentAlert `yaml:"-"`
-	Links      Links            `yaml:"links"`
+	// ComponentAlerts are those of the components of a generated service. Only services on the runtime have them.
+	ComponentAlerts []ComponentAlert `yaml:"-"`
+	Links           Links            `yaml:"links"`
 	// Directory is the directory of a generated service in its repository, for links to
 	// runbooks; empty is the root.
 	Directory string   `yaml:"-"`

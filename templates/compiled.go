@@ -161,7 +161,7 @@ func (v view) runbookOptions() (slo.RunbookOptions, error) {
 	environment := v.LastEnvironment()
 	namespace := v.Name + "-" + environment // as in the overlays
 	o := slo.RunbookOptions{
-		Environment: environment, Generated: true, Namespace: namespace, Rollback: v.CI() + " rollback " + environment + " N", Slot: v.slot,
+		Environment: environment, Generated: true, Dependencies: v.hasDependencies(), Namespace: namespace, Rollback: v.CI() + " rollback " + environment + " N", Slot: v.slot,
 	}
 	for _, p := range v.Parts() {
 		o.Kubectl = append(o.Kubectl, p.Kubectl...)
@@ -174,9 +174,14 @@ func (v view) runbookOptions() (slo.RunbookOptions, error) {
 	return o, err
 }
 
+// hasDependencies reports whether there is a dashboard of the dependencies.
+func (v view) hasDependencies() bool {
+	return slices.ContainsFunc(v.Parts(), func(p spec.Part) bool { return p.Dependency != nil })
+}
+
 // withoutKubernetes has the commands of Cloud Run, or none.
 func (v view) withoutKubernetes() slo.RunbookOptions {
-	o := slo.RunbookOptions{Generated: true, Commands: []slo.Command{}, Slot: v.slot}
+	o := slo.RunbookOptions{Generated: true, Dependencies: v.hasDependencies(), Commands: []slo.Command{}, Slot: v.slot}
 	if v.Deploy.RunsOn(spec.PlatformCloudRun) {
 		const services = "gcloud run services "
 		of := " " + v.Name + " --region=REGION"

@@ -121,7 +121,7 @@ slos:
 		t.Fatal(err)
 	}
 	for _, c := range components.All() {
-		spec.Components = append(spec.Components, c.Parts(component.Service{}).Alerts...)
+		spec.ComponentAlerts = append(spec.ComponentAlerts, c.Parts(component.Service{}).Alerts...)
 	}
 	rules, err := slo.Compile(spec)
 	if err != nil {

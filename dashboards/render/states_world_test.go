@@ -238,10 +238,11 @@ func (w plant) database(r replica, rate float64) {
 	for _, operation := range []string{"SELECT", "INSERT"} {
 		w.histogram(r, semconv.DBClientOperationDuration, buckets(), counting(rate), semconv.LabelDBOperation, operation, semconv.LabelDBSystem, "postgresql")
 	}
-	w.histogram(r, semconv.HTTPClientRequestDuration, buckets(), counting(rate/5), semconv.LabelMethod, "GET", semconv.LabelServerAddress, "payments.example.com")
-	server := []string{semconv.LabelServerAddress, "payments.example.com"}
-	w.add(r, semconv.HTTPClientCalls, counting(rate/5), append(slices.Clone(server), semconv.LabelOutcome, semconv.OutcomeSuccess)...)
-	w.add(r, semconv.HTTPClientCalls, steadily(0), append(slices.Clone(server), semconv.LabelOutcome, semconv.OutcomeServerError)...)
+	server := []string{semconv.LabelPeerName, "payments", semconv.LabelServerAddress, "payments.example.com"}
+	w.histogram(r, semconv.HTTPClientRequestDuration, buckets(), counting(rate/5), append([]string{semconv.LabelMethod, "GET"}, server...)...)
+	of := append([]string{semconv.LabelPurpose, "request", semconv.LabelOutcome}, server...)
+	w.add(r, semconv.HTTPClientCalls, counting(rate/5), slices.Insert(slices.Clone(of), 3, semconv.OutcomeSuccess)...)
+	w.add(r, semconv.HTTPClientCalls, steadily(0), slices.Insert(slices.Clone(of), 3, semconv.OutcomeServerError)...)
 	for _, name := range []string{semconv.HTTPClientRetries, semconv.HTTPClientRetriesSuppressed, semconv.HTTPClientBreakerRejected} {
 		w.add(r, name, steadily(0), server...)
 	}

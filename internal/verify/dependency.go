@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
@@ -80,12 +82,21 @@ func (s *session) judgeTold(ctx context.Context, d double, from time.Time) {
 	}
 	if d.Alert != "" {
 		s.judgeFires(from, "an outage of "+d.Name+" opens a ticket", fmt.Sprintf("no alert %s fires within %s of simulated time", d.Alert, awayFor), func(f rulesim.Firing) bool {
-			return strings.HasSuffix(f.Alert, d.Alert)
+			return strings.HasSuffix(f.Alert, d.Alert) && hasLabels(f.Labels, d.AlertLabels)
 		})
 	}
 	s.judgeFires(from, "a ticket names "+d.Name, "no alert names the failing check "+d.Check, func(f rulesim.Firing) bool { return f.Labels.Get(semconv.LabelCheck) == d.Check })
 	panel, value, err := s.panelOnChecks(ctx, d.Check)
 	s.checks.Record(sectionDependency, "a panel names "+d.Name, fmt.Sprintf("panel %s shows %s", panel, value), err)
+}
+
+func hasLabels(l labels.Labels, want map[string]string) bool {
+	for name, value := range want {
+		if l.Get(name) != value {
+			return false
+		}
+	}
+	return true
 }
 
 // judgeFires checks that an alert fires since a time.

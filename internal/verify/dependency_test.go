@@ -79,7 +79,7 @@ func TestDatabaseOutageFiresAlerts(t *testing.T) {
 	burns := firing("ThingsErrorBudgetBurn", 5*time.Minute, slo.LabelLong, "1h")
 	fails := firing("CheckFails", time.Minute, "check", "database")
 	const opens = "an outage of the database opens a ticket: "
-	optional := double{Double: component.Double{Name: "the database", Check: "database", Alert: "CallsFail"}}
+	optional := double{Double: component.Double{Name: "the database", Check: "database", Alert: "CallsFail", AlertLabels: map[string]string{"service_peer_name": "stock"}}}
 	for name, tc := range map[string]struct {
 		double double
 		fired  []rulesim.Firing
@@ -87,7 +87,7 @@ func TestDatabaseOutageFiresAlerts(t *testing.T) {
 		expr   string
 		want   []string
 	}{
-		"an alert of its own":      {optional, []rulesim.Firing{fails, firing("OrdersCallsFail", 2*time.Minute)}, 0, expr, []string{opens + "passed: OrdersCallsFail fires 2m0s after it was stopped", named, shown}},
+		"an alert of its own":      {optional, []rulesim.Firing{fails, firing("OrdersCallsFail", time.Minute, "service_peer_name", "payments"), firing("OrdersCallsFail", 2*time.Minute, "service_peer_name", "stock")}, 0, expr, []string{opens + "passed: OrdersCallsFail fires 2m0s after it was stopped", named, shown}},
 		"no alert of its own":      {optional, []rulesim.Firing{fails, burns}, 0, expr, []string{opens + "failed: no alert CallsFail fires within 30m0s of simulated time", named, shown}},
 		"another check fails":      {database(), []rulesim.Firing{burns, firing("CheckFails", time.Minute, "check", "queue")}, 0, expr, []string{paged, unnamed, shown}},
 		"all of them":              {database(), []rulesim.Firing{burns, fails}, 0, expr, []string{paged, named, shown}},

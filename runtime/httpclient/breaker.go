@@ -81,7 +81,7 @@ func (b *breaker) judge(trial bool, resp *http.Response, err error, impatient bo
 		// The caller says nothing about the host. Other calls may try it.
 		b.circuit.Open()
 		b.circuit.HalfOpen()
-	case gaveUp(err, impatient):
+	case gaveUp(err, impatient): // says nothing either
 	case broken(resp, err):
 		b.circuit.RecordFailure()
 	default:

@@ -132,8 +132,9 @@ type Double struct {
 	Variable string
 	// Check is the name of the health check that must fail while the server is stopped.
 	Check string
-	// Alert is the name of the [slo.ComponentAlert] that must fire meanwhile, if any.
-	Alert string
+	// Alert is the name of the [slo.ComponentAlert] that must fire meanwhile, if any, with AlertLabels.
+	Alert       string
+	AlertLabels map[string]string
 	// Required means that requests fail meanwhile, so that an alert must page.
 	Required bool
 	// Start starts it on the loopback interface, and returns the environment variables of the service.

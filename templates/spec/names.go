@@ -31,7 +31,7 @@ func (s Service) SLO() slo.Spec {
 		ScrapeInterval:   s.Telemetry.ScrapeInterval,
 		Metrics:          s.Telemetry.Metrics,
 		Runtime:          true,
-		Components:       s.alerts(),
+		ComponentAlerts:  s.alerts(),
 		Links:            s.Links,
 		Directory:        s.Deploy.Directory,
 		Alerting:         s.Alerting,

@@ -13,7 +13,7 @@ import (
 // troubles returns those of any service, and the faults of the components.
 func (d Simulation) troubles() []trouble {
 	out := commonTroubles()
-	for _, c := range d.Rules.Spec.Components {
+	for _, c := range d.Rules.Spec.ComponentAlerts {
 		for _, f := range c.Faults {
 			const rates = 5 * time.Minute // what a query looks back, and more
 			out = append(out, trouble{
@@ -39,16 +39,18 @@ type fault struct {
 	from, to time.Duration
 }
 
-// componentStates are the counters in which faults of components appear, each once.
+// componentStates are the counters in which faults of components appear, each once. Alerts may share them.
 func (w *world) componentStates(p process) []state {
+	var all []slo.Fault
+	for _, c := range w.simulation.Rules.Spec.ComponentAlerts {
+		all = append(all, c.Faults...)
+	}
 	var out []state
 	made := map[string]bool{}
-	for _, c := range w.simulation.Rules.Spec.Components {
-		for _, g := range growths(p.fault, c.Faults) {
-			if key := g.Metric + labels.FromMap(g.Labels).String(); !made[key] {
-				made[key] = true
-				out = append(out, state{g.Metric, g.Labels, p.fault.count(g)})
-			}
+	for _, g := range growths(p.fault, all) {
+		if key := g.Metric + labels.FromMap(g.Labels).String(); !made[key] {
+			made[key] = true
+			out = append(out, state{g.Metric, g.Labels, p.fault.count(g)})
 		}
 	}
 	return out

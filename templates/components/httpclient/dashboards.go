@@ -14,19 +14,22 @@ func Dependency() dashboards.Dependency {
 }
 
 func callsRow(s dashboards.Scope) dashboards.Row {
-	rate, errors, latency := s.RED("Call", semconv.HTTPClientRequestDuration, dashboards.RequestsPerSecond, "the service calls another", semconv.LabelMethod, semconv.LabelServerAddress)
-	rate = rate.Describe("Outgoing requests per second by method and server, retries included.", "If it rises without more incoming requests, check the retries.")
-	// Attempts would hide what retries repair and what an open circuit breaker rejects.
-	total := s.Metric(semconv.HTTPClientCalls).Rate().Sum(semconv.LabelServerAddress)
-	failed := s.Metric(semconv.HTTPClientCalls, dashboards.OneOf(semconv.LabelOutcome, semconv.BadOutcomes()...)).Rate().Sum(semconv.LabelServerAddress)
+	rate, errors, latency := s.RED("Call", semconv.HTTPClientRequestDuration, dashboards.RequestsPerSecond, "the service calls another", append([]string{semconv.LabelMethod}, upstreamLabels()...)...)
+	rate = rate.Describe("Outgoing requests per second by method and upstream, retries and health checks included.", "If it rises without more incoming requests, check the retries.")
+	// Attempts would hide what retries repair and what an open circuit breaker rejects. As in the alert, many successful
+	// health checks must not hide requests that fail.
+	by := append(upstreamLabels(), semconv.LabelPurpose)
+	total := s.Metric(semconv.HTTPClientCalls).Rate().Sum(by...)
+	failed := s.Metric(semconv.HTTPClientCalls, dashboards.OneOf(semconv.LabelOutcome, semconv.BadOutcomes()...)).Rate().Sum(by...)
 	errors.Targets = []dashboards.Target{{
-		Expr: failed.OrZero(total).Over(total).TopInRange(10, semconv.LabelServerAddress), Legend: dashboards.Legend(semconv.LabelServerAddress),
+		Expr: failed.OrZero(total).Over(total).Max(upstreamLabels()...).TopInRange(10, upstreamLabels()...), Legend: dashboards.Legend(upstreamLabels()...),
 	}}
-	errors.Thresholds, errors.SoftMax = []dashboards.Threshold{{From: failing / 5, Color: dashboards.Warning}, {From: failing, Color: dashboards.Failing}}, failing
-	errors = errors.Describe("Ratio of calls that fail after all attempts, by server; dashed lines: 1 %, and 5 %, the threshold of UpstreamFailing.",
+	errors.Thresholds = []dashboards.Threshold{{From: failedRatio / 5, Color: dashboards.Warning}, {From: failedRatio, Color: dashboards.Failing}}
+	errors.SoftMax = failedRatio
+	errors = errors.Describe("Ratio of calls that fail after all attempts, by upstream; dashed lines: 1 %, and 5 %, the threshold of UpstreamFailing.",
 		"Above the lines, open the dashboard of that service or call its owner.")
-	latency = latency.Describe("p95 latency of one attempt until its response is read, by method and server.",
-		"One server: click a dot for a trace through both services. All servers: suspect the network or this service.")
+	latency = latency.Describe("p95 latency of one attempt until its response is read, by method and upstream.",
+		"One upstream: click a dot for a trace through both services. All upstreams: suspect the network or this service.")
 	retries := dashboards.Panel{
 		Title: "Retries and rejections", Kind: dashboards.TimeSeries, Unit: dashboards.PerSecond, Color: dashboards.Warning, SoftMax: 1, LegendTable: true,
 		Targets: []dashboards.Target{
@@ -35,6 +38,6 @@ func callsRow(s dashboards.Scope) dashboards.Row {
 			{Expr: s.Metric(semconv.HTTPClientBreakerRejected).Rate().Sum(), Legend: "no call: circuit breaker open"},
 		},
 	}.Describe("Retries, retries that the retry budget did not allow, and calls that an open circuit breaker rejected, per second.",
-		"While a server fails, rejections protect it and this service: check the call error ratio.")
+		"While an upstream fails, rejections protect it and this service: check the call error ratio.")
 	return dashboards.Row{Title: "Calls to other services", Height: 9, Panels: []dashboards.Panel{rate, errors, latency, retries}}
 }
