@@ -46,7 +46,7 @@ func dependencies(s Scope) Dashboard {
 		rows = append(rows, d.Rows(s)...)
 	}
 	return New(s, dashboardDependencies, "Dependencies",
-		"Health, latency and errors of the database and of the services that this one calls.", rows...)
+		"Health, latency and errors of what the service calls.", rows...)
 }
 
 func (s Scope) checksRow() Row {

@@ -110,7 +110,7 @@ func (s Scope) utilizationRow() Row {
 		},
 		Targets: []Target{{Expr: Expr(strings.Join(highest, " or ")), Instant: true}},
 	}.Describe("Highest utilization of each resource, CPU averaged over five minutes, and the instance that has it; memory only if GOMEMLIMIT is set.",
-		"Near 100 %, add instances; for database connections only if the database has room.")
+		"Near 100 %, add instances, if their dependencies have room for them.")
 	rejected := s.Rate("Rejected requests by reason", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelReason).
 		Describe("Requests rejected per second to protect the others, by reason.",
 			"If the service runs the maximum number of instances, raise deploy.replicas.max; otherwise lower the target of the autoscaler.").

@@ -43,7 +43,7 @@ func DashboardInput(service spec.Service, rules slo.Rules) (dashboards.Input, er
 	}
 	number, err := strconv.Atoi(port)
 	if err != nil {
-		return dashboards.Input{}, fmt.Errorf("admin.addr: port %q is no number", port)
+		return dashboards.Input{}, fmt.Errorf("admin.addr: port %q is not a number", port)
 	}
 	in := dashboards.Input{
 		Rules:      rules,

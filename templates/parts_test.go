@@ -63,7 +63,8 @@ func TestRequirementsAreUnited(t *testing.T) {
 			t.Errorf("got %v\n%s\nwant\n%s", err, got, want)
 		}
 	}
-	if got := withSums([]byte("a\nc\n"), []byte("b\nc\n")); string(got) != "a\nb\nc\n" {
+	const nine, ten = "m v1.0.9 h1:a\nm v1.0.9/go.mod h1:b\n", "m v1.0.10 h1:c\nm v1.0.10/go.mod h1:d\n"
+	if got := withSums([]byte(nine), []byte(ten+"n v1.0.0 h1:e\n"+nine)); string(got) != nine+ten+"n v1.0.0 h1:e\n" {
 		t.Errorf("sums: got %q", got)
 	}
 }

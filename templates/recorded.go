@@ -90,11 +90,22 @@ func withSignals(a, b declared.Signals) declared.Signals {
 	return a
 }
 
-// withSums returns the lines of both go.sum files.
+// withSums returns the lines of both go.sum files, in the order of the go command: by module, then by version.
 func withSums(a, b []byte) []byte {
 	lines := slices.Concat(slices.Collect(strings.Lines(string(a))), slices.Collect(strings.Lines(string(b))))
-	slices.Sort(lines)
+	slices.SortFunc(lines, func(a, b string) int {
+		moduleA, versionA := ofSum(a)
+		moduleB, versionB := ofSum(b)
+		return cmp.Or(cmp.Compare(moduleA, moduleB), semver.Compare(versionA, versionB), cmp.Compare(a, b))
+	})
 	return []byte(strings.Join(slices.Compact(lines), ""))
+}
+
+// ofSum returns the module and the version of a line of go.sum, such as example.com/a v1.2.0/go.mod h1:hash.
+func ofSum(line string) (module, version string) {
+	module, rest, _ := strings.Cut(line, " ")
+	version, _, _ = strings.Cut(rest, " ")
+	return module, strings.TrimSuffix(version, "/go.mod")
 }
 
 // withRequirements returns the requirements of both, with the higher version of each module.

@@ -51,7 +51,7 @@ func newVerifyCommand(g *globals) *cobra.Command {
 		Long: "Build the service, run it on free local ports, with local servers that it needs, send\n" +
 			"requests to every route, and check that: every query of a dashboard or rule returns\n" +
 			"data; one request is found in all signals; links resolve; alerts fire and resolve when\n" +
-			"predicted; an outage of the database pages. The requests come from the OpenAPI\n" +
+			"predicted; an outage of a dependency is reported. The requests come from the OpenAPI\n" +
 			"document of the service and from " + verify.RequestFile + ".\n\n" +
 			"For a service that was not generated, set --package, and --slo to check alerts. Rules\n" +
 			"that are not in its directory are compiled from the objectives.\n\n" +

@@ -19,8 +19,8 @@ import (
 // Simulated time of the outage and of the recovery. The fast page and the ticket about the dependency need
 // less.
 const (
-	awayFor   = 30 * time.Minute
-	backFor   = 10 * time.Minute
+	outage   = 30 * time.Minute
+	recovery   = 10 * time.Minute
 	recoverIn = 15 * time.Second // real time in which the service must recover
 )
 
@@ -53,7 +53,7 @@ func (s *session) dependency(ctx context.Context, d double) error {
 	if err := d.server.Stop(); err != nil {
 		return err
 	}
-	if err := s.watch.pass(ctx, awayFor); err != nil {
+	if err := s.watch.pass(ctx, outage); err != nil {
 		return err
 	}
 	s.entered("stopped "+d.Name, from.Add(-timeBefore))
@@ -73,15 +73,15 @@ func (s *session) judgeReadiness(ctx context.Context, d double) {
 	s.checks.Record(sectionDependency, "the service stays ready while "+d.Name+" is stopped", "/readyz responds with 200", problem)
 }
 
-// judgeTold checks that an alert pages in time if requests fail, and that a ticket and a panel name what is away.
+// judgeTold checks that an alert pages in time if requests fail, and that a ticket and a panel name the stopped server.
 func (s *session) judgeTold(ctx context.Context, d double, from time.Time) {
 	if d.Required {
-		s.judgeFires(from, "an outage of "+d.Name+" pages", fmt.Sprintf("no burn-rate alert pages within %s of simulated time", awayFor), func(f rulesim.Firing) bool {
+		s.judgeFires(from, "an outage of "+d.Name+" pages", fmt.Sprintf("no burn-rate alert pages within %s of simulated time", outage), func(f rulesim.Firing) bool {
 			return strings.HasSuffix(f.Alert, "ErrorBudgetBurn") && f.Labels.Get(slo.LabelLong) == "1h"
 		})
 	}
 	if d.Alert != "" {
-		s.judgeFires(from, "an outage of "+d.Name+" opens a ticket", fmt.Sprintf("no alert %s fires within %s of simulated time", d.Alert, awayFor), func(f rulesim.Firing) bool {
+		s.judgeFires(from, "an outage of "+d.Name+" opens a ticket", fmt.Sprintf("no alert %s fires within %s of simulated time", d.Alert, outage), func(f rulesim.Firing) bool {
 			return strings.HasSuffix(f.Alert, d.Alert) && hasLabels(f.Labels, d.AlertLabels)
 		})
 	}
@@ -172,7 +172,7 @@ func (s *session) judgeRecovery(ctx context.Context, d double, before float64) e
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := s.watch.pass(ctx, backFor); err != nil {
+	if err := s.watch.pass(ctx, recovery); err != nil {
 		return err
 	}
 	after, err := s.startTime(ctx)

@@ -149,7 +149,7 @@ func TestTheServiceRecoversWithoutARestart(t *testing.T) {
 			service.responds(func() (int, string) {
 				return http.StatusOK, fmt.Sprintf("process_start_time_seconds 17\nhttp_server_requests_total{outcome=\"success\"} %d\nhttp_server_requests_total{outcome=\"server_error\"} 0\n", good.Add(1))
 			})
-			s := &session{child: service.child, watch: service.running(t, backFor)}
+			s := &session{child: service.child, watch: service.running(t, recovery)}
 			if err := s.judgeRecovery(t.Context(), database(), before); err != nil {
 				t.Fatal(err)
 			}

@@ -21,7 +21,7 @@
 // [url.URL], any [encoding.TextUnmarshaler] (see [Named]), and slices of these, separated by
 // commas. The tag format:"address" or format:"url" on a string accepts only such values, or one
 // of the words listed after it. The tag secret:"true" hides a field that is not a Secret in the
-// output of this package, but not elsewhere. The password of a URL is hidden there, too.
+// output of this package, but not elsewhere. User and password of a URL are hidden in it.
 //
 // The package does not read the environment itself; a [Source] does.
 package config

@@ -8,7 +8,7 @@
 // and hide the outage from the metrics that alerts use. Such a check degrades the service:
 // /readyz still responds with 200 and shows the error, and runtime_health_check_up is 0. A
 // [Critical] check, for a resource of one replica such as its disk or lease, makes the replica
-// unready. An [Optional] check, for another service, is not even required for the start.
+// unready. An [Optional] check, for another service, is not required for the start.
 //
 // Liveness does not depend on checks: restarting a service does not repair its database.
 package health

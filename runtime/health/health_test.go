@@ -264,6 +264,9 @@ func TestAnOptionalCheckDoesNotDelayTheStart(t *testing.T) {
 		f.start(t)
 		f.expect(t, 200, 200, "degraded")
 		f.expectMetric(t, "runtime_health_check_up{check=payments}", "0")
+		if _, report := get(t, f.Readyz()); !report.Checks[0].Optional {
+			t.Errorf("got %+v, want an optional check", report.Checks[0])
+		}
 		after(10 * interval)
 		if n := runs.Load(); n > 13 {
 			t.Errorf("%d runs within ten intervals", n)

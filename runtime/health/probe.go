@@ -37,6 +37,7 @@ type CheckReport struct {
 	Name      string     `json:"name"`
 	Status    string     `json:"status"` // pending, up or down
 	Critical  bool       `json:"critical"`
+	Optional  bool       `json:"optional,omitempty"`         // the service is ready without it
 	Since     time.Time  `json:"since"`                      // last change of Status
 	CheckedAt *time.Time `json:"checked_at,omitempty"`       // nil before the first result
 	Seconds   float64    `json:"duration_seconds,omitempty"` // duration of the last run
@@ -100,7 +101,7 @@ func (m *Monitor) judge() (code int, status string) {
 
 func (c *check) report() CheckReport {
 	r := CheckReport{
-		Name: c.name, Status: string(c.state()), Critical: c.critical,
+		Name: c.name, Status: string(c.state()), Critical: c.critical, Optional: c.optional,
 		Since: c.since.UTC(), Seconds: c.took.Seconds(),
 	}
 	if !c.last.IsZero() {

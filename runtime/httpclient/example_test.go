@@ -46,7 +46,7 @@ func ExampleNew() {
 }
 
 // A service loads the configuration with svc.Load and passes svc as the host. The check is for
-// svc.Check.
+// svc.CheckOptional.
 func ExampleNewUpstream() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/payments/healthz" {

@@ -28,7 +28,7 @@ func wiring(defaults httpclient.UpstreamConfig) func(context.Context, *runtime.S
 		if err != nil {
 			return err
 		}
-		svc.Check("payments", payments.Check)
+		svc.CheckOptional("payments", payments.Check)
 		svc.Handle(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			req, err := payments.NewRequest(r.Context(), http.MethodGet, r.URL.Path, nil)
 			if err != nil {

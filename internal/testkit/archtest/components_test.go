@@ -39,15 +39,16 @@ func TestComponentsAreNamedOnlyInTheirDirectories(t *testing.T) {
 			}
 			files++
 			for number, line := range strings.Split(readText(t, filepath.Join(top, file)), "\n") {
-				name := namedIn(line, names)
-				if name == "" || strings.HasPrefix(file, "templates/components/"+name+"/") {
-					continue
+				for _, name := range namedIn(line, names) {
+					if strings.HasPrefix(file, "templates/components/"+name+"/") {
+						continue
+					}
+					if why := exception(file, line); why != "" {
+						used[why] = true
+						continue
+					}
+					t.Errorf("%s:%d names the component %s; move it to templates/components/%[3]s: %s", file, number+1, name, strings.TrimSpace(line))
 				}
-				if why := exception(file, line); why != "" {
-					used[why] = true
-					continue
-				}
-				t.Errorf("%s:%d names the component %s; move it to templates/components/%[3]s: %s", file, number+1, name, strings.TrimSpace(line))
 			}
 			return nil
 		})
@@ -65,15 +66,10 @@ func TestComponentsAreNamedOnlyInTheirDirectories(t *testing.T) {
 	}
 }
 
-// namedIn returns the component that a line names, also as part of a word: PostgreSQL, POSTGRES_URL, HTTPClient.
-func namedIn(line string, names []string) string {
+// namedIn returns the components that a line names, also as part of a word: PostgreSQL, POSTGRES_URL, HTTPClient.
+func namedIn(line string, names []string) []string {
 	line = strings.ToLower(line)
-	for _, name := range names {
-		if strings.Contains(line, name) {
-			return name
-		}
-	}
-	return ""
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.Contains(line, name) })
 }
 
 // exception returns why a line may name a component, or "".

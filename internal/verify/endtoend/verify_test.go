@@ -112,8 +112,8 @@ func TestEndToEndVerifyOfAServiceWithADatabase(t *testing.T) {
 	wantPage(t, filepath.Join(dir, "verify.html"), "../../../examples/orders/observability/dashboards")
 }
 
-// All checks pass for services with components, own code, and metrics that are pushed. What each component connects to is
-// taken away.
+// All checks pass for services with components, own code, and metrics that are pushed. The server of each component is
+// stopped.
 func TestEndToEndVerifyOfServicesWithComponents(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs services")

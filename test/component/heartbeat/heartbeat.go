@@ -51,20 +51,20 @@ func (o *Options) Check(_ component.Service, report func(path, format string, ar
 	case u.User != nil:
 		report(key+"url", "contains credentials; set the URL with credentials in the environment variable "+urlVariable)
 	}
-	if o.Interval < minInterval || o.Interval > maxInterval {
-		report(key+"interval", "%s is not an interval; write %s to %s", o.Interval, minInterval, maxInterval)
+	if o.Interval < minInterval || o.Interval > maxInterval || o.Interval%time.Second != 0 {
+		report(key+"interval", "%s is out of range; write whole seconds from %s to %s", o.Interval, minInterval, maxInterval)
 	}
 }
 
 // data are the values in the templates.
 type data struct {
 	URL, Port, Metric string
-	Seconds           float64
+	Seconds           int
 }
 
 // Parts implements [component.Component].
 func (o *Options) Parts(component.Service) component.Parts {
-	d := data{URL: o.URL, Metric: sent, Seconds: o.Interval.Seconds()}
+	d := data{URL: o.URL, Metric: sent, Seconds: int(o.Interval / time.Second)}
 	if u, err := url.Parse(o.URL); err == nil {
 		d.Port = cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 	}
