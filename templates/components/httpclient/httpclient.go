@@ -139,7 +139,7 @@ func (u Upstream) sharedVariable(other Upstream) string {
 	return ""
 }
 
-// suffixes end the environment variables of an upstream. A test compares them with the configuration of the runtime.
+// suffixes end the environment variables of an upstream. A test finds conflicts of those of the runtime that this list misses.
 func suffixes() []string {
 	return []string{
 		"URL", "HEALTH_PATH", "TIMEOUT", "DIAL_TIMEOUT", "TLS_TIMEOUT", "HEADER_TIMEOUT", "ATTEMPTS", "BREAKER_RATIO", "BREAKER_OPEN", "HEDGE_AFTER", "IDLE_CONNS",
