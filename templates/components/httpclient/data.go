@@ -18,7 +18,6 @@ type upstream struct {
 	URL, HealthPath       string
 	Timeout               string // a Go expression
 	HeaderTimeout         string // a Go expression, empty for the default
-	Pad                   string // spaces that align what follows the field with the other fields
 }
 
 // headerTimeout is the default of the runtime. A longer timeout of calls needs a longer one for their headers, too.
@@ -26,14 +25,9 @@ const headerTimeout = 5 * time.Second
 
 func (o *Options) data() data {
 	var d data
-	longest := 0
-	for _, u := range o.Upstreams {
-		longest = max(longest, len(u.field()))
-	}
 	for _, u := range o.Upstreams {
 		one := upstream{
 			Name: u.Name, Field: u.field(), Variable: u.variable(), URL: u.URL, HealthPath: u.HealthPath, Timeout: goDuration(u.Timeout),
-			Pad: fmt.Sprintf("%*s", longest-len(u.field()), ""),
 		}
 		if u.Timeout > headerTimeout {
 			one.HeaderTimeout = one.Timeout
