@@ -129,12 +129,12 @@ func (m *Monitor) record(c *check, err error, took time.Duration) {
 	case after != before:
 		m.logChange(c.name, before, after, time.Since(since), err)
 	case waiting:
-		message := "not ready, a health check has not succeeded yet"
+		log := m.logger.With(slog.String("check", c.name), slog.Float64("pending_seconds", time.Since(since).Seconds()), slog.Any("error", err))
 		if c.optional {
-			message = "a health check has not succeeded yet"
+			log.Warn("a health check has not succeeded yet")
+		} else {
+			log.Warn("not ready, a health check has not succeeded yet")
 		}
-		m.logger.LogAttrs(context.Background(), slog.LevelWarn, message,
-			slog.String("check", c.name), slog.Float64("pending_seconds", time.Since(since).Seconds()), slog.Any("error", err))
 	}
 }
 
