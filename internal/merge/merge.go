@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"time"
 	"unicode/utf8"
 )
 
@@ -30,6 +31,9 @@ type Result struct {
 	Conflicts bool
 }
 
+// within limits a run of git. Merges take milliseconds; a git that hangs is broken.
+const within = 30 * time.Second
+
 // Names of the sides in conflict markers.
 const (
 	nameMine = "yours"
@@ -39,7 +43,7 @@ const (
 
 // File merges the sides of a file. Its name tells the format: go.mod and go.sum are merged by their structure, JSON is
 // merged only if one side is unchanged, everything else as text.
-func File(ctx context.Context, name string, s Sides) (Result, error) {
+func File(name string, s Sides) (Result, error) {
 	switch {
 	case bytes.Equal(s.Mine, s.Base), bytes.Equal(s.Mine, s.New):
 		return Result{Data: s.New}, nil
@@ -55,14 +59,16 @@ func File(ctx context.Context, name string, s Sides) (Result, error) {
 	case path.Ext(name) == ".json" || slices.ContainsFunc([][]byte{s.Base, s.Mine, s.New}, isBinary):
 		return Result{Data: s.Mine, Conflicts: true}, nil
 	}
-	return text(ctx, s)
+	return text(s)
 }
 
 // isBinary reports whether conflict markers would damage the file.
 func isBinary(data []byte) bool { return bytes.IndexByte(data, 0) >= 0 || !utf8.Valid(data) }
 
 // text merges lines with git merge-file. The result has the line ends of the user's version.
-func text(ctx context.Context, s Sides) (Result, error) {
+func text(s Sides) (Result, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
 	dir, err := os.MkdirTemp("", "scaffold-merge-")
 	if err != nil {
 		return Result{}, err

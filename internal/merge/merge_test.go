@@ -32,7 +32,7 @@ func TestText(t *testing.T) {
 			t.Parallel()
 			for _, end := range []string{"\n", "\r\n"} {
 				mine := bytes.ReplaceAll(lines(tc.mine), []byte("\n"), []byte(end))
-				r, err := merge.File(t.Context(), "Makefile", merge.Sides{Base: lines(tc.base), Mine: mine, New: lines(tc.next)})
+				r, err := merge.File("Makefile", merge.Sides{Base: lines(tc.base), Mine: mine, New: lines(tc.next)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -54,7 +54,7 @@ func TestOtherFormats(t *testing.T) {
 		"api/openapi.json": {Base: []byte("{}\n"), Mine: []byte(`{"a":1}` + "\n"), New: []byte(`{"b":1}` + "\n")},
 		"logo.png":         {Base: []byte("\x00a"), Mine: []byte("\x00b"), New: []byte("\x00c")},
 	} {
-		r, err := merge.File(t.Context(), name, s)
+		r, err := merge.File(name, s)
 		if err != nil || !r.Conflicts || !bytes.Equal(r.Data, s.Mine) {
 			t.Errorf("%s: got %q, %t, %v; want the user's file and a conflict", name, r.Data, r.Conflicts, err)
 		}
@@ -95,13 +95,13 @@ func TestModule(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, err := merge.File(t.Context(), "go.mod", merge.Sides{Base: []byte(base), Mine: []byte(tc.mine), New: []byte(tc.next)})
+			r, err := merge.File("go.mod", merge.Sides{Base: []byte(base), Mine: []byte(tc.mine), New: []byte(tc.next)})
 			if err != nil || r.Conflicts || string(r.Data) != tc.want {
 				t.Errorf("got %t, %v\n%s\nwant\n%s", r.Conflicts, err, r.Data, tc.want)
 			}
 		})
 	}
-	r, err := merge.File(t.Context(), "go.sum", merge.Sides{Base: []byte("a\nb\n"), Mine: []byte("a\nb\nm\n"), New: []byte("a\nc\n")})
+	r, err := merge.File("go.sum", merge.Sides{Base: []byte("a\nb\n"), Mine: []byte("a\nb\nm\n"), New: []byte("a\nc\n")})
 	if err != nil || string(r.Data) != "a\nb\nc\nm\n" {
 		t.Errorf("go.sum: %q, %v", r.Data, err)
 	}
@@ -124,7 +124,7 @@ func TestMergesLoseNoLine(t *testing.T) {
 		mine, added := edited(r, base, fmt.Sprintf("mine %d", i))
 		next, _ := edited(r, base, fmt.Sprintf("new %d", i))
 		s := merge.Sides{Base: joined(base), Mine: joined(mine), New: joined(next)}
-		out, err := merge.File(t.Context(), "main.go", s)
+		out, err := merge.File("main.go", s)
 		if err != nil {
 			t.Fatal(err)
 		}
