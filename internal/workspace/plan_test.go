@@ -248,16 +248,17 @@ func TestDrift(t *testing.T) {
 	dir := t.TempDir()
 	apply(t, dir, tree(t,
 		file("generated", "edited", "1"), file("generated", "old", "1"), file("generated", "lost", "1"), file("generated", "former", "1"),
-		file("merged", "merged", "1"), file("user-owned", "user-owned", "1"), file("generated", "same", "1")))
+		file("merged", "merged", "1"), file("merged", "both", "1\n2\n3\n"), file("user-owned", "user-owned", "1"), file("generated", "same", "1")))
+	put(t, dir, "both", "x\n2\n3\n")
 	put(t, dir, "edited", "x")
 	put(t, dir, "merged", "x")
 	put(t, dir, "user-owned", "x")
 	remove(t, dir, "lost")
 	p := plan(t, dir, tree(t,
 		file("generated", "edited", "1"), file("generated", "old", "2"), file("generated", "lost", "1"),
-		file("merged", "merged", "2"), file("user-owned", "user-owned", "2"), file("generated", "same", "1")))
+		file("merged", "merged", "2"), file("merged", "both", "1\n2\n4\n"), file("user-owned", "user-owned", "2"), file("generated", "same", "1")))
 	equal(t, []Drift{
-		{"edited", "edited by hand", true}, {"former", "no longer generated", false}, {"lost", "missing", false}, {"old", "out of date", false},
+		{"both", "out of date", false}, {"edited", "edited by hand", true}, {"former", "no longer generated", false}, {"lost", "missing", false}, {"old", "out of date", false},
 	}, p.Drift())
 	if p.Empty() || p.Count(Keep) != 2 || p.Count(Edited) != 1 {
 		t.Errorf("empty %v, kept %d, edited %d", p.Empty(), p.Count(Keep), p.Count(Edited))
