@@ -23,8 +23,9 @@ func newGenerateCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate [DIR]",
 		Short: "Regenerate a service from its spec",
-		Long: "Render the service again from scaffold.yaml. Generated files are rewritten. Merged files\n" +
-			"are updated until you edit them. User-owned files are not changed.\n\n" +
+		Long: "Render the service again from scaffold.yaml. Generated files are rewritten. Changes of\n" +
+			"merged files are merged with your edits; a file where both changed the same part stays\n" +
+			"as it is and is reported. User-owned files are not changed.\n\n" +
 			"Objectives with unknown metrics, labels or routes are errors, reported at their line in\n" +
 			"scaffold.yaml. The files are written all the same.\n\n" +
 			"Exit codes: 0 no errors; 3 errors found, files written; 2 existing files conflict, nothing\n" +

@@ -21,9 +21,9 @@ const baseComment = "Merged files as scaffold wrote them last: the common ancest
 func (o Options) basePath() string { return cmp.Or(o.State, DefaultState) + "/base.txtar" }
 
 // hasBase reports whether the archive has the file: a merged one whose changes can be merged as
-// text, which those of JSON, go.mod and go.sum cannot.
+// text or as go.mod, which those of JSON and go.sum cannot.
 func (e entry) hasBase() bool {
-	return e.Owner == templates.Merged && path.Ext(e.Path) != ".json" && path.Ext(e.Path) != ".mod" && path.Ext(e.Path) != ".sum"
+	return e.Owner == templates.Merged && path.Ext(e.Path) != ".json" && path.Ext(e.Path) != ".sum"
 }
 
 // decodeBases returns the bases of the manifest's files. A text with another digest than in the
@@ -59,17 +59,12 @@ func encodeBases(bases map[string][]byte) ([]byte, error) {
 
 // bases plans the archive: the text of each merged file in the new manifest.
 func (p *planner) bases(next templates.Tree) error {
-	c := candidate{File: templates.File{Path: p.w.opts.basePath(), Mode: 0o644, Owner: templates.Generated}}
-	var err error
-	if c.disk, err = p.w.read(c.Path); err != nil {
-		return err
-	}
+	c := candidate{File: templates.File{Path: p.w.opts.basePath(), Mode: 0o644, Owner: templates.Generated}, disk: p.archive}
 	if c.disk.obstacle != "" {
 		p.change(c, Conflict, c.disk.obstacle+"; move it away")
 		return nil
 	}
-	last := p.w.old.decodeBases(c.disk.data)
-	bases, lost, gap := p.nextBases(next, last)
+	bases, lost, gap := p.nextBases(next, p.last)
 	if len(bases)+len(lost) == 0 {
 		if c.disk.exists {
 			p.removes = append(p.removes, write{path: c.Path, was: c.disk})
@@ -80,7 +75,7 @@ func (p *planner) bases(next templates.Tree) error {
 	if err != nil || digest(data) == digest(c.disk.data) {
 		return err
 	}
-	written, _ := encodeBases(last) // what was decoded has no headers
+	written, _ := encodeBases(p.last) // what was decoded has no headers
 	note := ""
 	if len(lost) > 0 {
 		note = "; the base of " + strings.Join(lost, ", ") + " is lost unless you restore this file from version control"

@@ -23,7 +23,7 @@ func (c Change) drift() string {
 	switch c.Action {
 	case Create:
 		return "missing"
-	case Update:
+	case Update, Merge:
 		return "out of date"
 	case Remove:
 		return "no longer generated"

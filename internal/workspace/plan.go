@@ -7,20 +7,22 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/observability-first/scaffold/internal/merge"
 	"github.com/observability-first/scaffold/templates"
 )
 
 // Action is the change of a file. The values are public.
 type Action string
 
-// The actions. Only the first four change files.
+// The actions. Only the first five change files.
 const (
 	Create   Action = "create"   // the file does not exist
 	Update   Action = "update"   // the file is unedited, and the template or spec changed
+	Merge    Action = "merge"    // the user edited the file and the template changed, in different parts
 	Rewrite  Action = "rewrite"  // the file is generated and was edited by hand
 	Remove   Action = "remove"   // the file is no longer generated and unedited
 	Keep     Action = "keep"     // nothing to do
-	Edited   Action = "edited"   // the user edited the file and the template changed: not updated
+	Edited   Action = "edited"   // the user edited the file and the template changed the same part: not updated
 	Deleted  Action = "deleted"  // the user deleted the file: not created again
 	Orphaned Action = "orphaned" // the file is no longer generated, or a backup, and has text of the user: not removed
 	Conflict Action = "conflict" // the user has to act; nothing is written
@@ -28,7 +30,7 @@ const (
 
 // writes reports whether the action changes the file.
 func (a Action) writes() bool {
-	return a == Create || a == Update || a == Rewrite || a == Remove
+	return a == Create || a == Update || a == Merge || a == Rewrite || a == Remove
 }
 
 // Change is the change of a file. The JSON keys are public.
@@ -97,7 +99,11 @@ func (p Plan) Then(second Plan) Plan {
 
 // Plan compares the tree with the directory and the manifest. It changes nothing.
 func (w *Workspace) Plan(next templates.Tree) (Plan, error) {
-	p := planner{w: w}
+	archive, err := w.read(w.opts.basePath())
+	if err != nil {
+		return Plan{}, err
+	}
+	p := planner{w: w, archive: archive, last: w.old.decodeBases(archive.data)}
 	for _, f := range next {
 		if f.Path == w.opts.manifestPath() || f.Path == w.opts.basePath() {
 			return Plan{}, fmt.Errorf("%s: the path is reserved for scaffold's state", f.Path)
@@ -128,8 +134,10 @@ func (w *Workspace) Plan(next templates.Tree) (Plan, error) {
 
 type planner struct {
 	Plan
-	w     *Workspace
-	files []entry
+	w       *Workspace
+	files   []entry
+	archive disk              // of bases
+	last    map[string][]byte // bases of merged files
 }
 
 // candidate is a file of the tree with its state.
@@ -166,7 +174,7 @@ func (p *planner) file(f templates.File) error {
 	case templates.Generated:
 		p.generated(c)
 	case templates.Merged:
-		p.merged(c)
+		return p.merged(c)
 	case templates.Block:
 		p.block(c)
 	default:
@@ -198,12 +206,12 @@ func (p *planner) generated(c candidate) {
 	p.record(c, digest(c.Data))
 }
 
-func (p *planner) merged(c candidate) {
+func (p *planner) merged(c candidate) error {
 	switch {
 	case !c.disk.exists && c.known:
 		p.change(c, Deleted, "you deleted it")
 		p.files = append(p.files, c.last)
-		return
+		return nil
 	case !c.disk.exists:
 		p.put(c, Create, "")
 	case c.current():
@@ -215,11 +223,33 @@ func (p *planner) merged(c candidate) {
 	case c.last.Digest == digest(c.Data):
 		p.change(c, Keep, "")
 	default:
-		p.change(c, Edited, "you edited it and the template changed; your version is kept")
-		p.files = append(p.files, c.last)
-		return
+		return p.edited(c)
 	}
 	p.record(c, digest(c.Data))
+	return nil
+}
+
+// edited merges a file that the user edited with the new template, if both changed different parts of it.
+func (p *planner) edited(c candidate) error {
+	base, known := p.last[c.Path]
+	if !known && c.last.hasBase() {
+		p.change(c, Edited, "you edited it and the template changed; your version is kept, since .scaffold/base.txtar has no base to merge from")
+		p.files = append(p.files, c.last)
+		return nil
+	}
+	merged, err := merge.File(c.Path, merge.Sides{Base: base, Mine: c.disk.data, New: c.Data})
+	if err != nil {
+		return fmt.Errorf("merge %s: %w", c.Path, err)
+	}
+	if merged.Conflicts {
+		p.change(c, Edited, "you and the template changed the same part; your version is kept")
+		p.files = append(p.files, c.last)
+		return nil
+	}
+	p.record(c, digest(c.Data))
+	c.Data = merged.Data
+	p.put(c, Merge, "")
+	return nil
 }
 
 func (p *planner) userOwned(c candidate) {

@@ -48,7 +48,18 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 		{"merged, edited, same template: kept", []templates.File{first("merged")}, edit, []templates.File{first("merged")},
 			nil, map[string]string{path: "mine\n"}},
 		{"merged, edited, new template: kept and reported", []templates.File{first("merged")}, edit, []templates.File{second("merged")},
-			[]Change{{path, "merged", Edited, "you edited it and the template changed; your version is kept"}}, map[string]string{path: "mine\n"}},
+			[]Change{{path, "merged", Edited, "you and the template changed the same part; your version is kept"}}, map[string]string{path: "mine\n"}},
+		{"merged, edited, new template: merged", []templates.File{file("merged", path, "a\nb\nc\n")}, func(t *testing.T, dir string) { put(t, dir, path, "mine\nb\nc\n") },
+			[]templates.File{file("merged", path, "a\nb\nnew\n")}, []Change{{path, "merged", Merge, ""}}, map[string]string{path: "mine\nb\nnew\n"}},
+		{"merged, edited with other line ends: merged", []templates.File{file("merged", path, "a\nb\nc\n")}, func(t *testing.T, dir string) { put(t, dir, path, "mine\r\nb\r\nc\r\n") },
+			[]templates.File{file("merged", path, "a\nb\nnew\n")}, []Change{{path, "merged", Merge, ""}}, map[string]string{path: "mine\r\nb\r\nnew\r\n"}},
+		{"go.mod: requirements are united", []templates.File{file("merged", "go.mod", "module a.test/a\n")}, func(t *testing.T, dir string) { put(t, dir, "go.mod", "module a.test/a\n\nrequire b.test/b v1.0.0\n") },
+			[]templates.File{file("merged", "go.mod", "module a.test/a\n\nrequire c.test/c v1.0.0\n")}, []Change{{"go.mod", "merged", Merge, ""}},
+			map[string]string{"go.mod": "module a.test/a\n\nrequire (\n\tb.test/b v1.0.0\n\tc.test/c v1.0.0\n)\n"}},
+		{"go.sum: lines are united", []templates.File{file("merged", "go.sum", "a\n")}, func(t *testing.T, dir string) { put(t, dir, "go.sum", "a\nb\n") },
+			[]templates.File{file("merged", "go.sum", "a\nc\n")}, []Change{{"go.sum", "merged", Merge, ""}}, map[string]string{"go.sum": "a\nb\nc\n"}},
+		{"JSON: kept and reported", []templates.File{file("merged", "a.json", "1\n")}, func(t *testing.T, dir string) { put(t, dir, "a.json", "2\n") },
+			[]templates.File{file("merged", "a.json", "3\n")}, []Change{{"a.json", "merged", Edited, "you and the template changed the same part; your version is kept"}}, map[string]string{"a.json": "2\n"}},
 		{"merged, deleted: stays away", []templates.File{first("merged")}, drop, []templates.File{second("merged")},
 			[]Change{{path, "merged", Deleted, "you deleted it"}}, map[string]string{}},
 		{"merged, no longer generated, unedited: removed", []templates.File{first("merged")}, leave, nil,
@@ -227,7 +238,7 @@ func TestExistingReadmeIsNeverUpdated(t *testing.T) {
 	one, two := tree(t, file("merged", "README.md", "one\n")), tree(t, file("merged", "README.md", "two\n"))
 	apply(t, dir, one)
 	equal(t, []Change(nil), apply(t, dir, one))
-	equal(t, []Change{{"README.md", "merged", Edited, "you edited it and the template changed; your version is kept"}}, apply(t, dir, two))
+	equal(t, []Change{{"README.md", "merged", Edited, "you and the template changed the same part; your version is kept"}}, apply(t, dir, two))
 	apply(t, dir, tree(t))
 	equal(t, map[string]string{"README.md": "ours\n"}, contents(t, dir))
 }
@@ -237,16 +248,17 @@ func TestDrift(t *testing.T) {
 	dir := t.TempDir()
 	apply(t, dir, tree(t,
 		file("generated", "edited", "1"), file("generated", "old", "1"), file("generated", "lost", "1"), file("generated", "former", "1"),
-		file("merged", "merged", "1"), file("user-owned", "user-owned", "1"), file("generated", "same", "1")))
+		file("merged", "merged", "1"), file("merged", "both", "1\n2\n3\n"), file("user-owned", "user-owned", "1"), file("generated", "same", "1")))
+	put(t, dir, "both", "x\n2\n3\n")
 	put(t, dir, "edited", "x")
 	put(t, dir, "merged", "x")
 	put(t, dir, "user-owned", "x")
 	remove(t, dir, "lost")
 	p := plan(t, dir, tree(t,
 		file("generated", "edited", "1"), file("generated", "old", "2"), file("generated", "lost", "1"),
-		file("merged", "merged", "2"), file("user-owned", "user-owned", "2"), file("generated", "same", "1")))
+		file("merged", "merged", "2"), file("merged", "both", "1\n2\n4\n"), file("user-owned", "user-owned", "2"), file("generated", "same", "1")))
 	equal(t, []Drift{
-		{"edited", "edited by hand", true}, {"former", "no longer generated", false}, {"lost", "missing", false}, {"old", "out of date", false},
+		{"both", "out of date", false}, {"edited", "edited by hand", true}, {"former", "no longer generated", false}, {"lost", "missing", false}, {"old", "out of date", false},
 	}, p.Drift())
 	if p.Empty() || p.Count(Keep) != 2 || p.Count(Edited) != 1 {
 		t.Errorf("empty %v, kept %d, edited %d", p.Empty(), p.Count(Keep), p.Count(Edited))

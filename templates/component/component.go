@@ -88,8 +88,8 @@ type Owner string
 const (
 	// Generated files are rewritten on each run.
 	Generated Owner = "generated"
-	// Merged files may be edited. A newer template updates only unedited ones; the previous
-	// generated content is in .scaffold/base.txtar, to merge by hand.
+	// Merged files may be edited. Changes of their templates are merged with the edits, from the previous generated
+	// content in .scaffold/base.txtar.
 	Merged Owner = "merged"
 	// UserOwned files are written once and never changed again.
 	UserOwned Owner = "user-owned"

@@ -149,7 +149,7 @@ func (s service) removeFromEditedCode() {
 	s.edit(main, regexp.MustCompile(`\tsvc\.Handle\(`), edit+"$0")
 	s.removeKey()
 	stdout, stderr, err := run(s.t, s.dir, s.scaffold, "generate")
-	for _, want := range []string{"edited   cmd/shop/main.go  (you edited it and the template changed; your version is kept)", "cmd/shop/main.go:11:2:", "fix the service and run scaffold generate again"} {
+	for _, want := range []string{"edited   cmd/shop/main.go  (you and the template changed the same part; your version is kept)", "cmd/shop/main.go:11:2:", "fix the service and run scaffold generate again"} {
 		if out := stdout + stderr; err == nil || !strings.Contains(out, want) {
 			s.t.Errorf("scaffold generate: %v, want a message with %q:\n%s", err, want, out)
 		}

@@ -79,7 +79,7 @@ func layers() [][]string {
 		{runtime + "/semconv", runtime + "/declared"},
 		{runtime},
 		{root + "/internal/source"},
-		{root + "/internal/report", root + "/internal/push", root + "/internal/image"},
+		{root + "/internal/report", root + "/internal/push", root + "/internal/image", root + "/internal/merge"},
 		{root + "/slo"},
 		{root + "/dashboards"},
 		{root + "/templates/component"},

@@ -1,0 +1,181 @@
+package merge_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/merge"
+)
+
+func lines(text string) []byte { return []byte(strings.ReplaceAll(text, " ", "\n") + "\n") }
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		base, mine, next, want string
+		conflicts              bool
+	}{
+		"only mine":        {"a b c", "a x c", "a b c", "a x c", false},
+		"only new":         {"a b c", "a b c", "a b y", "a b y", false},
+		"both the same":    {"a b c", "a x c", "a x c", "a x c", false},
+		"different parts":  {"a b c d e", "x b c d e", "a b c d y", "x b c d y", false},
+		"the same part":    {"a b c", "a x c", "a y c", "a <<<<<<<_yours x |||||||_as_scaffold_wrote_it_last b ======= y >>>>>>>_new_from_scaffold c", true},
+		"removed by both":  {"a b c", "a c", "a c", "a c", false},
+		"removed, changed": {"a b c d", "a c d", "a y c d", "a <<<<<<<_yours |||||||_as_scaffold_wrote_it_last b ======= y >>>>>>>_new_from_scaffold c d", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, end := range []string{"\n", "\r\n"} {
+				mine := bytes.ReplaceAll(lines(tc.mine), []byte("\n"), []byte(end))
+				r, err := merge.File("Makefile", merge.Sides{Base: lines(tc.base), Mine: mine, New: lines(tc.next)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(tc.want, " ", end), "_", " ")+end, "\r\n", "\n")
+				if got := string(bytes.ReplaceAll(r.Data, []byte("\r\n"), []byte("\n"))); got != want || r.Conflicts != tc.conflicts {
+					t.Errorf("got %q, conflicts %t; want %q", got, r.Conflicts, want)
+				}
+				if marked := merge.Marked(r.Data); (marked > 0) != tc.conflicts {
+					t.Errorf("a marker in line %d, conflicts %t", marked, tc.conflicts)
+				}
+			}
+		})
+	}
+}
+
+func TestOtherFormats(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]merge.Sides{
+		"api/openapi.json": {Base: []byte("{}\n"), Mine: []byte(`{"a":1}` + "\n"), New: []byte(`{"b":1}` + "\n")},
+		"logo.png":         {Base: []byte("\x00a"), Mine: []byte("\x00b"), New: []byte("\x00c")},
+	} {
+		r, err := merge.File(name, s)
+		if err != nil || !r.Conflicts || !bytes.Equal(r.Data, s.Mine) {
+			t.Errorf("%s: got %q, %t, %v; want the user's file and a conflict", name, r.Data, r.Conflicts, err)
+		}
+	}
+}
+
+func TestMarked(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"Title\n=======\ntext\n": 0, "a <<<<<<< b\n": 0, "<<<<<<<\n": 0, "a\n<<<<<<< yours\n": 2, "a\nb\n>>>>>>> new\n": 3,
+	} {
+		if got := merge.Marked([]byte(text)); got != want {
+			t.Errorf("%q: got line %d, want %d", text, got, want)
+		}
+	}
+}
+
+func TestModule(t *testing.T) {
+	t.Parallel()
+	base := "module a.test/orders\n\ngo 1.26.0\n\nrequire (\n\tx.test/chi/v5 v5.1.0\n\tx.test/old v1.0.0\n)\n\nrequire x.test/low v1.0.0 // indirect\n\nreplace x.test/runtime => ../runtime\n"
+	for name, tc := range map[string]struct{ mine, next, want string }{
+		"requirements are united": {
+			strings.Replace(base, "\tx.test/old", "\tx.test/mine v0.1.0\n\tx.test/old", 1), strings.Replace(base, "\tx.test/old", "\tx.test/new v1.2.0\n\tx.test/old", 1),
+			"module a.test/orders\n\ngo 1.26.0\n\nrequire (\n\tx.test/chi/v5 v5.1.0\n\tx.test/mine v0.1.0\n\tx.test/new v1.2.0\n\tx.test/old v1.0.0\n)\n\nrequire x.test/low v1.0.0 // indirect\n\nreplace x.test/runtime => ../runtime\n",
+		},
+		"the higher version wins": {
+			strings.Replace(base, "v5.1.0", "v5.3.0", 1), strings.Replace(strings.Replace(base, "v5.1.0", "v5.2.0", 1), "low v1.0.0", "low v1.10.0", 1),
+			strings.Replace(strings.Replace(base, "v5.1.0", "v5.3.0", 1), "low v1.0.0", "low v1.10.0", 1),
+		},
+		"what scaffold removed": {
+			strings.Replace(base, "go 1.26.0", "go 1.27.0", 1), strings.Replace(base, "\tx.test/old v1.0.0\n", "", 1),
+			"module a.test/orders\n\ngo 1.27.0\n\nrequire x.test/chi/v5 v5.1.0\n\nrequire x.test/low v1.0.0 // indirect\n\nreplace x.test/runtime => ../runtime\n",
+		},
+		"what the user removed or replaced": {
+			strings.Replace(strings.Replace(base, "\tx.test/old v1.0.0\n", "", 1), "../runtime", "../../mine", 1), strings.Replace(strings.Replace(base, "go 1.26.0", "go 1.26.1", 1), "../runtime", "../lib/runtime", 1),
+			"module a.test/orders\n\ngo 1.26.1\n\nrequire x.test/chi/v5 v5.1.0\n\nrequire x.test/low v1.0.0 // indirect\n\nreplace x.test/runtime => ../../mine\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := merge.File("go.mod", merge.Sides{Base: []byte(base), Mine: []byte(tc.mine), New: []byte(tc.next)})
+			if err != nil || r.Conflicts || string(r.Data) != tc.want {
+				t.Errorf("got %t, %v\n%s\nwant\n%s", r.Conflicts, err, r.Data, tc.want)
+			}
+		})
+	}
+	r, err := merge.File("go.sum", merge.Sides{Base: []byte("a\nb\n"), Mine: []byte("a\nb\nm\n"), New: []byte("a\nc\n")})
+	if err != nil || string(r.Data) != "a\nb\nc\nm\n" {
+		t.Errorf("go.sum: %q, %v", r.Data, err)
+	}
+}
+
+// No line that the user added is lost: it is in the result, or between markers.
+func TestMergesLoseNoLine(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Fatal(err)
+	}
+	count := 1000
+	if testing.Short() {
+		count = 50
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	conflicts := 0
+	for i := range count {
+		base := source(r)
+		mine, added := edited(r, base, fmt.Sprintf("mine %d", i))
+		next, _ := edited(r, base, fmt.Sprintf("new %d", i))
+		s := merge.Sides{Base: joined(base), Mine: joined(mine), New: joined(next)}
+		out, err := merge.File("main.go", s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.Conflicts {
+			conflicts++
+		}
+		got := strings.Split(string(out.Data), "\n")
+		for _, line := range added {
+			if !slices.Contains(got, line) {
+				t.Fatalf("merge %d lost %q:\n%s", i, line, out.Data)
+			}
+		}
+	}
+	if conflicts == 0 || conflicts == count {
+		t.Errorf("%d of %d merges have conflicts", conflicts, count)
+	}
+}
+
+func joined(lines []string) []byte { return []byte(strings.Join(lines, "\n") + "\n") }
+
+// source returns lines like those of Go code, many of which repeat.
+func source(r *rand.Rand) []string {
+	common := []string{"", "}", "\treturn nil", "\tif err != nil {", "\t\treturn err", "\t}"}
+	var out []string
+	for i := range 40 {
+		if r.IntN(2) == 0 {
+			out = append(out, common[r.IntN(len(common))])
+			continue
+		}
+		out = append(out, fmt.Sprintf("line %d", i))
+	}
+	return out
+}
+
+// edited returns the lines with two edits, and the lines that they add.
+func edited(r *rand.Rand, lines []string, name string) (out, added []string) {
+	out = slices.Clone(lines)
+	for edit := range 2 {
+		at := r.IntN(len(out))
+		line := fmt.Sprintf("%s edit %d", name, edit)
+		switch r.IntN(3) {
+		case 0:
+			out = slices.Insert(out, at, line)
+			added = append(added, line)
+		case 1:
+			out = slices.Delete(out, at, min(len(out), at+1+r.IntN(3)))
+		default:
+			added = slices.DeleteFunc(added, func(l string) bool { return l == out[at] })
+			out[at] = line
+			added = append(added, line)
+		}
+	}
+	return out, slices.DeleteFunc(added, func(l string) bool { return !slices.Contains(out, l) })
+}
