@@ -19,8 +19,8 @@ import (
 // Simulated time of the outage and of the recovery. The fast page and the ticket about the dependency need
 // less.
 const (
-	outage   = 30 * time.Minute
-	recovery   = 10 * time.Minute
+	outage    = 30 * time.Minute
+	recovery  = 10 * time.Minute
 	recoverIn = 15 * time.Second // real time in which the service must recover
 )
 

@@ -5,9 +5,11 @@ package diagnostic
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Problem is an error at a place. The JSON keys are public.
@@ -69,9 +71,16 @@ func (p Problem) Render() string {
 	return p.Error() + "\n    " + printable(p.Source) + "\n    " + pad.String() + "^"
 }
 
-// printable replaces control characters, so that a malicious file cannot write escape sequences. It
-// keeps the number of characters for the caret.
+// credentials are the user and the password in a URL, such as http://user:password@host or user:password@host.
+var credentials = regexp.MustCompile(`(\w*:/*)([^\s'"]+)@`)
+
+// printable replaces control characters, so that a malicious file cannot write escape sequences, and credentials in URLs,
+// which a log of a pipeline would show. It keeps the number of characters for the caret.
 func printable(line string) string {
+	line = credentials.ReplaceAllStringFunc(line, func(text string) string {
+		parts := credentials.FindStringSubmatch(text)
+		return parts[1] + strings.Repeat("x", utf8.RuneCountInString(parts[2])) + "@"
+	})
 	return strings.Map(func(r rune) rune {
 		if r == '\t' || unicode.IsGraphic(r) {
 			return r

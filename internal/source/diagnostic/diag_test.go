@@ -51,6 +51,8 @@ func TestRenderPutsTheCaretUnderThePlace(t *testing.T) {
 		{"behind the last character", diagnostic.Problem{Column: 3, Message: "m", Source: "a:"}, "m\n    a:\n      ^"},
 		{"no column", diagnostic.Problem{Message: "m", Source: "a:"}, "m"},
 		{"no source", diagnostic.Problem{Column: 1, Message: "m"}, "m"},
+		{"credentials", diagnostic.Problem{Column: 2, Message: "m", Source: "a: http://u:pä@h"}, "m\n    a: http://xxxx@h\n     ^"},
+		{"credentials without a scheme", diagnostic.Problem{Column: 2, Message: "m", Source: "a: u:p@h, b: c@d"}, "m\n    a: u:x@h, b: c@d\n     ^"},
 		{"escape sequences", diagnostic.Problem{Column: 2, Message: "m", Source: "\x1b[2J"}, "m\n    \ufffd[2J\n     ^"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
