@@ -170,7 +170,7 @@ func TestCheckReportsEachErrorAtItsPlace(t *testing.T) {
 		".github/workflows/own.yaml:5: builds with Go 1.22 but go.mod has 1.26.8; use the same version",
 		`unknown environment variable ACESS_LOG; did you mean "ACCESS_LOG"?`,
 		"cmd/shop/defaults.gen.go",
-		"observability/rules/own/visits.yaml:5:11: alert NoVisits: metric visits_total is not declared; declare it with svc.Metrics(), see README.md, section Add a metric [unknown-metric]",
+		"observability/rules/own/visits.yaml:5:11: alert NoVisits: metric visits_total is not declared; declare it with svc.Metrics(), see A metric in README.md [unknown-metric]",
 		"observability/rules/own/unparsed.yaml:1:",
 		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no annotations summary and description",
 		"observability/dashboards/own/broken.json:1:2: not JSON: unexpected end of JSON input",

@@ -43,7 +43,7 @@ func (namesCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, er
 // howToDeclare adds advice to findings of undeclared metrics without a similar name. Metrics of
 // another registry are not scraped.
 func howToDeclare(found []lint.Finding) []lint.Finding {
-	const end, advice = " is not declared", "; declare it with svc.Metrics(), see README.md, section Add a metric"
+	const end, advice = " is not declared", "; declare it with svc.Metrics(), see A metric in README.md"
 	for i, f := range found {
 		if f.Rule == "unknown-metric" && strings.HasSuffix(f.Message, end) {
 			found[i].Message += advice

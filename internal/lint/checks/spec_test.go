@@ -23,7 +23,7 @@ func TestErrorsOfTheSpecAreReportedAtTheirKeys(t *testing.T) {
 		},
 		"undeclared metric": {
 			"slos:\n- {name: a, objective: 99, groupBy: [kind], indicator: {ratio: {total: order_placed_total, bad: 'order_placed_total{x=\"y\"}'}}}\n- {name: b, objective: 99, indicator: {availability: {}}}\n",
-			"scaffold.yaml:7:72: slos[0].indicator.ratio.total: metric order_placed_total is not declared; declare it with svc.Metrics(), see README.md, section Add a metric [unknown-metric]\n",
+			"scaffold.yaml:7:72: slos[0].indicator.ratio.total: metric order_placed_total is not declared; declare it with svc.Metrics(), see A metric in README.md [unknown-metric]\n",
 		},
 		"unknown label value": {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, bad: 'http_server_requests_total{outcome=\"server-error\"}'}}}\n",
@@ -42,7 +42,7 @@ func TestErrorsOfTheSpecAreReportedAtTheirKeys(t *testing.T) {
 		},
 		"undeclared good events": {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, good: order_placed_total}}}\n",
-			"scaffold.yaml:7:89: slos[0].indicator.ratio.good: metric order_placed_total is not declared; declare it with svc.Metrics(), see README.md, section Add a metric [unknown-metric]\n",
+			"scaffold.yaml:7:89: slos[0].indicator.ratio.good: metric order_placed_total is not declared; declare it with svc.Metrics(), see A metric in README.md [unknown-metric]\n",
 		},
 		"unknown bucket of good events": {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_request_duration_seconds_count, good: 'http_server_request_duration_seconds_bucket{le=\"0.3\"}'}}}\n",
