@@ -37,6 +37,13 @@ func (d *dependency) check(context.Context) error {
 	return nil
 }
 
+// afterCalls advances the simulated time until the check has run n more times. Jitter makes the duration random.
+func (d *dependency) afterCalls(n int64) {
+	for want := d.calls.Load() + n; d.calls.Load() < want; {
+		after(interval / 10)
+	}
+}
+
 type fixture struct {
 	*health.Monitor
 
@@ -202,20 +209,20 @@ func TestASharedDependencyDegrades(t *testing.T) {
 		f.expectMetric(t, "runtime_health_check_up{check=postgres}", "1")
 
 		db.away.Store(true)
-		after(2 * round)
+		db.afterCalls(2)
 		f.expect(t, 200, 200, "ready") // two failures are not enough
 		_, report := get(t, f.Readyz())
 		if c := report.Checks[0]; c.Status != "up" || c.Error != errConnRefused.Error() {
 			t.Errorf("got %+v, want up with the last error", c)
 		}
-		after(round)
+		db.afterCalls(1)
 		f.expect(t, 200, 200, "degraded")
 		f.expectMetric(t, "runtime_health_check_up{check=postgres}", "0")
 
 		db.away.Store(false)
-		after(interval)
+		db.afterCalls(1)
 		f.expect(t, 200, 200, "degraded") // one success is not enough
-		after(round)
+		db.afterCalls(1)
 		f.expect(t, 200, 200, "ready")
 		f.expectMetric(t, "runtime_health_check_up{check=postgres}", "1")
 
