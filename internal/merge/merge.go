@@ -5,6 +5,7 @@ package merge
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -18,7 +19,7 @@ import (
 
 // Sides are the three versions of a file. Line ends are those of each version.
 type Sides struct {
-	Base []byte // as scaffold wrote it last
+	Base []byte // as scaffold wrote it last; nil if that is lost: then every difference is a conflict
 	Mine []byte // on disk
 	New  []byte // as scaffold would write it now
 }
@@ -41,8 +42,8 @@ const (
 	nameNew  = "new from scaffold"
 )
 
-// File merges the sides of a file. Its name tells the format: go.mod and go.sum are merged by their structure, JSON is
-// merged only if one side is unchanged, everything else as text.
+// File merges the sides of a file. Its name tells the format: go.mod and go.sum are merged by their structure, everything
+// else as text. JSON that would not be valid afterwards is a conflict, and binary files with changes on both sides are.
 func File(name string, s Sides) (Result, error) {
 	switch {
 	case bytes.Equal(s.Mine, s.Base), bytes.Equal(s.Mine, s.New):
@@ -56,11 +57,18 @@ func File(name string, s Sides) (Result, error) {
 		return Result{Data: data}, err
 	case base == "go.sum":
 		return Result{Data: sums(s)}, nil
-	case path.Ext(name) == ".json" || slices.ContainsFunc([][]byte{s.Base, s.Mine, s.New}, isBinary):
+	case slices.ContainsFunc([][]byte{s.Base, s.Mine, s.New}, isBinary):
 		return Result{Data: s.Mine, Conflicts: true}, nil
 	}
-	return text(s)
+	r, err := text(s)
+	if err == nil && path.Ext(name) == ".json" && (r.Conflicts || !json.Valid(r.Data)) {
+		return Result{Data: s.Mine, Conflicts: true}, nil
+	}
+	return r, err
 }
+
+// Marks reports whether conflicts in the file are between markers. In JSON and binary files, they would damage it.
+func Marks(name string, data []byte) bool { return path.Ext(name) != ".json" && !isBinary(data) }
 
 // isBinary reports whether conflict markers would damage the file.
 func isBinary(data []byte) bool { return bytes.IndexByte(data, 0) >= 0 || !utf8.Valid(data) }
@@ -82,7 +90,11 @@ func text(s Sides) (Result, error) {
 		}
 	}
 	var out, problem bytes.Buffer
-	args := append([]string{"merge-file", "--stdout", "--diff3", "-L", nameMine, "-L", nameBase, "-L", nameNew}, names...)
+	args := []string{"merge-file", "--stdout", "-L", nameMine, "-L", nameBase, "-L", nameNew}
+	if s.Base != nil {
+		args = append(args, "--diff3")
+	}
+	args = append(args, names...)
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &problem
 	// Settings of the user, such as merge.conflictStyle, must not change the result.

@@ -43,7 +43,7 @@ func TestApplyWritesTheTree(t *testing.T) {
 	apply(t, dir, after(t))
 	equal(t, map[string]string{
 		".env": "secret\n", "Makefile": "2\n", "a/old.go": "2\n", "a/own.go": "mine\n", "go.mod": "2\n",
-		"mine.go": "1\n", "new/deep/file.go": "2\n", "r.md": facts("2"),
+		"mine.go": "2\n", "new/deep/file.go": "2\n", "r.md": facts("2"),
 	}, contents(t, dir))
 	for name := range snapshot(t, dir) {
 		if strings.HasSuffix(name, ".new") || strings.HasSuffix(name, ".old") || name == "a/b" {

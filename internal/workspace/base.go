@@ -15,26 +15,29 @@ import (
 )
 
 // baseComment is the first line of the archive of bases.
-const baseComment = "Merged files as scaffold wrote them last: the common ancestors of your edits and later templates. Do not edit.\n"
+const baseComment = "Files that you may edit, as scaffold wrote them last: the common ancestors of your edits and later templates. Do not edit.\n"
 
 // basePath returns the path of the archive of bases.
 func (o Options) basePath() string { return cmp.Or(o.State, DefaultState) + "/base.txtar" }
 
-// hasBase reports whether the archive has the file: a merged one whose changes can be merged as
-// text or as go.mod, which those of JSON and go.sum cannot.
-func (e entry) hasBase() bool {
-	return e.Owner == templates.Merged && path.Ext(e.Path) != ".json" && path.Ext(e.Path) != ".sum"
+// hasBase reports whether the archive has the file: one that the user may edit, except go.sum, which is merged without,
+// and the spec, which has no template. Manifests of schema 1 come with the bases of merged texts only.
+func (m manifest) hasBase(e entry, o Options) bool {
+	if m.Schema == firstSchema && (e.Owner == templates.UserOwned || path.Ext(e.Path) == ".json") {
+		return false
+	}
+	return (e.Owner == templates.Merged || e.Owner == templates.UserOwned) && path.Ext(e.Path) != ".sum" && e.Path != o.Spec
 }
 
 // decodeBases returns the bases of the manifest's files. A text with another digest than in the
 // manifest is not a base, whether it was edited, cut or merged by git, and is left out.
-func (m manifest) decodeBases(archive []byte) map[string][]byte {
+func (m manifest) decodeBases(archive []byte, o Options) map[string][]byte {
 	bases := map[string][]byte{}
 	for _, f := range txtar.Parse(archive).Files {
 		e, _ := m.find(f.Name)
 		// The archive ends each file with a line end, also if the file has none at its end.
 		for _, data := range [][]byte{f.Data, bytes.TrimSuffix(f.Data, []byte("\n"))} {
-			if e.hasBase() && digest(data) == e.Digest {
+			if m.hasBase(e, o) && digest(data) == e.Digest {
 				bases[f.Name] = data
 				break
 			}
@@ -75,13 +78,13 @@ func (p *planner) bases(next templates.Tree) error {
 	if err != nil || digest(data) == digest(c.disk.data) {
 		return err
 	}
-	written, _ := encodeBases(p.last) // what was decoded has no headers
+	written, _ := encodeBases(p.w.old.decodeBases(c.disk.data, p.w.opts)) // what was decoded has no headers
 	note := ""
 	if len(lost) > 0 {
 		note = "; the base of " + strings.Join(lost, ", ") + " is lost unless you restore this file from version control"
 	}
 	switch {
-	case !slices.ContainsFunc(p.w.old.Files, entry.hasBase): // the first run
+	case !slices.ContainsFunc(p.w.old.Files, p.hadBase): // the first run
 	case !c.disk.exists:
 		p.change(c, Create, "deleted"+note)
 	case gap || digest(written) != digest(c.disk.data):
@@ -96,7 +99,7 @@ func (p *planner) bases(next templates.Tree) error {
 func (p *planner) nextBases(next templates.Tree, last map[string][]byte) (bases map[string][]byte, lost []string, gap bool) {
 	bases = map[string][]byte{}
 	for _, e := range p.files {
-		if !e.hasBase() {
+		if !(manifest{Schema: schemaVersion}).hasBase(e, p.w.opts) {
 			continue
 		}
 		f, _ := next.Find(e.Path)
@@ -105,12 +108,15 @@ func (p *planner) nextBases(next templates.Tree, last map[string][]byte) (bases 
 		case digest(f.Data) == e.Digest:
 			bases[e.Path] = f.Data
 			before, _ := p.w.old.find(e.Path)
-			gap = gap || before.hasBase() && !found
+			gap = gap || p.hadBase(before) && !found
 		case found:
 			bases[e.Path] = was
-		default:
+		case p.hadBase(e):
 			lost = append(lost, e.Path)
 		}
 	}
 	return bases, lost, gap
 }
+
+// hadBase reports whether the last archive has the file, unless it was edited.
+func (p *planner) hadBase(e entry) bool { return p.w.old.hasBase(e, p.w.opts) }

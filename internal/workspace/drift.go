@@ -8,7 +8,7 @@ type Drift struct {
 	Discards bool `json:"-"`
 }
 
-// Drift returns the files that applying the plan would change. User-owned files do not drift.
+// Drift returns the files that applying the plan would change, without open files. User-owned files with edits do not drift.
 func (p Plan) Drift() []Drift {
 	var drift []Drift
 	for _, c := range p.Changes {
@@ -23,7 +23,12 @@ func (c Change) drift() string {
 	switch c.Action {
 	case Create:
 		return "missing"
-	case Update, Merge:
+	case Unmerged:
+		if c.Note == stillOpen {
+			return ""
+		}
+		return "out of date"
+	case Update, Merge, Move:
 		return "out of date"
 	case Remove:
 		return "no longer generated"

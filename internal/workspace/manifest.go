@@ -20,7 +20,8 @@ const (
 	// DefaultState is the default path of the state in the directory of a service.
 	DefaultState = ".scaffold"
 	// schemaVersion is incremented if an older scaffold would misread the manifest.
-	schemaVersion = 1
+	schemaVersion = 2
+	firstSchema   = 1
 )
 
 // manifest records what scaffold wrote. Its format is public.
@@ -140,7 +141,7 @@ func decodeManifest(data []byte, opts Options) (manifest, error) {
 }
 
 func (m manifest) check() error {
-	if m.Schema != schemaVersion {
+	if m.Schema < firstSchema || m.Schema > schemaVersion {
 		return fmt.Errorf("schema %d is unknown", m.Schema)
 	}
 	for i, e := range m.Files {

@@ -25,7 +25,7 @@ func TestManifestHasOneSortedLinePerFile(t *testing.T) {
 	}
 	const x = "sha256:73cb3858a687a8494ca3323053016282f3dad39d42cf62ca4e79dda2aac7d9ac" // of "x\n"
 	equal(t, `{
-  "schema": 1,
+  "schema": 2,
   "generator": "v0.1.0",
   "layers": [
     {"name":"scaffold","version":"v0.1.0","digest":"sha256:0"}
@@ -76,7 +76,7 @@ func TestStateOfANewerScaffoldIsRejectedWithItsVersion(t *testing.T) {
 	for _, tt := range []struct{ name, state, own, want string }{
 		{"a newer release", `{"schema": 1, "generator": "v0.10.0"}`, "v0.9.0", ".scaffold/manifest.json was written by scaffold v0.10.0, but this is v0.9.0; " +
 			"run `go install example.org/scaffold/cmd/scaffold@v0.10.0`"},
-		{"a newer form from a checkout", `{"schema": 2, "generator": "devel", "new": {}}`, "v0.9.0", ".scaffold/manifest.json was written by scaffold devel, but this is v0.9.0; " +
+		{"a newer form from a checkout", `{"schema": 3, "generator": "devel", "new": {}}`, "v0.9.0", ".scaffold/manifest.json was written by scaffold devel, but this is v0.9.0; " +
 			"run `go install example.org/scaffold/cmd/scaffold@latest`"},
 		{"an older release", `{"schema": 1, "generator": "v0.8.0"}`, "v0.9.0", ""},
 		{"a checkout", `{"schema": 1, "generator": "devel"}`, "v0.9.0", ""},
@@ -106,7 +106,7 @@ func TestStateOfANewerScaffoldIsRejectedWithItsVersion(t *testing.T) {
 
 func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"schema": 1, "generator": "v0.1.0", "layers": [], "files": [{"path": "a", "digest": "x", "owner": "user-owned", "mode": "0644"}]}`))
-	f.Add([]byte(`{"schema": 2}`))
+	f.Add([]byte(`{"schema": 3}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := decodeManifest(data, options("v0.1.0"))
 		if err != nil {

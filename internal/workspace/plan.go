@@ -7,22 +7,23 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/observability-first/scaffold/internal/merge"
 	"github.com/observability-first/scaffold/templates"
 )
 
 // Action is the change of a file. The values are public.
 type Action string
 
-// The actions. Only the first five change files.
+// The actions. Only the first seven change files.
 const (
 	Create   Action = "create"   // the file does not exist
 	Update   Action = "update"   // the file is unedited, and the template or spec changed
+	Move     Action = "move"     // the file has a new path
 	Merge    Action = "merge"    // the user edited the file and the template changed, in different parts
+	Unmerged Action = "unmerged" // the user edited the file and the template changed, in the same part: see [Workspace.Open]
 	Rewrite  Action = "rewrite"  // the file is generated and was edited by hand
 	Remove   Action = "remove"   // the file is no longer generated and unedited
 	Keep     Action = "keep"     // nothing to do
-	Edited   Action = "edited"   // the user edited the file and the template changed the same part: not updated
+	Edited   Action = "edited"   // the user edited a user-owned file and the template changed: not updated
 	Deleted  Action = "deleted"  // the user deleted the file: not created again
 	Orphaned Action = "orphaned" // the file is no longer generated, or a backup, and has text of the user: not removed
 	Conflict Action = "conflict" // the user has to act; nothing is written
@@ -30,7 +31,7 @@ const (
 
 // writes reports whether the action changes the file.
 func (a Action) writes() bool {
-	return a == Create || a == Update || a == Merge || a == Rewrite || a == Remove
+	return slices.Contains([]Action{Create, Update, Move, Merge, Unmerged, Rewrite, Remove}, a)
 }
 
 // Change is the change of a file. The JSON keys are public.
@@ -47,6 +48,7 @@ type Plan struct {
 
 	writes  []write
 	removes []write // data is unused
+	offers  []Diff  // changes of templates that user-owned files with edits do not get
 	next    manifest
 }
 
@@ -58,9 +60,41 @@ type write struct {
 	was  disk
 }
 
+// Diff is the change of a file's content.
+type Diff struct {
+	Change
+
+	Before, After []byte // nil if the file does not exist
+}
+
+// Diffs returns the changes of content, sorted by path and without those of the state. The diff of a file with the
+// action [Edited] is what its template changed since the user got the file.
+func (p Plan) Diffs() []Diff {
+	out := slices.Clone(p.offers)
+	for _, c := range p.Changes {
+		for _, f := range p.writes {
+			if f.path == c.Path {
+				out = append(out, Diff{c, f.was.data, f.data})
+			}
+		}
+		for _, f := range p.removes {
+			if f.path == c.Path {
+				out = append(out, Diff{Change: c, Before: f.was.data})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Diff) int { return cmp.Compare(a.Path, b.Path) })
+	return out
+}
+
+// With returns the changes with one of the actions.
+func (p Plan) With(actions ...Action) []Change {
+	return slices.DeleteFunc(slices.Clone(p.Changes), func(c Change) bool { return !slices.Contains(actions, c.Action) })
+}
+
 // Conflicts returns the changes that prevent the plan.
 func (p Plan) Conflicts() []Change {
-	return slices.DeleteFunc(slices.Clone(p.Changes), func(c Change) bool { return c.Action != Conflict })
+	return p.With(Conflict)
 }
 
 // Empty reports whether the plan changes no file of the tree. Changes of the manifest do not count.
@@ -97,13 +131,34 @@ func (p Plan) Then(second Plan) Plan {
 	return Plan{Changes: changes}
 }
 
+// Request is what a command asks of a plan, besides the tree.
+type Request struct {
+	// Overwrite keeps a copy of each generated file that was edited by hand below .scaffold/rejected.
+	Overwrite bool
+	// Edits are files of the user with new content, such as the spec. Of their paths, only the spec is in the tree.
+	Edits []templates.File
+	// Moves maps previous paths of files to those in the tree. Edits move along.
+	Moves map[string]string
+	// Rewrite, if set, changes the user's version of a file and its base before they are merged. User-owned files with
+	// edits are then merged, too, instead of left.
+	Rewrite func(path string, data []byte) []byte
+}
+
 // Plan compares the tree with the directory and the manifest. It changes nothing.
-func (w *Workspace) Plan(next templates.Tree) (Plan, error) {
+func (w *Workspace) Plan(next templates.Tree) (Plan, error) { return w.PlanFor(next, Request{}) }
+
+// PlanFor is [Workspace.Plan] for a request.
+func (w *Workspace) PlanFor(next templates.Tree, r Request) (Plan, error) {
 	archive, err := w.read(w.opts.basePath())
 	if err != nil {
 		return Plan{}, err
 	}
-	p := planner{w: w, archive: archive, last: w.old.decodeBases(archive.data)}
+	p := planner{w: w, request: r, archive: archive, last: w.old.decodeBases(archive.data, w.opts), moved: map[string]string{}}
+	for _, f := range r.Edits {
+		if err := p.edit(f); err != nil {
+			return Plan{}, err
+		}
+	}
 	for _, f := range next {
 		if f.Path == w.opts.manifestPath() || f.Path == w.opts.basePath() {
 			return Plan{}, fmt.Errorf("%s: the path is reserved for scaffold's state", f.Path)
@@ -113,13 +168,18 @@ func (w *Workspace) Plan(next templates.Tree) (Plan, error) {
 		}
 	}
 	for _, e := range w.old.Files {
-		if _, stays := next.Find(e.Path); stays {
+		if _, stays := next.Find(e.Path); stays || p.moved[e.Path] != "" {
 			continue
 		}
 		if err := p.noLongerGenerated(e); err != nil {
 			return Plan{}, err
 		}
 	}
+	return p.finish(next)
+}
+
+// finish plans the state.
+func (p *planner) finish(next templates.Tree) (Plan, error) {
 	slices.SortFunc(p.files, func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
 	if err := p.bases(next); err != nil {
 		return Plan{}, err
@@ -127,222 +187,31 @@ func (w *Workspace) Plan(next templates.Tree) (Plan, error) {
 	if err := p.manifest(); err != nil {
 		return Plan{}, err
 	}
-	p.Changes = append(p.Changes, w.leftovers...)
+	p.Changes = append(p.Changes, p.w.leftovers...)
 	slices.SortStableFunc(p.Changes, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
+	return p.Plan, nil
+}
+
+// PlanEdits plans new content for files of the user, and nothing else.
+func (w *Workspace) PlanEdits(files []templates.File) (Plan, error) {
+	p := planner{w: w}
+	for _, f := range files {
+		if err := p.edit(f); err != nil {
+			return Plan{}, err
+		}
+	}
+	p.next = w.old
 	return p.Plan, nil
 }
 
 type planner struct {
 	Plan
 	w       *Workspace
+	request Request
 	files   []entry
 	archive disk              // of bases
-	last    map[string][]byte // bases of merged files
-}
-
-// candidate is a file of the tree with its state.
-type candidate struct {
-	templates.File
-	disk  disk
-	last  entry
-	known bool // last is recorded
-}
-
-// pristine reports whether the file is as scaffold wrote it.
-func (c candidate) pristine() bool {
-	return c.known && c.last.Owner != templates.Block &&
-		digest(c.disk.data) == c.last.Digest && sameMode(c.disk.mode, fs.FileMode(c.last.Mode))
-}
-
-// current reports whether the file is as in the tree.
-func (c candidate) current() bool {
-	return digest(c.disk.data) == digest(c.Data) && sameMode(c.disk.mode, c.Mode)
-}
-
-func (p *planner) file(f templates.File) error {
-	d, err := p.w.read(f.Path)
-	if err != nil {
-		return err
-	}
-	c := candidate{File: f, disk: d}
-	c.last, c.known = p.w.old.find(f.Path)
-	if d.obstacle != "" {
-		p.change(c, Conflict, d.obstacle+"; move it away")
-		return nil
-	}
-	switch f.Owner {
-	case templates.Generated:
-		p.generated(c)
-	case templates.Merged:
-		return p.merged(c)
-	case templates.Block:
-		p.block(c)
-	default:
-		p.userOwned(c)
-	}
-	return nil
-}
-
-func (p *planner) generated(c candidate) {
-	switch {
-	case !c.disk.exists:
-		p.put(c, Create, "")
-	case c.current():
-		p.change(c, Keep, "")
-	case c.pristine():
-		p.put(c, Update, "")
-	case c.known && c.last.Owner == templates.Generated:
-		p.put(c, Rewrite, "edited by hand")
-	case c.known && c.last.Owner == templates.Block:
-		p.change(c, Conflict, "scaffold generates the whole file now, but it may have your text; move your text away and delete the file")
-		return
-	case c.known:
-		p.change(c, Conflict, "scaffold generates the whole file now, but you edited it; move your changes away and delete the file")
-		return
-	default:
-		p.change(c, Conflict, "a file that scaffold did not write is in the way; move it away")
-		return
-	}
-	p.record(c, digest(c.Data))
-}
-
-func (p *planner) merged(c candidate) error {
-	switch {
-	case !c.disk.exists && c.known:
-		p.change(c, Deleted, "you deleted it")
-		p.files = append(p.files, c.last)
-		return nil
-	case !c.disk.exists:
-		p.put(c, Create, "")
-	case c.current():
-		p.change(c, Keep, "")
-	case !c.known:
-		p.change(c, Keep, "it existed before")
-	case c.pristine():
-		p.put(c, Update, "")
-	case c.last.Digest == digest(c.Data):
-		p.change(c, Keep, "")
-	default:
-		return p.edited(c)
-	}
-	p.record(c, digest(c.Data))
-	return nil
-}
-
-// edited merges a file that the user edited with the new template, if both changed different parts of it.
-func (p *planner) edited(c candidate) error {
-	base, known := p.last[c.Path]
-	if !known && c.last.hasBase() {
-		p.change(c, Edited, "you edited it and the template changed; your version is kept, since .scaffold/base.txtar has no base to merge from")
-		p.files = append(p.files, c.last)
-		return nil
-	}
-	merged, err := merge.File(c.Path, merge.Sides{Base: base, Mine: c.disk.data, New: c.Data})
-	if err != nil {
-		return fmt.Errorf("merge %s: %w", c.Path, err)
-	}
-	if merged.Conflicts {
-		p.change(c, Edited, "you and the template changed the same part; your version is kept")
-		p.files = append(p.files, c.last)
-		return nil
-	}
-	p.record(c, digest(c.Data))
-	c.Data = merged.Data
-	p.put(c, Merge, "")
-	return nil
-}
-
-func (p *planner) userOwned(c candidate) {
-	switch {
-	case !c.disk.exists && c.known:
-		p.change(c, Deleted, "you deleted it")
-	case !c.disk.exists:
-		p.put(c, Create, "")
-	default:
-		p.change(c, Keep, "")
-	}
-	if c.known && c.last.Owner != templates.Block {
-		p.record(c, c.last.Digest)
-		return
-	}
-	p.record(c, digest(c.Data))
-}
-
-func (p *planner) block(c candidate) {
-	// The tree has valid markers.
-	begin, end, _ := templates.FindBlock(c.Data)
-	want := c.Data[begin:end]
-	if !c.disk.exists {
-		if c.known {
-			p.change(c, Deleted, "you deleted it")
-		} else {
-			p.put(c, Create, "")
-			c.last.Rest = digestAround(c.Data, begin, end)
-		}
-		p.recordBlock(c, want)
-		return
-	}
-	from, to, err := templates.FindBlock(c.disk.data)
-	if err != nil {
-		p.change(c, Conflict, err.Error()+"; restore it, or move the file away to get a new one")
-		return
-	}
-	have := c.disk.data[from:to]
-	if around := digestAround(c.Data, begin, end); around == digestAround(c.disk.data, from, to) {
-		c.last.Rest = around
-	}
-	switch {
-	case digest(have) == digest(want):
-		p.change(c, Keep, "")
-	case c.known && c.last.Owner == templates.Block && digest(have) != c.last.Digest:
-		p.replace(c, from, to, want, Rewrite, "its block was edited by hand")
-	default:
-		p.replace(c, from, to, want, Update, "")
-	}
-	p.recordBlock(c, want)
-}
-
-// replace replaces the block in the user's file and keeps its line endings.
-func (p *planner) replace(c candidate, from, to int, block []byte, a Action, note string) {
-	if bytes.Contains(c.disk.data[from:to], []byte("\r\n")) {
-		block = bytes.ReplaceAll(block, []byte("\n"), []byte("\r\n"))
-	}
-	c.Data = slices.Concat(c.disk.data[:from], block, c.disk.data[to:])
-	c.Mode = c.disk.mode
-	p.put(c, a, note)
-}
-
-// asCreated reports whether a block file has only generated text.
-func (c candidate) asCreated() bool {
-	begin, end, err := templates.FindBlock(c.disk.data)
-	return err == nil && digest(c.disk.data[begin:end]) == c.last.Digest && digestAround(c.disk.data, begin, end) == c.last.Rest
-}
-
-// digestAround returns the digest of a file without its block.
-func digestAround(data []byte, begin, end int) string {
-	return digest(slices.Concat(data[:begin], data[end:]))
-}
-
-// noLongerGenerated plans the removal of a file that is no longer generated.
-func (p *planner) noLongerGenerated(e entry) error {
-	d, err := p.w.read(e.Path)
-	if err != nil {
-		return err
-	}
-	c := candidate{File: templates.File{Path: e.Path, Owner: e.Owner}, disk: d, last: e, known: true}
-	switch {
-	case !d.exists: // also if a directory is in its place
-	case (e.Owner == templates.Generated || e.Owner == templates.Merged) && c.pristine(), e.Owner == templates.Block && c.asCreated():
-		p.change(c, Remove, "")
-		p.removes = append(p.removes, write{path: e.Path, was: d})
-	case e.Owner == templates.UserOwned:
-		p.change(c, Orphaned, "no longer generated; kept, since it is user-owned")
-	case e.Owner == templates.Block: // only its block is recorded
-		p.change(c, Orphaned, "no longer generated; kept, since it may have your text; delete it if it has none")
-	default:
-		p.change(c, Orphaned, "no longer generated; kept, since you edited it")
-	}
-	return nil
+	last    map[string][]byte // bases by path
+	moved   map[string]string // new paths by previous path
 }
 
 // manifest plans the manifest, which is placed last.

@@ -47,8 +47,9 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 			[]Change{{path, "merged", Update, ""}}, map[string]string{path: "two\n"}},
 		{"merged, edited, same template: kept", []templates.File{first("merged")}, edit, []templates.File{first("merged")},
 			nil, map[string]string{path: "mine\n"}},
-		{"merged, edited, new template: kept and reported", []templates.File{first("merged")}, edit, []templates.File{second("merged")},
-			[]Change{{path, "merged", Edited, "you and the template changed the same part; your version is kept"}}, map[string]string{path: "mine\n"}},
+		{"merged, edited, new template in the same part: both between markers", []templates.File{first("merged")}, edit, []templates.File{second("merged")},
+			[]Change{{path, "merged", Unmerged, "you and the template changed the same part"}},
+			map[string]string{path: "<<<<<<< yours\nmine\n||||||| as scaffold wrote it last\none\n=======\ntwo\n>>>>>>> new from scaffold\n"}},
 		{"merged, edited, new template: merged", []templates.File{file("merged", path, "a\nb\nc\n")}, func(t *testing.T, dir string) { put(t, dir, path, "mine\nb\nc\n") },
 			[]templates.File{file("merged", path, "a\nb\nnew\n")}, []Change{{path, "merged", Merge, ""}}, map[string]string{path: "mine\nb\nnew\n"}},
 		{"merged, edited with other line ends: merged", []templates.File{file("merged", path, "a\nb\nc\n")}, func(t *testing.T, dir string) { put(t, dir, path, "mine\r\nb\r\nc\r\n") },
@@ -58,8 +59,8 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 			map[string]string{"go.mod": "module a.test/a\n\nrequire (\n\tb.test/b v1.0.0\n\tc.test/c v1.0.0\n)\n"}},
 		{"go.sum: lines are united", []templates.File{file("merged", "go.sum", "a\n")}, func(t *testing.T, dir string) { put(t, dir, "go.sum", "a\nb\n") },
 			[]templates.File{file("merged", "go.sum", "a\nc\n")}, []Change{{"go.sum", "merged", Merge, ""}}, map[string]string{"go.sum": "a\nb\nc\n"}},
-		{"JSON: kept and reported", []templates.File{file("merged", "a.json", "1\n")}, func(t *testing.T, dir string) { put(t, dir, "a.json", "2\n") },
-			[]templates.File{file("merged", "a.json", "3\n")}, []Change{{"a.json", "merged", Edited, "you and the template changed the same part; your version is kept"}}, map[string]string{"a.json": "2\n"}},
+		{"JSON in the same part: kept and reported", []templates.File{file("merged", "a.json", "1\n")}, func(t *testing.T, dir string) { put(t, dir, "a.json", "2\n") },
+			[]templates.File{file("merged", "a.json", "3\n")}, []Change{{"a.json", "merged", Unmerged, "you and the template changed the same part"}}, map[string]string{"a.json": "2\n"}},
 		{"merged, deleted: stays away", []templates.File{first("merged")}, drop, []templates.File{second("merged")},
 			[]Change{{path, "merged", Deleted, "you deleted it"}}, map[string]string{}},
 		{"merged, no longer generated, unedited: removed", []templates.File{first("merged")}, leave, nil,
@@ -67,18 +68,24 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 		{"merged, no longer generated, edited: stays", []templates.File{first("merged")}, edit, nil,
 			[]Change{{path, "merged", Orphaned, "no longer generated; kept, since you edited it"}}, map[string]string{path: "mine\n"}},
 
-		{"user-owned, template changed: never touched", []templates.File{first("user-owned")}, leave, []templates.File{second("user-owned")},
-			nil, map[string]string{path: "one\n"}},
-		{"user-owned, edited: never touched", []templates.File{first("user-owned")}, edit, []templates.File{second("user-owned")}, nil, map[string]string{path: "mine\n"}},
+		{"user-owned, unedited: updated", []templates.File{first("user-owned")}, leave, []templates.File{second("user-owned")},
+			[]Change{{path, "user-owned", Update, ""}}, map[string]string{path: "two\n"}},
+		{"user-owned, edited, same template: kept", []templates.File{first("user-owned")}, edit, []templates.File{first("user-owned")}, nil, map[string]string{path: "mine\n"}},
+		{"user-owned, edited, new template: left and offered", []templates.File{first("user-owned")}, edit, []templates.File{second("user-owned")},
+			[]Change{{path, "user-owned", Edited, "you edited it and its template changed"}}, map[string]string{path: "mine\n"}},
+		{"user-owned, edited to have what comes: kept", []templates.File{file("user-owned", path, "a\nb\n")}, func(t *testing.T, dir string) { put(t, dir, path, "mine\na\nb\nnew\n") },
+			[]templates.File{file("user-owned", path, "a\nb\nnew\n")}, nil, map[string]string{path: "mine\na\nb\nnew\n"}},
 		{"user-owned, deleted: stays away", []templates.File{first("user-owned")}, drop, []templates.File{second("user-owned")},
 			[]Change{{path, "user-owned", Deleted, "you deleted it"}}, map[string]string{}},
-		{"user-owned, no longer generated: stays", []templates.File{first("user-owned")}, leave, nil,
-			[]Change{{path, "user-owned", Orphaned, "no longer generated; kept, since it is user-owned"}}, map[string]string{path: "one\n"}},
+		{"user-owned, no longer generated, unedited: removed", []templates.File{first("user-owned")}, leave, nil,
+			[]Change{{path, "user-owned", Remove, ""}}, map[string]string{}},
+		{"user-owned, no longer generated, edited: stays", []templates.File{first("user-owned")}, edit, nil,
+			[]Change{{path, "user-owned", Orphaned, "no longer generated; kept, since you edited it"}}, map[string]string{path: "mine\n"}},
 
 		{"not ours, where a generated file comes: conflict", nil, edit, []templates.File{first("generated")},
 			[]Change{{path, "generated", Conflict, "a file that scaffold did not write is in the way; move it away"}}, nil},
 		{"not ours, where a merged file comes: kept", nil, edit, []templates.File{first("merged")},
-			[]Change{{path, "merged", Keep, "it existed before"}}, map[string]string{path: "mine\n"}},
+			[]Change{{path, "user-owned", Keep, "it existed before"}}, map[string]string{path: "mine\n"}},
 		{"not ours, where a file of yours comes: kept", nil, edit, []templates.File{first("user-owned")}, nil, map[string]string{path: "mine\n"}},
 		{"not ours and not generated: not seen", nil, edit, nil, nil, map[string]string{path: "mine\n"}},
 
@@ -88,7 +95,8 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 			[]Change{{path, "generated", Conflict, "scaffold generates the whole file now, but you edited it; move your changes away and delete the file"}}, nil},
 		{"from generated to merged, unedited: updated", []templates.File{first("generated")}, leave, []templates.File{second("merged")},
 			[]Change{{path, "merged", Update, ""}}, map[string]string{path: "two\n"}},
-		{"from generated to user-owned: kept", []templates.File{first("generated")}, leave, []templates.File{second("user-owned")}, nil, map[string]string{path: "one\n"}},
+		{"from generated to user-owned, unedited: updated", []templates.File{first("generated")}, leave, []templates.File{second("user-owned")},
+			[]Change{{path, "user-owned", Update, ""}}, map[string]string{path: "two\n"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -108,7 +116,7 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 			apply(t, dir, tree(t, tt.next...))
 			equal(t, tt.disk, contents(t, dir))
 			for _, c := range plan(t, dir, tree(t, tt.next...)).Changes {
-				if c.Action.writes() {
+				if c.Action.writes() && c.Action != Unmerged {
 					t.Errorf("a second run would %s %s", c.Action, c.Path)
 				}
 			}
@@ -238,7 +246,8 @@ func TestExistingReadmeIsNeverUpdated(t *testing.T) {
 	one, two := tree(t, file("merged", "README.md", "one\n")), tree(t, file("merged", "README.md", "two\n"))
 	apply(t, dir, one)
 	equal(t, []Change(nil), apply(t, dir, one))
-	equal(t, []Change{{"README.md", "merged", Edited, "you and the template changed the same part; your version is kept"}}, apply(t, dir, two))
+	equal(t, []Change(nil), apply(t, dir, two))
+	equal(t, []Change(nil), apply(t, dir, one))
 	apply(t, dir, tree(t))
 	equal(t, map[string]string{"README.md": "ours\n"}, contents(t, dir))
 }
@@ -258,9 +267,9 @@ func TestDrift(t *testing.T) {
 		file("generated", "edited", "1"), file("generated", "old", "2"), file("generated", "lost", "1"),
 		file("merged", "merged", "2"), file("merged", "both", "1\n2\n4\n"), file("user-owned", "user-owned", "2"), file("generated", "same", "1")))
 	equal(t, []Drift{
-		{"both", "out of date", false}, {"edited", "edited by hand", true}, {"former", "no longer generated", false}, {"lost", "missing", false}, {"old", "out of date", false},
+		{"both", "out of date", false}, {"edited", "edited by hand", true}, {"former", "no longer generated", false}, {"lost", "missing", false}, {"merged", "out of date", false}, {"old", "out of date", false},
 	}, p.Drift())
-	if p.Empty() || p.Count(Keep) != 2 || p.Count(Edited) != 1 {
+	if p.Empty() || p.Count(Keep) != 1 || p.Count(Edited) != 1 || p.Count(Unmerged) != 1 {
 		t.Errorf("empty %v, kept %d, edited %d", p.Empty(), p.Count(Keep), p.Count(Edited))
 	}
 }

@@ -34,6 +34,8 @@ type Options struct {
 	// Trees that share a directory, such as the root of a repository with several services, need
 	// different ones.
 	State string
+	// Spec is the path of the file that the trees are rendered from, which only the user changes.
+	Spec string
 	// Lock excludes other runs with Lock in the directory until the workspace is closed, and lets
 	// Open remove the temporary files of killed runs. Set it if the plan is to be applied.
 	Lock bool
@@ -53,6 +55,7 @@ type Workspace struct {
 	root *os.Root // nil while the directory does not exist
 	opts Options
 	old  manifest
+	open map[string][]byte // the template's versions of open files
 
 	locked    *os.File // nil without a lock
 	leftovers []Change // backups of killed runs that the user has to delete
@@ -90,7 +93,10 @@ func (w *Workspace) load() (err error) {
 			return err
 		}
 	}
-	if w.old, err = w.readManifest(); err != nil || w.locked == nil {
+	if w.old, err = w.readManifest(); err != nil {
+		return err
+	}
+	if err := w.loadOpen(); err != nil || w.locked == nil {
 		return err
 	}
 	return w.removeStale()

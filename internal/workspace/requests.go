@@ -1,0 +1,118 @@
+package workspace
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/observability-first/scaffold/templates"
+)
+
+// edit plans the new content of a file of the user.
+func (p *planner) edit(f templates.File) error {
+	c, err := p.candidate(f, f.Path)
+	if err != nil || c.disk.obstacle != "" {
+		return err
+	}
+	if c.known {
+		c.Owner = c.last.Owner
+	}
+	switch {
+	case !c.disk.exists:
+		p.put(c, Create, "")
+	case c.current():
+		p.change(c, Keep, "")
+	default:
+		p.put(c, Update, "")
+	}
+	return nil
+}
+
+func (p *planner) isEdit(name string) bool {
+	return slices.ContainsFunc(p.request.Edits, func(f templates.File) bool { return f.Path == name })
+}
+
+// keepEdit records a file of the tree that edit has planned. It counts as edited later only if it did before.
+func (p *planner) keepEdit(c candidate) {
+	if c.known && !c.pristine() {
+		p.record(c, c.last.Digest)
+		return
+	}
+	p.record(c, digest(c.Data))
+}
+
+// previous returns the path that the file moves from, or "".
+func (p *planner) previous(name string) string {
+	for from, to := range p.request.Moves {
+		if _, known := p.w.old.find(from); to == name && known {
+			return from
+		}
+	}
+	return ""
+}
+
+// move plans a file at its new path.
+func (p *planner) move(f templates.File, from string) error {
+	target, err := p.candidate(f, f.Path)
+	if err != nil || target.disk.obstacle != "" {
+		return err
+	}
+	c, err := p.candidate(f, from)
+	if err != nil || c.disk.obstacle != "" {
+		return err
+	}
+	if target.disk.exists {
+		p.change(c, Conflict, "is in the way of "+from+", which moves here; move it away")
+		return nil
+	}
+	p.moved[from] = f.Path
+	c.last.Path = f.Path
+	if base, found := p.last[from]; found {
+		p.last[f.Path] = base
+		delete(p.last, from)
+	}
+	if err := p.decide(c); err != nil || !c.disk.exists {
+		return err
+	}
+	p.asMove(c, from)
+	return nil
+}
+
+// asMove changes the planned change of a file to one at another path than before.
+func (p *planner) asMove(c candidate, from string) {
+	change := &p.Changes[len(p.Changes)-1]
+	if change.Action == Conflict {
+		return
+	}
+	change.Note = "moved from " + from
+	i := slices.IndexFunc(p.writes, func(f write) bool { return f.path == c.Path })
+	if i < 0 {
+		change.Action = Move
+		p.writes = append(p.writes, write{path: c.Path, data: c.disk.data, mode: c.disk.mode})
+	} else {
+		p.writes[i].was = disk{}
+	}
+	p.removes = append(p.removes, write{path: from, was: c.disk})
+}
+
+// rewrite plans to overwrite edits of a generated file.
+func (p *planner) rewrite(c candidate, note string) error {
+	p.put(c, Rewrite, note)
+	if !p.request.Overwrite {
+		return nil
+	}
+	at := p.w.opts.State + "/rejected/" + c.Path
+	for n := 2; ; n++ {
+		was, err := p.w.read(at)
+		if err != nil {
+			return err
+		}
+		if was.obstacle != "" {
+			return fmt.Errorf("%s: %s; move it away", at, was.obstacle)
+		}
+		if !was.exists {
+			p.writes = append(p.writes, write{path: at, data: c.disk.data, mode: c.disk.mode})
+			return nil
+		}
+		at = fmt.Sprintf("%s/rejected/%s.%d", p.w.opts.State, c.Path, n)
+	}
+}
