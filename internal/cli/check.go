@@ -79,6 +79,7 @@ func inDirectory(r checked) []lint.Finding {
 }
 
 func (g *globals) check(ctx context.Context, o project.Options) (report checked, err error) {
+	o.Unresolved = true
 	t, w, err := g.Open(o)
 	if err != nil {
 		return checked{}, err

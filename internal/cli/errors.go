@@ -17,7 +17,7 @@ import (
 const (
 	ExitDone     = 0
 	ExitError    = 1
-	ExitConflict = 2  // existing files conflict; nothing was written
+	ExitConflict = 2  // conflicts to resolve, or nothing was written because of existing files or edits
 	ExitDrift    = 3  // generated files are out of date, or check, lint or verify found an error
 	ExitUsage    = 64 // invalid usage (EX_USAGE of sysexits)
 )
@@ -48,6 +48,17 @@ func (e *ConflictError) Error() string {
 	return strings.Join(append(lines, "nothing was written"), "\n")
 }
 
+// EditedError reports generated files that the user edited and that are therefore not written.
+type EditedError struct{ Edited []workspace.Change }
+
+func (e *EditedError) Error() string {
+	lines := make([]string, 0, len(e.Edited)+1)
+	for _, c := range e.Edited {
+		lines = append(lines, c.Path+": "+c.Note)
+	}
+	return strings.Join(append(lines, "nothing was written; undo the edits, or move them to where scaffold check says; scaffold generate --force discards them and keeps copies in "+workspace.DefaultState+"/rejected"), "\n")
+}
+
 // UnprintedError reports a service that was generated but does not print its declarations.
 type UnprintedError struct {
 	Written []workspace.Change
@@ -65,14 +76,22 @@ type FindingsError struct{ Errors int }
 
 func (e *FindingsError) Error() string { return plural(e.Errors, "error") + " found" }
 
+// DifferenceError is the exit code of scaffold diff, which has printed the differences.
+type DifferenceError struct{ Code int }
+
+func (e *DifferenceError) Error() string { return "files differ" }
+
 // exitCode is the only place that maps errors to exit codes.
 func exitCode(err error) int {
+	if differs, ok := errors.AsType[*DifferenceError](err); ok {
+		return differs.Code
+	}
 	switch {
 	case err == nil:
 		return ExitDone
 	case is[*UsageError](err):
 		return ExitUsage
-	case is[*ConflictError](err):
+	case is[*ConflictError](err), is[*EditedError](err), is[*workspace.UnresolvedError](err):
 		return ExitConflict
 	case is[*FindingsError](err), is[*FailedChecksError](err):
 		return ExitDrift
@@ -91,14 +110,16 @@ type failure struct {
 	Code      int                `json:"code"` // the exit code
 	Problems  diagnostic.List    `json:"problems,omitempty"`
 	Conflicts []workspace.Change `json:"conflicts,omitempty"`
-	Files     []workspace.Change `json:"files,omitempty"`  // written before the failure
-	Groups    []pushedGroup      `json:"groups,omitempty"` // of an incomplete push of rules
+	Files     []workspace.Change `json:"files,omitempty"` // written before the failure
+
+	Unresolved []workspace.Unresolved `json:"unresolved,omitempty"`
+	Groups     []pushedGroup          `json:"groups,omitempty"` // of an incomplete push of rules
 }
 
 // report writes the error in the selected output format. The commands have already reported a
 // [FindingsError] or a [FailedChecksError].
 func (g *globals) report(err error) {
-	if is[*FindingsError](err) || is[*FailedChecksError](err) {
+	if is[*FindingsError](err) || is[*FailedChecksError](err) || is[*DifferenceError](err) {
 		return
 	}
 	if g.output == "json" && (is[*verify.InterruptedError](err) || is[*UnreadError](err)) {
@@ -118,7 +139,7 @@ func (g *globals) report(err error) {
 	switch {
 	case errors.As(err, &list):
 		g.warnf("%s\n", list.Render())
-	case is[*ConflictError](err):
+	case is[*ConflictError](err), is[*EditedError](err), is[*workspace.UnresolvedError](err):
 		g.warnf("%s\n", err)
 	default:
 		g.warnf("scaffold: %s\n", joinArguments(err.Error(), g.args))
@@ -148,6 +169,12 @@ func describeFailure(err error) failure {
 	}
 	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
 		f.Message, f.Conflicts = "nothing was written", conflict.Conflicts
+	}
+	if edited, ok := errors.AsType[*EditedError](err); ok {
+		f.Message, f.Conflicts = "nothing was written", edited.Edited
+	}
+	if unresolved, ok := errors.AsType[*workspace.UnresolvedError](err); ok {
+		f.Message, f.Unresolved = "conflicts are not resolved", unresolved.Files
 	}
 	if unprinted := (*UnprintedError)(nil); errors.As(err, &unprinted) {
 		f.Files = unprinted.Written

@@ -16,6 +16,8 @@ import (
 type generateOptions struct {
 	project.Options
 	dryRun bool
+	// offers prints the changes of templates that user-owned files with edits do not get.
+	offers bool
 }
 
 func newGenerateCommand(g *globals) *cobra.Command {
@@ -23,13 +25,17 @@ func newGenerateCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate [DIR]",
 		Short: "Regenerate a service from its spec",
-		Long: "Render the service again from scaffold.yaml. Generated files are rewritten. Changes of\n" +
-			"merged files are merged with your edits; a file where both changed the same part stays\n" +
-			"as it is and is reported. User-owned files are not changed.\n\n" +
+		Long: "Render the service again from scaffold.yaml. Generated files are rewritten. Merged files\n" +
+			"are merged with your edits, and get conflict markers where both changed the same part.\n" +
+			"User-owned files are rewritten only if you never edited them; scaffold diff shows the\n" +
+			"changes for those that you did edit.\n\n" +
+			"If you edited a generated file, the edit is shown and nothing is written. --force\n" +
+			"overwrites it and keeps a copy in .scaffold/rejected.\n\n" +
 			"Objectives with unknown metrics, labels or routes are errors, reported at their line in\n" +
 			"scaffold.yaml. The files are written all the same.\n\n" +
-			"Exit codes: 0 no errors; 3 errors found, files written; 2 existing files conflict, nothing\n" +
-			"written; 1 any other error, for example because scaffold.yaml is invalid.",
+			"Exit codes: 0 no errors; 3 errors found, files written; 2 files written with conflicts to\n" +
+			"resolve, or nothing written because of existing files or edits; 1 any other error, for\n" +
+			"example because scaffold.yaml is invalid.",
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -40,6 +46,7 @@ func newGenerateCommand(g *globals) *cobra.Command {
 	}
 	addServiceFlags(cmd, &o.Options)
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print changes without writing them")
+	cmd.Flags().BoolVar(&o.Overwrite, "force", false, "overwrite edits of generated files, keep copies in .scaffold/rejected")
 	return cmd
 }
 
@@ -73,46 +80,74 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	if err := g.mayWrite(t, o); err != nil {
+		return err
+	}
+	report := generated{Service: t.Service.Name, Directory: t.Dir, DryRun: o.dryRun, Files: t.Plan.Changes, Repository: repositoryChangesOf(t)}
+	if o.dryRun {
+		return g.reportGenerated(ctx, t, report, o)
+	}
+	if err := g.Apply(ctx, w, t); err != nil {
+		return err
+	}
+	if conflicts := t.Conflicted(); len(conflicts) > 0 {
+		g.printGenerated(t, report, o)
+		return &workspace.UnresolvedError{Files: conflicts} // the service does not build
+	}
+	if g.Ask != nil {
+		plan, err := g.Reprint(ctx, w, t)
+		if err != nil {
+			g.printGenerated(t, report, o)
+			return &UnprintedError{slices.Concat(t.Plan.Changes, t.RootChanges()), err}
+		}
+		report.Files = plan.Changes
+	}
+	return g.reportGenerated(ctx, t, report, o)
+}
+
+// mayWrite returns an error if the plan must not be applied.
+func (g *globals) mayWrite(t project.Target, o generateOptions) error {
 	if err := t.Own.Err(); err != nil {
 		return err
 	}
 	if err := t.CodeChanges.Err(); err != nil {
 		return err
 	}
-	if conflicts := t.Conflicts(); len(conflicts) > 0 {
+	if conflicts := t.With(workspace.Conflict); len(conflicts) > 0 {
 		return &ConflictError{conflicts}
 	}
-	if !o.dryRun {
-		if err := g.Apply(ctx, w, t); err != nil {
-			return err
+	edited := t.Overwrites()
+	if len(edited) == 0 || o.Overwrite || o.dryRun {
+		return nil
+	}
+	for _, d := range t.Diffs() {
+		if slices.ContainsFunc(edited, func(c workspace.Change) bool { return c.Path == d.Path }) {
+			g.printDiff(d)
 		}
 	}
-	plan := t.Plan
-	if !o.dryRun && g.Ask != nil {
-		if plan, err = g.Reprint(ctx, w, t); err != nil {
-			g.printChanges(t.Plan.Changes)
-			g.printChanges(t.RootChanges())
-			return &UnprintedError{slices.Concat(t.Plan.Changes, t.RootChanges()), err}
-		}
-	}
-	found, err := checks.CheckSpec(ctx, t)
-	if err != nil {
+	return &EditedError{edited}
+}
+
+func (g *globals) reportGenerated(ctx context.Context, t project.Target, report generated, o generateOptions) (err error) {
+	if report.Findings, err = checks.CheckSpec(ctx, t); err != nil {
 		return err
 	}
-	report := generated{Service: t.Service.Name, Directory: t.Dir, DryRun: o.dryRun, Files: plan.Changes, Repository: repositoryChangesOf(t), Findings: found}
 	if !g.emit(report) {
-		g.printGenerated(t, report)
+		g.printGenerated(t, report, o)
 	}
-	if n := lint.CountErrors(found); n > 0 {
+	if n := lint.CountErrors(report.Findings); n > 0 {
 		return &FindingsError{n}
 	}
 	return nil
 }
 
-func (g *globals) printGenerated(t project.Target, r generated) {
+func (g *globals) printGenerated(t project.Target, r generated, o generateOptions) {
 	g.printRenovate(t)
 	g.printChanges(r.Files)
 	g.printChanges(t.RootChanges())
+	if o.offers {
+		g.printOffers(t)
+	}
 	switch {
 	case (workspace.Plan{Changes: r.Files}).Empty() && (t.AtRoot == nil || t.AtRoot.Plan.Empty()):
 		g.printf("%s is up to date: %s%s.\n", t.Service.Name, plural(len(t.Tree), "file"), andAtRoot(t, func(at *project.AtRoot) int { return len(at.Tree) }))

@@ -73,7 +73,7 @@ func runImage(ctx context.Context, g *globals, o imageOptions) error {
 	if err != nil {
 		return err
 	}
-	service, _, _, err := project.LoadSpec(dir, "")
+	service, err := project.LoadSpec(dir, "")
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if conflicts := t.Conflicts(); len(conflicts) > 0 {
+	if conflicts := t.With(workspace.Conflict); len(conflicts) > 0 {
 		return &ConflictError{conflicts}
 	}
 	shared, err := project.PlanShared(ctx, t)

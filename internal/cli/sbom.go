@@ -83,7 +83,7 @@ func readBill(o sbomOptions) (sbom.Bill, error) {
 	if err != nil {
 		return sbom.Bill{}, err
 	}
-	service, _, _, err := project.LoadSpec(dir, "")
+	service, err := project.LoadSpec(dir, "")
 	if err != nil {
 		return sbom.Bill{}, err
 	}

@@ -37,7 +37,7 @@ func runSpec(g *globals, o project.Options) error {
 	if err != nil {
 		return err
 	}
-	s, _, _, err := project.LoadSpec(dir, o.Defaults)
+	s, err := project.LoadSpec(dir, o.Defaults)
 	if err != nil {
 		return err
 	}

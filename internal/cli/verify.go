@@ -229,7 +229,7 @@ func (o verifyOptions) subject() (verify.Subject, error) {
 	if err != nil {
 		return verify.Subject{}, fmt.Errorf("%w\nfor a service that was not generated, set --package", err)
 	}
-	service, _, _, err := project.LoadSpec(dir, "")
+	service, err := project.LoadSpec(dir, "")
 	if err != nil {
 		return verify.Subject{}, err
 	}

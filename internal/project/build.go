@@ -112,6 +112,7 @@ func (g Generator) openState(dir string, opts workspace.Options) (*workspace.Wor
 			return nil, err
 		}
 	}
+	opts.Spec = spec.FileName
 	opts.Generator, opts.Command, opts.Layers = g.Build.Version, ModulePath()+"/cmd/scaffold", []workspace.Layer{layer}
 	return workspace.Open(dir, opts)
 }

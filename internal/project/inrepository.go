@@ -22,6 +22,8 @@ type AtRoot struct {
 	Dir  string // the root, as the user would write it
 	Tree templates.Tree
 	Plan workspace.Plan
+
+	unresolved []workspace.Unresolved
 }
 
 // RootAbove returns the root of the repository in which dir has the path directory. Without
@@ -56,7 +58,8 @@ func upFrom(directory string) string {
 }
 
 // planRoot renders the files at the root of the repository and compares them with the disk.
-func (g Generator) planRoot(dir string, s spec.Service, options templates.RenderOptions) (at *AtRoot, err error) {
+func (g Generator) planRoot(t Target, options templates.RenderOptions) (at *AtRoot, err error) {
+	dir, s := t.Dir, t.Service
 	root, err := RootAbove(dir, s.Deploy.Directory)
 	if err != nil {
 		return nil, fmt.Errorf("%s: deploy.directory: %w", filepath.ToSlash(filepath.Join(dir, spec.FileName)), err)
@@ -73,7 +76,11 @@ func (g Generator) planRoot(dir string, s spec.Service, options templates.Render
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	at.Plan, err = w.Plan(at.Tree)
+	if at.unresolved, err = w.Unresolved(); err != nil {
+		return nil, err
+	}
+	t.fromService(at.unresolved)
+	at.Plan, err = w.PlanFor(at.Tree, workspace.Request{Overwrite: t.request.Overwrite})
 	return at, err
 }
 
@@ -139,16 +146,62 @@ func (t Target) FromService(name string) string {
 	return path.Join(upFrom(t.Service.Deploy.Directory), name)
 }
 
+func (t Target) fromService(found []workspace.Unresolved) {
+	for i, u := range found {
+		found[i].Path = t.FromService(u.Path)
+		if u.Template != "" {
+			found[i].Template = t.FromService(u.Template)
+		}
+	}
+}
+
+// Conflicted returns the conflicts that the plans leave in files, with paths relative to the service.
+func (t Target) Conflicted() []workspace.Unresolved {
+	found := slices.Clone(t.Plan.Unresolved())
+	if t.AtRoot == nil {
+		return found
+	}
+	atRoot := slices.Clone(t.AtRoot.Plan.Unresolved())
+	t.fromService(atRoot)
+	return append(found, atRoot...)
+}
+
+// Overwrites returns the changes that overwrite edits of the user, with paths relative to the service.
+func (t Target) Overwrites() []workspace.Change {
+	found := t.Plan.Overwrites()
+	if t.AtRoot == nil {
+		return found
+	}
+	for _, c := range t.AtRoot.Plan.Overwrites() {
+		c.Path = t.FromService(c.Path)
+		found = append(found, c)
+	}
+	return found
+}
+
 // Named returns the path of a file at the root as the user would write it.
 func (at *AtRoot) Named(name string) string { return filepath.ToSlash(filepath.Join(at.Dir, name)) }
 
-// Conflicts returns the conflicts of the service and of the root.
-func (t Target) Conflicts() []workspace.Change {
-	found := t.Plan.Conflicts()
+// With returns the changes of the service and of the root with an action.
+func (t Target) With(a workspace.Action) []workspace.Change {
+	found := t.Plan.With(a)
 	for _, c := range t.RootChanges() {
-		if c.Action == workspace.Conflict {
+		if c.Action == a {
 			found = append(found, c)
 		}
+	}
+	return found
+}
+
+// Diffs returns the changes of content in the service and at the root, with paths relative to the service.
+func (t Target) Diffs() []workspace.Diff {
+	found := t.Plan.Diffs()
+	if t.AtRoot == nil {
+		return found
+	}
+	for _, d := range t.AtRoot.Plan.Diffs() {
+		d.Path = t.FromService(d.Path)
+		found = append(found, d)
 	}
 	return found
 }

@@ -47,7 +47,7 @@ func (g Generator) print(ctx context.Context, w *workspace.Workspace, t Target) 
 	case err != nil:
 		return workspace.Plan{}, fmt.Errorf("%s was not updated: %w\nfix the service and run scaffold generate again", TelemetryPath, err)
 	}
-	return w.Plan(tree)
+	return w.PlanFor(tree, workspace.Request{Edits: t.request.Edits})
 }
 
 // Reprint runs the service after its plan was applied to the workspace, and returns the changes of both

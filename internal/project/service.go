@@ -28,13 +28,16 @@ type Target struct {
 	AtRoot  *AtRoot // nil when the service is its repository
 	// CodeChanges are changes of the spec that also need changes in the code.
 	CodeChanges diagnostic.List
+	// Unresolved are conflicts of an earlier run, with paths relative to the service.
+	Unresolved []workspace.Unresolved
 	// Own has the problems of user-owned rules and dashboards.
 	Own OwnProblems
 	// Ask returns the output of a command of the service, such as telemetry. The first call
 	// builds the service. Nil leaves out everything that needs a service that builds.
 	Ask func(ctx context.Context, verb string) ([]byte, error)
 	// render returns the files for the output of the service's telemetry command.
-	render func(signals []byte) (templates.Tree, error)
+	render  func(signals []byte) (templates.Tree, error)
+	request workspace.Request
 }
 
 // Options are the flags of commands that work on an existing service.
@@ -42,6 +45,12 @@ type Options struct {
 	Dir      string // empty: the service around the working directory
 	Defaults string // file of defaults; empty: those that the service was generated with
 	Runtime  string // directory of the runtime; empty: search for it
+	// Edit, if set, changes the text of the spec before it is read.
+	Edit func(src []byte) ([]byte, error)
+	// Overwrite replaces generated files with edits, of which it keeps copies.
+	Overwrite bool
+	// Unresolved opens a service with conflicts of an earlier run, too.
+	Unresolved bool
 }
 
 // FindService returns the directory of the service: the named one, or else the nearest one
@@ -69,19 +78,35 @@ func FindService(named string) (string, error) {
 	}
 }
 
-// LoadSpec reads the spec of the service in dir over its defaults: those in the named file, or
-// else those that it was generated with.
-func LoadSpec(dir, defaultsFile string) (spec.Service, spec.Defaults, []byte, error) {
+// LoadSpec reads the spec of the service in dir over its defaults: those in the named file, or else those that it was
+// generated with. The error is a [workspace.UnresolvedError] if files of the service have conflicts.
+func LoadSpec(dir, defaultsFile string) (s spec.Service, err error) {
+	w, err := workspace.Open(dir, workspace.Options{})
+	if err != nil {
+		return spec.Service{}, err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	unresolved, err := w.Unresolved()
+	if err != nil {
+		return spec.Service{}, err
+	}
+	if len(unresolved) > 0 {
+		return spec.Service{}, &workspace.UnresolvedError{Files: unresolved}
+	}
+	s, _, _, err = loadSpec(dir, defaultsFile)
+	return s, err
+}
+
+func loadSpec(dir, defaultsFile string) (spec.Service, spec.Defaults, []byte, error) {
 	defaults, err := ServiceDefaults(dir, defaultsFile)
 	if err != nil {
 		return spec.Service{}, spec.Defaults{}, nil, err
 	}
-	name := filepath.Join(dir, spec.FileName)
-	src, err := userfile.Read(name, userfile.Limit)
+	src, err := userfile.Read(filepath.Join(dir, spec.FileName), userfile.Limit)
 	if err != nil {
 		return spec.Service{}, spec.Defaults{}, nil, err
 	}
-	s, err := defaults.Parse(name, src)
+	s, err := defaults.Parse(filepath.Join(dir, spec.FileName), src)
 	return s, defaults, src, err
 }
 
@@ -132,17 +157,46 @@ func (g Generator) open(flags Options, openDir func(string) (*workspace.Workspac
 	if err != nil {
 		return Target{}, nil, err
 	}
-	t, err := g.target(w, dir, flags)
+	t, err := g.resolved(w, dir, flags)
 	if err != nil {
 		return Target{}, nil, errors.Join(err, w.Close())
 	}
 	return t, w, nil
 }
 
-func (g Generator) target(w *workspace.Workspace, dir string, flags Options) (Target, error) {
-	s, defaults, src, err := LoadSpec(dir, flags.Defaults)
+// resolved returns the target, or an error if it has conflicts and the flags do not ask for these.
+func (g Generator) resolved(w *workspace.Workspace, dir string, flags Options) (Target, error) {
+	unresolved, err := w.Unresolved()
 	if err != nil {
 		return Target{}, err
+	}
+	if len(unresolved) > 0 && !flags.Unresolved { // first: the rest may fail for the conflicts
+		return Target{}, &workspace.UnresolvedError{Files: unresolved}
+	}
+	t, err := g.target(w, dir, flags)
+	if err != nil {
+		return Target{}, err
+	}
+	if t.Unresolved = append(unresolved, t.Unresolved...); len(t.Unresolved) > 0 && !flags.Unresolved {
+		return Target{}, &workspace.UnresolvedError{Files: t.Unresolved}
+	}
+	return t, nil
+}
+
+func (g Generator) target(w *workspace.Workspace, dir string, flags Options) (Target, error) {
+	s, defaults, src, err := loadSpec(dir, flags.Defaults)
+	if err != nil {
+		return Target{}, err
+	}
+	request := workspace.Request{Overwrite: flags.Overwrite}
+	if flags.Edit != nil {
+		if src, err = flags.Edit(src); err != nil {
+			return Target{}, err
+		}
+		if s, err = defaults.Parse(filepath.Join(dir, spec.FileName), src); err != nil {
+			return Target{}, err
+		}
+		request.Edits = []templates.File{{Path: spec.FileName, Mode: 0o644, Data: src, Owner: templates.UserOwned}}
 	}
 	first := !wroteBefore(dir, s)
 	if !first {
@@ -150,7 +204,7 @@ func (g Generator) target(w *workspace.Workspace, dir string, flags Options) (Ta
 			return Target{}, err
 		}
 	}
-	t := Target{Dir: dir, Service: s}
+	t := Target{Dir: dir, Service: s, request: request}
 	if g.Ask != nil {
 		t.Ask = asking(g.Ask, dir, s.Binary())
 	}
@@ -212,11 +266,14 @@ func (g Generator) Plan(w *workspace.Workspace, t Target, defaults spec.Defaults
 	if t.Tree, err = t.render(printedBefore(t.Dir)); err != nil {
 		return Target{}, err
 	}
-	if t.Plan, err = w.Plan(t.Tree); err != nil {
+	if t.Plan, err = w.PlanFor(t.Tree, t.request); err != nil {
 		return Target{}, err
 	}
 	if t.Service.Deploy.Directory != "" && g.RenderRepository != nil {
-		t.AtRoot, err = g.planRoot(t.Dir, t.Service, options)
+		t.AtRoot, err = g.planRoot(t, options)
+	}
+	if t.AtRoot != nil {
+		t.Unresolved = t.AtRoot.unresolved
 	}
 	return t, err
 }

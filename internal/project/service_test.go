@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,12 +89,11 @@ func TestSpecChangesThatNeedCodeChanges(t *testing.T) {
 		file, old, to string
 		want          string // prefix of the message; empty for none
 	}{
-		"owner":                 {spec.Choices{Name: "orders"}, "scaffold.yaml", "owner: team-orders", "owner: team-a", ""},
-		"name":                  {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: sales\nresource: order", "there is no cmd/sales, and scaffold generate does not rename your code"},
-		"resource":              {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\nresource: sale", "there is no internal/sale, and scaffold generate does not rename your code; write the resource that the service had"},
-		"PostgreSQL is added":   {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\ncomponents: {postgres: {}}", "the service has no migrations/migrations.go, and scaffold generate does not change your code; remove the component"},
-		"PostgreSQL is removed": {spec.Choices{Name: "orders", Components: []string{"postgres"}}, "scaffold.yaml", "components:\n  postgres:\n    connections: 97 # max_connections of PostgreSQL (100) less 3 reserved for superusers\n", "", "the service has migrations/migrations.go, and scaffold generate does not change your code"},
-		"module":                {spec.Choices{Name: "orders", Module: "example.com/orders"}, "go.mod", "module example.com/orders", "module example.com/sales", "go.mod has the module example.com/sales, and scaffold generate does not change your imports"},
+		"owner":               {spec.Choices{Name: "orders"}, "scaffold.yaml", "owner: team-orders", "owner: team-a", ""},
+		"name":                {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: sales\nresource: order", "there is no cmd/sales, and scaffold generate does not rename a service"},
+		"resource":            {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\nresource: sale", "there is no internal/sale, and scaffold generate does not rename your code; write the resource that the service had"},
+		"PostgreSQL is added": {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\ncomponents: {postgres: {}}", ""},
+		"module":              {spec.Choices{Name: "orders", Module: "example.com/orders"}, "go.mod", "module example.com/orders", "module example.com/sales", "go.mod has the module example.com/sales, and scaffold generate does not change your imports"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,6 +113,42 @@ func TestSpecChangesThatNeedCodeChanges(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// The user's code may import what only the removed component has: its packages, and modules that go.mod loses.
+func TestRemovedPackagesThatTheUsersCodeImports(t *testing.T) {
+	t.Parallel()
+	g := released()
+	dir := newService(t, g, spec.Choices{Name: "orders", Module: "example.com/orders", Components: []string{"postgres"}})
+	for name, text := range map[string]string{
+		"internal/mine/mine.go": "package mine\n\nimport (\n\t\"time\"\n\n\t\"github.com/jackc/pgx/v5\"\n\n\t\"example.com/orders/internal/order\"\n\t\"example.com/orders/migrations\"\n)\n",
+		"internal/mine/fine.go": "package mine\n\nimport \"example.com/orders/internal/store\"\n",
+		"vendor/x/x.go":         "package x\n\nimport \"example.com/orders/migrations\"\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replaceIn(t, dir, "scaffold.yaml", "components:\n  postgres:\n    connections: 97 # max_connections of PostgreSQL (100) less 3 reserved for superusers\n", "")
+	target, w, err := g.Open(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.Close() }()
+	var got []string
+	for _, p := range target.CodeChanges {
+		got = append(got, fmt.Sprintf("%s:%d:%d: %s", strings.TrimPrefix(p.File, filepath.ToSlash(dir)+"/"), p.Line, p.Column, p.Message))
+	}
+	want := []string{
+		"internal/mine/mine.go:6:2: your code imports github.com/jackc/pgx/v5, which the service would no longer have; first remove what uses it",
+		"internal/mine/mine.go:9:2: your code imports example.com/orders/migrations, which the service would no longer have; first remove what uses it",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
@@ -330,8 +366,8 @@ func TestRootPathsAreRelativeToTheService(t *testing.T) {
 		}
 		paths = append(paths, c.Path)
 	}
-	if !slices.Contains(paths, "../../.github/workflows/orders.yml") || len(target.Conflicts()) > 0 {
-		t.Errorf("got %q, conflicts %v", paths, target.Conflicts())
+	if !slices.Contains(paths, "../../.github/workflows/orders.yml") || len(target.With(workspace.Conflict)) > 0 {
+		t.Errorf("got %q, conflicts %v", paths, target.With(workspace.Conflict))
 	}
 	if none := (Target{}).RootChanges(); none != nil {
 		t.Errorf("a service that is its repository has %v at the root", none)

@@ -87,11 +87,17 @@ func (p *planner) bases(next templates.Tree) error {
 	case !slices.ContainsFunc(p.w.old.Files, p.hadBase): // the first run
 	case !c.disk.exists:
 		p.change(c, Create, "deleted"+note)
-	case gap || digest(written) != digest(c.disk.data):
+	case gap || digest(withoutComment(written)) != digest(withoutComment(c.disk.data)):
 		p.change(c, Rewrite, "edited by hand"+note)
 	}
 	p.writes = append(p.writes, write{path: c.Path, data: data, mode: 0o644, was: c.disk})
 	return nil
+}
+
+// withoutComment returns the archive without its first line, which other versions of scaffold word differently.
+func withoutComment(archive []byte) []byte {
+	_, files, _ := bytes.Cut(archive, []byte("\n"))
+	return files
 }
 
 // nextBases returns the texts with the digests of the new manifest, from the tree or else from the
@@ -120,3 +126,12 @@ func (p *planner) nextBases(next templates.Tree, last map[string][]byte) (bases 
 
 // hadBase reports whether the last archive has the file, unless it was edited.
 func (p *planner) hadBase(e entry) bool { return p.w.old.hasBase(e, p.w.opts) }
+
+// Bases returns the files that users may edit as scaffold wrote them last, without those whose base is lost.
+func (w *Workspace) Bases() map[string][]byte {
+	archive, err := w.read(w.opts.basePath())
+	if err != nil {
+		return nil // the plan reports it
+	}
+	return w.old.decodeBases(archive.data, w.opts)
+}

@@ -58,13 +58,16 @@ func (w *Workspace) Unresolved() ([]Unresolved, error) {
 		if err != nil {
 			return nil, err
 		}
-		u := Unresolved{Path: name, Line: merge.Marked(d.data)}
-		if !merge.Marks(name, d.data) {
-			u = Unresolved{Path: name, Template: w.opts.openPath(name)}
-		}
-		out = append(out, u)
+		out = append(out, w.opts.unresolved(name, d.data))
 	}
 	return out, nil
+}
+
+func (o Options) unresolved(name string, data []byte) Unresolved {
+	if !merge.Marks(name, data) {
+		return Unresolved{Path: name, Template: o.openPath(name)}
+	}
+	return Unresolved{Path: name, Line: merge.Marked(data)}
 }
 
 // unmerged plans a file with conflicts, and records it as open. Its base stays.
@@ -85,8 +88,12 @@ func (p *planner) unmerged(c candidate, data []byte, note string) error {
 	}
 	p.writes = append(p.writes, write{path: p.w.opts.openPath(c.Path), data: c.Data, mode: 0o644, was: copied})
 	p.files = append(p.files, c.last)
+	p.opens = append(p.opens, p.w.opts.unresolved(c.Path, data))
 	return nil
 }
+
+// resolvedNote is the note of a file whose conflict is resolved.
+const resolvedNote = "resolved"
 
 // stillOpen is the note of a file that is open since an earlier run.
 const stillOpen = "not resolved yet"
@@ -116,7 +123,7 @@ func (w *Workspace) PlanResolve(next templates.Tree, names []string) (Plan, erro
 			continue
 		}
 		p.files[i].Digest = digest(f.Data)
-		p.change(candidate{File: f}, Keep, "resolved")
+		p.change(candidate{File: f}, Keep, resolvedNote)
 		at := w.opts.openPath(e.Path)
 		copied, err := w.read(at)
 		if err != nil {
@@ -182,14 +189,22 @@ type UnresolvedError struct{ Files []Unresolved }
 func (e *UnresolvedError) Error() string {
 	var lines []string
 	for _, u := range e.Files {
-		switch {
-		case u.Template != "":
-			lines = append(lines, fmt.Sprintf("%s: conflict: compare it with %s, edit it, then run scaffold resolve %s", u.Path, u.Template, u.Path))
-		case u.Line > 0:
-			lines = append(lines, fmt.Sprintf("%s:%d: conflict: edit the lines between the markers, remove the markers, then run scaffold resolve", u.Path, u.Line))
-		default:
-			lines = append(lines, fmt.Sprintf("%s: its conflict is not marked as resolved; run scaffold resolve", u.Path))
+		place := u.Path
+		if u.Line > 0 {
+			place += fmt.Sprintf(":%d", u.Line)
 		}
+		lines = append(lines, place+": "+u.Advice())
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Advice returns what to do about the conflict.
+func (u Unresolved) Advice() string {
+	switch {
+	case u.Template != "":
+		return fmt.Sprintf("conflict: compare it with %s and edit it, then run scaffold resolve %s", u.Template, u.Path)
+	case u.Line > 0:
+		return "conflict: edit the part between the markers, remove the markers, then run scaffold resolve"
+	}
+	return "its conflict has no markers any more; run scaffold resolve"
 }

@@ -49,7 +49,7 @@ func TestConflictsAreOpenUntilResolved(t *testing.T) {
 
 	_, err = open(t, dir).PlanResolve(next, nil)
 	unresolved, ok := errors.AsType[*UnresolvedError](err)
-	if !ok || len(unresolved.Files) != 2 || !strings.Contains(err.Error(), "Makefile:1: conflict: ") || !strings.Contains(err.Error(), "compare it with .scaffold/open/a.json, ") {
+	if !ok || len(unresolved.Files) != 2 || !strings.Contains(err.Error(), "Makefile:1: conflict: ") || !strings.Contains(err.Error(), "compare it with .scaffold/open/a.json and") {
 		t.Fatalf("got %v, want both conflicts with their places", err)
 	}
 	put(t, dir, "Makefile", "both\n")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/observability-first/scaffold/templates"
 )
@@ -49,6 +50,7 @@ type Plan struct {
 	writes  []write
 	removes []write // data is unused
 	offers  []Diff  // changes of templates that user-owned files with edits do not get
+	opens   []Unresolved
 	next    manifest
 }
 
@@ -72,6 +74,9 @@ type Diff struct {
 func (p Plan) Diffs() []Diff {
 	out := slices.Clone(p.offers)
 	for _, c := range p.Changes {
+		if isState(c.Path) {
+			continue
+		}
 		for _, f := range p.writes {
 			if f.path == c.Path {
 				out = append(out, Diff{c, f.was.data, f.data})
@@ -91,6 +96,21 @@ func (p Plan) Diffs() []Diff {
 func (p Plan) With(actions ...Action) []Change {
 	return slices.DeleteFunc(slices.Clone(p.Changes), func(c Change) bool { return !slices.Contains(actions, c.Action) })
 }
+
+// Overwrites returns the changes that overwrite an edit of the user.
+func (p Plan) Overwrites() []Change {
+	return slices.DeleteFunc(p.With(Rewrite), func(c Change) bool { return isState(c.Path) })
+}
+
+func isState(name string) bool { return strings.Contains("/"+name, "/"+DefaultState+"/") }
+
+// Resolved returns the files whose conflicts the plan closes.
+func (p Plan) Resolved() []Change {
+	return slices.DeleteFunc(p.With(Keep), func(c Change) bool { return c.Note != resolvedNote })
+}
+
+// Unresolved returns the conflicts that the plan leaves in files.
+func (p Plan) Unresolved() []Unresolved { return p.opens }
 
 // Conflicts returns the changes that prevent the plan.
 func (p Plan) Conflicts() []Change {

@@ -66,8 +66,6 @@ type Parts struct {
 	Kubectl []slo.Command
 	// Dependency is what the service calls with the component: its rows and its utilization on the dashboards.
 	Dependency *dashboards.Dependency
-	// Code is what the user has to change in the code if the component is added to or removed from a service that exists.
-	Code CodeChange
 	// Budget is a limit that all instances share.
 	Budget *Budget
 	// Doubles are what scaffold verify starts, instead of what the component connects to.
@@ -91,22 +89,12 @@ const (
 	// Merged files may be edited. Changes of their templates are merged with the edits, from the previous generated
 	// content in .scaffold/base.txtar.
 	Merged Owner = "merged"
-	// UserOwned files are written once and never changed again.
+	// UserOwned files are the user's from the first edit on. Without edits, they are rewritten or removed like the others.
 	UserOwned Owner = "user-owned"
 	// Block files are user-owned, except for the part between two markers, which is rewritten
 	// on each run.
 	Block Owner = "block"
 )
-
-// CodeChange describes by hand what scaffold generate does not do, since the files are user-owned.
-type CodeChange struct {
-	// Marker is a file that a service has only with the component.
-	Marker string
-	// Add and Remove are steps, in which OTHER is the directory of the service generated again.
-	Add, Remove []string
-	// Calls are those in main.go with the component, and Without those without it.
-	Calls, Without string
-}
 
 // Budget is a limit that all instances of a service share, such as the connections that a database allows.
 type Budget struct {

@@ -38,11 +38,18 @@ func (Drift) Name() string { return "drift" }
 // Run implements [Check].
 func (Drift) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 	var found []lint.Finding
+	for _, u := range t.Unresolved {
+		found = append(found, lint.Finding{File: u.Path, Line: u.Line, Message: u.Advice()})
+	}
 	for _, p := range t.CodeChanges {
-		found = append(found, lint.Finding{File: spec.FileName, Line: p.Line, Column: p.Column, Message: p.Path + ": " + p.Message})
+		message := p.Message
+		if p.Path != "" {
+			message = p.Path + ": " + message
+		}
+		found = append(found, lint.Finding{File: strings.TrimPrefix(p.File, filepath.ToSlash(t.Dir)+"/"), Line: p.Line, Column: p.Column, Message: message})
 	}
 	if len(found) > 0 {
-		return found, nil // scaffold generate rejects the spec and writes no files
+		return found, nil // scaffold generate writes no files
 	}
 	for _, p := range t.Own.Clashes {
 		found = append(found, lint.Finding{File: strings.TrimPrefix(p.File, filepath.ToSlash(t.Dir)+"/"), Line: p.Line, Message: p.Message})
@@ -61,24 +68,24 @@ func (Drift) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 	return found, nil
 }
 
-// driftAdvice returns what to do about an outdated file. An edit of a generated file is lost, so the advice
-// names the place that keeps it.
+// driftAdvice returns what to do about an outdated file. A generated file keeps no edit, so the advice
+// names the place that does.
 func driftAdvice(d workspace.Drift) string {
 	if !d.Discards || strings.HasPrefix(d.Path, workspace.DefaultState+"/") {
 		return "run scaffold generate"
 	}
-	keep := "put it into " + spec.FileName
+	keep := "put the edit into " + spec.FileName
 	switch {
 	case strings.HasPrefix(d.Path, "observability/runbooks/"):
-		keep = "move it to the notes of the team"
+		keep = "move the edit to the notes of the team"
 	case d.Path == "ci":
-		keep = "put it into the Makefile"
+		keep = "put the edit into the Makefile"
 	case strings.HasPrefix(d.Path, "observability/rules/"), d.Path == "observability/kubernetes/ownrules.yaml":
-		keep = "move it to a file in observability/rules/own"
+		keep = "move the edit to a file in observability/rules/own"
 	case strings.HasPrefix(d.Path, "observability/dashboards/"):
-		keep = "move it to a file in observability/dashboards/own"
+		keep = "move the edit to a file in observability/dashboards/own"
 	case strings.HasPrefix(d.Path, "deploy/"), strings.HasPrefix(d.Path, "observability/kubernetes/"), d.Path == "observability/kustomization.yaml":
-		keep = "put it into an overlay or into " + spec.FileName
+		keep = "put the edit into an overlay or into " + spec.FileName
 	}
-	return "scaffold generate discards the edit: " + keep + " first"
+	return keep + ", then run scaffold generate --force"
 }

@@ -8,13 +8,13 @@ import (
 
 func TestAdviceForAnEditKeepsTheEdit(t *testing.T) {
 	t.Parallel()
-	const discards = "scaffold generate discards the edit: "
+	const force = ", then run scaffold generate --force"
 	for path, want := range map[string]string{
-		"observability/alertmanager.yaml":        discards + "put it into scaffold.yaml first",
-		"observability/rules/orders.yaml":        discards + "move it to a file in observability/rules/own first",
-		"observability/dashboards/orders.json":   discards + "move it to a file in observability/dashboards/own first",
-		"observability/runbooks/availability.md": discards + "move it to the notes of the team first",
-		"deploy/kubernetes/base/deployment.yaml": discards + "put it into an overlay or into scaffold.yaml first",
+		"observability/alertmanager.yaml":        "put the edit into scaffold.yaml" + force,
+		"observability/rules/orders.yaml":        "move the edit to a file in observability/rules/own" + force,
+		"observability/dashboards/orders.json":   "move the edit to a file in observability/dashboards/own" + force,
+		"observability/runbooks/availability.md": "move the edit to the notes of the team" + force,
+		"deploy/kubernetes/base/deployment.yaml": "put the edit into an overlay or into scaffold.yaml" + force,
 		workspace.DefaultState + "/base.txtar":   "run scaffold generate",
 	} {
 		if got := driftAdvice(workspace.Drift{Path: path, Discards: true}); got != want {

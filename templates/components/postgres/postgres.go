@@ -113,14 +113,8 @@ func (o *Options) Parts(s component.Service) component.Parts {
 		Alerts:     []slo.ComponentAlert{poolSaturated()},
 		Kubectl:    []slo.Command{{Purpose: "read the log of migrations that failed", Line: "logs POD -c migrate"}},
 		Dependency: new(Dependency()),
-		Code: component.CodeChange{
-			Marker: "migrations/migrations.go",
-			Add:    []string{"copy OTHER/migrations", "remove internal/store and copy OTHER/internal/store"},
-			Remove: []string{"remove migrations", "remove internal/store and copy OTHER/internal/store"},
-			Calls:  "the configuration, postgres.New, and store.New(db) with its CleanUp instead of store.NewMemory()", Without: "store.NewMemory() instead of postgres.New, store.New(db) and its CleanUp",
-		},
-		Budget:  &budget,
-		Doubles: []component.Double{{Name: "PostgreSQL", Variable: urlVariable, Check: "postgres", Required: true, Start: startServer}},
+		Budget:     &budget,
+		Doubles:    []component.Double{{Name: "PostgreSQL", Variable: urlVariable, Check: "postgres", Required: true, Start: startServer}},
 	}
 }
 
