@@ -72,6 +72,19 @@ func (s Service) YAML() []byte {
 	}))
 }
 
+// With returns the service with a component, as [Defaults.New] creates it.
+func (s Service) With(component string) Service {
+	s.Components = s.Components.With(component)
+	path, origins := "components."+component, maps.Clone(s.origins)
+	walk(reflect.ValueOf(s), "", func(leaf string, v reflect.Value) {
+		if (leaf == path || strings.HasPrefix(leaf, path+".")) && !v.IsZero() {
+			origins[leaf] = FromSpec
+		}
+	})
+	s.origins = origins
+	return s
+}
+
 func (s Service) origin(path string) Origin {
 	if o, ok := s.origins[path]; ok {
 		return o
