@@ -42,8 +42,8 @@ const (
 	nameNew  = "new from scaffold"
 )
 
-// File merges the sides of a file. Its name tells the format: go.mod and go.sum are merged by their structure, everything
-// else as text. JSON that would not be valid afterwards is a conflict, and binary files with changes on both sides are.
+// File merges the sides of a file. Its name tells the format: go.mod, go.sum and imports of Go files are merged by their
+// structure, everything else as text. JSON that would not be valid afterwards is a conflict, and binary files with changes on both sides are.
 func File(name string, s Sides) (Result, error) {
 	switch {
 	case bytes.Equal(s.Mine, s.Base), bytes.Equal(s.Mine, s.New):
@@ -61,6 +61,10 @@ func File(name string, s Sides) (Result, error) {
 		return Result{Data: s.Mine, Conflicts: true}, nil
 	}
 	r, err := text(s)
+	if err == nil && r.Conflicts && path.Ext(name) == ".go" {
+		r.Data, r.Conflicts = mergeImports(withoutCR(r.Data))
+		r.Data = withEnds(r.Data, s.Mine)
+	}
 	if err == nil && path.Ext(name) == ".json" && (r.Conflicts || !json.Valid(r.Data)) {
 		return Result{Data: s.Mine, Conflicts: true}, nil
 	}
@@ -109,11 +113,15 @@ func text(s Sides) (Result, error) {
 	case err != nil && !conflicts:
 		return Result{}, fmt.Errorf("git merge-file: %w\n%s", err, bytes.TrimSpace(problem.Bytes()))
 	}
-	data := out.Bytes()
-	if bytes.Contains(s.Mine, []byte("\r\n")) {
-		data = bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))
+	return Result{Data: withEnds(out.Bytes(), s.Mine), Conflicts: conflicts}, nil
+}
+
+// withEnds returns the text with the line ends of another one.
+func withEnds(text, other []byte) []byte {
+	if bytes.Contains(other, []byte("\r\n")) {
+		return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
 	}
-	return Result{Data: data, Conflicts: conflicts}, nil
+	return text
 }
 
 func withoutCR(data []byte) []byte { return bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")) }

@@ -48,6 +48,32 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestImports(t *testing.T) {
+	t.Parallel()
+	file := func(imports string) []byte {
+		return []byte("package a\n\nimport (\n\t\"fmt\"\n\n" + strings.ReplaceAll(imports, "+", "\n") + "\n)\n\nvar x = 1\n")
+	}
+	const a, b, c, d, alias = "\t\"x.test/a\"", "\t\"x.test/b\"", "\t\"x.test/c\"", "\t\"x.test/d\"", "\tmy \"x.test/bb\""
+	for name, tc := range map[string]struct{ base, mine, next, want string }{
+		"both added":             {a, a + "+" + d, a + "+" + b, a + "+" + b + "+" + d},
+		"with a name":            {a, a + "+" + alias, a + "+" + c, a + "+" + alias + "+" + c},
+		"both added the same":    {a, a + "+" + c + "+" + d, a + "+" + b + "+" + c, a + "+" + b + "+" + c + "+" + d},
+		"one added, one removed": {a + "+" + b, a + "+" + b + "+" + c, a, a + "+" + c},
+	} {
+		r, err := merge.File("main.go", merge.Sides{Base: file(tc.base), Mine: file(tc.mine), New: file(tc.next)})
+		if err != nil || r.Conflicts || string(r.Data) != string(file(tc.want)) {
+			t.Errorf("%s: got conflicts %t, %v\n%s\nwant\n%s", name, r.Conflicts, err, r.Data, file(tc.want))
+		}
+	}
+	code := func(imports, value string) []byte {
+		return bytes.Replace(file(imports), []byte("x = 1"), []byte("x = "+value), 1)
+	}
+	r, err := merge.File("main.go", merge.Sides{Base: code(a, "1"), Mine: code(a+"+"+d, "2"), New: code(a+"+"+b, "3")})
+	if err != nil || !r.Conflicts || bytes.Count(r.Data, []byte("<<<<<<< yours")) != 1 || !bytes.Contains(r.Data, []byte(b+"\n"+d+"\n)")) {
+		t.Errorf("got conflicts %t, %v\n%s\nwant one, in the code", r.Conflicts, err, r.Data)
+	}
+}
+
 func TestOtherFormats(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]merge.Sides{

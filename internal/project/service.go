@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/observability-first/scaffold/internal/project/specedit"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/workspace"
@@ -45,8 +46,8 @@ type Options struct {
 	Dir      string // empty: the service around the working directory
 	Defaults string // file of defaults; empty: those that the service was generated with
 	Runtime  string // directory of the runtime; empty: search for it
-	// Edit, if set, changes the text of the spec before it is read.
-	Edit func(src []byte) ([]byte, error)
+	// Edit, if set, changes the spec before the service is rendered.
+	Edit func(*specedit.Spec) error
 	// Overwrite replaces generated files with edits, of which it keeps copies.
 	Overwrite bool
 	// Unresolved opens a service with conflicts of an earlier run, too.
@@ -190,10 +191,12 @@ func (g Generator) target(w *workspace.Workspace, dir string, flags Options) (Ta
 	}
 	request := workspace.Request{Overwrite: flags.Overwrite}
 	if flags.Edit != nil {
-		if src, err = flags.Edit(src); err != nil {
+		edited := specedit.Spec{Name: filepath.Join(dir, spec.FileName), Src: src, Defaults: defaults}
+		if err := flags.Edit(&edited); err != nil {
 			return Target{}, err
 		}
-		if s, err = defaults.Parse(filepath.Join(dir, spec.FileName), src); err != nil {
+		src = edited.Src
+		if s, err = defaults.Parse(edited.Name, src); err != nil {
 			return Target{}, err
 		}
 		request.Edits = []templates.File{{Path: spec.FileName, Mode: 0o644, Data: src, Owner: templates.UserOwned}}
