@@ -14,6 +14,8 @@ func (d *document) put(steps []entry, rest []string, v value, order []string) ([
 	switch {
 	case len(rest) == 0 || isNull(last.value):
 		return d.replace(steps, nest(rest, v, d.step(d.root)))
+	case last.value.Kind == yaml.SequenceNode && slices.Equal(Keys(&yaml.Node{Content: []*yaml.Node{v.node}}), rest):
+		return d.insert(steps, "", v.like(last.value.Content), position(Keys(last.value), rest[0], order))
 	case last.value.Kind != yaml.MappingNode:
 		return nil, d.problem(last.value, "this value has no key "+rest[0]+"; edit the file by hand")
 	}
@@ -214,10 +216,10 @@ func (d *document) removeBlock(steps, entries []entry, index int) []splice {
 	case len(steps) > 2:
 		above = d.line(steps[len(steps)-2].after)
 	}
-	line = d.head(line, above)
-	if line == 0 {
-		return []splice{{d.starts[0], d.starts[d.line(to)+1], ""}}
+	if above == line {
+		return []splice{{d.starts[line], d.starts[d.line(to)+1], ""}}
 	}
+	line = d.head(line, above)
 	return []splice{{d.ends[line-1], to, ""}}
 }
 

@@ -3,6 +3,7 @@ package yamledit
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -47,9 +48,9 @@ func list(v value) value {
 
 // nest returns the value below keys.
 func nest(keys []string, v value, step string) value {
-	for i := len(keys) - 1; i >= 0; i-- {
-		node := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{word(keys[i]), v.node}}
-		v = value{node: node, text: pair(keys[i], v, step), below: true}
+	for _, key := range slices.Backward(keys) {
+		node := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{word(key), v.node}}
+		v = value{node: node, text: pair(key, v, step), below: true}
 	}
 	return v
 }
@@ -100,8 +101,12 @@ func hang(text, indent string) string {
 	return first + "\n" + indented(rest, indent)
 }
 
-// like returns the value in the style of another one, if both are mappings or both are lists.
-func (v value) like(other *yaml.Node) value {
+// like returns the value in the style of the last item of a list, if both are mappings or both are lists.
+func (v value) like(items []*yaml.Node) value {
+	if len(items) == 0 {
+		return v
+	}
+	other := items[len(items)-1]
 	if v.node.Kind != other.Kind || v.node.Kind == yaml.ScalarNode || isFlow(v.node) == isFlow(other) || len(v.node.Content) == 0 {
 		return v
 	}

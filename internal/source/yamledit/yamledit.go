@@ -18,7 +18,7 @@ type File struct {
 	Src  []byte
 }
 
-// Set sets the value of a path to YAML that begins at column 0. It adds missing keys and their parents. A new key comes
+// Set sets the value of a path to YAML that begins at column 0. It adds missing keys and their parents. A new key or item comes
 // after the nearest present key before it in the order, else before the nearest one after it, else last. In a flow
 // mapping, the value is written on one line without comments.
 func (f *File) Set(path []string, src []byte, order ...string) error {
@@ -45,10 +45,7 @@ func (f *File) Append(path []string, src []byte) error {
 		if last.Kind != yaml.SequenceNode {
 			return nil, d.problem(last, "this is not a list; edit the file by hand")
 		}
-		if n := len(last.Content); n > 0 {
-			v = v.like(last.Content[n-1])
-		}
-		return d.insert(steps, "", v, len(last.Content))
+		return d.insert(steps, "", v.like(last.Content), len(last.Content))
 	})
 }
 
