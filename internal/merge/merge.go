@@ -41,8 +41,8 @@ const (
 	nameNew  = "new from scaffold"
 )
 
-// File merges the sides of a file. Its name tells the format: go.mod and go.sum are merged by their structure, JSON is
-// merged only if one side is unchanged, everything else as text.
+// File merges the sides of a file. Its name is the format: go.mod and go.sum are merged by their structure, JSON is
+// merged only if one side is unchanged, everything else as text. YAML whose lines conflict is merged by its values.
 func File(name string, s Sides) (Result, error) {
 	switch {
 	case bytes.Equal(s.Mine, s.Base), bytes.Equal(s.Mine, s.New):
@@ -59,7 +59,13 @@ func File(name string, s Sides) (Result, error) {
 	case path.Ext(name) == ".json" || slices.ContainsFunc([][]byte{s.Base, s.Mine, s.New}, isBinary):
 		return Result{Data: s.Mine, Conflicts: true}, nil
 	}
-	return text(s)
+	r, err := text(s)
+	if ext := path.Ext(name); err == nil && r.Conflicts && (ext == ".yaml" || ext == ".yml") {
+		if data, ok := byNode(name, s); ok {
+			return Result{Data: data}, nil
+		}
+	}
+	return r, err
 }
 
 // isBinary reports whether conflict markers would damage the file.
