@@ -10,7 +10,7 @@ import (
 )
 
 // byNode applies what changed from Base to New to the user's YAML, value by value, so that its comments and its order
-// stay. Comments that changed in New are not merged. It returns false if both sides changed the same value, or if an edit
+// stay. Of the comments in New, it has those of new keys. It returns false if both sides changed the same value, or if an edit
 // is not possible.
 func byNode(name string, s Sides) ([]byte, bool) {
 	base, mine, next := root(s.Base), root(s.Mine), root(s.New)
@@ -34,8 +34,7 @@ func byNode(name string, s Sides) ([]byte, bool) {
 		if will == nil && out.Delete(path...) == nil {
 			continue
 		}
-		text, line, err := from.Get(path...)
-		if err != nil || line == 0 || out.Set(path, text, yamledit.Keys(order)...) != nil {
+		if out.Copy(from, path, yamledit.Keys(order)...) != nil {
 			return nil, false
 		}
 	}

@@ -58,6 +58,7 @@ func TestYAML(t *testing.T) {
 		"the same setting":                {lint, []string{"snake\n", "camel\n"}, []string{"snake\n", "kebab\n"}, nil},
 		"a list without names":            {lint, []string{"- gofmt\n", "- gofumpt\n"}, []string{"- goimports\n", "- gci\n"}, nil},
 		"items with names":                {list, []string{"run: x", "run: x1"}, []string{"- name: b", "- name: n\n    run: z\n  - name: b"}, []string{"run: x", "run: x1", "- name: b", "- name: n\n    run: z\n  - name: b"}},
+		"a new key with comments":         {"a:\n  b: 1\n  d: 2\n", []string{"d: 2", "d: 3"}, []string{"  d: 2", "  # Why c.\n  c: # now\n    # Why e.\n    e: 1\n  d: 2"}, []string{"  d: 2", "  # Why c.\n  c: # now\n    # Why e.\n    e: 1\n  d: 3"}},
 		"a removed and a changed key":     {"a: 1\nb: 2\nc: 3\n", []string{"b: 2", "b: 4"}, []string{"c: 3\n", ""}, []string{"b: 2", "b: 4", "c: 3\n", ""}},
 		"removed by new, changed by mine": {"a: 1\nb: 2\nc: 3\n", []string{"b: 2", "b: 4"}, []string{"b: 2\n", ""}, nil},
 		"removed by mine, added below":    {"a: 1\nb:\n  c: 1\nd: 1\n", []string{"b:\n  c: 1\n", ""}, []string{"  c: 1\n", "  c: 1\n  e: 1\n"}, nil},

@@ -208,19 +208,24 @@ func (d *document) removeBlock(steps, entries []entry, index int) []splice {
 		}
 		return []splice{{e.start, next, ""}}
 	}
-	line := d.line(e.start)
+	line, first := d.line(e.start), d.first(steps, entries, index)
+	if index == 0 && len(steps) == 2 {
+		return []splice{{d.starts[line], d.starts[d.line(to)+1], ""}}
+	}
+	return []splice{{d.ends[first-1], to, ""}}
+}
+
+// first returns the first line of the last step, which is an entry of a block: that of the comment above it.
+func (d *document) first(steps, entries []entry, index int) int {
+	line := d.line(entries[index].start)
 	above := line // the comment at the beginning of a file may be a license
 	switch {
 	case index > 0:
-		above = d.line(d.tail(entries[index-1].end, column))
+		above = d.line(d.tail(entries[index-1].end, d.column(entries[index-1].start)))
 	case len(steps) > 2:
 		above = d.line(steps[len(steps)-2].after)
 	}
-	if above == line {
-		return []splice{{d.starts[line], d.starts[d.line(to)+1], ""}}
-	}
-	line = d.head(line, above)
-	return []splice{{d.ends[line-1], to, ""}}
+	return d.head(line, above)
 }
 
 func (d *document) removeFlow(entries []entry, index int) []splice {
