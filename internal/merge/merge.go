@@ -43,7 +43,8 @@ const (
 )
 
 // File merges the sides of a file. Its name tells the format: go.mod, go.sum and imports of Go files are merged by their
-// structure, everything else as text. JSON that would not be valid afterwards is a conflict, and binary files with changes on both sides are.
+// structure, everything else as text. YAML whose lines conflict is merged by its values. JSON that would not be valid
+// afterwards is a conflict, and a binary file with changes on both sides is.
 func File(name string, s Sides) (Result, error) {
 	switch {
 	case bytes.Equal(s.Mine, s.Base), bytes.Equal(s.Mine, s.New):
@@ -61,14 +62,22 @@ func File(name string, s Sides) (Result, error) {
 		return Result{Data: s.Mine, Conflicts: true}, nil
 	}
 	r, err := text(s)
-	if err == nil && r.Conflicts && path.Ext(name) == ".go" {
+	if err != nil {
+		return Result{}, err
+	}
+	switch ext := path.Ext(name); {
+	case ext == ".json" && (r.Conflicts || !json.Valid(r.Data)):
+		return Result{Data: s.Mine, Conflicts: true}, nil
+	case !r.Conflicts:
+	case ext == ".go":
 		r.Data, r.Conflicts = mergeImports(withoutCR(r.Data))
 		r.Data = withEnds(r.Data, s.Mine)
+	case ext == ".yaml", ext == ".yml":
+		if data, ok := byNode(name, s); ok {
+			return Result{Data: data}, nil
+		}
 	}
-	if err == nil && path.Ext(name) == ".json" && (r.Conflicts || !json.Valid(r.Data)) {
-		return Result{Data: s.Mine, Conflicts: true}, nil
-	}
-	return r, err
+	return r, nil
 }
 
 // Marks reports whether conflicts in the file are between markers. In JSON and binary files, they would damage it.

@@ -237,10 +237,6 @@ func (s *Spec) problem(line int, message string) error {
 // set copies the value of a path from the spec that scaffold writes for the service.
 func set(f *yamledit.File, service spec.Service, path ...string) error {
 	written := yamledit.File{Name: f.Name, Src: service.YAML()}
-	text, _, err := written.Get(path...)
-	if err != nil {
-		return err
-	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(written.Src, &doc); err != nil {
 		return err
@@ -249,5 +245,5 @@ func set(f *yamledit.File, service spec.Service, path ...string) error {
 	if len(path) > 1 {
 		order = append(order, service.Components.Names()...)
 	}
-	return f.Set(path, text, order...)
+	return f.Copy(written, path, order...)
 }

@@ -14,6 +14,8 @@ func (d *document) put(steps []entry, rest []string, v value, order []string) ([
 	switch {
 	case len(rest) == 0 || isNull(last.value):
 		return d.replace(steps, nest(rest, v, d.step(d.root)))
+	case last.value.Kind == yaml.SequenceNode && slices.Equal(Keys(&yaml.Node{Content: []*yaml.Node{v.node}}), rest):
+		return d.insert(steps, "", v.like(last.value.Content), position(Keys(last.value), rest[0], order))
 	case last.value.Kind != yaml.MappingNode:
 		return nil, d.problem(last.value, "this value has no key "+rest[0]+"; edit the file by hand")
 	}
@@ -206,19 +208,24 @@ func (d *document) removeBlock(steps, entries []entry, index int) []splice {
 		}
 		return []splice{{e.start, next, ""}}
 	}
-	line := d.line(e.start)
+	line, first := d.line(e.start), d.first(steps, entries, index)
+	if index == 0 && len(steps) == 2 {
+		return []splice{{d.starts[line], d.starts[d.line(to)+1], ""}}
+	}
+	return []splice{{d.ends[first-1], to, ""}}
+}
+
+// first returns the first line of the last step, which is an entry of a block: that of the comment above it.
+func (d *document) first(steps, entries []entry, index int) int {
+	line := d.line(entries[index].start)
 	above := line // the comment at the beginning of a file may be a license
 	switch {
 	case index > 0:
-		above = d.line(d.tail(entries[index-1].end, column))
+		above = d.line(d.tail(entries[index-1].end, d.column(entries[index-1].start)))
 	case len(steps) > 2:
 		above = d.line(steps[len(steps)-2].after)
 	}
-	line = d.head(line, above)
-	if line == 0 {
-		return []splice{{d.starts[0], d.starts[d.line(to)+1], ""}}
-	}
-	return []splice{{d.ends[line-1], to, ""}}
+	return d.head(line, above)
 }
 
 func (d *document) removeFlow(entries []entry, index int) []splice {

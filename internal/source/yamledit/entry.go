@@ -133,10 +133,10 @@ func (d *document) content(n *yaml.Node) int {
 // end returns the end of a node in an entry that begins at a column.
 func (d *document) end(n *yaml.Node, column int) (int, error) {
 	at := d.content(n)
-	switch {
-	case n.Kind == yaml.AliasNode:
+	switch n.Kind {
+	case yaml.AliasNode:
 		return at + len("*"+n.Value), nil
-	case n.Kind == yaml.ScalarNode:
+	case yaml.ScalarNode:
 		return d.scalarEnd(n, at, column)
 	}
 	entries, err := d.entries(n)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -119,9 +120,9 @@ func checkEdits(t *testing.T, src []byte, r *rand.Rand) (tried, edited bool) {
 		t.Helper()
 		t.Fatalf("%q with %q: %s\n%s\n--- is now\n%s", at, value, fmt.Sprintf(format, args...), src, f.Src)
 	}
-	switch r.IntN(4) {
+	switch r.IntN(6) {
 	case 0, 1: // a new key
-		if node.Kind != yaml.MappingNode || slices.Contains(yamledit.Keys(node), "new") {
+		if node.Kind != yaml.MappingNode && !isNull(node) || len(at) == 0 && isNull(node) || slices.Contains(yamledit.Keys(node), "new") {
 			return false, false
 		}
 		at = append(at, "new")
@@ -133,6 +134,9 @@ func checkEdits(t *testing.T, src []byte, r *rand.Rand) (tried, edited bool) {
 			return true, false
 		}
 		checkModel(fail, f.Src, before, at, &value)
+		if isNull(node) {
+			return true, true // a tilde is replaced, and Delete removes the key of the mapping, too
+		}
 		if !isInsertion(src, f.Src) {
 			fail("more than the new key changed")
 		}
@@ -147,6 +151,28 @@ func checkEdits(t *testing.T, src []byte, r *rand.Rand) (tried, edited bool) {
 			return true, false
 		}
 		checkModel(fail, f.Src, before, at, &value)
+	case 3:
+		if len(at) == 0 || node.Kind != yaml.SequenceNode && !isNull(node) {
+			return false, false
+		}
+		if f.Append(at, []byte(value)) != nil {
+			return true, false
+		}
+		list, _ := plain(node)
+		item, _ := decoded([]byte(value + "\n"))
+		items, _ := list.([]any)
+		checkValue(fail, f.Src, before, at, append(items, item))
+	case 4:
+		if len(at) == 0 {
+			return false, false
+		}
+		small := yamledit.File{Name: "b.yaml", Src: []byte("# License.\nother: 1 # one\n")}
+		f, small = small, f
+		if f.Copy(small, at) != nil {
+			return true, false
+		}
+		list, _ := plain(node)
+		checkValue(fail, f.Src, map[string]any{"other": "!!int 1"}, at, list)
 	default:
 		if len(at) == 0 {
 			return false, false
@@ -177,42 +203,81 @@ func isInsertion(before, after []byte) bool {
 func finalBreak(src []byte) bool { return bytes.HasSuffix(src, []byte("\n")) }
 
 func decoded(src []byte) (out any, ok bool) {
-	err := yaml.Unmarshal(src, &out)
-	return out, err == nil && !strings.Contains(fmt.Sprint(out), "NaN")
+	var doc yaml.Node
+	if yaml.Unmarshal(src, &doc) != nil {
+		return nil, false
+	}
+	if len(doc.Content) == 0 {
+		return nil, true
+	}
+	return plain(doc.Content[0])
+}
+
+// plain returns the value of a node with the texts of keys. It returns false for keys that are not texts.
+func plain(n *yaml.Node) (out any, ok bool) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := map[string]any{}
+		for i := 0; i < len(n.Content); i += 2 {
+			value, ok := plain(n.Content[i+1])
+			if m[n.Content[i].Value] = value; !ok || n.Content[i].Kind != yaml.ScalarNode {
+				return nil, false
+			}
+		}
+		return m, true
+	case yaml.SequenceNode:
+		list := []any{}
+		for _, item := range n.Content {
+			value, ok := plain(item)
+			if list = append(list, value); !ok {
+				return nil, false
+			}
+		}
+		return list, true
+	case yaml.AliasNode:
+		return "*" + n.Value, true
+	}
+	if n.ShortTag() == "!!null" {
+		return nil, true
+	}
+	return n.ShortTag() + " " + n.Value, true
 }
 
 // checkModel makes the same edit in the decoded value, and compares.
 func checkModel(fail func(format string, args ...any), after []byte, before any, at []string, value *string) {
+	var v any = gone{}
+	if value != nil {
+		v, _ = decoded([]byte(*value + "\n"))
+	}
+	checkValue(fail, after, before, at, v)
+}
+
+func checkValue(fail func(format string, args ...any), after []byte, before any, at []string, v any) {
 	got, ok := decoded(after)
 	if !ok {
 		fail("the result does not parse")
 	}
-	var v any
-	if value != nil {
-		v, _ = decoded([]byte(*value + "\n"))
-	}
-	if want := model(before, at, v, value == nil, got); !reflect.DeepEqual(got, want) {
+	if want := model(before, at, v, got); !reflect.DeepEqual(got, want) {
 		fail("got %v, want %v", got, want)
 	}
 }
+
+func isNull(n *yaml.Node) bool { return n.ShortTag() == "!!null" }
 
 // gone is the result of a deletion that leaves an empty block.
 type gone struct{}
 
 // model returns the value with the edit. What gets empty is removed, too, unless it is there in the result: a flow mapping
 // or the document.
-func model(in any, at []string, v any, remove bool, got any) any {
+func model(in any, at []string, v, got any) any {
 	if len(at) == 0 {
-		if remove {
-			return gone{}
-		}
 		return v
 	}
 	switch in := in.(type) {
 	case map[string]any:
 		out := maps.Clone(in)
 		result, _ := got.(map[string]any)
-		out[at[0]] = model(in[at[0]], at[1:], v, remove, result[at[0]])
+		out[at[0]] = model(in[at[0]], at[1:], v, result[at[0]])
 		if isGone(out[at[0]]) {
 			delete(out, at[0])
 		}
@@ -228,7 +293,7 @@ func model(in any, at []string, v any, remove bool, got any) any {
 				out = append(out, item)
 				continue
 			}
-			if item = model(item, at[1:], v, remove, append(slices.Clone(result), make([]any, i+1)...)[i]); !isGone(item) {
+			if item = model(item, at[1:], v, append(slices.Clone(result), make([]any, i+1)...)[i]); !isGone(item) {
 				out = append(out, item)
 			}
 		}
@@ -237,7 +302,7 @@ func model(in any, at []string, v any, remove bool, got any) any {
 		}
 		return out
 	case nil:
-		return map[string]any{at[0]: model(nil, at[1:], v, remove, nil)}
+		return map[string]any{at[0]: model(nil, at[1:], v, nil)}
 	}
 	return in
 }
@@ -250,7 +315,8 @@ func isGone(v any) bool {
 func identity(item any) string {
 	for _, name := range []string{"name", "id", "key"} {
 		if m, ok := item.(map[string]any); ok && m[name] != nil {
-			return fmt.Sprint(m[name])
+			_, text, _ := strings.Cut(fmt.Sprint(m[name]), " ")
+			return text
 		}
 	}
 	return ""
@@ -305,7 +371,7 @@ func block(r *rand.Rand, b *strings.Builder, indent string, depth int) {
 	for i := range 1 + r.IntN(4) {
 		noise(r, b, indent)
 		fmt.Fprintf(b, "%s%s:", indent, []string{"k%d", "'k%d'", "ä%d", "k%d "}[r.IntN(4)])
-		text := strings.Replace(b.String(), "%d", fmt.Sprint(i), 1)
+		text := strings.Replace(b.String(), "%d", strconv.Itoa(i), 1)
 		b.Reset()
 		b.WriteString(text)
 		entryValue(r, b, indent, depth)

@@ -3,6 +3,7 @@ package yamledit
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -15,6 +16,32 @@ type value struct {
 	node  *yaml.Node
 	text  string // begins at column 0; line breaks are \n
 	below bool   // on lines below the key
+	head  string // comment above a new key or item, with its line breaks
+	line  string // comment on the line of a new key whose value is below
+}
+
+// copied returns the last value with its comments.
+func (d *document) copied(steps []entry) (value, error) {
+	v, err := parseValue(d.name, d.text(steps))
+	e, parent := steps[len(steps)-1], steps[len(steps)-2].value
+	if err == nil && !equal(v.node, e.value) {
+		err = d.unknown(e.value)
+	}
+	if err != nil || isFlow(parent) {
+		return v, err
+	}
+	entries, err := d.entries(parent)
+	if err != nil {
+		return v, err
+	}
+	index := slices.IndexFunc(entries, func(other entry) bool { return other.value == e.value })
+	for line := d.first(steps, entries, index); line < d.line(e.start); line++ {
+		v.head += strings.TrimLeft(string(d.src[d.starts[line]:d.ends[line]]), " \t") + "\n"
+	}
+	if v.below && d.line(d.at(e.value)) > d.line(e.after) {
+		v.line = strings.TrimRight(string(d.src[e.after:d.lineEnd(e.after)]), " \t")
+	}
+	return v, nil
 }
 
 func parseValue(name string, src []byte) (value, error) {
@@ -47,9 +74,9 @@ func list(v value) value {
 
 // nest returns the value below keys.
 func nest(keys []string, v value, step string) value {
-	for i := len(keys) - 1; i >= 0; i-- {
-		node := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{word(keys[i]), v.node}}
-		v = value{node: node, text: pair(keys[i], v, step), below: true}
+	for _, key := range slices.Backward(keys) {
+		node := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{word(key), v.node}}
+		v = value{node: node, text: pair(key, v, step), below: true}
 	}
 	return v
 }
@@ -59,16 +86,16 @@ func pair(key string, v value, step string) string {
 	name := strings.TrimSuffix(strings.TrimSuffix(encode(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{word(key), null()}}), "null"), " ")
 	switch {
 	case v.below:
-		return name + "\n" + indented(v.text, step)
+		return v.head + name + v.line + "\n" + indented(v.text, step)
 	case v.text == "":
-		return name
+		return v.head + name
 	}
-	return name + " " + v.hanging("", step)
+	return v.head + name + " " + v.hanging("", step)
 }
 
 // item returns an item of a block list. A comment that begins the value comes above the item.
 func item(v value) string {
-	comment := ""
+	comment := v.head
 	for v.below && strings.HasPrefix(v.text, "#") {
 		line, rest, _ := strings.Cut(v.text, "\n")
 		comment, v.text = comment+line+"\n", rest
@@ -100,17 +127,21 @@ func hang(text, indent string) string {
 	return first + "\n" + indented(rest, indent)
 }
 
-// like returns the value in the style of another one, if both are mappings or both are lists.
-func (v value) like(other *yaml.Node) value {
+// like returns the value in the style of the last item of a list, if both are mappings or both are lists.
+func (v value) like(items []*yaml.Node) value {
+	if len(items) == 0 {
+		return v
+	}
+	other := items[len(items)-1]
 	if v.node.Kind != other.Kind || v.node.Kind == yaml.ScalarNode || isFlow(v.node) == isFlow(other) || len(v.node.Content) == 0 {
 		return v
 	}
 	if isFlow(other) {
-		return value{node: v.node, text: v.flow()}
+		return value{node: v.node, text: v.flow(), head: v.head}
 	}
 	block := restyled(v.node, 0)
 	block.Style &^= yaml.FlowStyle
-	return value{node: v.node, text: encode(block), below: true}
+	return value{node: v.node, text: encode(block), below: true, head: v.head}
 }
 
 // flow returns the value on one line.

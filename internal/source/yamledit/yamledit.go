@@ -7,6 +7,7 @@ package yamledit
 
 import (
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -18,26 +19,48 @@ type File struct {
 	Src  []byte
 }
 
-// Set sets the value of a path to YAML that begins at column 0. It adds missing keys and their parents. A new key comes
+// Set sets the value of a path to YAML that begins at column 0. It adds missing keys and their parents. A new key or item comes
 // after the nearest present key before it in the order, else before the nearest one after it, else last. In a flow
 // mapping, the value is written on one line without comments.
 func (f *File) Set(path []string, src []byte, order ...string) error {
+	v, err := parseValue(f.Name, src)
+	if err != nil {
+		return err
+	}
 	return f.edit(path, func(d *document, steps []entry, rest []string) ([]splice, error) {
-		v, err := parseValue(f.Name, src)
-		if err != nil {
-			return nil, err
-		}
+		return d.put(steps, rest, v, order)
+	})
+}
+
+// Copy is [File.Set] with the value of another file. A new key or item has the comment above it, too.
+func (f *File) Copy(from File, path []string, order ...string) error {
+	other, err := parse(from.Name, from.Src)
+	if err != nil {
+		return err
+	}
+	found, err := other.walk(path)
+	if err != nil {
+		return err
+	}
+	if len(path) == 0 || len(found) <= len(path) {
+		return other.problem(found[len(found)-1].value, "the key "+strings.Join(path, ".")+" is missing")
+	}
+	v, err := other.copied(found)
+	if err != nil {
+		return err
+	}
+	return f.edit(path, func(d *document, steps []entry, rest []string) ([]splice, error) {
 		return d.put(steps, rest, v, order)
 	})
 }
 
 // Append adds an item to a list, in the style of its last item. A missing list is created.
 func (f *File) Append(path []string, src []byte) error {
+	v, err := parseValue(f.Name, src)
+	if err != nil {
+		return err
+	}
 	return f.edit(path, func(d *document, steps []entry, rest []string) ([]splice, error) {
-		v, err := parseValue(f.Name, src)
-		if err != nil {
-			return nil, err
-		}
 		last := steps[len(steps)-1].value
 		if len(rest) > 0 || isNull(last) {
 			return d.put(steps, rest, list(v), nil)
@@ -45,10 +68,7 @@ func (f *File) Append(path []string, src []byte) error {
 		if last.Kind != yaml.SequenceNode {
 			return nil, d.problem(last, "this is not a list; edit the file by hand")
 		}
-		if n := len(last.Content); n > 0 {
-			v = v.like(last.Content[n-1])
-		}
-		return d.insert(steps, "", v, len(last.Content))
+		return d.insert(steps, "", v.like(last.Content), len(last.Content))
 	})
 }
 

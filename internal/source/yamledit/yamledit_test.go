@@ -173,3 +173,25 @@ func TestGet(t *testing.T) {
 		}
 	}
 }
+
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	from := yamledit.File{Name: "b.yaml", Src: []byte("a: 1\n\n# Of b,\n# really.\nb: # why\n    # Of c.\n    c: 1 # one\nl:\n  - name: x\n  # Of y.\n  - name: y\n    v: 1\nf: {g: 1} # flow\ne: &n 1\n")}
+	for name, tc := range map[string]struct{ src, path, want string }{
+		"with its comments":            {"a: 1\nf: 1\n", "b", "a: 1\n# Of b,\n# really.\nb: # why\n  # Of c.\n  c: 1 # one\nf: 1\n"},
+		"without the one of a parent":  {"a: 1\nf: 1\n", "b.c", "a: 1\nb:\n  # Of c.\n  c: 1 # one\nf: 1\n"},
+		"the comment of a present key": {"a: 1\n# Mine.\nb: 2 # two\n", "b", "a: 1\n# Mine.\nb: # two\n  # Of c.\n  c: 1 # one\n"},
+		"an item":                      {"l:\n- name: x\n- name: z\n", "l.y", "l:\n- name: x\n# Of y.\n- name: y\n  v: 1\n- name: z\n"},
+		"an item of a flow list":       {"l: [{name: x}]\n", "l.y", "l: [{name: x}, {name: y, v: 1}]\n"},
+		"a flow value":                 {"a: 1\n", "f.g", "a: 1\nf:\n  g: 1\n"},
+		"a missing key":                {"a: 1\n", "z", "error: b.yaml:1:1: the key z is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := edit(t, tc.src, func(f *yamledit.File) error { return f.Copy(from, path(tc.path), "a", "x", "b", "y", "z", "f") })
+			if got != tc.want {
+				t.Errorf("got\n%q, want\n%q", got, tc.want)
+			}
+		})
+	}
+}
