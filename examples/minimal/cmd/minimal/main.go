@@ -20,6 +20,8 @@ func main() {
 
 // run declares the components and serves until ctx ends. Components stop in reverse order.
 func run(ctx context.Context, svc *runtime.Service) error {
-	svc.Handle(api.Routes(order.NewService(store.NewMemory())))
+	orders := store.NewMemory()
+
+	svc.Handle(api.Routes(order.NewService(orders)))
 	return svc.Run(ctx)
 }

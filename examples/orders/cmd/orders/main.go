@@ -33,6 +33,7 @@ func run(ctx context.Context, svc *runtime.Service) error {
 	}
 	orders := store.New(db)
 	svc.Go("idempotency key cleanup", func(ctx context.Context) error { return orders.DeleteExpiredKeysPeriodically(ctx, svc.Logger()) })
+
 	svc.Handle(api.Routes(order.NewService(orders)))
 	return svc.Run(ctx)
 }
