@@ -16,6 +16,7 @@ type entry struct {
 	// environment is set for files of an overlay.
 	environment string
 	mode        fs.FileMode // 0: not executable
+	was         string      // path in older versions of scaffold, if it had another
 }
 
 // entries are the files of services of any pattern. Patterns and components add their own. The

@@ -54,20 +54,27 @@ func (v view) partFiles() ([]File, error) {
 	for _, part := range v.Parts() {
 		v.Component = part.Data
 		for _, f := range part.Files {
-			var path bytes.Buffer
-			t, err := newTemplate(v).Parse(f.Path)
-			if err == nil {
-				err = t.Execute(&path, v)
-			}
+			path, err := v.path(f.Path)
+			was, errWas := v.path(f.Was)
 			data, errData := render(part.Templates, f.Template, v)
-			if err := errors.Join(err, errData); err != nil {
+			if err := errors.Join(err, errWas, errData); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %s: %w", part.Name, f.Path, err))
 				continue
 			}
-			out = append(out, File{Path: path.String(), Mode: 0o644, Data: data, Owner: cmp.Or(f.Owner, UserOwned)})
+			out = append(out, File{Path: path, Mode: 0o644, Data: data, Owner: cmp.Or(f.Owner, UserOwned), Was: was})
 		}
 	}
 	return out, errors.Join(errs...)
+}
+
+// path renders the template of a path.
+func (v view) path(text string) (string, error) {
+	var out bytes.Buffer
+	t, err := newTemplate(v).Parse(text)
+	if err == nil {
+		err = t.Execute(&out, v)
+	}
+	return out.String(), err
 }
 
 // structOf returns a struct type with the fields, each on a line, on one line if there is one.

@@ -96,7 +96,7 @@ func (v view) files(entries []entry) ([]File, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", e.path, err))
 			continue
 		}
-		out = append(out, File{Path: e.path, Mode: cmp.Or(e.mode, 0o644), Data: data, Owner: e.owner})
+		out = append(out, File{Path: e.path, Mode: cmp.Or(e.mode, 0o644), Data: data, Owner: e.owner, Was: e.was})
 	}
 	return out, errors.Join(errs...)
 }

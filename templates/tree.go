@@ -43,6 +43,8 @@ type File struct {
 	Mode  fs.FileMode // permission bits only
 	Data  []byte
 	Owner Owner
+	// Was is the path of the file in older versions of scaffold. A file there moves, with the user's edits.
+	Was string
 }
 
 // Tree is the files of one service, sorted by path without duplicates. Create it with

@@ -137,7 +137,7 @@ func newRootCommand(g *globals) *cobra.Command {
 	flags.BoolVar(&g.noColor, "no-color", false, "disable colors (also with NO_COLOR)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%w%s", err, meantFlag(cmd, err)) })
 	offer(root, "output", formats())
-	root.AddCommand(newNewCommand(g), newAddCommand(g), newRemoveCommand(g), newGenerateCommand(g), newDiffCommand(g), newResolveCommand(g), newCheckCommand(g), newLintCommand(g), newVerifyCommand(g), newImageCommand(g), newSBOMCommand(g), newSLOCommand(g), newDashboardsCommand(g), newSpecCommand(g), newSchemaCommand(g), newVersionCommand(g), newCopyProgramCommand())
+	root.AddCommand(newNewCommand(g), newAddCommand(g), newRemoveCommand(g), newRenameCommand(g), newGenerateCommand(g), newDiffCommand(g), newResolveCommand(g), newCheckCommand(g), newLintCommand(g), newVerifyCommand(g), newImageCommand(g), newSBOMCommand(g), newSLOCommand(g), newDashboardsCommand(g), newSpecCommand(g), newSchemaCommand(g), newVersionCommand(g), newCopyProgramCommand())
 	return root
 }
 

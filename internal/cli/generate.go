@@ -18,6 +18,8 @@ type generateOptions struct {
 	dryRun bool
 	// offers prints the changes of templates that user-owned files with edits do not get.
 	offers bool
+	// rename writes nothing if a file has conflicts, and prints where the old name is left.
+	rename bool
 }
 
 func newGenerateCommand(g *globals) *cobra.Command {
@@ -68,6 +70,7 @@ type generated struct {
 	// Repository has the changes at the root of a repository with several services.
 	Repository *repositoryChanges `json:"repository,omitempty"`
 	Findings   []lint.Finding     `json:"findings,omitempty"` // in the spec
+	Mentions   []project.Mention  `json:"mentions,omitempty"` // of the old name, after a rename
 }
 
 func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error) {
@@ -113,7 +116,11 @@ func (g *globals) mayWrite(t project.Target, o generateOptions) error {
 	if err := t.CodeChanges.Err(); err != nil {
 		return err
 	}
-	if conflicts := t.With(workspace.Conflict); len(conflicts) > 0 {
+	conflicts := t.With(workspace.Conflict)
+	if o.rename {
+		conflicts = append(conflicts, t.With(workspace.Unmerged)...)
+	}
+	if len(conflicts) > 0 {
 		return &ConflictError{conflicts}
 	}
 	edited := t.Overwrites()
@@ -129,6 +136,9 @@ func (g *globals) mayWrite(t project.Target, o generateOptions) error {
 }
 
 func (g *globals) reportGenerated(ctx context.Context, t project.Target, report generated, o generateOptions) (err error) {
+	if report.Mentions, err = t.Mentions(); err != nil {
+		return err
+	}
 	if report.Findings, err = checks.CheckSpec(ctx, t); err != nil {
 		return err
 	}
@@ -153,6 +163,12 @@ func (g *globals) printGenerated(t project.Target, r generated, o generateOption
 		g.printf("%s is up to date: %s%s.\n", t.Service.Name, plural(len(t.Tree), "file"), andAtRoot(t, func(at *project.AtRoot) int { return len(at.Tree) }))
 	case r.DryRun:
 		g.printf("Nothing was written: this was a dry run.\n")
+	}
+	for i, m := range r.Mentions {
+		if i == 0 {
+			g.printf("\nThese lines of yours have the old name. Change them if they mean the service:\n")
+		}
+		g.printf("  %s:%d\n", m.Path, m.Line)
 	}
 	g.printFindings(r.Findings)
 }

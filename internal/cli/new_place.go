@@ -89,6 +89,11 @@ func alone(ctx context.Context, dir, root, name string) error {
 		return fmt.Errorf("%s is inside the service of %s; set --dir to a directory outside it",
 			dir, project.RelPath(filepath.Join(around, spec.FileName)))
 	}
+	return nameIsFree(ctx, root, name)
+}
+
+// nameIsFree rejects a name that another service of the repository has. An empty root is no repository.
+func nameIsFree(ctx context.Context, root, name string) error {
 	if root == "" {
 		return nil
 	}

@@ -37,8 +37,9 @@ type Target struct {
 	// builds the service. Nil leaves out everything that needs a service that builds.
 	Ask func(ctx context.Context, verb string) ([]byte, error)
 	// render returns the files for the output of the service's telemetry command.
-	render  func(signals []byte) (templates.Tree, error)
-	request workspace.Request
+	render   func(signals []byte) (templates.Tree, error)
+	request  workspace.Request
+	renaming *renaming // nil: the service keeps its name
 }
 
 // Options are the flags of commands that work on an existing service.
@@ -48,6 +49,8 @@ type Options struct {
 	Runtime  string // directory of the runtime; empty: search for it
 	// Edit, if set, changes the spec before the service is rendered.
 	Edit func(*specedit.Spec) error
+	// Rename means that Edit changes the name or the module: the files and imports of the service follow.
+	Rename bool
 	// Overwrite replaces generated files with edits, of which it keeps copies.
 	Overwrite bool
 	// Unresolved opens a service with conflicts of an earlier run, too.
@@ -189,17 +192,27 @@ func (g Generator) target(w *workspace.Workspace, dir string, flags Options) (Ta
 	if err != nil {
 		return Target{}, err
 	}
+	var renamed *renaming
 	request := workspace.Request{Overwrite: flags.Overwrite}
 	if flags.Edit != nil {
 		edited := specedit.Spec{Name: filepath.Join(dir, spec.FileName), Src: src, Defaults: defaults}
 		if err := flags.Edit(&edited); err != nil {
 			return Target{}, err
 		}
+		renamed = &renaming{dir: dir, before: s}
 		src = edited.Src
 		if s, err = defaults.Parse(edited.Name, src); err != nil {
 			return Target{}, err
 		}
 		request.Edits = []templates.File{{Path: spec.FileName, Mode: 0o644, Data: src, Owner: templates.UserOwned}}
+	}
+	if flags.Rename {
+		renamed.after = s
+		if err := renamed.add(w, &request); err != nil {
+			return Target{}, err
+		}
+	} else {
+		renamed = nil
 	}
 	first := !wroteBefore(dir, s)
 	if !first {
@@ -207,7 +220,7 @@ func (g Generator) target(w *workspace.Workspace, dir string, flags Options) (Ta
 			return Target{}, err
 		}
 	}
-	t := Target{Dir: dir, Service: s, request: request}
+	t := Target{Dir: dir, Service: s, request: request, renaming: renamed}
 	if g.Ask != nil {
 		t.Ask = asking(g.Ask, dir, s.Binary())
 	}
@@ -215,7 +228,7 @@ func (g Generator) target(w *workspace.Workspace, dir string, flags Options) (Ta
 	if err != nil {
 		return Target{}, err
 	}
-	if first {
+	if first || flags.Rename {
 		return t, nil
 	}
 	t.CodeChanges, err = codeChanges(w, t, src)

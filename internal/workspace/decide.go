@@ -42,7 +42,7 @@ func (p *planner) candidate(f templates.File, at string) (candidate, error) {
 }
 
 func (p *planner) file(f templates.File) error {
-	if from := p.previous(f.Path); from != "" {
+	if from := p.previous(f); from != "" {
 		return p.move(f, from)
 	}
 	c, err := p.candidate(f, f.Path)
@@ -226,6 +226,9 @@ func (p *planner) block(c candidate) error {
 		p.change(c, Conflict, err.Error()+"; restore it, or move the file away to get a new one")
 		return nil
 	}
+	if c.known && c.last.Owner == templates.Block && c.asCreated() {
+		return p.freshBlock(c, begin, end)
+	}
 	have := c.disk.data[from:to]
 	if around := digestAround(c.Data, begin, end); around == digestAround(c.disk.data, from, to) {
 		c.last.Rest = around
@@ -240,6 +243,18 @@ func (p *planner) block(c candidate) error {
 		p.put(c.with(from, to, want), Update, "")
 	}
 	p.recordBlock(c, want)
+	return nil
+}
+
+// freshBlock plans a block file in which the user changed nothing, also around the block.
+func (p *planner) freshBlock(c candidate, begin, end int) error {
+	if c.current() {
+		p.change(c, Keep, "")
+	} else {
+		p.put(c, Update, "")
+	}
+	c.last.Rest = digestAround(c.Data, begin, end)
+	p.recordBlock(c, c.Data[begin:end])
 	return nil
 }
 

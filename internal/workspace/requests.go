@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -16,6 +17,11 @@ func (p *planner) edit(f templates.File) error {
 	if c.known {
 		c.Owner = c.last.Owner
 	}
+	for from, to := range p.request.Moves {
+		if to == f.Path && !p.w.Recorded(from) {
+			return p.moveEdit(c, from)
+		}
+	}
 	switch {
 	case !c.disk.exists:
 		p.put(c, Create, "")
@@ -24,6 +30,21 @@ func (p *planner) edit(f templates.File) error {
 	default:
 		p.put(c, Update, "")
 	}
+	return nil
+}
+
+// moveEdit plans the new content of a file that scaffold did not write, at a new path.
+func (p *planner) moveEdit(c candidate, from string) error {
+	was, err := p.w.read(from)
+	if err != nil {
+		return err
+	}
+	if c.disk.exists || was.obstacle != "" {
+		p.change(c, Conflict, cmp.Or(was.obstacle, "is in the way of "+from+", which moves here")+"; move it away")
+		return nil
+	}
+	p.put(c, Move, "moved from "+from)
+	p.removes = append(p.removes, write{path: from, was: was})
 	return nil
 }
 
@@ -41,11 +62,17 @@ func (p *planner) keepEdit(c candidate) {
 }
 
 // previous returns the path that the file moves from, or "".
-func (p *planner) previous(name string) string {
+func (p *planner) previous(f templates.File) string {
+	if p.w.Recorded(f.Path) {
+		return ""
+	}
 	for from, to := range p.request.Moves {
-		if _, known := p.w.old.find(from); to == name && known {
+		if to == f.Path && p.w.Recorded(from) {
 			return from
 		}
+	}
+	if p.w.Recorded(f.Was) {
+		return f.Was
 	}
 	return ""
 }

@@ -105,6 +105,15 @@ func (w *Workspace) load() (err error) {
 // HasRecord reports whether the directory has a manifest.
 func (w *Workspace) HasRecord() bool { return w.old.Schema != 0 }
 
+// Paths returns the paths of the files that scaffold wrote, sorted.
+func (w *Workspace) Paths() []string {
+	var out []string
+	for _, e := range w.old.Files {
+		out = append(out, e.Path)
+	}
+	return out
+}
+
 // Recorded reports whether scaffold wrote the file, which may be deleted.
 func (w *Workspace) Recorded(name string) bool {
 	_, found := w.old.find(name)

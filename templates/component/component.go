@@ -77,6 +77,7 @@ type File struct {
 	Path     string // relative to the service; a template, such as internal/store/{{.One.Snake}}.go
 	Template string // in [Parts.Templates]
 	Owner    Owner  // default: UserOwned
+	Was      string // Path in older versions of scaffold, if it had another; a template, too
 }
 
 // Owner is who changes a file after it was created. The values are part of
