@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"bytes"
 	"reflect"
 	"slices"
 
@@ -10,8 +11,8 @@ import (
 )
 
 // byNode applies what changed from Base to New to the user's YAML, value by value, so that its comments and its order
-// stay. Of the comments in New, it has those of new keys. It returns false if both sides changed the same value, or if an edit
-// is not possible.
+// stay. Of the comments in New, it has those of new and changed values. It returns false if both sides changed the same
+// value, if a comment of the user would be lost, or if an edit is not possible.
 func byNode(name string, s Sides) ([]byte, bool) {
 	base, mine, next := root(s.Base), root(s.Mine), root(s.New)
 	if base == nil || mine == nil || next == nil {
@@ -24,27 +25,37 @@ func byNode(name string, s Sides) ([]byte, bool) {
 			return nil, false
 		}
 		has, will := lookup(mine, path), lookup(next, path)
-		above, order := lookup(mine, path[:len(path)-1]), lookup(next, path[:len(path)-1])
+		order := yamledit.Keys(lookup(next, path[:len(path)-1]))
 		switch {
 		case same(has, will):
-			continue
-		case !same(has, lookup(base, path)) || above == nil || above.Kind != order.Kind:
-			return nil, false
-		}
-		if will == nil && out.Delete(path...) == nil {
-			continue
-		}
-		if out.Copy(from, path, yamledit.Keys(order)...) != nil {
+		case !same(has, lookup(base, path)),
+			will == nil && out.Delete(path...) != nil,
+			will != nil && out.Copy(from, path, order...) != nil:
 			return nil, false
 		}
 	}
-	// Nothing else may have changed: removing the last key of a mapping removes the mapping, too.
+	// Nothing else may have changed. Removing the last key of a mapping removes the mapping, too, and adding a key adds the
+	// mapping that the user removed.
 	for _, path := range changes(mine, root(out.Src), nil) {
 		if !slices.ContainsFunc(applied, func(p []string) bool { return len(p) <= len(path) && slices.Equal(p, path[:len(p)]) }) {
 			return nil, false
 		}
 	}
-	return out.Src, true
+	return out.Src, keepsComments(s, out.Src)
+}
+
+// keepsComments reports whether a merge has each comment that the user added: a list is replaced with its comments.
+func keepsComments(s Sides, merged []byte) bool {
+	for line := range bytes.Lines(s.Mine) {
+		at := bytes.IndexByte(line, '#')
+		if at < 0 {
+			continue
+		}
+		if comment := bytes.TrimSpace(line[at:]); !bytes.Contains(s.Base, comment) && !bytes.Contains(merged, comment) {
+			return false
+		}
+	}
+	return true
 }
 
 func root(src []byte) *yaml.Node {

@@ -55,36 +55,42 @@ func TestYAML(t *testing.T) {
 			[]string{"runs-on: ubuntu-24.04", "runs-on: our-runners # bigger"}, []string{"timeout-minutes: 45\n", "timeout-minutes: 50\n    env: {CGO_ENABLED: '0'} # static\n"},
 			[]string{"runs-on: ubuntu-24.04", "runs-on: our-runners # bigger", "timeout-minutes: 45\n", "timeout-minutes: 50\n    env: {CGO_ENABLED: '0'} # static\n"},
 		},
-		"the same setting":                {lint, []string{"snake\n", "camel\n"}, []string{"snake\n", "kebab\n"}, nil},
-		"a list without names":            {lint, []string{"- gofmt\n", "- gofumpt\n"}, []string{"- goimports\n", "- gci\n"}, nil},
-		"items with names":                {list, []string{"run: x", "run: x1"}, []string{"- name: b", "- name: n\n    run: z\n  - name: b"}, []string{"run: x", "run: x1", "- name: b", "- name: n\n    run: z\n  - name: b"}},
-		"a new key with comments":         {"a:\n  b: 1\n  d: 2\n", []string{"d: 2", "d: 3"}, []string{"  d: 2", "  # Why c.\n  c: # now\n    # Why e.\n    e: 1\n  d: 2"}, []string{"  d: 2", "  # Why c.\n  c: # now\n    # Why e.\n    e: 1\n  d: 3"}},
-		"a removed and a changed key":     {"a: 1\nb: 2\nc: 3\n", []string{"b: 2", "b: 4"}, []string{"c: 3\n", ""}, []string{"b: 2", "b: 4", "c: 3\n", ""}},
-		"removed by new, changed by mine": {"a: 1\nb: 2\nc: 3\n", []string{"b: 2", "b: 4"}, []string{"b: 2\n", ""}, nil},
-		"removed by mine, added below":    {"a: 1\nb:\n  c: 1\nd: 1\n", []string{"b:\n  c: 1\n", ""}, []string{"  c: 1\n", "  c: 1\n  e: 1\n"}, nil},
-		"the last key of each side":       {"a:\n  b: 1\n  c: 1\nd: 1\n", []string{"  b: 1\n", ""}, []string{"  c: 1\n", ""}, nil},
-		"both added the same":             {"a: 1\nb: 1\n", []string{"b: 1\n", "b: 2\nc: 3\n"}, []string{"a: 1\nb: 1\n", "a: 2\nb: 1\nc: 3\n"}, []string{"a: 1\nb: 1", "a: 2\nb: 2\nc: 3"}},
-		"items in another order":          {list, []string{"run: y", "run: y1"}, []string{"name: a\n    run: x\n  - name: b", "name: b\n    run: x\n  - name: a"}, nil},
-		"an anchor":                       {"a: &x 1\nc: 1\nb: *x\n", []string{"c: 1", "c: 2"}, []string{"a: &x 1", "a: &x 2"}, nil},
-		"not YAML":                        {"a: 1\nb: 2\n", []string{"a: 1", "a: ["}, []string{"b: 2", "b: 3"}, nil},
+		"the same setting":                    {lint, []string{"snake\n", "camel\n"}, []string{"snake\n", "kebab\n"}, nil},
+		"a list without names":                {lint, []string{"- gofmt\n", "- gofumpt\n"}, []string{"- goimports\n", "- gci\n"}, nil},
+		"items with names":                    {list, []string{"run: x", "run: x1"}, []string{"- name: b", "- name: n\n    run: z\n  - name: b"}, []string{"run: x", "run: x1", "- name: b", "- name: n\n    run: z\n  - name: b"}},
+		"a new key with comments":             {"a:\n  b: 1\n  d: 2\n", []string{"d: 2", "d: 3"}, []string{"  d: 2", "  # Why c.\n  c: # now\n    # Why e.\n    e: 1\n  d: 2"}, []string{"  d: 2", "  # Why c.\n  c: # now\n    # Why e.\n    e: 1\n  d: 3"}},
+		"a removed and a changed key":         {"a: 1\nb: 2\nc: 3\n", []string{"b: 2", "b: 4"}, []string{"c: 3\n", ""}, []string{"b: 2", "b: 4", "c: 3\n", ""}},
+		"removed by new, changed by mine":     {"a: 1\nb: 2\nc: 3\n", []string{"b: 2", "b: 4"}, []string{"b: 2\n", ""}, nil},
+		"removed by mine, added below":        {"a: 1\nb:\n  c: 1\nd: 1\n", []string{"b:\n  c: 1\n", ""}, []string{"  c: 1\n", "  c: 1\n  e: 1\n"}, nil},
+		"the last key of each side":           {"a:\n  b: 1\n  c: 1\nd: 1\n", []string{"  b: 1\n", ""}, []string{"  c: 1\n", ""}, nil},
+		"both added the same":                 {"a: 1\nb: 1\n", []string{"b: 1\n", "b: 2\nc: 3\n"}, []string{"a: 1\nb: 1\n", "a: 2\nb: 1\nc: 3\n"}, []string{"a: 1\nb: 1", "a: 2\nb: 2\nc: 3"}},
+		"items in another order":              {list, []string{"run: y", "run: y1"}, []string{list, "steps:\n  - name: b\n    run: y\n  - name: a\n    run: x\n"}, nil},
+		"a comment of mine in a changed list": {"a:\n  - x\n  - y\n", []string{"- x", "- x # mine"}, []string{"- x", "- z"}, nil},
+		"a comment of mine at a removed key":  {"a: 1\nb: 2\nc: 3\n", []string{"b: 2", "b: 2 # mine"}, []string{"b: 2\n", ""}, nil},
+		"a list emptied by mine":              {list, []string{list, "steps:\n"}, []string{"run: y", "run: y\n  - name: c\n    run: z"}, nil},
+		"an anchor":                           {"a: &x 1\nc: 1\nb: *x\n", []string{"c: 1", "c: 2"}, []string{"a: &x 1", "a: &x 2"}, nil},
+		"not YAML":                            {"a: 1\nb: 2\n", []string{"a: 1", "a: ["}, []string{"b: 2", "b: 3"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := merge.Sides{Base: []byte(tc.base), Mine: []byte(replaced(t, tc.base, tc.mine...)), New: []byte(replaced(t, tc.base, tc.next...))}
-			lines, err := merge.File("a.txt", s)
-			if err != nil || !lines.Conflicts {
-				t.Fatalf("the lines do not conflict: %v\n%s", err, lines.Data)
-			}
-			got, err := merge.File("a.yml", s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := string(lines.Data)
-			if tc.want != nil {
-				want = replaced(t, tc.base, tc.want...)
-			}
-			if string(got.Data) != want || got.Conflicts != (tc.want == nil) {
-				t.Errorf("got %t\n%s\nwant\n%s", got.Conflicts, got.Data, want)
+			for _, end := range []string{"\n", "\r\n"} {
+				mine := strings.ReplaceAll(replaced(t, tc.base, tc.mine...), "\n", end)
+				s := merge.Sides{Base: []byte(tc.base), Mine: []byte(mine), New: []byte(replaced(t, tc.base, tc.next...))}
+				lines, err := merge.File("a.txt", s)
+				if err != nil || !lines.Conflicts {
+					t.Fatalf("the lines do not conflict: %v\n%s", err, lines.Data)
+				}
+				got, err := merge.File("a.yml", s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := string(lines.Data)
+				if tc.want != nil {
+					want = strings.ReplaceAll(replaced(t, tc.base, tc.want...), "\n", end)
+				}
+				if string(got.Data) != want || got.Conflicts != (tc.want == nil) {
+					t.Errorf("got %t\n%q\nwant\n%q", got.Conflicts, got.Data, want)
+				}
 			}
 		})
 	}

@@ -170,7 +170,7 @@ func TestAddComponent(t *testing.T) {
 		"an unknown option":         {head, "postgres", []string{"connection=1"}, `error: scaffold.yaml:8:5: components.postgres.connection: unknown key; did you mean "connections"?`},
 		"a value of another type":   {head, "postgres", []string{"connections=many"}, `error: scaffold.yaml:7:18: components.postgres.connections: "many" is not a whole number`},
 		"an option without a value": {head, "postgres", []string{"connections"}, `error: invalid option "connections"; write key=value, such as connections=50`},
-		"an alias":                  {head + "telemetry: &t {}\ncomponents: *t\n", "postgres", nil, "error: scaffold.yaml:6:13: the alias *t stands for a value that is written elsewhere; write the value here, or edit the file by hand"},
+		"an alias":                  {head + "telemetry: &t {}\ncomponents: *t\n", "postgres", nil, "error: scaffold.yaml:6:13: the alias *t refers to a value that is written elsewhere; write the value here, or edit the file by hand"},
 		"an invalid spec":           {"apiVersion: scaffold/v1\n", "postgres", nil, "error: scaffold.yaml:1:1: service: the name is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {

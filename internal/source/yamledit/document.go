@@ -125,7 +125,7 @@ func (d *document) walk(path []string) ([]entry, error) {
 // editable returns an error if the values below a node may depend on other nodes.
 func (d *document) editable(n *yaml.Node) error {
 	if n.Kind == yaml.AliasNode {
-		return d.problem(n, "the alias *"+n.Value+" stands for a value that is written elsewhere; write the value here, or edit the file by hand")
+		return d.problem(n, "the alias *"+n.Value+" refers to a value that is written elsewhere; write the value here, or edit the file by hand")
 	}
 	if n.Kind != yaml.MappingNode {
 		return nil

@@ -53,7 +53,7 @@ func TestSet(t *testing.T) {
 		"a byte order mark":             {"\ufeffa: 1\n", "a", "2", "\ufeffa: 2\n"},
 		"a plain value on two lines":    {"a: x\n  y\nb: 1\n", "a", "z", "a: z\nb: 1\n"},
 		"an anchor":                     {"a: &x 1\nb: *x\n", "a", "2", "error: a.yaml:1:4: aliases may need the anchor &x; remove the anchor, or edit the file by hand"},
-		"an alias":                      {"a: &x {c: 1}\nb: *x\n", "b.c", "2", "error: a.yaml:2:4: the alias *x stands for a value that is written elsewhere; write the value here, or edit the file by hand"},
+		"an alias":                      {"a: &x {c: 1}\nb: *x\n", "b.c", "2", "error: a.yaml:2:4: the alias *x refers to a value that is written elsewhere; write the value here, or edit the file by hand"},
 		"a merge key":                   {"a: &x {c: 1}\nb:\n  <<: *x\n", "b.c", "2", "error: a.yaml:3:3: the merge key << adds keys that are written elsewhere; write them here, or edit the file by hand"},
 		"a duplicate key":               {"a: 1\na: 2\n", "b", "2", "error: a.yaml:2:1: duplicate key a; keep one"},
 		"several documents":             {"a: 1\n---\nb: 2\n", "b", "2", "error: a.yaml:2:1: several documents; write each document to its own file"},
@@ -77,13 +77,14 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	order := []string{"a", "b", "c", "d"}
 	for name, tc := range map[string]struct{ src, path, want string }{
-		"between":               {"a: 1\n\n# Of d.\nd: 4\n", "b", "a: 1\nb: x\n\n# Of d.\nd: 4\n"},
-		"first":                 {"# License.\n\n# Of b.\nb: 1\n", "a", "# License.\n\na: x\n# Of b.\nb: 1\n"},
-		"first of a mapping":    {"k: # why\n  # Of b.\n  b: 1\n", "k.a", "k: # why\n  a: x\n  # Of b.\n  b: 1\n"},
-		"first of an item":      {"k:\n  - name: n\n    c: 1\n", "k.n.a", "k:\n  - name: n\n    a: x\n    c: 1\n"},
-		"first of a flow":       {"k: {b: 1}\n", "k.a", "k: {a: x, b: 1}\n"},
-		"another order":         {"d: 1\na: 1\nc: 1\n", "b", "d: 1\na: 1\nb: x\nc: 1\n"},
-		"not part of the order": {"d: 1\na: 1\n", "e", "d: 1\na: 1\ne: x\n"},
+		"between":                    {"a: 1\n\n# Of d.\nd: 4\n", "b", "a: 1\nb: x\n\n# Of d.\nd: 4\n"},
+		"first":                      {"# License.\n\n# Of b.\nb: 1\n", "a", "# License.\n\na: x\n# Of b.\nb: 1\n"},
+		"first of a mapping":         {"k: # why\n  # Of b.\n  b: 1\n", "k.a", "k: # why\n  a: x\n  # Of b.\n  b: 1\n"},
+		"first of an item":           {"k:\n  - name: n\n    c: 1\n", "k.n.a", "k:\n  - name: n\n    a: x\n    c: 1\n"},
+		"first of a flow":            {"k: {b: 1}\n", "k.a", "k: {a: x, b: 1}\n"},
+		"another order":              {"d: 1\na: 1\nc: 1\n", "b", "d: 1\na: 1\nb: x\nc: 1\n"},
+		"behind breaks of a literal": {"a: |+\n  x\n\nd: 1\n", "b", "a: |+\n  x\n\nb: x\nd: 1\n"},
+		"not part of the order":      {"d: 1\na: 1\n", "e", "d: 1\na: 1\ne: x\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
