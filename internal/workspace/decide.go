@@ -197,7 +197,7 @@ func (p *planner) offer(c candidate) error {
 		p.record(c, digest(c.Data))
 		return nil
 	}
-	p.change(c, Edited, "you edited it and its template changed")
+	p.change(c, Edited, "you edited it and its template changed: see scaffold diff")
 	before := sides.Base
 	if note != "" {
 		before = sides.Mine
@@ -294,7 +294,7 @@ func (p *planner) noLongerGenerated(e entry) error {
 	case e.Owner == templates.Block: // only its block is recorded
 		p.change(c, Orphaned, "no longer generated; kept, since it may have your text; delete it if it has none")
 	default:
-		p.change(c, Orphaned, "no longer generated; kept, since you edited it")
+		p.change(c, Orphaned, "no longer generated; kept, since you edited it: delete it unless you need it")
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func TestAnOfferCanBeDeclined(t *testing.T) {
 	next := tree(t, file("user-owned", "a.go", "two\n"))
 	apply(t, dir, next)
 	p := plan(t, dir, next)
-	edited := Change{"a.go", "user-owned", Edited, "you edited it and its template changed"}
+	edited := Change{"a.go", "user-owned", Edited, "you edited it and its template changed: see scaffold diff"}
 	equal(t, []Diff{{edited, []byte("one\n"), []byte("two\n")}}, p.Diffs())
 	resolve(t, dir, next, "a.go")
 	equal(t, []Change(nil), notable(plan(t, dir, next)))
