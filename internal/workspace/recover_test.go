@@ -238,3 +238,36 @@ func TestRollbackKeepsAnEditThatIsMadeMeanwhile(t *testing.T) {
 	equal(t, "-rw-r--r-- "+facts("1"), got["r.md"])
 	equal(t, []Change{{Path: "a/old.go", Owner: templates.Generated, Action: Rewrite, Note: "edited by hand"}}, notable(plan(t, dir, before(t))))
 }
+
+// A concurrent run for another service writes a file that this run is about to write, too.
+func TestRollbackKeepsAFileOfAConcurrentRun(t *testing.T) {
+	t.Parallel()
+	for failAt := 0; ; failAt++ {
+		dir := setUp(t)
+		w := open(t, dir)
+		p, err := w.Plan(after(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps := 0
+		w.injectFault = func(step, _ string) error {
+			if step == "roll back" || step == "clean up" {
+				return nil
+			}
+			if steps == 0 {
+				put(t, dir, "go.mod", "2\n")
+			}
+			if steps++; steps > failAt {
+				return errors.New("stopped")
+			}
+			return nil
+		}
+		err = w.Apply(t.Context(), p)
+		if got := snapshot(t, dir)["go.mod"]; got != "-rw-r--r-- 2\n" {
+			t.Errorf("step %d: go.mod has %q", failAt, got)
+		}
+		if err == nil {
+			return
+		}
+	}
+}
