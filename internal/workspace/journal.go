@@ -41,6 +41,8 @@ const (
 	journalCommitted = "journal.committed.json"
 )
 
+func journalNames() []string { return []string{journalStaged, journalName, journalCommitted} }
+
 // inState returns the path of a file of the state.
 func (o Options) inState(name string) string { return path.Join(cmp.Or(o.State, DefaultState), name) }
 
@@ -131,8 +133,8 @@ func (t *transaction) newJournal(p Plan) journal {
 
 // begin writes the journal, and locks the state until the run ends.
 func (t *transaction) begin(p Plan) (err error) {
-	t.journal = t.newJournal(p)
-	data, err := t.journal.encode()
+	j := t.newJournal(p)
+	data, err := j.encode()
 	if err != nil {
 		return err
 	}
@@ -143,6 +145,10 @@ func (t *transaction) begin(p Plan) (err error) {
 	if t.lock, err = t.w.lockDir(state); err != nil {
 		return err
 	}
+	if t.w.stateHas(journalName) || t.w.stateHas(journalCommitted) { // of a run without a lock, or whose rollback failed
+		return fmt.Errorf("%s has the journal of another run; run scaffold again", state)
+	}
+	t.journal = j
 	if err := t.step("journal", staged); err != nil {
 		return err
 	}

@@ -176,6 +176,9 @@ func TestKilledRunIsUndoneOrComplete(t *testing.T) {
 			for more := true; more; steps++ {
 				dir := start.make(t)
 				more = runKilled(t, "apply", start.name, dir, steps)
+				if err := Fresh(dir); start.name == "a directory without state" && err != nil && !cmp.Equal(snapshot(t, dir), fresh) {
+					t.Errorf("step %d: scaffold new cannot be repeated: %v", steps, err)
+				}
 				opts := start.opts()
 				if steps%2 == 0 && start.name != "a directory without state" { // commands that only read recover, too
 					opts.Lock = false
@@ -183,7 +186,11 @@ func TestKilledRunIsUndoneOrComplete(t *testing.T) {
 				if left := reopen(t, dir, opts); len(left) > 0 {
 					t.Errorf("step %d: got leftovers %v", steps, left)
 				}
-				outcomes[outcome(t, steps, dir, opts, old, fresh)]++
+				got := outcome(t, steps, dir, opts, old, fresh)
+				outcomes[got]++
+				if err := Fresh(dir); start.name == "a directory without state" && (err == nil) != (got == "old") {
+					t.Errorf("step %d: the directory has the %s tree, but Fresh returns %v", steps, got, err)
+				}
 			}
 			t.Logf("%d steps: %v", steps-1, outcomes)
 			if outcomes["old"] < 20 || outcomes["new"] < 2 {

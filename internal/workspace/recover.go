@@ -17,7 +17,7 @@ import (
 // the state shows whether the run is still in progress.
 func (w *Workspace) recoverRun() (err error) {
 	t := &transaction{w: w, ctx: context.Background()}
-	if !slices.ContainsFunc([]string{journalStaged, journalName, journalCommitted}, w.stateHas) {
+	if !slices.ContainsFunc(journalNames(), w.stateHas) {
 		if w.locked != nil { // else a run may be about to write its journal
 			t.removeEmpty("roll back", w.opts.inState(""))
 		}
