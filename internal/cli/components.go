@@ -129,6 +129,9 @@ func runComponents(ctx context.Context, g *globals, o componentOptions) error {
 	if err != nil {
 		return err
 	}
+	if _, err := project.LoadSpec(dir, o.Defaults); err != nil { // restores what a killed run changed
+		return err
+	}
 	if !o.allowDirty && !o.dryRun {
 		if err := committed(ctx, dir); err != nil {
 			return err

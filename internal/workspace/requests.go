@@ -130,7 +130,7 @@ func (p *planner) rewrite(c candidate, note string) error {
 	if !p.request.Overwrite {
 		return nil
 	}
-	at := p.w.opts.State + "/rejected/" + c.Path
+	at := p.w.opts.state() + "/rejected/" + c.Path
 	for n := 2; ; n++ {
 		was, err := p.w.read(at)
 		if err != nil {
@@ -143,6 +143,6 @@ func (p *planner) rewrite(c candidate, note string) error {
 			p.writes = append(p.writes, write{path: at, data: c.disk.data, mode: c.disk.mode})
 			return nil
 		}
-		at = fmt.Sprintf("%s/rejected/%s.%d", p.w.opts.State, c.Path, n)
+		at = fmt.Sprintf("%s/rejected/%s.%d", p.w.opts.state(), c.Path, n)
 	}
 }
