@@ -224,7 +224,7 @@ func (p *planner) block(c candidate) error {
 	from, to, err := templates.FindBlock(c.disk.data)
 	if err != nil {
 		p.change(c, Conflict, err.Error()+"; restore it, or move the file away to get a new one")
-		return nil
+		return nil //nolint:nilerr // the conflict is the report
 	}
 	if c.known && c.last.Owner == templates.Block && c.asCreated() {
 		return p.freshBlock(c, begin, end)
