@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -169,6 +170,29 @@ func TestEndToEndRename(t *testing.T) {
 	}
 	if !strings.Contains(s.read("internal/api/gadget.go"), "// ours\n") {
 		t.Error("the edit is lost")
+	}
+	s.check(cli.ExitDone)
+}
+
+// A service builds and passes its tests after its store has changed, in both directions.
+func TestEndToEndStoreChange(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.run("add", "postgres")
+	s.passes()
+	s.run("remove", "postgres")
+	s.passes()
+}
+
+// passes vets, tests and checks the service.
+func (s shop) passes() {
+	s.t.Helper()
+	for _, args := range [][]string{{"vet", "./..."}, {"test", "./..."}} {
+		command := exec.CommandContext(s.t.Context(), "go", args...)
+		command.Dir = s.dir
+		if out, err := command.CombinedOutput(); err != nil {
+			s.t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
 	}
 	s.check(cli.ExitDone)
 }
