@@ -39,18 +39,13 @@ func newAddSLOCommand(g *globals) *cobra.Command {
 		Example: "  scaffold add slo reads --objective 99.9 --route '/v1/orders/{id}' --method GET\n" +
 			"  scaffold add slo quotes --objective 99 --latency 50ms --route /v1/quotes\n" +
 			"  scaffold add slo shipping --objective 99.5 --total orders_shipped_total --bad 'orders_shipped_total{result=\"failed\"}'",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usage(cmd, "%d names are given; give one, such as availability", len(args))
-			}
-			return nil
-		},
+		Args: named("such as availability"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.name = args[0]
 			if err := o.check(cmd); err != nil {
 				return err
 			}
-			return asUsage(cmd, runAddSLO(cmd.Context(), g, o))
+			return asArgument(cmd, runAddSLO(cmd.Context(), g, o))
 		},
 	}
 	addGrowFlags(cmd, &o.generateOptions)
@@ -166,5 +161,5 @@ func (o *objectiveOptions) inFlags(item string, err error) error {
 		}
 		flags[i] = diagnostic.Problem{Path: at, Message: p.Message}
 	}
-	return &UsageError{Err: flags}
+	return flags
 }

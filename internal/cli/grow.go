@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/project/grow"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
@@ -16,6 +18,25 @@ func addGrowFlags(cmd *cobra.Command, o *generateOptions) {
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "directory of the service (default: the one around the working directory)")
 	addServiceFlags(cmd, &o.Options)
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print changes without writing them")
+}
+
+// named requires one name, with an example for the error.
+func named(example string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usage(cmd, "%d names are given; give one, %s", len(args), example)
+		}
+		return nil
+	}
+}
+
+// asArgument makes the errors of arguments and flags, which have no file, errors of usage.
+func asArgument(cmd *cobra.Command, err error) error {
+	list, ok := errors.AsType[diagnostic.List](err)
+	if !ok || slices.ContainsFunc(list, func(p diagnostic.Problem) bool { return p.File != "" }) {
+		return err
+	}
+	return &UsageError{Command: cmd.CommandPath(), Err: list}
 }
 
 // runGrow writes what an addition returns, and regenerates the files that follow from it.
