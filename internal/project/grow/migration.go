@@ -114,9 +114,9 @@ func (s Service) misnumbered(list []migration) (problems diagnostic.List) {
 		}
 		switch {
 		case m.number == before.number:
-			problems = append(problems, s.problem(m.path, "duplicate number %d, first in %s; give the migration that is not applied in production the next number", m.number, before.path))
+			problems = append(problems, s.problem(m.path, "duplicate number %d, first in %s; give the migration that is not applied in production the next number", m.number, s.path(before.path)))
 		case m.number < before.number:
-			problems = append(problems, s.problem(m.path, "the number has fewer digits than that of %s and is sorted before it; write as many digits", before.path))
+			problems = append(problems, s.problem(m.path, "the number has fewer digits than that of %s and is sorted before it; write as many digits", s.path(before.path)))
 		case m.number > before.number+1:
 			problems = append(problems, s.problem(m.path, "there is no migration %d before it; restore it from version control, or renumber this one if no database has it", before.number+1))
 		}

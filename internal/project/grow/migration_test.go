@@ -35,13 +35,13 @@ func TestMigrationHasTheNextNumber(t *testing.T) {
 		"in an empty directory":       {[]string{"migrations.go"}, "0001_add_note.sql"},
 		"with one more digit":         {[]string{"8_a.sql", "9_b.sql"}, "error: shop/migrations/8_a.sql: there is no migration 1 before it"},
 		"a gap":                       {[]string{"0001_a.sql", "0003_b.sql"}, "error: shop/migrations/0003_b.sql: there is no migration 2 before it"},
-		"a duplicate":                 {[]string{"0001_a.sql", "0001_b.sql"}, "error: shop/migrations/0001_b.sql: duplicate number 1, first in migrations/0001_a.sql"},
+		"a duplicate":                 {[]string{"0001_a.sql", "0001_b.sql"}, "error: shop/migrations/0001_b.sql: duplicate number 1, first in shop/migrations/0001_a.sql"},
 		"fewer digits":                {[]string{"0001_a.sql", "0002_b.sql", "01_c.sql"}, "error: shop/migrations/01_c.sql: the number has fewer digits"},
 		"no number":                   {[]string{"0001_a.sql", "b.sql"}, "error: shop/migrations/b.sql: no number; name it such as 0002_b.sql"},
 		"zero":                        {[]string{"0000_a.sql"}, "error: shop/migrations/0000_a.sql: 0000 is not a number"},
 		"too large a number":          {[]string{"99999999999999999999_a.sql"}, "error: shop/migrations/99999999999999999999_a.sql: 99999999999999999999 is not a number"},
 		"the name twice":              {[]string{"0001_add_note.sql"}, "error: NAME: shop/migrations/0001_add_note.sql has this name already"},
-		"two problems":                {[]string{"0001_a.sql", "0001_b.sql", "0004_c.sql"}, "error: shop/migrations/0001_b.sql: duplicate number 1, first in migrations/0001_a.sql; give the migration that is not applied in production the next number\nshop/migrations/0004_c.sql"},
+		"two problems":                {[]string{"0001_a.sql", "0001_b.sql", "0004_c.sql"}, "error: shop/migrations/0001_b.sql: duplicate number 1, first in shop/migrations/0001_a.sql; give the migration that is not applied in production the next number\nshop/migrations/0004_c.sql"},
 		"no directory":                {nil, "error: there is no directory shop/migrations; run scaffold generate"},
 	} {
 		files := map[string]string{}
@@ -49,7 +49,7 @@ func TestMigrationHasTheNextNumber(t *testing.T) {
 			files["migrations/"+f] = ""
 		}
 		change, err := grow.Migration(service(t, files, "postgres"), "add-note")
-		got := ""
+		var got string
 		if err != nil {
 			got = "error: " + err.Error()
 		} else {
