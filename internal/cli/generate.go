@@ -71,10 +71,11 @@ type generated struct {
 	DryRun    bool               `json:"dryRun"`
 	Files     []workspace.Change `json:"files"`
 	// Repository has the changes at the root of a repository with several services.
-	Repository *repositoryChanges `json:"repository,omitempty"`
-	Findings   []lint.Finding     `json:"findings,omitempty"` // in the spec
-	Next       []string           `json:"next,omitempty"`     // what to do with added code
-	Mentions   []project.Mention  `json:"mentions,omitempty"` // of the old name, after a rename
+	Repository *repositoryChanges     `json:"repository,omitempty"`
+	Unresolved []workspace.Unresolved `json:"unresolved,omitempty"` // conflicts that were written
+	Findings   []lint.Finding         `json:"findings,omitempty"`   // in the spec
+	Next       []string               `json:"next,omitempty"`       // what to do with added code
+	Mentions   []project.Mention      `json:"mentions,omitempty"`   // of the old name, after a rename
 }
 
 func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error) {
@@ -98,6 +99,9 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 		return err
 	}
 	if conflicts := t.Conflicted(); len(conflicts) > 0 {
+		if report.Unresolved = conflicts; g.emit(report) {
+			return &ReportedError{ExitConflict}
+		}
 		g.printGenerated(t, report, o)
 		return &workspace.UnresolvedError{Files: conflicts} // the service does not build
 	}

@@ -128,6 +128,10 @@ func (p *planner) merged(c candidate) error {
 
 // edited merges a file that the user edited with the new template.
 func (p *planner) edited(c candidate) error {
+	if line := merge.Marked(c.disk.data); line > 0 && merge.Marks(c.Path, c.disk.data) {
+		p.change(c, Conflict, fmt.Sprintf("has a conflict marker in line %d; resolve the conflict first", line))
+		return nil
+	}
 	sides, note := p.sides(c)
 	merged, err := merge.File(c.Path, sides)
 	if err != nil {

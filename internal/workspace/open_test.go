@@ -179,3 +179,12 @@ func TestEditsOfTheSpec(t *testing.T) {
 		equal(t, before, snapshot(t, dir)) // also the manifest
 	}
 }
+
+// Markers of a git merge would be merged again.
+func TestMarkersOfGitStopThePlan(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	apply(t, dir, tree(t, file("merged", "Makefile", "one\n")))
+	put(t, dir, "Makefile", "a\n<<<<<<< HEAD\none\n=======\nmine\n>>>>>>> branch\n")
+	equal(t, []Change{{"Makefile", "merged", Conflict, "has a conflict marker in line 2; resolve the conflict first"}}, plan(t, dir, tree(t, file("merged", "Makefile", "two\n"))).Conflicts())
+}
