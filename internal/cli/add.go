@@ -20,6 +20,7 @@ func newAddCommand(g *globals) *cobra.Command {
 			return runAddComponents(cmd, g, o, args)
 		},
 	}
+	cmd.AddCommand(newAddRouteCommand(g), newAddMigrationCommand(g))
 	addChangeFlags(cmd, &o)
 	cmd.Flags().StringArrayVar(&o.options, "set", nil, "option of the component as key=value, such as connections=50")
 	return cmd

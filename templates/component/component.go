@@ -60,6 +60,9 @@ type Parts struct {
 	Summary string
 	// ResourcePath is where a pattern serves the resource over HTTP, such as /v1/orders.
 	ResourcePath string
+	// Migrations is the directory with the migrations of the component's database, such as migrations. Each is a file of
+	// goose with a number before its name.
+	Migrations string
 	// Alerts are tickets about the component.
 	Alerts []slo.ComponentAlert
 	// Kubectl are commands on pods for the runbooks, without kubectl and its namespace.

@@ -110,6 +110,7 @@ func (o *Options) Parts(s component.Service) component.Parts {
 		Reserved:   []string{"postgres", "postgrestest", "storetest", "migrations", "pgx", "pgxpool", "pgconn", "goose", "columns", "db", "inserted", "row", "rows", "scan"},
 		Prefixes:   []string{"POSTGRES"},
 		Stores:     true,
+		Migrations: "migrations",
 		Alerts:     []slo.ComponentAlert{poolSaturated()},
 		Kubectl:    []slo.Command{{Purpose: "read the log of migrations that failed", Line: "logs POD -c migrate"}},
 		Dependency: new(Dependency()),
