@@ -46,7 +46,7 @@ func ({{.Receiver}}) {{.Handler}}(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 {{- end}}
-	// TODO: {{.Summary}}{{if .HasBody}}, with httpserver.ReadJSON for the body if there is one{{end}}. Write the response with httpserver.WriteJSON.
+	// TODO: {{.Summary}}. {{if .HasBody}}Read a body with httpserver.ReadJSON, and write{{else}}Write{{end}} the response with httpserver.WriteJSON.
 	return apierror.New(apierror.CodeUnimplemented, "{{.Method}} {{.Verbs}} is not implemented"{{range .Params}}, {{.Local}}{{end}})
 }
 `))
@@ -90,11 +90,10 @@ func Test{{.Exported}}(t *testing.T) {
 func (r route) handlerSource(c *routeCode) ([]byte, error) {
 	params := r.pathParams(c)
 	var errs []string
-	for i, p := range params {
+	for _, p := range params {
 		if p.Read != "" {
 			errs = append(errs, p.Err)
 		}
-		_ = i
 	}
 	data := map[string]any{
 		"Runtime": c.runtime, "Handler": r.handler(), "Method": r.method, "Path": r.path, "Receiver": c.receiver, "Summary": strings.ToLower(r.summary[:1]) + r.summary[1:],
