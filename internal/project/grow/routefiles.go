@@ -34,8 +34,6 @@ import (
 func ({{.Receiver}}) {{.Handler}}(w http.ResponseWriter, r *http.Request) error {
 {{- range .Params}}{{if .Read}}
 	{{.Local}}, {{.Err}} := {{.Read}}(r)
-{{- else}}
-	{{.Local}} := r.PathValue("{{.Name}}")
 {{- end}}{{end}}
 {{- if .Joined}}
 	if err := {{.Joined}}; err != nil {
@@ -46,6 +44,9 @@ func ({{.Receiver}}) {{.Handler}}(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 {{- end}}
+{{- range .Params}}{{if not .Read}}
+	{{.Local}} := r.PathValue("{{.Name}}")
+{{- end}}{{end}}
 	// TODO: {{.Summary}}. {{if .HasBody}}Read a body with httpserver.ReadJSON, and write{{else}}Write{{end}} the response with httpserver.WriteJSON.
 	return apierror.New(apierror.CodeUnimplemented, "{{.Method}} {{.Verbs}} is not implemented"{{range .Params}}, {{.Local}}{{end}})
 }
