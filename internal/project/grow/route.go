@@ -15,6 +15,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/openapi"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -42,12 +43,12 @@ func (s Service) Route(method, pattern string) (Change, error) {
 	if problems := r.problems(); len(problems) > 0 {
 		return Change{}, problems
 	}
-	r.name()
+	r.id, r.summary = r.names()
 	code, err := s.routes()
 	if err != nil {
 		return Change{}, byHand(err, "router.%s(%q, httpserver.Handle(h.%s))", spec.Noun(strings.ToLower(method)).Exported(), pattern, r.handler())
 	}
-	src, err := fs.ReadFile(s.Files, documentFile)
+	src, err := userfile.ReadFS(s.Files, documentFile, userfile.LargeLimit)
 	if err != nil {
 		return Change{}, err
 	}
@@ -100,7 +101,6 @@ type route struct {
 	file         string    // of the handler
 	id           spec.Noun // operationId, such as ship-order
 	summary      string    // such as Ship an order
-	participle   string    // what is not implemented
 }
 
 func (r route) handler() string  { return r.id.Local() }
@@ -159,16 +159,17 @@ func badSegment(part string, last bool) string {
 		return fmt.Sprintf("the segment %q has a brace without its counterpart; write a parameter as {name}", part)
 	case strings.HasPrefix(part, "{:"):
 		return fmt.Sprintf("the segment %q has a regular expression without a name; write a parameter as {name}", part)
-	case strings.Contains(part, ":") && strings.HasPrefix(part, "{"):
-		return fmt.Sprintf("the segment %q has a regular expression, which OpenAPI cannot describe; write {%s} and check the value in the handler", part, strings.TrimPrefix(part[:strings.Index(part, ":")], "{"))
+	case strings.HasPrefix(part, "{") && strings.Contains(part, ":"):
+		name, _, _ := strings.Cut(part[1:], ":")
+		return fmt.Sprintf("the segment %q has a regular expression, which OpenAPI cannot describe; write {%s} and check the value in the handler", part, name)
 	case strings.ContainsAny(part, "{}"):
 		return fmt.Sprintf("the segment %q is not a parameter; write {name}, with letters, digits and _, as the whole segment", part)
 	}
 	return fmt.Sprintf("the segment %q has characters other than letters, digits, - . _ and ~; write those", part)
 }
 
-// name derives the operation from the method and the path, as the names of the template are derived.
-func (r *route) name() {
+// names derives the operationId and the summary from the method and the path.
+func (r route) names() (id spec.Noun, summary string) {
 	var nouns []spec.Noun
 	var suffix string
 	parts := strings.Split(strings.TrimPrefix(r.path, "/"), "/")
@@ -195,13 +196,13 @@ func (r *route) name() {
 	if one {
 		text = object.Article() + " " + text
 	}
-	r.id = spec.Noun(strings.TrimSuffix(verb+"-"+string(object), "-") + suffix)
-	r.summary = strings.TrimSpace(strings.ToUpper(verb[:1]) + strings.ReplaceAll(verb[1:], "-", " ") + " " + text)
+	id = spec.Noun(strings.TrimSuffix(verb+"-"+string(object), "-") + suffix)
+	return id, strings.TrimSpace(strings.ToUpper(verb[:1]) + strings.ReplaceAll(verb[1:], "-", " ") + " " + text)
 }
 
 // verb returns what the operation does, and with what: POST /v1/orders/{id}/ship ships an order. one is true if that is
 // one of several.
-func (r *route) verb(nouns []spec.Noun, ofOne bool) (verb string, object spec.Noun, one bool) {
+func (r route) verb(nouns []spec.Noun, ofOne bool) (verb string, object spec.Noun, one bool) {
 	words := func(nouns []spec.Noun) spec.Noun {
 		var parts []string
 		for _, noun := range nouns {
@@ -252,7 +253,7 @@ func shape(pattern string) string {
 func (s Service) taken(r route, code *routeCode) diagnostic.List {
 	var out diagnostic.List
 	for _, other := range code.declared {
-		message := ""
+		var message string
 		switch {
 		case other.path == r.path && other.method == r.method:
 			message = fmt.Sprintf("the route %s %s exists", r.method, r.path)
@@ -268,7 +269,7 @@ func (s Service) taken(r route, code *routeCode) diagnostic.List {
 	}
 	if place, ok := code.names[r.handler()]; ok {
 		out = append(out, diagnostic.Problem{File: s.at(place.file), Line: place.line, Column: place.column, Source: place.source,
-			Message: fmt.Sprintf("%s is the name of the new handler; rename this one first", r.handler())})
+			Message: r.handler() + " is the name of the new handler; rename this one first"})
 	}
 	for _, file := range []string{r.file, r.testFile()} {
 		if _, err := fs.Stat(s.Files, file); !errors.Is(err, fs.ErrNotExist) {

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/observability-first/scaffold/internal/source/openapi"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // routeCode is what the package of the routes has.
@@ -26,7 +27,6 @@ type routeCode struct {
 	handlers string // the variable of the handlers
 	wrapper  string // the function that makes a handler, such as httpserver.Handle
 	runtime  string // import path of the runtime library
-	made     ast.Stmt
 	own      []declared // the routes that Routes declares itself
 	declared []declared
 	names    map[string]place    // functions and methods
@@ -63,7 +63,7 @@ func (s Service) routes() (*routeCode, error) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		src, err := fs.ReadFile(s.Files, name)
+		src, err := userfile.ReadFS(s.Files, name, userfile.LargeLimit)
 		if err != nil {
 			return nil, err
 		}
@@ -198,7 +198,7 @@ func (c *routeCode) readRoutes(f *ast.FuncDecl) {
 				}
 			}
 		}
-		r.place.line = c.fset.Position(stmt.End()).Line
+		r.line = c.fset.Position(stmt.End()).Line
 		c.own = append(c.own, r)
 	}
 }

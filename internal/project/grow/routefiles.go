@@ -190,9 +190,12 @@ func formatted(t *template.Template, data any) ([]byte, error) {
 func (r route) operation(document []byte) []byte {
 	var known struct {
 		Components struct {
-			Parameters map[string]struct{ Name, In string }
-			Responses  map[string]json.RawMessage
-		}
+			Parameters map[string]struct {
+				Name string `json:"name"`
+				In   string `json:"in"`
+			} `json:"parameters"`
+			Responses map[string]json.RawMessage `json:"responses"`
+		} `json:"components"`
 	}
 	_ = json.Unmarshal(document, &known) // openapi.Parse has read it; what is missing is written here
 	var b strings.Builder
