@@ -23,10 +23,10 @@ import (
 type routeCode struct {
 	src      []byte // of routes.go
 	fset     *token.FileSet
-	router   string // the variable of the router
-	handlers string // the variable of the handlers
-	wrapper  string // the function that makes a handler, such as httpserver.Handle
-	runtime  string // import path of the runtime library
+	router   string     // the variable of the router
+	handlers string     // the variable of the handlers
+	wrapper  string     // the function that makes a handler, such as httpserver.Handle
+	runtime  string     // import path of the runtime library
 	own      []declared // the routes that Routes declares itself
 	declared []declared
 	names    map[string]place    // functions and methods
