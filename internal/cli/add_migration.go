@@ -17,7 +17,7 @@ func newAddMigrationCommand(g *globals) *cobra.Command {
 		Args:    named("such as add-shipped-at"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return asArgument(cmd, runGrow(cmd.Context(), g, o, func(s grow.Service) (grow.Change, error) {
-				return grow.Migration(s, args[0])
+				return s.Migration(args[0])
 			}))
 		},
 	}

@@ -24,7 +24,7 @@ var (
 )
 
 // Migration adds a migration with the next number. The name is words joined by hyphens, such as add-shipped-at.
-func Migration(s Service, name string) (Change, error) {
+func (s Service) Migration(name string) (Change, error) {
 	if !migrationName.MatchString(name) || len(name) > maxMigrationName {
 		return Change{}, argument("NAME", "%q is not a name of a migration; write up to %d lower-case letters, digits and single hyphens, such as add-shipped-at", name, maxMigrationName)
 	}

@@ -48,7 +48,7 @@ func TestMigrationHasTheNextNumber(t *testing.T) {
 		for _, f := range tc.files {
 			files["migrations/"+f] = ""
 		}
-		change, err := grow.Migration(service(t, files, "postgres"), "add-note")
+		change, err := service(t, files, "postgres").Migration("add-note")
 		var got string
 		if err != nil {
 			got = "error: " + err.Error()
@@ -63,7 +63,7 @@ func TestMigrationHasTheNextNumber(t *testing.T) {
 
 func TestMigrationNamesTheLineToWrite(t *testing.T) {
 	t.Parallel()
-	change, err := grow.Migration(service(t, map[string]string{"migrations/0001_orders.sql": ""}, "postgres"), "add-note")
+	change, err := service(t, map[string]string{"migrations/0001_orders.sql": ""}, "postgres").Migration("add-note")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,11 +81,11 @@ func TestMigrationRejectsNames(t *testing.T) {
 	t.Parallel()
 	s := service(t, map[string]string{"migrations/0001_orders.sql": ""}, "postgres")
 	for _, name := range []string{"", "Add", "add_note", "add--note", "-add", "add-", "../x", "a b", "1-add", "ä", strings.Repeat("a", 61)} {
-		if _, err := grow.Migration(s, name); err == nil || !strings.HasPrefix(err.Error(), "NAME: ") {
+		if _, err := s.Migration(name); err == nil || !strings.HasPrefix(err.Error(), "NAME: ") {
 			t.Errorf("%q: got %v", name, err)
 		}
 	}
-	_, err := grow.Migration(service(t, nil), "add-note")
+	_, err := service(t, nil).Migration("add-note")
 	if err == nil || err.Error() != "no component of orders has a schema to migrate; add one with: scaffold add postgres" {
 		t.Errorf("got %v", err)
 	}

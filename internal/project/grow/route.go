@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"go/build"
+	"go/token"
 	"io"
 	"io/fs"
 	"path"
@@ -33,7 +34,7 @@ func Methods() []string { return []string{"GET", "POST", "PUT", "PATCH", "DELETE
 
 var (
 	literal   = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
-	parameter = regexp.MustCompile(`^\{[a-zA-Z_][a-zA-Z0-9_]*\}$`)
+	parameter = regexp.MustCompile(`^\{[a-zA-Z][a-zA-Z0-9_]*\}$`)
 	version   = regexp.MustCompile(`^v[0-9]+$`)
 )
 
@@ -104,6 +105,7 @@ type route struct {
 }
 
 func (r route) handler() string  { return r.id.Local() }
+func (r route) testName() string { return "Test" + r.id.Exported() }
 func (r route) testFile() string { return strings.TrimSuffix(r.file, ".go") + "_test.go" }
 
 // params returns the names of the parameters in the path.
@@ -216,14 +218,19 @@ func (r route) verb(nouns []spec.Noun, ofOne bool) (verb string, object spec.Nou
 	switch {
 	case r.method == "GET" && collection && !ofOne:
 		return "list", words(nouns), false
-	case r.method == "POST" && !collection && !ofOne:
+	case r.method == "POST" && !collection && !ofOne && !needsVerb(last, parents):
 		object := words(parents)
 		return string(last), object, len(parents) > 0 && object.Singular() == object
-	case r.method == "POST" && !ofOne:
+	case r.method == "POST" && collection && !ofOne:
 		return "create", words(append(slices.Clone(parents), last.Singular())), true
 	}
 	verbs := map[string]string{"GET": "get", "POST": "post", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 	return verbs[r.method], words(nouns), last.Singular() == last
+}
+
+// needsVerb reports whether a last word cannot begin the name of a handler.
+func needsVerb(last spec.Noun, parents []spec.Noun) bool {
+	return last[0] >= '0' && last[0] <= '9' || len(parents) == 0 && token.IsKeyword(last.Local())
 }
 
 // fileName returns the name of a Go file that is neither a test nor for one platform.
@@ -267,9 +274,11 @@ func (s Service) taken(r route, code *routeCode) diagnostic.List {
 	if len(out) > 0 {
 		return out // the handler exists, too
 	}
-	if place, ok := code.names[r.handler()]; ok {
-		out = append(out, diagnostic.Problem{File: s.at(place.file), Line: place.line, Column: place.column, Source: place.source,
-			Message: r.handler() + " is the name of the new handler; rename this one first"})
+	for _, name := range []string{r.handler(), r.testName()} {
+		if place, ok := code.names[name]; ok {
+			out = append(out, diagnostic.Problem{File: s.at(place.file), Line: place.line, Column: place.column, Source: place.source,
+				Message: "the new route needs a function of this name; rename this one first"})
+		}
 	}
 	for _, file := range []string{r.file, r.testFile()} {
 		if _, err := fs.Stat(s.Files, file); !errors.Is(err, fs.ErrNotExist) {

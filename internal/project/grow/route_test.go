@@ -152,7 +152,8 @@ func TestInvalidRoutes(t *testing.T) {
 		"route exists":                {"GET /v1/orders/{id}", nil, "orders/internal/api/routes.go:20:2: the route GET /v1/orders/{id} exists"},
 		"other name of the parameter": {"PATCH /v1/orders/{order}", nil, "/v1/orders/{order} has the parameters of /v1/orders/{id} with other names; write the path as here"},
 		"operationId exists":          {"POST /v1/refund", map[string]string{"api/openapi.json": `{"openapi":"3.1.0","paths":{"/a":{"get":{"operationId":"refund"}}}}`}, `orders/api/openapi.json:1:35: "refund" is the operationId of the new route; rename this one first`},
-		"handler exists":              {"POST /v1/orders/{id}/ship", map[string]string{"internal/api/own.go": "package api\n\nfunc (h handlers) shipOrder() {}\n"}, "orders/internal/api/own.go:3:19: shipOrder is the name of the new handler; rename this one first"},
+		"handler exists":              {"POST /v1/orders/{id}/ship", map[string]string{"internal/api/own.go": "package api\n\nfunc (h handlers) shipOrder() {}\n"}, "orders/internal/api/own.go:3:19: the new route needs a function of this name; rename this one first"},
+		"test exists":                 {"POST /v1/orders/{id}/ship", map[string]string{"internal/api/own_test.go": "package api_test\n\nfunc TestShipOrder() {}\n"}, "orders/internal/api/own_test.go:3:6: the new route needs a function of this name; rename this one first"},
 		"file exists":                 {"POST /v1/orders/{id}/ship", map[string]string{"internal/api/ship_order_test.go": "package api\n"}, "orders/internal/api/ship_order_test.go: the file exists, and the new route needs one of this name; rename it first"},
 		"syntax error":                {"POST /v1/orders/{id}/ship", map[string]string{"internal/api/own.go": "package api\n\nfunc {"}, "orders/internal/api/own.go: internal/api/own.go:3:6: expected 'IDENT', found '{'"},
 		"no function Routes":          {"POST /v1/a", map[string]string{"internal/api/routes.go": strings.Replace(routes, "func Routes", "func Other", 1)}, "orders/internal/api/routes.go: there is no function Routes\nAdd the route by hand:\n\n\trouter.Post(\"/v1/a\", httpserver.Handle(h.a))"},
@@ -287,4 +288,63 @@ func leaves(t *testing.T, text string) map[string]string {
 	}
 	walk("", root)
 	return out
+}
+
+func TestNamesOfRoutes(t *testing.T) {
+	t.Parallel()
+	for route, want := range map[string]string{
+		"GET /":                               "get_root",
+		"GET /v1/orders/{id}/lines":           "list_order_lines",
+		"GET /v1/orders/{id}/address":         "get_order_address",
+		"GET /v1/orders/{id}/test":            "get_order_test_route",
+		"POST /v1/orders/import":              "import_orders",
+		"POST /v1/orders/{id}/lines":          "create_order_line",
+		"POST /v1/checkout":                   "checkout",
+		"POST /v1/import":                     "post_import",
+		"POST /v1/orders/{id}/2fa":            "post_order_2fa",
+		"DELETE /v1/orders/{id}/notes/{type}": "delete_order_note",
+		"PUT /v3/orders/{id}/a.b_c~d":         "update_order_a_b_c_d_v3",
+	} {
+		t.Run(route, func(t *testing.T) {
+			t.Parallel()
+			method, path, _ := strings.Cut(route, " ")
+			c, err := orders(t, nil).Route(method, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range c.Files {
+				if _, err := parser.ParseFile(token.NewFileSet(), f.Path, f.Data, 0); err != nil && strings.HasSuffix(f.Path, ".go") {
+					t.Errorf("%v\n%s", err, f.Data)
+				}
+			}
+			find(t, c.Files, "internal/api/"+want+".go")
+		})
+	}
+}
+
+// An operation takes the form of the document.
+func TestRoutesInDocumentsOfAnyForm(t *testing.T) {
+	t.Parallel()
+	tabs := "{\n\t\"openapi\": \"3.1.0\",\n\t\"paths\": {\n\t\t\"/v1/parts\": {\n\t\t\t\"get\": {}\n\t\t},\n\t\t\"/z\": {}\n\t}\n}\n"
+	added := ",\n\t\t\t\"post\": {\n\t\t\t\t\"operationId\": \"create-part\",\n\t\t\t\t\"summary\": \"Create a part\",\n"
+	for name, tc := range map[string]struct{ document, want string }{
+		"one line":                {`{"openapi":"3.1.0","paths":{"/a":{},"/z":{}},"x":1}`, `"/z":{},"/v1/parts": {"post":`},
+		"one line, no paths":      {`{"openapi":"3.1.0","paths":{}}`, `"paths":{"/v1/parts": {"post":{"operationId":"create-part"`},
+		"tabs":                    {tabs, "\"get\": {}" + added},
+		"line ends of Windows":    {strings.ReplaceAll(tabs, "\n", "\r\n"), "\"get\": {}" + strings.ReplaceAll(added, "\n", "\r\n")},
+		"no paths":                {"{\n  \"openapi\": \"3.1.0\",\n  \"paths\": {}\n}\n", "\"paths\": {\n    \"/v1/parts\": {\n      \"post\": {\n        \"operationId\""},
+		"a path without anything": {"{\n  \"openapi\": \"3.1.0\",\n  \"paths\": {\n    \"/v1/parts\": {}\n  }\n}\n", "\"/v1/parts\": {\n      \"post\": {\n        \"operationId\""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := orders(t, map[string]string{"api/openapi.json": tc.document}).Route("POST", "/v1/parts")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := find(t, c.Files, "api/openapi.json")
+			if !strings.Contains(got, tc.want) || !json.Valid([]byte(got)) || strings.Count(got, "\r\n") != strings.Count(got, "\n") && strings.Contains(tc.document, "\r") {
+				t.Errorf("got\n%s\nwant the part\n%s", got, tc.want)
+			}
+		})
+	}
 }

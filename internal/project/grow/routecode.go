@@ -23,12 +23,12 @@ import (
 type routeCode struct {
 	src      []byte // of routes.go
 	fset     *token.FileSet
-	router   string     // the variable of the router
-	handlers string     // the variable of the handlers
-	wrapper  string     // the function that makes a handler, such as httpserver.Handle
-	runtime  string     // import path of the runtime library
-	own      []declared // the routes that Routes declares itself
-	declared []declared
+	router   string      // the variable of the router
+	handlers string      // the variable of the handlers
+	wrapper  string      // the function that makes a handler, such as httpserver.Handle
+	runtime  string      // import path of the runtime library
+	own      []codeRoute // the routes that Routes declares itself
+	declared []codeRoute
 	names    map[string]place    // functions and methods
 	readers  map[string]ast.Expr // result types of functions that read a parameter of the path
 	receiver string              // such as h handlers
@@ -41,8 +41,8 @@ type place struct {
 	source       string
 }
 
-// declared is a route in the code.
-type declared struct {
+// codeRoute is a route in the code.
+type codeRoute struct {
 	place
 
 	method, path string
@@ -60,9 +60,6 @@ func (s Service) routes() (*routeCode, error) {
 	var routes *ast.FuncDecl
 	var methods []*ast.FuncDecl
 	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
 		src, err := userfile.ReadFS(s.Files, name, userfile.LargeLimit)
 		if err != nil {
 			return nil, err
@@ -76,6 +73,9 @@ func (s Service) routes() (*routeCode, error) {
 			routes = function(file, "Routes")
 		}
 		c.collect(name, src, file)
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
 		for _, decl := range file.Decls {
 			if f, ok := decl.(*ast.FuncDecl); ok {
 				methods = append(methods, f)
@@ -123,10 +123,15 @@ func (c *routeCode) collect(name string, src []byte, file *ast.File) {
 		if !ok {
 			continue
 		}
-		c.names[f.Name.Name] = at(f.Name.Pos())
-		if result := readerResult(f); result != nil {
+		if isTest := strings.HasSuffix(name, "_test.go"); isTest == strings.HasPrefix(f.Name.Name, "Test") {
+			c.names[f.Name.Name] = at(f.Name.Pos())
+		}
+		if result := readerResult(f); result != nil && !strings.HasSuffix(name, "_test.go") {
 			c.readers[strings.ToLower(strings.TrimPrefix(f.Name.Name, "read"))] = result
 		}
+	}
+	if strings.HasSuffix(name, "_test.go") {
+		return // routes of tests are not those of the service
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
 		if stmt, ok := n.(*ast.ExprStmt); ok {
@@ -160,7 +165,7 @@ func source(e ast.Expr) string {
 }
 
 // routeOf reads a statement such as router.Get("/v1/orders", ...).
-func routeOf(stmt ast.Stmt) (router string, r declared, ok bool) {
+func routeOf(stmt ast.Stmt) (router string, r codeRoute, ok bool) {
 	expr, ok := stmt.(*ast.ExprStmt)
 	if !ok {
 		return "", r, false
@@ -180,7 +185,7 @@ func routeOf(stmt ast.Stmt) (router string, r declared, ok bool) {
 		return "", r, false
 	}
 	pattern, err := strconv.Unquote(text.Value)
-	return on.Name, declared{method: method, path: pattern, stmt: stmt, call: call}, err == nil && strings.HasPrefix(pattern, "/")
+	return on.Name, codeRoute{method: method, path: pattern, stmt: stmt, call: call}, err == nil && strings.HasPrefix(pattern, "/")
 }
 
 // readRoutes reads the statements of Routes.
@@ -221,7 +226,7 @@ func (c *routeCode) findReceiver(methods []*ast.FuncDecl) {
 
 // splice adds a line after the last route whose path has the longest beginning in common.
 func (c *routeCode) splice(pattern, line string) ([]byte, error) {
-	var after declared
+	var after codeRoute
 	longest := 0
 	for _, r := range c.own {
 		if n := openapi.CommonSegments(r.path, pattern); n >= longest && r.path != "/openapi.json" {

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"go/format"
+	"go/token"
 	"net/http"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -62,7 +64,7 @@ import (
 	"{{.Module}}/internal/api"
 )
 
-func Test{{.Exported}}(t *testing.T) {
+func {{.Test}}(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		path   string
@@ -129,7 +131,7 @@ func (r route) testSource(c *routeCode, module string) ([]byte, error) {
 		}
 	}
 	return formatted(testTemplate, map[string]any{
-		"Module": module, "Exported": r.id.Exported(), "Good": r.filled(func(p param) string { return p.Valid }, params), "Bad": invalid,
+		"Module": module, "Test": r.testName(), "Good": r.filled(func(p param) string { return p.Valid }, params), "Bad": invalid,
 		"MethodName": "http.Method" + spec.Noun(strings.ToLower(r.method)).Exported(), "Nils": strings.TrimSuffix(strings.Repeat("nil, ", c.args), ", "),
 	})
 }
@@ -149,8 +151,7 @@ func (r route) pathParams(c *routeCode) []param {
 	for _, name := range r.params() {
 		noun := spec.Noun(strings.ReplaceAll(strings.Trim(strings.ToLower(name), "_"), "_", "-"))
 		p := param{Name: name, Local: noun.Local(), Valid: "a"}
-		switch p.Local {
-		case "", "w", "r", "h", "err", "api", "http", "apierror", "type", "func", "range", "map", "var", "package", "import", "select", "switch", "case", "default", "go", "return", "string":
+		if token.IsKeyword(p.Local) || slices.Contains([]string{"w", "r", "h", "err", "http", "apierror"}, p.Local) {
 			p.Local += "Param"
 		}
 		p.Err = "err" + noun.Exported()
