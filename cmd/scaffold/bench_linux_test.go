@@ -45,6 +45,37 @@ func BenchmarkNew(b *testing.B) {
 	}
 }
 
+// BenchmarkAdd adds a component with the real program, and reports CPU times: of scaffold alone, which is that of a dry run,
+// and with the run of the service that prints its declarations (docs/benchmarks.md).
+func BenchmarkAdd(b *testing.B) {
+	bin := built(b)
+	runtime, err := filepath.Abs(filepath.Join("..", "..", "runtime"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := filepath.Join(b.TempDir(), "orders")
+	cpu := func(args ...string) float64 {
+		cmd := exec.CommandContext(b.Context(), bin, args...)
+		cmd.Dir = filepath.Dir(dir)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("%v\n%s", err, out)
+		}
+		return float64(cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()) / float64(time.Millisecond)
+	}
+	var created, planned, added []float64
+	for b.Loop() {
+		created = append(created, cpu("new", "orders", "--runtime", runtime))
+		planned = append(planned, cpu("add", "postgres", "--dir", dir, "--dry-run"))
+		added = append(added, cpu("add", "postgres", "--dir", dir))
+		if err := os.RemoveAll(dir); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(median(created), "new-cpu-ms")
+	b.ReportMetric(median(planned), "dry-run-cpu-ms")
+	b.ReportMetric(median(added), "add-cpu-ms")
+}
+
 // objectives is a file of that many, each on a metric of its own, with every
 // link set: nothing is shared and nothing left out.
 func objectives(n int) []byte {

@@ -22,5 +22,6 @@ func newAddCommand(g *globals) *cobra.Command {
 	}
 	addChangeFlags(cmd, &o)
 	cmd.Flags().StringArrayVar(&o.options, "set", nil, "option of the component as key=value, such as connections=50")
+	cmd.AddCommand(newAddRouteCommand(g), newAddMigrationCommand(g), newAddSLOCommand(g))
 	return cmd
 }

@@ -67,10 +67,32 @@ func runAddComponents(cmd *cobra.Command, g *globals, o componentOptions, args [
 	if len(o.options) > 0 && len(args) > 1 {
 		return usage(cmd, "--set is for one component, and %d are named", len(args))
 	}
-	o.Edit = func(s *specedit.Spec) error {
-		return eachComponent(args, func(name string) error { return s.AddComponent(name, o.options) })
+	for _, option := range o.options {
+		if key, _, ok := strings.Cut(option, "="); !ok || key == "" {
+			return usage(cmd, "--set: %q is not an option; write key=value, such as connections=50", option)
+		}
 	}
-	return runComponents(cmd.Context(), g, o)
+	o.Edit = func(s *specedit.Spec) error {
+		return eachComponent(args, func(name string) error { return badOptions(name, o.options, s.AddComponent(name, o.options)) })
+	}
+	return asUsage(cmd, runComponents(cmd.Context(), g, o))
+}
+
+// badOptions replaces the keys of the spec by those of --set. They are not in the file.
+func badOptions(name string, options []string, err error) error {
+	list, ok := errors.AsType[diagnostic.List](err)
+	if !ok || len(options) == 0 {
+		return err
+	}
+	flags := slices.Clone(list)
+	for i, p := range flags {
+		key, found := strings.CutPrefix(p.Path, "components."+name+".")
+		if !found {
+			return err
+		}
+		flags[i] = diagnostic.Problem{Path: "--set " + key, Message: p.Message}
+	}
+	return &UsageError{Err: flags}
 }
 
 // checkComponents reports all unknown and duplicate names.
@@ -107,6 +129,9 @@ func runComponents(ctx context.Context, g *globals, o componentOptions) error {
 	if err != nil {
 		return err
 	}
+	if _, err := project.LoadSpec(dir, o.Defaults); err != nil { // restores what a killed run changed
+		return err
+	}
 	if !o.allowDirty && !o.dryRun {
 		if err := committed(ctx, dir); err != nil {
 			return err
@@ -138,7 +163,7 @@ func joinProblems(errs []error) error {
 	var list diagnostic.List
 	for _, err := range errs {
 		found, ok := errors.AsType[diagnostic.List](err)
-		if err != nil && !ok {
+		if err != nil && (!ok || is[*UsageError](err)) {
 			return errors.Join(errs...)
 		}
 		list = append(list, found...)

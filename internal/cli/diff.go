@@ -82,9 +82,9 @@ func runDiff(_ context.Context, g *globals, o diffOptions) (err error) {
 	}
 	switch {
 	case len(t.Unresolved)+len(conflicts)+len(t.Overwrites())+len(t.Conflicted()) > 0:
-		return &DifferenceError{ExitConflict}
+		return &ReportedError{ExitConflict}
 	case len(report.Files) > 0:
-		return &DifferenceError{ExitDrift}
+		return &ReportedError{ExitDrift}
 	}
 	return nil
 }

@@ -76,14 +76,14 @@ type FindingsError struct{ Errors int }
 
 func (e *FindingsError) Error() string { return plural(e.Errors, "error") + " found" }
 
-// DifferenceError is the exit code of scaffold diff, which has printed the differences.
-type DifferenceError struct{ Code int }
+// ReportedError is the exit code of a command whose output has the reason.
+type ReportedError struct{ Code int }
 
-func (e *DifferenceError) Error() string { return "files differ" }
+func (e *ReportedError) Error() string { return "see the output" }
 
 // exitCode is the only place that maps errors to exit codes.
 func exitCode(err error) int {
-	if differs, ok := errors.AsType[*DifferenceError](err); ok {
+	if differs, ok := errors.AsType[*ReportedError](err); ok {
 		return differs.Code
 	}
 	switch {
@@ -119,7 +119,7 @@ type failure struct {
 // report writes the error in the selected output format. The commands have already reported a
 // [FindingsError] or a [FailedChecksError].
 func (g *globals) report(err error) {
-	if is[*FindingsError](err) || is[*FailedChecksError](err) || is[*DifferenceError](err) {
+	if is[*FindingsError](err) || is[*FailedChecksError](err) || is[*ReportedError](err) {
 		return
 	}
 	if g.output == "json" && (is[*verify.InterruptedError](err) || is[*UnreadError](err)) {

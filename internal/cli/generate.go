@@ -20,6 +20,9 @@ type generateOptions struct {
 	offers bool
 	// rename writes nothing if a file has conflicts, and prints where the old name is left.
 	rename bool
+	// edits were written before, and next is what the user does with them.
+	edits workspace.Plan
+	next  []string
 }
 
 func newGenerateCommand(g *globals) *cobra.Command {
@@ -68,9 +71,11 @@ type generated struct {
 	DryRun    bool               `json:"dryRun"`
 	Files     []workspace.Change `json:"files"`
 	// Repository has the changes at the root of a repository with several services.
-	Repository *repositoryChanges `json:"repository,omitempty"`
-	Findings   []lint.Finding     `json:"findings,omitempty"` // in the spec
-	Mentions   []project.Mention  `json:"mentions,omitempty"` // of the old name, after a rename
+	Repository *repositoryChanges     `json:"repository,omitempty"`
+	Unresolved []workspace.Unresolved `json:"unresolved,omitempty"` // conflicts that were written
+	Findings   []lint.Finding         `json:"findings,omitempty"`   // in the spec
+	Next       []string               `json:"next,omitempty"`       // what to do with added code
+	Mentions   []project.Mention      `json:"mentions,omitempty"`   // of the old name, after a rename
 }
 
 func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error) {
@@ -86,7 +91,7 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 	if err := g.mayWrite(t, o); err != nil {
 		return err
 	}
-	report := generated{Service: t.Service.Name, Directory: t.Dir, DryRun: o.dryRun, Files: t.Plan.Changes, Repository: repositoryChangesOf(t)}
+	report := generated{Service: t.Service.Name, Directory: t.Dir, DryRun: o.dryRun, Files: o.edits.Then(t.Plan).Changes, Repository: repositoryChangesOf(t), Next: o.next}
 	if o.dryRun {
 		return g.reportGenerated(ctx, t, report, o)
 	}
@@ -94,6 +99,9 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 		return err
 	}
 	if conflicts := t.Conflicted(); len(conflicts) > 0 {
+		if report.Unresolved = conflicts; g.emit(report) {
+			return &ReportedError{ExitConflict}
+		}
 		g.printGenerated(t, report, o)
 		return &workspace.UnresolvedError{Files: conflicts} // the service does not build
 	}
@@ -103,7 +111,7 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 			g.printGenerated(t, report, o)
 			return &UnprintedError{slices.Concat(t.Plan.Changes, t.RootChanges()), err}
 		}
-		report.Files = plan.Changes
+		report.Files = o.edits.Then(plan).Changes
 	}
 	return g.reportGenerated(ctx, t, report, o)
 }
@@ -163,6 +171,12 @@ func (g *globals) printGenerated(t project.Target, r generated, o generateOption
 		g.printf("%s is up to date: %s%s.\n", t.Service.Name, plural(len(t.Tree), "file"), andAtRoot(t, func(at *project.AtRoot) int { return len(at.Tree) }))
 	case r.DryRun:
 		g.printf("Nothing was written: this was a dry run.\n")
+	}
+	for i, step := range r.Next {
+		if i == 0 {
+			g.printf("\n")
+		}
+		g.printf("%s\n", step)
 	}
 	for i, m := range r.Mentions {
 		if i == 0 {

@@ -83,6 +83,14 @@ func TestOtherFormats(t *testing.T) {
 	}
 }
 
+func TestWithoutGit(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := merge.File("Makefile", merge.Sides{Base: []byte("a\n"), Mine: []byte("b\n"), New: []byte("c\n")})
+	if err == nil || err.Error() != "git is not installed, and merges need it; install git" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestMarked(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{

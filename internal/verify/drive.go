@@ -127,9 +127,9 @@ func (d *driver) canBeWrong(route string) {
 }
 
 // order returns the operations in an order in which they can succeed: resources are created before they are
-// read and changed, and children are deleted before their parents.
+// read and changed, and children are deleted before their parents. Operations that are not implemented are left out.
 func (d *driver) order() []openapi.Operation {
-	out := slices.Clone(d.doc.Operations)
+	out := slices.DeleteFunc(slices.Clone(d.doc.Operations), openapi.Operation.IsUnimplemented)
 	for _, route := range d.routes {
 		method, path, _ := strings.Cut(route, " ")
 		if _, known := d.doc.Find(method, path); !known && method == http.MethodGet && !strings.Contains(path, "{") {

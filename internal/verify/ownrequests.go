@@ -107,7 +107,7 @@ func routeServes(route, method, address string) bool {
 
 // unrequested returns the routes to which no request can be sent.
 func (d *driver) unrequested() []string {
-	sent := d.order()
+	sent := slices.Concat(d.order(), d.doc.Operations) // judgeUnimplemented sends those that are not implemented
 	var out []string
 	for _, route := range d.routes {
 		if slices.ContainsFunc(sent, func(op openapi.Operation) bool { return op.Key() == route }) {

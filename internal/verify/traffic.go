@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/source/openapi"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
@@ -99,11 +100,12 @@ func (s *session) traffic(ctx context.Context) error {
 		return err
 	}
 	s.entered(injected, broken.Add(-timeBefore))
+	planned := s.judgeUnimplemented(ctx)
 	if s.recovered, err = s.driveFor(ctx, calmFor, calmMix(s.think())); err != nil {
 		return err
 	}
 	for _, route := range s.signals.Routes {
-		if !slices.Contains(unrequested, route) {
+		if !slices.Contains(slices.Concat(unrequested, planned), route) {
 			s.judgeRoute(ctx, route)
 		}
 	}
@@ -198,6 +200,30 @@ func (s *session) judgeRoute(ctx context.Context, route string) {
 	}
 	s.checks.Record(sectionTraffic, route, fmt.Sprintf("%.0f succeeded, %.0f were rejected as invalid, %.0f failed and %.0f were shed by fault injection",
 		counts[semconv.OutcomeSuccess], counts[semconv.OutcomeClientError], counts[semconv.OutcomeServerError], counts[semconv.OutcomeShed]), errors.Join(problems...))
+}
+
+// judgeUnimplemented checks that planned operations respond with status 501, as documented, and returns their routes. It sends
+// each once, while the service is broken: alerts count status 501 as a failure.
+func (s *session) judgeUnimplemented(ctx context.Context) []string {
+	var routes []string
+	c := caller{driver: s.driver, members: map[string]member{}}
+	for _, op := range s.document.Operations {
+		req, ok := c.request(context.WithoutCancel(ctx), op, well)
+		if !op.IsUnimplemented() || !ok {
+			continue
+		}
+		routes = append(routes, op.Key())
+		status, _, body, err := c.send(req)
+		switch {
+		case err != nil:
+			s.checks.Failf(sectionTraffic, op.Key(), "%s", err)
+		case status != http.StatusNotImplemented:
+			s.checks.Failf(sectionTraffic, op.Key(), "the OpenAPI document has only status 501, and the response has status %d: %s; document the responses of the route instead of 501", status, firstLine(body))
+		default:
+			s.checks.Add(report.Check{Section: sectionTraffic, Name: op.Key(), Status: report.Skipped, Detail: "not implemented: it responds with status 501, as documented; write the route, and document its responses instead of 501"})
+		}
+	}
+	return routes
 }
 
 // requests returns how many requests to a route have ended with an outcome.

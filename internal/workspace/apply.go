@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,61 +14,69 @@ import (
 	"syscall"
 )
 
-// Apply executes the plan completely, or rolls it back if an error occurs or the context ends. It writes
-// all files under temporary names, then renames them. A new directory is built under a temporary name and
-// renamed. When Apply returns, the files are synced to disk.
+// Apply executes the plan completely, or rolls it back if an error occurs or the context ends. When it
+// returns, the files are synced to disk.
 //
-// A killed process (SIGKILL, power failure) leaves each file complete, but some files new and some old,
-// and temporary files (.NAME.scaffold-xxxxxxxx.new, .NAME.scaffold-xxxxxxxx.old). The manifest is written last, so a plan
-// for the same spec and scaffold completes the change. For another spec or scaffold, the files that the
-// killed run wrote count as edited or as not written by scaffold.
+// It first writes a journal (.scaffold/journal.json), then all files under temporary names, links the
+// replaced files to backups, and renames the new files to their paths, the manifest last. The rename of
+// the journal commits the run, and then the backups are removed. If the process is killed (SIGKILL, power
+// failure), the next [Open] rolls the run back, or removes the backups if it is committed, so that the
+// directory has the old or the new tree. A file that the user changed in between stays; its backup moves
+// to .scaffold/rejected, and plans report it.
 //
-// The next [Open] with a lock removes these temporary files, except backups with text that scaffold did
-// not write, which plans report. They stay at the root of a repository, which has no lock since parallel
-// runs for other services write there. The temporary directory of a new service (.NAME.scaffold-xxxxxxxx.new)
-// stays, too.
-func (w *Workspace) Apply(ctx context.Context, p Plan) error {
+// A new directory needs no journal: it is built under a temporary name and renamed. If the process is
+// killed before, the temporary directory (.NAME.scaffold-xxxxxxxx.new) stays.
+func (w *Workspace) Apply(ctx context.Context, p Plan) (err error) {
 	if conflicts := p.Conflicts(); len(conflicts) > 0 {
 		return fmt.Errorf("%s: %s", conflicts[0].Path, conflicts[0].Note)
 	}
 	if len(p.writes) == 0 && len(p.removes) == 0 {
 		return nil
 	}
-	t := &transaction{w: w, ctx: ctx, staged: map[string]string{}, backups: map[string]string{}}
+	t := &transaction{w: w, ctx: ctx, id: newRun(), staged: map[string]string{}, present: map[string]bool{}}
+	defer func() { err = errors.Join(err, unlock(t.lock)) }()
 	run := t.run
 	if w.root == nil {
 		run = t.build
 	}
 	if err := run(p); err != nil {
+		t.ctx = context.WithoutCancel(ctx)
 		if undoErr := t.rollback(); undoErr != nil {
 			return errors.Join(err, fmt.Errorf("roll back: %w", undoErr))
 		}
 		return err
 	}
 	w.old = p.next
-	if err := t.finish(p); err != nil {
+	t.ctx = context.WithoutCancel(ctx)
+	if err := t.cleanUp(t.journal); err != nil {
 		return fmt.Errorf("all files are written, but temporary files are not removed: %w", err)
 	}
 	return nil
 }
 
-// transaction is a run of Apply.
+// transaction is a run of Apply, or the recovery of one.
 type transaction struct {
 	w       *Workspace
 	ctx     context.Context
-	backups map[string]string // backup of the previous file by path
+	id      string            // part of the temporary names
+	staged  map[string]string // temporary file by path
+	present map[string]bool   // files that a concurrent run wrote meanwhile
 	dirs    []string          // directories below the service to sync
 	above   []string          // directories above the service to sync
+	undo    []func() error    // steps of build, in their order
 
-	undo   []func() error    // in the order of the steps
-	staged map[string]string // temporary file by path
+	journal journal
+	lock    *os.File // of the state
 
 	mu sync.Mutex // for injectFault, which parallel syncs call
 }
 
 // run changes an existing directory.
 func (t *transaction) run(p Plan) error {
-	if _, err := t.stageAll(p.writes, func(name string) string { return temporaryName(name, "new") }); err != nil {
+	if err := t.begin(p); err != nil {
+		return err
+	}
+	if _, err := t.stageAll(p.writes, t.journal.staged); err != nil {
 		return err
 	}
 	for _, f := range slices.Concat(p.writes, p.removes) {
@@ -77,27 +84,25 @@ func (t *transaction) run(p Plan) error {
 			return err
 		}
 	}
-	// Last the manifest: it must still record a file that a kill keeps from being removed.
-	isManifest := func(f write) bool { return f.path == t.w.opts.manifestPath() }
-	for _, f := range p.writes {
-		if isManifest(f) {
+	for _, f := range p.removes {
+		if err := t.drop("remove", f.path); err != nil {
+			return err
+		}
+	}
+	// The manifest is the first of the writes, and placed last: without a journal, as on a damaged disk, it
+	// must still record what is on disk.
+	for _, f := range slices.Backward(p.writes) {
+		if t.present[f.path] {
 			continue
 		}
-		if err := t.place(f.path); err != nil {
+		if err := t.rename("place", t.staged[f.path], f.path); err != nil {
 			return err
 		}
 	}
-	for _, f := range p.removes {
-		if err := t.remove(f.path); err != nil {
-			return err
-		}
+	if err := t.syncDirs(); err != nil {
+		return err
 	}
-	if slices.ContainsFunc(p.writes, isManifest) {
-		if err := t.place(t.w.opts.manifestPath()); err != nil {
-			return err
-		}
-	}
-	return t.syncDirs()
+	return t.commit()
 }
 
 // step returns an error if the context has ended. It runs before each change of the disk.
@@ -113,12 +118,18 @@ func (t *transaction) step(name, file string) error {
 	return t.w.injectFault(name, file)
 }
 
-func (t *transaction) onUndo(f func() error) {
-	t.undo = append(t.undo, f)
-}
-
+// rollback undoes this run. Unlike a later recovery, it knows which files were not even staged: such a
+// file is that of a concurrent run.
 func (t *transaction) rollback() error {
 	var errs []error
+	if t.journal.Run != "" {
+		t.journal.Files = slices.DeleteFunc(t.journal.Files, func(f journaled) bool { return f.New != "" && t.staged[f.Path] == "" })
+		known := len(t.w.leftovers)
+		errs = append(errs, t.rollBack(t.journal))
+		for _, c := range t.w.leftovers[known:] {
+			errs = append(errs, fmt.Errorf("%s: %s", c.Path, c.Note))
+		}
+	}
 	for _, undo := range slices.Backward(t.undo) {
 		if err := undo(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
@@ -181,6 +192,9 @@ func (t *transaction) keepModes(files []write) error {
 		if !f.was.exists {
 			continue
 		}
+		if err := t.step("set mode", f.path); err != nil {
+			return err
+		}
 		if err := t.w.root.Chmod(filepath.FromSlash(t.staged[f.path]), f.was.mode&^0o111|executable(f)); err != nil {
 			return fmt.Errorf("write %s: %w", f.path, cause(err))
 		}
@@ -216,17 +230,21 @@ func (t *transaction) stage(f write, temporary string) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.path, cause(err))
 	}
-	t.onUndo(func() error { return t.w.root.Remove(filepath.FromSlash(temporary)) })
-	if err := fill(file, f.data); err != nil {
+	t.staged[f.path] = temporary
+	_, err = file.Write(f.data)
+	if err := errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", f.path, cause(err))
 	}
-	t.staged[f.path] = temporary
 	return nil
 }
 
-func fill(file *os.File, data []byte) error {
-	_, err := file.Write(data)
-	return errors.Join(err, file.Close())
+func (t *transaction) writeSynced(name string, data []byte, mode fs.FileMode) error {
+	file, err := t.w.root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return errors.Join(err, file.Chmod(mode), file.Sync(), file.Close())
 }
 
 // executable returns the execute bits for those who may read.
@@ -259,14 +277,13 @@ func (t *transaction) mkdirs(dir string) error {
 	if err != nil {
 		return fmt.Errorf("create directory %s: %w", dir, cause(err))
 	}
-	t.onUndo(func() error { return t.w.root.Remove(filepath.FromSlash(dir)) })
 	t.dirs = append(t.dirs, dir, path.Dir(dir))
 	return nil
 }
 
 // backUp links the file at the path to a backup name for rollback. The file must be unchanged since
 // the plan, or equal to the planned one, which a concurrent run for another service of the
-// repository may have written.
+// repository may have written: then the written one stays.
 func (t *transaction) backUp(f write) error {
 	now, err := t.w.read(f.path)
 	if err != nil {
@@ -277,78 +294,37 @@ func (t *transaction) backUp(f write) error {
 	if now.obstacle != "" || !same && !written {
 		return fmt.Errorf("%s changed while scaffold ran; run it again", f.path)
 	}
+	if !same {
+		t.present[f.path] = true
+		return nil
+	}
 	if !now.exists {
 		return nil
 	}
 	if err := t.step("back up", f.path); err != nil {
 		return err
 	}
-	backup, name := filepath.FromSlash(temporaryName(f.path, "old")), filepath.FromSlash(f.path)
-	if err := t.w.root.Link(name, backup); err != nil {
-		// The file system has no hard links.
-		if err := t.w.root.WriteFile(backup, now.data, now.mode); err != nil {
-			return errors.Join(fmt.Errorf("back up %s: %w", f.path, cause(err)), t.w.root.Remove(backup))
-		}
+	backup := t.journal.backup(f.path)
+	if err := t.w.root.Link(filepath.FromSlash(f.path), filepath.FromSlash(backup)); err == nil {
+		return nil
 	}
-	t.onUndo(func() error { return t.w.root.Remove(backup) })
-	t.backups[f.path] = backup
+	// The file system has no hard links.
+	if err := t.writeSynced(backup, now.data, now.mode); err != nil {
+		return fmt.Errorf("back up %s: %w", f.path, cause(err))
+	}
 	return nil
 }
 
-// place renames the staged file to its path, atomically.
-func (t *transaction) place(name string) error {
-	if err := t.step("place", name); err != nil {
+// rename renames a file, atomically.
+func (t *transaction) rename(step, from, to string) error {
+	if err := t.step(step, to); err != nil {
 		return err
 	}
-	if err := t.w.root.Rename(filepath.FromSlash(t.staged[name]), filepath.FromSlash(name)); err != nil {
-		return fmt.Errorf("write %s: %w", name, cause(err))
+	if err := t.w.root.Rename(filepath.FromSlash(from), filepath.FromSlash(to)); err != nil {
+		return fmt.Errorf("write %s: %w", to, cause(err))
 	}
-	t.onUndo(func() error { return t.restore(name) })
+	t.dirs = append(t.dirs, path.Dir(from), path.Dir(to))
 	return nil
-}
-
-func (t *transaction) remove(name string) error {
-	if err := t.step("remove", name); err != nil {
-		return err
-	}
-	if err := t.w.root.Remove(filepath.FromSlash(name)); err != nil {
-		return fmt.Errorf("remove %s: %w", name, cause(err))
-	}
-	t.dirs = append(t.dirs, path.Dir(name))
-	t.onUndo(func() error { return t.restore(name) })
-	return nil
-}
-
-func (t *transaction) restore(name string) error {
-	if backup, had := t.backups[name]; had {
-		return t.w.root.Rename(backup, filepath.FromSlash(name))
-	}
-	return t.w.root.Remove(filepath.FromSlash(name))
-}
-
-// finish removes backups and empty directories.
-func (t *transaction) finish(p Plan) error {
-	var errs []error
-	// Last the manifest: it records what the other backups have.
-	manifestPath := t.w.opts.manifestPath()
-	names := slices.DeleteFunc(slices.Collect(maps.Keys(t.backups)), func(name string) bool { return name == manifestPath })
-	if _, had := t.backups[manifestPath]; had {
-		names = append(names, manifestPath)
-	}
-	for _, name := range names {
-		errs = append(errs, t.w.root.Remove(t.backups[name]))
-		t.dirs = append(t.dirs, path.Dir(name))
-	}
-	for _, f := range p.removes {
-		for dir := path.Dir(f.path); dir != "."; dir = path.Dir(dir) {
-			if t.w.root.Remove(filepath.FromSlash(dir)) != nil {
-				break // not empty
-			}
-			t.dirs = append(t.dirs, path.Dir(dir))
-		}
-	}
-	_ = t.syncDirs() // an error is harmless: old names may reappear after a power failure
-	return errors.Join(errs...)
 }
 
 // syncDirs syncs the names in changed directories to disk.

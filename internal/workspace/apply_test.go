@@ -92,6 +92,9 @@ func failsAtEachStep(t *testing.T, start string, once bool) {
 		was := snapshot(t, parent)
 		w, steps := open(t, dir), 0
 		w.injectFault = func(step, name string) error {
+			if step == "roll back" || step == "clean up" {
+				return nil
+			}
 			steps++
 			if steps > failAt && (!once || steps == failAt+1) {
 				return fmt.Errorf("%s %s: %w", step, name, syscall.ENOSPC)
@@ -360,4 +363,27 @@ func deniedIsNamed(t *testing.T, w *Workspace, dir string) {
 		t.Errorf("got %v", err)
 	}
 	equal(t, was, snapshot(t, dir))
+}
+
+// Without the journal, a kill between two removals must not leave a file that the manifest no longer records.
+func TestManifestIsPlacedAfterRemovals(t *testing.T) {
+	t.Parallel()
+	w := open(t, setUp(t))
+	var steps []string
+	w.injectFault = func(step, name string) error {
+		if step == "place" || step == "remove" {
+			steps = append(steps, name)
+		}
+		return nil
+	}
+	p, err := w.Plan(after(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Apply(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if last := steps[len(steps)-1]; last != recordPath {
+		t.Errorf("the last change is %s, want %s", last, recordPath)
+	}
 }

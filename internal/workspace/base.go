@@ -2,7 +2,6 @@ package workspace
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -18,7 +17,7 @@ import (
 const baseComment = "Files that you may edit, as scaffold wrote them last: the common ancestors of your edits and later templates. Do not edit.\n"
 
 // basePath returns the path of the archive of bases.
-func (o Options) basePath() string { return cmp.Or(o.State, DefaultState) + "/base.txtar" }
+func (o Options) basePath() string { return o.state() + "/base.txtar" }
 
 // hasBase reports whether the archive has the file: one that the user may edit, except go.sum, which is merged without,
 // and the spec, which has no template. Manifests of schema 1 come with the bases of merged texts only.

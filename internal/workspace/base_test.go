@@ -145,7 +145,7 @@ func TestBaseOfAFileThatIsNoLongerMergedIsRemoved(t *testing.T) {
 	apply(t, dir, tree(t, makefile, file("merged", "removed", "one\n"), file("merged", "orphaned", "one\n"), file("merged", "user-owned", "one\n")))
 	put(t, dir, "orphaned", "mine\n")
 	equal(t, []Change{
-		{"orphaned", "merged", Orphaned, "no longer generated; kept, since you edited it"}, {"removed", "merged", Remove, ""},
+		{"orphaned", "merged", Orphaned, "no longer generated; kept, since you edited it: delete it unless you need it"}, {"removed", "merged", Remove, ""},
 	}, apply(t, dir, tree(t, makefile, file("user-owned", "user-owned", "one\n"))))
 	equal(t, "-- Makefile --\none\n-- user-owned --\none\n", basesOf(t, dir))
 }

@@ -1,10 +1,12 @@
 package workspace
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	goruntime "runtime"
 	"slices"
@@ -25,13 +27,14 @@ func (t *transaction) build(p Plan) error {
 		return t.run(p)
 	}
 	top := above[len(above)-1]
-	temporary := filepath.Join(filepath.Dir(top), temporaryName(filepath.Base(top), "new"))
+	temporary := filepath.Join(filepath.Dir(top), temporaryName(filepath.Base(top), t.id, "new"))
 	for i, dir := range above {
 		above[i] = temporary + strings.TrimPrefix(dir, top)
 	}
 	if err := t.makeDirs(above, top); err != nil {
 		return err
 	}
+	t.onUndo(func() error { return os.RemoveAll(temporary) })
 	named, err := t.stageAll(p.writes, func(name string) string { return name })
 	if err != nil {
 		return err
@@ -42,7 +45,21 @@ func (t *transaction) build(p Plan) error {
 	if err := t.syncDirs(); err != nil {
 		return err
 	}
-	return t.rename(temporary, top)
+	return t.placeTop(temporary, top)
+}
+
+func (t *transaction) onUndo(f func() error) {
+	t.undo = append(t.undo, f)
+}
+
+// newRun returns a unique part of temporary names.
+func newRun() string { return strings.ToLower(rand.Text()[:8]) }
+
+// temporaryName returns a name in the same directory. It begins with a dot, so that Go does not compile the
+// file, and names scaffold, since a damaged journal leaves it to the user.
+func temporaryName(name, run, suffix string) string {
+	dir, base := path.Split(name)
+	return dir + "." + base + ".scaffold-" + run + "." + suffix
 }
 
 // missing returns the directory and its missing parents, lowest first.
@@ -87,8 +104,8 @@ func (t *transaction) makeDirs(dirs []string, known string) error {
 	return nil
 }
 
-// rename renames the finished directory. The open root stays valid.
-func (t *transaction) rename(temporary, top string) error {
+// placeTop renames the finished directory. The open root stays valid.
+func (t *transaction) placeTop(temporary, top string) error {
 	if err := t.step("place", top); err != nil {
 		return err
 	}

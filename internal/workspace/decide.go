@@ -136,6 +136,10 @@ func (p *planner) merged(c candidate) error {
 
 // edited merges a file that the user edited with the new template.
 func (p *planner) edited(c candidate) error {
+	if line := merge.Marked(c.disk.data); line > 0 && merge.Marks(c.Path, c.disk.data) {
+		p.change(c, Conflict, fmt.Sprintf("has a conflict marker in line %d; resolve the conflict first", line))
+		return nil
+	}
 	sides, note := p.sides(c)
 	merged, err := merge.File(c.Path, sides)
 	if err != nil {
@@ -205,7 +209,7 @@ func (p *planner) offer(c candidate) error {
 		p.record(c, digest(c.Data))
 		return nil
 	}
-	p.change(c, Edited, "you edited it and its template changed")
+	p.change(c, Edited, "you edited it and its template changed: see scaffold diff")
 	before := sides.Base
 	if note != "" {
 		before = sides.Mine
@@ -232,7 +236,7 @@ func (p *planner) block(c candidate) error {
 	from, to, err := templates.FindBlock(c.disk.data)
 	if err != nil {
 		p.change(c, Conflict, err.Error()+"; restore it, or move the file away to get a new one")
-		return nil
+		return nil //nolint:nilerr // the conflict is the report
 	}
 	if c.known && c.last.Owner == templates.Block && c.asCreated() {
 		return p.freshBlock(c, begin, end)
@@ -302,7 +306,7 @@ func (p *planner) noLongerGenerated(e entry) error {
 	case e.Owner == templates.Block: // only its block is recorded
 		p.change(c, Orphaned, "no longer generated; kept, since it may have your text; delete it if it has none")
 	default:
-		p.change(c, Orphaned, "no longer generated; kept, since you edited it")
+		p.change(c, Orphaned, "no longer generated; kept, since you edited it: delete it unless you need it")
 	}
 	return nil
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // Fresh returns an error if a new service cannot be created in the directory. The directory must be
-// missing, empty, or have only files of a new repository (.git, .gitignore, a README, a license).
+// missing, empty, or have only files of a new repository (.git, .gitignore, a README, a license). It
+// returns no error if a run was killed there, since [Open] recovers from that: call Fresh again after it.
 func Fresh(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
@@ -19,6 +20,9 @@ func Fresh(dir string) error {
 		return parentFresh(dir, err)
 	case !info.IsDir():
 		return fmt.Errorf("%s is a file; choose another --dir", dir)
+	}
+	if state, err := os.ReadDir(filepath.Join(dir, DefaultState)); err == nil && (len(state) == 0 || slices.ContainsFunc(state, isJournal)) {
+		return nil
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -57,6 +61,10 @@ func beginsARepository(e fs.DirEntry) bool {
 	}
 	return e.Type().IsRegular() &&
 		(e.Name() == ".gitignore" || strings.HasPrefix(name, "README") || strings.HasPrefix(name, "LICENSE"))
+}
+
+func isJournal(e fs.DirEntry) bool {
+	return slices.Contains(journalNames(), e.Name())
 }
 
 func describe(dir string) string {

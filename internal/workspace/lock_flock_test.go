@@ -108,6 +108,42 @@ func TestLockIsReleasedOnErrorsAndKill(t *testing.T) {
 	apply(t, dir, after(t))
 }
 
+// The journal in the state is then that of the other run.
+func TestApplyKeepsTheJournalOfAnotherRun(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, want string
+		lock       bool
+	}{
+		{"in progress", "another scaffold runs in DIR; wait for it", true},
+		{"without a lock", DefaultState + " has the journal of another run; run scaffold again", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := setUp(t)
+			first, second := open(t, dir), open(t, dir)
+			p, err := second.Plan(after(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.lock {
+				lock, err := first.lockDir(DefaultState)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = unlock(lock) }()
+			}
+			put(t, dir, first.opts.inState(journalName), "{}")
+			put(t, dir, first.opts.inState(journalStaged), "{")
+			was := snapshot(t, dir)
+			if err := second.Apply(t.Context(), p); err == nil || err.Error() != strings.ReplaceAll(tt.want, "DIR", dir) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+			equal(t, was, snapshot(t, dir))
+		})
+	}
+}
+
 func TestReadingRemovesNoTemporaryFiles(t *testing.T) {
 	t.Parallel()
 	dir := setUp(t)

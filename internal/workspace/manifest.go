@@ -99,8 +99,10 @@ func encodeLines[T any](b *bytes.Buffer, key string, items []T) error {
 	return nil
 }
 
+func (o Options) state() string { return cmp.Or(o.State, DefaultState) }
+
 // manifestPath returns the path of the manifest.
-func (o Options) manifestPath() string { return cmp.Or(o.State, DefaultState) + "/manifest.json" }
+func (o Options) manifestPath() string { return o.state() + "/manifest.json" }
 
 func (w *Workspace) readManifest() (manifest, error) {
 	name := w.opts.manifestPath()

@@ -18,7 +18,7 @@ import (
 // the template, which becomes the base when the user has resolved the conflict.
 
 // openPath returns the path of the template's version of an open file.
-func (o Options) openPath(name string) string { return o.State + "/open/" + name }
+func (o Options) openPath(name string) string { return o.state() + "/open/" + name }
 
 // Unresolved is an open file.
 type Unresolved struct {
@@ -32,7 +32,7 @@ type Unresolved struct {
 // loadOpen reads the template's versions of open files.
 func (w *Workspace) loadOpen() error {
 	w.open = map[string][]byte{}
-	top := w.opts.State + "/open"
+	top := w.opts.state() + "/open"
 	err := fs.WalkDir(w.root.FS(), top, func(name string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err

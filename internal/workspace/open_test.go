@@ -77,7 +77,7 @@ func TestAnOfferCanBeDeclined(t *testing.T) {
 	next := tree(t, file("user-owned", "a.go", "two\n"))
 	apply(t, dir, next)
 	p := plan(t, dir, next)
-	edited := Change{"a.go", "user-owned", Edited, "you edited it and its template changed"}
+	edited := Change{"a.go", "user-owned", Edited, "you edited it and its template changed: see scaffold diff"}
 	equal(t, []Diff{{edited, []byte("one\n"), []byte("two\n")}}, p.Diffs())
 	resolve(t, dir, next, "a.go")
 	equal(t, []Change(nil), notable(plan(t, dir, next)))
@@ -178,4 +178,13 @@ func TestEditsOfTheSpec(t *testing.T) {
 		write(back, file("user-owned", "spec.yaml", back))
 		equal(t, before, snapshot(t, dir)) // also the manifest
 	}
+}
+
+// Markers of a git merge would be merged again.
+func TestMarkersOfGitStopThePlan(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	apply(t, dir, tree(t, file("merged", "Makefile", "one\n")))
+	put(t, dir, "Makefile", "a\n<<<<<<< HEAD\none\n=======\nmine\n>>>>>>> branch\n")
+	equal(t, []Change{{"Makefile", "merged", Conflict, "has a conflict marker in line 2; resolve the conflict first"}}, plan(t, dir, tree(t, file("merged", "Makefile", "two\n"))).Conflicts())
 }

@@ -40,7 +40,7 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 		{"generated, no longer generated, unedited: removed", []templates.File{first("generated")}, leave, nil,
 			[]Change{{path, "generated", Remove, ""}}, map[string]string{}},
 		{"generated, no longer generated, edited: stays", []templates.File{first("generated")}, edit, nil,
-			[]Change{{path, "generated", Orphaned, "no longer generated; kept, since you edited it"}}, map[string]string{path: "mine\n"}},
+			[]Change{{path, "generated", Orphaned, "no longer generated; kept, since you edited it: delete it unless you need it"}}, map[string]string{path: "mine\n"}},
 		{"generated, no longer generated, deleted: nothing", []templates.File{first("generated")}, drop, nil, nil, map[string]string{}},
 
 		{"merged, unedited: updated", []templates.File{first("merged")}, leave, []templates.File{second("merged")},
@@ -66,13 +66,13 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 		{"merged, no longer generated, unedited: removed", []templates.File{first("merged")}, leave, nil,
 			[]Change{{path, "merged", Remove, ""}}, map[string]string{}},
 		{"merged, no longer generated, edited: stays", []templates.File{first("merged")}, edit, nil,
-			[]Change{{path, "merged", Orphaned, "no longer generated; kept, since you edited it"}}, map[string]string{path: "mine\n"}},
+			[]Change{{path, "merged", Orphaned, "no longer generated; kept, since you edited it: delete it unless you need it"}}, map[string]string{path: "mine\n"}},
 
 		{"user-owned, unedited: updated", []templates.File{first("user-owned")}, leave, []templates.File{second("user-owned")},
 			[]Change{{path, "user-owned", Update, ""}}, map[string]string{path: "two\n"}},
 		{"user-owned, edited, same template: kept", []templates.File{first("user-owned")}, edit, []templates.File{first("user-owned")}, nil, map[string]string{path: "mine\n"}},
 		{"user-owned, edited, new template: left and offered", []templates.File{first("user-owned")}, edit, []templates.File{second("user-owned")},
-			[]Change{{path, "user-owned", Edited, "you edited it and its template changed"}}, map[string]string{path: "mine\n"}},
+			[]Change{{path, "user-owned", Edited, "you edited it and its template changed: see scaffold diff"}}, map[string]string{path: "mine\n"}},
 		{"user-owned, edited to have what comes: kept", []templates.File{file("user-owned", path, "a\nb\n")}, func(t *testing.T, dir string) { put(t, dir, path, "mine\na\nb\nnew\n") },
 			[]templates.File{file("user-owned", path, "a\nb\nnew\n")}, nil, map[string]string{path: "mine\na\nb\nnew\n"}},
 		{"user-owned, deleted: stays away", []templates.File{first("user-owned")}, drop, []templates.File{second("user-owned")},
@@ -80,7 +80,7 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 		{"user-owned, no longer generated, unedited: removed", []templates.File{first("user-owned")}, leave, nil,
 			[]Change{{path, "user-owned", Remove, ""}}, map[string]string{}},
 		{"user-owned, no longer generated, edited: stays", []templates.File{first("user-owned")}, edit, nil,
-			[]Change{{path, "user-owned", Orphaned, "no longer generated; kept, since you edited it"}}, map[string]string{path: "mine\n"}},
+			[]Change{{path, "user-owned", Orphaned, "no longer generated; kept, since you edited it: delete it unless you need it"}}, map[string]string{path: "mine\n"}},
 
 		{"not ours, where a generated file comes: conflict", nil, edit, []templates.File{first("generated")},
 			[]Change{{path, "generated", Conflict, "a file that scaffold did not write is in the way; move it away"}}, nil},

@@ -10,6 +10,9 @@ import (
 
 // edit plans the new content of a file of the user.
 func (p *planner) edit(f templates.File) error {
+	if slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Path == f.Path }) {
+		return nil // in the way of a file that moves here
+	}
 	c, err := p.candidate(f, f.Path)
 	if err != nil || c.disk.obstacle != "" {
 		return err
@@ -40,7 +43,7 @@ func (p *planner) moveEdit(c candidate, from string) error {
 		return err
 	}
 	if c.disk.exists || was.obstacle != "" {
-		p.change(c, Conflict, cmp.Or(was.obstacle, "is in the way of "+from+", which moves here")+"; move it away")
+		p.change(c, Conflict, cmp.Or(was.obstacle, "in the way of "+from+", which moves here")+"; move it away")
 		return nil
 	}
 	p.put(c, Move, "moved from "+from)
@@ -88,7 +91,7 @@ func (p *planner) move(f templates.File, from string) error {
 		return err
 	}
 	if target.disk.exists {
-		p.change(c, Conflict, "is in the way of "+from+", which moves here; move it away")
+		p.change(c, Conflict, "in the way of "+from+", which moves here; move it away")
 		return nil
 	}
 	p.moved[from] = f.Path
@@ -127,7 +130,7 @@ func (p *planner) rewrite(c candidate, note string) error {
 	if !p.request.Overwrite {
 		return nil
 	}
-	at := p.w.opts.State + "/rejected/" + c.Path
+	at := p.w.opts.state() + "/rejected/" + c.Path
 	for n := 2; ; n++ {
 		was, err := p.w.read(at)
 		if err != nil {
@@ -140,6 +143,6 @@ func (p *planner) rewrite(c candidate, note string) error {
 			p.writes = append(p.writes, write{path: at, data: c.disk.data, mode: c.disk.mode})
 			return nil
 		}
-		at = fmt.Sprintf("%s/rejected/%s.%d", p.w.opts.State, c.Path, n)
+		at = fmt.Sprintf("%s/rejected/%s.%d", p.w.opts.state(), c.Path, n)
 	}
 }

@@ -37,7 +37,7 @@ type Options struct {
 	// Spec is the path of the file that the trees are rendered from, which only the user changes.
 	Spec string
 	// Lock excludes other runs with Lock in the directory until the workspace is closed, and lets
-	// Open remove the temporary files of killed runs. Set it if the plan is to be applied.
+	// Open report temporary files of killed runs of older scaffolds. Set it if the plan is to be applied.
 	Lock bool
 }
 
@@ -67,8 +67,8 @@ type Workspace struct {
 // Open reads the state of a service's directory, which may not exist yet. State of a newer scaffold
 // is a [NewerStateError]. The caller must close the workspace.
 //
-// With Options.Lock it returns an error if another run has the lock. Without it, and on systems without
-// locks of directories, it changes nothing.
+// It first recovers from a killed run of [Workspace.Apply], and changes nothing else. It returns an error
+// if another run has the lock of Options.Lock or is writing, or if the journal of the killed run is damaged.
 func Open(dir string, opts Options) (*Workspace, error) {
 	opts.State = cmp.Or(opts.State, DefaultState)
 	w := &Workspace{dir: dir, opts: opts}
@@ -93,13 +93,17 @@ func (w *Workspace) load() (err error) {
 			return err
 		}
 	}
+	if err := w.recoverRun(); err != nil {
+		return err
+	}
 	if w.old, err = w.readManifest(); err != nil {
 		return err
 	}
 	if err := w.loadOpen(); err != nil || w.locked == nil {
 		return err
 	}
-	return w.removeStale()
+	w.reportStale()
+	return nil
 }
 
 // HasRecord reports whether the directory has a manifest.
@@ -125,7 +129,9 @@ func (w *Workspace) Close() error {
 	if w.root == nil {
 		return nil
 	}
-	return errors.Join(w.unlock(), w.root.Close())
+	err := errors.Join(unlock(w.locked), w.root.Close())
+	w.locked = nil
+	return err
 }
 
 // disk is the file at a path.

@@ -37,6 +37,7 @@ const (
 	CodeExhausted            Code = "exhausted"             // 429: too many requests
 	CodeCanceled             Code = "canceled"              // 499: the client disconnected
 	CodeInternal             Code = "internal"              // 500: the service failed
+	CodeUnimplemented        Code = "unimplemented"         // 501: the service does not have the operation yet
 	CodeUnavailable          Code = "unavailable"           // 503: a dependency is down or the service is overloaded
 	CodeDeadlineExceeded     Code = "deadline_exceeded"     // 504: the response took too long
 )
@@ -73,6 +74,8 @@ func (c Code) Status() int {
 		return http.StatusTooManyRequests
 	case CodeCanceled:
 		return statusClientClosedRequest
+	case CodeUnimplemented:
+		return http.StatusNotImplemented
 	case CodeUnavailable:
 		return http.StatusServiceUnavailable
 	case CodeDeadlineExceeded:

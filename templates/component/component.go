@@ -70,6 +70,15 @@ type Parts struct {
 	Budget *Budget
 	// Doubles are what scaffold verify starts, instead of what the component connects to.
 	Doubles []Double
+	// Migrations are the changes of the schema that the component stores data in.
+	Migrations *Migrations
+}
+
+// Migrations are numbered files, such as 0002_add_shipped_at.sql. scaffold add migration adds one.
+type Migrations struct {
+	Directory string // such as migrations
+	// Write returns a new migration, which changes nothing, and the line that the user replaces.
+	Write func(name string) (text string, line int)
 }
 
 // File is a file of a service.

@@ -117,6 +117,9 @@ func resourceOf(service string) string {
 	return guess
 }
 
+// Singular returns the singular of a noun in the regular English plural, such as order for orders, and other nouns unchanged.
+func (n Noun) Singular() Noun { return Noun(singular(string(n))) }
+
 // singular reverses [plural] for regular English plurals, and does not change other words.
 func singular(noun string) string {
 	switch {

@@ -80,7 +80,7 @@ func beyondBounds(s map[string]any) []beyond {
 // described is false if the operation does not have the status.
 func (o Operation) Response(status int) (pointer string, described bool) {
 	base := "/paths/" + escape(o.Path) + "/" + strings.ToLower(o.Method) + "/responses/"
-	responses := object(object(object(object(o.document.root["paths"])[o.Path])[strings.ToLower(o.Method)])["responses"])
+	responses := o.responses()
 	for _, key := range []string{strconv.Itoa(status), fmt.Sprintf("%dXX", status/100), "default"} {
 		response, ok := responses[key]
 		if !ok {
@@ -95,6 +95,21 @@ func (o Operation) Response(status int) (pointer string, described bool) {
 		return "", true
 	}
 	return "", false
+}
+
+func (o Operation) responses() map[string]any {
+	return object(object(object(object(o.document.root["paths"])[o.Path])[strings.ToLower(o.Method)])["responses"])
+}
+
+// IsUnimplemented reports whether the operation is only planned: it documents status 501 and no success.
+func (o Operation) IsUnimplemented() bool {
+	responses := o.responses()
+	for status := range responses {
+		if strings.HasPrefix(status, "2") || strings.HasPrefix(status, "3") {
+			return false
+		}
+	}
+	return responses["501"] != nil
 }
 
 func escape(key string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(key) }

@@ -104,8 +104,8 @@ func (o *Options) Parts(s component.Service) component.Parts {
 		},
 		Files: []component.File{
 			{Path: "internal/store/{{.One.Snake}}.go", Template: "files/store.go.tmpl"},
-			{Path: "migrations/migrations.go", Template: "files/migrations.go.tmpl"},
-			{Path: "migrations/0001_{{.Many.Snake}}.sql", Template: "files/0001.sql.tmpl"},
+			{Path: migrationsDirectory + "/migrations.go", Template: "files/migrations.go.tmpl"},
+			{Path: migrationsDirectory + "/0001_{{.Many.Snake}}.sql", Template: "files/0001.sql.tmpl"},
 		},
 		Reserved:   []string{"postgres", "postgrestest", "storetest", "migrations", "pgx", "pgxpool", "pgconn", "goose", "columns", "db", "inserted", "row", "rows", "scan"},
 		Prefixes:   []string{"POSTGRES"},
@@ -115,6 +115,7 @@ func (o *Options) Parts(s component.Service) component.Parts {
 		Dependency: new(Dependency()),
 		Budget:     &budget,
 		Doubles:    []component.Double{{Name: "PostgreSQL", Variable: urlVariable, Check: "postgres", Required: true, Start: startServer}},
+		Migrations: migrations(s.Plural),
 	}
 }
 
