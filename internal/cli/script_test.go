@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 
 // testFactory is the real program with a small renderer. TEST_RELEASE makes it a release of
 // that version, TEST_CHECKOUT one that was built in that checkout. TEST_CHECK selects the only
-// check.
+// check. With TEST_CHANGING, releases have different templates.
 func testFactory() cli.Factory {
 	f := cli.System(render)
 	f.Ask, f.TemplatesDigest = nil, nil // the service of the small renderer does not build; grown_test.go has a real one
@@ -71,6 +71,9 @@ func render(s spec.Service, o templates.RenderOptions) (templates.Tree, error) {
 	for i := range files {
 		files[i].Mode = 0o644
 	}
+	if os.Getenv("TEST_CHANGING") != "" {
+		files = append(files, changing(o.Generator)...)
+	}
 	return templates.NewTree(files...)
 }
 
@@ -81,10 +84,12 @@ func render(s spec.Service, o templates.RenderOptions) (templates.Tree, error) {
 //	ruler [key=value ...]  start a Mimir ruler, see rulerServer
 //	large file bytes       write a large file, or extend one
 //	secrets command ...    run the command on links to secrets, see secrets
+//	edit file old new      replace a text in a file
+//	commit                 commit the files in the working directory, see commit
 //	tree dir               list the files below dir on standard output
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	runScripts(t, "testdata/script")
+	runScripts(t, "testdata/script", nil)
 }
 
 // Scripts in testdata/endtoend run services, or read files as large as the limits.
@@ -93,10 +98,11 @@ func TestEndToEndScripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs services")
 	}
-	runScripts(t, "testdata/endtoend")
+	runScripts(t, "testdata/endtoend", nil)
 }
 
-func runScripts(t *testing.T, dir string) {
+// runScripts runs the scripts in dir. setup, if not nil, changes their environment.
+func runScripts(t *testing.T, dir string, setup func(*testscript.Env)) {
 	t.Helper()
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
@@ -107,9 +113,12 @@ func runScripts(t *testing.T, dir string) {
 			env.Setenv("TEST_RELEASE", "v0.5.0")
 			env.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(env.WorkDir))
 			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+			if setup != nil {
+				setup(env)
+			}
 			return goEnvironment(env)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "tree": listTree, "grafana": grafanaServer, "ruler": rulerServer, "large": large, "secrets": secrets, "lock": lockDirectory},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "tree": listTree, "grafana": grafanaServer, "ruler": rulerServer, "large": large, "secrets": secrets, "lock": lockDirectory, "edit": edit, "commit": commit},
 	})
 }
 

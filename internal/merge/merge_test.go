@@ -2,10 +2,6 @@ package merge_test
 
 import (
 	"bytes"
-	"fmt"
-	"math/rand/v2"
-	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 
@@ -122,6 +118,11 @@ func TestModule(t *testing.T) {
 			strings.Replace(base, "go 1.26.0", "go 1.27.0", 1), strings.Replace(base, "\tx.test/old v1.0.0\n", "", 1),
 			"module a.test/orders\n\ngo 1.27.0\n\nrequire x.test/chi/v5 v5.1.0\n\nrequire x.test/low v1.0.0 // indirect\n\nreplace x.test/runtime => ../runtime\n",
 		},
+		"toolchains, tools and exclusions": {
+			strings.Replace(base, "go 1.26.0\n", "go 1.26.0\n\ntoolchain go1.26.8\n\ntool x.test/mine\n", 1),
+			strings.Replace(base, "go 1.26.0\n", "go 1.26.0\n\ntoolchain go1.26.10\n\ntool x.test/new\n\nexclude x.test/low v1.1.0\n", 1),
+			strings.Replace(base, "go 1.26.0\n", "go 1.26.0\n\ntoolchain go1.26.10\n\ntool (\n\tx.test/mine\n\tx.test/new\n)\n", 1) + "\nexclude x.test/low v1.1.0\n",
+		},
 		"what the user removed or replaced": {
 			strings.Replace(strings.Replace(base, "\tx.test/old v1.0.0\n", "", 1), "../runtime", "../../mine", 1), strings.Replace(strings.Replace(base, "go 1.26.0", "go 1.26.1", 1), "../runtime", "../lib/runtime", 1),
 			"module a.test/orders\n\ngo 1.26.1\n\nrequire x.test/chi/v5 v5.1.0\n\nrequire x.test/low v1.0.0 // indirect\n\nreplace x.test/runtime => ../../mine\n",
@@ -139,77 +140,4 @@ func TestModule(t *testing.T) {
 	if err != nil || string(r.Data) != "a\nb\nc\nm\n" {
 		t.Errorf("go.sum: %q, %v", r.Data, err)
 	}
-}
-
-// No line that the user added is lost: it is in the result, or between markers.
-func TestMergesLoseNoLine(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Fatal(err)
-	}
-	count := 1000
-	if testing.Short() {
-		count = 50
-	}
-	r := rand.New(rand.NewPCG(1, 2))
-	conflicts := 0
-	for i := range count {
-		base := source(r)
-		mine, added := edited(r, base, fmt.Sprintf("mine %d", i))
-		next, _ := edited(r, base, fmt.Sprintf("new %d", i))
-		s := merge.Sides{Base: joined(base), Mine: joined(mine), New: joined(next)}
-		out, err := merge.File("main.go", s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out.Conflicts {
-			conflicts++
-		}
-		got := strings.Split(string(out.Data), "\n")
-		for _, line := range added {
-			if !slices.Contains(got, line) {
-				t.Fatalf("merge %d lost %q:\n%s", i, line, out.Data)
-			}
-		}
-	}
-	if conflicts == 0 || conflicts == count {
-		t.Errorf("%d of %d merges have conflicts", conflicts, count)
-	}
-}
-
-func joined(lines []string) []byte { return []byte(strings.Join(lines, "\n") + "\n") }
-
-// source returns lines like those of Go code, many of which repeat.
-func source(r *rand.Rand) []string {
-	common := []string{"", "}", "\treturn nil", "\tif err != nil {", "\t\treturn err", "\t}"}
-	var out []string
-	for i := range 40 {
-		if r.IntN(2) == 0 {
-			out = append(out, common[r.IntN(len(common))])
-			continue
-		}
-		out = append(out, fmt.Sprintf("line %d", i))
-	}
-	return out
-}
-
-// edited returns the lines with two edits, and the lines that they add.
-func edited(r *rand.Rand, lines []string, name string) (out, added []string) {
-	out = slices.Clone(lines)
-	for edit := range 2 {
-		at := r.IntN(len(out))
-		line := fmt.Sprintf("%s edit %d", name, edit)
-		switch r.IntN(3) {
-		case 0:
-			out = slices.Insert(out, at, line)
-			added = append(added, line)
-		case 1:
-			out = slices.Delete(out, at, min(len(out), at+1+r.IntN(3)))
-		default:
-			added = slices.DeleteFunc(added, func(l string) bool { return l == out[at] })
-			out[at] = line
-			added = append(added, line)
-		}
-	}
-	return out, slices.DeleteFunc(added, func(l string) bool { return !slices.Contains(out, l) })
 }

@@ -3,6 +3,7 @@ package merge
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"go/version"
 	"slices"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // module merges go.mod. Requirements are united, and the higher version wins. A line that one side removed and the
-// other did not change is removed. All other lines are the user's.
+// other did not change is removed. Tools and exclusions of both sides are united. All other lines are the user's.
 func module(name string, s Sides) ([]byte, error) {
 	base, err := parse(name, s.Base)
 	if err != nil {
@@ -29,7 +30,7 @@ func module(name string, s Sides) ([]byte, error) {
 	if err := mergeReplacements(base, mine, next); err != nil {
 		return nil, err
 	}
-	if err := mergeVersions(base, mine, next); err != nil {
+	if err := errors.Join(mergeVersions(base, mine, next), mergeOthers(base, mine, next)); err != nil {
 		return nil, err
 	}
 	mine.SortBlocks()
@@ -117,10 +118,15 @@ func replacements(f *modfile.File) map[target]target {
 	return out
 }
 
-// mergeVersions raises the version of Go, and follows scaffold in the module path unless the user changed it.
+// mergeVersions raises the versions of Go and of its toolchain, and follows scaffold in the module path unless the user changed it.
 func mergeVersions(base, mine, next *modfile.File) error {
 	if mine.Go != nil && next.Go != nil && version.Compare("go"+mine.Go.Version, "go"+next.Go.Version) < 0 {
 		if err := mine.AddGoStmt(next.Go.Version); err != nil {
+			return err
+		}
+	}
+	if mine.Toolchain != nil && next.Toolchain != nil && version.Compare(mine.Toolchain.Name, next.Toolchain.Name) < 0 {
+		if err := mine.AddToolchainStmt(next.Toolchain.Name); err != nil {
 			return err
 		}
 	}
@@ -128,6 +134,22 @@ func mergeVersions(base, mine, next *modfile.File) error {
 		return mine.AddModuleStmt(modulePath(next))
 	}
 	return nil
+}
+
+// mergeOthers adds the tools and exclusions that scaffold added.
+func mergeOthers(base, mine, next *modfile.File) error {
+	var errs []error
+	for _, t := range next.Tool {
+		if !slices.ContainsFunc(base.Tool, func(b *modfile.Tool) bool { return b.Path == t.Path }) {
+			errs = append(errs, mine.AddTool(t.Path))
+		}
+	}
+	for _, e := range next.Exclude {
+		if !slices.ContainsFunc(base.Exclude, func(b *modfile.Exclude) bool { return b.Mod == e.Mod }) {
+			errs = append(errs, mine.AddExclude(e.Mod.Path, e.Mod.Version))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func modulePath(f *modfile.File) string {

@@ -12,7 +12,7 @@ import (
 
 // byNode applies what changed from Base to New to the user's YAML, value by value, so that its comments and its order
 // stay. Of the comments in New, it has those of new and changed values. It returns false if both sides changed the same
-// value, if a comment of the user would be lost, or if an edit is not possible.
+// value, if a comment would be lost, or if an edit is not possible.
 func byNode(name string, s Sides) ([]byte, bool) {
 	base, mine, next := root(s.Base), root(s.Mine), root(s.New)
 	if base == nil || mine == nil || next == nil {
@@ -44,9 +44,10 @@ func byNode(name string, s Sides) ([]byte, bool) {
 	return out.Src, keepsComments(s, out.Src)
 }
 
-// keepsComments reports whether a merge has each comment that the user added: a list is replaced with its comments.
+// keepsComments reports whether a merge has each comment that a side added: a list is replaced with its comments, and
+// comments at values that the template did not change are left out.
 func keepsComments(s Sides, merged []byte) bool {
-	for line := range bytes.Lines(s.Mine) {
+	for line := range bytes.Lines(slices.Concat(s.Mine, []byte("\n"), s.New)) {
 		at := bytes.IndexByte(line, '#')
 		if at < 0 {
 			continue

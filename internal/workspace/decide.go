@@ -30,6 +30,14 @@ func (c candidate) current() bool {
 	return digest(c.disk.data) == digest(c.Data) && sameMode(c.disk.mode, c.Mode)
 }
 
+// mergedMode returns the mode of the template, or that of the user who changed it.
+func (c candidate) mergedMode() fs.FileMode {
+	if sameMode(c.disk.mode, fs.FileMode(c.last.Mode)) {
+		return c.Mode
+	}
+	return c.disk.mode
+}
+
 // candidate returns the file with its state at the path.
 func (p *planner) candidate(f templates.File, at string) (candidate, error) {
 	d, err := p.w.read(at)
@@ -117,7 +125,7 @@ func (p *planner) merged(c candidate) error {
 		p.change(c, Keep, "")
 		p.files = append(p.files, c.last)
 		return nil
-	case c.last.Digest == digest(c.Data):
+	case c.last.Digest == digest(c.Data) && sameMode(c.disk.mode, c.mergedMode()):
 		p.change(c, Keep, "")
 	default:
 		return p.edited(c)
@@ -141,11 +149,11 @@ func (p *planner) edited(c candidate) error {
 		return p.unmerged(c, merged.Data, note)
 	}
 	p.record(c, digest(c.Data))
-	if bytes.Equal(merged.Data, c.disk.data) {
+	if bytes.Equal(merged.Data, c.disk.data) && sameMode(c.disk.mode, c.mergedMode()) {
 		p.change(c, Keep, note)
 		return nil
 	}
-	c.Data = merged.Data
+	c.Data, c.Mode = merged.Data, c.mergedMode()
 	p.put(c, Merge, note)
 	return nil
 }

@@ -58,13 +58,13 @@ func (w *Workspace) Unresolved() ([]Unresolved, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, w.opts.unresolved(name, d.data))
+		out = append(out, w.opts.unresolved(name, d.data, w.open[name]))
 	}
 	return out, nil
 }
 
-func (o Options) unresolved(name string, data []byte) Unresolved {
-	if !merge.Marks(name, data) {
+func (o Options) unresolved(name string, data, template []byte) Unresolved {
+	if !merge.Marks(name, data) || !merge.Marks(name, template) {
 		return Unresolved{Path: name, Template: o.openPath(name)}
 	}
 	return Unresolved{Path: name, Line: merge.Marked(data)}
@@ -84,11 +84,11 @@ func (p *planner) unmerged(c candidate, data []byte, note string) error {
 	}
 	p.change(c, Unmerged, "you and the template changed the same part"+note)
 	if !bytes.Equal(data, c.disk.data) {
-		p.writes = append(p.writes, write{path: c.Path, data: data, mode: c.Mode, was: c.disk})
+		p.writes = append(p.writes, write{path: c.Path, data: data, mode: c.mergedMode(), was: c.disk})
 	}
 	p.writes = append(p.writes, write{path: p.w.opts.openPath(c.Path), data: c.Data, mode: 0o644, was: copied})
 	p.files = append(p.files, c.last)
-	p.opens = append(p.opens, p.w.opts.unresolved(c.Path, data))
+	p.opens = append(p.opens, p.w.opts.unresolved(c.Path, data, c.Data))
 	return nil
 }
 
