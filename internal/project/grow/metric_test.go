@@ -89,7 +89,7 @@ func TestInvalidMetricsAreRejected(t *testing.T) {
 		"unit":  {mainFile, declared.Metric{Type: declared.Histogram, Name: "wait", Help: "Wait."}, []string{"NAME: end the name of a histogram in the unit"}},
 		"taken": {mainFile, declared.Metric{Type: declared.Counter, Name: "taken_total", Help: "Taken."}, []string{"NAME: the service has the metric taken_total already"}},
 		"no call": {"package main\n\nfunc main() {}\n", declared.Metric{Type: declared.Counter, Name: "a_total", Help: "A."}, []string{
-			"orders/cmd/orders/main.go: no statement calls Handle", "\ta, err := svc.Metrics().Counter(\"a_total\", \"A.\")\n",
+			"orders/cmd/orders/main.go: no statement of a function with a *runtime.Service calls its Handle", "\ta, err := svc.Metrics().Counter(\"a_total\", \"A.\")\n",
 		}},
 		"syntax": {"package main\n\nfunc {", declared.Metric{Type: declared.Counter, Name: "a_total", Help: "A."}, []string{"orders/cmd/orders/main.go:3:6: "}},
 	} {
