@@ -76,6 +76,29 @@ func TestMetricIsDeclaredBeforeTheServiceServes(t *testing.T) {
 	}
 }
 
+// A second declaration of err would not compile.
+func TestErrorHasAnotherNameIfTheCodeDeclaresErr(t *testing.T) {
+	t.Parallel()
+	for name, rest := range map[string]string{
+		"short": "err := app.Run(ctx)\n\treturn err", "blank": "_, err := 1, app.Run(ctx)\n\treturn err",
+		"variable": "var b, err error = nil, app.Run(ctx)\n\t_ = b\n\treturn err",
+	} {
+		text := strings.NewReplacer("\terr := nothing()\n", "", "return app.Run(ctx)", rest).Replace(mainFile)
+		change, err := withMain(t, text).Metric(declared.Metric{Type: declared.Counter, Name: "a_total", Help: "A."})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(change.Files[0].Data); !strings.Contains(got, "a, errMetric := app.") || !strings.Contains(got, "if errMetric != nil {\n\t\treturn errMetric\n") {
+			t.Errorf("%s: got\n%s", name, got)
+		}
+	}
+	text := strings.Replace(mainFile, "return app", "more, err := 1, app", 1)
+	change, err := withMain(t, text).Metric(declared.Metric{Type: declared.Counter, Name: "a_total", Help: "A."})
+	if err != nil || !strings.Contains(string(change.Files[0].Data), "a, err := app.") {
+		t.Errorf("%v: err has another name without need", err)
+	}
+}
+
 func TestInvalidMetricsAreRejected(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

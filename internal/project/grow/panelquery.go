@@ -97,12 +97,15 @@ func (q query) bind(matchers []dashboards.Matcher) string {
 		list := strings.Trim(string(dashboards.Selector{Matchers: missing}.Expr()), "{}")
 		at := begin + len(s.Name)
 		rest := out[at:]
-		if inner, found := strings.CutPrefix(strings.TrimLeft(rest, " \t\r\n"), "{"); !found {
+		trimmed := strings.TrimLeft(rest, " \t\r\n")
+		inner, found := strings.CutPrefix(trimmed, "{")
+		switch {
+		case !found:
 			rest = "{" + list + "}" + rest
-		} else if strings.HasPrefix(strings.TrimLeft(inner, " \t\r\n"), "}") {
-			rest = "{" + list + inner
-		} else {
-			rest = "{" + list + "," + inner
+		case strings.HasPrefix(strings.TrimLeft(inner, " \t\r\n"), "}"):
+			rest = rest[:len(rest)-len(trimmed)] + "{" + list + inner
+		default:
+			rest = rest[:len(rest)-len(trimmed)] + "{" + list + "," + inner
 		}
 		out = out[:at] + rest
 	}
