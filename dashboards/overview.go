@@ -17,6 +17,11 @@ const (
 	dashboardResources    = "resources"
 )
 
+// Names returns the names of all dashboards that a service can have.
+func Names() []string {
+	return []string{dashboardOverview, dashboardObjectives, dashboardResources, dashboardRuntime, dashboardDependencies, dashboardCustom}
+}
+
 // headlineWindow is the window of headline numbers. It does not depend on the time range of the dashboard,
 // so that everybody sees the same number.
 const headlineWindow = "5m"

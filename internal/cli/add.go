@@ -25,6 +25,6 @@ func newAddCommand(g *globals) *cobra.Command {
 	}
 	addChangeFlags(cmd, &o)
 	cmd.Flags().StringArrayVar(&o.options, "set", nil, "option of the component as key=value, such as connections=50")
-	cmd.AddCommand(newAddRouteCommand(g), newAddMetricCommand(g), newAddMigrationCommand(g), newAddSLOCommand(g))
+	cmd.AddCommand(newAddRouteCommand(g), newAddMetricCommand(g), newAddMigrationCommand(g), newAddSLOCommand(g), newAddPanelCommand(g))
 	return cmd
 }

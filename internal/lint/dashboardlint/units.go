@@ -42,13 +42,13 @@ func (l *linter) unit(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) 
 	switch {
 	case slices.Contains(plainUnits(), p.Unit):
 		if got.Seconds == 1 || got.Bytes != 0 {
-			l.reportGuessf("panel-unit-mismatch", at, l.World.OtherMetrics, "the unit is %s, but the query returns %s; set %s", p.Unit, got, fitting(got))
+			l.reportGuessf("panel-unit-mismatch", at, l.World.OtherMetrics, "the unit is %s, but the query returns %s; set %s", p.Unit, got, Fitting(got))
 		}
 	case !known || fits(got, want):
 	default:
 		// Seconds per second are a ratio, but many people show them as seconds.
 		guessed := got.Guessed || got.MayBeRate && got.Bytes == want.Bytes && got.Seconds != want.Seconds || l.World.OtherMetrics && got.Bytes == 0 && got.Seconds == 0 && want.Seconds == 1
-		l.reportGuessf("panel-unit-mismatch", at, guessed, "the unit %s is for %s, but the query returns %s; set %s", p.Unit, want, got, fitting(got))
+		l.reportGuessf("panel-unit-mismatch", at, guessed, "the unit %s is for %s, but the query returns %s; set %s", p.Unit, want, got, Fitting(got))
 	}
 }
 
@@ -62,8 +62,8 @@ func fits(got, want promlint.Unit) bool {
 // near tolerates rounding of factors such as 1/60.
 func near(a, b float64) bool { return a/b > 0.999 && a/b < 1.001 }
 
-// fitting returns the Grafana unit of a unit.
-func fitting(u promlint.Unit) string {
+// Fitting returns the Grafana unit of a unit, short for plain numbers and unusual units.
+func Fitting(u promlint.Unit) string {
 	for _, name := range []string{"s", "ms", "bytes", "bits", "Bps", "bps", "ops", "percentunit", "percent"} {
 		if want, _ := unitOf(name); fits(u, want) {
 			return name

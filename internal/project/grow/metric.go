@@ -40,7 +40,7 @@ func (s Service) Metric(m declared.Metric) (Change, error) {
 		return Change{}, err
 	}
 	name := c.free(variable(m.Name))
-	lines := declaration(c.service, name, m)
+	lines := declaration(c, name, m)
 	if c.at < 0 {
 		problem := s.problem(file, "no statement of a function with a *runtime.Service calls its Handle")
 		return Change{}, fmt.Errorf("%w\nDeclare the metric by hand:\n\n\t%s", problem, strings.Join(lines, "\n\t"))
@@ -131,7 +131,7 @@ func variable(metric string) string {
 }
 
 // declaration returns the statements that declare a metric.
-func declaration(service, name string, m declared.Metric) []string {
+func declaration(c *command, name string, m declared.Metric) []string {
 	args := []string{strconv.Quote(m.Name), strconv.Quote(m.Help)}
 	if m.Type == declared.Histogram {
 		var all []string
@@ -145,9 +145,9 @@ func declaration(service, name string, m declared.Metric) []string {
 	}
 	method := strings.ToUpper(string(m.Type[:1])) + string(m.Type[1:])
 	return []string{
-		fmt.Sprintf("%s, err := %s.Metrics().%s(%s)", name, service, method, strings.Join(args, ", ")),
-		"if err != nil {",
-		"\treturn err",
+		fmt.Sprintf("%s, %s := %s.Metrics().%s(%s)", name, c.err, c.service, method, strings.Join(args, ", ")),
+		"if " + c.err + " != nil {",
+		"\treturn " + c.err,
 		"}",
 		fmt.Sprintf("_ = %s // TODO: pass it to the code that %s", name, does(m.Type)),
 	}
@@ -158,6 +158,7 @@ type command struct {
 	file    string
 	src     []byte
 	service string // the variable with the *runtime.Service
+	err     string // the variable for an error
 	at      int    // offset of the line that calls its Handle; -1 without one
 	names   map[string]bool
 }
@@ -168,7 +169,7 @@ func readCommand(file string, src []byte) (*command, error) {
 	if err != nil {
 		return nil, err // with the place
 	}
-	c := &command{file: file, src: src, service: "svc", at: -1, names: map[string]bool{}}
+	c := &command{file: file, src: src, service: "svc", err: "err", at: -1, names: map[string]bool{}}
 	ast.Inspect(parsed, func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok {
 			c.names[id.Name] = true
@@ -180,9 +181,12 @@ func readCommand(file string, src []byte) (*command, error) {
 		if !ok || f.Body == nil || serviceOf(f) == "" {
 			continue
 		}
-		for _, stmt := range f.Body.List {
+		for i, stmt := range f.Body.List {
 			if calls(stmt, serviceOf(f), "Handle") && c.at < 0 {
 				c.service = serviceOf(f)
+				if slices.ContainsFunc(f.Body.List[i:], declaresErr) {
+					c.err = c.free("errMetric")
+				}
 				c.at = bytes.LastIndexByte(src[:fset.Position(stmt.Pos()).Offset], '\n') + 1
 			}
 		}
@@ -202,6 +206,31 @@ func serviceOf(f *ast.FuncDecl) string {
 		}
 	}
 	return ""
+}
+
+// declaresErr reports whether a statement is no longer valid if err is declared before it.
+func declaresErr(stmt ast.Stmt) bool {
+	names := []string{}
+	switch n := stmt.(type) {
+	case *ast.AssignStmt:
+		for _, left := range n.Lhs {
+			if id, ok := left.(*ast.Ident); ok && n.Tok == token.DEFINE && id.Name != "_" {
+				names = append(names, id.Name)
+			}
+		}
+		return slices.Equal(names, []string{"err"})
+	case *ast.DeclStmt:
+		decl, ok := n.Decl.(*ast.GenDecl)
+		if !ok {
+			return false
+		}
+		for _, spec := range decl.Specs {
+			if value, ok := spec.(*ast.ValueSpec); ok && slices.ContainsFunc(value.Names, func(id *ast.Ident) bool { return id.Name == "err" }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // calls reports whether a statement is a call of the method.

@@ -76,6 +76,29 @@ func TestMetricIsDeclaredBeforeTheServiceServes(t *testing.T) {
 	}
 }
 
+// A second declaration of err would not compile.
+func TestErrorHasAnotherNameIfTheCodeDeclaresErr(t *testing.T) {
+	t.Parallel()
+	for name, rest := range map[string]string{
+		"short": "err := app.Run(ctx)\n\treturn err", "blank": "_, err := 1, app.Run(ctx)\n\treturn err",
+		"variable": "var b, err error = nil, app.Run(ctx)\n\t_ = b\n\treturn err",
+	} {
+		text := strings.NewReplacer("\terr := nothing()\n", "", "return app.Run(ctx)", rest).Replace(mainFile)
+		change, err := withMain(t, text).Metric(declared.Metric{Type: declared.Counter, Name: "a_total", Help: "A."})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(change.Files[0].Data); !strings.Contains(got, "a, errMetric := app.") || !strings.Contains(got, "if errMetric != nil {\n\t\treturn errMetric\n") {
+			t.Errorf("%s: got\n%s", name, got)
+		}
+	}
+	text := strings.Replace(mainFile, "return app", "more, err := 1, app", 1)
+	change, err := withMain(t, text).Metric(declared.Metric{Type: declared.Counter, Name: "a_total", Help: "A."})
+	if err != nil || !strings.Contains(string(change.Files[0].Data), "a, err := app.") {
+		t.Errorf("%v: err has another name without need", err)
+	}
+}
+
 func TestInvalidMetricsAreRejected(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -89,7 +112,7 @@ func TestInvalidMetricsAreRejected(t *testing.T) {
 		"unit":  {mainFile, declared.Metric{Type: declared.Histogram, Name: "wait", Help: "Wait."}, []string{"NAME: end the name of a histogram in the unit"}},
 		"taken": {mainFile, declared.Metric{Type: declared.Counter, Name: "taken_total", Help: "Taken."}, []string{"NAME: the service has the metric taken_total already"}},
 		"no call": {"package main\n\nfunc main() {}\n", declared.Metric{Type: declared.Counter, Name: "a_total", Help: "A."}, []string{
-			"orders/cmd/orders/main.go: no statement of a function", "\ta, err := svc.Metrics().Counter(\"a_total\", \"A.\")\n",
+			"orders/cmd/orders/main.go: no statement of a function with a *runtime.Service calls its Handle", "\ta, err := svc.Metrics().Counter(\"a_total\", \"A.\")\n",
 		}},
 		"syntax": {"package main\n\nfunc {", declared.Metric{Type: declared.Counter, Name: "a_total", Help: "A."}, []string{"orders/cmd/orders/main.go:3:6: "}},
 	} {
