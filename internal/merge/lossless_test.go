@@ -70,7 +70,7 @@ func TestMergesLoseNoLine(t *testing.T) {
 						conflicts++
 					}
 				}
-				if never := f.name == "go.mod"; (conflicts == 0) != never || conflicts == count {
+				if never := f.name == "go.mod"; !testing.Short() && (conflicts == 0) != never || conflicts == count {
 					t.Errorf("%d of %d merges have conflicts", conflicts, count)
 				}
 			})

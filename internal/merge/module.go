@@ -6,6 +6,7 @@ import (
 	"errors"
 	"go/version"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/semver"
@@ -169,7 +170,20 @@ func sums(s Sides) []byte {
 			}
 		}
 	}
-	slices.SortFunc(lines, bytes.Compare)
+	slices.SortFunc(lines, compareSums)
 	lines = slices.CompactFunc(lines, bytes.Equal)
 	return append(bytes.Join(lines, []byte("\n")), '\n')
+}
+
+// compareSums orders lines as the go command does: by module, version, and the sum of go.mod last.
+func compareSums(a, b []byte) int {
+	split := func(line []byte) (module, version string) {
+		module, rest, _ := strings.Cut(string(line), " ")
+		version, _, _ = strings.Cut(rest, " ")
+		return module, strings.TrimSuffix(version, "/go.mod")
+	}
+	goMod := []byte("/go.mod ")
+	moduleA, versionA := split(a)
+	moduleB, versionB := split(b)
+	return cmp.Or(cmp.Compare(moduleA, moduleB), semver.Compare(versionA, versionB), bytes.Count(a, goMod)-bytes.Count(b, goMod), bytes.Compare(a, b))
 }

@@ -32,7 +32,7 @@ func (m manifest) hasBase(e entry, o Options) bool {
 // manifest is not a base, whether it was edited, cut or merged by git, and is left out.
 func (m manifest) decodeBases(archive []byte, o Options) map[string][]byte {
 	bases := map[string][]byte{}
-	for _, f := range txtar.Parse(archive).Files {
+	for _, f := range txtar.Parse(unitedArchive(archive)).Files {
 		e, _ := m.find(f.Name)
 		// The archive ends each file with a line end, also if the file has none at its end.
 		for _, data := range [][]byte{f.Data, bytes.TrimSuffix(f.Data, []byte("\n"))} {
@@ -84,6 +84,7 @@ func (p *planner) bases(next templates.Tree) error {
 	}
 	switch {
 	case !slices.ContainsFunc(p.w.old.Files, p.hadBase): // the first run
+	case p.w.old.united != nil && len(lost) == 0: // git merged it
 	case !c.disk.exists:
 		p.change(c, Create, "deleted"+note)
 	case gap || digest(withoutComment(written)) != digest(withoutComment(c.disk.data)):

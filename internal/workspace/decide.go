@@ -136,11 +136,11 @@ func (p *planner) merged(c candidate) error {
 
 // edited merges a file that the user edited with the new template.
 func (p *planner) edited(c candidate) error {
-	if line := merge.Marked(c.disk.data); line > 0 && merge.Marks(c.Path, c.disk.data) {
+	sides, note := p.sides(c)
+	if line := merge.Marked(sides.Mine); line > 0 && merge.Marks(c.Path, sides.Mine) {
 		p.change(c, Conflict, fmt.Sprintf("has a conflict marker in line %d; resolve the conflict first", line))
 		return nil
 	}
-	sides, note := p.sides(c)
 	merged, err := merge.File(c.Path, sides)
 	if err != nil {
 		return fmt.Errorf("merge %s: %w", c.Path, err)
@@ -161,6 +161,9 @@ func (p *planner) edited(c candidate) error {
 // sides returns what to merge, with a note if there is no base.
 func (p *planner) sides(c candidate) (merge.Sides, string) {
 	s := merge.Sides{Base: p.last[c.Path], Mine: c.disk.data, New: c.Data}
+	if len(p.w.old.united[c.Path]) > 1 && merge.Marked(s.Mine) > 0 {
+		s.Mine = unitedText(s.Mine, s.Base)
+	}
 	if p.request.Rewrite != nil {
 		s.Base, s.Mine = p.request.Rewrite(c.Path, s.Base), p.request.Rewrite(c.Path, s.Mine)
 	}

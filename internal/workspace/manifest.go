@@ -30,6 +30,9 @@ type manifest struct {
 	Generator string  `json:"generator"`
 	Layers    []Layer `json:"layers"`
 	Files     []entry `json:"files"`
+
+	// united, if git merged the manifest, has the digests of both branches by path, see unite.
+	united map[string][]string
 }
 
 // entry records a file. Digest is that of the generated file, for a block file that of its block. A
@@ -124,20 +127,26 @@ func decodeManifest(data []byte, opts Options) (manifest, error) {
 		Schema    int    `json:"schema"`
 		Generator string `json:"generator"`
 	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		return manifest{}, damaged(opts.manifestPath(), data, err)
-	}
-	if head.Schema > schemaVersion || newer(head.Generator, opts.Generator) {
+	err := json.Unmarshal(data, &head)
+	if err == nil && (head.Schema > schemaVersion || newer(head.Generator, opts.Generator)) {
 		return manifest{}, &NewerStateError{Manifest: opts.manifestPath(), State: head.Generator, Own: opts.Generator, Command: opts.Command}
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
 	var m manifest
-	if err := dec.Decode(&m); err != nil {
-		return manifest{}, damaged(opts.manifestPath(), data, err)
+	if err == nil {
+		err = strict(string(data), &m)
 	}
-	if err := m.check(); err != nil {
+	if err == nil {
+		err = m.check()
+	}
+	if err == nil {
+		return m, nil
+	}
+	m, unitedErr := decodeUnited(data)
+	switch {
+	case unitedErr != nil:
 		return manifest{}, damaged(opts.manifestPath(), data, err)
+	case newer(m.Generator, opts.Generator):
+		return manifest{}, &NewerStateError{Manifest: opts.manifestPath(), State: m.Generator, Own: opts.Generator, Command: opts.Command}
 	}
 	return m, nil
 }

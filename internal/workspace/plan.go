@@ -236,7 +236,7 @@ type planner struct {
 
 // manifest plans the manifest, which is placed last.
 func (p *planner) manifest() error {
-	p.next = manifest{schemaVersion, p.w.opts.Generator, p.w.opts.Layers, p.files}
+	p.next = manifest{Schema: schemaVersion, Generator: p.w.opts.Generator, Layers: p.w.opts.Layers, Files: p.files}
 	data, err := p.next.encode()
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@
 package workspace
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -97,6 +96,9 @@ func (w *Workspace) load() (err error) {
 		return err
 	}
 	if w.old, err = w.readManifest(); err != nil {
+		return err
+	}
+	if err := w.unite(); err != nil {
 		return err
 	}
 	if err := w.loadOpen(); err != nil || w.locked == nil {
@@ -199,7 +201,7 @@ func (w *Workspace) obstacle(dir string) (string, error) {
 
 // digest returns the digest of content. It ignores line endings, which git may change.
 func digest(data []byte) string {
-	sum := sha256.Sum256(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")))
+	sum := sha256.Sum256(withoutCR(data))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
