@@ -45,7 +45,7 @@ func TestEndToEndAddMetric(t *testing.T) {
 			t.Errorf("no panel has the unit %s:\n%s", unit, team)
 		}
 	}
-	for _, line := range strings.Split(s.check(cli.ExitDone), "\n") {
+	for line := range strings.Lines(s.check(cli.ExitDone)) {
 		if strings.Contains(line, "dashboards/own") {
 			t.Errorf("the panels have a finding: %s", line)
 		}

@@ -1,6 +1,7 @@
 package dashboardfile_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -80,7 +81,7 @@ func FuzzAppend(f *testing.F) {
 			begin++
 		}
 		rest := len(src) - begin
-		for !strings.HasSuffix(string(out), string(src[len(src)-rest:])) { // white space of [ ] may go
+		for !bytes.HasSuffix(out, src[len(src)-rest:]) { // white space of [ ] may go
 			rest--
 		}
 		if kept := strings.TrimSpace(string(src[begin : len(src)-rest])); kept != "" {
