@@ -8,38 +8,34 @@ import (
 	"testing"
 )
 
-// Each change that the README shows applies to a new service, which then builds, passes its
-// tests and has no errors.
+// Each command in the section "Change it" of the README applies to a new service, which then builds, passes its tests and has
+// no errors.
 func TestEndToEndChangesOfTheReadme(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a service")
 	}
 	t.Parallel()
-	const longest = 10
 	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	changes := regexp.MustCompile("(?s)```diff\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	if len(changes) < 4 {
-		t.Fatalf("the README shows %d changes", len(changes))
+	blocks := regexp.MustCompile("(?s)## Change it.*?```console\n(.*?)```").FindSubmatch(readme)
+	if blocks == nil || strings.Count(string(blocks[1]), "\n") < 6 {
+		t.Fatal("the section of the README has no commands")
 	}
 	parent, bin := t.TempDir(), built(t)
 	orders := filepath.Join(parent, "orders")
 	run(t, parent, bin, "new", "orders", "--with", "postgres")
-	patch := filepath.Join(parent, "change.patch")
-	for _, change := range changes {
-		if added := strings.Count(change[1], "\n+") - strings.Count(change[1], "\n+++"); added > longest {
-			t.Errorf("%d lines are added, more than %d:\n%s", added, longest, change[1])
+	for line := range strings.Lines(string(blocks[1])) {
+		command, found := strings.CutPrefix(strings.TrimSpace(line), "$ scaffold ")
+		if !found {
+			t.Fatalf("%q is no command of scaffold", line)
 		}
-		if err := os.WriteFile(patch, []byte(change[1]), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		run(t, orders, "git", "apply", patch)
-		run(t, orders, bin, "generate")
-		if out := run(t, orders, bin, "check"); !strings.HasSuffix(out, "orders: no errors\n") {
-			t.Errorf("after this change there are errors:\n%s\n%s", change[1], out)
+		run(t, orders, "bash", "-c", bin+" "+command)
+		if out := run(t, orders, bin, "check"); !strings.Contains(out, ": no errors\n") {
+			t.Errorf("after scaffold %s there are errors:\n%s", command, out)
 		}
 	}
+	run(t, orders, "go", "vet", "./...")
 	run(t, orders, "go", "test", "./...")
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/templates/components"
@@ -13,7 +15,8 @@ func newAddCommand(g *globals) *cobra.Command {
 		Short: "Add components to a service",
 		Long: "Add components to scaffold.yaml and to the files of the service, as scaffold new --with does\n" +
 			"for a new one. Your edits stay. If you edited a user-owned file that the component would\n" +
-			"change, the change is printed for you to apply.\n\n" + changeHelp,
+			"change, the change is printed for you to apply.\n\n" +
+			"Components: " + strings.Join(components.Names(), ", ") + ".\n\n" + changeHelp,
 		Example:           "  scaffold add postgres\n  scaffold add postgres --set connections=50",
 		ValidArgsFunction: cobra.FixedCompletions(components.Names(), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(cmd *cobra.Command, args []string) error {

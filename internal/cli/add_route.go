@@ -23,7 +23,7 @@ func newAddRouteCommand(g *globals) *cobra.Command {
 			if len(words) != 2 {
 				return usage(cmd, "write a method and a path in quotes, such as \"POST /v1/orders/{id}/ship\"")
 			}
-			return runGrow(cmd.Context(), g, o, func(s grow.Service) (grow.Change, error) { return s.Route(words[0], words[1]) })
+			return asArgument(cmd, runGrow(cmd.Context(), g, o, func(s grow.Service) (grow.Change, error) { return s.Route(words[0], words[1]) }))
 		},
 	}
 	addGrowFlags(cmd, &o)

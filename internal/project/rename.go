@@ -2,6 +2,7 @@ package project
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"go/parser"
 	"go/token"
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/observability-first/scaffold/internal/project/monorepo"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/workspace"
@@ -37,7 +39,10 @@ func (r *renaming) add(w *workspace.Workspace, request *workspace.Request) error
 		if w.Recorded(name) {
 			return
 		}
-		now, err := r.imports(src)
+		now, err := src, (*syntaxError)(nil)
+		if path.Ext(name) == ".go" {
+			now, err = r.imports(src)
+		}
 		if err != nil {
 			problems = append(problems, diagnostic.Problem{File: filepath.ToSlash(filepath.Join(r.dir, name)), Line: err.at.Line, Column: err.at.Column, Message: err.text + "; correct it first, so that its imports can follow the new name"})
 			return
@@ -129,14 +134,18 @@ func (r *renaming) imports(src []byte) ([]byte, *syntaxError) {
 	return out, nil
 }
 
-// eachOtherFile calls use with the user's other files in the directory of the command, which moves.
+// eachOtherFile calls use with the user's other files in the directory of the command, which moves. Files that git ignores stay.
 func (r *renaming) eachOtherFile(use func(name string, src []byte)) error {
 	dir := "cmd/" + r.before.Binary()
 	if r.before.Name == r.after.Name {
 		return nil
 	}
+	ignored := monorepo.IgnoredFiles(context.Background(), r.dir)
 	err := fs.WalkDir(os.DirFS(r.dir), dir, func(name string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || path.Ext(name) == ".go" {
+		if err == nil && e.IsDir() && slices.Contains(ignored, name+"/") {
+			return fs.SkipDir
+		}
+		if err != nil || e.IsDir() || path.Ext(name) == ".go" || slices.Contains(ignored, name) {
 			return err
 		}
 		if !e.Type().IsRegular() {

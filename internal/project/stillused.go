@@ -1,6 +1,7 @@
 package project
 
 import (
+	"context"
 	"fmt"
 	"go/parser"
 	"go/token"
@@ -97,12 +98,17 @@ func importsOf(src []byte) []importSpec {
 	return out
 }
 
-// eachGoFile calls use with each Go file of the service's module.
+// eachGoFile calls use with each Go file of the service's module that git does not ignore.
 func eachGoFile(dir string, use func(name string, src []byte)) error {
+	ignored := monorepo.IgnoredFiles(context.Background(), dir)
 	return fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
+		case e.IsDir() && slices.Contains(ignored, name+"/"):
+			return fs.SkipDir
+		case slices.Contains(ignored, name):
+			return nil
 		case e.IsDir() && name != ".":
 			hidden := strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), "_")
 			if hidden || monorepo.Skips(e.Name()) || slices.Contains([]string{"vendor", "testdata"}, e.Name()) || fileExists(filepath.Join(dir, name, "go.mod")) {

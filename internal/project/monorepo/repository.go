@@ -74,6 +74,16 @@ func Ignored(ctx context.Context, root, dir string) bool {
 	return err == nil
 }
 
+// IgnoredFiles returns the files below dir that git ignores, relative to it and with forward slashes. Directories end in a
+// slash. Without git there are none.
+func IgnoredFiles(ctx context.Context, dir string) []string {
+	listed, err := Git(ctx, dir, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+	if err != nil || listed == "" {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(listed, "\x00"), "\x00")
+}
+
 // Git runs the installed git, which finds its own configuration, and returns its output without
 // the last line feed. No command here uses the network.
 func Git(ctx context.Context, dir string, args ...string) (string, error) {
