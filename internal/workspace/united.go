@@ -23,7 +23,7 @@ func decodeUnited(data []byte) (manifest, error) {
 	if !bytes.HasSuffix(bytes.TrimSpace(withoutCR(data)), []byte("]\n}")) {
 		return manifest{}, errors.New("the end is missing")
 	}
-	m := manifest{united: map[string][]string{}}
+	var m manifest
 	inFiles := false
 	for line := range strings.Lines(string(data)) {
 		line = strings.TrimSuffix(strings.TrimSpace(line), ",")
@@ -56,7 +56,7 @@ func decodeUnited(data []byte) (manifest, error) {
 			return manifest{}, err
 		}
 	}
-	m.join()
+	m.Files, m.united = joined(m.Files)
 	return m, m.check()
 }
 
@@ -67,17 +67,17 @@ func strict(text string, to any) error {
 	return dec.Decode(to)
 }
 
-// join makes one entry of those for a path.
-func (m *manifest) join() {
-	slices.SortStableFunc(m.Files, func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
-	var out []entry
-	for _, e := range m.Files {
+// joined returns one entry for each path, and all digests by path.
+func joined(files []entry) (out []entry, digests map[string][]string) {
+	digests = map[string][]string{}
+	slices.SortStableFunc(files, func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
+	for _, e := range files {
 		if len(out) == 0 || out[len(out)-1].Path != e.Path {
 			out = append(out, e)
 		}
-		m.united[e.Path] = append(m.united[e.Path], e.Digest)
+		digests[e.Path] = append(digests[e.Path], e.Digest)
 	}
-	m.Files = out
+	return out, digests
 }
 
 // unite decides for each file of a manifest that git merged what scaffold wrote last.
