@@ -49,7 +49,7 @@ func TestRelease0(t *testing.T) {
 		for seed, edits := range []int{0, 1, 20, 20, 20} {
 			t.Run(fmt.Sprintf("%s/%d/%d edits", at, seed, edits), func(t *testing.T) {
 				t.Parallel()
-				old := upgrade{t: t, at: at, dir: filepath.Join(t.TempDir(), "old"), marks: map[string][]string{}}
+				old := upgrade{t: t, at: at, dir: filepath.Join(t.TempDir(), "old"), marks: map[string][]string{}, deleted: map[string]bool{}}
 				fresh := upgrade{t: t, at: at, dir: filepath.Join(t.TempDir(), "new")}
 				old.unpack(trees)
 				old.edit(rand.New(rand.NewPCG(uint64(seed), uint64(len(at)))), edits)
@@ -137,7 +137,7 @@ type upgrade struct {
 	dir string // of the service, or of its repository
 
 	marks   map[string][]string // texts of the user by path
-	deleted []string
+	deleted map[string]bool
 }
 
 // service returns the directory of the service.
@@ -204,7 +204,7 @@ func (u upgrade) create(old upgrade, flags []string, edits int) {
 }
 
 // edit makes random edits of files that a user may edit, and changes the spec.
-func (u *upgrade) edit(r *rand.Rand, edits int) {
+func (u upgrade) edit(r *rand.Rand, edits int) {
 	u.t.Helper()
 	if edits == 0 {
 		return
@@ -213,9 +213,9 @@ func (u *upgrade) edit(r *rand.Rand, edits int) {
 	u.put(name, tarFile{bytes.Replace(readFile(u.t, name), []byte("owner: team-a\n"), []byte("owner: team-b\nhttp: {port: 9000}\n"), 1), 0o644})
 	var state struct {
 		Files []struct {
-			Path  string
-			Owner templates.Owner
-		}
+			Path  string          `json:"path"`
+			Owner templates.Owner `json:"owner"`
+		} `json:"files"`
 	}
 	if err := json.Unmarshal(readFile(u.t, filepath.Join(u.service(), ".scaffold", "manifest.json")), &state); err != nil {
 		u.t.Fatal(err)
@@ -231,12 +231,12 @@ func (u *upgrade) edit(r *rand.Rand, edits int) {
 	}
 }
 
-func (u *upgrade) editOne(r *rand.Rand, file, mark string) {
+func (u upgrade) editOne(r *rand.Rand, file, mark string) {
 	u.t.Helper()
 	name := filepath.Join(u.service(), filepath.FromSlash(file))
 	kind := r.IntN(5)
 	switch {
-	case slices.Contains(u.deleted, file):
+	case u.deleted[file]:
 		return
 	case kind == 0:
 		file = path.Join(path.Dir(file), mark+".txt")
@@ -244,7 +244,7 @@ func (u *upgrade) editOne(r *rand.Rand, file, mark string) {
 		u.put(filepath.Join(u.service(), filepath.FromSlash(file)), tarFile{[]byte(mark + "\n"), 0o644})
 		return
 	case kind == 1 && path.Base(file) != "go.mod": // without it, the service is in another module
-		u.deleted = append(u.deleted, file)
+		u.deleted[file] = true
 		delete(u.marks, file)
 		if err := os.Remove(name); err != nil {
 			u.t.Fatal(err)
@@ -296,7 +296,7 @@ func (u upgrade) compare(fresh upgrade, edited bool) {
 		delete(got, at+file)
 		delete(want, at+file)
 	}
-	for _, file := range u.deleted {
+	for file := range u.deleted {
 		if _, found := got[at+file]; found {
 			u.t.Errorf("%s is back", file)
 		}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -131,7 +132,7 @@ func gitMerge(t *testing.T, s merge.Sides, dir string) string {
 	t.Helper()
 	var names []string
 	for i, data := range [][]byte{s.Mine, s.Base, s.New} {
-		name := filepath.Join(dir, fmt.Sprint(i))
+		name := filepath.Join(dir, strconv.Itoa(i))
 		if err := os.WriteFile(name, bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), 0o600); err != nil {
 			t.Fatal(err)
 		}

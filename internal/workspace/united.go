@@ -56,7 +56,7 @@ func decodeUnited(data []byte) (manifest, error) {
 			return manifest{}, err
 		}
 	}
-	m.join()
+	m = m.joined()
 	return m, m.check()
 }
 
@@ -67,8 +67,8 @@ func strict(text string, to any) error {
 	return dec.Decode(to)
 }
 
-// join makes one entry of those for a path.
-func (m *manifest) join() {
+// joined returns the manifest with one entry for each path.
+func (m manifest) joined() manifest {
 	slices.SortStableFunc(m.Files, func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
 	var out []entry
 	for _, e := range m.Files {
@@ -78,6 +78,7 @@ func (m *manifest) join() {
 		m.united[e.Path] = append(m.united[e.Path], e.Digest)
 	}
 	m.Files = out
+	return m
 }
 
 // unite decides for each file of a manifest that git merged what scaffold wrote last.
