@@ -77,7 +77,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose backends lint bench bench-peers generate checkgenerate examples rendered golden pictures transcripts tidy e2e dashboards-schema grafana-parity chromium pipelines images kubernetes kubernetes-apiserver collector routers
+.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose backends lint bench bench-peers generate checkgenerate examples release0 rendered golden pictures transcripts tidy e2e dashboards-schema grafana-parity chromium pipelines images kubernetes kubernetes-apiserver collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -168,6 +168,9 @@ rendered: modules ## write the files of examples/rendered, if they are missing o
 	@for d in $(RENDERED); do name=$$(basename $$d); \
 		(cd examples/$$name && sha256sum --check --status --ignore-missing digests.txt && cd ../../$$d && sha256sum --check --status ../../$$name/digests.txt) 2>/dev/null || \
 		go test ./internal/cli -run "^TestExamples$$/^$$name$$" -rendered; done
+
+release0: ## record the services that TestRelease0 updates, with the scaffold of an old commit
+	internal/cli/testdata/release0/record.sh
 
 examples: ## regenerate examples/
 	$(call timed,examples,go test -count=1 ./internal/cli -run '^TestExamples$$' -update)

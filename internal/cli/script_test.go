@@ -85,7 +85,7 @@ func render(s spec.Service, o templates.RenderOptions) (templates.Tree, error) {
 //	large file bytes       write a large file, or extend one
 //	secrets command ...    run the command on links to secrets, see secrets
 //	edit file old new      replace a text in a file
-//	commit                 record the files in the working directory, see commit
+//	commit                 record the files in the working directory in git
 //	tree dir               list the files below dir on standard output
 func TestScripts(t *testing.T) {
 	t.Parallel()

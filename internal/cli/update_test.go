@@ -31,7 +31,7 @@ func changing(release string) []templates.File {
 		}
 		return []byte(before)
 	}
-	block := "\tprint(same)\n\tprint(same)\n\tprint(same)\n\tprint(other)\n\n" //nolint:dupword // repeated lines are the case
+	block := strings.Repeat("\tprint(same)\n", 3) + "\tprint(other)\n\n"
 	guide := string(six("# Guide\n\nOne.\n\nTwo.\n\nThree.\n", "# Guide\n\nOne.\n\nTwo, with care.\n\nThree.\n"))
 	if from("v0.7.0") {
 		guide = strings.Replace(guide, "One.", "One, first.", 1)

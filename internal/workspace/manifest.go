@@ -131,6 +131,9 @@ func decodeManifest(data []byte, opts Options) (manifest, error) {
 	if err == nil && (head.Schema > schemaVersion || newer(head.Generator, opts.Generator)) {
 		return manifest{}, &NewerStateError{Manifest: opts.manifestPath(), State: head.Generator, Own: opts.Generator, Command: opts.Command}
 	}
+	if err == nil && head.Schema < firstSchema {
+		return manifest{}, fmt.Errorf("%s: schema %d is older than %d, the first that scaffold reads; generate the service in another directory and copy your edits there", opts.manifestPath(), head.Schema, firstSchema)
+	}
 	var m manifest
 	if err == nil {
 		err = strict(string(data), &m)
@@ -152,8 +155,13 @@ func decodeManifest(data []byte, opts Options) (manifest, error) {
 }
 
 func (m manifest) check() error {
-	if m.Schema < firstSchema || m.Schema > schemaVersion {
+	switch {
+	case m.Schema < firstSchema || m.Schema > schemaVersion:
 		return fmt.Errorf("schema %d is unknown", m.Schema)
+	case m.Generator == "":
+		return errors.New("generator is missing")
+	case m.Files == nil:
+		return errors.New("files is missing")
 	}
 	for i, e := range m.Files {
 		first, _, _ := strings.Cut(e.Path, "/")
@@ -164,6 +172,8 @@ func (m manifest) check() error {
 			return fmt.Errorf("%s is a duplicate or out of order", e.Path)
 		case !slices.Contains(templates.Owners(), e.Owner):
 			return fmt.Errorf("%s: unknown owner %q", e.Path, e.Owner)
+		case e.Digest == "":
+			return fmt.Errorf("%s: digest is missing", e.Path)
 		}
 	}
 	return nil

@@ -49,13 +49,16 @@ func TestInvalidManifestIsRejected(t *testing.T) {
 	for _, tt := range []struct{ name, manifest, want string }{
 		{"a merge in git", "{\n<<<<<<< HEAD\n", ".scaffold/manifest.json:2: invalid character '<' looking for beginning of object key string" + advice},
 		{"an unknown key", `{"schema": 1, "zebra": 1}`, `.scaffold/manifest.json: json: unknown field "zebra"` + advice},
-		{"no schema", `{}`, ".scaffold/manifest.json: schema 0 is unknown" + advice},
+		{"an older schema", `{}`, ".scaffold/manifest.json: schema 0 is older than 1, the first that scaffold reads; generate the service in another directory and copy your edits there"},
+		{"no generator", `{"schema": 1, "files": []}`, ".scaffold/manifest.json: generator is missing" + advice},
+		{"no files", `{"schema": 1, "generator": "v0.1.0"}`, ".scaffold/manifest.json: files is missing" + advice},
+		{"no digest", files(`{"path": "a", "owner": "merged", "mode": "0644"}`), ".scaffold/manifest.json: a: digest is missing" + advice},
 		{"a path that leads out", files(`{"path": "../x", "digest": "", "owner": "generated", "mode": "0644"}`),
 			`.scaffold/manifest.json: "../x" is not the path of a generated file` + advice},
 		{"git's own files", files(`{"path": ".git/config", "digest": "", "owner": "generated", "mode": "0644"}`),
 			`.scaffold/manifest.json: ".git/config" is not the path of a generated file` + advice},
 		{"an unknown owner", files(`{"path": "a", "digest": "", "owner": "x", "mode": "0644"}`), `.scaffold/manifest.json: a: unknown owner "x"` + advice},
-		{"a file twice", files(`{"path": "a", "owner": "user-owned", "mode": "0644"}, {"path": "a", "owner": "user-owned", "mode": "0644"}`),
+		{"a file twice", files(`{"path": "a", "digest": "x", "owner": "user-owned", "mode": "0644"}, {"path": "a", "owner": "user-owned", "mode": "0644"}`),
 			".scaffold/manifest.json: a is a duplicate or out of order" + advice},
 		{"an invalid mode", files(`{"path": "a", "owner": "user-owned", "mode": "rw"}`),
 			`.scaffold/manifest.json: mode "rw" is not octal permission bits` + advice},
@@ -78,9 +81,9 @@ func TestStateOfANewerScaffoldIsRejectedWithItsVersion(t *testing.T) {
 			"run `go install example.org/scaffold/cmd/scaffold@v0.10.0`"},
 		{"a newer form from a checkout", `{"schema": 3, "generator": "devel", "new": {}}`, "v0.9.0", ".scaffold/manifest.json was written by scaffold devel, but this is v0.9.0; " +
 			"run `go install example.org/scaffold/cmd/scaffold@latest`"},
-		{"an older release", `{"schema": 1, "generator": "v0.8.0"}`, "v0.9.0", ""},
-		{"a checkout", `{"schema": 1, "generator": "devel"}`, "v0.9.0", ""},
-		{"read by a checkout", `{"schema": 1, "generator": "v0.9.0"}`, "devel", ""},
+		{"an older release", `{"schema": 1, "generator": "v0.8.0", "files": []}`, "v0.9.0", ""},
+		{"a checkout", `{"schema": 1, "generator": "devel", "files": []}`, "v0.9.0", ""},
+		{"read by a checkout", `{"schema": 1, "generator": "v0.9.0", "files": []}`, "devel", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

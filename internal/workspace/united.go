@@ -23,7 +23,7 @@ func decodeUnited(data []byte) (manifest, error) {
 	if !bytes.HasSuffix(bytes.TrimSpace(withoutCR(data)), []byte("]\n}")) {
 		return manifest{}, errors.New("the end is missing")
 	}
-	var m manifest
+	m := manifest{united: map[string][]string{}}
 	inFiles := false
 	for line := range strings.Lines(string(data)) {
 		line = strings.TrimSuffix(strings.TrimSpace(line), ",")
@@ -56,7 +56,7 @@ func decodeUnited(data []byte) (manifest, error) {
 			return manifest{}, err
 		}
 	}
-	m.Files, m.united = joined(m.Files)
+	m = m.joined()
 	return m, m.check()
 }
 
@@ -67,17 +67,18 @@ func strict(text string, to any) error {
 	return dec.Decode(to)
 }
 
-// joined returns one entry for each path, and all digests by path.
-func joined(files []entry) (out []entry, digests map[string][]string) {
-	digests = map[string][]string{}
-	slices.SortStableFunc(files, func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
-	for _, e := range files {
+// joined returns the manifest with one entry for each path.
+func (m manifest) joined() manifest {
+	slices.SortStableFunc(m.Files, func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
+	var out []entry
+	for _, e := range m.Files {
 		if len(out) == 0 || out[len(out)-1].Path != e.Path {
 			out = append(out, e)
 		}
-		digests[e.Path] = append(digests[e.Path], e.Digest)
+		m.united[e.Path] = append(m.united[e.Path], e.Digest)
 	}
-	return out, digests
+	m.Files = out
+	return m
 }
 
 // unite decides for each file of a manifest that git merged what scaffold wrote last.
