@@ -17,7 +17,7 @@ func newAddCommand(g *globals) *cobra.Command {
 			"for a new one. Your edits stay. If you edited a user-owned file that the component would\n" +
 			"change, the change is printed for you to apply.\n\n" +
 			"Components: " + strings.Join(components.Names(), ", ") + ".\n\n" + changeHelp,
-		Example:           "  scaffold add postgres\n  scaffold add postgres --set connections=50",
+		Example:           "  scaffold add postgres\n  scaffold add postgres --set connections=50\n  scaffold add httpclient --set upstreams.payments.url=http://payments:8080",
 		ValidArgsFunction: cobra.FixedCompletions(components.Names(), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runAddComponents(cmd, g, o, args)

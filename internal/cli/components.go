@@ -141,12 +141,15 @@ func runComponents(ctx context.Context, g *globals, o componentOptions) error {
 	return runGenerate(ctx, g, o.generateOptions)
 }
 
-// committed returns an error if files of the service have changes that git could not restore. Without git, and before the
-// first commit, there is nothing to restore.
+// committed returns an error if files of the service have changes that git could not restore. Outside of a repository, and
+// before the first commit, there is nothing to restore.
 func committed(ctx context.Context, dir string) error {
-	out, err := monorepo.Git(ctx, dir, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no", "--", ".")
-	if err != nil || out == "" {
-		return nil //nolint:nilerr // not in a repository
+	out, err := monorepo.Within(ctx, dir, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no", "--", ".")
+	if err != nil {
+		return fmt.Errorf("%w\nwithout git, nothing can undo this command; run it with --allow-dirty if that is right", err)
+	}
+	if out == "" {
+		return nil
 	}
 	const shown = 5
 	files := strings.Split(out, "\n")

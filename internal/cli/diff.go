@@ -155,7 +155,9 @@ func (g *globals) printDifferences(t project.Target, r differences) {
 		g.printf("%s is up to date: scaffold generate would change nothing.\n", t.Service.Name)
 		return
 	}
-	g.printf("\n%s, %d lines added, %d removed\n", plural(len(r.Files), "file"), added, removed)
+	if len(r.Files) > 0 {
+		g.printf("\n%s, %s added, %d removed\n", plural(len(r.Files), "file"), plural(added, "line"), removed)
+	}
 	for _, u := range r.Unresolved {
 		g.printf("%s\n", &workspace.UnresolvedError{Files: []workspace.Unresolved{u}})
 	}

@@ -92,6 +92,9 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 		return err
 	}
 	report := generated{Service: t.Service.Name, Directory: t.Dir, DryRun: o.dryRun, Files: o.edits.Then(t.Plan).Changes, Repository: repositoryChangesOf(t), Next: o.next}
+	if report.Mentions, err = t.Mentions(); err != nil {
+		return err
+	}
 	if o.dryRun {
 		return g.reportGenerated(ctx, t, report, o)
 	}
@@ -126,7 +129,7 @@ func (g *globals) mayWrite(t project.Target, o generateOptions) error {
 	}
 	conflicts := t.With(workspace.Conflict)
 	if o.rename {
-		conflicts = append(conflicts, t.With(workspace.Unmerged)...)
+		conflicts = append(conflicts, g.renameConflicts(t)...)
 	}
 	if len(conflicts) > 0 {
 		return &ConflictError{conflicts}
@@ -143,10 +146,21 @@ func (g *globals) mayWrite(t project.Target, o generateOptions) error {
 	return &EditedError{edited}
 }
 
-func (g *globals) reportGenerated(ctx context.Context, t project.Target, report generated, o generateOptions) (err error) {
-	if report.Mentions, err = t.Mentions(); err != nil {
-		return err
+// renameConflicts returns the files that cannot follow a rename, and prints where.
+func (g *globals) renameConflicts(t project.Target) []workspace.Change {
+	conflicts := t.With(workspace.Unmerged)
+	for i := range conflicts {
+		conflicts[i].Note += "; undo your edit of it, rename the service, then edit it again"
 	}
+	for _, d := range t.Diffs() {
+		if d.Action == workspace.Unmerged {
+			g.printDiff(d)
+		}
+	}
+	return conflicts
+}
+
+func (g *globals) reportGenerated(ctx context.Context, t project.Target, report generated, o generateOptions) (err error) {
 	if report.Findings, err = checks.CheckSpec(ctx, t); err != nil {
 		return err
 	}

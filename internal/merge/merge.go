@@ -4,6 +4,7 @@ package merge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -40,6 +42,10 @@ const (
 	nameMine = "yours"
 	nameBase = "as scaffold wrote it last"
 	nameNew  = "new from scaffold"
+
+	markMine = "<<<<<<< " + nameMine
+	markBase = "||||||| " + nameBase
+	markNew  = ">>>>>>> " + nameNew
 )
 
 // File merges the sides of a file. Its name tells the format: go.mod, go.sum and imports of Go files are merged by their
@@ -55,7 +61,7 @@ func File(name string, s Sides) (Result, error) {
 	switch base := path.Base(name); {
 	case base == "go.mod":
 		data, err := module(name, s)
-		return Result{Data: data}, err
+		return Result{Data: withEnds(data, s.Mine)}, err
 	case base == "go.sum":
 		return Result{Data: sums(s)}, nil
 	case slices.ContainsFunc([][]byte{s.Base, s.Mine, s.New}, isBinary):
@@ -109,7 +115,7 @@ func text(s Sides) (Result, error) {
 	}
 	args = append(args, names...)
 	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &problem
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = dir, &out, &problem, time.Second
 	// Settings of the user, such as merge.conflictStyle, must not change the result.
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_SYSTEM="+os.DevNull, "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
 	err = cmd.Run()
@@ -119,15 +125,56 @@ func text(s Sides) (Result, error) {
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return Result{}, errors.New("git is not installed, and merges need it; install git")
-	case err != nil && !conflicts:
-		return Result{}, fmt.Errorf("git merge-file: %w\n%s", err, bytes.TrimSpace(problem.Bytes()))
+	case err != nil && !conflicts, !isMerge(out.Bytes(), s, conflicts):
+		return Result{}, fmt.Errorf("git merge-file does not merge: %w; check that git works, and run the command again\n%s", cmp.Or(err, errNoMerge), bytes.TrimSpace(problem.Bytes()))
 	}
 	return Result{Data: withEnds(out.Bytes(), s.Mine), Conflicts: conflicts}, nil
 }
 
+// errNoMerge is the reason if git ends well with another text.
+var errNoMerge = errors.New("its output is not a merge")
+
+// isMerge reports whether a text is a merge: it has markers only with conflicts, all lines of each side that the other one
+// did not remove, and no others. A program that only takes the place of git would otherwise empty files.
+func isMerge(text []byte, s Sides, conflicts bool) bool {
+	if bytes.Contains(text, []byte(markMine+"\n")) != conflicts || bytes.Contains(text, []byte(markNew)) != conflicts {
+		return slices.ContainsFunc([][]byte{s.Mine, s.New}, func(side []byte) bool { return bytes.Contains(side, []byte(markMine)) })
+	}
+	mine, base, next, out := lineSet(s.Mine), lineSet(s.Base), lineSet(s.New), lineSet(text)
+	for line := range mine {
+		if !out[line] && !base[line] {
+			return false
+		}
+	}
+	for line := range next {
+		if !out[line] && !base[line] {
+			return false
+		}
+	}
+	marks := map[string]bool{markMine: true, markBase: true, "=======": true, markNew: true}
+	for line := range out {
+		if !mine[line] && !base[line] && !next[line] && !marks[line] {
+			return false
+		}
+	}
+	return true
+}
+
+func lineSet(text []byte) map[string]bool {
+	set := map[string]bool{}
+	for line := range strings.Lines(string(withoutCR(text))) {
+		set[strings.TrimSuffix(line, "\n")] = true
+	}
+	return set
+}
+
 // withEnds returns the text with the line ends of another one.
-func withEnds(text, other []byte) []byte {
-	if bytes.Contains(other, []byte("\r\n")) {
+func withEnds(text, other []byte) []byte { return WithEnds(withoutCR(text), other) }
+
+// WithEnds returns a text with line feeds with the line ends that most lines of another one have.
+func WithEnds(text, other []byte) []byte {
+	crlf := bytes.Count(other, []byte("\r\n"))
+	if 2*crlf > bytes.Count(other, []byte("\n")) && !bytes.Contains(text, []byte("\r\n")) {
 		return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
 	}
 	return text
@@ -135,12 +182,20 @@ func withEnds(text, other []byte) []byte {
 
 func withoutCR(data []byte) []byte { return bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")) }
 
-// Marked returns the line of the first conflict marker in a text, 0 without one. The markers are those of this package
-// and of git: a line of seven equal signs alone, as below a heading, is none.
+// Marked returns the line of the first conflict marker in a text, 0 without one: a marker of this package, or the first one
+// of a conflict that git left. Other lines like them, such as seven equal signs below a heading, are none.
 func Marked(data []byte) int {
-	for i, line := range bytes.Split(data, []byte("\n")) {
-		if bytes.HasPrefix(line, []byte("<<<<<<< ")) || bytes.HasPrefix(line, []byte(">>>>>>> ")) {
-			return i + 1
+	begin, equal := 0, false
+	for i, line := range bytes.Split(withoutCR(data), []byte("\n")) {
+		switch text := string(line); {
+		case text == markMine, text == markBase, text == markNew:
+			return max(1, cmp.Or(begin, i+1))
+		case strings.HasPrefix(text, "<<<<<<< "):
+			begin, equal = i+1, false
+		case text == "=======":
+			equal = begin > 0
+		case strings.HasPrefix(text, ">>>>>>> ") && equal:
+			return begin
 		}
 	}
 	return 0

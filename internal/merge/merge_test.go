@@ -2,6 +2,8 @@ package merge_test
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -91,10 +93,35 @@ func TestWithoutGit(t *testing.T) {
 	}
 }
 
+// A stub that takes the place of git must not empty a file.
+func TestGitThatDoesNotMerge(t *testing.T) {
+	for name, script := range map[string]string{
+		"fails":            "echo broken >&2; exit 1",
+		"not found":        "exit 127",
+		"succeeds":         "exit 0",
+		"prints a warning": "echo warning: something; exit 0",
+		"loses the user's": "cat new; exit 0",
+		"hangs":            "(sleep 5 & ) ; cat mine base new; exit 0",
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "git"), []byte("#!/bin/sh\nPATH=/usr/bin:/bin\n"+script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", dir)
+		for _, file := range []string{"main.go", "Makefile", "a.json", "a.yaml"} {
+			r, err := merge.File(file, merge.Sides{Base: lines("a b c d e"), Mine: lines("x b c d e"), New: lines("a b c d y")})
+			if err == nil || !strings.HasPrefix(err.Error(), "git merge-file does not merge: ") {
+				t.Errorf("%s, %s: got %q, %v; want an error", name, file, r.Data, err)
+			}
+		}
+	}
+}
+
 func TestMarked(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{
-		"Title\n=======\ntext\n": 0, "a <<<<<<< b\n": 0, "<<<<<<<\n": 0, "a\n<<<<<<< yours\n": 2, "a\nb\n>>>>>>> new\n": 3,
+		"Title\n=======\ntext\n": 0, "a <<<<<<< b\n": 0, "<<<<<<<\n": 0, "a\n<<<<<<< yours\n": 2, "a\nb\n>>>>>>> new\n": 0, "a\nb\n>>>>>>> new from scaffold\n": 3, "||||||| as scaffold wrote it last\n": 1,
+		"a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> d\n": 2, "write `<<<<<<< HEAD` in it\n<<<<<<< HEAD\n": 0, "<<<<<<< HEAD\r\n=======\r\n>>>>>>> d\r\n": 1,
 	} {
 		if got := merge.Marked([]byte(text)); got != want {
 			t.Errorf("%q: got line %d, want %d", text, got, want)

@@ -80,7 +80,7 @@ func (g Generator) planRoot(t Target, options templates.RenderOptions) (at *AtRo
 		return nil, err
 	}
 	t.fromService(at.unresolved)
-	at.Plan, err = w.PlanFor(at.Tree, workspace.Request{Overwrite: t.request.Overwrite, Moves: t.renaming.moves(w)})
+	at.Plan, err = w.PlanFor(at.Tree, workspace.Request{Overwrite: t.request.Overwrite, Moves: t.renaming.moves(w, at.Tree)})
 	return at, err
 }
 

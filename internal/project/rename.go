@@ -3,6 +3,7 @@ package project
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"go/parser"
 	"go/token"
@@ -29,67 +30,92 @@ type renaming struct {
 	before, after spec.Service
 }
 
-// add plans what follows from the new name: files with the name in their path move, and imports of the module change.
-// The error lists files of the user that cannot follow.
+// command returns the directory of the service's command, which moves.
+func command(s spec.Service) string { return "cmd/" + s.Binary() }
+
+// add plans what follows from the new name in the user's own files: those in the directory of the command move, and imports
+// of the module change. The error lists files that cannot follow.
 func (r *renaming) add(w *workspace.Workspace, request *workspace.Request) error {
-	request.Moves = r.moves(w)
-	request.Rewrite = r.rewrite
+	request.Moves, request.Rewrite = map[string]string{}, r.rewrite
+	ignored, err := monorepo.IgnoredFiles(context.Background(), r.dir)
+	if err != nil {
+		return err
+	}
 	var problems diagnostic.List
-	edit := func(name string, src []byte) {
+	edit := func(name string, f userFile) {
 		if w.Recorded(name) {
 			return
 		}
-		now, err := src, (*syntaxError)(nil)
-		if path.Ext(name) == ".go" {
-			now, err = r.imports(src)
+		now, err := r.imports(f.data)
+		if path.Ext(name) != ".go" || err != nil && !bytes.Contains(f.data, []byte(r.before.Module)) {
+			now, err = f.data, nil // not Go, or a template
 		}
 		if err != nil {
 			problems = append(problems, diagnostic.Problem{File: filepath.ToSlash(filepath.Join(r.dir, name)), Line: err.at.Line, Column: err.at.Column, Message: err.text + "; correct it first, so that its imports can follow the new name"})
 			return
 		}
-		to := r.path(name)
-		if to != name {
+		to := name
+		if rest, found := strings.CutPrefix(name, command(r.before)+"/"); found && r.before.Binary() != r.after.Binary() {
+			to = command(r.after) + "/" + rest
 			request.Moves[name] = to
 		}
-		if to != name || !bytes.Equal(now, src) {
-			request.Edits = append(request.Edits, templates.File{Path: to, Mode: 0o644, Data: now, Owner: templates.UserOwned})
+		if to != name || !bytes.Equal(now, f.data) {
+			request.Edits = append(request.Edits, templates.File{Path: to, Mode: f.mode, Data: now, Owner: templates.UserOwned})
 		}
 	}
-	if err := eachGoFile(r.dir, edit); err != nil {
+	if err := r.eachInCommand(ignored, edit); err != nil {
 		return err
 	}
-	if err := r.eachOtherFile(edit); err != nil {
-		return err
-	}
-	return problems.Err()
+	err = eachGoFile(r.dir, ignored, func(name string, src []byte) {
+		if !strings.HasPrefix(name, command(r.before)+"/") || r.before.Binary() == r.after.Binary() {
+			edit(name, userFile{src, 0o644})
+		}
+	})
+	return errors.Join(err, problems.Err())
 }
 
-// moves returns the new paths of files that scaffold wrote by the previous ones.
-func (r *renaming) moves(w *workspace.Workspace) map[string]string {
+// userFile is a file that scaffold did not write.
+type userFile struct {
+	data []byte
+	mode fs.FileMode
+}
+
+// moves returns the new paths of files that scaffold wrote by the previous ones: those in the tree that differ in the name.
+func (r *renaming) moves(w *workspace.Workspace, tree templates.Tree) map[string]string {
 	moves := map[string]string{}
 	if r == nil {
 		return moves
 	}
 	for _, name := range w.Paths() {
-		if to := r.path(name); to != name {
-			moves[name] = to
+		if _, stays := tree.Find(name); stays {
+			continue
+		}
+		for _, to := range r.renamed(strings.Split(name, "/")) {
+			if _, found := tree.Find(to); found && !w.Recorded(to) {
+				moves[name] = to
+				break
+			}
 		}
 	}
 	return moves
 }
 
-// path returns a path with the new name instead of the previous one.
-func (r *renaming) path(name string) string {
-	parts := strings.Split(name, "/")
-	for i, part := range parts {
-		if rest, found := strings.CutPrefix(part, r.before.Name); found && (rest == "" || strings.ContainsRune(".-_", rune(rest[0]))) {
-			parts[i] = r.after.Name + rest
+// renamed returns a path with the new name instead of the previous one at the beginning of some of its parts, in all ways.
+func (r *renaming) renamed(parts []string) []string {
+	if len(parts) == 0 {
+		return []string{""}
+	}
+	first := []string{parts[0]}
+	if rest, found := strings.CutPrefix(parts[0], r.before.Name); found {
+		first = append(first, r.after.Name+rest)
+	}
+	var out []string
+	for _, rest := range r.renamed(parts[1:]) {
+		for _, part := range first {
+			out = append(out, path.Join(part, rest))
 		}
 	}
-	if dir := parts[0]; dir == "migrations" || dir == "internal" { // they have the name of the resource, which stays
-		return name
-	}
-	return strings.Join(parts, "/")
+	return out
 }
 
 // rewrite changes the imports of a Go file, if it can be read.
@@ -128,36 +154,47 @@ func (r *renaming) imports(src []byte) ([]byte, *syntaxError) {
 		if err != nil || !found || rest != "" && rest[0] != '/' {
 			continue
 		}
+		if below, found := strings.CutPrefix(rest, "/"+command(r.before)+"/"); found {
+			rest = "/" + command(r.after) + "/" + below
+		}
 		from, to := files.Position(i.Path.Pos()).Offset, files.Position(i.Path.End()).Offset
 		out = slices.Concat(out[:from], []byte(strconv.Quote(r.after.Module+rest)), out[to:])
 	}
 	return out, nil
 }
 
-// eachOtherFile calls use with the user's other files in the directory of the command, which moves. Files that git ignores stay.
-func (r *renaming) eachOtherFile(use func(name string, src []byte)) error {
-	dir := "cmd/" + r.before.Binary()
-	if r.before.Name == r.after.Name {
+// eachInCommand calls use with all files in the directory of the command, which moves, but for those that git ignores. Only
+// scaffold's own may be in the directory with the new name.
+func (r *renaming) eachInCommand(ignored []string, use func(name string, f userFile)) error {
+	if r.before.Binary() == r.after.Binary() {
 		return nil
 	}
-	ignored := monorepo.IgnoredFiles(context.Background(), r.dir)
-	err := fs.WalkDir(os.DirFS(r.dir), dir, func(name string, e fs.DirEntry, err error) error {
-		if err == nil && e.IsDir() && slices.Contains(ignored, name+"/") {
+	if there, _ := os.ReadDir(filepath.Join(r.dir, filepath.FromSlash(command(r.after)))); len(there) > 0 {
+		return fmt.Errorf("%s exists, and %s moves there; move it away, or choose another name", command(r.after), command(r.before))
+	}
+	err := fs.WalkDir(os.DirFS(r.dir), command(r.before), func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && slices.Contains(ignored, name+"/"):
 			return fs.SkipDir
+		case e.IsDir(), slices.Contains(ignored, name):
+			return nil
+		case !e.Type().IsRegular():
+			return fmt.Errorf("%s is not a regular file, and %s moves; move it away", name, command(r.before))
 		}
-		if err != nil || e.IsDir() || path.Ext(name) == ".go" || slices.Contains(ignored, name) {
+		info, err := e.Info()
+		if err != nil {
 			return err
 		}
-		if !e.Type().IsRegular() {
-			return fmt.Errorf("%s is not a regular file; move it away, since %s moves", name, dir)
-		}
 		src, err := userfile.Read(filepath.Join(r.dir, filepath.FromSlash(name)), userfile.LargeLimit)
-		if err == nil {
-			use(name, src)
+		if err != nil {
+			return fmt.Errorf("%w; %s moves with all its files, so move this one away", err, command(r.before))
 		}
-		return err
+		use(name, userFile{src, info.Mode().Perm()})
+		return nil
 	})
-	if os.IsNotExist(err) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,7 +96,7 @@ func LoadSpec(dir, defaultsFile string) (s spec.Service, err error) {
 		return spec.Service{}, err
 	}
 	if len(unresolved) > 0 {
-		return spec.Service{}, &workspace.UnresolvedError{Files: unresolved}
+		return spec.Service{}, &workspace.UnresolvedError{Files: unresolved, Earlier: true}
 	}
 	s, _, _, err = loadSpec(dir, defaultsFile)
 	return s, err
@@ -175,14 +176,14 @@ func (g Generator) resolved(w *workspace.Workspace, dir string, flags Options) (
 		return Target{}, err
 	}
 	if len(unresolved) > 0 && !flags.Unresolved { // first: the rest may fail for the conflicts
-		return Target{}, &workspace.UnresolvedError{Files: unresolved}
+		return Target{}, &workspace.UnresolvedError{Files: unresolved, Earlier: true}
 	}
 	t, err := g.target(w, dir, flags)
 	if err != nil {
 		return Target{}, err
 	}
 	if t.Unresolved = append(unresolved, t.Unresolved...); len(t.Unresolved) > 0 && !flags.Unresolved {
-		return Target{}, &workspace.UnresolvedError{Files: t.Unresolved}
+		return Target{}, &workspace.UnresolvedError{Files: t.Unresolved, Earlier: true}
 	}
 	return t, nil
 }
@@ -281,6 +282,9 @@ func (g Generator) Plan(w *workspace.Workspace, t Target, defaults spec.Defaults
 	}
 	if t.Tree, err = t.render(printedBefore(t.Dir)); err != nil {
 		return Target{}, err
+	}
+	if t.renaming != nil {
+		maps.Copy(t.request.Moves, t.renaming.moves(w, t.Tree))
 	}
 	if t.Plan, err = w.PlanFor(t.Tree, t.request); err != nil {
 		return Target{}, err

@@ -31,7 +31,11 @@ func stillUsed(w *workspace.Workspace, t Target) (diagnostic.List, error) {
 		changes[d.Path] = d
 	}
 	var found diagnostic.List
-	err := eachGoFile(t.Dir, func(name string, src []byte) {
+	ignored, err := monorepo.IgnoredFiles(context.Background(), t.Dir)
+	if err != nil {
+		return nil, err
+	}
+	err = eachGoFile(t.Dir, ignored, func(name string, src []byte) {
 		if d, changed := changes[name]; changed && d.Action != workspace.Edited {
 			if d.After == nil || d.Action == workspace.Unmerged {
 				return
@@ -40,9 +44,12 @@ func stillUsed(w *workspace.Workspace, t Target) (diagnostic.List, error) {
 		}
 		for _, i := range importsOf(src) {
 			if dropped[i.path] {
+				advice := "your code imports %s, which the service would no longer have; first remove what uses it"
+				if w.Recorded(name) {
+					advice = "this file has your edits and imports %s, which the service would no longer have; first delete it, or undo the edits"
+				}
 				found = append(found, diagnostic.Problem{
-					File: filepath.ToSlash(filepath.Join(t.Dir, name)), Line: i.at.Line, Column: i.at.Column,
-					Message: fmt.Sprintf("your code imports %s, which the service would no longer have; first remove what uses it", i.path),
+					File: filepath.ToSlash(filepath.Join(t.Dir, name)), Line: i.at.Line, Column: i.at.Column, Message: fmt.Sprintf(advice, i.path),
 				})
 			}
 		}
@@ -99,8 +106,7 @@ func importsOf(src []byte) []importSpec {
 }
 
 // eachGoFile calls use with each Go file of the service's module that git does not ignore.
-func eachGoFile(dir string, use func(name string, src []byte)) error {
-	ignored := monorepo.IgnoredFiles(context.Background(), dir)
+func eachGoFile(dir string, ignored []string, use func(name string, src []byte)) error {
 	return fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:

@@ -138,7 +138,7 @@ func (p *planner) merged(c candidate) error {
 func (p *planner) edited(c candidate) error {
 	sides, note := p.sides(c)
 	if line := merge.Marked(sides.Mine); line > 0 && merge.Marks(c.Path, sides.Mine) {
-		p.change(c, Conflict, fmt.Sprintf("has a conflict marker in line %d; resolve the conflict first", line))
+		p.change(c, Conflict, fmt.Sprintf("has a conflict marker in line %d; resolve the conflict first, or indent the lines if they only show one", line))
 		return nil
 	}
 	merged, err := merge.File(c.Path, sides)
@@ -185,7 +185,13 @@ func (p *planner) userOwned(c candidate) error {
 		p.change(c, Keep, "")
 		p.record(c, c.last.Digest)
 		return nil
-	case !c.known, c.current(), c.last.Owner == templates.Block, c.last.Digest == digest(c.Data):
+	case !c.known:
+		note := "it existed before"
+		if c.current() {
+			note = ""
+		}
+		p.change(c, Keep, note)
+	case c.current(), c.last.Owner == templates.Block, c.last.Digest == digest(c.Data):
 		p.change(c, Keep, "")
 	case c.pristine():
 		p.put(c, Update, "")

@@ -12,7 +12,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // journal records the changes of a run of Apply before the first one, so that a later command can undo
@@ -99,7 +98,7 @@ func (j journal) check(data []byte) error {
 		names = append(names, f.Path, j.staged(f.Path))
 	}
 	for _, name := range names {
-		if first, _, _ := strings.Cut(name, "/"); name == "." || !fs.ValidPath(name) || strings.EqualFold(first, ".git") {
+		if name == "." || !fs.ValidPath(name) || inGit(name) {
 			return fmt.Errorf("%q is not the path of a generated file", name)
 		}
 	}

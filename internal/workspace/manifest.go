@@ -43,6 +43,7 @@ type entry struct {
 	Rest   string          `json:"rest,omitempty"` // digest of a block file without its block
 	Owner  templates.Owner `json:"owner"`
 	Mode   mode            `json:"mode"`
+	Open   bool            `json:"open,omitempty"` // the file has a conflict that is not resolved
 }
 
 // mode is encoded in octal.
@@ -154,6 +155,11 @@ func decodeManifest(data []byte, opts Options) (manifest, error) {
 	return m, nil
 }
 
+// inGit reports whether a path is in the directory of a git repository.
+func inGit(name string) bool {
+	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.EqualFold(part, ".git") })
+}
+
 func (m manifest) check() error {
 	switch {
 	case m.Schema < firstSchema || m.Schema > schemaVersion:
@@ -164,9 +170,8 @@ func (m manifest) check() error {
 		return errors.New("files is missing")
 	}
 	for i, e := range m.Files {
-		first, _, _ := strings.Cut(e.Path, "/")
 		switch {
-		case e.Path == "." || !fs.ValidPath(e.Path) || strings.EqualFold(first, ".git"):
+		case e.Path == "." || !fs.ValidPath(e.Path) || inGit(e.Path):
 			return fmt.Errorf("%q is not the path of a generated file", e.Path)
 		case i > 0 && m.Files[i-1].Path >= e.Path:
 			return fmt.Errorf("%s is a duplicate or out of order", e.Path)

@@ -14,8 +14,9 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// An open file is one that the user and its template changed in the same part. Below .scaffold/open is the version of
-// the template, which becomes the base when the user has resolved the conflict.
+// An open file is one that the user and its template changed in the same part. The manifest says so. Below .scaffold/open is
+// the version of the template, which becomes the base when the user has resolved the conflict. Other files there are of
+// conflicts that the user took back with git, or not scaffold's.
 
 // openPath returns the path of the template's version of an open file.
 func (o Options) openPath(name string) string { return o.state() + "/open/" + name }
@@ -31,17 +32,25 @@ type Unresolved struct {
 
 // loadOpen reads the template's versions of open files.
 func (w *Workspace) loadOpen() error {
-	w.open = map[string][]byte{}
+	w.open, w.stale = map[string][]byte{}, nil
 	top := w.opts.state() + "/open"
 	err := fs.WalkDir(w.root.FS(), top, func(name string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
-		if !e.Type().IsRegular() {
+		original := strings.TrimPrefix(name, top+"/")
+		known, found := w.old.find(original)
+		switch {
+		case !found:
+			return nil
+		case !e.Type().IsRegular():
 			return fmt.Errorf("%s: not a regular file; remove it", name)
+		case !known.Open:
+			w.stale = append(w.stale, name)
+			return nil
 		}
 		data, err := userfile.ReadFS(w.root.FS(), name, userfile.LargeLimit)
-		w.open[strings.TrimPrefix(name, top+"/")] = data
+		w.open[original] = data
 		return err
 	})
 	if errors.Is(err, fs.ErrNotExist) {
@@ -87,6 +96,10 @@ func (p *planner) unmerged(c candidate, data []byte, note string) error {
 		p.writes = append(p.writes, write{path: c.Path, data: data, mode: c.mergedMode(), was: c.disk})
 	}
 	p.writes = append(p.writes, write{path: p.w.opts.openPath(c.Path), data: c.Data, mode: 0o644, was: copied})
+	if bytes.Equal(data, c.disk.data) { // the format has no markers
+		p.offers = append(p.offers, Diff{p.Changes[len(p.Changes)-1], p.last[c.Path], c.Data})
+	}
+	c.last.Open = true
 	p.files = append(p.files, c.last)
 	p.opens = append(p.opens, p.w.opts.unresolved(c.Path, data, c.Data))
 	return nil
@@ -94,6 +107,21 @@ func (p *planner) unmerged(c candidate, data []byte, note string) error {
 
 // resolvedNote is the note of a file whose conflict is resolved.
 const resolvedNote = "resolved"
+
+// removeStale removes the template's versions of conflicts that were taken back.
+func (p *planner) removeStale() error {
+	for _, name := range p.w.stale {
+		if slices.ContainsFunc(p.writes, func(f write) bool { return f.path == name }) {
+			continue
+		}
+		was, err := p.w.read(name)
+		if err != nil {
+			return err
+		}
+		p.removes = append(p.removes, write{path: name, was: was})
+	}
+	return nil
+}
 
 // stillOpen is the note of a file that is open since an earlier run.
 const stillOpen = "not resolved yet"
@@ -122,7 +150,7 @@ func (w *Workspace) PlanResolve(next templates.Tree, names []string) (Plan, erro
 		if !found {
 			continue
 		}
-		p.files[i].Digest = digest(f.Data)
+		p.files[i].Digest, p.files[i].Open = digest(f.Data), false
 		p.change(candidate{File: f}, Keep, resolvedNote)
 		at := w.opts.openPath(e.Path)
 		copied, err := w.read(at)
@@ -154,7 +182,7 @@ func (w *Workspace) closed(next templates.Tree, names []string) (templates.Tree,
 		}
 	}
 	if len(left) > 0 {
-		return nil, &UnresolvedError{left}
+		return nil, &UnresolvedError{Files: left}
 	}
 	declined, err := w.declined(next, names)
 	if err != nil {
@@ -184,7 +212,11 @@ func (w *Workspace) declined(next templates.Tree, names []string) ([]templates.F
 }
 
 // UnresolvedError reports conflicts of an earlier run.
-type UnresolvedError struct{ Files []Unresolved }
+type UnresolvedError struct {
+	Files []Unresolved
+	// Earlier means that the command did nothing, since the conflicts are of an earlier one.
+	Earlier bool
+}
 
 func (e *UnresolvedError) Error() string {
 	var lines []string
@@ -194,6 +226,9 @@ func (e *UnresolvedError) Error() string {
 			place += fmt.Sprintf(":%d", u.Line)
 		}
 		lines = append(lines, place+": "+u.Advice())
+	}
+	if e.Earlier {
+		lines = append(lines, "nothing was done; these conflicts of an earlier command come first")
 	}
 	return strings.Join(lines, "\n")
 }

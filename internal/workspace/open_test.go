@@ -186,5 +186,42 @@ func TestMarkersOfGitStopThePlan(t *testing.T) {
 	dir := t.TempDir()
 	apply(t, dir, tree(t, file("merged", "Makefile", "one\n")))
 	put(t, dir, "Makefile", "a\n<<<<<<< HEAD\none\n=======\nmine\n>>>>>>> branch\n")
-	equal(t, []Change{{"Makefile", "merged", Conflict, "has a conflict marker in line 2; resolve the conflict first"}}, plan(t, dir, tree(t, file("merged", "Makefile", "two\n"))).Conflicts())
+	equal(t, []Change{{"Makefile", "merged", Conflict, "has a conflict marker in line 2; resolve the conflict first, or indent the lines if they only show one"}}, plan(t, dir, tree(t, file("merged", "Makefile", "two\n"))).Conflicts())
+}
+
+// A command whose conflicts were taken back with git leaves the versions of the template, which git does not know.
+func TestConflictThatWasTakenBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one, two := tree(t, file("merged", "Makefile", "one\n")), tree(t, file("merged", "Makefile", "two\n"))
+	apply(t, dir, one)
+	put(t, dir, "Makefile", "mine\n")
+	before := snapshot(t, dir)
+	apply(t, dir, two)
+	put(t, dir, ".scaffold/open/.DS_Store", "x")
+	for _, name := range []string{"Makefile", recordPath, basePath} {
+		_, data, _ := strings.Cut(before[name], " ")
+		put(t, dir, name, data)
+	}
+	if open, err := open(t, dir).Unresolved(); err != nil || len(open) > 0 {
+		t.Errorf("got %v, %v; want no conflicts", open, err)
+	}
+	equal(t, []Change(nil), apply(t, dir, one))
+	remove(t, dir, ".scaffold/open/.DS_Store")
+	if _, left := snapshot(t, dir)[".scaffold/open/Makefile"]; left {
+		t.Error("the version of the template is left")
+	}
+	apply(t, dir, two)
+	if open, err := open(t, dir).Unresolved(); err != nil || len(open) != 1 {
+		t.Errorf("got %v, %v; want the conflict again", open, err)
+	}
+}
+
+func TestLineEndsOfFilesThatAreWrittenAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	apply(t, dir, tree(t, file("merged", "Makefile", "one\na\n"), file("generated", "ci", "one\n")))
+	put(t, dir, "Makefile", "one\r\na\r\n")
+	apply(t, dir, tree(t, file("merged", "Makefile", "two\na\n"), file("generated", "ci", "two\n")))
+	equal(t, map[string]string{"Makefile": "two\r\na\r\n", "ci": "two\n"}, contents(t, dir))
 }

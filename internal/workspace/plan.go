@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/observability-first/scaffold/internal/merge"
 	"github.com/observability-first/scaffold/templates"
 )
 
@@ -204,6 +205,9 @@ func (p *planner) finish(next templates.Tree) (Plan, error) {
 	if err := p.bases(next); err != nil {
 		return Plan{}, err
 	}
+	if err := p.removeStale(); err != nil {
+		return Plan{}, err
+	}
 	if err := p.manifest(); err != nil {
 		return Plan{}, err
 	}
@@ -259,7 +263,7 @@ func (p *planner) change(c candidate, a Action, note string) {
 
 func (p *planner) put(c candidate, a Action, note string) {
 	p.change(c, a, note)
-	p.writes = append(p.writes, write{path: c.Path, data: c.Data, mode: c.Mode, was: c.disk})
+	p.writes = append(p.writes, write{path: c.Path, data: merge.WithEnds(c.Data, c.disk.data), mode: c.Mode, was: c.disk})
 }
 
 func (p *planner) record(c candidate, sum string) {

@@ -86,7 +86,8 @@ func TestPlanByOwnerAndEdits(t *testing.T) {
 			[]Change{{path, "generated", Conflict, "a file that scaffold did not write is in the way; move it away"}}, nil},
 		{"not ours, where a merged file comes: kept", nil, edit, []templates.File{first("merged")},
 			[]Change{{path, "user-owned", Keep, "it existed before"}}, map[string]string{path: "mine\n"}},
-		{"not ours, where a file of yours comes: kept", nil, edit, []templates.File{first("user-owned")}, nil, map[string]string{path: "mine\n"}},
+		{"not ours, where a file of yours comes: kept", nil, edit, []templates.File{first("user-owned")},
+			[]Change{{path, "user-owned", Keep, "it existed before"}}, map[string]string{path: "mine\n"}},
 		{"not ours and not generated: not seen", nil, edit, nil, nil, map[string]string{path: "mine\n"}},
 
 		{"from merged to generated, unedited: updated", []templates.File{first("merged")}, leave, []templates.File{second("generated")},

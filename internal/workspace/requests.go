@@ -25,6 +25,9 @@ func (p *planner) edit(f templates.File) error {
 			return p.moveEdit(c, from)
 		}
 	}
+	if c.disk.exists {
+		c.Mode = c.disk.mode
+	}
 	switch {
 	case !c.disk.exists:
 		p.put(c, Create, "")
@@ -127,6 +130,7 @@ func (p *planner) asMove(c candidate, from string) {
 // rewrite plans to overwrite edits of a generated file.
 func (p *planner) rewrite(c candidate, note string) error {
 	p.put(c, Rewrite, note)
+	change := &p.Changes[len(p.Changes)-1]
 	if !p.request.Overwrite {
 		return nil
 	}
@@ -141,6 +145,7 @@ func (p *planner) rewrite(c candidate, note string) error {
 		}
 		if !was.exists {
 			p.writes = append(p.writes, write{path: at, data: c.disk.data, mode: c.disk.mode})
+			change.Note += "; your version is in " + at
 			return nil
 		}
 		at = fmt.Sprintf("%s/rejected/%s.%d", p.w.opts.state(), c.Path, n)

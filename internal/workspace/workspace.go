@@ -50,11 +50,12 @@ type Layer struct {
 
 // Workspace is the directory of a service.
 type Workspace struct {
-	dir  string
-	root *os.Root // nil while the directory does not exist
-	opts Options
-	old  manifest
-	open map[string][]byte // the template's versions of open files
+	dir   string
+	root  *os.Root // nil while the directory does not exist
+	opts  Options
+	old   manifest
+	open  map[string][]byte // the template's versions of open files
+	stale []string          // files of conflicts that were taken back
 
 	locked    *os.File // nil without a lock
 	leftovers []Change // backups of killed runs that the user has to delete

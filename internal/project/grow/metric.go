@@ -161,6 +161,8 @@ type command struct {
 	err     string // the variable for an error
 	at      int    // offset of the line that calls its Handle; -1 without one
 	names   map[string]bool
+	// statements is the number of those in the function.
+	statements int
 }
 
 func readCommand(file string, src []byte) (*command, error) {
@@ -183,7 +185,7 @@ func readCommand(file string, src []byte) (*command, error) {
 		}
 		for i, stmt := range f.Body.List {
 			if calls(stmt, serviceOf(f), "Handle") && c.at < 0 {
-				c.service = serviceOf(f)
+				c.service, c.statements = serviceOf(f), len(f.Body.List)
 				if slices.ContainsFunc(f.Body.List[i:], declaresErr) {
 					c.err = c.free("errMetric")
 				}
@@ -272,7 +274,7 @@ func (c *command) insert(lines []string) ([]byte, error) {
 		text = slices.Concat(text, indent, []byte(line+end))
 	}
 	out := slices.Concat(c.src[:c.at], text, rest)
-	if _, err := parser.ParseFile(token.NewFileSet(), c.file, out, parser.SkipObjectResolution); err != nil {
+	if again, err := readCommand(c.file, out); err != nil || again.at != c.at+len(text) || again.statements != c.statements+3 {
 		return nil, fmt.Errorf("%s: the function has an unusual form\nDeclare the metric by hand:\n\n\t%s", c.file, strings.Join(lines, "\n\t"))
 	}
 	return out, nil

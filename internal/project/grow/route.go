@@ -139,10 +139,10 @@ func (r route) problems() diagnostic.List {
 		case part == "" && len(parts) == 1: // the path /
 		case part == "":
 			add("the path %q has an empty segment; write each / once, and none at the end", r.path)
-		case parameter.MatchString(part) && seen[part]:
+		case parameter.MatchString(part) && seen[strings.ToLower(part)]:
 			add("the path has the parameter %s twice; give each a name of its own", part)
 		case parameter.MatchString(part):
-			seen[part] = true
+			seen[strings.ToLower(part)] = true
 		case !literal.MatchString(part) || part == "." || part == "..":
 			add("%s", badSegment(part, i == len(parts)-1))
 		}

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -75,13 +76,37 @@ func Ignored(ctx context.Context, root, dir string) bool {
 }
 
 // IgnoredFiles returns the files below dir that git ignores, relative to it and with forward slashes. Directories end in a
-// slash. Without git there are none.
-func IgnoredFiles(ctx context.Context, dir string) []string {
-	listed, err := Git(ctx, dir, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+// slash. Outside of a repository there are none.
+func IgnoredFiles(ctx context.Context, dir string) ([]string, error) {
+	listed, err := Within(ctx, dir, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
 	if err != nil || listed == "" {
-		return nil
+		return nil, err
 	}
-	return strings.Split(strings.TrimSuffix(listed, "\x00"), "\x00")
+	return strings.Split(strings.TrimSuffix(listed, "\x00"), "\x00"), nil
+}
+
+// gitLimit is the longest time of a git command that lists files.
+const gitLimit = 30 * time.Second
+
+// Within is [Git] in a repository. It returns nothing if dir is in none. The error has what git wrote to stderr.
+func Within(ctx context.Context, dir string, args ...string) (string, error) {
+	at, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if _, found := Root(at); !found {
+		return "", nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, gitLimit)
+	defer cancel()
+	out, err := Git(ctx, dir, args...)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		err = fmt.Errorf("%w\n%s", err, bytes.TrimSpace(exit.Stderr))
+	}
+	if err != nil {
+		return "", fmt.Errorf("git %s in %s: %w", args[0], dir, err)
+	}
+	return out, nil
 }
 
 // Git runs the installed git, which finds its own configuration, and returns its output without
