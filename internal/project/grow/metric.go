@@ -14,7 +14,6 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/runtime/declared"
-	"github.com/observability-first/scaffold/runtime/telemetry"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -67,47 +66,16 @@ func does(metric declared.Type) string {
 	return "measures"
 }
 
-// checkMetric reports what the service would report at its start, and a name that it has already.
+// checkMetric reports invalid names, as the service would at its start, and a name that it has already.
 func (s Service) checkMetric(m declared.Metric) error {
-	var list diagnostic.List
-	registry := telemetry.NewRegistry(telemetry.Classic)
-	var err error
-	switch m.Type {
-	case declared.Counter:
-		_, err = registry.Counter(m.Name, m.Help, m.Labels...)
-	case declared.Gauge:
-		_, err = registry.Gauge(m.Name, m.Help, m.Labels...)
-	default:
-		_, err = registry.Histogram(m.Name, m.Help, bounds(m.Name), m.Labels...)
-	}
-	if err != nil {
-		for line := range strings.Lines(err.Error()) {
-			if _, problem, found := strings.Cut(strings.TrimSpace(line), "metric "+m.Name+": "); found {
-				list = append(list, diagnostic.Problem{Path: argumentOf(problem), Message: problem})
-			}
-		}
-		if len(list) == 0 {
-			return fmt.Errorf("NAME: %w", err)
-		}
-	}
-	if data, readErr := userfile.ReadFS(s.Files, "observability/telemetry.json", userfile.LargeLimit); readErr == nil {
+	list := namingProblems(m)
+	if data, err := userfile.ReadFS(s.Files, "observability/telemetry.json", userfile.LargeLimit); err == nil {
 		signals, _ := templates.ParseSignals("telemetry.json", data) // scaffold check reports a damaged file
 		if slices.ContainsFunc(signals.Metrics, func(other declared.Metric) bool { return other.Name == m.Name }) {
 			list = append(list, diagnostic.Problem{Path: "NAME", Message: "the service has the metric " + m.Name + " already; choose another name"})
 		}
 	}
 	return list.Err()
-}
-
-// argumentOf returns the argument that a problem is about.
-func argumentOf(problem string) string {
-	switch {
-	case strings.Contains(problem, "label "):
-		return "--label"
-	case strings.Contains(problem, "help text"):
-		return "--description"
-	}
-	return "NAME"
 }
 
 // bounds returns the bounds of a histogram by the unit of its name.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/project/grow"
 	"github.com/observability-first/scaffold/runtime/declared"
+	"github.com/observability-first/scaffold/runtime/telemetry"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -107,9 +108,9 @@ func TestInvalidMetricsAreRejected(t *testing.T) {
 		want   []string
 	}{
 		"names": {mainFile, declared.Metric{Type: declared.Counter, Name: "Orders", Labels: []string{"user_id", "job"}}, []string{
-			"NAME: write the name in snake_case", `NAME: counter metrics should have "_total" suffix`, "--description: describe what it measures", `--label: label "user_id" has a value for every request`, `--label: label "job" is reserved`,
+			"NAME: write the name in snake_case", "--description: describe what the metric measures", `--label: label "user_id" has a value for every request`, `--label: label "job" is reserved`,
 		}},
-		"unit":  {mainFile, declared.Metric{Type: declared.Histogram, Name: "wait", Help: "Wait."}, []string{"NAME: end the name of a histogram in the unit"}},
+		"unit":  {mainFile, declared.Metric{Type: declared.Histogram, Name: "wait", Help: "Wait."}, []string{"NAME: the name of a histogram ends in the unit of its values"}},
 		"taken": {mainFile, declared.Metric{Type: declared.Counter, Name: "taken_total", Help: "Taken."}, []string{"NAME: the service has the metric taken_total already"}},
 		"no call": {"package main\n\nfunc main() {}\n", declared.Metric{Type: declared.Counter, Name: "a_total", Help: "A."}, []string{
 			"orders/cmd/orders/main.go: no statement of a function with a *runtime.Service calls its Handle", "\ta, err := svc.Metrics().Counter(\"a_total\", \"A.\")\n",
@@ -143,4 +144,42 @@ func FuzzMetric(f *testing.F) {
 			rest = after
 		}
 	})
+}
+
+// A name that the command accepts is one that the service accepts at its start.
+func TestAcceptedNamesAreAcceptedByTheService(t *testing.T) {
+	t.Parallel()
+	words := []string{"orders", "shipped", "total", "seconds", "time", "cpu", "bytes", "ms", "kb", "count", "sum", "info", "bucket", "counter", "ratio", "items", "m", "percent", "g", "celsius", "hours", "milliseconds", "id", "user"}
+	accepted := 0
+	for _, a := range words {
+		for _, b := range words {
+			for _, c := range append(words, "") {
+				name := strings.TrimSuffix(a+"_"+b+"_"+c, "_")
+				for _, m := range []declared.Metric{
+					{Type: declared.Counter, Name: name, Help: "A.", Labels: []string{a}}, {Type: declared.Gauge, Name: name, Help: "A."}, {Type: declared.Histogram, Name: name, Help: "A."},
+				} {
+					if _, err := withMain(t, mainFile).Metric(m); err != nil {
+						continue
+					}
+					accepted++
+					registry := telemetry.NewRegistry(telemetry.Classic)
+					var err error
+					switch m.Type {
+					case declared.Counter:
+						_, err = registry.Counter(name, m.Help, m.Labels...)
+					case declared.Gauge:
+						_, err = registry.Gauge(name, m.Help)
+					default:
+						_, err = registry.Histogram(name, m.Help, []float64{1})
+					}
+					if err != nil {
+						t.Errorf("%s %s: the service rejects it: %v", m.Type, name, err)
+					}
+				}
+			}
+		}
+	}
+	if accepted < 500 {
+		t.Errorf("only %d names are accepted", accepted)
+	}
 }
