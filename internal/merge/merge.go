@@ -48,7 +48,7 @@ const (
 	markNew  = ">>>>>>> " + nameNew
 )
 
-// File merges the sides of a file. Its name tells the format: go.mod, go.sum and imports of Go files are merged by their
+// File merges the sides of a file. Its name is the format: go.mod, go.sum and imports of Go files are merged by their
 // structure, everything else as text. YAML whose lines conflict is merged by its values. JSON that would not be valid
 // afterwards is a conflict, and a binary file with changes on both sides is.
 func File(name string, s Sides) (Result, error) {
