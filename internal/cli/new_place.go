@@ -92,7 +92,7 @@ func alone(ctx context.Context, dir, root, name string) error {
 	return nameIsFree(ctx, root, name)
 }
 
-// nameIsFree rejects a name that another service of the repository has. An empty root is no repository.
+// nameIsFree rejects a name that another service of the repository has. Outside of a repository, root is empty.
 func nameIsFree(ctx context.Context, root, name string) error {
 	if root == "" {
 		return nil

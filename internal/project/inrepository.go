@@ -134,11 +134,16 @@ func (t Target) RootChanges() []workspace.Change {
 	if t.AtRoot == nil {
 		return nil
 	}
-	changes := slices.Clone(t.AtRoot.Plan.Changes)
-	for i := range changes {
-		changes[i].Path = t.FromService(changes[i].Path)
+	return t.fromRoot(t.AtRoot.Plan.Changes)
+}
+
+// fromRoot returns changes at the root with paths relative to the service.
+func (t Target) fromRoot(changes []workspace.Change) []workspace.Change {
+	out := slices.Clone(changes)
+	for i := range out {
+		out[i].Path = t.FromService(out[i].Path)
 	}
-	return changes
+	return out
 }
 
 // FromService returns the path of a file at the root, relative to the service.
@@ -172,11 +177,7 @@ func (t Target) Overwrites() []workspace.Change {
 	if t.AtRoot == nil {
 		return found
 	}
-	for _, c := range t.AtRoot.Plan.Overwrites() {
-		c.Path = t.FromService(c.Path)
-		found = append(found, c)
-	}
-	return found
+	return append(found, t.fromRoot(t.AtRoot.Plan.Overwrites())...)
 }
 
 // Named returns the path of a file at the root as the user would write it.
